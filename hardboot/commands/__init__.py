@@ -1,0 +1,1 @@
+"""The verbs: one module each. A command parses, calls a flow and prints."""

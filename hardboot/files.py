@@ -1,0 +1,103 @@
+"""Files on this computer: the data that ships with hardboot, its cache and state folders, safe writing."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from hardboot.errors import InputError
+
+_PACKAGE = Path(__file__).parent
+
+
+def data_dir(name: str) -> Path:
+    """The folder `name` ("devices", "patches") that ships with hardboot: in a checkout or installed."""
+    checkout = _PACKAGE.parent / name
+    return checkout if checkout.is_dir() else _PACKAGE / "_data" / name
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    base = os.environ.get(variable)
+    return (Path(base) if base else Path.home() / fallback) / "hardboot"
+
+
+def cache_dir() -> Path:
+    """Downloads and builds: may be deleted at any time ($XDG_CACHE_HOME/hardboot)."""
+    return _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def state_dir() -> Path:
+    """Backups, logs and virtual phones: kept ($XDG_STATE_HOME/hardboot)."""
+    return _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """The content of `path`.
+
+    Raises:
+        InputError: If it cannot be read or is larger than `limit` bytes.
+    """
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise InputError(
+                f"{path}: {size} bytes, the limit is {limit}",
+                unchanged="Nothing was changed.",
+                fix="Check that this is the right file.",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """The error for a file that cannot be opened or read."""
+    return InputError(
+        f"{path}: {error.strerror or error}",
+        unchanged="Nothing was changed.",
+        fix="Check the name and the permissions of the file.",
+    )
+
+
+def write_atomic(path: Path, chunks: Iterable[bytes], *, mode: int | None = None) -> None:
+    """Write `path` through a temporary file beside it and a rename: there is never half a file.
+
+    Args:
+        path: Target; replaced if it exists. A hard link to the old content elsewhere stays as it was.
+        chunks: The content, in order.
+        mode: Permission bits; None keeps those of an existing target, else uses the umask.
+    """
+    if mode is None:
+        try:
+            mode = path.stat().st_mode & 0o7777
+        except FileNotFoundError:
+            umask = os.umask(0)
+            os.umask(umask)
+            mode = 0o666 & ~umask
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                for chunk in chunks:
+                    stream.write(chunk)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.chmod(mode)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}",
+            unchanged="The target is as it was.",
+            fix="Choose a folder that exists, is writable and has room.",
+        ) from error
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

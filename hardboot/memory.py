@@ -1,0 +1,82 @@
+"""Half-open ranges of physical addresses, and the arithmetic on them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+PAGE_SIZE = 4096  # bytes; the page size of every ARM and arm64 kernel hardboot knows
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Range:
+    """Addresses `start` <= a < `end`; `name` says what lies there and does not take part in comparisons."""
+
+    start: int
+    end: int
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"not a range: {self.start:#x}-{self.end:#x}")
+
+    @classmethod
+    def sized(cls, start: int, size: int, name: str = "") -> "Range":
+        """The range of `size` bytes from `start`."""
+        return cls(start, start + size, name)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the range."""
+        return self.end - self.start
+
+    def overlaps(self, other: "Range") -> bool:
+        """True if at least one address lies in both."""
+        return self.start < other.end and other.start < self.end
+
+    def contains(self, other: "Range") -> bool:
+        """True if `other` lies wholly inside."""
+        return self.start <= other.start and other.end <= self.end
+
+    def __str__(self) -> str:
+        text = f"{self.start:#010x}-{self.end:#010x} ({human_size(self.size)})"
+        return f"{self.name} {text}" if self.name else text
+
+
+def align_up(value: int, alignment: int) -> int:
+    """The smallest multiple of `alignment` that is >= `value`."""
+    return -(-value // alignment) * alignment
+
+
+def align_down(value: int, alignment: int) -> int:
+    """The largest multiple of `alignment` that is <= `value`."""
+    return value // alignment * alignment
+
+
+def subtract(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
+    """What is left of `ranges` without `holes`, sorted; pieces keep their range's name."""
+    left = sorted(ranges)
+    for hole in holes:
+        if not hole.size:
+            continue
+        pieces: list[Range] = []
+        for item in left:
+            if not item.overlaps(hole):
+                pieces.append(item)
+                continue
+            if item.start < hole.start:
+                pieces.append(Range(item.start, hole.start, item.name))
+            if hole.end < item.end:
+                pieces.append(Range(hole.end, item.end, item.name))
+        left = pieces
+    return left
+
+
+def human_size(size: int) -> str:
+    """`size` bytes as people read it: 4.0 KiB, 16.0 MiB."""
+    if size < 1024:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1024
+        if value < 1024 or unit == "GiB":
+            return f"{value:.1f} {unit}"
+    raise AssertionError

@@ -1,0 +1,37 @@
+"""What every way to a phone offers: commands, files, and the wait for the phone to come back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+Progress = Callable[[int], None]  # called with the bytes moved since the last call
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command printed (output and error output, mixed) and its exit code."""
+
+    text: str
+    code: int
+
+
+class Transport(Protocol):
+    """One phone. Every method raises DeviceError if the phone is out of reach or does not answer in time."""
+
+    serial: str
+
+    def shell(self, command: str, *, timeout_s: float) -> Output:
+        """Run `command` in the phone's shell as the ADB user. The caller has quoted it."""
+
+    def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:
+        """Copy a file to the absolute path `remote` with permission bits `mode`."""
+
+    def pull(self, remote: str, target: Path, *, progress: Progress) -> None:
+        """Copy the file at the absolute path `remote` to `target`."""
+
+    def wait(self, *, timeout_s: float) -> None:
+        """Connect anew, trying until the phone answers."""
+
+    def close(self) -> None:
+        """Drop the connection; never fails."""
