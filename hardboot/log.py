@@ -17,6 +17,7 @@ _verbose = False
 _console: "Console | None" = None
 
 Advance = Callable[[int], None]
+Show = Callable[[str], None]
 
 
 def configure(*, verbose: bool) -> None:
@@ -52,7 +53,7 @@ def detail(text: str) -> None:
 
 
 @contextmanager
-def step(title: str) -> Iterator[Callable[[str], None]]:
+def step(title: str) -> Iterator[Show]:
     """A step of unknown length. Yields a function that changes the text shown beside the title."""
     start = time.monotonic()
     out = console()

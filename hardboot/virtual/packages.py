@@ -1,0 +1,121 @@
+"""Debian packages the virtual phone is made of, fetched without root and without touching the system's own.
+
+A private apt state (sources, lists, cache) of the foreign architecture armhf lives in the cache
+folder; packages are unpacked there, never installed. Which mirror is asked is taken from the system's
+apt configuration; the release is fixed, so every phone is made of the same parts.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hardboot import log
+from hardboot.errors import ToolError
+from hardboot.files import cache_dir
+from hardboot.process import find_tool, run
+
+RELEASE = "bookworm"
+ARCHITECTURE = "armhf"
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+def part(package: str) -> Path:
+    """The folder with the unpacked files of `package`; fetched from Debian once.
+
+    Raises:
+        ToolError: If this is no Debian system, or the package cannot be had.
+    """
+    found = _unpacked(package)
+    if found:
+        return found
+    with log.step(f"Fetching {package} from Debian {RELEASE}"), tempfile.TemporaryDirectory() as folder:
+        options = _prepare()
+        download = Path(folder)
+        run([find_tool("apt-get", "apt"), *options, "-qq", "download", package], cwd=download, timeout_s=900)
+        archive = next(iter(download.glob("*.deb")))
+        version = archive.name.split("_")[1].replace("%3a", ":")
+        target = _folder() / f"{package}_{version}"
+        with tempfile.TemporaryDirectory(dir=_folder()) as unpacking:
+            run([find_tool("dpkg-deb", "dpkg"), "-x", archive, f"{unpacking}/x"], timeout_s=300)
+            (Path(unpacking) / "x").replace(target)
+    return target
+
+
+def version(folder: Path) -> str:
+    """The Debian version of a folder that `part` returned."""
+    return folder.name.partition("_")[2]
+
+
+def dependency(package: str, prefix: str) -> str:
+    """The first dependency of `package` whose name starts with `prefix` (linux-image-armmp names its kernel).
+
+    Raises:
+        ToolError: If there is none.
+    """
+    known = sorted(_folder().glob(f"{prefix}*_*")) if _folder().is_dir() else []
+    if known:
+        return known[-1].name.partition("_")[0]
+    options = _prepare()
+    text = run([find_tool("apt-cache", "apt"), *options, "depends", package], timeout_s=60).decode()
+    for line in text.splitlines():
+        kind, _, name = line.strip().partition(": ")
+        if kind == "Depends" and name.startswith(prefix):
+            return name
+    raise ToolError(
+        f"Debian's {package} names no {prefix}… package",
+        unchanged="Nothing was fetched.",
+        fix="Check that the Debian mirror of this system works: apt-get update",
+    )
+
+
+def _folder() -> Path:
+    return cache_dir() / "debian"
+
+
+def _unpacked(package: str) -> Path | None:
+    found = sorted(_folder().glob(f"{package}_*")) if _folder().is_dir() else []
+    return found[-1] if found else None
+
+
+def _prepare() -> list[str]:
+    """Set up the private apt state, update its index, and return the options that select it."""
+    base = _folder() / "apt"
+    for name in ("lists/partial", "cache/archives/partial", "state"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+    sources = base / "sources.list"
+    signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
+    sources.write_text(f"deb {signed}{_mirror()} {RELEASE} main\n")
+    settings = {
+        "APT::Architecture": ARCHITECTURE,
+        "APT::Architectures": ARCHITECTURE,
+        "APT::Sandbox::User": "",
+        "Acquire::Languages": "none",
+        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+        "Dir::State": str(base / "state"),
+        "Dir::State::Lists": str(base / "lists"),
+        "Dir::State::status": "/dev/null",
+        "Dir::Cache": str(base / "cache"),
+        "Dir::Etc::SourceList": str(sources),
+        "Dir::Etc::SourceParts": "/dev/null",
+    }
+    options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+    run([find_tool("apt-get", "apt"), *options, "-qq", "update"], timeout_s=300)
+    return options
+
+
+def _mirror() -> str:
+    """The address of the Debian mirror that this system uses."""
+    if shutil.which("apt-get"):
+        rows = run(
+            ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"],
+            timeout_s=60,
+        )
+        for row in rows.decode().splitlines():
+            origin, label, address = row.split("|", 2)
+            if origin == label == "Debian":
+                return address
+    raise ToolError(
+        "the virtual phone is made of Debian packages, and this system has no Debian mirror configured",
+        unchanged="Nothing was fetched.",
+        fix="Use Debian 12 or newer (a container or virtual machine will do) and run: apt-get update",
+    )
