@@ -1,0 +1,71 @@
+"""Name what a file is from its first bytes, for clear refusals; it promises nothing about the rest."""
+
+import struct
+
+from hardboot.formats.reading import Data, view
+
+BOOT_IMAGE = "Android boot image"
+VENDOR_BOOT_IMAGE = "Android vendor boot image"
+ZIMAGE = "ARM zImage kernel"
+ARM64_IMAGE = "arm64 kernel"
+DEVICE_TREE = "device tree"
+TEXT = "text file"
+EMPTY = "empty file"
+
+# Offset, bytes found there, name. The first that fits wins: kernels come before the MZ they may begin with.
+_MAGICS = (
+    (0, b"ANDROID!", BOOT_IMAGE),
+    (0, b"VNDRBOOT", VENDOR_BOOT_IMAGE),
+    (0x24, struct.pack("<I", 0x016F2818), ZIMAGE),
+    (0x24, struct.pack(">I", 0x016F2818), "big-endian ARM zImage kernel"),
+    (0x38, b"ARM\x64", ARM64_IMAGE),
+    (0, b"MZ\0\0zimg", "EFI zboot kernel"),
+    (0x202, b"HdrS", "x86 kernel"),
+    (0, b"\xd0\x0d\xfe\xed", DEVICE_TREE),
+    (0, b"\xd7\xb7\xab\x1e", "device tree overlay table (dtbo)"),
+    (0, b"QCDT", "Qualcomm device tree table (QCDT)"),
+    (0, b"\x27\x05\x19\x56", "U-Boot image"),
+    (0, b"\x3a\xff\x26\xed", "Android sparse image"),
+    (0, b"AVB0", "AVB vbmeta image"),
+    (0, b"DHTB\1\0\0\0", "boot image in a DHTB wrapper"),
+    (0, b"CrAU", "Android OTA payload"),
+    (0, b"\x1f\x8b", "gzip data"),
+    (0, b"\xfd7zXZ\0", "xz data"),
+    (0, b"\x5d\0\0", "lzma data"),
+    (0, b"BZh", "bzip2 data"),
+    (0, b"\x89LZO", "lzop data"),
+    (0, b"\x04\x22\x4d\x18", "lz4 data"),
+    (0, b"\x02\x21\x4c\x18", "lz4 data"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd data"),
+    (0, b"070701", "cpio archive"),
+    (0, b"070702", "cpio archive"),
+    (0, b"070707", "cpio archive"),
+    (0, b"PK\3\4", "ZIP archive"),
+    (0, b"\x7fELF", "ELF file"),
+    (0x438, b"\x53\xef", "ext4 file system"),
+)
+_TEXT_SAMPLE = 512  # bytes
+_TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
+
+
+def sniff(data: Data) -> str | None:
+    """What `data` looks like, in words; None if nothing known fits."""
+    seen = view(data)
+    if not seen:
+        return EMPTY
+    for offset, magic, name in _MAGICS:
+        if seen[offset : offset + len(magic)] == magic:
+            return name
+    return TEXT if _is_text(bytes(seen[:_TEXT_SAMPLE])) else None
+
+
+def _is_text(sample: bytes) -> bool:
+    return all(byte >= 0x20 or byte in _TEXT_CONTROLS for byte in sample) and 0x7F not in sample
+
+
+def described(data: Data) -> str:
+    """What `data` looks like, for "this is ...": with an article, and with its first bytes if unknown."""
+    name = sniff(data)
+    if name is None:
+        return f"unknown data (it begins with {bytes(view(data)[:8]).hex(' ')})"
+    return name if name.endswith(" data") else f"an {name}" if name[0] in "aeAEUI" else f"a {name}"

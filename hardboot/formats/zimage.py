@@ -1,0 +1,125 @@
+"""ARM zImage: its header, its extension table, and what is appended to it.
+
+Sources: Linux 6.1 arch/arm/boot/compressed/head.S (header) and vmlinux.lds.S (extension table).
+"""
+
+from dataclasses import dataclass, field
+
+from construct import Int32ul, Padding, Struct
+
+from hardboot.formats import fdt
+from hardboot.formats.reading import Data, malformed, u32, view
+from hardboot.formats.sniff import described
+
+ZIMAGE_MAGIC = 0x016F2818
+EXTENSION_MAGIC = 0x45454545
+BIG_ENDIAN = 0x01020304  # the endian flag 0x04030201, read on a big-endian kernel
+KLSZ = 0x5A534C4B  # "KLSZ": what the kernel needs once it is decompressed
+HBPG = 0x47504248  # "HBPG": hardboot's page and ABI version, from hardboot's kernel patches
+MAX_TAGS = 64  # Linux 6.1 has one
+
+_WHAT = "zImage"
+_HEADER = Struct(
+    Padding(0x24),
+    "magic" / Int32ul,
+    "start" / Int32ul,
+    "end" / Int32ul,
+    "endian" / Int32ul,
+    "extension_magic" / Int32ul,
+    "extension_offset" / Int32ul,
+)
+_HEADER_SIZE: int = _HEADER.sizeof()
+
+
+@dataclass(frozen=True)
+class ZImage:
+    """A zImage taken apart; numbers it does not state are None. Sizes are in bytes.
+
+    Attributes:
+        kernel: The zImage proper, without what is appended: what must lie in RAM to start it.
+        size: Bytes in `kernel`.
+        dtbs: Device trees appended to it, one behind the other.
+        padding: What follows the kernel and its device trees.
+        payload_end: Offset in `kernel` of the end of the compressed kernel, whose last word is `edata_size`.
+        edata_size: Size of the decompressed kernel without its BSS.
+        bss_size: Size of the decompressed kernel's BSS.
+        text_offset: Where it decompresses to, above the 128 MiB-aligned base of its load address.
+        malloc_size: Heap of the decompressor.
+        hardboot_page: Physical address of the hardboot page, if the kernel has hardboot support.
+        hardboot_version: Version of its hardboot ABI.
+    """
+
+    kernel: memoryview = field(repr=False)
+    size: int
+    dtbs: tuple[memoryview, ...] = field(repr=False, default=())
+    padding: memoryview = field(repr=False, default=memoryview(b""))
+    payload_end: int | None = None
+    edata_size: int | None = None
+    bss_size: int | None = None
+    text_offset: int | None = None
+    malloc_size: int | None = None
+    hardboot_page: int | None = None
+    hardboot_version: int | None = None
+
+
+def parse(data: Data) -> ZImage:
+    """Take a 32-bit ARM zImage apart.
+
+    Raises:
+        InputError: If it is something else, is big-endian, or a field points outside of it.
+    """
+    seen = view(data)
+    if len(seen) < _HEADER_SIZE:
+        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {_HEADER_SIZE}")
+    head = _HEADER.parse(bytes(seen[:_HEADER_SIZE]))
+    if head.magic != ZIMAGE_MAGIC:
+        problem = f"{head.magic:#x}, not {ZIMAGE_MAGIC:#x}: this is {described(seen)}"
+        raise malformed(_WHAT, "magic", 0x24, problem, fix="Give a 32-bit ARM kernel (zImage).")
+    if head.endian == BIG_ENDIAN:
+        problem = "the kernel is big-endian, which no phone runs"
+        raise malformed(_WHAT, "endian flag", 0x30, problem, fix="Give a little-endian ARM kernel.")
+    size = head.end - head.start
+    if not _HEADER_SIZE <= size <= len(seen):
+        raise malformed(_WHAT, "end", 0x2C, f"the kernel has {size} bytes, the file {len(seen)}")
+    kernel = seen[:size]
+    dtbs, padding = fdt.split(seen[size:])
+    numbers = _extensions(kernel, head.extension_offset) if head.extension_magic == EXTENSION_MAGIC else {}
+    return ZImage(kernel=kernel, size=size, dtbs=dtbs, padding=padding, **numbers)
+
+
+def _extensions(kernel: memoryview, offset: int) -> dict[str, int]:
+    """The numbers of the extension table: tags of {size in words, tag, values}, ended by size 0."""
+    numbers: dict[str, int] = {}
+    for _ in range(MAX_TAGS):
+        if offset % 4 or not _HEADER_SIZE <= offset <= len(kernel) - 4:
+            raise malformed(_WHAT, "extension table", 0x38, f"it reaches {offset:#x}, outside the image")
+        words = u32(kernel, offset)
+        if words == 0:
+            return numbers
+        end = offset + 4 * words
+        if words < 2 or end > len(kernel):
+            raise malformed(_WHAT, "tag", offset, f"{words} words do not fit into the {len(kernel)} bytes")
+        tag, *values = (u32(kernel, at) for at in range(offset + 4, min(end, offset + 24), 4))
+        if tag == KLSZ:
+            numbers |= _kernel_sizes(kernel, offset, values)
+        elif tag == HBPG:
+            if len(values) < 2:
+                raise malformed(_WHAT, "hardboot tag", offset, f"{words} words, it has 4")
+            numbers |= {"hardboot_page": values[0], "hardboot_version": values[1]}
+        offset = end
+    raise malformed(_WHAT, "extension table", 0x38, f"more than {MAX_TAGS} tags")
+
+
+def _kernel_sizes(kernel: memoryview, offset: int, values: list[int]) -> dict[str, int]:
+    """Linux 4.15 wrote the first two numbers; TEXT_OFFSET and MALLOC_SIZE came later."""
+    if len(values) < 2:
+        raise malformed(_WHAT, "KLSZ tag", offset, f"{len(values) + 2} words, it has at least 4")
+    pointer = values[0]
+    if pointer > len(kernel) - 4:
+        raise malformed(_WHAT, "KLSZ size pointer", offset + 8, f"{pointer:#x} is outside the image")
+    names = ("bss_size", "text_offset", "malloc_size")
+    return {
+        "payload_end": pointer + 4,
+        "edata_size": u32(kernel, pointer),
+        **dict(zip(names, values[1:], strict=False)),
+    }
