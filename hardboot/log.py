@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+_PLAIN_INTERVAL_S = 30  # seconds between two lines of one step in a pipe
+
 _verbose = False
 _console: "Console | None" = None
 
@@ -58,7 +60,15 @@ def step(title: str) -> Iterator[Show]:
     start = time.monotonic()
     out = console()
     if not out.is_terminal:
-        yield detail
+        said = start
+
+        def show(text: str) -> None:
+            nonlocal said
+            if time.monotonic() - said >= _PLAIN_INTERVAL_S:
+                said = time.monotonic()
+                out.print(f"{title}: {text}", markup=False)
+
+        yield show
         out.print(_done(title, start), markup=False)
         return
     from rich.markup import escape

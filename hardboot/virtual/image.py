@@ -1,0 +1,235 @@
+"""What is on the virtual phone's flash: boot images, file systems, bootloader environment, GPT disk.
+
+Everything is written by the tools phones are made with (mkbootimg, cpio, mke2fs, sgdisk, mkenvimage),
+never by hardboot's own formats: what hardboot reads back was not written by its twin.
+"""
+
+import gzip
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardboot import log
+from hardboot.errors import InputError
+from hardboot.files import read_bytes, write_atomic
+from hardboot.process import find_tool, run
+from hardboot.virtual import kernel, packages
+
+PHONE = Path(__file__).parent / "phone"
+SECTOR = 512
+MIB = 1 << 20
+DISK_SIZE = 768 * MIB
+PARTITIONS = (  # name, size in bytes; in this order from the first MiB of the disk
+    ("misc", 1 * MIB),
+    ("boot", 32 * MIB),
+    ("recovery", 32 * MIB),
+    ("system", 32 * MIB),
+    ("userdata", 512 * MIB),
+)
+ADB_KEYS_OFFSET = 4096  # bytes into misc; /init copies this page to /data/misc/adb/adb_keys
+ENVIRONMENT_SIZE = 0x40000  # bytes; CONFIG_ENV_SIZE of Debian's qemu_arm U-Boot
+FLASH_BANK_SIZE = 64 * MIB  # QEMU -M virt wants each pflash bank whole
+CMDLINE = "console=ttyAMA0,115200 panic=5 androidboot.console=ttyAMA0"
+# Addresses the boot images carry; U-Boot loads the parts where the header says.
+MKBOOTIMG_LAYOUT = (
+    *("--base", "0x40000000", "--pagesize", "2048"),
+    *("--kernel_offset", "0x02000000", "--ramdisk_offset", "0x03000000", "--tags_offset", "0x02e00000"),
+)
+_SYSTEM_SCRIPTS = {
+    "getprop": "getprop",
+    "setprop": "setprop",
+    "reboot": "reboot",
+    "start": "framework",
+    "stop": "framework",
+}
+_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "ext4")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Where a partition lies on the disk, in bytes."""
+
+    offset: int
+    size: int
+
+
+def partition(name: str) -> Partition:
+    """The place of a partition of PARTITIONS."""
+    offset = MIB
+    for candidate, size in PARTITIONS:
+        if candidate == name:
+            return Partition(offset, size)
+        offset += size
+    raise KeyError(name)
+
+
+def stock_boot_image(target: Path) -> None:
+    """Write the boot image the phone is delivered with: the stock kernel, header v0."""
+    zimage = kernel.stock().zimage
+    with tempfile.TemporaryDirectory() as folder:
+        ramdisk = _ramdisk(Path(folder), "stock", {})
+        _mkbootimg(target, zimage, ramdisk, CMDLINE)
+
+
+def debian_rom(target: Path) -> str:
+    """Write a ROM of Debian's unmodified armhf kernel; returns the kernel release."""
+    name = packages.dependency("linux-image-armmp", "linux-image-")
+    release = name.removeprefix("linux-image-")
+    files = packages.part(name)
+    with log.step(f"Packing {target.name} with kernel {release}"), tempfile.TemporaryDirectory() as folder:
+        modules = _modules(files, release, Path(folder))
+        ramdisk = _ramdisk(Path(folder), f"Debian {release}", modules)
+        _mkbootimg(target, files / "boot" / f"vmlinuz-{release}", ramdisk, CMDLINE)
+    return release
+
+
+def minimal_rom(target: Path) -> None:
+    """Write a ROM of the phone's own stock kernel, with another name: the smallest one that boots."""
+    zimage = kernel.stock().zimage
+    with tempfile.TemporaryDirectory() as folder:
+        ramdisk = _ramdisk(Path(folder), "minimal", {})
+        _mkbootimg(target, zimage, ramdisk, CMDLINE)
+
+
+def factory_disk(target: Path, boot_image: Path) -> None:
+    """Write the disk of a new phone: `boot_image` in boot and recovery, a system, an empty userdata."""
+    with log.step("Making the phone's disk"), tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        disk = Path(folder) / "disk.img"
+        with disk.open("wb") as stream:
+            stream.truncate(DISK_SIZE)
+        words: list[str] = ["--clear"]
+        for number, (name, size) in enumerate(PARTITIONS, 1):
+            start = partition(name).offset // SECTOR
+            words += [f"--new={number}:{start}:+{size // 1024}K", f"--change-name={number}:{name}"]
+        run([find_tool("sgdisk", "gdisk"), *words, str(disk)], timeout_s=60)
+        for name in ("boot", "recovery"):
+            _write_at(disk, partition(name), read_bytes(boot_image, limit=partition(name).size))
+        system = Path(folder) / "system"
+        _system(system)
+        for name, content in (("system", system), ("userdata", None)):
+            place = partition(name)
+            words = ["-q", "-t", "ext4", "-L", name, "-E", f"offset={place.offset},lazy_itable_init=1"]
+            words += ["-O", "^metadata_csum"] + (["-d", str(content)] if content else [])
+            tool = find_tool("mke2fs", "e2fsprogs")
+            run([tool, *words, str(disk), f"{place.size // 1024}k"], timeout_s=120)
+        disk.replace(target)
+
+
+def environment(target: Path, *, serialno: str, words: Sequence[str]) -> None:
+    """Write the flash bank that holds the bootloader's environment.
+
+    Args:
+        target: File of FLASH_BANK_SIZE bytes, sparse.
+        serialno: What the bootloader reports as androidboot.serialno.
+        words: More words the bootloader adds to the kernel command line.
+    """
+    text = (PHONE / "uboot.env").read_text()
+    text = text.replace("@SERIALNO@", serialno).replace("@WORDS@", "".join(f" {word}" for word in words))
+    tool = find_tool("mkenvimage", "u-boot-tools")
+    run([tool, "-s", hex(ENVIRONMENT_SIZE), "-o", target, "-"], stdin=text.encode(), timeout_s=30)
+    with target.open("r+b") as stream:
+        stream.truncate(FLASH_BANK_SIZE)
+
+
+def authorise(disk: Path, public_key: str) -> None:
+    """Answer the phone's "Allow USB debugging?" for `public_key`, the text of an adbkey.pub; "" for none."""
+    page = public_key.strip().encode() + b"\n" if public_key.strip() else b""
+    if len(page) > 4096:
+        raise InputError(
+            f"the public key has {len(page)} bytes, the limit is 4096",
+            unchanged="The phone was not started.",
+            fix="Name the adbkey.pub that belongs to your ADB key, usually ~/.android/adbkey.pub.",
+        )
+    with disk.open("r+b") as stream:
+        stream.seek(partition("misc").offset + ADB_KEYS_OFFSET)
+        stream.write(page.ljust(4096, b"\0"))
+
+
+def bootloader() -> Path:
+    """U-Boot as Debian ships it for QEMU's ARM machine."""
+    return packages.part("u-boot-qemu") / "usr" / "lib" / "u-boot" / "qemu_arm" / "u-boot.bin"
+
+
+def _ramdisk(folder: Path, name: str, modules: dict[str, Path]) -> Path:
+    root = folder / "root"
+    for sub in ("sbin", "dev", "proc", "sys", "system", "data", "modules"):
+        (root / sub).mkdir(parents=True)
+    _install(PHONE / "init", root / "init", 0o750)
+    _install(packages.part("busybox-static") / "bin" / "busybox", root / "sbin" / "busybox", 0o755)
+    compile_program("adbd", root / "sbin" / "adbd", 0o750)
+    compile_program("su", root / "sbin" / "su", 0o6755)
+    (root / "default.prop").write_text(f"ro.build.display.id={name}\n")
+    for module, path in modules.items():
+        shutil.copyfile(path, root / "modules" / module)
+    if modules:
+        (root / "modules" / "load").write_text("".join(f"{module}\n" for module in modules))
+    names = "".join(f"{path.relative_to(root)}\n" for path in sorted(root.rglob("*")))
+    tool = find_tool("cpio", "cpio")
+    words = [tool, "--quiet", "--create", "--format=newc", "--owner=0:0", "--reproducible"]
+    archive = run(words, cwd=root, stdin=names.encode(), timeout_s=120)
+    target = folder / "ramdisk.gz"
+    target.write_bytes(gzip.compress(archive, 6, mtime=0))
+    return target
+
+
+def compile_program(name: str, target: Path, mode: int) -> None:
+    """Compile one of the phone's own programs (adbd, su) for ARM, static."""
+    sources = sorted(PHONE.glob(f"{name}*.c"))
+    compiler = find_tool(f"{kernel.CROSS_COMPILE}gcc", kernel.CROSS_PACKAGE)
+    run([compiler, "-O2", "-static", "-s", "-o", target, *sources], timeout_s=120)
+    target.chmod(mode)
+
+
+def _system(root: Path) -> None:
+    binaries, extra = root / "bin", root / "xbin"
+    binaries.mkdir(parents=True)
+    extra.mkdir()
+    _install(packages.part("busybox-static") / "bin" / "busybox", binaries / "busybox", 0o755)
+    for applet in (PHONE / "applets").read_text().split():
+        (binaries / applet).symlink_to("busybox")
+    for name, script in _SYSTEM_SCRIPTS.items():
+        _install(PHONE / script, binaries / name, 0o755)
+    _install(PHONE / "build.prop", root / "build.prop", 0o644)
+
+
+def _install(source: Path, target: Path, mode: int) -> None:
+    shutil.copyfile(source, target)
+    target.chmod(mode)
+
+
+def _modules(files: Path, release: str, folder: Path) -> dict[str, Path]:
+    """The modules a ROM needs before it sees its disk and network, in loading order."""
+    base = folder / "depmod"
+    tree = base / "lib" / "modules" / release
+    tree.mkdir(parents=True)
+    source = files / "lib" / "modules" / release
+    for name in ("modules.order", "modules.builtin"):
+        shutil.copyfile(source / name, tree / name)
+    (tree / "kernel").symlink_to(source / "kernel")
+    run([find_tool("depmod", "kmod"), "-b", base, release], timeout_s=120)
+    needs = {}
+    for line in (tree / "modules.dep").read_text().splitlines():
+        path, _, others = line.partition(":")
+        needs[Path(path).stem.replace("-", "_")] = [*reversed(others.split()), path]
+    chosen: dict[str, Path] = {}
+    for module in _ROM_MODULES:
+        for path in needs[module]:
+            chosen.setdefault(Path(path).name, source / path)
+    return chosen
+
+
+def _mkbootimg(target: Path, zimage: Path, ramdisk: Path, cmdline: str) -> None:
+    tool = find_tool("mkbootimg", "mkbootimg")
+    words = ["--kernel", str(zimage), "--ramdisk", str(ramdisk), "--cmdline", cmdline, *MKBOOTIMG_LAYOUT]
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "boot.img"
+        run([tool, *words, "--header_version", "0", "--output", str(made)], timeout_s=60)
+        write_atomic(target, [made.read_bytes()])
+
+
+def _write_at(disk: Path, place: Partition, content: bytes) -> None:
+    with disk.open("r+b") as stream:
+        stream.seek(place.offset)
+        stream.write(content)

@@ -1,0 +1,262 @@
+"""Start, stop and look at virtual phones. Each has a folder with its disk, flash, console log and state."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardboot import log
+from hardboot.errors import DeviceError, InputError, ToolError
+from hardboot.files import state_dir
+from hardboot.process import find_tool
+from hardboot.virtual import image
+
+LOCK = "lock"  # held while the phone runs; holds the supervisor's process id
+EVENTS = "events.jsonl"  # what QEMU reported since the last start
+CONSOLE_SOCKET = "console.sock"  # so is this
+QMP_SOCKET = "qmp.sock"  # relative to the folder: socket addresses are at most 107 bytes long
+DEVICE = "virt-arm"
+DEFAULT_NAME = DEVICE
+BOOT_COMPLETED = "init: boot completed"  # /init says it on the console
+_FIRST_PORT = 6520  # where the ADB port of Android's own virtual devices lies, too
+_BOOT_TIMEOUT_S = 120
+_STOP_TIMEOUT_S = 15
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a virtual phone.
+
+    Attributes:
+        running: QEMU runs.
+        serial: HOST:PORT where its adbd answers; None if it was never started.
+        console: Log of its serial port, kept from the first start on.
+        resets: Hardware resets since it was started, as QEMU counted them.
+        factory_image: Boot image it was delivered with.
+    """
+
+    name: str
+    running: bool
+    device: str
+    serial: str | None
+    console: Path
+    resets: int
+    factory_image: Path
+
+
+def folder(name: str = DEFAULT_NAME) -> Path:
+    """The folder of the phone called `name`."""
+    if not name or not all(char.isalnum() or char in "-_" for char in name):
+        raise InputError(
+            f"{name!r} is no name for a virtual phone",
+            unchanged="Nothing was started.",
+            fix="Use letters, digits, - and _.",
+        )
+    return state_dir() / "virtual" / name
+
+
+def running() -> list[Status]:
+    """All virtual phones that run, by name."""
+    base = state_dir() / "virtual"
+    names = sorted(path.name for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
+    return [found for found in map(status, names) if found.running]
+
+
+def status(name: str = DEFAULT_NAME) -> Status:
+    """What is known of the phone called `name`; it need not exist."""
+    home = folder(name)
+    settings = home / "phone.json"
+    port = json.loads(settings.read_text())["port"] if settings.exists() else None
+    return Status(
+        name=name,
+        running=_is_running(home),
+        device=DEVICE,
+        serial=f"127.0.0.1:{port}" if port else None,
+        console=home / "console.log",
+        resets=sum(event.get("event") == "RESET" and _by_guest(event) for event in _events(home)),
+        factory_image=home / "factory-boot.img",
+    )
+
+
+def start(
+    name: str = DEFAULT_NAME,
+    *,
+    reset_disk: bool = False,
+    adb_key: str | None = None,
+    adb_maxdata: int | None = None,
+) -> Status:
+    """Start a phone, making it first if it is new, and wait until it has booted.
+
+    Args:
+        name: Which phone.
+        reset_disk: Make a new disk: stock kernel, empty userdata.
+        adb_key: Text of an adbkey.pub: the phone then accepts that key only. None: no authorisation.
+        adb_maxdata: Largest ADB packet in bytes; None is the daemon's own choice.
+
+    Raises:
+        InputError: If it runs already and something else was asked of it.
+        ToolError: If QEMU or a program to make the phone is missing.
+        DeviceError: If it does not come up.
+    """
+    home = folder(name)
+    home.mkdir(parents=True, exist_ok=True)
+    if _is_running(home):
+        if reset_disk or adb_key is not None or adb_maxdata is not None:
+            raise InputError(
+                f"the virtual phone {name} runs already",
+                unchanged="It runs on as it was.",
+                fix="Stop it first: hardboot virtual stop",
+            )
+        return status(name)
+    qemu = find_tool("qemu-system-arm", "qemu-system-arm")
+    if importlib.util.find_spec("qemu") is None:
+        raise ToolError(
+            "the Python package qemu.qmp is not installed",
+            unchanged="The phone was not started.",
+            fix="Install it: pip install 'hardboot[virtual]'",
+        )
+    disk, factory = home / "disk.img", home / "factory-boot.img"
+    if reset_disk or not disk.exists():
+        image.stock_boot_image(factory)
+        image.factory_disk(disk, factory)
+    words = [] if adb_key is None else ["androidboot.adb_auth=1"]
+    words += [] if adb_maxdata is None else [f"androidboot.adb_maxdata={adb_maxdata}"]
+    image.authorise(disk, adb_key or "")
+    image.environment(home / "flash1.img", serialno=f"HB{name.upper()}", words=words)
+    port = _free_port(home)
+    (home / "phone.json").write_text(json.dumps({"port": port}) + "\n")
+    console = home / "console.log"
+    seen = console.stat().st_size if console.exists() else 0
+    with log.step(f"Starting the virtual phone {name}"):
+        process = _launch(home, _command(qemu, port))
+        _wait_until_booted(home, process, seen)
+    return status(name)
+
+
+def stop(name: str = DEFAULT_NAME) -> bool:
+    """Switch a phone off at once, as by taking its battery out. Returns False if it was off."""
+    home = folder(name)
+    if not _is_running(home):
+        return False
+    os.kill(int((home / LOCK).read_text()), signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    while _is_running(home):
+        if time.monotonic() > deadline:
+            raise DeviceError(
+                f"the virtual phone {name} did not stop within {_STOP_TIMEOUT_S} s",
+                unchanged="It may still run.",
+                fix=f"End process {(home / LOCK).read_text().strip()} by hand.",
+            )
+        time.sleep(0.05)
+    return True
+
+
+def _command(qemu: str, port: int) -> list[str]:
+    # Relative names: the supervisor works in the phone's folder.
+    return [
+        *(qemu, "-M", "virt", "-cpu", "cortex-a15", "-smp", "2", "-m", "1G", "-S"),
+        *("-display", "none", "-monitor", "none", "-bios", str(image.bootloader())),
+        *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
+        *(
+            "-chardev",
+            "socket,id=console,path={CONSOLE_SOCKET},server=on,wait=off,logfile=console.log,logappend=on",
+        ),
+        *("-serial", "chardev:console"),
+        *("-drive", "if=none,id=d0,file=disk.img,format=raw", "-device", "virtio-blk-device,drive=d0"),
+        *("-drive", "if=pflash,unit=1,format=raw,file=flash1.img,readonly=on"),
+        *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:5555"),
+        *("-device", "virtio-net-device,netdev=n0", "-device", "virtio-rng-device"),
+    ]
+
+
+def _launch(home: Path, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    module = "hardboot.virtual.supervisor"
+    with (home / "supervisor.log").open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, str(home), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _wait_until_booted(home: Path, process: "subprocess.Popen[bytes]", seen: int) -> None:
+    console = home / "console.log"
+    deadline = time.monotonic() + _BOOT_TIMEOUT_S
+    while True:
+        if console.exists():
+            with console.open("rb") as stream:
+                stream.seek(seen)
+                if BOOT_COMPLETED.encode() in stream.read():
+                    return
+        if process.poll() is not None:
+            said = (home / "supervisor.log").read_text(errors="replace").strip().splitlines()
+            raise ToolError(
+                f"QEMU ended with {process.returncode}: {said[-1] if said else 'no message'}",
+                unchanged="The phone is off; its disk is as it was.",
+                fix=f"Read {home / 'supervisor.log'} and {console}.",
+            )
+        if time.monotonic() > deadline:
+            stop(home.name)
+            raise DeviceError(
+                f"the virtual phone did not boot within {_BOOT_TIMEOUT_S} s",
+                unchanged="It was switched off; its disk is as it was.",
+                fix=f"Read {console}; a new disk: hardboot virtual start --reset-disk",
+            )
+        time.sleep(0.05)
+
+
+def _is_running(home: Path) -> bool:
+    import fcntl  # phones that are not virtual are also driven from systems that lack it
+
+    try:
+        with (home / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _free_port(home: Path) -> int:
+    """The port the phone had last time if it is free, else the first free one."""
+    settings = home / "phone.json"
+    last = [json.loads(settings.read_text())["port"]] if settings.exists() else []
+    taken = {found.serial for found in running()}
+    for port in [*last, *range(_FIRST_PORT, _FIRST_PORT + 200)]:
+        if f"127.0.0.1:{port}" in taken:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(port)
+    raise ToolError(
+        f"no TCP port between {_FIRST_PORT} and {_FIRST_PORT + 200} is free",
+        unchanged="The phone was not started.",
+        fix="Stop another virtual phone: hardboot virtual stop --name NAME",
+    )
+
+
+def _events(home: Path) -> list[dict[str, object]]:
+    path = home / EVENTS
+    if not path.exists():
+        return []
+    lines = path.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def _by_guest(event: dict[str, object]) -> bool:
+    data = event.get("data")
+    return isinstance(data, dict) and data.get("guest") is True
