@@ -1,0 +1,264 @@
+"""Choose the device tree a guest gets, say why, and adapt it. Pure: trees in, a tree out."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hardboot.errors import InputError, RefusedError
+from hardboot.formats import fdt
+from hardboot.formats.fdt import Fdt, Node
+from hardboot.memory import Range
+from hardboot.profile import Profile
+
+# What a kernel takes when the root does not say: Linux 6.1 include/linux/of.h, OF_ROOT_NODE_*_CELLS_DEFAULT.
+_DEFAULT_CELLS = 1
+# Seeds were used up by the host kernel: a second use would repeat its random numbers.
+_STALE = ("rng-seed", "kaslr-seed")
+# How Qualcomm's kernels up to 3.18 take memory away: <start size> in any node.
+_QCOM_HOLES = ("qcom,memblock-remove", "qcom,memblock-reserve")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The device tree a guest gets, before it is adapted.
+
+    Attributes:
+        source: `rom` or `live`.
+        reason: Why this one, for people.
+    """
+
+    tree: Fdt = field(repr=False)
+    source: str
+    reason: str
+
+
+def choose(candidates: Sequence[Fdt], profile: Profile, live: Fdt | None) -> Choice:
+    """The ROM's own tree if it has one, the one of this phone if it has several, else the phone's live tree.
+
+    Args:
+        candidates: The trees that came with the ROM.
+        profile: The phone.
+        live: The tree the bootloader gave to the running kernel; None if no phone is asked.
+
+    Raises:
+        RefusedError: If there is no tree at all, or it is not clear which one fits.
+    """
+    if not candidates:
+        if live is None:
+            raise RefusedError(
+                "the ROM brings no device tree, and no phone is there to take its own from",
+                unchanged="Nothing was sent.",
+                fix="Connect the phone, or use a ROM with a device tree.",
+            )
+        return Choice(live, "live", "the ROM brings none: the phone's own, as its bootloader made it")
+    if len(candidates) == 1:
+        return Choice(candidates[0], "rom", "the only one the ROM brings")
+    if live is None:
+        raise _ambiguous(
+            f"the ROM brings {len(candidates)} device trees, and no phone tells which one is its own"
+        )
+    wanted = live.root.properties.get("compatible")
+    fitting = [tree for tree in candidates if tree.root.properties.get("compatible") == wanted]
+    if wanted is None or len(fitting) != 1:
+        raise _ambiguous(
+            f"{len(fitting)} of the {len(candidates)} device trees of the ROM have the compatible property of the "
+            f"running one ({', '.join(fdt.strings(wanted)) or 'none'}); profile {profile.name} wants "
+            f"the rule {profile.dtb.rule}"
+        )
+    return Choice(
+        fitting[0], "rom", f"of {len(candidates)} the only one for {', '.join(fdt.strings(wanted))}"
+    )
+
+
+def _ambiguous(what: str) -> RefusedError:
+    return RefusedError(
+        what,
+        unchanged="Nothing was sent.",
+        fix="Build the ROM's boot image with the one device tree of this phone.",
+    )
+
+
+def adapt(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | None, profile: Profile) -> bytes:
+    """The tree as the guest gets it; its length does not depend on where the initrd lies.
+
+    Args:
+        tree: What `choose` chose; not changed.
+        cmdline: Kernel command line.
+        initrd: Physical addresses of the ramdisk, exact to the byte; None without one.
+        live: The phone's own tree, for what only its bootloader knows; None if no phone is asked.
+        profile: The phone.
+
+    Raises:
+        InputError: If a property of a tree that must be read is malformed.
+        RefusedError: If the phone's RAM cannot be written into the tree's address cells.
+    """
+    return fdt.build(adapted(tree, cmdline=cmdline, initrd=initrd, live=live, profile=profile))
+
+
+def adapted(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | None, profile: Profile) -> Fdt:
+    """As `adapt`, not yet as bytes."""
+    result = copy.deepcopy(tree)
+    chosen = result.ensure("/chosen")
+    result.reservations = _kept_reservations(result, chosen, profile)
+    if live is not None and live is not tree:
+        _copy_memory(live, result)
+        _carry(live, result, profile)
+    for name in _STALE:
+        chosen.properties.pop(name, None)
+    chosen.properties["bootargs"] = encode_cmdline(cmdline) + b"\0"
+    for name in ("linux,initrd-start", "linux,initrd-end"):
+        chosen.properties.pop(name, None)
+    if initrd is not None:
+        count = _cells(result.root)[0]
+        chosen.properties["linux,initrd-start"] = initrd.start.to_bytes(4 * count, "big")
+        chosen.properties["linux,initrd-end"] = initrd.end.to_bytes(4 * count, "big")
+    return result
+
+
+def encode_cmdline(cmdline: str) -> bytes:
+    """A command line as the kernel reads it, without the final NUL.
+
+    Raises:
+        InputError: If it holds a NUL or cannot be encoded.
+    """
+    try:
+        data = cmdline.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise _malformed("the kernel command line", f"it is no text: {error.reason}") from error
+    if b"\0" in data:
+        raise _malformed("the kernel command line", f"it has a NUL character at {data.index(0)}")
+    return data
+
+
+def memory(tree: Fdt) -> list[Range]:
+    """The banks of RAM in the memory nodes, without empty ones.
+
+    Raises:
+        InputError: If a `reg` is malformed.
+    """
+    cells = _cells(tree.root)
+    found: list[Range] = []
+    for node in _memory_nodes(tree):
+        found += _ranges(node.properties.get("reg", b""), cells, node.name)
+    return found
+
+
+def reserved(tree: Fdt) -> list[Range]:
+    """What a kernel started with `tree` keeps away from: its reserve map and its reserved-memory nodes.
+
+    Raises:
+        InputError: If a `reg` is malformed.
+    """
+    found = [Range.sized(start, size, "reserve map") for start, size in tree.reservations if size]
+    parent = tree.find("/reserved-memory")
+    if parent is not None:
+        cells = _cells(parent, _cells(tree.root))
+        for node in parent.children:
+            found += _ranges(node.properties.get("reg", b""), cells, node.name)
+    for _, node in tree.root.walk():
+        for name in _QCOM_HOLES:
+            if name in node.properties:
+                found += _ranges(node.properties[name], (1, 1), node.name)
+    return found
+
+
+def _kept_reservations(tree: Fdt, chosen: Node, profile: Profile) -> list[tuple[int, int]]:
+    """The reserve map without what the bootloader reserved for this one boot, and with the hardboot page.
+
+    U-Boot's fdt_initrd() reserves the ramdisk it loaded, fdt_shrink_to_minimum() the tree itself.
+    """
+    start, end = (_number(chosen.properties.get(f"linux,initrd-{name}", b"")) for name in ("start", "end"))
+    old_initrd = Range(start, end) if start < end else Range(0, 0)
+    old_tree = profile.image.base + profile.image.tags_offset
+    page = (profile.page.start, profile.page.size)
+    return [
+        page,
+        *(
+            (address, size)
+            for address, size in tree.reservations
+            if not Range.sized(address, size).overlaps(old_initrd) and address != old_tree
+            if (address, size) != page
+        ),
+    ]
+
+
+def _copy_memory(source: Fdt, target: Fdt) -> None:
+    """Give `target` the RAM of `source`: a ROM's own tree leaves it to the bootloader to fill in."""
+    banks = memory(source)
+    if not banks:
+        return
+    address_cells, size_cells = _cells(target.root)
+    reg = bytearray()
+    for bank in banks:
+        if bank.start >> (32 * address_cells) or bank.size >> (32 * size_cells):
+            raise RefusedError(
+                f"the phone's RAM {bank} does not fit into the {address_cells} address and {size_cells} size cells "
+                "of the ROM's device tree",
+                unchanged="Nothing was sent.",
+                fix="Use a ROM whose device tree is made for this phone.",
+            )
+        reg += bank.start.to_bytes(4 * address_cells, "big") + bank.size.to_bytes(4 * size_cells, "big")
+    for old in _memory_nodes(target):
+        target.root.children.remove(old)
+    node = Node(f"memory@{banks[0].start:x}", {"device_type": b"memory\0", "reg": bytes(reg)})
+    target.root.children.append(node)
+
+
+def _carry(source: Fdt, target: Fdt, profile: Profile) -> None:
+    """Copy the properties the profile names: what only the bootloader knows."""
+    for item in profile.dtb.carry:
+        node = source.find(item.node)
+        if node is None:
+            continue
+        for name, value in node.properties.items():
+            if any(_fits(name, pattern) for pattern in item.properties):
+                target.ensure(item.node).properties[name] = value
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+
+
+def _memory_nodes(tree: Fdt) -> list[Node]:
+    return [
+        node
+        for node in tree.root.children
+        if fdt.text(node.properties.get("device_type")) == "memory" or node.name.partition("@")[0] == "memory"
+    ]
+
+
+def _cells(node: Node, default: tuple[int, int] = (_DEFAULT_CELLS, _DEFAULT_CELLS)) -> tuple[int, int]:
+    """Address and size cells of `node`'s children."""
+    found = []
+    for name, fallback in zip(("#address-cells", "#size-cells"), default, strict=True):
+        value = node.properties.get(name)
+        count = fallback if value is None else _number(value)
+        if not 1 <= count <= 2:
+            raise _malformed(f"{node.name or '/'} {name}", f"{count}, it must be 1 or 2")
+        found.append(count)
+    return found[0], found[1]
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, "big")
+
+
+def _ranges(value: bytes, cells: tuple[int, int], name: str) -> list[Range]:
+    address, size = 4 * cells[0], 4 * cells[1]
+    if len(value) % (address + size):
+        raise _malformed(f"{name} reg", f"{len(value)} bytes are no list of {address + size}-byte entries")
+    found = []
+    for at in range(0, len(value), address + size):
+        start = _number(value[at : at + address])
+        length = _number(value[at + address : at + address + size])
+        if length:
+            found.append(Range.sized(start, length, name))
+    return found
+
+
+def _malformed(what: str, problem: str) -> InputError:
+    return InputError(
+        f"{what}: {problem}" if what.startswith("the ") else f"device tree: {what}: {problem}",
+        unchanged="Nothing was sent.",
+        fix="Check the ROM, and what --cmdline and --append give.",
+    )
