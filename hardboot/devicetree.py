@@ -61,9 +61,9 @@ def choose(candidates: Sequence[Fdt], profile: Profile, live: Fdt | None) -> Cho
     fitting = [tree for tree in candidates if tree.root.properties.get("compatible") == wanted]
     if wanted is None or len(fitting) != 1:
         raise _ambiguous(
-            f"{len(fitting)} of the {len(candidates)} device trees of the ROM have the compatible property of the "
-            f"running one ({', '.join(fdt.strings(wanted)) or 'none'}); profile {profile.name} wants "
-            f"the rule {profile.dtb.rule}"
+            f"{len(fitting)} of the {len(candidates)} device trees of the ROM are for the running phone "
+            f"(compatible: {', '.join(fdt.strings(wanted)) or 'none'}); the rule {profile.dtb.rule} "
+            f"of profile {profile.name} would be needed"
         )
     return Choice(
         fitting[0], "rom", f"of {len(candidates)} the only one for {', '.join(fdt.strings(wanted))}"
@@ -170,16 +170,14 @@ def _kept_reservations(tree: Fdt, chosen: Node, profile: Profile) -> list[tuple[
     start, end = (_number(chosen.properties.get(f"linux,initrd-{name}", b"")) for name in ("start", "end"))
     old_initrd = Range(start, end) if start < end else Range(0, 0)
     old_tree = profile.image.base + profile.image.tags_offset
-    page = (profile.page.start, profile.page.size)
-    return [
-        page,
-        *(
-            (address, size)
-            for address, size in tree.reservations
-            if not Range.sized(address, size).overlaps(old_initrd) and address != old_tree
-            if (address, size) != page
-        ),
+    kept = [
+        (address, size)
+        for address, size in tree.reservations
+        if not Range.sized(address, size).overlaps(old_initrd) and address != old_tree
     ]
+    if any(item.contains(profile.page) for item in reserved(Fdt(tree.root, kept))):
+        return kept
+    return [(profile.page.start, profile.page.size), *kept]
 
 
 def _copy_memory(source: Fdt, target: Fdt) -> None:
@@ -192,8 +190,8 @@ def _copy_memory(source: Fdt, target: Fdt) -> None:
     for bank in banks:
         if bank.start >> (32 * address_cells) or bank.size >> (32 * size_cells):
             raise RefusedError(
-                f"the phone's RAM {bank} does not fit into the {address_cells} address and {size_cells} size cells "
-                "of the ROM's device tree",
+                f"the phone's RAM {bank} does not fit into the {address_cells} address and {size_cells} size "
+                "cells of the ROM's device tree",
                 unchanged="Nothing was sent.",
                 fix="Use a ROM whose device tree is made for this phone.",
             )
