@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The agent: the small static program on the phone that calls kexec_load(2) and reboot(2). It runs as root.
+ *
+ *   agent load FLAGS ENTRY FILE@ADDR:MEMSZ...   load up to 16 segments
+ *   agent unload FLAGS                          drop what is loaded
+ *   agent exec                                  sync, then start what is loaded; returns only on error
+ *   agent info [FLAG]                           what the kernel says; with FLAG, whether it accepts that flag
+ *
+ * Numbers are hexadecimal with 0x and fit a machine word. The answer is lines of key=value and exit code 0, or a
+ * last line "error=WHAT errno=NUMBER" and exit code 1. Without libc: arch.h brings the system calls.
+ */
+#include "arch.h"
+
+#define EINVAL 22
+
+#define AT_FDCWD (-100)
+#define O_RDONLY 0
+#define SEEK_END 2
+#define PROT_READ 1
+#define MAP_PRIVATE 0x02
+#define MAP_POPULATE 0x8000
+
+#define PAGE_MASK 0xfffUL
+#define KEXEC_SEGMENT_MAX 16 /* include/linux/kexec.h */
+#define KEXEC_ON_CRASH 0x1UL
+
+/* include/uapi/linux/reboot.h */
+#define LINUX_REBOOT_MAGIC1 0xfee1dead
+#define LINUX_REBOOT_MAGIC2 0x28121969
+#define LINUX_REBOOT_CMD_KEXEC 0x45584543
+
+#define UTS_FIELD 65 /* struct new_utsname, include/uapi/linux/utsname.h: six fields of this size */
+#define UTS_RELEASE 2
+
+typedef unsigned long word;
+
+struct segment { /* struct kexec_segment, include/uapi/linux/kexec.h */
+	const void *buf;
+	word bufsz;
+	word mem;
+	word memsz;
+};
+
+static char out[1024];
+static word out_used;
+
+static long call3(long number, word a, word b, word c)
+{
+	return system_call(number, (long)a, (long)b, (long)c, 0, 0, 0);
+}
+
+static void flush(void)
+{
+	word done = 0;
+
+	while (done < out_used) {
+		long n = call3(NR_WRITE, 1, (word)(out + done), out_used - done);
+
+		if (n == -4) /* EINTR */
+			continue;
+		if (n <= 0)
+			break;
+		done += (word)n;
+	}
+	out_used = 0;
+}
+
+static void put_char(char c)
+{
+	if (out_used == sizeof(out))
+		flush();
+	out[out_used++] = c;
+}
+
+/* Text from outside must not break the lines: anything that is not printable ASCII becomes '?'. */
+static void put_clean(const char *text, word limit)
+{
+	for (word i = 0; i < limit && text[i]; i++)
+		put_char(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
+}
+
+static void put(const char *text)
+{
+	while (*text)
+		put_char(*text++);
+}
+
+static void put_decimal(word value)
+{
+	char digits[20];
+	word n = 0;
+
+	do {
+		digits[n++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	while (n)
+		put_char(digits[--n]);
+}
+
+__attribute__((noreturn)) static void leave(int code)
+{
+	flush();
+	for (;;)
+		call3(NR_EXIT_GROUP, (word)code, 0, 0);
+}
+
+__attribute__((noreturn)) static void fail(const char *what, const char *subject, long error)
+{
+	put("error=");
+	put(what);
+	if (subject) {
+		put_char(' ');
+		put_clean(subject, 4096);
+	}
+	put(" errno=");
+	put_decimal((word)error);
+	put_char('\n');
+	leave(1);
+}
+
+__attribute__((noreturn)) static void usage(const char *what, const char *subject)
+{
+	fail(what, subject, EINVAL);
+}
+
+static int equal(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+/* Read a number up to `end` or the end of the text; returns where it stopped, or 0 if it is not a number. */
+static const char *parse_number(const char *text, char end, word *value)
+{
+	word digits = 0;
+
+	if (text[0] != '0' || text[1] != 'x')
+		return 0;
+	*value = 0;
+	for (text += 2; *text && *text != end; text++, digits++) {
+		char c = *text;
+		word digit;
+
+		if (c >= '0' && c <= '9')
+			digit = (word)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			digit = (word)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			digit = (word)(c - 'A' + 10);
+		else
+			return 0;
+		if (digits == ADDRESS_DIGITS)
+			return 0;
+		*value = *value << 4 | digit;
+	}
+	return digits && *text == end ? text : 0;
+}
+
+static word number(const char *text)
+{
+	word value;
+
+	if (!parse_number(text, 0, &value))
+		usage("not a hexadecimal number:", text);
+	return value;
+}
+
+static void parse_segment(char *text, struct segment *segment)
+{
+	char *at = 0;
+	const char *colon;
+	long file, size, address;
+
+	for (char *p = text; *p; p++)
+		if (*p == '@')
+			at = p;
+	if (!at || at == text)
+		usage("not FILE@ADDR:MEMSZ:", text);
+	colon = parse_number(at + 1, ':', &segment->mem);
+	if (!colon || !parse_number(colon + 1, 0, &segment->memsz))
+		usage("not FILE@ADDR:MEMSZ:", text);
+	if (segment->mem & PAGE_MASK || segment->memsz & PAGE_MASK || !segment->memsz)
+		usage("not page aligned:", text);
+	if (segment->mem + segment->memsz < segment->mem)
+		usage("past the last address:", text);
+
+	*at = 0;
+	file = call3(NR_OPENAT, (word)AT_FDCWD, (word)text, O_RDONLY);
+	if (file < 0)
+		fail("open", text, -file);
+	size = call3(NR_LSEEK, (word)file, 0, SEEK_END);
+	if (size < 0)
+		fail("size of", text, -size);
+	if (!size || (word)size > segment->memsz)
+		usage(size ? "larger than its segment:" : "empty file:", text);
+	address = system_call(NR_MMAP, 0, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+	if ((word)address >= (word)-4095)
+		fail("map", text, -address);
+	call3(NR_CLOSE, (word)file, 0, 0);
+	segment->buf = (const void *)address;
+	segment->bufsz = (word)size;
+}
+
+static long kexec_load(word entry, word count, const struct segment *segments, word flags)
+{
+	return system_call(NR_KEXEC_LOAD, (long)entry, (long)count, (long)segments, (long)flags, 0, 0);
+}
+
+static void load(int count, char **arguments)
+{
+	static struct segment segments[KEXEC_SEGMENT_MAX];
+	word flags, entry;
+	long result;
+
+	if (count < 3)
+		usage("usage: agent load FLAGS ENTRY FILE@ADDR:MEMSZ...", 0);
+	if (count - 2 > KEXEC_SEGMENT_MAX)
+		usage("more than 16 segments", 0);
+	flags = number(arguments[0]);
+	entry = number(arguments[1]);
+	for (int i = 2; i < count; i++)
+		parse_segment(arguments[i], &segments[i - 2]);
+	result = kexec_load(entry, (word)(count - 2), segments, flags);
+	if (result < 0)
+		fail("kexec_load", 0, -result);
+	put("loaded=");
+	put_decimal((word)(count - 2));
+	put_char('\n');
+}
+
+static void unload(int count, char **arguments)
+{
+	long result;
+
+	if (count != 1)
+		usage("usage: agent unload FLAGS", 0);
+	result = kexec_load(0, 0, 0, number(arguments[0]));
+	if (result < 0)
+		fail("kexec_load", 0, -result);
+	put("unloaded=1\n");
+}
+
+static void execute(int count)
+{
+	long result;
+
+	if (count)
+		usage("usage: agent exec", 0);
+	call3(NR_SYNC, 0, 0, 0);
+	put("synced=1\n");
+	flush();
+	result = system_call(NR_REBOOT, (long)LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, 0, 0, 0);
+	fail("reboot", 0, result < 0 ? -result : 0);
+}
+
+/* Print "key=first line of the file"; a file that cannot be read gives no line. Returns its first character or 0. */
+static char show_file(const char *key, const char *path, const char *missing)
+{
+	char text[256];
+	long file = call3(NR_OPENAT, (word)AT_FDCWD, (word)path, O_RDONLY);
+	long size = -1;
+
+	if (file >= 0) {
+		size = call3(NR_READ, (word)file, (word)text, sizeof(text) - 1);
+		call3(NR_CLOSE, (word)file, 0, 0);
+	}
+	if (size <= 0) {
+		if (!missing)
+			return 0;
+		put(key);
+		put(missing);
+		return 0;
+	}
+	text[size] = 0;
+	for (long i = 0; i < size; i++)
+		if (text[i] == '\n')
+			text[i] = 0;
+	put(key);
+	put_clean(text, sizeof(text));
+	put_char('\n');
+	return text[0];
+}
+
+static void info(int count, char **arguments)
+{
+	static char names[6 * UTS_FIELD];
+	word flag = 0;
+	char loaded;
+	long result;
+
+	if (count > 1)
+		usage("usage: agent info [FLAG]", 0);
+	if (count) {
+		flag = number(arguments[0]);
+		if (flag & KEXEC_ON_CRASH) /* the probe would unload the crash kernel, which kexec_loaded does not tell of */
+			usage("not a flag to probe:", arguments[0]);
+	}
+	result = call3(NR_UNAME, (word)names, 0, 0);
+	if (result < 0)
+		fail("uname", 0, -result);
+	put("release=");
+	put_clean(names + UTS_RELEASE * UTS_FIELD, UTS_FIELD);
+	put_char('\n');
+	show_file("boot_id=", "/proc/sys/kernel/random/boot_id", "unknown\n");
+	loaded = show_file("kexec_loaded=", "/sys/kernel/kexec_loaded", "unknown\n");
+	show_file("kexec_crash_loaded=", "/sys/kernel/kexec_crash_loaded", "unknown\n");
+	show_file("hardboot_page=", "/sys/kernel/kexec_hardboot/page", 0);
+	show_file("hardboot_flag=", "/sys/kernel/kexec_hardboot/flag", 0);
+	show_file("hardboot_version=", "/sys/kernel/kexec_hardboot/version", 0);
+	if (!count)
+		return;
+	put("probe=");
+	if (loaded != '0') { /* an empty load drops what is loaded */
+		put("skipped\n");
+		return;
+	}
+	result = kexec_load(0, 0, 0, flag);
+	if (result < 0)
+		put_decimal((word)-result);
+	else
+		put("ok");
+	put_char('\n');
+}
+
+/* Called by _start with the address of argc. */
+__attribute__((noreturn, used)) void agent_start(word *stack)
+{
+	int count = (int)stack[0];
+	char **arguments = (char **)(stack + 1);
+
+	if (count < 2)
+		usage("usage: agent load|unload|exec|info", 0);
+	else if (equal(arguments[1], "load"))
+		load(count - 2, arguments + 2);
+	else if (equal(arguments[1], "unload"))
+		unload(count - 2, arguments + 2);
+	else if (equal(arguments[1], "exec"))
+		execute(count - 2);
+	else if (equal(arguments[1], "info"))
+		info(count - 2, arguments + 2);
+	else
+		usage("no such command:", arguments[1]);
+	leave(0);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 32-bit ARM EABI: system call numbers (arch/arm/tools/syscall.tbl), the call itself, and the entry. */
+#ifndef HARDBOOT_ARCH_H
+#define HARDBOOT_ARCH_H
+
+#define NR_READ 3
+#define NR_WRITE 4
+#define NR_CLOSE 6
+#define NR_LSEEK 19
+#define NR_SYNC 36
+#define NR_REBOOT 88
+#define NR_UNAME 122
+#define NR_MMAP 192 /* mmap2: the offset, always 0 here, counts pages */
+#define NR_EXIT_GROUP 248
+#define NR_OPENAT 322
+#define NR_KEXEC_LOAD 347
+
+#define ADDRESS_DIGITS 8
+
+static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r7 __asm__("r7") = number;
+	register long r0 __asm__("r0") = a;
+	register long r1 __asm__("r1") = b;
+	register long r2 __asm__("r2") = c;
+	register long r3 __asm__("r3") = d;
+	register long r4 __asm__("r4") = e;
+	register long r5 __asm__("r5") = f;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(r0)
+			 : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
+			 : "memory");
+	return r0;
+}
+
+/* The kernel enters with argc, argv[], 0, envp[] on the stack (fs/binfmt_elf.c, create_elf_tables). */
+__asm__(".text\n"
+	".global _start\n"
+	".type _start, %function\n"
+	"_start:\n"
+	"	mov r0, sp\n"
+	"	mov r1, sp\n"
+	"	bic r1, r1, #7\n"
+	"	mov sp, r1\n"
+	"	bl agent_start\n");
+
+#endif

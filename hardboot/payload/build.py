@@ -1,0 +1,73 @@
+"""Build the programs for the phone from their sources beside this file: `python -m hardboot.payload.build`.
+
+The built binaries are committed; this is run after a source changed, and by the test that compares them.
+It needs the pinned compiler (`pip install ziglang==0.15.2`): another version builds other bytes.
+"""
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardboot import log, process
+
+PAYLOAD = Path(__file__).parent
+_TIMEOUT_S = 240
+
+# ARMv7-A without floating point: what every 32-bit phone with a kernel from 3.1 on runs. 0x400000 lies above
+# every vm.mmap_min_addr. No build id, no relro, no unwind tables: a few KiB and the same bytes everywhere.
+_COMMON = (
+    *("-std=c11", "-Os", "-g0", "-s", "-static", "-nostdlib", "-ffreestanding"),
+    *("-fno-stack-protector", "-fno-sanitize=undefined", "-fno-ident"),
+    *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables"),
+    *("-Wall", "-Wextra", "-Werror"),
+    *("-Wl,--build-id=none", "-Wl,--image-base=0x400000", "-Wl,-z,norelro", "-Wl,--gc-sections"),
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One binary: its sources and how they are compiled."""
+
+    sources: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
+PROGRAMS = {
+    "agent-arm": Program(
+        ("agent.c",),
+        ("-target", "thumb-freestanding-eabi", "-mcpu=generic+v7a", f"-I{PAYLOAD / 'arm'}", *_COMMON),
+    ),
+}
+
+
+def build(name: str) -> bytes:
+    """The binary `name` of PROGRAMS, built now.
+
+    Raises:
+        ToolError: If the compiler is missing or refuses the source.
+    """
+    program = PROGRAMS[name]
+    with tempfile.TemporaryDirectory(prefix="hardboot-build-") as folder:
+        output = Path(folder) / name
+        process.run(
+            [sys.executable, "-m", "ziglang", "cc", *program.flags, *program.sources, "-o", output],
+            timeout_s=_TIMEOUT_S,
+            cwd=PAYLOAD,
+            env={"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder},
+        )
+        return output.read_bytes()
+
+
+def main() -> None:
+    """Write every binary beside its source."""
+    for name in PROGRAMS:
+        content = build(name)
+        path = PAYLOAD / name
+        path.write_bytes(content)
+        path.chmod(0o755)
+        log.say(f"{path}: {len(content)} bytes")
+
+
+if __name__ == "__main__":
+    main()

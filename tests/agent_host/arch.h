@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This computer, for the tests of the agent. Files are real, but /sys and /proc are looked up below the folder
+ * AGENT_ROOT. kexec_load(2), reboot(2) and sync(2) never reach the kernel: what they were called with is printed
+ * on standard error, and they return what AGENT_ERRNO says.
+ */
+#ifndef HARDBOOT_ARCH_H
+#define HARDBOOT_ARCH_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#undef AT_FDCWD
+#undef O_RDONLY
+#undef SEEK_END
+
+#define NR_READ SYS_read
+#define NR_WRITE SYS_write
+#define NR_CLOSE SYS_close
+#define NR_LSEEK SYS_lseek
+#define NR_SYNC 100001
+#define NR_REBOOT 100002
+#define NR_UNAME SYS_uname
+#define NR_MMAP SYS_mmap
+#define NR_EXIT_GROUP SYS_exit_group
+#define NR_OPENAT SYS_openat
+#define NR_KEXEC_LOAD 100003
+
+#define ADDRESS_DIGITS 8
+
+static long recorded(void)
+{
+	const char *error = getenv("AGENT_ERRNO");
+
+	return error ? -atol(error) : 0;
+}
+
+static long system_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	struct { const unsigned char *buf; unsigned long bufsz, mem, memsz; } *segment = (void *)c;
+	char path[4096];
+	long result;
+
+	if (number == NR_SYNC) {
+		dprintf(2, "sync\n");
+		return 0;
+	}
+	if (number == NR_REBOOT) {
+		dprintf(2, "reboot %#x %#x %#x\n", (unsigned)a, (unsigned)b, (unsigned)c);
+		return recorded();
+	}
+	if (number == NR_KEXEC_LOAD) {
+		dprintf(2, "kexec_load %#lx %ld %#lx\n", a, b, d);
+		for (long i = 0; i < b; i++) {
+			unsigned long sum = 0;
+
+			for (unsigned long j = 0; j < segment[i].bufsz; j++)
+				sum += segment[i].buf[j];
+			dprintf(2, "segment %#lx %#lx %#lx %lu\n", segment[i].mem, segment[i].memsz, segment[i].bufsz, sum);
+		}
+		return recorded();
+	}
+	if (number == NR_OPENAT && (!strncmp((char *)b, "/sys/", 5) || !strncmp((char *)b, "/proc/", 6))) {
+		snprintf(path, sizeof(path), "%s%s", getenv("AGENT_ROOT"), (char *)b);
+		b = (long)path;
+	}
+	result = syscall(number, a, b, c, d, e, f);
+	return result == -1 ? -errno : result;
+}
+
+void agent_start(unsigned long *stack);
+
+int main(int argc, char **argv)
+{
+	unsigned long stack[64] = {(unsigned long)argc};
+
+	for (int i = 0; i < argc && i < 63; i++)
+		stack[i + 1] = (unsigned long)argv[i];
+	agent_start(stack);
+}
+
+#endif
