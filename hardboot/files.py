@@ -1,6 +1,7 @@
 """Files on this computer: the data that ships with hardboot, its cache and state folders, safe writing."""
 
 import hashlib
+import mmap
 import os
 import tempfile
 from collections.abc import Iterable
@@ -49,6 +50,31 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """The content of `path`, mapped read-only: only what is looked at is read.
+
+    Raises:
+        InputError: If it cannot be read, is no regular file or is empty.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise _wrong_file(path, "not a regular file")
+        with path.open("rb") as stream:
+            if not os.fstat(stream.fileno()).st_size:
+                raise _wrong_file(path, "empty file")
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _wrong_file(path: Path, problem: str) -> InputError:
+    return InputError(
+        f"{path}: {problem}",
+        unchanged="Nothing was changed.",
+        fix="Check that this is the right file.",
+    )
 
 
 def unreadable(path: Path, error: OSError) -> InputError:
