@@ -37,7 +37,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One folder in patches/; `flavour` is empty for mainline, `flag` is the bit for kexec_load(2)."""
+    """One folder in patches/.
+
+    Attributes:
+        flavour: Empty for mainline.
+        abi_version: Of the record and of /sys/kernel/kexec_hardboot.
+        flag: The bit for kexec_load(2).
+        host_abi: What the patched kernel does with the record; a profile's `hardboot.host_abi`.
+        reset: How it resets the machine; a profile's `reset.method`.
+    """
 
     name: str
     arch: Literal["arm", "arm64"]
@@ -45,6 +53,8 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kernels: Kernels
     abi_version: int
     flag: int
+    host_abi: str
+    reset: str
     author: str
     licence: str
     patches: tuple[str, ...]

@@ -1,0 +1,186 @@
+"""`hardboot patch`: put hardboot support into a kernel source tree, see whether it is there, take it out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hardboot.commands.common import Command, Group, Settings, pass_settings
+from hardboot.errors import RefusedError
+
+if TYPE_CHECKING:
+    from hardboot.patches import Report, Series
+    from hardboot.profile import Profile
+
+_TREE = click.argument("tree", type=click.Path(path_type=Path))
+_SHOWN_PROBLEMS = 8  # the first ones say what is wrong; --json has all
+
+
+@click.group(cls=Group)
+def patch() -> None:
+    """Put hardboot support into a kernel source tree.
+
+    A series goes in whole or not at all, and only into a kernel version that it covers.
+    """
+
+
+@patch.command("list", cls=Command)
+@pass_settings
+def list_(settings: Settings) -> None:
+    """The series there are and the kernels they cover."""
+    from hardboot import patches
+
+    known = patches.all_series()
+    document = [
+        {
+            "name": item.name,
+            "arch": item.arch,
+            "flavour": item.flavour,
+            "min": item.kernels.min,
+            "below": item.kernels.below,
+            "abi_version": item.abi_version,
+            "flag": item.flag,
+            "host_abi": item.host_abi,
+            "reset": item.reset,
+            "patches": list(item.patches),
+        }
+        for item in known
+    ]
+
+    def show() -> None:
+        width = max((len(item.name) for item in known), default=0)
+        for item in known:
+            click.echo(
+                f"{item.name:{width}}  {item.arch}, Linux {item.kernels.min} to below {item.kernels.below}, "
+                f"{len(item.patches)} patches, reset by {item.reset}"
+            )
+
+    settings.emit(document, show)
+
+
+@patch.command(cls=Command)
+@_TREE
+@pass_settings
+def status(settings: Settings, tree: Path) -> None:
+    """Say what of a series is in the kernel source TREE; nothing is changed."""
+    from hardboot import patches
+
+    found = patches.status(tree, _series(settings, tree))
+    version = patches.dotted(found.version)
+    document = {
+        "overall": found.overall,
+        "series": found.series,
+        "version": version,
+        "patches": [
+            {
+                "name": item.name,
+                "state": item.state,
+                "problems": [
+                    {"file": at.file, "hunk": at.hunk, "line": at.line, "reason": at.reason}
+                    for at in item.problems
+                ],
+            }
+            for item in found.patches
+        ],
+    }
+
+    def show() -> None:
+        click.echo(f"{found.series} on Linux {version}: {found.overall}")
+        for item in found.patches:
+            click.echo(f"  {item.state:8}  {item.name}")
+            for problem in item.problems[:_SHOWN_PROBLEMS]:
+                click.echo(f"            {problem}")
+            if len(item.problems) > _SHOWN_PROBLEMS:
+                click.echo(f"            and {len(item.problems) - _SHOWN_PROBLEMS} more")
+
+    settings.emit(document, show)
+
+
+@patch.command(cls=Command)
+@_TREE
+@click.option("--dry-run", is_flag=True, help="Check that it fits; change nothing.")
+@pass_settings
+def apply(settings: Settings, tree: Path, dry_run: bool) -> None:
+    """Put the series for --device into the kernel source TREE.
+
+    Writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
+    """
+    from hardboot import log, patches, profile
+
+    if settings.device is None:
+        raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
+    phone = profile.load(settings.device)
+    series = patches.find(phone.arch, patches.tree_version(tree))
+    _check_match(phone, series)
+    if phone.trust("hardboot.page") != "verified":
+        log.warn(f"the hardboot page of {phone.name} is not verified: {phone.how_to_find('hardboot.page')}")
+    page, page_size = phone.hardboot.page, phone.hardboot.page_size
+    report = patches.apply(tree, series, page=page, page_size=page_size, dry_run=dry_run)
+
+    def show() -> None:
+        on = f"{report.series} on Linux {patches.dotted(report.version)}"
+        if not report.files:
+            click.echo(f"{on}: already applied")
+        elif dry_run:
+            click.echo(f"{on}: fits, {len(report.files)} files would change; nothing was changed")
+        else:
+            click.echo(f"{on}: applied, {len(report.files)} files changed")
+        for at in report.offsets:
+            click.echo(f"  {at.file}, hunk {at.hunk}: {at.offset:+} lines from where the patch names it")
+        if not dry_run:
+            click.echo(f"Options for the kernel's configuration: {tree / patches.CONFIG_NAME}")
+
+    settings.emit({**_document(report), "config": patches.CONFIG_NAME}, show)
+
+
+@patch.command(cls=Command)
+@_TREE
+@pass_settings
+def revert(settings: Settings, tree: Path) -> None:
+    """Take the series and hardboot.config out of the kernel source TREE."""
+    from hardboot import patches
+
+    report = patches.revert(tree, _series(settings, tree))
+
+    def show() -> None:
+        done = f"reverted, {len(report.files)} files changed" if report.files else "not there, nothing to do"
+        click.echo(f"{report.series} on Linux {patches.dotted(report.version)}: {done}")
+
+    settings.emit(_document(report), show)
+
+
+def _series(settings: Settings, tree: Path) -> "Series":
+    from hardboot import patches, profile
+
+    arch = profile.load(settings.device).arch if settings.device else None
+    return patches.find(arch, patches.tree_version(tree))
+
+
+def _check_match(phone: "Profile", series: "Series") -> None:
+    """Refuse a series that makes another host kernel than the profile describes."""
+    for what, wanted, made in (
+        ("kexec flag", f"{phone.hardboot.flag:#x}", f"{series.flag:#x}"),
+        ("host_abi", phone.hardboot.host_abi, series.host_abi),
+        ("reset method", phone.reset.method, series.reset),
+    ):
+        if wanted != made:
+            raise RefusedError(
+                f"{series.name} makes a kernel with {what} {made}; the profile {phone.name} has {wanted}",
+                unchanged="Nothing was changed.",
+                fix="Use a series made for this phone, or correct the profile if it is wrong.",
+            )
+
+
+def _document(report: "Report") -> dict[str, Any]:
+    from hardboot import patches
+
+    return {
+        "overall": report.overall,
+        "series": report.series,
+        "version": patches.dotted(report.version),
+        "files": list(report.files),
+        "offsets": [
+            {"patch": at.patch, "file": at.file, "hunk": at.hunk, "offset": at.offset}
+            for at in report.offsets
+        ],
+    }
