@@ -43,6 +43,7 @@ _SYSTEM_SCRIPTS = {
     "reboot": "reboot",
     "start": "framework",
     "stop": "framework",
+    "zygote": "zygote",
 }
 _ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "ext4")
 
@@ -187,6 +188,8 @@ def _system(root: Path) -> None:
     binaries.mkdir(parents=True)
     extra.mkdir()
     _install(packages.part("busybox-static") / "bin" / "busybox", binaries / "busybox", 0o755)
+    # Android's own shell; busybox's would run its applets (su, reboot) instead of the phone's programs.
+    _install(packages.part("mksh") / "usr/lib/arm-linux-musleabihf/bin/mksh", binaries / "sh", 0o755)
     for applet in (PHONE / "applets").read_text().split():
         (binaries / applet).symlink_to("busybox")
     for name, script in _SYSTEM_SCRIPTS.items():

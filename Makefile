@@ -1,0 +1,28 @@
+# Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
+PYTHON = .venv/bin/python
+.PHONY: demo test check soak agent clean
+
+demo: .venv/ready
+	$(PYTHON) scripts/demo.py
+
+test: .venv/ready
+	$(PYTHON) -m pytest -m "not soak"
+
+check: .venv/ready
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	$(PYTHON) -m pytest -m "not e2e and not soak"
+
+soak: .venv/ready
+	$(PYTHON) -m pytest -m soak -s
+
+agent: .venv/ready
+	$(PYTHON) -m hardboot.payload.build
+
+.venv/ready: pyproject.toml scripts/setup.sh
+	sh scripts/setup.sh
+
+clean:
+	-.venv/bin/hardboot virtual stop
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,62 @@
+"""Restart the phone in the ordinary way and wait until it is back."""
+
+from dataclasses import dataclass
+
+from hardboot import log
+from hardboot.errors import DeviceError, DeviceStateError
+from hardboot.phone import KernelIdentity, Phone
+
+WAIT_S = 180.0
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """The kernel that came up, and whether it has hardboot support."""
+
+    kernel: KernelIdentity
+    hardboot: bool
+
+
+def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
+    """Reboot through the bootloader and wait for the phone.
+
+    Raises:
+        DeviceStateError: If it does not come back within `wait_s` seconds, or was not restarted.
+    """
+    before = phone.kernel()
+    with log.step("Restarting the phone"):
+        # In the background: the connection dies with the phone, and not always with a word.
+        phone.root("(sleep 1; reboot) </dev/null >/dev/null 2>&1 &")
+        after = wait_for_change(phone, before, wait_s=wait_s)
+    if after is None:
+        raise DeviceStateError(
+            f"the phone did not come back within {wait_s:.0f} s after a restart",
+            unchanged="What was done before the restart is done.",
+            fix="Look at its screen; hold the power button for 10 s to restart it, or start its recovery.",
+        )
+    return Restarted(after, has_hardboot(phone))
+
+
+def wait_for_change(phone: Phone, before: KernelIdentity, *, wait_s: float) -> KernelIdentity | None:
+    """The kernel that runs once it is not the one of `before` any more; None if that does not happen."""
+    import time
+
+    deadline = time.monotonic() + wait_s
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            phone.transport.wait(timeout_s=left)
+            now = phone.kernel()
+        except DeviceError:
+            continue
+        if now.boot_id != before.boot_id:
+            return now
+        time.sleep(0.2)
+    return None
+
+
+def has_hardboot(phone: Phone) -> bool:
+    """True if the running kernel shows the profile's sign of hardboot support."""
+    import shlex
+
+    presence = phone.profile.presence
+    return presence is not None and phone.root(f"test -e {shlex.quote(presence)}").code == 0
