@@ -1,24 +1,16 @@
-"""Profiles: devices/<codename>.toml, everything that is known of one phone, and the rules it must keep.
-
-A fact nobody has read anywhere is absent here (None, an empty tuple) and "unknown" in [evidence]: the
-command that needs it refuses and says how to find it. All addresses are physical, all sizes bytes.
-"""
+"""The file format of a profile: strict TOML to frozen structs. Addresses are physical, sizes bytes."""
 
 import difflib
 import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from hardboot.errors import InputError
-from hardboot.files import data_dir, read_bytes
 from hardboot.memory import Range
-
-_LIMIT = 1 << 20  # bytes; the largest profile is a few KiB
 
 Unsigned = Annotated[int, Meta(ge=0, le=(1 << 48) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
@@ -181,66 +173,19 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def trust(self, fact: str) -> Known:
         """How far a fact ("hardboot.page", "ram", "bootloader.lk") can be trusted."""
-        for key in (fact, fact.partition(".")[0]):
-            if key in self.evidence:
-                return self.evidence[key].status
-        return "unknown"
+        entry = self.evidence_for(fact)
+        return entry.status if entry else "unknown"
+
+    def evidence_for(self, fact: str) -> Evidence | None:
+        """The evidence of a fact: its own, else that of the group it belongs to."""
+        while fact not in self.evidence and "." in fact:
+            fact = fact.rpartition(".")[0]
+        return self.evidence.get(fact)
 
     def how_to_find(self, fact: str) -> str:
         """What [evidence] says of an unknown fact."""
         entry = self.evidence.get(fact)
         return entry.source if entry else f"nothing is known about {fact} in {self.name}.toml"
-
-
-def names() -> list[str]:
-    """The names of all profiles that ship with hardboot, sorted."""
-    return sorted(path.stem for path in data_dir("devices").glob("*.toml"))
-
-
-def load(name_or_codename: str) -> Profile:
-    """The profile called `name_or_codename`, or the one that lists it as a codename.
-
-    Raises:
-        InputError: If there is none, or its file is wrong.
-    """
-    known = names()
-    if name_or_codename in known:
-        return read(data_dir("devices") / f"{name_or_codename}.toml")
-    found = match(name_or_codename)
-    if found:
-        return found
-    near = difflib.get_close_matches(name_or_codename, known, n=1)
-    raise InputError(
-        f"no profile is called {name_or_codename!r}" + (f"; did you mean {near[0]}?" if near else ""),
-        unchanged="Nothing was sent.",
-        fix=f"Use one of: {', '.join(known)}.",
-    )
-
-
-def match(product_device: str) -> Profile | None:
-    """The profile that lists `product_device` (ro.product.device) among its codenames."""
-    for profile in everything():
-        if product_device in profile.codenames:
-            return profile
-    return None
-
-
-def everything() -> Iterator[Profile]:
-    """Every profile that ships with hardboot, by name."""
-    for name in names():
-        yield read(data_dir("devices") / f"{name}.toml")
-
-
-def read(path: Path) -> Profile:
-    """The profile in the file `path`; its name must be the file's.
-
-    Raises:
-        InputError: If it cannot be read, is no TOML, or a key or value is wrong.
-    """
-    profile = parse(read_bytes(path, limit=_LIMIT), str(path))
-    if profile.name != path.stem:
-        raise _wrong(str(path), f"name is {profile.name!r}, the file is called {path.stem!r}")
-    return profile
 
 
 def parse(data: bytes, origin: str) -> Profile:
@@ -253,22 +198,23 @@ def parse(data: bytes, origin: str) -> Profile:
         text = data.decode()
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise _wrong(origin, f"byte {error.start} is not UTF-8") from error
+        raise wrong(origin, f"byte {error.start} is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise _syntax(origin, text, str(error)) from error
     except RecursionError as error:
-        raise _wrong(origin, "nested too deeply") from error
+        raise wrong(origin, "nested too deeply") from error
     problem = _unknown_key(document, msgspec.inspect.type_info(Profile), "")
     if problem:
-        raise _wrong(origin, problem)
+        raise wrong(origin, problem)
     try:
         profile = msgspec.convert(document, Profile)
     except msgspec.ValidationError as error:
-        raise _wrong(origin, _in_toml_words(str(error))) from error
+        raise wrong(origin, _in_toml_words(str(error))) from error
     return profile
 
 
-def _wrong(origin: str, what: str) -> InputError:
+def wrong(origin: str, what: str) -> InputError:
+    """The error for a profile that is wrong; `origin` names its file."""
     return InputError(
         f"{origin}: {what}",
         unchanged="Nothing was sent.",
@@ -287,7 +233,7 @@ def _syntax(origin: str, text: str, message: str) -> InputError:
         hint = f"; a hex number starts with 0x: 0x{bare_hex[1]}"
     elif re.search(r"\b0X", line):
         hint = "; write 0x with a small x"
-    return _wrong(origin, f"not TOML: {message}" + (f": {line[:80]!r}" if line else "") + hint)
+    return wrong(origin, f"not TOML: {message}" + (f": {line[:80]!r}" if line else "") + hint)
 
 
 def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str | None:

@@ -1,0 +1,168 @@
+"""hardboot devices: the profiles of phones: list, show, check."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hardboot.commands.common import Group, Settings, pass_settings
+
+if TYPE_CHECKING:
+    from hardboot.profile import Profile
+
+_NOT_SHOWN = ("name", "title", "codenames")  # the heading has them
+
+
+@click.group(cls=Group)
+def devices() -> None:
+    """Profiles of phones: list, show, check."""
+
+
+@devices.command("list")
+@pass_settings
+def list_devices(settings: Settings) -> None:
+    """List the phones hardboot has a profile of."""
+    from hardboot import profile
+
+    known = list(profile.everything())
+    document = [
+        {
+            "name": one.name,
+            "title": one.title,
+            "codenames": list(one.codenames),
+            "arch": one.arch,
+            "soc": one.soc,
+            "status": one.status,
+        }
+        for one in known
+    ]
+
+    def human() -> None:
+        rows = [(one.name, one.title, one.arch, one.status) for one in known]
+        _print_table(("name", "phone", "arch", "status"), rows)
+
+    settings.emit(document, human)
+
+
+@devices.command()
+@click.argument("name")
+@pass_settings
+def show(settings: Settings, name: str) -> None:
+    """Show everything that is known of phone NAME, and how far it can be trusted."""
+    from hardboot import profile
+
+    phone = profile.load(name)
+    rows = _facts(phone)
+    unknown = {key: one.source for key, one in phone.evidence.items() if one.status == "unknown"}
+    document = {
+        "name": phone.name,
+        "title": phone.title,
+        "codenames": list(phone.codenames),
+        "facts": [
+            {"fact": fact, "value": _plain(value), "status": status, "source": source}
+            for fact, value, status, source in rows
+        ],
+        "unknown": unknown,
+    }
+
+    def human() -> None:
+        from rich.console import Console
+
+        out = Console(highlight=False)
+        out.print(f"{phone.name}: {phone.title} ({', '.join(phone.codenames)})", markup=False)
+        _print_table(
+            ("fact", "value", "evidence"),
+            [(fact, _text(fact, value), status) for fact, value, status, _ in rows],
+        )
+        for fact, how in unknown.items():
+            out.print(f"not known: {fact}: {how}", markup=False)
+        out.print("Where each was read: --json, or the file devices/*.toml itself.", markup=False)
+
+    settings.emit(document, human)
+
+
+@devices.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@pass_settings
+def check(settings: Settings, files: tuple[Path, ...]) -> None:
+    """Check profiles: the FILEs given, else all that ship with hardboot."""
+    from hardboot import profile
+    from hardboot.errors import InputError
+
+    shipped = list(profile.everything())
+    given = [(str(path), profile.read(path)) for path in files] or [(one.name, one) for one in shipped]
+    found = [
+        (origin, problem.fact, problem.what)
+        for origin, one in given
+        for problem in profile.check(one, [*shipped, *(other for _, other in given)])
+    ]
+    document = {
+        "checked": [origin for origin, _ in given],
+        "problems": [{"profile": origin, "fact": fact, "what": what} for origin, fact, what in found],
+    }
+    if not found:
+        settings.emit(document, lambda: click.echo(f"{len(given)} profiles checked, nothing is wrong."))
+        return
+    raise InputError(
+        "\n".join(
+            [f"{len(found)} problems:", *(f"  {origin}: {fact}: {what}" for origin, fact, what in found)]
+        ),
+        unchanged="Nothing was changed.",
+        fix="Correct the profile and check it again.",
+    )
+
+
+def _facts(phone: "Profile") -> list[tuple[str, Any, str, str]]:
+    """Each fact with its value, the status of its evidence ("" where none is needed) and its source."""
+    from hardboot import profile
+
+    rows: list[tuple[str, Any, str, str]] = []
+    for fact, value in profile.facts(phone).items():
+        if fact not in _NOT_SHOWN:
+            entry = phone.evidence_for(fact)
+            rows.append((fact, value, entry.status if entry else "", entry.source if entry else ""))
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; ranges with an exclusive end."""
+    import msgspec
+
+    from hardboot.memory import Range
+
+    if isinstance(value, Range):
+        return {"start": value.start, "end": value.end}
+    return msgspec.to_builtins(value)
+
+
+def _text(fact: str, value: Any) -> str:
+    """A value as people read it; ranges without the name, which is in the fact's."""
+    from msgspec import Struct
+
+    from hardboot.memory import Range, human_size
+
+    if isinstance(value, Range):
+        return f"{value.start:#010x}-{value.end:#010x} ({human_size(value.size)})"
+    if isinstance(value, bool) or not isinstance(value, int | tuple):
+        return str(value)
+    if isinstance(value, int):
+        return human_size(value) if fact.endswith("size") else f"{value:#x}"
+    return "\n".join(
+        f"{item.node}: {', '.join(item.properties)}" if isinstance(item, Struct) else str(item)  # type: ignore[attr-defined]  # Carry
+        for item in value
+    )
+
+
+def _print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*titles, box=SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(table)
