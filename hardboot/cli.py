@@ -41,13 +41,14 @@ def report(error: HardbootError, settings: Settings) -> None:
     if settings.json:
         emit_json(
             {
+                **error.result,
                 "error": {
                     "kind": type(error).__name__,
                     "what": error.what,
                     "unchanged": error.unchanged,
                     "fix": error.fix,
                     "exit_code": error.exit_code,
-                }
+                },
             }
         )
     if settings.verbose:

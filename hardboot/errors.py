@@ -11,6 +11,9 @@ class HardbootError(Exception):
         what: What happened, with the value and the limit it broke.
         unchanged: What state things are in: what was not touched, or what was.
         fix: What to do next.
+
+    Attributes:
+        result: What is known so far, for --json.
     """
 
     exit_code = 1
@@ -20,6 +23,7 @@ class HardbootError(Exception):
         self.what = what
         self.unchanged = unchanged
         self.fix = fix
+        self.result: dict[str, object] = {}
 
 
 class InputError(HardbootError):

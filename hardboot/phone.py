@@ -14,14 +14,14 @@ from pathlib import Path
 
 from hardboot import log, profile
 from hardboot.errors import DeviceError, InputError, RefusedError
-from hardboot.files import sha256_file
+from hardboot.files import read_bytes, sha256_file
 from hardboot.profile import Profile
 from hardboot.transport.base import Output, Transport
 
 STAGING = "/data/local/tmp/hardboot"
 _QUICK_S = 30.0
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for, in bytes a second
-_LIVE_FILES_LIMIT = 4 << 20  # bytes
+_ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
 # How root is had: on the shell's own (adbd runs as root), Magisk and SuperSU, AOSP's su.
 _ROOT_WAYS = ("sh -c {}", "su -c {}", "su 0 sh -c {}")
 
@@ -87,24 +87,23 @@ class Phone:
             )
         return KernelIdentity(lines[0], lines[1], "".join(lines[2:3]))
 
-    def pull_root_file(self, path: str) -> bytes | None:
-        """The content of a file only root may read; None if there is none."""
+    def pull_root_file(self, path: str, *, first: int = _ROOT_FILE_LIMIT) -> bytes | None:
+        """The first bytes of a file or device only root may read; None if there is none.
+
+        Args:
+            path: Absolute path on the phone.
+            first: How many bytes at most.
+        """
         if self.root(f"test -e {shlex.quote(path)}").code:
             return None
         copy = f"{STAGING}/root-file"
         self.make_staging()
-        self.read(f"cat {shlex.quote(path)} > {copy} && chmod 644 {copy}")
+        self.read(f"head -c {first} < {shlex.quote(path)} > {copy} && chmod 644 {copy}")
         try:
             with tempfile.TemporaryDirectory() as folder:
                 target = Path(folder) / "file"
                 self.transport.pull(copy, target, progress=lambda _size: None)
-                if target.stat().st_size > _LIVE_FILES_LIMIT:
-                    raise DeviceError(
-                        f"{path} on the phone is larger than {_LIVE_FILES_LIMIT} bytes",
-                        unchanged="Nothing was sent.",
-                        fix="Look at the file; it should be a small one of the kernel's own.",
-                    )
-                return target.read_bytes()
+                return read_bytes(target, limit=first)
         finally:
             self.shell(f"rm -f {copy}")
 
@@ -268,7 +267,7 @@ def open_transport(serial: str) -> Transport:
             unchanged="Nothing was sent.",
             fix="Let ADB listen on the network (adb tcpip 5555), then: hardboot --serial PHONE-ADDRESS:5555",
         )
-    return AdbTcp.connect(host.strip("[]"), int(port))
+    return AdbTcp(host.strip("[]"), int(port))
 
 
 def _only_phone() -> str:

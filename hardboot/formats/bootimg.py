@@ -167,8 +167,27 @@ def parse(data: Data) -> BootImage:
         name=_text(head.name),
         cmdline=_cmdline(head.cmdline, head.extra_cmdline),
         id=head.id,
-        header=bytes(seen[: head.page_size]),
+        header=bytes(seen[: head.page_size]).ljust(head.page_size, b"\0"),
         trailing_size=max(0, len(seen) - end),
+    )
+
+
+def parse_cmdline(page: Data) -> str:
+    """The kernel command line in the header page of an image whose parts are not at hand.
+
+    Raises:
+        InputError: If `page` is no boot image header v0 to v2, or cut off.
+    """
+    seen = view(page)
+    if sniff(seen) != BOOT_IMAGE:
+        raise _not_a_boot_image(seen)
+    if len(seen) < HEADER_SIZES[0]:
+        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {HEADER_SIZES[0]}")
+    version = u32(seen, _VERSION_OFFSET)
+    if 2 < version <= LAST_VERSION:
+        raise _unknown_version(version)
+    return _cmdline(
+        bytes(seen[0x40 : 0x40 + BOOT_ARGS_SIZE]), bytes(seen[0x260 : 0x260 + BOOT_EXTRA_ARGS_SIZE])
     )
 
 

@@ -1,0 +1,270 @@
+"""Boot an image from RAM: check, plan, push, load, reset, and prove which kernel came up."""
+
+import secrets
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardboot import cmdline as cmdlines
+from hardboot import layout, log
+from hardboot.errors import DeviceError, DeviceStateError, HardbootError, RefusedError
+from hardboot.formats import bootimg, fdt
+from hardboot.layout import BootPlan
+from hardboot.payload import agent
+from hardboot.payload.agent import AgentInfo, AgentSegment
+from hardboot.phone import STAGING, KernelIdentity, Phone
+from hardboot.rom import Rom
+
+MARK = "androidboot.hardboot"  # with a number drawn for this boot: proof that this guest is the one we loaded
+# An old tree of the bootloader; a ROM's own is never the whole of it.
+_LIVE_TREE = "/sys/firmware/fdt"
+_EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
+_LOAD_TIMEOUT_S = 120.0
+_QUIESCE_S = 15.0
+_SETTLE_S = 10.0  # a kernel that still answers after this has not been reset
+_POLL_S = 0.2
+
+GUEST_UP = "guest-up"
+HOST_CAME_BACK = "host-came-back"
+PHONE_SILENT = "phone-silent"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One part of the way and the wall-clock seconds it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass
+class Journal:
+    """What happened so far; filled as the flow goes on, complete also when it fails."""
+
+    device: str
+    serial: str
+    phases: list[Phase] = field(default_factory=list)
+    host: KernelIdentity | None = None
+    guest: KernelIdentity | None = None
+    outcome: str | None = None
+    pushed_bytes: int = 0
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what runs inside."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases.append(Phase(name, time.monotonic() - start))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan made for a connected phone; nothing was loaded."""
+
+    rom: Rom
+    plan: BootPlan
+    mark: str
+    tree_reason: str
+
+
+def prepare(
+    phone: Phone, rom: Rom, journal: Journal, *, cmdline: str | None = None, append: str | None = None
+) -> Prepared:
+    """Check the phone and plan the boot. Reads only, but for a copy of the phone's device tree.
+
+    Args:
+        phone: The phone, running its host kernel.
+        rom: What to boot.
+        journal: Takes the phases.
+        cmdline: Replaces the ROM's own kernel command line.
+        append: Words behind it.
+
+    Raises:
+        DeviceError: If there is no root, or the phone does not answer.
+        RefusedError: If the host kernel has no hardboot support, or the planner refuses.
+    """
+    with journal.phase("check"), log.step("Checking the phone"):
+        journal.host = phone.kernel()
+        _check_host(phone, _agent_info(phone))
+        live = layout.parse_iomem(phone.read("cat /proc/iomem"))
+        blob = phone.pull_root_file(_LIVE_TREE)
+    with journal.phase("plan"), log.step("Planning"):
+        live_tree = fdt.parse(blob) if blob else None
+        mark = f"{MARK}={secrets.token_hex(4)}"
+        words = [rom.cmdline(replace=cmdline), _bootloader_words(phone, journal.host), append, mark]
+        text = " ".join(word for word in words if word)
+        guest, reason = rom.guest(phone.profile, cmdline=text, live_tree=live_tree)
+        plan = layout.plan(phone.profile, guest, live)
+    return Prepared(rom, plan, mark, reason)
+
+
+def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
+    """Push the segments and give them to the host kernel. The phone runs on as before.
+
+    Raises:
+        DeviceError: If something did not arrive or the kernel refused it; nothing is loaded then.
+    """
+    plan = prepared.plan
+    with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
+        segments = []
+        for segment in plan.segments:
+            source = Path(folder) / segment.name
+            source.write_bytes(segment.data)
+            staged = phone.stage(source, segment.name)
+            journal.pushed_bytes += len(segment.data)
+            segments.append(AgentSegment(staged, segment.addr, segment.memsz))
+    with journal.phase("load"), log.step("Loading"):
+        output = phone.root(
+            agent.load_command(_AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments),
+            timeout_s=_LOAD_TIMEOUT_S,
+        )
+        names = " ".join(shlex.quote(segment.file) for segment in segments)
+        phone.shell(f"rm -f {names}")
+        if output.code:
+            raise agent.failure("load", output.text)
+
+
+def execute(phone: Phone, prepared: Prepared, journal: Journal, *, wait_s: float) -> None:
+    """Bring the file systems to rest, reset the phone into what is loaded, and see what came up.
+
+    Raises:
+        DeviceStateError: If the phone stays silent, or would not reset.
+        DeviceError: If the host kernel came back instead of the guest.
+    """
+    assert journal.host is not None
+    with journal.phase("sync"), log.step("Bringing the file systems to rest"):
+        _quiesce(phone)
+    with journal.phase("reset and boot"), log.step("Resetting the hardware, waiting for the guest"):
+        # In the background: the connection dies with the phone, and not always with a word.
+        start = f"setsid {agent.exec_command(_AGENT)} </dev/null >{_EXEC_LOG} 2>&1 &"
+        phone.root(start)
+        now = _wait(phone, journal.host, wait_s)
+    _judge(prepared, journal, now, wait_s)
+
+
+def boot(phone: Phone, prepared: Prepared, journal: Journal, *, wait_s: float) -> None:
+    """`load`, then `execute`; the staging folder is removed whatever happens."""
+    try:
+        load(phone, prepared, journal)
+    except HardbootError:
+        phone.clean()
+        raise
+    execute(phone, prepared, journal, wait_s=wait_s)
+    phone.clean()
+
+
+_AGENT = f"{STAGING}/agent"
+
+
+def _agent_info(phone: Phone) -> AgentInfo:
+    """Put the agent on the phone and ask it about the running kernel."""
+    phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
+    output = phone.root(agent.info_command(_AGENT, phone.profile.hardboot.flag))
+    if output.code:
+        raise agent.failure("info", output.text)
+    return agent.parse_info(output.text)
+
+
+def _check_host(phone: Phone, info: AgentInfo) -> None:
+    wanted = phone.profile.hardboot
+    if info.hardboot_page is None and info.probe != 0:
+        raise RefusedError(
+            f"the running kernel {info.release} has no hardboot support",
+            unchanged="Nothing was loaded.",
+            fix="If a ROM runs, restart the phone (adb reboot); else: hardboot flash-host-kernel BOOT.IMG",
+        )
+    if info.hardboot_page is not None and info.hardboot_page != wanted.page:
+        raise RefusedError(
+            f"the host kernel keeps the hardboot page at {info.hardboot_page:#x}, the profile "
+            f"{phone.profile.name} has it at {wanted.page:#x}",
+            unchanged="Nothing was loaded.",
+            fix="Build the host kernel with this profile: hardboot patch apply TREE "
+            f"--device {phone.profile.name}",
+        )
+    if info.hardboot_flag is not None and info.hardboot_flag != wanted.flag:
+        raise RefusedError(
+            f"the host kernel takes the flag {info.hardboot_flag:#x}, the profile says {wanted.flag:#x}",
+            unchanged="Nothing was loaded.",
+            fix="Correct the flag in the profile.",
+        )
+    if info.probe not in (0, None):
+        raise agent.explain("probe", info.probe)
+
+
+def _bootloader_words(phone: Phone, host: KernelIdentity) -> str:
+    """What the bootloader added to the command line of the host image: a guest needs it too."""
+    header = phone.pull_root_file(phone.partition("boot"), first=max(bootimg.PAGE_SIZES))
+    return cmdlines.additions(host.cmdline, bootimg.parse_cmdline(header or b""))
+
+
+def _quiesce(phone: Phone) -> None:
+    """Write everything back and make the file systems read-only: the reset will not wait for them."""
+    phone.read("sync; echo s > /proc/sysrq-trigger; echo u > /proc/sysrq-trigger", timeout_s=_QUIESCE_S)
+    deadline = time.monotonic() + _QUIESCE_S
+    while time.monotonic() < deadline:
+        if phone.root("grep -qE '^/dev/.* rw[, ]' /proc/mounts").code:
+            return
+        time.sleep(_POLL_S)
+    log.warn("a file system is still writable; its journal will be replayed")
+
+
+def _wait(phone: Phone, host: KernelIdentity, wait_s: float) -> KernelIdentity | None:
+    """The kernel that runs after the reset; None if the phone stays silent.
+
+    Raises:
+        DeviceStateError: If the host kernel runs on: it refused, or did not reset.
+    """
+    phone.transport.close()
+    start = time.monotonic()
+    while (left := start + wait_s - time.monotonic()) > 0:
+        try:
+            phone.transport.wait(timeout_s=left)
+            now = phone.kernel()
+            if now.boot_id != host.boot_id:
+                return now
+            if time.monotonic() - start > _SETTLE_S:
+                raise _not_reset(phone.root(f"cat {_EXEC_LOG}").text)
+        except DeviceError as error:
+            log.detail(str(error))
+        time.sleep(_POLL_S)
+    return None
+
+
+def _not_reset(said: str) -> DeviceStateError:
+    cause = agent.failure("exec", said).what if said.strip() else "the host kernel runs on and says nothing"
+    return DeviceStateError(
+        f"the phone was not reset: {cause}",
+        unchanged="The ROM is loaded, the host kernel still runs, /data is read-only.",
+        fix="Restart the phone: adb reboot",
+    )
+
+
+def _judge(prepared: Prepared, journal: Journal, now: KernelIdentity | None, wait_s: float) -> None:
+    """Say what came up: the mark of this boot in its command line is the proof."""
+    if now is None:
+        journal.outcome = PHONE_SILENT
+        raise DeviceStateError(
+            f"the phone was reset and has been silent for {wait_s:.0f} s",
+            unchanged="Nothing was flashed: the boot partition is as it was.",
+            fix="Hold the power button to restart it into its host kernel, then read what the ROM said last: "
+            "adb shell su -c 'cat /sys/fs/pstore/console-ramoops*'. A slow ROM: --wait SECONDS.",
+        )
+    if prepared.mark not in now.cmdline.split():
+        journal.outcome = HOST_CAME_BACK
+        raise DeviceError(
+            f"the host kernel came back ({now.release}) instead of the ROM",
+            unchanged="Nothing was flashed: the phone runs its own system, restarted.",
+            fix="The ROM crashed, or the record did not survive the reset. Read what the ROM said last: "
+            "adb shell su -c 'cat /sys/fs/pstore/console-ramoops*'",
+        )
+    journal.outcome = GUEST_UP
+    journal.guest = now
+    expected = prepared.rom.release
+    if expected and expected != now.release:
+        log.warn(f"the guest says it is {now.release}, the image holds {expected}")

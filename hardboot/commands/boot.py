@@ -1,0 +1,85 @@
+"""hardboot boot: the main job."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hardboot import boot as flow
+from hardboot import rom as roms
+from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.errors import HardbootError
+from hardboot.phone import KernelIdentity, connected
+from hardboot.restart import WAIT_S
+
+
+@click.command(cls=Command)
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--cmdline", help="Kernel command line instead of the image's own.")
+@click.option("--append", help="Words behind the kernel command line.")
+@click.option(
+    "--dry-run", is_flag=True, help="Check and plan with the connected phone; push and load nothing."
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(1, 3600),
+    default=WAIT_S,
+    show_default=True,
+    help="Seconds the ROM may take to answer over ADB.",
+)
+@pass_settings
+def boot(
+    settings: Settings, image: Path, cmdline: str | None, append: str | None, dry_run: bool, wait_s: float
+) -> None:
+    """Boot IMAGE from RAM: load it, reset the hardware, and prove that its kernel came up.
+
+    Nothing is flashed. A restart brings the phone back to its own system.
+    """
+    rom = roms.read(image)
+    with connected(settings.serial, settings.device) as phone:
+        journal = flow.Journal(phone.profile.name, phone.serialno)
+        try:
+            prepared = flow.prepare(phone, rom, journal, cmdline=cmdline, append=append)
+            if dry_run:
+                phone.clean()
+            else:
+                flow.boot(phone, prepared, journal, wait_s=wait_s)
+        except HardbootError as error:
+            error.result = _document(journal)
+            raise
+    if dry_run:
+        from hardboot.commands.plan import plan_document, print_plan
+
+        settings.emit(
+            {**_document(journal), "plan": plan_document(prepared.plan)}, lambda: print_plan(prepared.plan)
+        )
+    else:
+        settings.emit(_document(journal), lambda: _print(journal))
+
+
+def _document(journal: flow.Journal) -> dict[str, Any]:
+    def kernel(found: KernelIdentity | None) -> dict[str, str] | None:
+        return found and {"release": found.release, "boot_id": found.boot_id, "cmdline": found.cmdline}
+
+    return {
+        "outcome": journal.outcome,
+        "device": journal.device,
+        "serial": journal.serial,
+        "host": kernel(journal.host),
+        "guest": kernel(journal.guest),
+        "pushed_bytes": journal.pushed_bytes,
+        "phases": [{"name": phase.name, "seconds": round(phase.seconds, 3)} for phase in journal.phases],
+    }
+
+
+def _print(journal: flow.Journal) -> None:
+    assert journal.host is not None
+    assert journal.guest is not None
+    width = max(len(phase.name) for phase in journal.phases)
+    for phase in journal.phases:
+        click.echo(f"  {phase.name:<{width}} {phase.seconds:6.1f} s")
+    click.echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
+    click.echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")
+    click.echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")
+    click.echo(f"hardboot: guest {journal.guest.release} is up after a hardware reset")
