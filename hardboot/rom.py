@@ -1,0 +1,132 @@
+"""A ROM: the boot image that is to be started, read from a file, and what the planner needs of it."""
+
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from hardboot.errors import InputError
+from hardboot.files import map_file
+from hardboot.formats import bootimg, fdt, zimage
+from hardboot.formats.bootimg import BootImage
+from hardboot.formats.fdt import Fdt
+from hardboot.formats.kernel import MAX_UNPACKED, kernel_release
+from hardboot.formats.zimage import ZImage
+from hardboot.layout import Guest
+
+_T = TypeVar("_T")
+_GZIP = re.compile(rb"\x1f\x8b\x08[\0-\x1f]")
+_PIECE = 64 << 10  # bytes fed to the decompressor at a time
+_PIECE_OUT = 1 << 20  # bytes unpacked at a time
+
+
+@dataclass(frozen=True)
+class Rom:
+    """A boot image taken apart. Its parts are views of the file, which must not change meanwhile.
+
+    Attributes:
+        trees: The device trees it brings, in file order.
+    """
+
+    path: Path
+    image: BootImage
+    zimage: ZImage
+    trees: tuple[Fdt, ...] = field(repr=False)
+
+    @cached_property
+    def release(self) -> str | None:
+        """The kernel's release, as `uname -r` will print it; None if it cannot be read."""
+        return kernel_release(self.zimage)
+
+    @cached_property
+    def unpacked_size(self) -> int | None:
+        """Bytes of the decompressed kernel; None if it neither states it nor is packed with gzip."""
+        return self.zimage.edata_size or _gzip_size(self.zimage.kernel)
+
+    @property
+    def cmdline(self) -> str:
+        """The image's own kernel command line."""
+        return self.image.cmdline
+
+    def guest(self, *, tree: Fdt | None, live_tree: Fdt | None, cmdline: str) -> Guest:
+        """What the planner needs.
+
+        Args:
+            tree: What `devicetree.choose` chose; None plans with a stand-in.
+            live_tree: The phone's own tree; None if no phone is asked.
+            cmdline: Kernel command line.
+        """
+        return Guest(
+            zimage=self.zimage,
+            ramdisk=self.image.ramdisk,
+            tree=tree,
+            cmdline=cmdline,
+            live_tree=live_tree,
+            unpacked_size=self.unpacked_size,
+        )
+
+
+def read(path: Path) -> Rom:
+    """Read the boot image `path` for a 32-bit ARM phone; only what is looked at is read from disk.
+
+    Raises:
+        InputError: If it cannot be read, is no boot image, is cut off, or has no 32-bit ARM kernel or ramdisk.
+    """
+    image = _within(path, lambda: bootimg.parse(map_file(path)))
+    for part in ("kernel", "ramdisk"):
+        if not len(getattr(image, part)):
+            raise InputError(
+                f"{path}: the image has no {part}",
+                unchanged="Nothing was sent.",
+                fix="Give a whole boot image: kernel and ramdisk are needed to boot from RAM.",
+            )
+    kernel = _within(path, lambda: zimage.parse(image.kernel))
+    trees = _within(path, lambda: _trees(image, kernel))
+    return Rom(path, image, kernel, trees)
+
+
+def _within(path: Path, parse: Callable[[], _T]) -> _T:
+    """What `parse` returns; its errors get the file's name."""
+    try:
+        return parse()
+    except InputError as error:
+        raise InputError(f"{path}: {error.what}", unchanged="Nothing was sent.", fix=error.fix) from error
+
+
+def _trees(image: BootImage, kernel: ZImage) -> tuple[Fdt, ...]:
+    """The trees of the image's own dtb part; without one, those appended to the kernel."""
+    found = kernel.dtbs
+    if len(image.dtb):
+        found, _ = fdt.split(image.dtb)
+        if not found:
+            raise InputError(
+                f"the dtb part ({len(image.dtb)} bytes) holds no device tree",
+                unchanged="Nothing was sent.",
+                fix="Give an image whose dtb part holds plain device trees; others are not supported yet.",
+            )
+    return tuple(fdt.parse(tree) for tree in found)
+
+
+def _gzip_size(packed: memoryview) -> int | None:
+    """Bytes of the first whole gzip stream in `packed`, unpacked; None if there is none within the limit."""
+    budget = MAX_UNPACKED
+    for match in _GZIP.finditer(packed):
+        decoder = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        size = 0
+        try:
+            for start in range(match.start(), len(packed), _PIECE):
+                waiting = bytes(packed[start : start + _PIECE])
+                while waiting and not decoder.eof and size <= budget:
+                    size += len(decoder.decompress(waiting, _PIECE_OUT))
+                    waiting = decoder.unconsumed_tail
+                if decoder.eof and size:
+                    return size
+                if size > budget:
+                    return None
+        except zlib.error:
+            pass  # a false magic in the decompressor's own code, or a damaged kernel
+        budget -= size
+    return None
