@@ -284,7 +284,7 @@ def _read_nodes(data: memoryview, head: _Header) -> Node:
                 raise malformed(_WHAT, "structure", base + here, limit)
             if len(stack) == 1 and top.children:
                 raise malformed(_WHAT, "structure", base + here, "a second root node")
-            node = Node(_name(block[start:end], base + start))
+            node = Node(_name(block[start:end], "node name", base + start))
             stack[-1].children.append(node)
             stack.append(node)
             at = end // 4 + 1
@@ -301,9 +301,9 @@ def _read_nodes(data: memoryview, head: _Header) -> Node:
     return top.children[0]
 
 
-def _name(raw: bytes, offset: int) -> str:
+def _name(raw: bytes, field_name: str, offset: int) -> str:
     if not raw.isascii() or b"/" in raw:
-        raise malformed(_WHAT, "node name", offset, f"{raw[:40]!r} has characters no name may have")
+        raise malformed(_WHAT, field_name, offset, f"{raw[:40]!r} has characters no name may have")
     return raw.decode("ascii")
 
 
@@ -322,7 +322,7 @@ class _PropertyNames:
             end = self._block.find(b"\0", start)
             if end < 0:
                 raise malformed(_WHAT, "property name", used_at, f"{start:#x} is outside the strings block")
-            name = self._known[start] = _name(self._block[start:end], self._offset + start)
+            name = self._known[start] = _name(self._block[start:end], "property name", self._offset + start)
         return name
 
 

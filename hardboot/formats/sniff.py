@@ -68,4 +68,4 @@ def described(data: Data) -> str:
     name = sniff(data)
     if name is None:
         return f"unknown data (it begins with {bytes(view(data)[:8]).hex(' ')})"
-    return name if name.endswith(" data") else f"an {name}" if name[0] in "aeAEUI" else f"a {name}"
+    return name if name.endswith(" data") else f"an {name}" if name[0] in "aeAE" else f"a {name}"

@@ -1,0 +1,399 @@
+"""Boot images against pinned hashes, AOSP's mkbootimg and unpack_bootimg, abootimg, and any bytes."""
+
+import hashlib
+import re
+import struct
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hardboot.errors import InputError
+from hardboot.formats import bootimg
+from hardboot.formats.bootimg import BootImage
+
+V0 = BootImage(
+    kernel=b"kernel data",
+    ramdisk=b"ramdisk data",
+    second=b"second data",
+    kernel_addr=0x01234567,
+    ramdisk_addr=0x89ABCDEF,
+    second_addr=0x02468ACE,
+    tags_addr=0x13579BDF,
+    page_size=4096,
+    os_version=0x76543210,
+    name="Name" * 4,
+    cmdline=("Cmdline" * 74)[:512] + ("ExtraCmdline" * 86)[:1024],
+    id=struct.pack(
+        "<8I",
+        *(0x00112233, 0x44556677, 0x8899AABB, 0xCCDDEEFF),
+        *(0xFFEEDDCC, 0xBBAA9988, 0x77665544, 0x33221100),
+    ),
+)
+V1 = replace(
+    V0, header_version=1, recovery_dtbo=b"recovery_dtbo data", recovery_dtbo_offset=0x0123456789ABCDEF
+)
+V2 = replace(V1, header_version=2, dtb=b"dtb data", dtb_addr=0xFEDCBA9876543210)
+
+# avbroot, avbroot/tests/bootimage.rs, round_trip_v0 to round_trip_v2: made by another implementation.
+GOLDEN = (
+    (
+        V0,
+        "23650bfa7a090adfdd9a6c03fac5e1fa2765a094efa20cc53ed9677d887bb348"
+        "39ab28777b18ec60e0b70d1526b2d42725925c7b0b5cf7ed276c39b5b744bbec",
+    ),
+    (
+        V1,
+        "378ef1f0b8440f9e16c01598a2b5066359f491b62803e6dcd20dd749336391d4"
+        "a824ffb05f992a9ab366814169b0bce25b333f396aa8bde1153e515a2a9d2390",
+    ),
+    (
+        V2,
+        "04245bb70782a90868b9c9651f53d76ccff348589ad4b1f3d86f9510702f5330"
+        "6060e468d984e80af312b3a31b06882f5d345aea8fbb54493cc19cc6248003de",
+    ),
+)
+VERSIONS = pytest.mark.parametrize("image", [V0, V1, V2], ids=["v0", "v1", "v2"])
+
+
+def built(image: BootImage) -> bytes:
+    return b"".join(bootimg.build(image))
+
+
+def patched(offset: int, *values: int) -> bytes:
+    """A good v2 image with words replaced."""
+    data = bytearray(built(V2))
+    struct.pack_into(f"<{len(values)}I", data, offset, *values)
+    return bytes(data)
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(InputError) as caught:
+        bootimg.parse(data)
+    assert caught.value.unchanged
+    assert caught.value.fix
+    return caught.value.what
+
+
+@pytest.mark.parametrize(("image", "sha512"), GOLDEN, ids=["v0", "v1", "v2"])
+def test_golden_images_are_written_byte_for_byte_and_read_back(image: BootImage, sha512: str) -> None:
+    data = built(image)
+    assert hashlib.sha512(data).hexdigest() == sha512
+    assert bootimg.parse(data) == image
+
+
+def make(tmp_path: Path, version: int) -> bytes:
+    """An image made by AOSP's mkbootimg. (Debian's fails on --recovery_dtbo: it returns no offset.)"""
+    for name in ("kernel", "ramdisk", "second", "dtb"):
+        (tmp_path / name).write_bytes(f"{name} ".encode() * 700)
+    target = tmp_path / "made.img"
+    subprocess.run(
+        [
+            *("mkbootimg", "--header_version", str(version), "--pagesize", "4096", "--base", "0x80000000"),
+            *("--os_version", "13.1.2", "--os_patch_level", "2023-05", "--board", "board"),
+            *("--kernel", tmp_path / "kernel", "--ramdisk", tmp_path / "ramdisk"),
+            *("--second", tmp_path / "second", "--cmdline", "a " * 400 + "end"),
+            *(("--dtb", str(tmp_path / "dtb")) if version == 2 else ()),
+            *("-o", target),
+        ],
+        check=True,
+        timeout=30,
+    )
+    return target.read_bytes()
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_an_image_made_by_mkbootimg_is_read_and_written_the_same(tmp_path: Path, version: int) -> None:
+    data = make(tmp_path, version)
+    image = bootimg.parse(data)
+    assert image.header_version == version
+    assert bytes(image.kernel) == b"kernel " * 700
+    assert bytes(image.ramdisk) == b"ramdisk " * 700
+    assert bytes(image.second) == b"second " * 700
+    assert bytes(image.dtb) == (b"dtb " * 700 if version == 2 else b"")
+    assert image.kernel_addr == 0x80008000
+    assert image.ramdisk_addr == 0x81000000
+    assert image.second_addr == 0x80F00000
+    assert image.tags_addr == 0x80000100
+    assert image.dtb_addr == (0x81F00000 if version == 2 else 0)
+    assert (image.os_version_text, image.os_patch_level) == ("13.1.2", "2023-05")
+    assert (image.name, image.cmdline) == ("board", "a " * 400 + "end")
+    assert bootimg.check_id(image) == "sha1"
+    assert image.trailing_size == 0
+    assert built(image) == data
+    assert built(replace(image, header=b"")) == data
+    assert bootimg.renew(replace(image, id=bytes(32))) == image
+
+
+def unpacked(path: Path, out: Path) -> str:
+    command = ["unpack_bootimg", "--boot_img", str(path), "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+@VERSIONS
+def test_unpack_bootimg_reads_what_is_written(tmp_path: Path, image: BootImage) -> None:
+    image = replace(image, cmdline="console=ttyMSM0 " * 60, recovery_dtbo_offset=0)
+    image = bootimg.renew(image)
+    path = tmp_path / "boot.img"
+    path.write_bytes(built(image))
+    told = unpacked(path, tmp_path / "out")
+    for part in image.parts:
+        assert (tmp_path / "out" / part.name).read_bytes() == part.data
+    assert f"boot image header version: {image.header_version}" in told
+    assert "kernel load address: 0x1234567" in told
+    assert "page size: 4096" in told
+    first, rest = image.cmdline[:512], image.cmdline[512:]
+    assert f"command line args: {first}" in told
+    assert f"additional command line args: {rest}" in told
+
+
+def test_unpack_bootimg_finds_the_recovery_dtbo_where_renew_says(tmp_path: Path) -> None:
+    image = bootimg.renew(V2)
+    path = tmp_path / "boot.img"
+    path.write_bytes(built(image))
+    data = path.read_bytes()
+    assert data[image.recovery_dtbo_offset :].startswith(b"recovery_dtbo data")
+    assert f"recovery dtbo offset: {image.recovery_dtbo_offset:#x}" in unpacked(path, tmp_path / "out")
+
+
+def test_abootimg_reads_what_is_written_and_is_read(tmp_path: Path) -> None:
+    image = replace(V0, cmdline="console=ttyMSM0", name="board", page_size=2048)
+    (tmp_path / "boot.img").write_bytes(built(image))
+    run = subprocess.run(
+        ["abootimg", "-i", "boot.img"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert "cmdline = console=ttyMSM0" in run.stdout
+    assert re.search(r"kernel:\s+0x0*1234567\b", run.stdout)
+    assert re.search(r"tags:\s+0x0*13579bdf\b", run.stdout)
+    (tmp_path / "kernel").write_bytes(b"k" * 5000)
+    (tmp_path / "ramdisk").write_bytes(b"r" * 3000)
+    subprocess.run(
+        [
+            *("abootimg", "--create", "new.img", "-k", "kernel", "-r", "ramdisk"),
+            *("-c", "cmdline=quiet", "-c", "pagesize=0x800"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    read = bootimg.parse((tmp_path / "new.img").read_bytes())
+    assert (bytes(read.kernel), bytes(read.ramdisk)) == (b"k" * 5000, b"r" * 3000)
+    assert (read.cmdline, read.page_size, read.header_version) == ("quiet", 2048, 0)
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+@VERSIONS
+def test_an_id_is_recognised_and_a_changed_part_is_seen(
+    image: BootImage, algorithm: bootimg.Algorithm
+) -> None:
+    image = bootimg.renew(image, algorithm)
+    assert bootimg.check_id(image) == algorithm
+    assert bootimg.check_id(replace(image, ramdisk=b"ramdisk dat4")) is None
+    assert bootimg.check_id(replace(image, second=b"")) is None
+
+
+def test_the_sizes_of_empty_parts_are_hashed_too() -> None:
+    image = BootImage(kernel=b"k")
+    by_hand = hashlib.sha1(b"k" + struct.pack("<III", 1, 0, 0)).digest()
+    assert bootimg.compute_id(image, "sha1") == by_hand + bytes(12)
+
+
+def test_parts_are_views_not_copies() -> None:
+    data = bytearray(built(V0))
+    image = bootimg.parse(data)
+    data[image.page_size] = ord("K")
+    assert bytes(image.kernel) == b"Kernel data"
+
+
+def test_a_large_image_is_written_in_pieces() -> None:
+    image = replace(V0, ramdisk=bytes(5 << 20))
+    sizes = [len(chunk) for chunk in bootimg.build(image)]
+    assert max(sizes) <= 1 << 20
+    assert sum(sizes) == 4096 * 3 + (5 << 20)
+
+
+def test_a_last_part_without_its_padding_is_read() -> None:
+    data = built(V2).rstrip(b"\0")
+    assert bootimg.parse(data) == V2
+
+
+def test_what_follows_the_last_part_is_counted_and_not_written() -> None:
+    data = built(V1)
+    image = bootimg.parse(data + bytes(8192) + b"SEANDROIDENFORCE")
+    assert image.trailing_size == 8208
+    assert built(image) == data
+
+
+def test_text_behind_a_v0_header_is_kept_and_not_taken_for_fields() -> None:
+    data = bytearray(built(V0))
+    data[1632 : 1632 + 10] = b"Cairo SIGN"  # found in images of a vendor
+    image = bootimg.parse(data)
+    assert image == V0
+    assert built(replace(image, kernel=b"kernel DATA"))[1632:1642] == b"Cairo SIGN"
+
+
+def test_bytes_behind_the_end_of_a_text_stay_unless_the_text_changes() -> None:
+    data = bytearray(built(replace(V0, cmdline="quiet", name="n")))
+    data[0x40 + 100] = 7
+    data[0x260 : 0x260 + 5] = b" more"
+    image = bootimg.parse(data)
+    assert image.cmdline == "quiet more"
+    assert built(image) == data
+    changed = bootimg.parse(built(replace(image, cmdline="quiet")))
+    assert changed.cmdline == "quiet"
+
+
+def test_a_command_line_that_is_not_utf8_is_kept() -> None:
+    data = bytearray(built(replace(V0, cmdline="x")))
+    data[0x40:0x44] = b"a\xff\xfeb"
+    image = bootimg.parse(data)
+    assert built(replace(image, header=b"")) == data
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cmdline": "x" * 1537}, "cmdline at offset 0x40: 1537 bytes, the limit is 1536"),
+        ({"cmdline": "a\0b"}, "cmdline at offset 0x40: it has a NUL"),
+        ({"cmdline": "\ud800"}, "cmdline at offset 0x40: surrogates not allowed"),
+        ({"name": "n" * 17}, "name at offset 0x30: 17 bytes, the limit is 16"),
+        ({"kernel_addr": 1 << 32}, "kernel_addr"),
+        ({"dtb_addr": -1}, "dtb_addr"),
+        ({"id": b"short"}, "id"),
+        ({"page_size": 4095}, "page_size"),
+        ({"header_version": 3}, "v3"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_before_anything_is_written(
+    change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        bootimg.build(replace(V2, **change))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "this is an empty file"),
+        (b"Dear reader,\nthis is text.\n" * 100, "this is a text file"),
+        (bytes(0x38) + b"ARM\x64" + bytes(4096), "this is an arm64 kernel"),
+        (b"\x3a\xff\x26\xed" + bytes(4096), "this is an Android sparse image"),
+        (b"VNDRBOOT" + bytes(4096), "this is an Android vendor boot image"),
+        (b"\x1f\x8b\x08\0" + bytes(4096), "this is gzip data"),
+        (b"\x01\x02\x03\xfc" + bytes(4096), "this is unknown data (it begins with 01 02 03 fc 00"),
+        (b"ANDROID!" + bytes(100), "header at offset 0x0: 108 bytes, it has 1632"),
+        (built(V2)[:1650], "header at offset 0x0: 1650 bytes, v2 has 1660"),
+        (built(V0)[:4100], "kernel_size at offset 0x8: 11 bytes from 0x1000, the file ends at 0x1004"),
+        (patched(0x10, 0xFFFFFFFF), "ramdisk_size at offset 0x10: 4294967295 bytes from 0x2000"),
+        (patched(0x670, 0x10000), "dtb_size at offset 0x670"),
+        (patched(0x28, 3), "header_version at offset 0x28: v3"),
+        (patched(0x28, 4), "header_version at offset 0x28: v4"),
+        (patched(0x28, 8), "header_version at offset 0x28: v8"),
+        (patched(0x28, 0x5D000), "header_version at offset 0x28: 380928: a legacy Qualcomm image"),
+        (patched(0x24, 0), "page_size at offset 0x24: 0, it must be one of"),
+        (patched(0x24, 4097), "page_size at offset 0x24: 4097"),
+        (patched(0x24, 0x02000000), "page_size at offset 0x24: 0x2000000: this is a Samsung PXA header"),
+        (patched(0x66C, 1648), "header_size at offset 0x66c: 1648 bytes, v2 has 1660"),
+    ],
+)
+def test_what_is_no_boot_image_is_refused_by_name(data: bytes, message: str) -> None:
+    assert message in refusal(data)
+
+
+@pytest.mark.parametrize(
+    ("word", "version", "level"),
+    [
+        (0, None, None),
+        (13 << 25 | 1 << 18 | 2 << 11, "13.1.2", None),
+        (23 << 4 | 5, None, "2023-05"),
+        (127 << 25 | 127 << 18 | 127 << 11 | 127 << 4 | 12, "127.127.127", "2127-12"),
+    ],
+)
+def test_the_android_version_is_read(word: int, version: str | None, level: str | None) -> None:
+    image = BootImage(kernel=b"k", os_version=word)
+    assert (image.os_version_text, image.os_patch_level) == (version, level)
+
+
+def test_printing_an_image_does_not_print_its_parts() -> None:
+    assert "kernel data" not in repr(V2)
+
+
+def texts(size: int) -> st.SearchStrategy[str]:
+    raw = st.binary(max_size=size).map(lambda raw: raw.replace(b"\0", b"\1"))
+    return raw.map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+
+
+U32 = st.integers(0, 2**32 - 1)
+U64 = st.integers(0, 2**64 - 1)
+PARTS = st.binary(max_size=5000)
+
+
+@st.composite
+def images(draw: st.DrawFn) -> BootImage:
+    version = draw(st.integers(0, 2))
+    fields: dict[str, Any] = {"header_version": version}
+    chosen: dict[str, st.SearchStrategy[Any]] = {
+        **dict.fromkeys(("kernel", "ramdisk", "second"), PARTS),
+        **dict.fromkeys(("kernel_addr", "ramdisk_addr", "second_addr", "tags_addr", "os_version"), U32),
+        "page_size": st.sampled_from(bootimg.PAGE_SIZES),
+        "name": texts(16),
+        "cmdline": texts(1536),
+        "id": st.binary(min_size=32, max_size=32),
+    }
+    if version != 0:
+        chosen |= {"recovery_dtbo": PARTS, "recovery_dtbo_offset": U64}
+    if version == 2:
+        chosen |= {"dtb": PARTS, "dtb_addr": U64}
+    for name, strategy in chosen.items():
+        fields[name] = draw(strategy)
+    return BootImage(**fields)
+
+
+@settings(deadline=None, max_examples=200)
+@given(images())
+def test_every_image_reads_back_as_it_was_written(image: BootImage) -> None:
+    data = built(image)
+    assert len(data) % image.page_size == 0
+    assert bootimg.parse(data) == image
+    assert built(bootimg.parse(data)) == data
+
+
+def refused_or_builds_back(data: bytes) -> None:
+    try:
+        image = bootimg.parse(data)
+    except InputError:
+        return
+    again = built(image)
+    assert bootimg.parse(again) == image
+    assert again[: image.page_size] == data[: image.page_size].ljust(image.page_size, b"\0")
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=6000) | st.binary(max_size=3000).map(lambda tail: b"ANDROID!" + tail))
+def test_any_bytes_are_refused_or_build_back(data: bytes) -> None:
+    refused_or_builds_back(data)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from([V0, V1, V2]),
+    st.lists(st.tuples(st.integers(0, 1700), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
+    st.integers(0, 30000),
+)
+def test_a_damaged_image_is_refused_or_builds_back(
+    image: BootImage, damage: list[tuple[int, bytes]], size: int
+) -> None:
+    data = bytearray(built(image))
+    for offset, value in damage:
+        data[offset : offset + len(value)] = value
+    refused_or_builds_back(bytes(data[:size]))

@@ -1,0 +1,57 @@
+"""What a file is named after its first bytes, on files made by the tools that own the formats."""
+
+import bz2
+import gzip
+import lzma
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from image_builders import board, zimage
+
+from hardboot.formats.sniff import described, sniff
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"", "empty file"),
+        (zimage(), "ARM zImage kernel"),
+        (b"MZ" + zimage()[2:], "ARM zImage kernel"),
+        (b"MZ" + bytes(0x36) + b"ARM\x64", "arm64 kernel"),
+        (board("x"), "device tree"),
+        (gzip.compress(b"x"), "gzip data"),
+        (lzma.compress(b"x"), "xz data"),
+        (lzma.compress(b"x", lzma.FORMAT_ALONE), "lzma data"),
+        (bz2.compress(b"x"), "bzip2 data"),
+        (b"070701" + b"0" * 104, "cpio archive"),
+        (b"\x3a\xff\x26\xed\x01\0", "Android sparse image"),
+        ("Größe\n".encode(), "text file"),
+        (b"PK\3\4", "ZIP archive"),
+        (bytes(4096), None),
+        (b"\x00\x01", None),
+    ],
+)
+def test_a_file_is_named(data: bytes, name: str | None) -> None:
+    assert sniff(data) == name
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "an empty file"),
+        (zimage(), "an ARM zImage kernel"),
+        (board("x"), "a device tree"),
+        (b"\x27\x05\x19\x56", "a U-Boot image"),
+        (b"\x1f\x8b", "gzip data"),
+        (b"\0\1\2", "unknown data (it begins with 00 01 02)"),
+    ],
+)
+def test_a_refusal_can_say_what_a_file_is(data: bytes, words: str) -> None:
+    assert described(data) == words
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=100))
+def test_any_bytes_can_be_described(data: bytes) -> None:
+    assert described(data)
