@@ -131,7 +131,7 @@ def survey(profile: Profile, guest: Guest, live: LiveMemory | None) -> Terrain:
 def _banks(profile: Profile, live: LiveMemory | None) -> tuple[Range, ...]:
     known = live.banks if live else tuple(sorted(profile.ram))
     if not known:
-        raise _unknown(profile, "ram", "the banks of RAM")
+        raise _unknown(profile, "ram", "the banks of RAM", "hardboot plan --iomem FILE takes a copy of it.")
     above = Range(_ADDRESSES.end, max(_ADDRESSES.end, known[-1].end))
     below = tuple(subtract(known, [above]))
     if not below:
@@ -165,11 +165,11 @@ def _copies(profile: Profile) -> tuple[int | None, int | None]:
     return hardboot.kernel_loc, hardboot.dtb_loc
 
 
-def _unknown(profile: Profile, fact: str, words: str) -> RefusedError:
+def _unknown(profile: Profile, fact: str, words: str, then: str = "") -> RefusedError:
     return RefusedError(
-        f"{words} of {profile.title} is not known",
+        f"not known of {profile.title}: {words}",
         unchanged="Nothing was sent.",
-        fix=f"How to find it: {profile.how_to_find(fact)}.",
+        fix=f"How to find it: {profile.how_to_find(fact)}. {then}".rstrip(),
     )
 
 
