@@ -73,7 +73,7 @@ def read(path: Path) -> Rom:
     """Read the boot image `path` for a 32-bit ARM phone; only what is looked at is read from disk.
 
     Raises:
-        InputError: If it cannot be read, is no boot image or cut off, or lacks a 32-bit ARM kernel or a ramdisk.
+        InputError: If it cannot be read, is no boot image or cut off, or has no ARM kernel or ramdisk.
     """
     image = _within(path, lambda: bootimg.parse(map_file(path)))
     for part in ("kernel", "ramdisk"):

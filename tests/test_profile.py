@@ -1,0 +1,241 @@
+"""Profiles: strict files, the lint, what ships, and the command `devices`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardboot import profile
+from hardboot.__main__ import run
+from hardboot.errors import InputError
+from hardboot.files import data_dir
+from hardboot.memory import Range
+from hardboot.profile import Profile
+
+VIRT = (data_dir("devices") / "virt-arm.toml").read_text()
+SHAMU = (data_dir("devices") / "shamu.toml").read_text()
+
+
+def edited(old: str, new: str, text: str = VIRT) -> Profile:
+    assert old in text
+    return profile.parse(text.replace(old, new, 1).encode(), "x.toml")
+
+
+def wrong(old: str, new: str, text: str = VIRT) -> str:
+    with pytest.raises(InputError) as error:
+        edited(old, new, text)
+    return error.value.what
+
+
+def problems(found: Profile, *others: Profile) -> list[str]:
+    return [f"{one.fact}: {one.what}" for one in profile.check(found, others)]
+
+
+@pytest.mark.parametrize("name", profile.names())
+def test_every_profile_that_ships_keeps_every_rule(name: str) -> None:
+    assert problems(profile.load(name), *profile.everything()) == []
+
+
+def test_the_nexus_6_says_what_was_read_and_no_more() -> None:
+    shamu = profile.load("shamu")
+    assert shamu.ram == ()
+    assert shamu.trust("ram") == "unknown"
+    assert "/proc/iomem" in shamu.how_to_find("ram")
+    assert (shamu.hardboot.page, shamu.hardboot.page_size) == (0x3E9DF000, 0x1000)
+    assert (shamu.hardboot.kernel_loc, shamu.mem_min) == (0x3208000, 0x20000000)
+    assert Range(0x3E9E0000, 0x3EAE0000) in shamu.reserved
+    assert shamu.page.end == 0x3E9E0000, "the page lies directly below ramoops"
+    assert shamu.partitions["boot"].size == 16777216
+    assert shamu.image.header_trusted is False
+    assert shamu.trust("hardboot.page") == "verified"
+    assert shamu.trust("hardboot.dtb_loc") == "inferred"
+    assert shamu.trust("bootloader.scratch") == "inferred"
+    assert shamu.trust("bootloader") == "unknown"
+    assert shamu.status == "untested"
+
+
+def test_ranges_are_half_open_and_named() -> None:
+    virt = profile.load("virt-arm")
+    assert virt.ram == (Range(0x40000000, 0x80000000),)
+    assert [one.name for one in virt.reserved] == ["ramoops"]
+    assert str(virt.page) == "hardboot page 0x44000000-0x44001000 (4.0 KiB)"
+
+
+def test_a_phone_is_found_by_name_and_by_codename() -> None:
+    assert profile.load("shamu").name == "shamu"
+    found = profile.match("virt-arm")
+    assert found is not None
+    assert found.name == "virt-arm"
+    assert profile.match("nobody") is None
+
+
+def test_an_unknown_name_tells_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean shamu") as error:
+        profile.load("sahmu")
+    assert "virt-arm" in error.value.fix
+    with pytest.raises(InputError):
+        profile.load("../devices/shamu")
+
+
+def test_the_name_must_be_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text(VIRT)
+    with pytest.raises(InputError, match="'virt-arm', the file is called 'other'"):
+        profile.read(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        (
+            "page_size = 0x1000",
+            "pagesize = 0x1000",
+            "hardboot.pagesize; the nearest known key is hardboot.page_size",
+        ),
+        (
+            "start = 0x44100000",
+            "strat = 0x44100000",
+            "reserved.0.strat; the nearest known key is reserved.0.start",
+        ),
+        ("soc =", "sok =", "sok; the nearest known key is soc"),
+        (
+            'path = "/dev/block/by-name/boot"',
+            "pth = 1",
+            "partitions.boot.pth; the nearest known key is partitions.boot",
+        ),
+        (
+            '"ram" = { status',
+            '"ram" = { staus',
+            "evidence.ram.staus; the nearest known key is evidence.ram.status",
+        ),
+    ],
+)
+def test_an_unknown_key_is_an_error_that_names_the_nearest_known_one(old: str, new: str, where: str) -> None:
+    what = wrong(old, new)
+    assert f"x.toml: unknown key {where}" in what
+
+
+@pytest.mark.parametrize(  # as they stand in device trees of MultiROM
+    ("value", "hint"),
+    [("0x0x8c300000", "0x is there twice"), ("40EAC000", "a hex number starts with 0x: 0x40EAC000")],
+)
+def test_a_number_mistyped_as_in_real_trees_is_explained_with_its_line(value: str, hint: str) -> None:
+    line = SHAMU[: SHAMU.index("mem_min = ")].count("\n") + 1
+    what = wrong("mem_min = 0x20000000", f"mem_min = {value}", SHAMU)
+    assert f"line {line}," in what
+    assert hint in what
+    assert hint in wrong("start = 0x44100000, size", f"start = {value}, size")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("page = 0x44000000", 'page = "0x44000000"', "hardboot.page"),
+        ("page = 0x44000000", "page = -1", ">= 0"),
+        ("page = 0x44000000", "page = 1.5", "hardboot.page"),
+        ("page = 0x44000000", "page = 0x44000000000000000", "hardboot.page"),
+        ("flag = 0x4", "flag = 0x5", "hardboot.flag"),
+        ("flag = 0x4\n", "\n", "missing key `flag`"),
+        ('arch = "arm"', 'arch = "mips"', "mips"),
+        ('"/dev/block/by-name/boot"', '"/dev/block/by-name/boot; reboot"', "partitions"),
+        ('codenames = ["virt-arm"]', "codenames = []", "codenames"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_place(old: str, new: str, message: str) -> None:
+    assert message in wrong(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fact"),
+    [
+        ("page = 0x44000000", "page = 0x44100000", "0x44100000-0x44101000 (4.0 KiB) lies over reserved"),
+        ("page = 0x44000000", "page = 0x43fff000", "0x43fff000-0x44000000 (4.0 KiB) lies over bootloader"),
+        ("page = 0x44000000", "page = 0x80000000", "is not inside a bank of RAM"),
+        ("page = 0x44000000", "page = 0x44000800", "whole pages"),
+        ("page_size = 0x1000", "page_size = 0x800", "whole pages"),
+        ("start = 0x44100000", "start = 0x7ff80000", "reserved.ramoops: ramoops 0x7ff80000-0x80080000"),
+        ('name = "u-boot",', 'name = "qemu-dtb",', "bootloader.qemu-dtb: the name is there twice"),
+        ("0x41000000, size = 0x100000", "0x41000000, size = 0x1100000", "lies over kernel-load"),
+        ("start = 0x40000000, size = 0x40000000", "start = 0x40000000, size = 0x40000800", "ram.bank0"),
+        ("start = 0x40000000, size = 0x4", "start = 0xe0000000, size = 0x4", "beyond the 4 GiB"),
+        ('"hardboot.page" =', '"hardboot.pege" =', "evidence.hardboot.pege: there is no such fact"),
+        ('"hardboot.page" =', '"reset.value" =', "hardboot.page: no [evidence] says where it was read"),
+        ('"image" = { status = "ver', '"image" = { status = "unknown", source = "x" } #', "image.base: [evidence] says it is"),
+        ('"mem_min" =', '"presence" =', "mem_min: it is missing"),
+        ('host_abi = "direct"', 'host_abi = "copy-dtb"', "hardboot.dtb_loc: copy-dtb needs it"),
+        ('host_abi = "direct"', 'host_abi = "direct"\nkernel_loc = 0x41000000', "moves nothing"),
+        ('method = "psci"', 'method = "mmio"', "reset: method mmio needs"),
+        ("zreladdr = 0x40008000", "zreladdr = 0x8000", "kernel.zreladdr: 0x8000 is below phys_offset"),
+        ("boot = { path", "bott = { path", "partitions: boot is missing"),
+    ],
+)  # fmt: skip
+def test_the_lint_finds(old: str, new: str, fact: str) -> None:
+    assert problems(edited(old, new)) != problems(edited(old, old)) == []
+    assert any(fact in one for one in problems(edited(old, new)))
+
+
+@pytest.mark.parametrize("value", ["0x0", "0x40000000"])
+def test_a_mem_min_at_the_start_of_ram_is_no_limit(value: str) -> None:
+    found = edited('status = "emulated"', f'status = "emulated"\nmem_min = {value}')
+    assert any("is not above the start of RAM, 0x40000000" in one for one in problems(found))
+
+
+def test_a_codename_belongs_to_one_profile() -> None:
+    other = edited('name = "virt-arm"', 'name = "virt-two"')
+    assert "codenames: virt-arm belongs to profile virt-arm already" in problems(other, *profile.everything())
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: (VIRT + text).encode()))
+def test_any_bytes_are_a_profile_or_an_input_error(data: bytes) -> None:
+    try:
+        found = profile.parse(data, "x")
+    except InputError:
+        return
+    profile.check(found)
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
+    assert run(list(arguments)) == code
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+def test_devices_list_names_every_phone(capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(output(capsys, "--json", "devices", "list")[0])
+    assert [one["name"] for one in document] == profile.names()
+    text, _ = output(capsys, "devices", "list")
+    assert all(name in text for name in profile.names())
+
+
+def test_devices_show_tells_each_fact_with_its_evidence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads(output(capsys, "--json", "devices", "show", "shamu")[0])
+    facts: dict[str, Any] = {one["fact"]: one for one in document["facts"]}
+    assert facts["hardboot.page"]["value"] == 0x3E9DF000
+    assert facts["hardboot.page"]["status"] == "verified"
+    assert "OmniEvo" in facts["hardboot.page"]["source"]
+    assert facts["reserved.ramoops"]["value"] == {"start": 0x3E9E0000, "end": 0x3EAE0000}
+    assert facts["hardboot.dtb_loc"]["status"] == "inferred"
+    assert set(document["unknown"]) == {"ram", "bootloader"}
+    monkeypatch.setenv("COLUMNS", "80")
+    text, _ = output(capsys, "devices", "show", "shamu")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "not known: ram" in text
+
+
+def test_devices_check_refuses_a_bad_file_and_passes_what_ships(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    document = json.loads(output(capsys, "--json", "devices", "check")[0])
+    assert document == {"checked": profile.names(), "problems": []}
+    path = tmp_path / "virt-arm.toml"
+    path.write_text(VIRT.replace("page = 0x44000000", "page = 0x44100000"))
+    _, errors = output(capsys, "devices", "check", str(path), code=3)
+    assert "hardboot.page" in errors
+    path.write_text(VIRT.replace("page = 0x44000000", "page = 44A00000"))
+    _, errors = output(capsys, "devices", "check", str(path), code=3)
+    assert "0x44A00000" in errors
