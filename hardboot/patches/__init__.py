@@ -144,7 +144,7 @@ def apply(tree: Path, series: Series, *, page: int, page_size: int, dry_run: boo
     if not dry_run:
         source.write(contents, modes)
     overall: State = survey.status.overall if dry_run else "applied"
-    return Report(overall, series.name, survey.status.version, changed, tuple(survey.offsets))
+    return Report(overall, series.name, survey.status.version, changed, survey.offsets)
 
 
 def revert(tree: Path, series: Series) -> Report:
@@ -199,11 +199,12 @@ class _Overlay:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """A status, and the tree on its other side: with the series if it is absent, without it if applied."""
+    """A status, and what to write for the other side: the series put in if absent, taken out if applied."""
 
     status: Status
-    overlay: _Overlay
-    offsets: list[Offset]
+    contents: dict[str, bytes | None]
+    executable: dict[str, bool]
+    offsets: tuple[Offset, ...]
 
 
 def _survey(source: Tree, series: Series) -> _Survey:
@@ -218,13 +219,16 @@ def _survey(source: Tree, series: Series) -> _Survey:
     overlay = _Overlay(source)
     found: dict[str, PatchStatus] = {}
     offsets: list[Offset] = []
-    # Later patches build on earlier ones: take out from the top what is there, then put in what is missing.
+    # Later patches build on earlier ones: take out from the top what is there ...
     for name, patches in reversed(parts.items()):
         if isinstance(overlay.fit([unified.reverse(patch) for patch in patches]), list):
             found[name] = PatchStatus(name, "applied")
-    for name, patches in parts.items():
-        if name not in found:
+    if len(found) < len(parts):
+        # ... then build up from the bottom, to meet each missing patch where it belongs.
+        for name, patches in parts.items():
             fitted = overlay.fit(patches)
+            if name in found:
+                continue
             if isinstance(fitted, list):
                 found[name] = PatchStatus(name, "absent")
                 offsets += [Offset(name, *item) for item in fitted]
@@ -234,8 +238,8 @@ def _survey(source: Tree, series: Series) -> _Survey:
     overall: State = "conflict" if states == {"absent", "conflict"} else "partial"
     if len(states) == 1:
         overall = states.pop()
-    patches_found = tuple(found[name] for name in parts)
-    return _Survey(Status(overall, series.name, version, patches_found), overlay, offsets)
+    status = Status(overall, series.name, version, tuple(found[name] for name in parts))
+    return _Survey(status, overlay.changed(), overlay.executable, tuple(offsets))
 
 
 def _explain(
@@ -243,16 +247,17 @@ def _explain(
 ) -> PatchStatus:
     """Why a patch fits neither way: there in part, hunk by hunk, or in conflict with what stands there."""
     there = False
-    problems: list[Problem] = []
+    missing: list[Problem] = []
+    wrong: list[Problem] = []
     for patch in patches:
         content = overlay.read(patch.path)
         whole = unified.fit(content, patch)
         if not isinstance(unified.fit(content, unified.reverse(patch)), unified.Misfit):
             there = True
         elif not isinstance(whole, unified.Misfit):
-            problems.append(Problem(patch.path, 0, 0, "not applied"))
+            missing.append(Problem(patch.path, 0, 0, "not applied"))
         elif content is None or patch.creates:
-            problems.append(_problem(patch, whole))
+            wrong.append(_problem(patch, whole))
         else:
             pairs = zip(patch.hunks, unified.reverse(patch).hunks, strict=True)
             for number, (hunk, undo) in enumerate(pairs, 1):
@@ -260,10 +265,12 @@ def _explain(
                 if unified.fit_alone(content, undo) is None:
                     there = True
                 elif misfit is None:
-                    problems.append(Problem(patch.path, number, hunk.old_start, "not applied"))
+                    missing.append(Problem(patch.path, number, hunk.old_start, "not applied"))
                 else:
-                    problems.append(Problem(patch.path, number, misfit.line, misfit.reason))
-    return PatchStatus(name, "partial" if there else "conflict", tuple(problems or [first]))
+                    wrong.append(Problem(patch.path, number, misfit.line, misfit.reason))
+    if there:
+        return PatchStatus(name, "partial", tuple(missing + wrong or [first]))
+    return PatchStatus(name, "conflict", tuple(wrong or [first]))
 
 
 def _problem(patch: unified.FilePatch, misfit: unified.Misfit) -> Problem:
@@ -274,13 +281,14 @@ def _result(survey: _Survey, state: State) -> tuple[dict[str, bytes | None], dic
     """What to write to leave `state`, one of absent and applied, for the other; nothing if that is there."""
     now = survey.status
     if now.overall == state:
-        return survey.overlay.changed(), survey.overlay.executable
+        return survey.contents, survey.executable
     if now.overall in ("applied", "absent"):
         return {}, {}
-    problem = next(problem for patch in now.patches for problem in patch.problems)
+    problems = [str(problem) for patch in now.patches for problem in patch.problems]
+    problems += [f"{patch.name} is not applied" for patch in now.patches if patch.state == "absent"]
     what = "is there only in part" if now.overall == "partial" else "does not fit"
     raise RefusedError(
-        f"{now.series} {what}: {problem}",
+        f"{now.series} {what}: {problems[0]}",
         unchanged="Nothing was changed.",
         fix="`hardboot patch status` shows every place; start from a fresh source tree.",
     )

@@ -155,10 +155,10 @@ def _put_back(undo: list[tuple[Path, bytes | None, int]], made: list[Path]) -> l
     stuck = []
     for place, before, mode in reversed(undo):
         try:
-            if before is not None:
-                files.write_atomic(place, [before], mode=mode)
-            else:
+            if before is None:
                 place.unlink(missing_ok=True)
+            elif not place.exists() or place.read_bytes() != before:
+                files.write_atomic(place, [before], mode=mode)
         except (OSError, InputError):
             stuck.append(place)
     for folder in made:

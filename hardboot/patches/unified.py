@@ -132,10 +132,13 @@ def _place(lines: Sequence[bytes], hunk: Hunk, first: int, shift: int) -> int | 
         if lines:
             return Misfit(0, 1, "the file is not empty")
         return 0
-    # diff gives less context on one side only at an end of the file (GNU patch, fuzz 0, judges likewise).
+    # diff gives less context on one side only at an end of the file: such a hunk belongs there. So does one
+    # that names line 1 or has no context at its end (git apply and GNU patch without fuzz judge likewise).
     last = len(lines) - size
-    low = max(first, last) if hunk.trailing < hunk.leading else first
-    high = min(0, last) if hunk.leading < hunk.trailing else last
+    at_start = hunk.old_start == 1 or hunk.leading < hunk.trailing
+    at_end = hunk.trailing == 0 or hunk.trailing < hunk.leading
+    low = max(first, last) if at_end else first
+    high = min(0, last) if at_start else last
     old = list(hunk.old)
     expected = _index(hunk) + shift
     if low <= expected <= high and lines[expected : expected + size] == old:
@@ -157,7 +160,7 @@ def _difference(lines: Sequence[bytes], hunk: Hunk, start: int) -> Misfit:
             return Misfit(0, index + 1, f"the file ends here; expected {_show(wanted)}")
         if lines[index] != wanted:
             return Misfit(0, index + 1, f"found {_show(lines[index])}, expected {_show(wanted)}")
-    return Misfit(0, start + 1, "these lines stand here, but not at the end of the file where they should")
+    return Misfit(0, start + 1, "these lines stand here, but belong at an end of the file")
 
 
 def _show(line: bytes) -> str:
