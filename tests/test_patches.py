@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,10 +77,10 @@ def tree(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "linux")
 
 
-@pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A patches/ folder with one series of two patches, made by git format-patch."""
-    repository = make_tree(tmp_path / "upstream")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A series of two patches, made by git format-patch."""
+    repository = make_tree(tmp_path_factory.mktemp("git") / "upstream")
     git(repository, "init", "-q")
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "base")
@@ -91,9 +92,17 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (repository / "other.c").write_text("a\nb\nc")
         git(repository, "add", "-A")
         git(repository, "commit", "-qm", title)
-    folder = tmp_path / "patches" / "toy-6.1"
+    folder = repository.parent / "toy-6.1"
     git(repository, "format-patch", "-q", "-N", "-o", str(folder), "HEAD~2")
     (folder / "series.toml").write_text(SERIES)
+    return folder
+
+
+@pytest.fixture
+def shipped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That series as the only one in a patches/ folder."""
+    folder = tmp_path / "patches" / made.name
+    shutil.copytree(made, folder)
     monkeypatch.setattr(files, "data_dir", lambda name: tmp_path / name)
     return folder
 
