@@ -53,7 +53,7 @@ class Node:
     def child(self, name: str) -> "Node | None":
         """The first child called `name`; a name without unit address also finds one with it, as in Linux."""
         for node in self.children:
-            if node.name == name or ("@" not in name and node.name.partition("@")[0] == name):
+            if name in (node.name, node.name.partition("@")[0]):
                 return node
         return None
 

@@ -43,10 +43,11 @@ def kernel_release(zimage: ZImage) -> str | None:
             budget -= len(chunk)
             if left < 0:
                 break  # more than the kernel states: this was not it
-            banner = _BANNER.search(tail + chunk)
+            seen = tail + chunk
+            banner = _BANNER.search(seen)
             if banner:
                 return banner[1].decode("ascii")
-            tail = chunk[-_LONGEST_BANNER:]
+            tail = seen[-_LONGEST_BANNER:]
     return None
 
 

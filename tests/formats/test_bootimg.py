@@ -253,6 +253,12 @@ def test_bytes_behind_the_end_of_a_text_stay_unless_the_text_changes() -> None:
     assert changed.cmdline == "quiet"
 
 
+def test_a_header_without_the_rest_of_its_page_is_kept_too() -> None:
+    data = bytearray(built(BootImage(kernel=b"", name="n"))[:1632])
+    data[0x3F] = 7
+    assert built(bootimg.parse(data))[:1632] == data
+
+
 def test_a_command_line_that_is_not_utf8_is_kept() -> None:
     data = bytearray(built(replace(V0, cmdline="x")))
     data[0x40:0x44] = b"a\xff\xfeb"
