@@ -163,7 +163,7 @@ def test_a_wrong_value_is_refused_with_its_place(old: str, new: str, message: st
         ("start = 0x40000000, size = 0x4", "start = 0xe0000000, size = 0x4", "beyond the 4 GiB"),
         ('"hardboot.page" =', '"hardboot.pege" =', "evidence.hardboot.pege: there is no such fact"),
         ('"hardboot.page" =', '"reset.value" =', "hardboot.page: no [evidence] says where it was read"),
-        ('"image" = { status = "ver', '"image" = { status = "unknown", source = "x" } #', "image.base: [evidence] says it is"),
+        ('"image" = { status = "verified"', '"image" = { status = "unknown"', "image.base: [evidence]"),
         ('"mem_min" =', '"presence" =', "mem_min: it is missing"),
         ('host_abi = "direct"', 'host_abi = "copy-dtb"', "hardboot.dtb_loc: copy-dtb needs it"),
         ('host_abi = "direct"', 'host_abi = "direct"\nkernel_loc = 0x41000000', "moves nothing"),
