@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_builders import dtb
 
 from hardboot import devicetree, profile
 from hardboot.errors import InputError, RefusedError
@@ -15,7 +16,6 @@ from hardboot.formats import fdt
 from hardboot.formats.fdt import Fdt, Node
 from hardboot.memory import Range
 from hardboot.profile import Profile
-from image_builders import dtb
 
 VIRT = profile.load("virt-arm")
 SHAMU = profile.load("shamu")
