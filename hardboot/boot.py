@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardboot import cmdline as cmdlines
-from hardboot import layout, log
-from hardboot.errors import DeviceError, DeviceStateError, HardbootError, RefusedError
+from hardboot import devicetree, host, layout, log
+from hardboot.errors import DeviceError, DeviceStateError, HardbootError
 from hardboot.formats import bootimg, fdt
 from hardboot.layout import BootPlan
 from hardboot.payload import agent
-from hardboot.payload.agent import AgentInfo, AgentSegment
-from hardboot.phone import STAGING, KernelIdentity, Phone
+from hardboot.payload.agent import AgentSegment
+from hardboot.phone import KernelIdentity, Phone
 from hardboot.rom import Rom
 
 MARK = "androidboot.hardboot"  # with a number drawn for this boot: proof that this guest is the one we loaded
@@ -76,7 +76,7 @@ class Prepared:
 def prepare(
     phone: Phone, rom: Rom, journal: Journal, *, cmdline: str | None = None, append: str | None = None
 ) -> Prepared:
-    """Check the phone and plan the boot. Reads only, but for a copy of the phone's device tree.
+    """Check the phone and plan the boot; nothing is pushed.
 
     Args:
         phone: The phone, running its host kernel.
@@ -91,26 +91,30 @@ def prepare(
     """
     with journal.phase("check"), log.step("Checking the phone"):
         journal.host = phone.kernel()
-        _check_host(phone, _agent_info(phone))
+        host.look(phone)
         live = layout.parse_iomem(phone.read("cat /proc/iomem"))
         blob = phone.pull_root_file(_LIVE_TREE)
     with journal.phase("plan"), log.step("Planning"):
         live_tree = fdt.parse(blob) if blob else None
         mark = f"{MARK}={secrets.token_hex(4)}"
-        words = [rom.cmdline(replace=cmdline), _bootloader_words(phone, journal.host), append, mark]
-        text = " ".join(word for word in words if word)
-        guest, reason = rom.guest(phone.profile, cmdline=text, live_tree=live_tree)
+        own = rom.cmdline if cmdline is None else cmdline
+        words = [own, _bootloader_words(phone, journal.host.cmdline), append, mark]
+        choice = devicetree.choose(rom.trees, phone.profile, live_tree)
+        guest = rom.guest(tree=choice.tree, live_tree=live_tree, cmdline=" ".join(filter(None, words)))
         plan = layout.plan(phone.profile, guest, live)
-    return Prepared(rom, plan, mark, reason)
+    return Prepared(rom, plan, mark, choice.reason)
 
 
 def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
     """Push the segments and give them to the host kernel. The phone runs on as before.
 
     Raises:
+        RefusedError: If the host kernel turns out to be no host for this profile.
         DeviceError: If something did not arrive or the kernel refused it; nothing is loaded then.
     """
     plan = prepared.plan
+    with journal.phase("ask"), log.step("Asking the host kernel"):
+        host.check(phone.profile, host.ask(phone))
     with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
         segments = []
         for segment in plan.segments:
@@ -121,7 +125,7 @@ def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
             segments.append(AgentSegment(staged, segment.addr, segment.memsz))
     with journal.phase("load"), log.step("Loading"):
         output = phone.root(
-            agent.load_command(_AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments),
+            agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments),
             timeout_s=_LOAD_TIMEOUT_S,
         )
         names = " ".join(shlex.quote(segment.file) for segment in segments)
@@ -142,7 +146,7 @@ def execute(phone: Phone, prepared: Prepared, journal: Journal, *, wait_s: float
         _quiesce(phone)
     with journal.phase("reset and boot"), log.step("Resetting the hardware, waiting for the guest"):
         # In the background: the connection dies with the phone, and not always with a word.
-        start = f"setsid {agent.exec_command(_AGENT)} </dev/null >{_EXEC_LOG} 2>&1 &"
+        start = f"setsid {agent.exec_command(host.AGENT)} </dev/null >{_EXEC_LOG} 2>&1 &"
         phone.root(start)
         now = _wait(phone, journal.host, wait_s)
     _judge(prepared, journal, now, wait_s)
@@ -159,48 +163,10 @@ def boot(phone: Phone, prepared: Prepared, journal: Journal, *, wait_s: float) -
     phone.clean()
 
 
-_AGENT = f"{STAGING}/agent"
-
-
-def _agent_info(phone: Phone) -> AgentInfo:
-    """Put the agent on the phone and ask it about the running kernel."""
-    phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
-    output = phone.root(agent.info_command(_AGENT, phone.profile.hardboot.flag))
-    if output.code:
-        raise agent.failure("info", output.text)
-    return agent.parse_info(output.text)
-
-
-def _check_host(phone: Phone, info: AgentInfo) -> None:
-    wanted = phone.profile.hardboot
-    if info.hardboot_page is None and info.probe != 0:
-        raise RefusedError(
-            f"the running kernel {info.release} has no hardboot support",
-            unchanged="Nothing was loaded.",
-            fix="If a ROM runs, restart the phone (adb reboot); else: hardboot flash-host-kernel BOOT.IMG",
-        )
-    if info.hardboot_page is not None and info.hardboot_page != wanted.page:
-        raise RefusedError(
-            f"the host kernel keeps the hardboot page at {info.hardboot_page:#x}, the profile "
-            f"{phone.profile.name} has it at {wanted.page:#x}",
-            unchanged="Nothing was loaded.",
-            fix="Build the host kernel with this profile: hardboot patch apply TREE "
-            f"--device {phone.profile.name}",
-        )
-    if info.hardboot_flag is not None and info.hardboot_flag != wanted.flag:
-        raise RefusedError(
-            f"the host kernel takes the flag {info.hardboot_flag:#x}, the profile says {wanted.flag:#x}",
-            unchanged="Nothing was loaded.",
-            fix="Correct the flag in the profile.",
-        )
-    if info.probe not in (0, None):
-        raise agent.explain("probe", info.probe)
-
-
-def _bootloader_words(phone: Phone, host: KernelIdentity) -> str:
+def _bootloader_words(phone: Phone, running: str) -> str:
     """What the bootloader added to the command line of the host image: a guest needs it too."""
     header = phone.pull_root_file(phone.partition("boot"), first=max(bootimg.PAGE_SIZES))
-    return cmdlines.additions(host.cmdline, bootimg.parse_cmdline(header or b""))
+    return cmdlines.additions(running, bootimg.parse_cmdline(header or b""))
 
 
 def _quiesce(phone: Phone) -> None:
@@ -214,7 +180,7 @@ def _quiesce(phone: Phone) -> None:
     log.warn("a file system is still writable; its journal will be replayed")
 
 
-def _wait(phone: Phone, host: KernelIdentity, wait_s: float) -> KernelIdentity | None:
+def _wait(phone: Phone, before: KernelIdentity, wait_s: float) -> KernelIdentity | None:
     """The kernel that runs after the reset; None if the phone stays silent.
 
     Raises:
@@ -226,7 +192,7 @@ def _wait(phone: Phone, host: KernelIdentity, wait_s: float) -> KernelIdentity |
         try:
             phone.transport.wait(timeout_s=left)
             now = phone.kernel()
-            if now.boot_id != host.boot_id:
+            if now.boot_id != before.boot_id:
                 return now
             if time.monotonic() - start > _SETTLE_S:
                 raise _not_reset(phone.root(f"cat {_EXEC_LOG}").text)

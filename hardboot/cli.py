@@ -21,6 +21,7 @@ _VERBS = {
     ),
     "restore": ("hardboot.commands.flash:restore", "Write a backup back to the phone."),
     "boot": ("hardboot.commands.boot:boot", "Boot an image from RAM after a reset."),
+    "status": ("hardboot.commands.status:status", "What runs on the phone, and whether it is a host."),
     "virtual": ("hardboot.commands.virtual:virtual", "The virtual phone."),
 }
 

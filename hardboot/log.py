@@ -79,13 +79,17 @@ def step(title: str) -> Iterator[Show]:
 
 
 @contextmanager
-def progress(title: str, total: int, *, unit_bytes: bool = True) -> Iterator[Advance]:
+def progress(title: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
     """A step of known length. Yields a function that adds to what is done.
 
     Args:
         title: What is being done.
-        total: All there is to do, in bytes or, without `unit_bytes`, in pieces.
+        total: All there is to do, in bytes.
+        quiet: Show nothing: it is over before anybody could read it.
     """
+    if quiet:
+        yield lambda _amount: None
+        return
     start = time.monotonic()
     out = console()
     if not out.is_terminal:
@@ -95,7 +99,6 @@ def progress(title: str, total: int, *, unit_bytes: bool = True) -> Iterator[Adv
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        MofNCompleteColumn,
         Progress,
         TextColumn,
         TimeRemainingColumn,
@@ -104,7 +107,7 @@ def progress(title: str, total: int, *, unit_bytes: bool = True) -> Iterator[Adv
     columns = [
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        DownloadColumn(binary_units=True) if unit_bytes else MofNCompleteColumn(),
+        DownloadColumn(binary_units=True),
         TimeRemainingColumn(),
     ]
     with Progress(*columns, console=out, transient=True) as bar:

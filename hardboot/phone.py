@@ -20,6 +20,7 @@ from hardboot.transport.base import Output, Transport
 
 STAGING = "/data/local/tmp/hardboot"
 _QUICK_S = 30.0
+_SMALL = 256 << 10  # bytes; a push nobody needs to watch
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for, in bytes a second
 _ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
 # How root is had: on the shell's own (adbd runs as root), Magisk and SuperSU, AOSP's su.
@@ -112,7 +113,7 @@ class Phone:
         size = source.stat().st_size
         target = f"{STAGING}/{name}"
         self.make_staging(size)
-        with log.progress(f"Pushing {name}", size) as advance:
+        with log.progress(f"Pushing {name}", size, quiet=size < _SMALL) as advance:
             self.transport.push(source, target, mode=mode, progress=advance)
         if self.sha256(target, size) != sha256_file(source):
             raise DeviceError(

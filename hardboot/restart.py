@@ -1,8 +1,9 @@
 """Restart the phone in the ordinary way and wait until it is back."""
 
+import time
 from dataclasses import dataclass
 
-from hardboot import log
+from hardboot import host, log
 from hardboot.errors import DeviceError, DeviceStateError
 from hardboot.phone import KernelIdentity, Phone
 
@@ -34,13 +35,11 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
             unchanged="What was done before the restart is done.",
             fix="Look at its screen; hold the power button for 10 s to restart it, or start its recovery.",
         )
-    return Restarted(after, has_hardboot(phone))
+    return Restarted(after, host.has_hardboot(phone))
 
 
 def wait_for_change(phone: Phone, before: KernelIdentity, *, wait_s: float) -> KernelIdentity | None:
     """The kernel that runs once it is not the one of `before` any more; None if that does not happen."""
-    import time
-
     deadline = time.monotonic() + wait_s
     while (left := deadline - time.monotonic()) > 0:
         try:
@@ -52,11 +51,3 @@ def wait_for_change(phone: Phone, before: KernelIdentity, *, wait_s: float) -> K
             return now
         time.sleep(0.2)
     return None
-
-
-def has_hardboot(phone: Phone) -> bool:
-    """True if the running kernel shows the profile's sign of hardboot support."""
-    import shlex
-
-    presence = phone.profile.presence
-    return presence is not None and phone.root(f"test -e {shlex.quote(presence)}").code == 0

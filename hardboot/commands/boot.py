@@ -1,5 +1,6 @@
 """hardboot boot: the main job."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 from hardboot import boot as flow
 from hardboot import rom as roms
 from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.plan import describe, show
 from hardboot.errors import HardbootError
 from hardboot.phone import KernelIdentity, connected
 from hardboot.restart import WAIT_S
@@ -49,28 +51,29 @@ def boot(
             error.result = _document(journal)
             raise
     if dry_run:
-        from hardboot.commands.plan import plan_document, print_plan
-
+        title = f"{image.name} on {journal.device}"
         settings.emit(
-            {**_document(journal), "plan": plan_document(prepared.plan)}, lambda: print_plan(prepared.plan)
+            {**_document(journal), "plan": describe(prepared.plan)},
+            lambda: show(prepared.plan, title, prepared.tree_reason),
         )
     else:
         settings.emit(_document(journal), lambda: _print(journal))
 
 
 def _document(journal: flow.Journal) -> dict[str, Any]:
-    def kernel(found: KernelIdentity | None) -> dict[str, str] | None:
-        return found and {"release": found.release, "boot_id": found.boot_id, "cmdline": found.cmdline}
-
     return {
         "outcome": journal.outcome,
         "device": journal.device,
         "serial": journal.serial,
-        "host": kernel(journal.host),
-        "guest": kernel(journal.guest),
+        "host": _kernel(journal.host),
+        "guest": _kernel(journal.guest),
         "pushed_bytes": journal.pushed_bytes,
         "phases": [{"name": phase.name, "seconds": round(phase.seconds, 3)} for phase in journal.phases],
     }
+
+
+def _kernel(found: KernelIdentity | None) -> dict[str, str] | None:
+    return asdict(found) if found else None
 
 
 def _print(journal: flow.Journal) -> None:

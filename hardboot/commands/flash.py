@@ -74,7 +74,9 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
         ("backup", str(done.backup.path)),
     ]
     if restarted:
-        rows.append(("kernel", f"{restarted.kernel.release}, hardboot {'yes' if restarted.hardboot else 'no'}"))
+        rows.append(
+            ("kernel", f"{restarted.kernel.release}, hardboot {'yes' if restarted.hardboot else 'no'}")
+        )
     for name, value in rows:
         click.echo(f"  {name:<10} {value}")
     if not restarted:

@@ -12,8 +12,12 @@ from hardboot.commands.common import Command, Settings, pass_settings
 
 @click.command(name="host-image", cls=Command)
 @click.argument("image", metavar="BOOT.IMG", type=click.Path(path_type=Path))
-@click.option("--kernel", type=click.Path(path_type=Path), required=True, help="The kernel to put in: a zImage.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write.")
+@click.option(
+    "--kernel", type=click.Path(path_type=Path), required=True, help="The kernel to put in: a zImage."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write."
+)
 @pass_settings
 def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> None:
     """Write the phone's own boot image BOOT.IMG with another kernel.

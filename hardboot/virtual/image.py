@@ -45,7 +45,7 @@ _SYSTEM_SCRIPTS = {
     "stop": "framework",
     "zygote": "zygote",
 }
-_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "ext4")
+_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4")
 
 
 @dataclass(frozen=True)

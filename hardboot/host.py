@@ -1,0 +1,83 @@
+"""The running kernel as a host: what it can do, asked by the agent, held against the profile."""
+
+import shlex
+
+from hardboot.errors import RefusedError
+from hardboot.payload import agent
+from hardboot.payload.agent import AgentInfo
+from hardboot.phone import STAGING, Phone
+from hardboot.profile import Profile
+
+AGENT = f"{STAGING}/agent"  # where `ask` puts it
+_PAGE = "/sys/kernel/kexec_hardboot/page"  # shown by hardboot's own kernel series
+
+
+def ask(phone: Phone) -> AgentInfo:
+    """Put the agent on the phone and ask it about the running kernel.
+
+    Raises:
+        DeviceError: If there is no root, or the agent does not run.
+    """
+    phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
+    output = phone.root(agent.info_command(AGENT, phone.profile.hardboot.flag))
+    if output.code:
+        raise agent.failure("info", output.text)
+    return agent.parse_info(output.text)
+
+
+def has_hardboot(phone: Phone) -> bool:
+    """True if the running kernel shows the profile's sign of hardboot support."""
+    presence = phone.profile.presence
+    return presence is not None and phone.root(f"test -e {shlex.quote(presence)}").code == 0
+
+
+def look(phone: Phone) -> None:
+    """See that the running kernel is a host for this phone, as far as it can be read without the agent.
+
+    Raises:
+        RefusedError: If it has no hardboot support, or keeps another page than the profile.
+    """
+    if phone.profile.presence is not None and not has_hardboot(phone):
+        raise _no_support(phone.kernel().release)
+    page = phone.root(f"cat {_PAGE}")
+    if page.code == 0 and int(page.text, 16) != phone.profile.hardboot.page:
+        raise _other_page(phone.profile, int(page.text, 16))
+
+
+def check(profile: Profile, info: AgentInfo) -> None:
+    """See that the running kernel is a host for this profile.
+
+    Raises:
+        RefusedError: If it has no hardboot support, or keeps another page or flag.
+        DeviceError: If it refused the empty load that asked for the flag.
+    """
+    wanted = profile.hardboot
+    if info.hardboot_page is None and info.probe != 0:
+        raise _no_support(info.release)
+    if info.hardboot_page is not None and info.hardboot_page != wanted.page:
+        raise _other_page(profile, info.hardboot_page)
+    if info.hardboot_flag is not None and info.hardboot_flag != wanted.flag:
+        raise RefusedError(
+            f"the host kernel takes the flag {info.hardboot_flag:#x}, the profile says {wanted.flag:#x}",
+            unchanged="Nothing was loaded.",
+            fix="Correct the flag in the profile.",
+        )
+    if info.probe not in (0, None):
+        raise agent.explain("probe", info.probe)
+
+
+def _no_support(release: str) -> RefusedError:
+    return RefusedError(
+        f"the running kernel {release} has no hardboot support",
+        unchanged="Nothing was loaded.",
+        fix="If a ROM runs, restart the phone (adb reboot); else: hardboot flash-host-kernel BOOT.IMG",
+    )
+
+
+def _other_page(profile: Profile, page: int) -> RefusedError:
+    return RefusedError(
+        f"the host kernel keeps the hardboot page at {page:#x}, the profile {profile.name} has it at "
+        f"{profile.hardboot.page:#x}",
+        unchanged="Nothing was loaded.",
+        fix=f"Build the host kernel with this profile: hardboot patch apply TREE --device {profile.name}",
+    )

@@ -1,0 +1,181 @@
+"""Fixtures: kernels built and cached as for users, and virtual phones in a folder of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardboot.virtual import kernel
+
+RUN_TIMEOUT_S = 240
+
+
+@dataclass
+class Ran:
+    """How a hardboot command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def three_lines(self) -> tuple[str, str, str]:
+        """The error as people see it: what, state, to do."""
+        lines = self.err.strip().splitlines()[-3:]
+        assert lines[0].startswith("hardboot: "), self.err
+        assert lines[1].startswith("  state: "), self.err
+        assert lines[2].startswith("  to do: "), self.err
+        return lines[0], lines[1], lines[2]
+
+
+@dataclass
+class Hardboot:
+    """Runs hardboot as a user does, with state folders of the test's own."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *words: str | Path) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "hardboot", *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80", **self.environment},
+        )
+
+    def __call__(self, *words: str | Path, code: int | None = 0) -> Ran:
+        """Run to the end; `code` is the exit code it must have, None for any."""
+        process = self.start(*words)
+        try:
+            out, err = process.communicate(timeout=RUN_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        ran = Ran(process.returncode, out, err)
+        assert code is None or ran.code == code, f"exit code {ran.code}\n{out}\n{err}"
+        return ran
+
+
+@pytest.fixture
+def hardboot(tmp_path: Path) -> Hardboot:
+    """hardboot without any phone."""
+    return Hardboot({"XDG_STATE_HOME": str(tmp_path)})
+
+
+@pytest.fixture(scope="session")
+def linux_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The virtual phone's kernel source as Debian ships it. Tests work on copies of what they change."""
+    folder = tmp_path_factory.mktemp("source")
+    yield kernel.unpack(folder / "linux")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def host_zimage(linux_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The host kernel for virt-arm: patched and built by the commands users run."""
+    folder = tmp_path_factory.mktemp("host")
+    tree = folder / "linux"
+    # Hard links: hardboot replaces files, it never writes into them.
+    shutil.copytree(linux_source, tree, symlinks=True, copy_function=os.link)
+    hardboot = Hardboot()
+    hardboot("patch", "apply", tree, "--device", "virt-arm")
+    hardboot("virtual", "kernel", tree, "-o", folder / "zImage")
+    shutil.rmtree(tree)
+    return folder / "zImage"
+
+
+@pytest.fixture(scope="session")
+def roms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """ROMs to boot, by name: Debian's kernel, and the phone's own stock kernel."""
+    folder = tmp_path_factory.mktemp("roms")
+    found = {name: folder / f"{name}.img" for name in ("debian", "minimal")}
+    for name, path in found.items():
+        Hardboot()("virtual", "rom", path, "--kernel", name)
+    return found
+
+
+@dataclass
+class VirtualPhone:
+    """A running virtual phone and the way to give it commands."""
+
+    hardboot: Hardboot
+    name: str = "virt-arm"
+
+    def __call__(self, *words: str | Path, code: int | None = 0) -> Ran:
+        return self.hardboot(*words, code=code)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self("--json", "virtual", "status", "--name", self.name).json
+        return found
+
+    @property
+    def kernel(self) -> dict[str, Any]:
+        found: dict[str, Any] = self("--json", "status").json
+        return found
+
+    def boot_partition_sha256(self) -> str:
+        """Of the boot partition as it lies on the disk, read from outside."""
+        import hashlib
+
+        from hardboot.virtual import image
+
+        place = image.partition("boot")
+        disk = Path(self.hardboot.environment["XDG_STATE_HOME"], "hardboot/virtual", self.name, "disk.img")
+        with disk.open("rb") as stream:
+            stream.seek(place.offset)
+            return hashlib.sha256(stream.read(place.size)).hexdigest()
+
+    def restart(self) -> None:
+        """Take the battery out and put it back in."""
+        self("virtual", "stop", "--name", self.name)
+        self("virtual", "start", "--name", self.name)
+
+
+def _fresh_phone() -> Iterator[VirtualPhone]:
+    # Short: the sockets of adb and QEMU lie below it.
+    with tempfile.TemporaryDirectory(prefix="hb-") as folder:
+        phone = VirtualPhone(Hardboot({"XDG_STATE_HOME": folder}))
+        try:
+            phone("virtual", "start")
+            yield phone
+        finally:
+            phone("virtual", "stop", code=None)
+
+
+@pytest.fixture(scope="module")
+def stock_phone() -> Iterator[VirtualPhone]:
+    """A phone out of the box."""
+    yield from _fresh_phone()
+
+
+@pytest.fixture(scope="session")
+def _host_phone(host_zimage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualPhone]:
+    image = tmp_path_factory.mktemp("image") / "host.img"
+    for phone in _fresh_phone():
+        phone("host-image", phone.status["factory_image"], "--kernel", host_zimage, "-o", image)
+        phone("flash-host-kernel", image, "--yes", "--reboot")
+        yield phone
+
+
+@pytest.fixture
+def host_phone(_host_phone: VirtualPhone) -> VirtualPhone:
+    """A phone with a host kernel, running it."""
+    if not _host_phone.status["running"]:
+        _host_phone("virtual", "start")
+    elif _host_phone.kernel["hardboot"]["page"] is None:
+        _host_phone.restart()
+    return _host_phone
