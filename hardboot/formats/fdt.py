@@ -4,27 +4,39 @@ The token stream is read with struct, not construct: a phone's tree has tens of 
 """
 
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from construct import Const, Int32ub, Struct
 
 from hardboot.errors import InputError
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.tree import WHAT, WORD, Fdt, Node, cells, read_u32s, strings, text, u32
 from hardboot.memory import align_up
+
+__all__ = [
+    "Fdt",
+    "Node",
+    "build",
+    "cells",
+    "parse",
+    "read_u32s",
+    "split",
+    "strings",
+    "text",
+    "total_size",
+    "u32",
+]
 
 FDT_MAGIC = 0xD00DFEED
 VERSION = 17
 LAST_COMP_VERSION = 16  # before 16 a node carried its full path: no tree of a phone hardboot knows
-MAX_DEPTH = 64  # libfdt's fdt_check.c uses the same
-MAX_NODES = 65536  # the largest tree of Linux 6.1 has about 4000
-MAX_TREES = 1024  # in one file; vendor kernels with every board of a family carry about a hundred
+MAX_DEPTH = 64  # Linux drivers/of/fdt.c, FDT_MAX_DEPTH
+MAX_NODES = 65536  # the largest of Debian's 898 trees for ARM (6.1) has 860
+MAX_TREES = 1024  # in one file; a bound on the work, far above what a family of boards needs
 MAX_SIZE = 16 << 20  # bytes; Linux itself maps 2 MiB (arch/arm64/include/asm/boot.h, MAX_FDT_SIZE)
 
 _BEGIN_NODE, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
-_WHAT = "device tree"
 _RESERVATION = struct.Struct(">QQ")
-_WORD = struct.Struct(">I")
 
 _HEADER = Struct(
     "magic" / Const(FDT_MAGIC, Int32ub),
@@ -42,93 +54,6 @@ _HEADER_SIZE: int = _HEADER.sizeof()
 _OFFSETS = {subcon.name: 4 * index for index, subcon in enumerate(_HEADER.subcons)}
 
 
-@dataclass
-class Node:
-    """A node: its properties by name, as raw bytes, and its children in order."""
-
-    name: str
-    properties: dict[str, bytes] = field(default_factory=dict)
-    children: list["Node"] = field(default_factory=list)
-
-    def child(self, name: str) -> "Node | None":
-        """The first child called `name`; a name without unit address also finds one with it, as in Linux."""
-        for node in self.children:
-            if name in (node.name, node.name.partition("@")[0]):
-                return node
-        return None
-
-    def walk(self, path: str = "") -> Iterator[tuple[str, "Node"]]:
-        """This node and all below it, each with its path, in the order of the file."""
-        here = f"{path}/{self.name}" if self.name else path
-        yield here or "/", self
-        for node in self.children:
-            yield from node.walk(here)
-
-
-@dataclass
-class Fdt:
-    """A device tree; edit it in place."""
-
-    root: Node = field(default_factory=lambda: Node(""))
-    reservations: list[tuple[int, int]] = field(default_factory=list)  # physical address, size in bytes
-    boot_cpuid: int = 0
-
-    def find(self, path: str) -> Node | None:
-        """The node at `path`, such as "/chosen" or "/cpus/cpu@0"; None if there is none."""
-        node: Node | None = self.root
-        for name in _components(path):
-            node = node.child(name) if node is not None else None
-        return node
-
-    def ensure(self, path: str) -> Node:
-        """The node at `path`; what is missing of the path is added."""
-        node = self.root
-        for name in _components(path):
-            found = node.child(name)
-            if found is None:
-                found = Node(name)
-                node.children.append(found)
-            node = found
-        return node
-
-
-def _components(path: str) -> list[str]:
-    if not path.startswith("/"):
-        raise ValueError(f"not an absolute path: {path}")
-    return [name for name in path.split("/") if name]
-
-
-def u32(value: int) -> bytes:
-    """One cell."""
-    return _WORD.pack(value)
-
-
-def cells(values: Iterable[int]) -> bytes:
-    """Several cells."""
-    return b"".join(map(_WORD.pack, values))
-
-
-def read_u32s(value: bytes) -> tuple[int, ...]:
-    """The cells of a property.
-
-    Raises:
-        InputError: If its length is not a multiple of 4.
-    """
-    if len(value) % 4:
-        raise malformed(_WHAT, "property", 0, f"{len(value)} bytes are not a list of 4-byte cells")
-    return struct.unpack(f">{len(value) // 4}I", value)
-
-
-def text(value: bytes | None) -> str:
-    """The first string of a property such as `model`; "" if there is none."""
-    return (value or b"").partition(b"\0")[0].decode("utf-8", "replace")
-
-
-def strings(value: bytes | None) -> list[str]:
-    """All strings of a property such as `compatible`."""
-    return [item.decode("utf-8", "replace") for item in (value or b"").split(b"\0") if item]
-
-
 @dataclass(frozen=True)
 class _Header:
     """Validated places of the blocks, in bytes from the start of the tree."""
@@ -142,13 +67,13 @@ class _Header:
 
 def _header(data: memoryview) -> _Header:
     if len(data) < _HEADER_SIZE:
-        raise malformed(_WHAT, "header", 0, f"{len(data)} bytes, it has {_HEADER_SIZE}")
-    if _WORD.unpack_from(data)[0] != FDT_MAGIC:
-        raise malformed(_WHAT, "magic", 0, f"{bytes(data[:4]).hex()}, not d00dfeed")
+        raise malformed(WHAT, "header", 0, f"{len(data)} bytes, it has {_HEADER_SIZE}")
+    if WORD.unpack_from(data)[0] != FDT_MAGIC:
+        raise malformed(WHAT, "magic", 0, f"{bytes(data[:4]).hex()}, not d00dfeed")
     head = _HEADER.parse(bytes(data[:_HEADER_SIZE]))
 
     def wrong(name: str, problem: str) -> InputError:
-        return malformed(_WHAT, name, _OFFSETS[name], problem)
+        return malformed(WHAT, name, _OFFSETS[name], problem)
 
     total = head.totalsize
     if not _HEADER_SIZE < total <= len(data):
@@ -169,8 +94,8 @@ def _header(data: memoryview) -> _Header:
         raise wrong("size_dt_strings", f"the strings end behind the tree's {total:#x} bytes")
     if head.off_mem_rsvmap % 8 or head.off_mem_rsvmap + _RESERVATION.size > total:
         raise wrong("off_mem_rsvmap", f"{head.off_mem_rsvmap:#x} is not aligned to 8 inside {total:#x} bytes")
-    if _WORD.unpack_from(data, begin)[0] not in (_BEGIN_NODE, _NOP):
-        raise malformed(_WHAT, "structure", begin, "it does not begin with a node")
+    if WORD.unpack_from(data, begin)[0] not in (_BEGIN_NODE, _NOP):
+        raise malformed(WHAT, "structure", begin, "it does not begin with a node")
     return _Header(
         total,
         range(begin, begin + size),
@@ -214,7 +139,7 @@ def split(data: Data, *, gap: int = 4096) -> tuple[tuple[memoryview, ...], memor
         except InputError:
             break
         if len(found) == MAX_TREES:
-            raise malformed(_WHAT, "trees", len(data) - len(rest), f"more than {MAX_TREES} in a row")
+            raise malformed(WHAT, "trees", len(data) - len(rest), f"more than {MAX_TREES} in a row")
         found.append(rest[start : start + size])
         rest = rest[start + size :]
     return tuple(found), rest
@@ -229,7 +154,7 @@ def _read_reservations(data: memoryview, head: _Header) -> list[tuple[int, int]]
             return found
         found.append((address, size))
         position += _RESERVATION.size
-    raise malformed(_WHAT, "reservations", head.reservations, "the list does not end inside the tree")
+    raise malformed(WHAT, "reservations", head.reservations, "the list does not end inside the tree")
 
 
 def parse(data: Data) -> Fdt:
@@ -255,22 +180,22 @@ def _read_nodes(data: memoryview, head: _Header) -> Node:
     stack = [top]
     while True:
         if at >= count:
-            raise malformed(_WHAT, "structure", base + at * 4, "it ends without an end token")
+            raise malformed(WHAT, "structure", base + at * 4, "it ends without an end token")
         token = words[at]
         here = at * 4
         at += 1
         if token == _PROP:
             if at + 2 > count:
-                raise malformed(_WHAT, "property", base + here, "it is cut off")
+                raise malformed(WHAT, "property", base + here, "it is cut off")
             size, name = words[at], names.get(words[at + 1], base + here)
             start = here + 12
             if start + size > len(block):
-                raise malformed(_WHAT, f"property {name}", base + here, f"{size} bytes, the tree ends before")
+                raise malformed(WHAT, f"property {name}", base + here, f"{size} bytes, the tree ends before")
             properties = stack[-1].properties
             if name in properties:
-                raise malformed(_WHAT, f"property {name}", base + here, "the node has it twice")
+                raise malformed(WHAT, f"property {name}", base + here, "the node has it twice")
             if len(stack) == 1:
-                raise malformed(_WHAT, f"property {name}", base + here, "it lies outside every node")
+                raise malformed(WHAT, f"property {name}", base + here, "it lies outside every node")
             properties[name] = block[start : start + size]
             at = (start + size + 3) // 4
         elif token == _BEGIN_NODE:
@@ -278,32 +203,32 @@ def _read_nodes(data: memoryview, head: _Header) -> Node:
             end = block.find(b"\0", start)
             nodes += 1
             if end < 0:
-                raise malformed(_WHAT, "node name", base + start, "it does not end inside the tree")
+                raise malformed(WHAT, "node name", base + start, "it does not end inside the tree")
             if len(stack) > MAX_DEPTH or nodes > MAX_NODES:
                 limit = f"more than {MAX_DEPTH} levels or {MAX_NODES} nodes"
-                raise malformed(_WHAT, "structure", base + here, limit)
+                raise malformed(WHAT, "structure", base + here, limit)
             if len(stack) == 1 and top.children:
-                raise malformed(_WHAT, "structure", base + here, "a second root node")
+                raise malformed(WHAT, "structure", base + here, "a second root node")
             node = Node(_name(block[start:end], "node name", base + start))
             stack[-1].children.append(node)
             stack.append(node)
             at = end // 4 + 1
         elif token == _END_NODE:
             if len(stack) == 1:
-                raise malformed(_WHAT, "structure", base + here, "a node ends that never began")
+                raise malformed(WHAT, "structure", base + here, "a node ends that never began")
             stack.pop()
         elif token == _END:
             break
         elif token != _NOP:
-            raise malformed(_WHAT, "structure", base + here, f"unknown token {token:#x}")
+            raise malformed(WHAT, "structure", base + here, f"unknown token {token:#x}")
     if len(stack) != 1 or not top.children:
-        raise malformed(_WHAT, "structure", base + here, "it ends inside a node")
+        raise malformed(WHAT, "structure", base + here, "it ends inside a node")
     return top.children[0]
 
 
 def _name(raw: bytes, field_name: str, offset: int) -> str:
     if not raw.isascii() or b"/" in raw:
-        raise malformed(_WHAT, field_name, offset, f"{raw[:40]!r} has characters no name may have")
+        raise malformed(WHAT, field_name, offset, f"{raw[:40]!r} has characters no name may have")
     return raw.decode("ascii")
 
 
@@ -321,7 +246,7 @@ class _PropertyNames:
         if name is None:
             end = self._block.find(b"\0", start)
             if end < 0:
-                raise malformed(_WHAT, "property name", used_at, f"{start:#x} is outside the strings block")
+                raise malformed(WHAT, "property name", used_at, f"{start:#x} is outside the strings block")
             name = self._known[start] = _name(self._block[start:end], "property name", self._offset + start)
         return name
 
@@ -341,8 +266,8 @@ def build(fdt: Fdt) -> bytes:
         nonlocal nodes
         nodes += 1
         if depth > MAX_DEPTH or nodes > MAX_NODES:
-            raise malformed(_WHAT, node.name, 0, f"more than {MAX_DEPTH} levels or {MAX_NODES} nodes")
-        block.extend(_WORD.pack(_BEGIN_NODE))
+            raise malformed(WHAT, node.name, 0, f"more than {MAX_DEPTH} levels or {MAX_NODES} nodes")
+        block.extend(WORD.pack(_BEGIN_NODE))
         _put(block, _encoded(node.name) + b"\0")
         for name, value in node.properties.items():
             if name not in names:
@@ -352,15 +277,15 @@ def build(fdt: Fdt) -> bytes:
             _put(block, value)
         for child in node.children:
             write(child, depth + 1)
-        block.extend(_WORD.pack(_END_NODE))
+        block.extend(WORD.pack(_END_NODE))
 
     write(fdt.root, 1)
-    block.extend(_WORD.pack(_END))
+    block.extend(WORD.pack(_END))
     reservations = b"".join(_RESERVATION.pack(*item) for item in [*fdt.reservations, (0, 0)])
     start = align_up(_HEADER_SIZE, 8)
     total = start + len(reservations) + len(block) + len(known)
     if total > MAX_SIZE:
-        raise malformed(_WHAT, "totalsize", 4, f"{total} bytes, the limit is {MAX_SIZE}")
+        raise malformed(WHAT, "totalsize", 4, f"{total} bytes, the limit is {MAX_SIZE}")
     header = _HEADER.build(
         {
             "totalsize": total,
@@ -385,5 +310,5 @@ def _put(block: bytearray, value: bytes) -> None:
 
 def _encoded(name: str) -> bytes:
     if not name.isascii() or "/" in name or "\0" in name:
-        raise malformed(_WHAT, "name", 0, f"{name[:40]!r} has characters no name may have")
+        raise malformed(WHAT, "name", 0, f"{name[:40]!r} has characters no name may have")
     return name.encode("ascii")

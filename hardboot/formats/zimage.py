@@ -111,7 +111,7 @@ def _extensions(kernel: memoryview, offset: int) -> dict[str, int]:
 
 
 def _kernel_sizes(kernel: memoryview, offset: int, values: list[int]) -> dict[str, int]:
-    """Linux 4.15 wrote the first two numbers; TEXT_OFFSET and MALLOC_SIZE came later."""
+    """Older kernels write the first two numbers only; 6.1 adds TEXT_OFFSET and MALLOC_SIZE."""
     if len(values) < 2:
         raise malformed(_WHAT, "KLSZ tag", offset, f"{len(values) + 2} words, it has at least 4")
     pointer = values[0]
