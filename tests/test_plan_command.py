@@ -1,0 +1,250 @@
+"""hardboot plan, and the ROMs it reads: images made by mkbootimg, answers read from the command line."""
+
+import json
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from image_builders import board, dtb, kernel_with_banner, klsz, pack, words, zimage
+
+from hardboot import profile, rom
+from hardboot.__main__ import run
+from hardboot.errors import InputError
+from hardboot.formats import fdt
+
+EDATA = 300_000
+PACKED = pack(kernel_with_banner("6.1.0-test", EDATA), "xz")
+IOMEM = "00000000-0d9fffff : System RAM\n0fb00000-bfffffff : System RAM\n"
+
+
+def kernel(**options: Any) -> bytes:
+    return zimage(**({"payload": PACKED} | options))
+
+
+def rom_image(
+    folder: Path, *, kernel_data: bytes | None = None, ramdisk: bytes | None = bytes(4097), **parts: Any
+) -> Path:
+    """A boot image made by Debian's mkbootimg."""
+    command = ["mkbootimg", "--base", "0x40000000", "--cmdline", "console=ttyAMA0 quiet"]
+    files = {"kernel": kernel() if kernel_data is None else kernel_data, "ramdisk": ramdisk, **parts}
+    for name, data in files.items():
+        if data is not None:
+            (folder / name).write_bytes(data)
+            command += [f"--{name}", str(folder / name)]
+    if "dtb" in parts:
+        command += ["--header_version", "2"]
+    path = folder / "rom.img"
+    subprocess.run([*command, "-o", str(path)], check=True, timeout=60)
+    return path
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str | Path, code: int = 0) -> tuple[str, str]:
+    assert run([str(word) for word in arguments]) == code
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+def plan(capsys: pytest.CaptureFixture[str], image: Path, *arguments: str | Path) -> dict[str, Any]:
+    out, _ = call(capsys, "--json", "plan", image, "--device", "virt-arm", *arguments)
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_the_document_says_where_everything_goes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    image = rom_image(tmp_path)
+    document = plan(capsys, image)
+    size = len(kernel())
+    assert document["device"] == "virt-arm"
+    assert document["release"] == "6.1.0-test"
+    assert document["segments"][0] == {
+        "name": "zImage",
+        "start": 0x44200000,
+        "end": 0x44200000 + -(-(size + 4) // 4096) * 4096,
+        "bytes": size,
+    }
+    assert document["initrd"]["end"] - document["initrd"]["start"] == 4097
+    assert document["entry"] == 0x44200000
+    assert document["cmdline"] == "console=ttyAMA0 quiet"
+    assert document["flag"] == 4
+    unpacked = next(one for one in document["extents"] if one["name"] == "unpacked kernel")
+    assert unpacked["start"] == 0x40003000
+    assert unpacked["end"] == 0x40008000 + max(EDATA + 0x3C000, EDATA + size + 0x11000)
+
+
+def test_a_rom_without_a_tree_is_planned_with_a_stand_in(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    document = plan(capsys, rom_image(tmp_path))
+    assert document["complete"] is False
+    tree = next(one for one in document["segments"] if one["name"] == "dtb")
+    assert (tree["end"] - tree["start"], tree["bytes"]) == (1 << 20, 0)
+    assert any("stand-in" in note for note in document["notes"])
+
+
+def test_the_roms_own_tree_is_used_appended_or_in_its_own_part(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    own = board("mine")
+    for options in ({"kernel_data": kernel() + own}, {"dtb": own}):
+        document = plan(capsys, rom_image(tmp_path, **options))
+        assert document["complete"] is True
+        assert document["dtb_source"] == "the only one the ROM brings"
+        assert document["segments"][0]["bytes"] == len(kernel()), "the kernel goes without what is appended"
+
+
+def test_the_dtb_part_wins_over_an_appended_tree(tmp_path: Path) -> None:
+    found = rom.read(rom_image(tmp_path, kernel_data=kernel() + board("appended"), dtb=board("part")))
+    assert [fdt.text(tree.root.properties["model"]) for tree in found.trees] == ["part"]
+
+
+def test_several_trees_without_a_phone_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    image = rom_image(tmp_path, kernel_data=kernel() + board("one") + board("two"))
+    _, errors = call(capsys, "plan", image, "--device", "virt-arm", code=4)
+    assert "2 device trees" in errors
+
+
+def test_the_command_line_is_replaced_and_appended_to(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    image = rom_image(tmp_path)
+    assert plan(capsys, image, "--append", "a b")["cmdline"] == "console=ttyAMA0 quiet a b"
+    assert plan(capsys, image, "--cmdline", "x", "--append", "y")["cmdline"] == "x y"
+    assert plan(capsys, image, "--cmdline", "")["cmdline"] == ""
+
+
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_the_map_is_drawn_within_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    out, _ = call(capsys, "plan", rom_image(tmp_path), "--device", "virt-arm")
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert any("0x44200000-0x4420" in line and "zImage (loaded)" in line for line in lines)
+    assert any("0x44000000-0x44001000" in line and "hardboot page" in line for line in lines)
+    starts = [line.split()[0] for line in lines if line.strip().startswith("0x")]
+    assert starts == sorted(starts)
+    assert len(starts) == 14
+
+
+def test_a_phone_with_unknown_ram_needs_its_memory_map(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    image = rom_image(tmp_path)
+    _, errors = call(capsys, "plan", image, "--device", "shamu", code=4)
+    assert "the banks of RAM" in errors
+    assert "cat /proc/iomem" in errors
+    assert "--iomem FILE" in errors
+    iomem = tmp_path / "iomem"
+    iomem.write_text(IOMEM)
+    out, _ = call(capsys, "--json", "plan", image, "--device", "shamu", "--iomem", iomem)
+    document = json.loads(out)
+    assert document["entry"] == 0x20000000
+    iomem.write_text("00000000-00000000 : System RAM\n")
+    _, errors = call(capsys, "plan", image, "--device", "shamu", "--iomem", iomem, code=3)
+    assert "not read as root" in errors
+
+
+def test_a_refusal_names_the_rule_and_is_a_document_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    image = rom_image(tmp_path, kernel_data=kernel(numbers=(0x3C000, 0, 0x10000)))
+    out, errors = call(capsys, "--json", "plan", image, "--device", "virt-arm", code=4)
+    error = json.loads(out)["error"]
+    assert error["kind"] == "RefusedError"
+    assert error["exit_code"] == 4
+    assert error["what"].startswith("layout rule decompression-in-ram: ")
+    assert "state: Nothing was sent." in errors
+
+
+def test_without_a_device_it_is_a_usage_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _, errors = call(capsys, "plan", rom_image(tmp_path), code=2)
+    assert "--device NAME is needed" in errors
+
+
+def arm64() -> bytes:
+    return (
+        struct.pack("<IIQQQ", 0x91005A4D, 0, 0, 0x10000, 0xA).ljust(0x38, b"\0") + b"ARM\x64" + bytes(0x1000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kernel_data": arm64()}, "this is an arm64 kernel"),
+        ({"kernel_data": b"text " * 100}, "zImage"),
+        ({"kernel_data": kernel()[:-9]}, "zImage: end"),
+        ({"ramdisk": None}, "the image has no ramdisk"),
+        ({"dtb": b"no tree, but bytes of some other kind" * 10}, "holds no device tree"),
+    ],
+)
+def test_an_image_that_cannot_be_booted_is_refused_with_its_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    image = rom_image(tmp_path, **options)
+    _, errors = call(capsys, "plan", image, "--device", "virt-arm", code=3)
+    assert str(image) in errors
+    assert message in errors
+    assert len(errors.splitlines()) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"just some text\n" * 400, b"ANDROID!", None])
+def test_a_file_that_is_no_image_is_an_input_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "x.img"
+    if content is not None:
+        path.write_bytes(content)
+    _, errors = call(capsys, "plan", path, "--device", "virt-arm", code=3)
+    assert str(path) in errors
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_a_truncated_image_is_an_input_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, part: float
+) -> None:
+    path = rom_image(tmp_path, ramdisk=bytes(100_000))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    _, errors = call(capsys, "plan", path, "--device", "virt-arm", code=3)
+    assert "boot image" in errors
+
+
+def test_the_size_of_a_gzip_kernel_that_does_not_state_it_is_found(tmp_path: Path) -> None:
+    packed = pack(kernel_with_banner("3.10.40", EDATA), "gzip")
+    old = zimage(tags=b"", payload=b"\x1f\x8b\x08\x00 a false magic" + packed)
+    found = rom.read(rom_image(tmp_path, kernel_data=old))
+    assert found.zimage.edata_size is None
+    assert found.unpacked_size == EDATA
+    assert found.release == "3.10.40"
+    lzma = zimage(tags=b"", payload=pack(kernel_with_banner("3.4.0", EDATA), "lzma"))
+    assert rom.read(rom_image(tmp_path, kernel_data=lzma)).unpacked_size is None
+
+
+def test_a_stated_size_is_believed_before_a_gzip_stream(tmp_path: Path) -> None:
+    packed = pack(kernel_with_banner("6.1.0", EDATA), "gzip") + words(123456)
+    assert rom.read(rom_image(tmp_path, kernel_data=zimage(payload=packed))).unpacked_size == 123456
+
+
+def test_an_extension_table_that_points_outside_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"rom\.img: zImage: KLSZ"):
+        rom.read(rom_image(tmp_path, kernel_data=zimage(tags=klsz(0x7FFFFFFF, 1, 2, 3))))
+
+
+def test_a_live_tree_completes_the_guest(tmp_path: Path) -> None:
+    found = rom.read(rom_image(tmp_path))
+    live = fdt.parse(dtb("/ { #address-cells = <1>; #size-cells = <1>; };"))
+    guest = found.guest(tree=live, live_tree=live, cmdline=found.cmdline)
+    assert guest.tree is live
+    assert bytes(guest.ramdisk) == bytes(4097)
+    assert guest.unpacked_size == EDATA
+
+
+def test_no_profile_needs_another_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    image = rom_image(tmp_path)
+    _, errors = call(capsys, "plan", image, "--device", "nobody", code=3)
+    assert ", ".join(profile.names()) in errors
