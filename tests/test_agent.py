@@ -76,7 +76,7 @@ def test_an_unknown_architecture_has_no_agent() -> None:
 
 def arm(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the ARM binary on this computer's kernel, without any capability; never a valid load or exec."""
-    assert arguments[:1] not in [("load",), ("exec",)] or len(arguments) == 2
+    assert arguments[:1] not in [("load",), ("exec",)] or len(arguments) == 2 or "/missing" in arguments[3]
     qemu, setpriv = shutil.which("qemu-arm-static") or shutil.which("qemu-arm"), shutil.which("setpriv")
     if qemu is None or setpriv is None:
         pytest.skip("needs qemu-user-static and util-linux")
@@ -100,6 +100,11 @@ def test_the_arm_binary_refuses_wrong_arguments(arguments: tuple[str, ...]) -> N
     assert done.returncode == 1
     assert agent.parse_failure(done.stdout) is not None
     assert "errno=22" in done.stdout
+
+
+def test_the_arm_binary_refuses_a_segment_that_wraps_around() -> None:
+    done = arm("load", "0x4", "0x0", "/missing@0xfffff000:0x2000")
+    assert done.stdout == "error=past the last address: /missing@0xfffff000:0x2000 errno=22\n"
 
 
 # Its rules

@@ -66,13 +66,16 @@ def free_port() -> int:
 class RealAdbd:
     """A running adbd of the virtual phone."""
 
-    def __init__(self, program: Path, *options: str) -> None:
+    def __init__(self, program: Path, *options: str, largest_file_kib: int | None = None) -> None:
         self.port = free_port()
         shell = program.with_name("sh")  # adbd sets Android's PATH, which this computer does not have
         shell.write_text('#!/bin/sh\nPATH=/usr/bin:/bin exec /bin/sh "$@"\n')
         shell.chmod(0o755)
         words = [str(program), "-b", "127.0.0.1", "-p", str(self.port), "-s", str(shell), "-u", "0", *options]
-        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+        if largest_file_kib is not None:  # Python ignores SIGXFSZ: the write fails instead of killing
+            limit = f'ulimit -f {largest_file_kib * 2}; exec "$@"'
+            words = ["sh", "-c", limit, "sh", *words]
+        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, restore_signals=False)
 
     def __enter__(self) -> "RealAdbd":
         return self
@@ -184,16 +187,15 @@ def test_the_real_adbds_reason_for_a_refused_file_is_told(real_adbd: Path, tmp_p
     assert (tmp_path / "good").read_bytes() == source.read_bytes()
 
 
-def test_a_full_disk_is_told_in_the_phones_words(real_adbd: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_is_told_in_the_phones_words(real_adbd: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT * 100)
-    with RealAdbd(real_adbd) as adbd:
+    with RealAdbd(real_adbd, largest_file_kib=100) as adbd:
         here = phone(adbd.port)
         here.wait(timeout_s=10)
-        with pytest.raises(DeviceError) as caught:
-            here.push(source, "/dev/full", mode=0o644, progress=nothing)
+        with pytest.raises(DeviceError, match=r"refuses .*: .*File too large"):
+            here.push(source, str(tmp_path / "x"), mode=0o644, progress=nothing)
         here.close()
-    assert caught.value.fix
 
 
 def test_a_file_of_proc_has_no_size_but_comes_whole(real_adbd: Path, tmp_path: Path) -> None:
@@ -225,10 +227,12 @@ def test_the_reason_of_a_failed_push_is_told(tmp_path: Path, at_once: bool) -> N
     source.write_bytes(CONTENT)
     with FakeAdbd(send_fails=b"No space left on device", fails_at_once=at_once) as adbd:
         here = phone(adbd.port)
+        moved: list[int] = []
         with pytest.raises(DeviceError, match="/data/x: No space left on device") as caught:
-            here.push(source, "/data/x", mode=0o644, progress=nothing)
+            here.push(source, "/data/x", mode=0o644, progress=moved.append)
         here.close()
     assert "incomplete" in caught.value.unchanged
+    assert (sum(moved) < len(CONTENT)) == at_once, "what is refused early is not sent to its end"
 
 
 def test_a_push_that_lost_bytes_is_noticed(tmp_path: Path) -> None:
@@ -533,6 +537,16 @@ def test_a_fault_at_any_packet_is_a_device_error(name: str, number: int, fault: 
         assert not list(tmp_path.glob(".*"))
         # The next exchange works: the broken connection was dropped.
         assert phone_again(here) == "again\n"
+        here.close()
+
+
+@pytest.mark.parametrize("number", range(PACKETS["pull"]))
+def test_a_length_beyond_the_protocol_is_not_waited_for(number: int, tmp_path: Path) -> None:
+    with fake() as adbd:
+        adbd.faults[number] = "huge length"
+        here = phone(adbd.port)
+        with pytest.raises(DeviceError, match="bytes, which is not an ADB packet"):
+            do_pull(here, tmp_path)
         here.close()
 
 

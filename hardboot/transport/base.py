@@ -17,7 +17,9 @@ class Output:
 
 
 class Transport(Protocol):
-    """One phone. Every method raises DeviceError if the phone is out of reach or does not answer in time."""
+    """One phone. Every method raises DeviceError if the phone is out of reach or does not answer in time,
+    and InputError for a file of this computer that cannot be read or written.
+    """
 
     serial: str
 
