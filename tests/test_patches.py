@@ -518,11 +518,11 @@ def test_a_fit_in_a_drifted_file_is_what_git_makes_of_it(
         return  # stricter than git where lines repeat
     if [offset for _, offset in fitted.offsets] == [len(above)] * len(patch.hunks) or not above:
         assert fitted.content == drifted[: -len(old) or None] + new
-    if len(patch.hunks) == 1:
+    # git apply 2.39 joins two lines if lines repeat and the last one has no end; GNU patch does not.
+    if len(patch.hunks) == 1 and old[-1:] in (b"", b"\n") and new[-1:] in (b"", b"\n"):
         (scratch / "f").write_bytes(drifted)
         git(scratch, "apply", "--whitespace=nowarn", "-", stdin=data)
-        left = (scratch / "f").read_bytes()
-        assert left == fitted.content
+        assert (scratch / "f").read_bytes() == fitted.content
 
 
 @settings(max_examples=300, deadline=None)
