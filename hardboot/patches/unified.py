@@ -249,8 +249,9 @@ class _Reader:
             hunks = tuple(self._hunks())
         if path is None:
             raise self._wrong("no file name")
-        if not hunks and not created and not deleted and executable is None:
-            raise self._wrong(f"nothing is done to {path}")
+        if not hunks and not created and not deleted:
+            # A mode alone leaves no trace in the content, by which a patch is recognised.
+            raise self._wrong(f"the content of {path} is not changed")
         return FilePatch(path, hunks, created, deleted, executable, was_executable)
 
     def _announced(self) -> str:
