@@ -270,12 +270,10 @@ def test_commands_run_in_the_root_folder_with_androids_environment(phone: Phone)
     assert {"ANDROID_DATA=/data", "TMPDIR=/data/local/tmp", "HOME=/"} <= set(lines)
 
 
-def test_exec_out_and_exec_in_are_binary(phone: Phone) -> None:
+def test_exec_out_is_binary(phone: Phone) -> None:
     digest = random_file(phone.daemon.scratch / "in", 3_000_001)
     data = phone.good("exec-out", f"cat {phone.daemon.scratch}/in")
     assert hashlib.sha256(data).hexdigest() == digest
-    phone.good("exec-in", f"cat > {phone.daemon.scratch}/out", stdin=data)
-    wait_until(lambda: sha256(phone.daemon.scratch / "out") == digest, "the last bytes of exec-in arrive")
 
 
 def test_push_and_pull_keep_bytes_time_and_permissions(phone: Phone, tmp_path: Path) -> None:
@@ -818,6 +816,17 @@ def test_one_write_at_a_time_each_way(daemon: Daemon) -> None:
         raw.send(b"WRTE", 2, remote, b"too early")
         assert raw.receive()[:3] == (b"CLSE", remote, 2)
     assert_serves(daemon)
+
+
+def test_what_was_written_before_the_close_still_reaches_the_command(daemon: Daemon) -> None:
+    # By hand: `adb exec-in` 29.0.6 itself loses the last packet now and then.
+    data, target = random.Random(3).randbytes(250_000), daemon.scratch / "file"
+    with Raw(daemon.port) as raw:
+        raw.greet()
+        remote = raw.open(f"exec:sleep 0.2; cat > {target}".encode())
+        raw.send(b"WRTE", 1, remote, data)
+        raw.send(b"CLSE", 1, remote)
+        wait_until(lambda: target.exists() and target.read_bytes() == data, "the last bytes arrive")
 
 
 def test_streams_belong_to_who_opened_them(daemon: Daemon) -> None:
