@@ -16,6 +16,7 @@ import pytest
 from hardboot.virtual import kernel
 
 RUN_TIMEOUT_S = 240
+BUILD_TIMEOUT_S = 3600  # a kernel on a slow machine
 
 
 @dataclass
@@ -56,13 +57,14 @@ class Hardboot:
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80", **self.environment},
         )
 
-    def __call__(self, *words: str | Path, code: int | None = 0) -> Ran:
+    def __call__(self, *words: str | Path, code: int | None = 0, timeout_s: float = RUN_TIMEOUT_S) -> Ran:
         """Run to the end; `code` is the exit code it must have, None for any."""
         process = self.start(*words)
         try:
-            out, err = process.communicate(timeout=RUN_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
+            out, err = process.communicate(timeout=timeout_s)
+        except BaseException:
             process.kill()
+            process.communicate()
             raise
         ran = Ran(process.returncode, out, err)
         assert code is None or ran.code == code, f"exit code {ran.code}\n{out}\n{err}"
@@ -76,11 +78,9 @@ def hardboot(tmp_path: Path) -> Hardboot:
 
 
 @pytest.fixture(scope="session")
-def linux_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def linux_source() -> Path:
     """The virtual phone's kernel source as Debian ships it. Tests work on copies of what they change."""
-    folder = tmp_path_factory.mktemp("source")
-    yield kernel.unpack(folder / "linux")
-    shutil.rmtree(folder)
+    return kernel.source()
 
 
 @pytest.fixture(scope="session")
@@ -89,10 +89,10 @@ def host_zimage(linux_source: Path, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("host")
     tree = folder / "linux"
     # Hard links: hardboot replaces files, it never writes into them.
-    shutil.copytree(linux_source, tree, symlinks=True, copy_function=os.link)
+    subprocess.run(["cp", "-al", linux_source, tree], check=True, timeout=RUN_TIMEOUT_S)
     hardboot = Hardboot()
     hardboot("patch", "apply", tree, "--device", "virt-arm")
-    hardboot("virtual", "kernel", tree, "-o", folder / "zImage")
+    hardboot("virtual", "kernel", tree, "-o", folder / "zImage", timeout_s=BUILD_TIMEOUT_S)
     shutil.rmtree(tree)
     return folder / "zImage"
 
@@ -103,7 +103,7 @@ def roms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("roms")
     found = {name: folder / f"{name}.img" for name in ("debian", "minimal")}
     for name, path in found.items():
-        Hardboot()("virtual", "rom", path, "--kernel", name)
+        Hardboot()("virtual", "rom", path, "--kernel", name, timeout_s=BUILD_TIMEOUT_S)
     return found
 
 
@@ -150,7 +150,7 @@ def _fresh_phone() -> Iterator[VirtualPhone]:
     with tempfile.TemporaryDirectory(prefix="hb-") as folder:
         phone = VirtualPhone(Hardboot({"XDG_STATE_HOME": folder}))
         try:
-            phone("virtual", "start")
+            phone.hardboot("virtual", "start", timeout_s=BUILD_TIMEOUT_S)
             yield phone
         finally:
             phone("virtual", "stop", code=None)

@@ -71,15 +71,19 @@ def unpack(target: Path) -> Path:
     return target
 
 
+def source() -> Path:
+    """The same source, kept in the cache; never written into."""
+    folder = cache_dir() / "linux" / packages.version(packages.part(SOURCE_PACKAGE))
+    return folder if folder.exists() else unpack(folder)
+
+
 def stock() -> Kernel:
     """The kernel the phone is delivered with: Debian's source, no hardboot patch."""
-    source = f"package {SOURCE_PACKAGE} {packages.version(packages.part(SOURCE_PACKAGE))}"
+    origin = f"package {SOURCE_PACKAGE} {packages.version(packages.part(SOURCE_PACKAGE))}"
     config = CONFIG.read_text()
-    target = _target(source, config)
+    target = _target(origin, config)
     if not (target / "zImage").exists():
-        with tempfile.TemporaryDirectory(dir=_work_dir(), prefix="stock.") as folder:
-            tree = unpack(Path(folder) / "linux")
-            _build(tree, config, target, "the stock kernel")
+        _build(source(), config, target, "the stock kernel")
     return Kernel(target)
 
 

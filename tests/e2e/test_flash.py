@@ -1,0 +1,161 @@
+"""flash-host-kernel and restore on a phone out of the box."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from conftest import VirtualPhone
+
+from hardboot import backup, flash
+from hardboot.errors import DeviceStateError, RefusedError
+from hardboot.phone import Phone, connect
+from hardboot.transport.base import Output
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def host_image(stock_phone: VirtualPhone, host_zimage: Path, tmp_path: Path) -> Path:
+    made = tmp_path / "host.img"
+    stock_phone("host-image", stock_phone.status["factory_image"], "--kernel", host_zimage, "-o", made)
+    return made
+
+
+@pytest.fixture
+def phone(stock_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch) -> Phone:
+    """The same phone, held in this process to put faults between it and the flow."""
+    monkeypatch.setenv("XDG_STATE_HOME", stock_phone.hardboot.environment["XDG_STATE_HOME"])
+    return connect(stock_phone.status["serial"], None)
+
+
+def test_a_phone_out_of_the_box_is_no_host(stock_phone: VirtualPhone, roms: dict[str, Path]) -> None:
+    refused = stock_phone("boot", roms["minimal"], code=4)
+    assert "has no hardboot support" in refused.three_lines[0]
+    assert "flash-host-kernel" in refused.three_lines[2]
+
+
+def test_the_stock_image_is_refused_as_a_host(stock_phone: VirtualPhone) -> None:
+    before = stock_phone.boot_partition_sha256()
+    refused = stock_phone("flash-host-kernel", stock_phone.status["factory_image"], "--yes", code=4)
+    assert "carries no hardboot support" in refused.three_lines[0]
+    assert stock_phone.boot_partition_sha256() == before
+
+
+def test_a_damaged_image_is_refused(stock_phone: VirtualPhone, host_image: Path, tmp_path: Path) -> None:
+    data = bytearray(host_image.read_bytes())
+    data[len(data) // 2] ^= 1
+    bad = tmp_path / "bad.img"
+    bad.write_bytes(data)
+    assert "id in its header" in stock_phone("flash-host-kernel", bad, "--yes", code=3).three_lines[0]
+
+
+def test_nothing_is_written_without_a_yes(stock_phone: VirtualPhone, host_image: Path) -> None:
+    before = stock_phone.boot_partition_sha256()
+    assert "--yes" in stock_phone("flash-host-kernel", host_image, code=4).three_lines[2]
+    assert stock_phone.boot_partition_sha256() == before
+
+
+def test_flash_and_restore_go_full_circle(stock_phone: VirtualPhone, host_image: Path) -> None:
+    before = stock_phone.boot_partition_sha256()
+    done = stock_phone("--json", "flash-host-kernel", host_image, "--yes", "--reboot").json
+    assert done["written"] is True
+    assert done["host"]["hardboot"] is True
+    assert done["sha256"] == hashlib.sha256(host_image.read_bytes()).hexdigest()
+    saved = Path(done["backup"]["path"])
+    assert hashlib.sha256(saved.read_bytes()).hexdigest() == before == done["backup"]["sha256"]
+    assert done["backup"]["serial"] == "HBVIRT-ARM"
+
+    again = stock_phone("--json", "flash-host-kernel", host_image, "--yes").json
+    assert again["written"] is False
+
+    back = stock_phone("--json", "restore", "--yes", "--reboot").json
+    assert back["host"]["hardboot"] is False
+    assert stock_phone.boot_partition_sha256() == before
+
+
+def test_a_backup_of_another_phone_is_refused(
+    stock_phone: VirtualPhone, phone: Phone, host_image: Path
+) -> None:
+    flash.write_image(phone, host_image, "boot")
+    mine = flash.newest_backup(phone)
+    phone.serialno = "SOMEBODYELSES"
+    with pytest.raises(RefusedError, match="SOMEBODYELSES"):
+        flash.restore(phone, mine)
+
+
+def test_a_changed_backup_is_refused(stock_phone: VirtualPhone, phone: Phone, host_image: Path) -> None:
+    flash.write_image(phone, host_image, "boot")
+    saved = flash.newest_backup(phone)
+    content = saved.path.read_bytes()
+    try:
+        saved.path.write_bytes(content[:-1] + b"x")
+        refused = stock_phone("restore", saved.path, "--yes", code=3)
+        assert "SHA-256 differs" in refused.three_lines[0]
+    finally:
+        saved.path.write_bytes(content)
+
+
+class BadFlash:
+    """The phone's transport, with a flash memory that changes a byte of what is written `times` times."""
+
+    def __init__(self, phone: Phone, times: int) -> None:
+        self._shell = phone.transport.shell
+        self._left = times
+
+    def __call__(self, command: str, *, timeout_s: float) -> Output:
+        output = self._shell(command, timeout_s=timeout_s)
+        if "of=/dev/vda2" in command and self._left:
+            self._left -= 1
+            damage = "echo x | dd of=/dev/vda2 bs=1 seek=5000 conv=notrunc,fsync 2>/dev/null"
+            assert self._shell(f"su -c '{damage}'", timeout_s=30).code == 0
+        return output
+
+
+def test_a_write_that_reads_back_differently_is_rolled_back(
+    stock_phone: VirtualPhone, phone: Phone, host_image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock_phone("restore", "--yes")
+    before = stock_phone.boot_partition_sha256()
+    monkeypatch.setattr(phone.transport, "shell", BadFlash(phone, 1))
+    with pytest.raises(DeviceStateError, match="does not hold what was written") as caught:
+        flash.write_image(phone, host_image, "boot")
+    assert "was put back" in caught.value.unchanged
+    assert stock_phone.boot_partition_sha256() == before
+
+
+def test_when_the_rollback_fails_too_the_error_says_what_to_do(
+    stock_phone: VirtualPhone, phone: Phone, host_image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone.transport, "shell", BadFlash(phone, 2))
+    with pytest.raises(DeviceStateError, match="failed too") as caught:
+        flash.write_image(phone, host_image, "boot")
+    assert "Do not restart the phone" in caught.value.fix
+    monkeypatch.undo()
+    saved = backup.find("HBVIRT-ARM", "boot")
+    assert saved == [] or flash.restore(phone, saved[0]).written
+
+
+def test_an_image_larger_than_the_partition_is_refused(phone: Phone, tmp_path: Path) -> None:
+    large = tmp_path / "large.img"
+    with large.open("wb") as stream:
+        stream.truncate((32 << 20) + 1)
+    with pytest.raises(RefusedError, match="33554433 bytes"):
+        flash.write_image(phone, large, "boot")
+
+
+def test_host_image_keeps_everything_but_the_kernel(
+    stock_phone: VirtualPhone, host_image: Path, host_zimage: Path, tmp_path: Path
+) -> None:
+    import subprocess
+
+    parts = {}
+    for name, image in (("old", stock_phone.status["factory_image"]), ("new", host_image)):
+        command = ["unpack_bootimg", "--boot_img", image, "--out", tmp_path / name]
+        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+        parts[name] = [line for line in said.splitlines() if not line.startswith("kernel_size")]
+    assert parts["old"] == parts["new"]
+    assert (tmp_path / "new/kernel").read_bytes() == host_zimage.read_bytes()
+    assert (tmp_path / "new/ramdisk").read_bytes() == (tmp_path / "old/ramdisk").read_bytes()
+    information = json.loads(stock_phone("--json", "info", host_image).out)
+    assert str(0x44000000) in json.dumps(information)

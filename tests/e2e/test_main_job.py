@@ -1,0 +1,92 @@
+"""The main job on the virtual phone: flash a host kernel, boot a ROM from RAM, come back."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import VirtualPhone
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_rom_boots_from_ram_after_a_reset_and_nothing_is_flashed(
+    host_phone: VirtualPhone, roms: dict[str, Path]
+) -> None:
+    before, resets = host_phone.boot_partition_sha256(), host_phone.status["resets"]
+    host = host_phone.kernel["kernel"]
+    done = host_phone("--json", "boot", roms["debian"]).json
+    assert done["outcome"] == "guest-up"
+    assert done["device"] == "virt-arm"
+    assert done["host"]["boot_id"] == host["boot_id"]
+    assert done["guest"]["release"].endswith("-armmp")
+    assert done["guest"]["boot_id"] != host["boot_id"]
+    assert done["pushed_bytes"] > 6_000_000
+    names = [phase["name"] for phase in done["phases"]]
+    assert names == ["check", "plan", "ask", "push", "load", "sync", "reset and boot"]
+    assert host_phone.status["resets"] == resets + 1
+    assert host_phone.boot_partition_sha256() == before
+    now = host_phone.kernel
+    assert now["guest"] is True
+    assert now["kernel"]["boot_id"] == done["guest"]["boot_id"]
+    # What the bootloader tells its own kernel, the guest knows too.
+    assert "androidboot.serialno=HBVIRT-ARM" in done["guest"]["cmdline"].split()
+
+
+def test_a_guest_is_no_host_and_a_restart_brings_the_host_back(
+    host_phone: VirtualPhone, roms: dict[str, Path]
+) -> None:
+    host = host_phone.kernel["kernel"]["release"]
+    host_phone("boot", roms["debian"])
+    refused = host_phone("boot", roms["debian"], code=4)
+    assert "has no hardboot support" in refused.three_lines[0]
+    host_phone.restart()
+    assert host_phone.kernel["kernel"]["release"] == host
+    assert host_phone.kernel["guest"] is False
+
+
+def test_the_same_kernel_as_the_hosts_is_told_apart_by_its_mark(
+    host_phone: VirtualPhone, roms: dict[str, Path]
+) -> None:
+    done = host_phone("--json", "boot", roms["minimal"], "--append", "hello=world").json
+    assert done["outcome"] == "guest-up"
+    assert done["guest"]["release"] == done["host"]["release"]
+    assert "hello=world" in done["guest"]["cmdline"].split()
+
+
+def test_cmdline_replaces_the_images_own(host_phone: VirtualPhone, roms: dict[str, Path]) -> None:
+    done = host_phone("--json", "boot", roms["minimal"], "--cmdline", "console=ttyAMA0 mine=1").json
+    words = done["guest"]["cmdline"].split()
+    assert "mine=1" in words
+    assert "panic=5" not in words
+
+
+def test_boot_shows_its_phases_and_ends_with_one_line(
+    host_phone: VirtualPhone, roms: dict[str, Path]
+) -> None:
+    ran = host_phone("boot", roms["minimal"])
+    lines = ran.out.splitlines()
+    assert lines[-1].startswith("hardboot: guest 6.1.")
+    assert lines[-1].endswith(" is up after a hardware reset")
+    assert any(line.split()[:2] == ["push", lines[3].split()[1]] for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert "Resetting the hardware" in ran.err
+
+
+def test_a_dry_run_pushes_nothing_and_prints_the_plan(
+    host_phone: VirtualPhone, roms: dict[str, Path]
+) -> None:
+    before = host_phone.kernel["kernel"]["boot_id"]
+    ran = host_phone("--json", "boot", roms["debian"], "--dry-run")
+    document = json.loads(ran.out)
+    assert document["pushed_bytes"] == 0
+    assert document["outcome"] is None
+    assert {segment["name"] for segment in document["plan"]["segments"]} == {"zImage", "initrd", "dtb"}
+    assert host_phone.kernel["kernel"]["boot_id"] == before
+    assert host_phone.kernel["kexec_loaded"] is False
+    assert "hardboot page" in host_phone("boot", roms["debian"], "--dry-run").out
+
+
+def test_status_says_what_runs(host_phone: VirtualPhone) -> None:
+    document = host_phone.kernel
+    assert document["hardboot"] == {"page": 0x44000000, "flag": 4, "version": "1", "probe_errno": 0}
+    assert "page 0x44000000, flag 0x4" in host_phone("status").out
