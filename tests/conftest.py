@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hardboot.phone import open_transport
 from hardboot.virtual import kernel
 
 RUN_TIMEOUT_S = 240
@@ -138,6 +140,26 @@ class VirtualPhone:
         with disk.open("rb") as stream:
             stream.seek(place.offset)
             return hashlib.sha256(stream.read(place.size)).hexdigest()
+
+    def run(self, command: str) -> str:
+        """What a command prints on the phone, run by the ADB user over a connection of its own."""
+        transport = open_transport(self.status["serial"])
+        try:
+            return transport.shell(command, timeout_s=30).text
+        finally:
+            transport.close()
+
+    def wait(self, resets: int) -> None:
+        """Until there were more resets than `resets`, and ADB answers."""
+        deadline = time.monotonic() + 60
+        while self.status["resets"] == resets:
+            assert time.monotonic() < deadline, "the phone was not reset"
+            time.sleep(0.1)
+        transport = open_transport(self.status["serial"])
+        try:
+            transport.wait(timeout_s=60)
+        finally:
+            transport.close()
 
     def restart(self) -> None:
         """Take the battery out and put it back in."""

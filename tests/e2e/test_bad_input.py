@@ -1,0 +1,176 @@
+"""What goes wrong ends in three lines and an exit code, and the phone still boots its host kernel."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Hardboot, VirtualPhone
+
+from hardboot.virtual import image
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def whole_phone(host_phone: VirtualPhone) -> Iterator[VirtualPhone]:
+    """A host phone that must still boot its host kernel when the test is over."""
+    before = host_phone.boot_partition_sha256()
+    yield host_phone
+    host_phone.restart()
+    assert host_phone.kernel["hardboot"]["page"] == 0x44000000
+    assert host_phone.boot_partition_sha256() == before
+
+
+def pack(target: Path, kernel: Path, ramdisk: bytes, cmdline: str = image.CMDLINE) -> Path:
+    """A ROM of these parts, by Debian's mkbootimg."""
+    part = target.with_suffix(".ramdisk")
+    part.write_bytes(ramdisk)
+    words = ["--kernel", str(kernel), "--ramdisk", str(part), "--cmdline", cmdline, *image.MKBOOTIMG_LAYOUT]
+    command = ["mkbootimg", *words, "--header_version", "0", "--output", str(target)]
+    subprocess.run(command, check=True, timeout=60)
+    return target
+
+
+@pytest.fixture
+def stock_zimage() -> Path:
+    from hardboot.virtual import kernel
+
+    return kernel.stock().zimage
+
+
+@pytest.mark.parametrize("name", ["truncated", "text", "arm64"])
+def test_what_is_no_rom_is_refused_before_the_phone_is_asked(
+    hardboot: Hardboot, roms: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    bad = tmp_path / "rom.img"
+    if name == "truncated":
+        bad.write_bytes(roms["minimal"].read_bytes()[:1_000_000])
+    elif name == "text":
+        bad.write_text("this is not a boot image\n" * 100)
+    else:
+        kernel = tmp_path / "Image"
+        kernel.write_bytes(bytes(0x38) + b"ARM\x64" + bytes(4096))
+        pack(bad, kernel, b"ramdisk")
+    # No phone is there: the image is read first, so the error is about the image.
+    what = hardboot("boot", bad, code=3).three_lines[0]
+    assert {"truncated": "ends at", "text": "text file", "arm64": "arm64 kernel"}[name] in what
+
+
+def test_an_image_too_large_for_the_ram_is_refused(
+    whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
+) -> None:
+    rom = pack(tmp_path / "rom.img", stock_zimage, b"")
+    data = bytearray(rom.read_bytes())
+    size = 900 << 20
+    data[0x10:0x14] = size.to_bytes(4, "little")  # ramdisk_size
+    with rom.open("wb") as stream:
+        stream.write(data)
+        stream.truncate(len(data) + size + 4096)  # sparse
+    refused = whole_phone("boot", rom, code=4)
+    assert "layout rule" in refused.three_lines[0]
+    assert whole_phone.kernel["kexec_loaded"] is False
+
+
+def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
+    whole_phone: VirtualPhone, roms: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hardboot import boot, layout, rom
+    from hardboot.errors import DeviceError, RefusedError
+    from hardboot.phone import connect
+
+    monkeypatch.setenv("XDG_STATE_HOME", whole_phone.hardboot.environment["XDG_STATE_HOME"])
+    phone = connect(whole_phone.status["serial"], None)
+    journal = boot.Journal("virt-arm", "x")
+    prepared = boot.prepare(phone, rom.read(roms["minimal"]), journal)
+    live = layout.parse_iomem(phone.read("cat /proc/iomem"))
+    guest = prepared.rom.guest(tree=None, live_tree=None, cmdline="x")
+    page = phone.profile.hardboot.page
+    forced = layout.assemble(
+        phone.profile, guest, live, zimage=0x45000000, initrd=page - 0x1000, dtb=0x46000000
+    )
+    with pytest.raises(RefusedError, match="outside-page"):
+        layout.check(layout.survey(phone.profile, guest, live), forced.segments)
+    past_the_planner = boot.Prepared(prepared.rom, forced, prepared.mark, "")
+    with pytest.raises(DeviceError, match="EADDRNOTAVAIL"):
+        boot.load(phone, past_the_planner, journal)
+    assert whole_phone.kernel["kexec_loaded"] is False
+    phone.transport.close()
+
+
+def test_no_phone(hardboot: Hardboot, roms: dict[str, Path]) -> None:
+    assert "no phone" in hardboot("boot", roms["minimal"], code=5).three_lines[0]
+    nobody = hardboot("--serial", "127.0.0.1:9", "boot", roms["minimal"], code=5)
+    assert "127.0.0.1:9" in nobody.three_lines[0]
+
+
+def test_two_phones(whole_phone: VirtualPhone, roms: dict[str, Path]) -> None:
+    whole_phone("virtual", "start", "--name", "second")
+    try:
+        refused = whole_phone("boot", roms["minimal"], code=4)
+        assert "2 phones are connected" in refused.three_lines[0]
+        assert "--serial" in refused.three_lines[2]
+        serial = whole_phone.status["serial"]
+        assert whole_phone("--json", "--serial", serial, "status").json["serial"] == "HBVIRT-ARM"
+    finally:
+        whole_phone("virtual", "stop", "--name", "second")
+
+
+def test_no_root(whole_phone: VirtualPhone, roms: dict[str, Path]) -> None:
+    whole_phone.run("su -c 'chmod 755 /sbin/su'")  # until the restart: / is the ramdisk
+    refused = whole_phone("boot", roms["minimal"], code=5)
+    assert "no root shell" in refused.three_lines[0]
+
+
+def test_another_phones_profile(whole_phone: VirtualPhone, roms: dict[str, Path]) -> None:
+    refused = whole_phone("boot", roms["minimal"], "--device", "shamu", code=4)
+    assert "virt-arm" in refused.three_lines[0]
+
+
+def test_a_rom_that_crashes_brings_the_host_back(
+    whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
+) -> None:
+    rom = pack(tmp_path / "rom.img", stock_zimage, b"no ramdisk at all", "console=ttyAMA0 panic=1")
+    before = whole_phone.kernel["kernel"]["boot_id"]
+    ran = whole_phone("--json", "boot", rom, code=5)
+    assert ran.json["outcome"] == "host-came-back"
+    assert ran.json["error"]["exit_code"] == 5
+    assert ran.json["guest"] is None
+    assert "host kernel came back" in ran.three_lines[0]
+    # Not the kernel of before, and its crash can be read, as the error says.
+    assert whole_phone.kernel["kernel"]["boot_id"] != before
+    said = whole_phone.run("su -c 'cat /sys/fs/pstore/console-ramoops*'")
+    assert "Kernel panic - not syncing" in said
+
+
+def test_a_rom_that_hangs_leaves_a_silent_phone(
+    whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
+) -> None:
+    rom = pack(tmp_path / "rom.img", stock_zimage, b"no ramdisk at all", "console=ttyAMA0 panic=0")
+    ran = whole_phone("--json", "boot", rom, "--wait", "12", code=6)
+    assert ran.json["outcome"] == "phone-silent"
+    assert "silent for 12 s" in ran.three_lines[0]
+
+
+def test_a_phone_that_dies_in_the_middle_of_a_push(
+    whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
+) -> None:
+    rom = pack(tmp_path / "rom.img", stock_zimage, bytes(120 << 20))
+    folder = Path(whole_phone.hardboot.environment["XDG_STATE_HOME"], "hardboot/virtual/virt-arm")
+    process = whole_phone.hardboot.start("boot", rom)
+    try:
+        serial = whole_phone.status["serial"]
+        deadline = time.monotonic() + 90
+        while "initrd" not in whole_phone.run("ls /data/local/tmp/hardboot 2>&1"):
+            assert time.monotonic() < deadline, "the push never began"
+            assert process.poll() is None, process.communicate()
+        subprocess.run(["pkill", "-KILL", "-f", f"qemu-system-arm.*{serial}-"], check=True, timeout=10)
+        _out, err = process.communicate(timeout=90)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 5, err
+    assert err.strip().splitlines()[-3].startswith("hardboot: ")
+    assert (folder / "disk.img").exists()
+    assert whole_phone.status["running"] is False

@@ -1,0 +1,94 @@
+"""The virtual phone as users meet it, and the profile that describes it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import VirtualPhone
+
+from hardboot import profile
+from hardboot.virtual import image
+
+pytestmark = pytest.mark.e2e
+
+
+def test_status_has_its_five_facts(stock_phone: VirtualPhone) -> None:
+    status = stock_phone.status
+    assert status["running"] is True
+    assert status["device"] == "virt-arm"
+    assert status["serial"].startswith("127.0.0.1:")
+    assert "init: boot completed" in Path(status["console"]).read_text(errors="replace")
+    assert isinstance(status["resets"], int)
+
+
+def test_start_is_idempotent_and_stop_too(stock_phone: VirtualPhone) -> None:
+    first = stock_phone("--json", "virtual", "start").json
+    assert first == stock_phone.status
+    stock_phone("virtual", "stop")
+    assert stock_phone("virtual", "stop").out == "The virtual phone virt-arm was off already.\n"
+    assert stock_phone.status["running"] is False
+    stock_phone("virtual", "start")
+    assert stock_phone.status["serial"] == first["serial"]
+    assert stock_phone.status["resets"] == 0
+
+
+def test_a_running_phone_is_not_reset_behind_your_back(stock_phone: VirtualPhone) -> None:
+    refused = stock_phone("virtual", "start", "--reset-disk", code=3)
+    assert "runs already" in refused.three_lines[0]
+
+
+def test_reset_disk_makes_it_new(stock_phone: VirtualPhone) -> None:
+    stock_phone.run("echo mine > /data/local/tmp/mine; sync")
+    stock_phone.restart()
+    assert stock_phone.run("cat /data/local/tmp/mine") == "mine\n"
+    stock_phone("virtual", "stop")
+    stock_phone("virtual", "start", "--reset-disk")
+    assert "No such file" in stock_phone.run("cat /data/local/tmp/mine")
+
+
+def test_the_console_shows_the_bootloader_and_gives_a_root_shell(stock_phone: VirtualPhone) -> None:
+    assert "U-Boot 2023.01" in stock_phone("virtual", "console", "--log").out
+    command = [sys.executable, "-m", "hardboot", "virtual", "console"]
+    pipe = subprocess.PIPE
+    environment = {**os.environ, **stock_phone.hardboot.environment}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment) as console:
+        assert console.stdin is not None
+        assert console.stdout is not None
+        console.stdin.write(b"id; echo e''nd\n")
+        console.stdin.flush()
+        seen = b""
+        while b"end" not in seen:
+            seen += os.read(console.stdout.fileno(), 4096)
+        console.stdin.write(b"\x1d")
+        console.stdin.close()
+        assert console.wait(timeout=10) == 0
+    assert b"uid=0" in seen
+
+
+def test_recovery_is_reached_once_through_the_boot_control_block(stock_phone: VirtualPhone) -> None:
+    resets = stock_phone.status["resets"]
+    stock_phone.run("su -c '(sleep 1; reboot recovery) </dev/null >/dev/null 2>&1 &'")
+    stock_phone.wait(resets)
+    assert stock_phone.run("getprop ro.boot.mode").strip() == "recovery"
+    stock_phone.restart()
+    assert stock_phone.run("getprop ro.boot.mode").strip() == ""
+
+
+def test_the_profile_agrees_with_the_phone(stock_phone: VirtualPhone) -> None:
+    phone = profile.load("virt-arm")
+    layout = dict(zip(image.MKBOOTIMG_LAYOUT[::2], image.MKBOOTIMG_LAYOUT[1::2], strict=True))
+    assert phone.image.base == int(layout["--base"], 16)
+    assert phone.image.kernel_offset == int(layout["--kernel_offset"], 16)
+    assert phone.image.ramdisk_offset == int(layout["--ramdisk_offset"], 16)
+    assert phone.image.tags_offset == int(layout["--tags_offset"], 16)
+    assert phone.partitions["boot"].size == image.partition("boot").size
+    iomem = stock_phone.run("su -c 'cat /proc/iomem'")
+    for bank in phone.ram:
+        assert f"{bank.start:08x}-{bank.end - 1:08x} : System RAM" in iomem
+    tree = "/proc/device-tree/reserved-memory/ramoops@44100000/reg"
+    ramoops = next(span for span in phone.reserved if span.name == "ramoops")
+    words = stock_phone.run(f"od -An -tx1 {tree}").split()
+    assert int("".join(words[:8]), 16) == ramoops.start
+    assert int("".join(words[8:]), 16) == ramoops.size
