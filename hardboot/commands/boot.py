@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hardboot import boot as flow
+from hardboot import log
 from hardboot import rom as roms
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.commands.plan import describe, show
@@ -41,6 +42,8 @@ def boot(
     rom = roms.read(image)
     with connected(settings.serial, settings.device) as phone:
         journal = flow.Journal(phone.profile.name, phone.serialno)
+        if phone.profile.status == "untested":
+            log.warn(f"nobody has reported yet that hardboot works on {phone.profile.title}")
         try:
             prepared = flow.prepare(phone, rom, journal, cmdline=cmdline, append=append)
             if dry_run:

@@ -122,8 +122,8 @@ class Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs, without importing the lazy ones."""
         rows = [(name, self._lazy[name][1]) for name in self._lazy]
-        for name in sorted(self.commands):
-            rows.append((name, self.commands[name].get_short_help_str(60)))
+        for name, command in sorted(self.commands.items()):
+            rows.append((name, command.get_short_help_str(formatter.width)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
