@@ -1,14 +1,16 @@
 """What every format shares: bytes seen without a copy, bounds, and the one error for malformed input."""
 
+import mmap as _mmap
 import struct
-from typing import TYPE_CHECKING, TypeAlias, Union
+from collections.abc import Iterator
+from mmap import mmap
+from typing import TypeAlias
 
 from hardboot.errors import InputError
 
-if TYPE_CHECKING:
-    from mmap import mmap
+Data: TypeAlias = bytes | bytearray | memoryview | mmap
 
-Data: TypeAlias = Union[bytes, bytearray, memoryview, "mmap"]
+PIECE = 1 << 20  # bytes
 
 _U32 = struct.Struct("<I")
 
@@ -17,6 +19,25 @@ def view(data: Data) -> memoryview:
     """`data` as read-only bytes, without a copy: slices of it read nothing that is not looked at."""
     seen = memoryview(data)
     return seen.cast("B").toreadonly()
+
+
+def pieces(data: Data, size: int = PIECE) -> Iterator[bytes]:
+    """`data` in pieces of `size` bytes, the last one shorter.
+
+    Of a mapped file no more than a piece stays in this process's memory, however large the file is.
+    """
+    seen = view(data)
+    for start in range(0, len(seen), size):
+        yield bytes(seen[start : start + size])
+        if size >= PIECE or start % PIECE < size:
+            forget(seen)
+
+
+def forget(data: memoryview) -> None:
+    """Tell the system that what was read of a mapped file is not needed in memory; it stays readable."""
+    advice = getattr(_mmap, "MADV_DONTNEED", None)  # Windows has none
+    if advice is not None and isinstance(data.obj, mmap):
+        data.obj.madvise(advice)
 
 
 def u32(data: memoryview, offset: int) -> int:

@@ -1,0 +1,107 @@
+"""The lz4 legacy stream of Linux kernels and ramdisks, and LG's variant, which ends with the unpacked size.
+
+Sources: Linux lib/decompress_unlz4.c; lz4's doc/lz4_Frame_format.md, "Legacy frame"; Magisk's magiskboot
+(check_fmt_lg) for LG's. After the magic come blocks {u32 packed size, data}; nothing marks the end.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+
+from hardboot.formats.reading import Data, forget, malformed, u32, view
+
+MAGIC = b"\x02\x21\x4c\x18"
+BLOCK_SIZE = 8 << 20  # bytes unpacked; every block but the last has as many
+MAX_PACKED = BLOCK_SIZE + BLOCK_SIZE // 255 + 16  # bytes; LZ4_compressBound(BLOCK_SIZE)
+
+_WHAT = "lz4 legacy data"
+
+
+def blocks(data: Data) -> Iterator[tuple[int, int]]:
+    """Where each block's data lies: offset and size; stops where what follows cannot be a block."""
+    seen = view(data)
+    at = len(MAGIC)
+    while at + 4 <= len(seen):
+        size = u32(seen, at)
+        if not 0 < size <= MAX_PACKED or at + 4 + size > len(seen):
+            return
+        yield at + 4, size
+        at += 4 + size
+
+
+def is_lg(data: Data) -> bool:
+    """True if a word that is no block is all that follows the blocks: LG's unpacked size."""
+    end = _end(data)
+    return end > len(MAGIC) and end + 4 == len(view(data))
+
+
+def _end(data: Data) -> int:
+    end = len(MAGIC)
+    for offset, size in blocks(data):
+        end = offset + size
+    return end
+
+
+def decompress(data: Data) -> Generator[bytes, None, int]:
+    """The content, block by block; returns where the stream ends.
+
+    Raises:
+        InputError: If a block is damaged, or there is none.
+    """
+    import lz4.block
+
+    seen = view(data)
+    end = len(MAGIC)
+    for offset, size in blocks(seen):
+        try:
+            piece: bytes = lz4.block.decompress(seen[offset : offset + size], uncompressed_size=BLOCK_SIZE)
+        except lz4.block.LZ4BlockError as error:
+            raise malformed(_WHAT, "block", offset, str(error)) from error
+        end = offset + size
+        forget(seen)
+        yield piece
+        if len(piece) < BLOCK_SIZE:
+            break  # only the last one is shorter
+    if end == len(MAGIC):
+        raise malformed(_WHAT, "block", end, "there is none")
+    return end
+
+
+def check_raw_size(data: Data, end: int, size: int) -> int:
+    """Where LG's stream ends, whose blocks end at `end` and hold `size` bytes unpacked.
+
+    Raises:
+        InputError: If the word there is another size.
+    """
+    seen = view(data)
+    if end + 4 > len(seen):
+        raise malformed(_WHAT, "unpacked size", end, "it is missing")
+    if u32(seen, end) != size:
+        raise malformed(_WHAT, "unpacked size", end, f"{u32(seen, end)}, the blocks hold {size} bytes")
+    return end + 4
+
+
+def compress(pieces: Iterable[bytes], *, lg: bool = False) -> Iterator[bytes]:
+    """The stream; with LG's size behind it if `lg`."""
+    import lz4.block
+
+    yield MAGIC
+    size = 0
+    for block in _regrouped(pieces):
+        packed: bytes = lz4.block.compress(block, mode="high_compression", compression=9, store_size=False)
+        size += len(block)
+        yield len(packed).to_bytes(4, "little") + packed
+    if lg:
+        yield size.to_bytes(4, "little")
+
+
+def _regrouped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of BLOCK_SIZE; at least one."""
+    waiting = bytearray()
+    empty = True
+    for piece in pieces:
+        waiting += piece
+        while len(waiting) >= BLOCK_SIZE:
+            yield bytes(waiting[:BLOCK_SIZE])
+            del waiting[:BLOCK_SIZE]
+            empty = False
+    if waiting or empty:
+        yield bytes(waiting)
