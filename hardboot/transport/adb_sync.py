@@ -4,9 +4,9 @@ import stat
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from hardboot.transport.adb_link import LinkError, Stream
+from hardboot.transport.adb_link import LinkError
 
 _CHUNK = 64 * 1024  # bytes; file_sync_protocol.h, SYNC_DATA_MAX
 _PATH_MAX = 1024  # bytes; file_sync_service.cpp refuses longer names
@@ -14,6 +14,27 @@ _ID_SIZE = struct.Struct("<4sI")
 _STAT = struct.Struct("<4s3I")  # id, mode, size, time
 
 _GARBAGE = "Try again; if it stays so, restart the phone."
+
+
+class Channel(Protocol):
+    """Bytes to and from one service of a phone. Every method raises LinkError when the way to it fails."""
+
+    @property
+    def max_data(self) -> int:
+        """The most bytes one `write` takes."""
+
+    @property
+    def pending(self) -> bool:
+        """True if the phone has said something that was not read yet."""
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Send at most max_data bytes; returns when they were taken, or the phone answered and closed."""
+
+    def read(self, deadline: float) -> bytes:
+        """The next bytes from the phone; empty when it closed the channel."""
+
+    def close(self, deadline: float) -> None:
+        """Tell the phone that nobody listens any more."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +48,7 @@ class RemoteStat:
 class Sync:
     """The file service on `stream`. `deadline` gives the time by which the next packet must have come."""
 
-    def __init__(self, stream: Stream, deadline: Callable[[], float]) -> None:
+    def __init__(self, stream: Channel, deadline: Callable[[], float]) -> None:
         self._stream = stream
         self._deadline = deadline
         self._buffer = bytearray()

@@ -1,0 +1,192 @@
+"""What hardboot asks of a phone's adbd, whichever way its services are reached: shell, push, pull, wait."""
+
+import stat
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from hardboot import files
+from hardboot.errors import DeviceError, InputError
+from hardboot.transport.adb_link import LinkError
+from hardboot.transport.adb_sync import Channel, Sync
+from hardboot.transport.base import Output, Progress
+from hardboot.transport.nonce import Answer
+
+_SLOWEST = 256 * 1024  # bytes per second; a transfer slower than this as a whole has failed
+_UNSIZED = 512 * 1024 * 1024  # bytes; the most of a file whose size the phone does not tell
+_LOOK = "Look at what the phone does, then try again."
+_LONGEST_PAUSE_S = 0.3
+_LONGEST_PROBE_S = 10.0
+
+
+class Way(Protocol):
+    """A way to the services of one phone. `deadline` is a time of time.monotonic()."""
+
+    def open(self, service: bytes, *, deadline: float) -> Channel:
+        """A channel to `service` ("sync:", "shell:ls")."""
+
+
+class AdbServices(ABC):
+    """One phone's services; how they are reached is a subclass's.
+
+    Args:
+        serial: What the phone is called; HOST:PORT for a phone on the network.
+        name: The phone in an error's words.
+        idle_timeout_s: A transfer ends when nothing moves for this long, seconds.
+        probe_timeout_s: The first time-out of one try of `wait`, seconds; it grows with each try.
+    """
+
+    def __init__(self, serial: str, name: str, *, idle_timeout_s: float, probe_timeout_s: float) -> None:
+        self.serial = serial
+        self._name = name
+        self._idle_timeout_s = idle_timeout_s
+        self._probe_timeout_s = probe_timeout_s
+
+    @abstractmethod
+    def _connected(self, unchanged: str) -> AbstractContextManager[Way]:
+        """The way to the phone; a LinkError on it becomes a DeviceError that says `unchanged`."""
+
+    @abstractmethod
+    def _connect_anew(self, timeout_s: float, end: float) -> None:
+        """Connect within `timeout_s` seconds; where a user must confirm, until `end` at the latest."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Drop the connection; never fails."""
+
+    def shell(self, command: str, *, timeout_s: float) -> Output:
+        """Run `command` in the phone's shell as the ADB user. The caller has quoted it.
+
+        A command that leaves something running in the background returns all the same.
+
+        Raises:
+            DeviceError: If the phone is out of reach, or the command does not end in `timeout_s` seconds.
+        """
+        deadline = time.monotonic() + timeout_s
+        answer = Answer(command)
+        output = None
+        with self._connected("The command may have run on the phone, or run still.") as way:
+            stream = way.open(f"shell:{answer.line}".encode(), deadline=deadline)
+            while output is None:
+                data = self._read_in_time(stream.read, deadline, timeout_s)
+                if not data:
+                    raise LinkError("ended the shell without an exit code", _LOOK)
+                output = answer.feed(data)
+            stream.close(deadline)
+        return output
+
+    def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:
+        """Copy a file to the absolute path `remote` with permission bits `mode`.
+
+        Raises:
+            DeviceError: If it did not arrive whole; FAIL is told in the phone's words.
+            InputError: If `source` cannot be read.
+        """
+        try:
+            stream = source.open("rb")
+            size = source.stat().st_size
+        except OSError as error:
+            raise files.unreadable(source, error) from error
+        with (
+            stream,
+            self._connected(f"{remote} on the phone may be incomplete; nothing was started.") as way,
+        ):
+            deadline = self._deadline(size)
+            channel = way.open(b"sync:", deadline=deadline())
+            sync = Sync(channel, deadline)
+            try:
+                sent = sync.send(stream, remote, mode & 0o7777, int(time.time()), progress)
+            except OSError as error:  # of the file: the link's own are LinkErrors
+                raise files.unreadable(source, error) from error
+            arrived = sync.stat(remote).size
+            channel.close(deadline())
+            if sent != size:
+                raise InputError(
+                    f"{source}: changed while it was read: {size} bytes at first, then {sent}",
+                    unchanged=f"{remote} on the phone is incomplete; nothing was started.",
+                    fix="Make sure that nothing writes to the file, then try again.",
+                )
+            if arrived != size & 0xFFFFFFFF:
+                what = f"stored {arrived} of {size} bytes in {remote}"
+                raise LinkError(what, "Check free space on the phone (df), then try again.")
+
+    def pull(self, remote: str, target: Path, *, progress: Progress) -> None:
+        """Copy the file at the absolute path `remote` to `target`, whole or not at all.
+
+        Raises:
+            DeviceError: If it is missing, cannot be read, or does not arrive whole.
+            InputError: If `target` cannot be written.
+        """
+        with self._connected(f"Nothing was written to {target}; the phone is as it was.") as way:
+            limit = self._deadline(0)
+            channel = way.open(b"sync:", deadline=limit())
+            sync = Sync(channel, lambda: limit())
+            found = sync.stat(remote)
+            if not found.mode:
+                raise LinkError(f"has no file {remote}, or hides it", "Check the path; it may need root.")
+            # /proc and /sys tell sizes that mean nothing, and block devices 0.
+            sized = stat.S_ISREG(found.mode) and found.size > 0 and not remote.startswith(("/proc/", "/sys/"))
+            most = found.size if sized else _UNSIZED
+            limit = self._deadline(most)
+
+            def content() -> Iterator[bytes]:
+                total = 0
+                for data in sync.receive(remote):
+                    total += len(data)
+                    if total > most:
+                        break
+                    yield data
+                    progress(len(data))
+                if total > most or (sized and total < most):
+                    raise LinkError(
+                        f"sent {total} bytes of {remote}, which has {most}",
+                        "Make sure that nothing writes to it, then try again.",
+                    )
+                channel.close(limit())
+
+            files.write_atomic(target, content())
+
+    def wait(self, *, timeout_s: float) -> None:
+        """Connect anew, trying until a shell on the phone answers.
+
+        Raises:
+            DeviceError: If it does not within `timeout_s` seconds; tells why the last try failed.
+        """
+        end = time.monotonic() + timeout_s
+        probe_s, pause_s = self._probe_timeout_s, 0.05
+        while True:
+            self.close()
+            try:
+                self._connect_anew(min(probe_s, max(end - time.monotonic(), 0.01)), end)
+                self.shell("echo", timeout_s=min(probe_s, max(end - time.monotonic(), 0.01)))
+                return
+            except DeviceError as error:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise DeviceError(
+                        f"the phone did not come back within {timeout_s:.0f} s: {error.what}",
+                        unchanged="Nothing more was sent to it.",
+                        fix=error.fix,
+                    ) from error
+            time.sleep(min(pause_s, left))
+            probe_s, pause_s = min(probe_s * 1.5, _LONGEST_PROBE_S), min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+    def _lost(self, error: LinkError, unchanged: str) -> DeviceError:
+        return DeviceError(f"{self._name} {error.what}", unchanged=unchanged, fix=error.fix)
+
+    def _deadline(self, size: int) -> Callable[[], float]:
+        """The time for the next packet of a transfer of `size` bytes: idle and overall limits."""
+        end = time.monotonic() + self._idle_timeout_s + size / _SLOWEST
+        return lambda: min(end, time.monotonic() + self._idle_timeout_s)
+
+    @staticmethod
+    def _read_in_time(read: Callable[[float], bytes], deadline: float, timeout_s: float) -> bytes:
+        try:
+            return read(deadline)
+        except LinkError as error:
+            if time.monotonic() < deadline:
+                raise
+            raise LinkError(f"did not end the command within {timeout_s:.0f} s", _LOOK) from error
