@@ -1,0 +1,185 @@
+"""What the documentation shows exists: commands, options, links, fields, rules, layers, picture."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import click
+import pytest
+from msgspec import Struct
+from msgspec.structs import fields
+from test_architecture import LAYERS
+
+from hardboot import cli
+from hardboot.layout import RULES
+from hardboot.profile import schema
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.md")])
+SHELL = {"", "sh", "bash", "console"}  # languages of code blocks that hold command lines
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`([^`]+)`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+each_page = pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """The words behind `hardboot` of every command line in a Markdown text."""
+    pieces = [
+        line for language, block in _BLOCK.findall(text) if language in SHELL for line in block.split("\n")
+    ]
+    pieces += (code.replace("\n", " ") for code in _INLINE.findall(_BLOCK.sub("", text)))
+    for piece in pieces:
+        if not re.search(r"(^|[\s/])hardboot(\s|$)", piece):
+            continue
+        words = shlex.split(piece, comments=True)
+        while words and (words[0] in ("$", "sudo") or re.fullmatch(r"[A-Z_]+=.*", words[0])):
+            words.pop(0)
+        if words and words[0].rpartition("/")[2] == "hardboot":
+            end = next((at for at, word in enumerate(words) if word in ("|", "&&", ";", ">")), len(words))
+            yield words[1:end]
+
+
+def problems(words: list[str]) -> list[str]:
+    """What is wrong with the words behind `hardboot`: commands and options that are not there."""
+    command: click.Command = cli.root
+    context = click.Context(command, info_name="hardboot", **cli.root.context_settings)
+    arguments = 0
+    left = [word.strip("[]") for word in words]
+    while left:
+        word = left.pop(0)
+        if word.startswith("-"):
+            option, _, value = word.partition("=")
+            known = {
+                spelling: one
+                for one in command.get_params(context)
+                for spelling in (*one.opts, *one.secondary_opts)
+                if isinstance(one, click.Option)
+            }
+            if option not in known:
+                return [f"{context.command_path} has no option {option}"]
+            if not known[option].is_flag and not known[option].count:
+                if not value and not left:
+                    return [f"{context.command_path} {option} wants a value"]
+                value = value or left.pop(0)
+                kind = known[option].type
+                if isinstance(kind, click.Choice) and value not in kind.choices and not value.isupper():
+                    return [f"{context.command_path} {option} does not take {value}"]
+        elif isinstance(command, click.Group):
+            found = command.get_command(context, word)
+            if found is None:
+                return [f"{context.command_path} has no command {word}"]
+            command = found
+            context = click.Context(command, info_name=word, parent=context)
+        elif word not in ("…", "..."):
+            arguments += 1
+    wanted = [one.nargs for one in command.params if isinstance(one, click.Argument)]
+    if -1 not in wanted and arguments > sum(wanted):
+        return [f"{context.command_path} takes {sum(wanted)} arguments, not {arguments}"]
+    return []
+
+
+def anchors(path: Path) -> set[str]:
+    """The names of a Markdown file's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_every_command_line_names_what_exists(path: Path) -> None:
+    found = {" ".join(words): problems(words) for words in command_lines(path.read_text())}
+    assert {line: wrong for line, wrong in found.items() if wrong} == {}
+
+
+def test_every_command_line_in_a_message_names_what_exists() -> None:
+    found = {
+        f"{path.name}: {' '.join(words)}": problems(words)
+        for path in ROOT.glob("hardboot/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for words in command_lines(node.value)
+    }
+    assert len(found) >= 5
+    assert {line: wrong for line, wrong in found.items() if wrong} == {}
+
+
+@each_page
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    for link in _LINK.findall(_BLOCK.sub("", path.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("boot rom.img --dry-run --wait 300", []),
+        ("--serial HOST:PORT --json status", []),
+        ("boot rom.img --wet-run", ["hardboot boot has no option --wet-run"]),
+        ("boot rom.img --wait", ["hardboot boot --wait wants a value"]),
+        ("boot one.img two.img", ["hardboot boot takes 1 arguments, not 2"]),
+        ("launch rom.img", ["hardboot has no command launch"]),
+        ("virtual restart", ["hardboot virtual has no command restart"]),
+        ("virtual rom OUT --kernel gentoo", ["hardboot virtual rom --kernel does not take gentoo"]),
+        ("devices check a.toml b.toml c.toml", []),
+        ("status -x", ["hardboot status has no option -x"]),
+    ],
+)
+def test_the_check_sees_what_does_not_exist(line: str, wrong: list[str]) -> None:
+    assert problems(line.split()) == wrong
+
+
+def test_command_lines_are_found_in_blocks_and_in_text() -> None:
+    text = (
+        "Type `hardboot boot\nrom.img` or `.venv/bin/hardboot --help`, not `hardboot.config`.\n\n"
+        "```\n$ hardboot status   # a comment with --odd words\nmake demo\nhardboot info a.img | less\n```\n"
+        '```text\nhardboot draws a picture\n```\n`A_B=1 hardboot boot x --cmdline "a b"`\n'
+    )
+    assert sorted(command_lines(text)) == [
+        ["--help"],
+        ["boot", "rom.img"],
+        ["boot", "x", "--cmdline", "a b"],
+        ["info", "a.img"],
+        ["status"],
+    ]
+
+
+def test_the_readme_shows_every_command() -> None:
+    shown = {words[0] for words in command_lines((ROOT / "README.md").read_text()) if words}
+    context = click.Context(cli.root)
+    assert set(cli.root.list_commands(context)) - shown == set()
+
+
+def test_the_page_on_profiles_names_every_field() -> None:
+    text = (ROOT / "docs/profiles.md").read_text()
+    tables = [one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, Struct)]
+    names = {item.encode_name for table in tables if table is not Struct for item in fields(table)}
+    assert len(names) > 30
+    assert {key for key in names if not re.search(rf"`\[?{key}\]?`|[{{ ,]{key}[ ,=}}]", text)} == set()
+
+
+def test_the_page_on_how_it_works_names_every_rule_and_layer() -> None:
+    text = (ROOT / "docs/how-it-works.md").read_text()
+    assert [rule for rule in RULES if f"`{rule}`" not in text] == []
+    picture = next(block for language, block in _BLOCK.findall(text) if language == "text")
+    lines = [set(re.split(r"\s{2,}", line)[0].replace("*", "").split()) for line in picture.splitlines()]
+    assert lines == [set(layer.split()) for layer in reversed(LAYERS)]
+
+
+def test_the_picture_is_an_svg_that_needs_nothing_else() -> None:
+    path = ROOT / "docs/boot-sequence.svg"
+    root = ElementTree.parse(path).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("viewBox")
+    text = path.read_text()
+    assert "@import" not in text
+    assert re.findall(r'(?:href|src)="(?!#)', text) == []
+    assert re.findall(r"url\((?!#)", text) == []
