@@ -166,7 +166,7 @@ def _command(qemu: str, port: int) -> list[str]:
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
         *(
             "-chardev",
-            "socket,id=console,path={CONSOLE_SOCKET},server=on,wait=off,logfile=console.log,logappend=on",
+            f"socket,id=console,path={CONSOLE_SOCKET},server=on,wait=off,logfile=console.log,logappend=on",
         ),
         *("-serial", "chardev:console"),
         *("-drive", "if=none,id=d0,file=disk.img,format=raw", "-device", "virtio-blk-device,drive=d0"),
