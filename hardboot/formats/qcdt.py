@@ -1,7 +1,7 @@
-"""Qualcomm device tree tables (QCDT, "dt.img") of version 1, 2, 3 and Motorola's 0x103: read, write.
+"""Qualcomm device tree tables (QCDT, "dt.img") of version 1, 2 and 3, and Motorola's 0x101 to 0x103.
 
-Sources: lk2nd platform/msm_shared/include/dev_tree.h and dev_tree.c; skales' dtbtool; for 0x103 the
-tables in Motorola's images, whose entries end with the name of a board.
+Sources: lk2nd platform/msm_shared/include/dev_tree.h and dev_tree.c; skales' dtbtool; dtbtool.c in the
+device folders of Motorola's phones, whose entries end with the name of a board.
 """
 
 import struct
@@ -12,21 +12,19 @@ from typing import Any
 from hardboot.formats import dttable
 from hardboot.formats.dttable import Fill, Place, Slot
 from hardboot.formats.reading import Data, malformed, view
-from hardboot.memory import align_up
 
 QCDT_MAGIC = b"QCDT"
-MOTOROLA = 0x103
+MOTOROLA = 0x100  # set in the version: each entry ends with a model
 PAGE_SIZES = (4096, 2048)
 MODEL_SIZE = 32  # bytes
 
 _WHAT = "Qualcomm device tree table"
 _HEADER = struct.Struct("<4sII")
-_ENTRIES = {
-    1: struct.Struct("<5I"),
-    2: struct.Struct("<6I"),
-    3: struct.Struct("<10I"),
-    MOTOROLA: struct.Struct(f"<10I{MODEL_SIZE}s"),
+_WORDS = {1: 5, 2: 6, 3: 10}  # in an entry
+_ENTRIES = {version: struct.Struct(f"<{words}I") for version, words in _WORDS.items()} | {
+    version | MOTOROLA: struct.Struct(f"<{words}I{MODEL_SIZE}s") for version, words in _WORDS.items()
 }
+_TERMINATOR = 4  # bytes of zeros behind the entries, from which the makers' tools count the padding
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Entry:
         subtype: From version 2 on.
         soc_rev: The lowest revision of the chip the tree is for.
         pmic: Of version 3: the revisions of the power chips.
-        model: Of version 0x103: the name of the board, padded as stored.
+        model: Of Motorola's versions: the name of the board, padded as stored.
         tree: Index of its tree in the table.
     """
 
@@ -89,8 +87,8 @@ def parse(data: Data) -> Qcdt:
         raise malformed(_WHAT, "entries", 8, f"{count} entries do not fit into {len(seen)} bytes")
     starts = range(_HEADER.size, end, layout.size)
     rows = [layout.unpack_from(seen, at) for at in starts]
-    words = [row[: len(row) - (version == MOTOROLA)] for row in rows]
-    places = [Place(row[-2], row[-1], at) for row, at in zip(words, starts, strict=True)]
+    last = _WORDS[version & 0xFF]
+    places = [Place(row[last - 2], row[last - 1], at) for row, at in zip(rows, starts, strict=True)]
     slots, indices = dttable.read_slots(_WHAT, seen, places)
     return Qcdt(
         version=version,
@@ -110,16 +108,12 @@ def _layout(version: int) -> struct.Struct:
 
 
 def _entry(version: int, row: tuple[Any, ...], tree: int) -> Entry:
-    platform_id, variant_id, *rest = row
-    if version == 1:
-        return Entry(platform_id, variant_id, soc_rev=rest[0], tree=tree)
-    subtype, soc_rev, *rest = rest
-    if version == 2:
-        return Entry(platform_id, variant_id, subtype, soc_rev, tree=tree)
-    first, second, third, fourth, _offset, _size, *name = rest
-    pmic = first, second, third, fourth
-    model = name[0] if name else bytes(MODEL_SIZE)
-    return Entry(platform_id, variant_id, subtype, soc_rev, pmic, model, tree)
+    model = row[-1] if version & MOTOROLA else bytes(MODEL_SIZE)
+    base = version & 0xFF
+    if base == 1:
+        return Entry(row[0], row[1], soc_rev=row[2], model=model, tree=tree)
+    pmic = (row[4], row[5], row[6], row[7]) if base == 3 else (0, 0, 0, 0)
+    return Entry(row[0], row[1], row[2], row[3], pmic, model, tree)
 
 
 def _page_size(slots: Iterable[Slot]) -> int:
@@ -149,17 +143,15 @@ def build(table: Qcdt) -> bytes:
 def _row(table: Qcdt, entry: Entry) -> tuple[int | bytes, ...]:
     slot = table.trees[entry.tree]
     where = slot.offset or 0, slot.stated_size
-    if table.version == 1:
-        return entry.platform_id, entry.variant_id, entry.soc_rev, *where
-    ids = entry.platform_id, entry.variant_id, entry.subtype, entry.soc_rev
-    if table.version == 2:
-        return *ids, *where
-    row = *ids, *entry.pmic, *where
-    return (*row, entry.model) if table.version == MOTOROLA else row
+    base = table.version & 0xFF
+    words: tuple[int, ...] = (entry.platform_id, entry.variant_id)
+    words += (entry.soc_rev,) if base == 1 else (entry.subtype, entry.soc_rev)
+    words += entry.pmic if base == 3 else ()
+    return (*words, *where, entry.model) if table.version & MOTOROLA else (*words, *where)
 
 
 def renew(table: Qcdt) -> Qcdt:
     """`table` with places for all trees, as the makers' tools choose them: page after page, nothing else."""
-    end = _HEADER.size + len(table.entries) * _layout(table.version).size
-    slots = dttable.place(table.trees, align_up(end, table.page_size), table.page_size)
+    end = _HEADER.size + len(table.entries) * _layout(table.version).size + _TERMINATOR
+    slots = dttable.place(table.trees, end, table.page_size)
     return replace(table, trees=slots, fill=(), size=0)
