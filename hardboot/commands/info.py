@@ -76,7 +76,7 @@ def _boot_image(image: "BootImage") -> Document:
         "id": image.id.hex(),
         "tags_addr": image.tags_addr,
         "recovery_dtbo_offset": image.recovery_dtbo_offset,
-        "trailing_size": image.trailing_size,
+        "trailing_size": len(image.tail),
         "parts": [
             {
                 "name": part.name,

@@ -1,70 +1,48 @@
-"""Android boot images with header v0, v1 and v2: read, check, write.
+"""Android boot images with header v0 to v4 or Samsung's PXA header: read, check, write.
 
-Source: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h and mkbootimg.py.
+Sources: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h and mkbootimg.py; Qualcomm's mkbootimg for a
+device tree table whose size stands in the version word; Magisk's bootimg.cpp for PXA and Amonet.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
-
-from construct import Bytes, Const, ConstructError, If, Int32ul, Int64ul, Struct, this
+from typing import Literal
 
 from hardboot.errors import InputError
-from hardboot.formats.reading import Data, malformed, u32, view
+from hardboot.formats import tail as tails
+from hardboot.formats import wrappers
+from hardboot.formats.bootheader import (
+    BOOT_ARGS_SIZE,
+    BOOT_EXTRA_ARGS_SIZE,
+    BOOT_MAGIC,
+    LAST_VERSION,
+    LAYOUTS,
+    PARTS,
+    PXA,
+    PXA_UNKNOWN_MIN,
+    VERSION_OFFSET,
+    WHAT,
+)
+from hardboot.formats.header import Layout, Values, kept_text, read_text, stored_text
+from hardboot.formats.paged import Part, Slot, lay, take
+from hardboot.formats.reading import Data, malformed, pieces, u32, view
 from hardboot.formats.sniff import BOOT_IMAGE, VENDOR_BOOT_IMAGE, described, sniff
 from hardboot.memory import align_up
 
-BOOT_MAGIC = b"ANDROID!"
-BOOT_NAME_SIZE = 16
-BOOT_ARGS_SIZE = 512
-BOOT_EXTRA_ARGS_SIZE = 1024
-PAGE_SIZES = (2048, 4096, 8192, 16384)
-HEADER_SIZES = (1632, 1648, 1660)  # of v0, v1, v2, in bytes
-LAST_VERSION = 8  # a larger number in the same word is the size of a legacy Qualcomm device tree table
+__all__ = ["BOOT_MAGIC", "PAGE_SIZES", "Algorithm", "BootImage", "Part", "build", "parse"]
 
-_WHAT = "boot image"
-_VERSION_OFFSET = 0x28  # in every version
-_HEADER = Struct(
-    "magic" / Const(BOOT_MAGIC),
-    "kernel_size" / Int32ul,
-    "kernel_addr" / Int32ul,
-    "ramdisk_size" / Int32ul,
-    "ramdisk_addr" / Int32ul,
-    "second_size" / Int32ul,
-    "second_addr" / Int32ul,
-    "tags_addr" / Int32ul,
-    "page_size" / Int32ul,
-    "header_version" / Int32ul,
-    "os_version" / Int32ul,
-    "name" / Bytes(BOOT_NAME_SIZE),
-    "cmdline" / Bytes(BOOT_ARGS_SIZE),
-    "id" / Bytes(32),
-    "extra_cmdline" / Bytes(BOOT_EXTRA_ARGS_SIZE),
-    "recovery_dtbo_size" / If(this.header_version >= 1, Int32ul),
-    "recovery_dtbo_offset" / If(this.header_version >= 1, Int64ul),
-    "header_size" / If(this.header_version >= 1, Int32ul),
-    "dtb_size" / If(this.header_version >= 2, Int32ul),
-    "dtb_addr" / If(this.header_version >= 2, Int64ul),
-)
-_PART_SINCE = {"kernel": 0, "ramdisk": 0, "second": 0, "recovery_dtbo": 1, "dtb": 2}  # in file order
-_SIZE_OFFSETS = {"kernel": 0x8, "ramdisk": 0x10, "second": 0x18, "recovery_dtbo": 0x660, "dtb": 0x670}
+# AOSP's mkbootimg writes the first four; DualBootPatcher, libmbbootimg, knows phones with the others.
+PAGE_SIZES = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
+HEADER_SIZES = tuple(layout.size for layout in LAYOUTS)  # of v0 to v4, in bytes
+V3_PAGE_SIZE = 4096
 
 _COPIED = (  # fields that stand in the header as they stand in BootImage
     *("kernel_addr", "ramdisk_addr", "second_addr", "tags_addr", "dtb_addr", "recovery_dtbo_offset"),
-    *("page_size", "header_version", "os_version", "id"),
+    *("page_size", "os_version", "id"),
 )
-_CHUNK = 1 << 20  # bytes
 
 Algorithm = Literal["sha1", "sha256"]
-
-
-class Part(NamedTuple):
-    """One part of a boot image: where it lies in the file, and its bytes."""
-
-    name: str
-    offset: int
-    data: Data
 
 
 @dataclass(frozen=True)
@@ -72,20 +50,30 @@ class BootImage:
     """A boot image. Parts that are not there are empty; addresses are physical, sizes in bytes.
 
     Attributes:
+        dt: Device tree table of older phones, behind `second`; its size stands where v1 has its version.
+        signature: v4: an AVB vbmeta image over the boot image.
+        pxa: The header is Samsung's PXA variant; `header_version` is 0.
         recovery_dtbo_offset: Where the header says recovery_dtbo lies in the file; see `renew`.
         os_version: Android version and security patch level as stored; see the two properties.
         cmdline: Kernel command line, at most 1536 bytes; bytes that are not UTF-8 are kept as surrogates.
-        id: Usually a hash over the parts: 20 bytes SHA-1 and zeros, or 32 bytes SHA-256; see `check_id`.
+        id: v0 to v2: usually a hash over the parts: 20 bytes SHA-1 and zeros, or 32 bytes SHA-256.
         header: The header page as it was read; `build` keeps what no field above says, such as vendor marks.
-        trailing_size: Bytes that followed the last part when it was read; `build` does not write them.
+        header_offset: Where the header lies in its page: behind Amonet's microloader, else 0.
+        lead: What the file has in front of the image, a DHTB header or a loader; offsets count from its end.
+        paddings: By part: what fills the last page behind it, where that is not zeros.
+        missing: Bytes of the last padding that the file did not have.
+        tail: What follows the last part: signatures, vendor marks, zeros up to the partition's size.
     """
 
     kernel: Data = field(repr=False)
     ramdisk: Data = field(repr=False, default=b"")
     second: Data = field(repr=False, default=b"")
+    dt: Data = field(repr=False, default=b"")
     recovery_dtbo: Data = field(repr=False, default=b"")
     dtb: Data = field(repr=False, default=b"")
+    signature: Data = field(repr=False, default=b"")
     header_version: int = 0
+    pxa: bool = False
     kernel_addr: int = 0
     ramdisk_addr: int = 0
     second_addr: int = 0
@@ -98,7 +86,12 @@ class BootImage:
     cmdline: str = ""
     id: bytes = bytes(32)
     header: bytes = field(repr=False, compare=False, default=b"")
-    trailing_size: int = field(compare=False, default=0)
+    header_offset: int = field(compare=False, default=0)
+    lead: bytes = field(repr=False, compare=False, default=b"")
+    paddings: Mapping[str, bytes] = field(repr=False, compare=False, default_factory=dict)
+    missing: int = field(compare=False, default=0)
+    tail: Data = field(repr=False, compare=False, default=b"")
+    tail_offset: int = field(compare=False, default=0)
 
     @property
     def os_version_text(self) -> str | None:
@@ -113,21 +106,33 @@ class BootImage:
         return f"{2000 + (level >> 4)}-{level & 0xF:02}" if level else None
 
     @property
+    def layout(self) -> Layout:
+        """The header's fields.
+
+        Raises:
+            InputError: If there is no such header version.
+        """
+        if self.header_version not in range(len(LAYOUTS)):
+            raise _unknown_version(self.header_version)
+        return PXA if self.pxa else LAYOUTS[self.header_version]
+
+    @property
     def parts(self) -> tuple[Part, ...]:
-        """The parts this header version knows, in file order, empty ones too."""
+        """The parts this header version knows, in file order, empty ones too; an empty dt is left out."""
         found = []
         offset = self.page_size
-        for name, since in _PART_SINCE.items():
-            if since <= self.header_version:
-                data: Data = getattr(self, name)
+        for name in PARTS[self.header_version]:
+            data: Data = getattr(self, name)
+            if name != "dt" or len(data):
                 found.append(Part(name, offset, data))
                 offset += align_up(len(data), self.page_size)
         return tuple(found)
 
-
-def _text(raw: bytes) -> str:
-    """A text field up to its NUL, so that `_stored` gives the same bytes."""
-    return raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    @property
+    def end(self) -> int:
+        """Where the last part ends with its padding, from the start of the file."""
+        size = len(self.lead) + self.page_size
+        return size + sum(align_up(len(part.data), self.page_size) for part in self.parts) - self.missing
 
 
 def parse(data: Data) -> BootImage:
@@ -136,39 +141,39 @@ def parse(data: Data) -> BootImage:
     Raises:
         InputError: If it is something else, a header version hardboot does not read, or cut off.
     """
-    seen = view(data)
-    if sniff(seen) != BOOT_IMAGE:
-        raise _not_a_boot_image(seen)
-    if len(seen) < HEADER_SIZES[0]:
-        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {HEADER_SIZES[0]}")
-    version = u32(seen, _VERSION_OFFSET)
-    if version >= len(HEADER_SIZES):
-        raise _unknown_version(version)
-    if len(seen) < HEADER_SIZES[version]:
-        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, v{version} has {HEADER_SIZES[version]}")
-    head = _HEADER.parse(bytes(seen[: HEADER_SIZES[version]]))
-    if head.page_size not in PAGE_SIZES:
-        raise _wrong_page_size(head.page_size)
-    if version and head.header_size != HEADER_SIZES[version]:
-        problem = f"{head.header_size} bytes, v{version} has {HEADER_SIZES[version]}"
-        raise malformed(_WHAT, "header_size", 0x66C, problem)
-    parts, end = _read_parts(seen, head)
+    whole = view(data)
+    lead, header_offset = _find_header(whole)
+    seen = whole[lead:]
+    layout, version, head = _read_header(seen, header_offset)
+    page_size = head.get("page_size", V3_PAGE_SIZE)
+    if page_size not in PAGE_SIZES:
+        raise malformed(WHAT, "page_size", layout.offsets["page_size"], _wrong_page_size(page_size))
+    slots = []
+    for name in PARTS[version]:
+        size_field = f"{name}_size"
+        if name == "dt" and size_field not in layout.offsets:
+            if head.get("header_version", 0) > LAST_VERSION:
+                slots.append(Slot(name, head["header_version"], "dt_size", VERSION_OFFSET))
+        else:
+            slots.append(Slot(name, head[size_field], size_field, layout.offsets[size_field]))
+    taken = take(seen, WHAT, page_size, page_size, slots)
+    copied: Values = {name: head[name] for name in _COPIED if name in head and name != "page_size"}
+    parts: Values = {"kernel": b"", **taken.parts}
     return BootImage(
         **parts,
+        **copied,
         header_version=version,
-        kernel_addr=head.kernel_addr,
-        ramdisk_addr=head.ramdisk_addr,
-        second_addr=head.second_addr,
-        tags_addr=head.tags_addr,
-        dtb_addr=head.dtb_addr or 0,
-        recovery_dtbo_offset=head.recovery_dtbo_offset or 0,
-        page_size=head.page_size,
-        os_version=head.os_version,
-        name=_text(head.name),
-        cmdline=_cmdline(head.cmdline, head.extra_cmdline),
-        id=head.id,
-        header=bytes(seen[: head.page_size]).ljust(head.page_size, b"\0"),
-        trailing_size=max(0, len(seen) - end),
+        pxa=layout is PXA,
+        page_size=page_size,
+        name=read_text(head.get("name", b"")),
+        cmdline=_cmdline(head),
+        header=bytes(seen[:page_size]),
+        header_offset=header_offset,
+        lead=bytes(whole[:lead]),
+        paddings=taken.paddings,
+        missing=taken.missing if any(len(part) for part in taken.parts.values()) else 0,
+        tail=seen[taken.end :],
+        tail_offset=lead + taken.end,
     )
 
 
@@ -176,64 +181,68 @@ def parse_cmdline(page: Data) -> str:
     """The kernel command line in the header page of an image whose parts are not at hand.
 
     Raises:
-        InputError: If `page` is no boot image header v0 to v2, or cut off.
+        InputError: If `page` is no boot image header, or cut off.
     """
     seen = view(page)
-    if sniff(seen) != BOOT_IMAGE:
-        raise _not_a_boot_image(seen)
-    if len(seen) < HEADER_SIZES[0]:
-        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {HEADER_SIZES[0]}")
-    version = u32(seen, _VERSION_OFFSET)
-    if 2 < version <= LAST_VERSION:
+    lead, header_offset = _find_header(seen)
+    return _cmdline(_read_header(seen[lead:], header_offset)[2])
+
+
+def _find_header(data: memoryview) -> tuple[int, int]:
+    """Bytes in front of the image, and where in its first page the header lies."""
+    lead = wrappers.lead_size(data)
+    if data[lead : lead + len(BOOT_MAGIC)] == BOOT_MAGIC:
+        return lead, 0
+    if wrappers.is_amonet(data):
+        return 0, wrappers.AMONET_SIZE
+    raise _not_a_boot_image(data)
+
+
+def _read_header(data: memoryview, offset: int) -> tuple[Layout, int, Values]:
+    """The layout, the version and the fields of the header at `offset` in its page."""
+    wrappers.refuse_loki(data)
+    head = bytes(data[offset : offset + max(PXA.size, *HEADER_SIZES)])
+    if len(head) < HEADER_SIZES[3]:
+        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, it has {HEADER_SIZES[0]}")
+    version = u32(view(head), VERSION_OFFSET)
+    pxa = (version > 4 or version < 3) and u32(view(head), 0x24) >= PXA_UNKNOWN_MIN
+    if not pxa and len(LAYOUTS) <= version <= LAST_VERSION:
         raise _unknown_version(version)
-    return _cmdline(
-        bytes(seen[0x40 : 0x40 + BOOT_ARGS_SIZE]), bytes(seen[0x260 : 0x260 + BOOT_EXTRA_ARGS_SIZE])
-    )
+    if pxa or version > LAST_VERSION:
+        version = 0
+    layout = PXA if pxa else LAYOUTS[version]
+    if offset:  # the microloader leaves the header less than its size: the kernel begins where it would end
+        page_size = u32(view(head), layout.offsets["page_size"]) if version < 3 else V3_PAGE_SIZE
+        head = head[: max(0, page_size - offset)].ljust(layout.size, b"\0")
+    if len(head) < layout.size:
+        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, v{version} has {layout.size}")
+    values = layout.parse(view(head))
+    if version and values["header_size"] != layout.size:
+        problem = f"{values['header_size']} bytes, v{version} has {layout.size}"
+        raise malformed(WHAT, "header_size", layout.offsets["header_size"], problem)
+    return layout, version, values
 
 
-def _cmdline(first: bytes, extra: bytes) -> str:
+def _cmdline(head: Values) -> str:
     """Bootloaders append the extra command line directly to the first, wherever that one ends."""
-    return _text(first.partition(b"\0")[0] + extra.partition(b"\0")[0])
-
-
-def _read_parts(data: memoryview, head: Any) -> tuple[dict[str, memoryview], int]:
-    """The parts by name, and where the last one ends with its padding."""
-    parts = {}
-    offset = head.page_size
-    for name, since in _PART_SINCE.items():
-        if since > head.header_version:
-            continue
-        size = head[f"{name}_size"]
-        if offset + size > len(data) and size:
-            problem = f"{size} bytes from {offset:#x}, the file ends at {len(data):#x}"
-            raise malformed(_WHAT, f"{name}_size", _SIZE_OFFSETS[name], problem)
-        parts[name] = data[offset : offset + size]
-        offset += align_up(size, head.page_size)
-    return parts, offset
+    first, extra = head["cmdline"], head.get("extra_cmdline", b"")
+    return read_text(first.partition(b"\0")[0] + extra.partition(b"\0")[0])
 
 
 def _not_a_boot_image(data: memoryview) -> InputError:
-    what = described(data)
-    fix = "Give a boot image (boot.img, recovery.img)."
+    fix = "Give a boot image (boot.img, recovery.img, init_boot.img)."
     if sniff(data) == VENDOR_BOOT_IMAGE:
-        fix = "Give an image with header v0, v1 or v2; v3 and v4 (vendor_boot) are not supported yet."
-    return malformed(_WHAT, "magic", 0, f"this is {what}, not an {BOOT_IMAGE}", fix=fix)
+        fix = "Give the boot image: this one holds the vendor's part of the ramdisk, and no kernel."
+    return malformed(WHAT, "magic", 0, f"this is {described(data)}, not an {BOOT_IMAGE}", fix=fix)
 
 
 def _unknown_version(version: int) -> InputError:
-    if version > LAST_VERSION:
-        problem = f"{version}: a legacy Qualcomm image with a device tree table (QCDT) of that many bytes"
-    else:
-        problem = f"v{version}"
-    fix = "Give an image with header v0, v1 or v2; others are not supported yet."
-    return malformed(_WHAT, "header_version", _VERSION_OFFSET, problem, fix=fix)
+    fix = "Give an image with header v0 to v4; later ones are not known yet."
+    return malformed(WHAT, "header_version", VERSION_OFFSET, f"v{version}", fix=fix)
 
 
-def _wrong_page_size(value: int) -> InputError:
-    if value >= 0x02000000:  # an address: Samsung's PXA header has another field here
-        fix = "Give an image with the standard header; Samsung's PXA header is not supported yet."
-        return malformed(_WHAT, "page_size", 0x24, f"{value:#x}: this is a Samsung PXA header", fix=fix)
-    return malformed(_WHAT, "page_size", 0x24, f"{value}, it must be one of {PAGE_SIZES}")
+def _wrong_page_size(value: int) -> str:
+    return f"{value}, it must be one of {PAGE_SIZES}"
 
 
 def build(image: BootImage) -> Iterator[bytes]:
@@ -242,91 +251,111 @@ def build(image: BootImage) -> Iterator[bytes]:
     Raises:
         InputError: If a field does not fit into the header; before the first chunk.
     """
-    page = _header_page(image)
-    return _chunks(page, image)
+    return _chunks(_header_page(image), image)
 
 
 def _chunks(page: bytes, image: BootImage) -> Iterator[bytes]:
+    yield image.lead
     yield page
-    for part in image.parts:
-        data = view(part.data)
-        for start in range(0, len(data), _CHUNK):
-            yield bytes(data[start : start + _CHUNK])
-        padding = -len(data) % image.page_size
-        if padding:
-            yield bytes(padding)
+    yield from lay(image.parts, image.paddings, image.missing, image.page_size)
+    yield from pieces(image.tail)
 
 
 def _header_page(image: BootImage) -> bytes:
     """The header page: what was read, under the fields as they are now."""
-    version = image.header_version
-    if version not in range(len(HEADER_SIZES)):
-        raise _unknown_version(version)
-    if image.page_size not in PAGE_SIZES:
-        raise _wrong_page_size(image.page_size)
-    old = image.header if len(image.header) == image.page_size else bytes(image.page_size)
-    fields = {name: getattr(image, name) for name in _COPIED}
-    fields |= {f"{name}_size": len(getattr(image, name)) for name in _PART_SINCE}
-    fields |= {"magic": BOOT_MAGIC, "header_size": HEADER_SIZES[version]}
-    fields |= _text_fields(image, old)
-    try:
-        header: bytes = _HEADER.build(fields)
-    except ConstructError as error:
-        field_name = (error.path or "a field").rpartition(" -> ")[2]
-        raise malformed(_WHAT, field_name, 0, f"{fields.get(field_name)!r} does not fit") from error
-    return header + old[len(header) :]
+    layout, version = image.layout, image.header_version
+    if image.page_size not in PAGE_SIZES or (version >= 3 and image.page_size != V3_PAGE_SIZE):
+        raise malformed(WHAT, "page_size", 0x24, _wrong_page_size(image.page_size))
+    old = image.header or bytes(image.page_size)
+    was = layout.parse(view(old[image.header_offset :].ljust(layout.size, b"\0")))
+    fields = {**was, **{name: getattr(image, name) for name in _COPIED if name in layout.offsets}}
+    fields |= {f"{part.name}_size": len(part.data) for part in image.parts}
+    fields |= {name: 0 for name in ("dt_size",) if not len(image.dt)}
+    fields |= {"magic": BOOT_MAGIC, "header_version": version, "header_size": layout.size}
+    if len(image.dt) and not image.pxa:
+        if version or len(image.dt) <= LAST_VERSION:
+            problem = (
+                f"{len(image.dt)} bytes in a v{version} image; only v0 has one, above {LAST_VERSION} bytes"
+            )
+            raise malformed(WHAT, "dt_size", VERSION_OFFSET, problem, fix="Take the dt part out.")
+        fields["header_version"] = len(image.dt)
+    fields |= _text_fields(image, layout, was)
+    header = layout.build({name: fields[name] for name in layout.names})
+    room = image.page_size - image.header_offset
+    if any(header[room:]):
+        raise malformed(
+            WHAT, "header", 0, f"it does not fit into {room} bytes", fix="Shorten the command line."
+        )
+    header = header[:room]
+    page = old[: image.header_offset] + header + old[image.header_offset + len(header) :]
+    whole = page.ljust(image.page_size, b"\0")[: image.page_size]
+    cut = len(old) < image.page_size and not any(len(part.data) for part in image.parts)
+    return whole[: max(len(old), image.header_offset + len(header))] if cut else whole
 
 
-def _text_fields(image: BootImage, old: bytes) -> dict[str, bytes]:
+def _text_fields(image: BootImage, layout: Layout, was: Values) -> Values:
     """Name and command line as stored; what was read stays byte for byte if its meaning did not change."""
-    name, first, extra = (
-        old[start : start + size]
-        for start, size in ((0x30, BOOT_NAME_SIZE), (0x40, BOOT_ARGS_SIZE), (0x260, BOOT_EXTRA_ARGS_SIZE))
-    )
-    if _text(name) != image.name:
-        name = _stored(image.name, "name", 0x30, BOOT_NAME_SIZE)
-    if _cmdline(first, extra) != image.cmdline:
-        both = _stored(image.cmdline, "cmdline", 0x40, BOOT_ARGS_SIZE + BOOT_EXTRA_ARGS_SIZE)
-        first, extra = both[:BOOT_ARGS_SIZE], both[BOOT_ARGS_SIZE:]
-    return {"name": name, "cmdline": first, "extra_cmdline": extra}
+    stored: Values = {}
+    if "name" in was:
+        stored["name"] = kept_text(was["name"], image.name, WHAT, "name", layout.offsets["name"])
+    if _cmdline(was) != image.cmdline:
+        size = BOOT_ARGS_SIZE + BOOT_EXTRA_ARGS_SIZE
+        both = stored_text(image.cmdline, WHAT, "cmdline", layout.offsets["cmdline"], size)
+        first = len(was["cmdline"])
+        stored |= {"cmdline": both[:first], "extra_cmdline": both[first:]}
+    return stored
 
 
-def _stored(text: str, field_name: str, offset: int, size: int) -> bytes:
-    try:
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise malformed(_WHAT, field_name, offset, f"{error.reason}: {text!r}") from error
-    if len(raw) > size:
-        fix = "Make it shorter."
-        raise malformed(_WHAT, field_name, offset, f"{len(raw)} bytes, the limit is {size}", fix=fix)
-    if b"\0" in raw:
-        raise malformed(_WHAT, field_name, offset, "it has a NUL character", fix="Take it out.")
-    return raw.ljust(size, b"\0")
+def has_id(image: BootImage) -> bool:
+    """True if the header has a field for an id: v0 to v2."""
+    return "id" in image.layout.offsets
 
 
 def compute_id(image: BootImage, algorithm: Algorithm) -> bytes:
-    """The id `mkbootimg` writes: a hash over every part and its size, padded to 32 bytes. Reads all parts."""
+    """The id `mkbootimg` writes: a hash over every part and its size, padded to 32 bytes. Reads all parts.
+
+    Zeros for v3 and v4, which have none.
+    """
+    if not has_id(image):
+        return bytes(32)
     digest = hashlib.new(algorithm)
     for part in image.parts:
-        digest.update(part.data)
+        for piece in pieces(part.data):
+            digest.update(piece)
         digest.update(len(part.data).to_bytes(4, "little"))
     return digest.digest().ljust(32, b"\0")
 
 
+def id_algorithm(image: BootImage) -> Algorithm | None:
+    """The algorithm the id looks like; None if there is no id."""
+    if not any(image.id):
+        return None
+    return "sha256" if any(image.id[20:]) else "sha1"
+
+
 def check_id(image: BootImage) -> Algorithm | None:
     """The algorithm whose hash over the parts is the image's id; None if none is. Reads all parts."""
-    algorithms: tuple[Algorithm, ...] = ("sha256",) if any(image.id[20:]) else ("sha1", "sha256")
-    for algorithm in algorithms:
-        if compute_id(image, algorithm) == image.id:
-            return algorithm
-    return None
+    algorithm = id_algorithm(image)
+    return algorithm if algorithm and compute_id(image, algorithm) == image.id else None
 
 
-def renew(image: BootImage, algorithm: Algorithm = "sha1") -> BootImage:
-    """`image` with the id and the recovery_dtbo_offset that fit its parts, as `mkbootimg` writes them."""
+def renew(image: BootImage, algorithm: Algorithm | None = "sha1") -> BootImage:
+    """`image` with all that depends on its parts: id, recovery_dtbo_offset, footer, DHTB checksum.
+
+    Args:
+        image: A changed image.
+        algorithm: For the id; None keeps it as it is.
+    """
     offsets = {part.name: part.offset for part in image.parts if part.data}
-    return replace(
+    changed = replace(
         image,
-        id=compute_id(image, algorithm),
+        id=image.id if algorithm is None else compute_id(image, algorithm),
         recovery_dtbo_offset=offsets.get("recovery_dtbo", 0),
     )
+    changed = replace(changed, tail=tails.renew(image.tail, image.tail_offset, changed.end))
+    if wrappers.is_dhtb(changed.lead):
+        rest = build(replace(changed, lead=b""))
+        changed = replace(
+            changed, lead=wrappers.dhtb_header(changed.lead, rest, changed.end - image.tail_offset)
+        )
+    return changed

@@ -1,0 +1,159 @@
+"""Android Verified Boot: what footers, vbmeta images and AVB 1.0 signatures say. Nothing is verified.
+
+Sources: AOSP external/avb, libavb/avb_footer.h, avb_vbmeta_image.h, avb_*_descriptor.h;
+for 1.0, system/extras/verity/BootSignature.java.
+"""
+
+from dataclasses import dataclass
+
+from hardboot.formats.header import Layout, read_text
+from hardboot.formats.reading import Data, malformed, view
+
+FOOTER_SIZE = 64
+VBMETA_MAGIC = b"AVB0"
+MAX_VBMETA = 64 << 10  # bytes; libavb avb_slot_verify.c, VBMETA_MAX_SIZE
+MAX_DESCRIPTORS = 1024
+
+FOOTER = Layout(
+    "AVB footer",
+    ">",
+    ("magic", "4s"),
+    ("major", "I"),
+    ("minor", "I"),
+    ("original_image_size", "Q"),
+    ("vbmeta_offset", "Q"),
+    ("vbmeta_size", "Q"),
+    ("reserved", "28s"),
+)
+_FOOTER_MAGIC = b"AVBf"
+_VBMETA = Layout(
+    "vbmeta image",
+    ">",
+    ("magic", "4s"),
+    ("major", "I"),
+    ("minor", "I"),
+    ("authentication_size", "Q"),
+    ("auxiliary_size", "Q"),
+    ("algorithm", "I"),
+    ("offsets", "8Q"),
+    ("descriptors_offset", "Q"),
+    ("descriptors_size", "Q"),
+    ("rollback_index", "Q"),
+    ("flags", "I"),
+    ("rollback_location", "I"),
+    ("release", "48s"),
+    ("reserved", "80s"),
+)
+_ALGORITHMS = ("none", *(f"SHA{hash_}_RSA{key}" for hash_ in (256, 512) for key in (2048, 4096, 8192)))
+_TAGS = ("property", "hashtree", "hash", "kernel command line", "chain partition")
+_HASH = Layout(
+    "hash descriptor",
+    ">",
+    ("image_size", "Q"),
+    ("hash", "32s"),
+    ("name_size", "I"),
+    ("salt_size", "I"),
+    ("digest_size", "I"),
+    ("flags", "I"),
+    ("reserved", "60s"),
+)
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The last 64 bytes of a signed partition; offsets from the start of the partition."""
+
+    original_size: int
+    vbmeta_offset: int
+    vbmeta_size: int
+
+
+@dataclass(frozen=True)
+class VbMeta:
+    """A vbmeta image.
+
+    Attributes:
+        size: Bytes it has, without what fills its partition.
+        descriptors: What it signs, in words.
+    """
+
+    algorithm: str
+    flags: int
+    rollback_index: int
+    release: str
+    size: int
+    descriptors: tuple[str, ...]
+
+
+def parse_footer(data: Data) -> Footer | None:
+    """The footer at the end of `data`; None if there is none, or one that points outside of `data`."""
+    seen = view(data)
+    start = len(seen) - FOOTER_SIZE
+    if start < 0 or seen[start : start + 4] != _FOOTER_MAGIC:
+        return None
+    head = FOOTER.parse(seen, start)
+    if head["vbmeta_offset"] + head["vbmeta_size"] > start or head["original_image_size"] > start:
+        return None
+    return Footer(head["original_image_size"], head["vbmeta_offset"], head["vbmeta_size"])
+
+
+def parse_vbmeta(data: Data) -> VbMeta:
+    """Read a vbmeta image.
+
+    Raises:
+        InputError: If it is something else or cut off.
+    """
+    seen = view(data)
+    head = _VBMETA.parse(seen)
+    if head["magic"] != VBMETA_MAGIC:
+        raise malformed("vbmeta image", "magic", 0, f"{head['magic'].hex()}, not {VBMETA_MAGIC.hex()}")
+    size = _VBMETA.size + head["authentication_size"] + head["auxiliary_size"]
+    if size > min(len(seen), MAX_VBMETA):
+        problem = f"{size} bytes, there are {len(seen)}, and the limit is {MAX_VBMETA}"
+        raise malformed("vbmeta image", "auxiliary_size", _VBMETA.offsets["auxiliary_size"], problem)
+    if head["descriptors_offset"] + head["descriptors_size"] > head["auxiliary_size"]:
+        problem = f"{head['descriptors_size']} bytes from {head['descriptors_offset']:#x}, outside the block"
+        raise malformed("vbmeta image", "descriptors", _VBMETA.offsets["descriptors_offset"], problem)
+    start = _VBMETA.size + head["authentication_size"] + head["descriptors_offset"]
+    number = head["algorithm"]
+    return VbMeta(
+        algorithm=_ALGORITHMS[number] if number < len(_ALGORITHMS) else f"number {number}",
+        flags=head["flags"],
+        rollback_index=head["rollback_index"],
+        release=read_text(head["release"]),
+        size=size,
+        descriptors=_descriptors(seen, start, start + head["descriptors_size"]),
+    )
+
+
+def _descriptors(data: memoryview, offset: int, end: int) -> tuple[str, ...]:
+    found: list[str] = []
+    while offset < end and len(found) < MAX_DESCRIPTORS:
+        if end - offset < 16:
+            raise malformed("vbmeta image", "descriptor", offset, f"{end - offset} bytes, it has 16")
+        tag = int.from_bytes(data[offset : offset + 8], "big")
+        size = int.from_bytes(data[offset + 8 : offset + 16], "big")
+        if size > end - offset - 16:
+            raise malformed("vbmeta image", "descriptor", offset + 8, f"{size} bytes, outside the block")
+        body = data[offset + 16 : offset + 16 + size]
+        name = _TAGS[tag] if tag < len(_TAGS) else f"descriptor {tag}"
+        if name == "hash" and size >= _HASH.size:
+            head = _HASH.parse(body)
+            partition = bytes(body[_HASH.size : _HASH.size + head["name_size"]])
+            name = f"{name} of {read_text(partition)}, {head['image_size']} bytes, {read_text(head['hash'])}"
+        found.append(name)
+        offset += 16 + size
+    return tuple(found)
+
+
+def avb1_signature_size(data: Data) -> int | None:
+    """Bytes of the AVB 1.0 signature `data` begins with: an ASN.1 sequence of version 1, a certificate, …
+
+    None if there is none.
+    """
+    seen = view(data)
+    head = bytes(seen[:9])
+    if len(head) < 9 or head[:2] != b"\x30\x82" or head[4:8] != b"\x02\x01\x01\x30":
+        return None
+    size = 4 + int.from_bytes(head[2:4], "big")
+    return size if size <= len(seen) else None

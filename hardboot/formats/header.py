@@ -1,0 +1,100 @@
+"""Fixed headers: one table of fields says how they are read, written and named in errors."""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from hardboot.formats.reading import malformed
+
+Values = dict[str, Any]
+
+
+class Layout:
+    """A header of fixed-size fields, one behind the other, without alignment.
+
+    Args:
+        what: The format, for errors: "boot image".
+        order: "<" little-endian, ">" big-endian.
+        fields: Name and struct format of each field: "I", "Q", "16s", "4I".
+    """
+
+    def __init__(self, what: str, order: str, *fields: tuple[str, str]) -> None:
+        self.what = what
+        self.names = tuple(name for name, _ in fields)
+        self.offsets: dict[str, int] = {}
+        self._formats = {name: struct.Struct(order + form) for name, form in fields}
+        size = 0
+        for name, form in self._formats.items():
+            self.offsets[name] = size
+            size += form.size
+        self.size = size
+
+    def parse(self, data: memoryview, offset: int = 0) -> Values:
+        """The fields at `offset`; a field of several words is a tuple.
+
+        Raises:
+            InputError: If `data` ends before the header does.
+        """
+        if offset + self.size > len(data):
+            problem = f"{max(0, len(data) - offset)} bytes, it has {self.size}"
+            raise malformed(self.what, "header", offset, problem)
+        values: Values = {}
+        for name, form in self._formats.items():
+            found = form.unpack_from(data, offset + self.offsets[name])
+            values[name] = found[0] if len(found) == 1 else found
+        return values
+
+    def build(self, values: Mapping[str, Any]) -> bytes:
+        """The header.
+
+        Raises:
+            InputError: If a value does not fit into its field.
+        """
+        out = bytearray()
+        for name, form in self._formats.items():
+            value = values[name]
+            items = value if isinstance(value, tuple | list) else (value,)
+            too_long = isinstance(value, bytes) and len(value) != form.size
+            try:
+                packed = form.pack(*items)
+            except struct.error:
+                too_long = True
+            if too_long:
+                raise malformed(
+                    self.what,
+                    name,
+                    self.offsets[name],
+                    f"{value!r} does not fit",
+                    fix="Give a value that fits into the field.",
+                )
+            out += packed
+        return bytes(out)
+
+
+def read_text(raw: bytes) -> str:
+    """A text field up to its NUL; bytes that are not UTF-8 are kept as surrogates."""
+    return raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+def stored_text(text: str, what: str, field: str, offset: int, size: int) -> bytes:
+    """`text` for a field of `size` bytes, filled with NULs.
+
+    Raises:
+        InputError: If it is too long or holds what cannot be stored.
+    """
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        problem = f"{error.reason}: {text!r}"
+        raise malformed(what, field, offset, problem, fix="Take that character out.") from error
+    if len(raw) > size:
+        fix = "Make it shorter."
+        raise malformed(what, field, offset, f"{len(raw)} bytes, the limit is {size}", fix=fix)
+    if b"\0" in raw:
+        raise malformed(what, field, offset, "it has a NUL character", fix="Take it out.")
+    return raw.ljust(size, b"\0")
+
+
+def kept_text(old: bytes, text: str, what: str, field: str, offset: int) -> bytes:
+    """The bytes of a text field: as they were read if they say `text`, else `text` anew."""
+    return old if read_text(old) == text else stored_text(text, what, field, offset, len(old))

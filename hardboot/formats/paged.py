@@ -1,0 +1,76 @@
+"""Parts one behind the other, each filled up to whole pages: so boot and vendor_boot images are laid out."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from hardboot.formats.reading import Data, malformed, pieces, view
+from hardboot.memory import align_up
+
+
+class Part(NamedTuple):
+    """One part of an image: where it lies in the file, and its bytes."""
+
+    name: str
+    offset: int
+    data: Data
+
+
+class Slot(NamedTuple):
+    """What a header says of a part: its size in bytes, and the field that says so."""
+
+    name: str
+    size: int
+    field: str
+    field_offset: int
+
+
+class Taken(NamedTuple):
+    """Parts cut out of an image.
+
+    Attributes:
+        parts: By name.
+        paddings: What fills the page behind a part, where it is not zeros.
+        missing: Bytes of the last padding that the file does not have.
+        end: Offset of what follows the last part and its padding.
+    """
+
+    parts: dict[str, memoryview]
+    paddings: dict[str, bytes]
+    missing: int
+    end: int
+
+
+def take(data: memoryview, what: str, offset: int, page_size: int, slots: Iterable[Slot]) -> Taken:
+    """Cut parts out of `data`, the first one at `offset`; only paddings are read.
+
+    Raises:
+        InputError: If a part does not lie inside `data`.
+    """
+    parts: dict[str, memoryview] = {}
+    paddings: dict[str, bytes] = {}
+    for name, size, field, field_offset in slots:
+        end = offset + size
+        if end > len(data) and size:
+            problem = f"{size} bytes from {offset:#x}, the file ends at {len(data):#x}"
+            raise malformed(what, field, field_offset, problem)
+        parts[name] = data[offset:end]
+        if size:
+            offset = align_up(end, page_size)
+            padding = bytes(data[end:offset]).ljust(offset - end, b"\0")
+            if any(padding):
+                paddings[name] = padding
+    return Taken(parts, paddings, max(0, offset - len(data)), min(offset, len(data)))
+
+
+def lay(
+    parts: Sequence[Part], paddings: Mapping[str, bytes], missing: int, page_size: int
+) -> Iterator[bytes]:
+    """The parts with their paddings, in pieces; a padding kept for another size becomes zeros."""
+    filled = [part for part in parts if len(view(part.data))]
+    for part in filled:
+        yield from pieces(part.data)
+        wanted = -len(view(part.data)) % page_size
+        padding = paddings.get(part.name, b"")
+        if len(padding) != wanted:
+            padding = bytes(wanted)
+        yield padding[: max(0, wanted - missing)] if part is filled[-1] else padding
