@@ -3,8 +3,10 @@
 Trees are not looked into: a table of two hundred is read in no time, and written back byte for byte.
 """
 
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.memory import align_up
@@ -12,7 +14,14 @@ from hardboot.memory import align_up
 MAX_ENTRIES = 4096  # in one table; the largest seen has 200
 _LAST_PADDING = 16384  # bytes; the padding of the last tree may be missing: a page of the largest size
 
+TERMINATOR = 4  # bytes
+PAGE_SIZES = (4096, 2048)
+
+_HEADER = struct.Struct("<4sII")  # magic, version, number of entries
+HEADER_SIZE = _HEADER.size
+
 Fill = tuple[tuple[int, memoryview], ...]
+E = TypeVar("E")
 
 
 @dataclass(frozen=True)
@@ -36,12 +45,119 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Table(Generic[E]):
+    """A table. Several entries may name one tree.
+
+    Attributes:
+        trees: In the order in which entries first mention them.
+        page_size: What the trees are aligned to, in bytes.
+        size: Bytes of the file, with what follows the last tree.
+        fill: Bytes that are neither table nor tree, nor zero.
+    """
+
+    version: int
+    entries: tuple[E, ...]
+    trees: tuple[Slot, ...]
+    page_size: int = PAGE_SIZES[-1]
+    size: int = 0
+    fill: Fill = field(repr=False, default=())
+
+    def renewed(self, table_size: int) -> "Table[E]":
+        """The table with places for all trees, page after page behind its `table_size` bytes; nothing else.
+
+        As the makers' tools do it: the padding counts from a word of zeros behind the entries.
+        """
+        slots = place(self.trees, table_size + TERMINATOR, self.page_size)
+        return replace(self, trees=slots, fill=(), size=0)
+
+
+@dataclass(frozen=True)
 class Place:
     """What an entry says of its tree, and where it says it; in bytes from the start of the table."""
 
     offset: int
     size: int
     field_at: int
+
+
+class Row(NamedTuple):
+    """The fields of an entry as stored, and where it lies."""
+
+    values: tuple[Any, ...]
+    at: int
+
+
+def read_rows(
+    what: str, data: memoryview, magic: bytes, layouts: Mapping[int, struct.Struct]
+) -> tuple[int, tuple[Row, ...], int]:
+    """The version of a little-endian table, its entries, and where they end; `layouts` is by version.
+
+    Raises:
+        InputError: If the magic or version is another, or the entries do not fit.
+    """
+    if len(data) < HEADER_SIZE:
+        raise malformed(what, "header", 0, f"{len(data)} bytes, it has {HEADER_SIZE}")
+    found, version, count = _HEADER.unpack_from(data)
+    if found != magic:
+        raise malformed(what, "magic", 0, f"{found!r}, not {magic!r}")
+    size = _layout(what, version, layouts).size
+    end = HEADER_SIZE + count * size
+    if count > MAX_ENTRIES or end > len(data):
+        raise malformed(what, "entries", 8, f"{count} entries do not fit into {len(data)} bytes")
+    layout = layouts[version]
+    rows = tuple(Row(layout.unpack_from(data, at), at) for at in range(HEADER_SIZE, end, size))
+    return version, rows, end
+
+
+def build_rows(
+    what: str,
+    magic: bytes,
+    version: int,
+    layouts: Mapping[int, struct.Struct],
+    rows: Sequence[tuple[int | bytes, ...]],
+) -> bytes:
+    """Header and entries.
+
+    Raises:
+        InputError: If the version is unknown or a number does not fit.
+    """
+    layout = _layout(what, version, layouts)
+    head = _HEADER.pack(magic, version, len(rows))
+    try:
+        return head + b"".join(layout.pack(*row) for row in rows)
+    except struct.error as error:
+        raise malformed(what, "entry", HEADER_SIZE, str(error), fix="Check its numbers.") from error
+
+
+def _layout(what: str, version: int, layouts: Mapping[int, struct.Struct]) -> struct.Struct:
+    if version not in layouts:
+        raise malformed(what, "version", 4, f"{version:#x}, known are {', '.join(map(hex, layouts))}")
+    return layouts[version]
+
+
+def read(version: int, data: memoryview, entries: Iterable[E], slots: tuple[Slot, ...], end: int) -> Table[E]:
+    """The table whose entries end at `end`; the page size is the largest that all offsets fit."""
+    offsets = [slot.offset or 0 for slot in slots]
+    pages = [size for size in PAGE_SIZES if all(offset % size == 0 for offset in offsets)]
+    return Table(
+        version=version,
+        entries=tuple(entries),
+        trees=slots,
+        page_size=pages[0] if pages else PAGE_SIZES[-1],
+        size=len(data),
+        fill=read_fill(data, [range(end)], slots),
+    )
+
+
+def slot_of(what: str, slots: Sequence[Slot], index: int) -> tuple[int, int]:
+    """Offset and size for the entry of the tree at `index`.
+
+    Raises:
+        InputError: If there is no such tree.
+    """
+    if not 0 <= index < len(slots):
+        raise malformed(what, "entry", HEADER_SIZE, f"tree {index}, there are {len(slots)}", fix="Check it.")
+    return slots[index].offset or 0, slots[index].stated_size
 
 
 def read_slots(
@@ -118,8 +234,3 @@ def write(
             fix = "Use renew(), which gives every tree a place of its own."
             raise malformed(what, "trees", offset, "they lie on each other", fix=fix)
     return bytes(out)
-
-
-def replace_data(slots: Sequence[Slot], index: int, data: Data) -> tuple[Slot, ...]:
-    """`slots` with another tree at `index`; `place` has to follow."""
-    return tuple(replace(slot, data=data, size=None) if i == index else slot for i, slot in enumerate(slots))
