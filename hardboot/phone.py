@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardboot import log, profile
-from hardboot.errors import DeviceError, InputError, RefusedError
+from hardboot.errors import DeviceError, RefusedError
 from hardboot.files import read_bytes, sha256_file
 from hardboot.profile import Profile
 from hardboot.transport.base import Output, Transport
@@ -224,7 +224,7 @@ def connect(serial: str | None, device: str | None) -> Phone:
     """Find the phone, connect, and match its profile.
 
     Args:
-        serial: HOST:PORT; None if there is only one phone.
+        serial: As `adb devices` shows it, or HOST:PORT; None if there is only one phone.
         device: Name of the profile; None matches ro.product.device.
 
     Raises:
@@ -253,33 +253,45 @@ def connected(serial: str | None, device: str | None) -> Iterator[Phone]:
 
 
 def open_transport(serial: str) -> Transport:
-    """The transport for a serial.
+    """The transport for a serial: through a running ADB server that lists the phone, else straight over TCP.
 
     Raises:
-        InputError: If it is not HOST:PORT.
-        DeviceError: If the phone does not answer.
+        DeviceError: If the server does not list it, and it is not HOST:PORT.
+        InputError: If the environment does not say where the server is.
     """
-    from hardboot.transport.adb import AdbTcp
+    from hardboot.transport import adb_server
 
+    listed = adb_server.find_states()
     host, _, port = serial.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise InputError(
-            f"{serial!r} is not HOST:PORT",
-            unchanged="Nothing was sent.",
-            fix="Let ADB listen on the network (adb tcpip 5555), then: hardboot --serial PHONE-ADDRESS:5555",
-        )
-    return AdbTcp(host.strip("[]"), int(port))
+    on_network = host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536
+    # What the server calls offline may be left from before the phone restarted.
+    if serial in listed and not (on_network and listed[serial] == "offline"):
+        return adb_server.AdbServer(serial)
+    if on_network:
+        from hardboot.transport.adb import AdbTcp
+
+        return AdbTcp(host.strip("[]"), int(port))
+    raise DeviceError(
+        f"no phone {serial!r}: the ADB server lists {', '.join(listed)}"
+        if listed
+        else f"no phone {serial!r}: no ADB server runs, or it lists none",
+        unchanged="Nothing was sent.",
+        fix="Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT.",
+    )
 
 
 def _only_phone() -> str:
+    from hardboot.transport import adb_server
     from hardboot.virtual import machine
 
-    found = [status.serial for status in machine.running() if status.serial]
+    virtual = [status.serial for status in machine.running() if status.serial]
+    # A phone that is listed but not ready tells why when it is used.
+    found = list(dict.fromkeys(virtual + adb_server.find_serials())) or list(adb_server.find_states())
     if not found:
         raise DeviceError(
-            "no phone: no virtual phone runs, and no --serial was given",
+            "no phone: no ADB server runs or it lists none, no virtual phone runs, and --serial is not given",
             unchanged="Nothing was sent.",
-            fix="hardboot virtual start, or: adb tcpip 5555 and hardboot --serial PHONE-ADDRESS:5555",
+            fix="Plug a phone in, turn on USB debugging and look: adb devices. Or: hardboot virtual start",
         )
     if len(found) > 1:
         raise RefusedError(

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_adb import Adb, build_adbd, free_port
 
+from hardboot import process
 from hardboot.phone import open_transport
 from hardboot.virtual import kernel
 
 RUN_TIMEOUT_S = 240
 BUILD_TIMEOUT_S = 3600  # a kernel on a slow machine
+
+# No test touches the phones of whoever runs it: nothing listens on port 1.
+os.environ["ANDROID_ADB_SERVER_PORT"] = "1"
+for name in ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_SERIAL"):
+    os.environ.pop(name, None)
 
 
 @dataclass
@@ -71,6 +78,21 @@ class Hardboot:
         ran = Ran(process.returncode, out, err)
         assert code is None or ran.code == code, f"exit code {ran.code}\n{out}\n{err}"
         return ran
+
+
+@pytest.fixture(scope="session")
+def real_adbd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The virtual phone's adbd, built for this computer."""
+    return build_adbd(tmp_path_factory.mktemp("adbd") / "adbd")
+
+
+@pytest.fixture(scope="module")
+def adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adb]:
+    """Debian's client; its server runs, on a port of its own."""
+    client = Adb(process.find_tool("adb", "adb"), free_port(), tmp_path_factory.mktemp("home"))
+    client.start_server()
+    yield client
+    client.run("kill-server")
 
 
 @pytest.fixture

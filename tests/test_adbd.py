@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from real_adb import Adb
 
 SOURCES = Path(__file__).parents[1] / "hardboot" / "virtual" / "phone"
 WARNINGS = ["-O2", "-Wall", "-Wextra", "-Werror"]
@@ -111,44 +112,6 @@ def start(adbd: Path, tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def daemon(start: Start) -> Daemon:
     return start("-B", "omni_virt;Virtual Phone;virt")
-
-
-@dataclass(frozen=True)
-class Adb:
-    """The real client with a server, a home and keys of its own."""
-
-    path: str
-    port: int
-    home: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ADB", "ANDROID"))}
-        return kept | {
-            "HOME": str(self.home),
-            "TMPDIR": str(self.home),
-            "ADB_LOCAL_TRANSPORT_MAX_PORT": "0",  # do not look for emulators
-        }
-
-    def command(self, *arguments: object) -> list[str]:
-        return [self.path, "-P", str(self.port), *map(str, arguments)]
-
-    def run(self, *arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            self.command(*arguments), input=stdin, capture_output=True, timeout=30, env=self.environment
-        )
-
-
-@pytest.fixture(scope="module")
-def adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adb]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    client = Adb(tool("adb"), port, tmp_path_factory.mktemp("home"))
-    started = client.run("start-server")
-    assert started.returncode == 0, started.stderr
-    yield client
-    client.run("kill-server")
 
 
 class Phone:

@@ -1,9 +1,7 @@
 """ADB over TCP: against a fake that breaks at every packet, and against the virtual phone's own adbd."""
 
 import random
-import socket
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,16 +9,17 @@ from pathlib import Path
 
 import pytest
 from fake_adbd import FAULTS, FakeAdbd
+from real_adb import RealAdbd, free_port
 
 from hardboot import process
 from hardboot.errors import DeviceError, InputError
 from hardboot.transport.adb import AdbTcp
+from hardboot.transport.adb_server import AdbServer
 from hardboot.transport.base import Output, Transport
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
 CONTENT = random.Random(1).randbytes(10_000)
-PHONE = Path(__file__).parents[1] / "hardboot" / "virtual" / "phone"
 
 
 def nothing(_moved: int) -> None:
@@ -48,46 +47,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def real_adbd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The virtual phone's adbd, built for this computer."""
-    output = tmp_path_factory.mktemp("adbd") / "adbd"
-    gcc = process.find_tool("gcc", "gcc")
-    process.run([gcc, "-O2", *sorted(PHONE.glob("adbd*.c")), "-o", output], timeout_s=120)
-    return output
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-class RealAdbd:
-    """A running adbd of the virtual phone."""
-
-    def __init__(self, program: Path, *options: str, largest_file_kib: int | None = None) -> None:
-        self.port = free_port()
-        shell = program.with_name("sh")  # adbd sets Android's PATH, which this computer does not have
-        shell.write_text('#!/bin/sh\nPATH=/usr/bin:/bin exec /bin/sh "$@"\n')
-        shell.chmod(0o755)
-        words = [str(program), "-b", "127.0.0.1", "-p", str(self.port), "-s", str(shell), "-u", "0", *options]
-        if largest_file_kib is not None:  # Python ignores SIGXFSZ: the write fails instead of killing
-            limit = f'ulimit -f {largest_file_kib * 2}; exec "$@"'
-            words = ["sh", "-c", limit, "sh", *words]
-        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, restore_signals=False)
-
-    def __enter__(self) -> "RealAdbd":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.child.terminate()
-        self.child.wait(10)
-
-
-@pytest.fixture(params=["fake", "fake terminal", "adbd", "adbd 4 KiB"])
+@pytest.fixture(params=["fake", "fake terminal", "adbd", "adbd 4 KiB", "server", "server 4 KiB"])
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
-    """The same tests on every kind of adbd."""
+    """The same tests on every kind of adbd, straight and through a real ADB server."""
     kind: str = request.param
     if kind.startswith("fake"):
         with FakeAdbd(crlf="terminal" in kind) as adbd:
@@ -97,10 +59,15 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     else:
         options = ("-m", "4096") if "4 KiB" in kind else ()
         with RealAdbd(request.getfixturevalue("real_adbd"), *options) as real:
-            here = phone(real.port)
-            here.wait(timeout_s=10)
-            yield here
-            here.close()
+            if "server" in kind:
+                port = str(request.getfixturevalue("adb").port)
+                request.getfixturevalue("monkeypatch").setenv("ANDROID_ADB_SERVER_PORT", port)
+                through: Transport = AdbServer(real.serial)
+            else:
+                through = phone(real.port)
+            through.wait(timeout_s=10)
+            yield through
+            through.close()
 
 
 # What works

@@ -107,7 +107,7 @@ class Link:
             try:
                 packet = self.receive(deadline)
             except LinkError as error:
-                raise _unauthorised() if offered else error from error
+                raise unauthorised() if offered else error from error
             if packet.command == b"CNXN":
                 break
             if packet.command == b"STLS":
@@ -118,7 +118,7 @@ class Link:
             if packet.command != b"AUTH" or packet.arg0 != _AUTH_TOKEN or len(packet.data) != _TOKEN_SIZE:
                 raise LinkError(f"answered the handshake with {packet.command!r}: this is not ADB", _NOT_ADB)
             if offered:
-                raise _unauthorised()
+                raise unauthorised()
             if key is None:
                 key = signer()
                 self.send(b"AUTH", _AUTH_SIGNATURE, 0, key.Sign(packet.data), deadline)
@@ -277,7 +277,8 @@ def _broken(error: OSError) -> LinkError:
     return LinkError(f"lost the connection: {error.strerror or error}")
 
 
-def _unauthorised() -> LinkError:
+def unauthorised() -> LinkError:
+    """What to say of a phone that does not know this computer's key."""
     return LinkError(
         "does not trust this computer yet",
         'Unlock the phone, confirm its dialog ("Allow USB debugging?", tick "Always allow"), then try again.',

@@ -153,24 +153,28 @@ class AdbServices(ABC):
         """Connect anew, trying until a shell on the phone answers.
 
         Raises:
-            DeviceError: If it does not within `timeout_s` seconds; tells why the last try failed.
+            DeviceError: If it does not within `timeout_s` seconds; tells why the last whole try failed.
         """
         end = time.monotonic() + timeout_s
         probe_s, pause_s = self._probe_timeout_s, 0.05
+        reason: DeviceError | None = None
         while True:
             self.close()
+            try_s = min(probe_s, max(end - time.monotonic(), 0.01))
             try:
-                self._connect_anew(min(probe_s, max(end - time.monotonic(), 0.01)), end)
+                self._connect_anew(try_s, end)
                 self.shell("echo", timeout_s=min(probe_s, max(end - time.monotonic(), 0.01)))
                 return
             except DeviceError as error:
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise DeviceError(
-                        f"the phone did not come back within {timeout_s:.0f} s: {error.what}",
-                        unchanged="Nothing more was sent to it.",
-                        fix=error.fix,
-                    ) from error
+                if reason is None or try_s == probe_s:  # a try cut short only tells that there was no time
+                    reason = error
+            left = end - time.monotonic()
+            if left <= 0:
+                raise DeviceError(
+                    f"the phone did not come back within {timeout_s:.0f} s: {reason.what}",
+                    unchanged="Nothing more was sent to it.",
+                    fix=reason.fix,
+                ) from reason
             time.sleep(min(pause_s, left))
             probe_s, pause_s = min(probe_s * 1.5, _LONGEST_PROBE_S), min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
