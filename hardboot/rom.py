@@ -1,7 +1,5 @@
 """A ROM: the boot image that is to be started, read from a file, and what the planner needs of it."""
 
-import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,14 +11,11 @@ from hardboot.files import map_file
 from hardboot.formats import bootimg, fdt, zimage
 from hardboot.formats.bootimg import BootImage
 from hardboot.formats.fdt import Fdt
-from hardboot.formats.kernel import MAX_UNPACKED, kernel_release
+from hardboot.formats.kernel import Kernel, identify
 from hardboot.formats.zimage import ZImage
 from hardboot.layout import Guest
 
 _T = TypeVar("_T")
-_GZIP = re.compile(rb"\x1f\x8b\x08[\0-\x1f]")
-_PIECE = 64 << 10  # bytes fed to the decompressor at a time
-_PIECE_OUT = 1 << 20  # bytes unpacked at a time
 
 
 @dataclass(frozen=True)
@@ -37,14 +32,19 @@ class Rom:
     trees: tuple[Fdt, ...] = field(repr=False)
 
     @cached_property
+    def kernel(self) -> Kernel:
+        """What the kernel says of itself; its configuration is not looked for."""
+        return identify(self.zimage.kernel, config=False)
+
+    @property
     def release(self) -> str | None:
         """The kernel's release, as `uname -r` will print it; None if it cannot be read."""
-        return kernel_release(self.zimage)
+        return self.kernel.release
 
-    @cached_property
+    @property
     def unpacked_size(self) -> int | None:
-        """Bytes of the decompressed kernel; None if it neither states it nor is packed with gzip."""
-        return self.zimage.edata_size or _gzip_size(self.zimage.kernel)
+        """Bytes of the decompressed kernel; None if it neither states it nor can be unpacked."""
+        return self.zimage.edata_size or self.kernel.unpacked_size
 
     @property
     def cmdline(self) -> str:
@@ -108,25 +108,3 @@ def _trees(image: BootImage, kernel: ZImage) -> tuple[Fdt, ...]:
                 fix="Give an image whose dtb part holds plain device trees; others are not supported yet.",
             )
     return tuple(fdt.parse(tree) for tree in found)
-
-
-def _gzip_size(packed: memoryview) -> int | None:
-    """Bytes of the first whole gzip stream in `packed`, unpacked; None if there is none within the limit."""
-    budget = MAX_UNPACKED
-    for match in _GZIP.finditer(packed):
-        decoder = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        size = 0
-        try:
-            for start in range(match.start(), len(packed), _PIECE):
-                waiting = bytes(packed[start : start + _PIECE])
-                while waiting and not decoder.eof and size <= budget:
-                    size += len(decoder.decompress(waiting, _PIECE_OUT))
-                    waiting = decoder.unconsumed_tail
-                if decoder.eof and size:
-                    return size
-                if size > budget:
-                    return None
-        except zlib.error:
-            pass  # a false magic in the decompressor's own code, or a damaged kernel
-        budget -= size
-    return None

@@ -88,3 +88,84 @@ def board(model: str) -> bytes:
     """A small device tree of a board."""
     memory = "memory@80000000 { reg = <1 2>; };"
     return dtb(f'/ {{ model = "{model}"; compatible = "acme,board", "acme,soc"; {memory} }};')
+
+
+def ikconfig(text: str) -> bytes:
+    """What CONFIG_IKCONFIG leaves in an unpacked kernel."""
+    encoder = zlib.compressobj(9, wbits=31)
+    return b"IKCFG_ST" + encoder.compress(text.encode()) + encoder.flush() + b"IKCFG_ED"
+
+
+def kernel_with_config(release: str, text: str, size: int = 300_000) -> bytes:
+    """An unpacked kernel with a banner and its configuration behind it."""
+    kernel = bytearray(kernel_with_banner(release, size))
+    mark = ikconfig(text)
+    at = len(kernel) - len(mark) - 1000
+    kernel[at : at + len(mark)] = mark
+    return bytes(kernel)
+
+
+def arm64_image(kernel: bytes, *, bss: int = 0x10000, flags: int = 0b1010) -> bytes:
+    """An arm64 kernel: a header over the first 64 bytes of `kernel`."""
+    head = struct.pack(
+        "<IIQQQ24x4sI", 0x91005A4D, 0x14000000, 0x80000, len(kernel) + bss, flags, b"ARM\x64", 64
+    )
+    return head + kernel[len(head) :]
+
+
+def zboot(payload: bytes, compression: str = "gzip") -> bytes:
+    """An EFI zboot kernel around a compressed kernel."""
+    offset = 0x200
+    head = b"MZ\0\0zimg" + words(offset, len(payload), 0, 0) + compression.encode().ljust(32, b"\0")
+    return head.ljust(offset, b"\x5a") + payload + bytes(0x300)
+
+
+def _table(head: bytes, entries: list[tuple[bytes, bytes, bytes]], trees: list[bytes], page: int) -> bytes:
+    """A little-endian table: entries are the bytes before and behind offset and size, and their tree."""
+    size = sum(len(before) + 8 + len(behind) for before, behind, _ in entries)
+    start = -(-(len(head) + size + 4) // page) * page
+    offsets = {}
+    body = b""
+    for tree in trees:
+        offsets[tree] = start + len(body)
+        body += tree + bytes(-len(tree) % page)
+    for before, behind, tree in entries:
+        head += before + words(offsets[tree], -(-len(tree) // page) * page) + behind
+    return head.ljust(start, b"\0") + body
+
+
+def qcdt(
+    version: int, entries: list[tuple[tuple[int, ...], bytes]], *, page: int = 2048, model: bytes = b"board"
+) -> bytes:
+    """A Qualcomm table of device trees; each entry its ids in file order and its tree."""
+    trees = list(dict.fromkeys(tree for _, tree in entries))
+    behind = model.ljust(32, b"\0") if version & 0x100 else b""
+    rows = [(words(*ids), behind, tree) for ids, tree in entries]
+    return _table(b"QCDT" + words(version, len(entries)), rows, trees, page)
+
+
+def dtbh(entries: list[tuple[tuple[int, int, int, int, int], bytes]], *, page: int = 2048) -> bytes:
+    """A Samsung table of device trees; each entry chip, platform, subtype, first and last revision, tree."""
+    trees = list(dict.fromkeys(tree for _, tree in entries))
+    rows = [(words(*ids), words(0x20), tree) for ids, tree in entries]
+    return _table(b"DTBH" + words(2, len(entries)), rows, trees, page)
+
+
+def sprd(entries: list[tuple[tuple[int, int, int], bytes]], *, page: int = 2048) -> bytes:
+    """A Spreadtrum table of device trees; each entry chip, platform, revision, tree."""
+    trees = list(dict.fromkeys(tree for _, tree in entries))
+    rows = [(words(*ids), b"", tree) for ids, tree in entries]
+    return _table(b"SPRD" + words(1, len(entries)), rows, trees, page)
+
+
+def dtbo(entries: list[tuple[tuple[int, ...], bytes]], *, version: int = 0) -> bytes:
+    """A table of overlays; each entry id, revision, four custom words, and its tree."""
+    trees = list(dict.fromkeys(tree for _, tree in entries))
+    start = 32 + 32 * len(entries)
+    offsets = {tree: start + sum(map(len, trees[:index])) for index, tree in enumerate(trees)}
+    body = b"".join(trees)
+    numbers = (0xD7B7AB1E, start + len(body), 32, 32, len(entries), 32, 2048, version)
+    out = struct.pack(">8I", *numbers)
+    for ids, tree in entries:
+        out += struct.pack(">8I", len(tree), offsets[tree], *ids)
+    return out + body

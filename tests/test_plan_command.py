@@ -214,7 +214,7 @@ def test_a_truncated_image_is_an_input_error(
     assert "boot image" in errors
 
 
-def test_the_size_of_a_gzip_kernel_that_does_not_state_it_is_found(tmp_path: Path) -> None:
+def test_the_size_of_a_kernel_that_does_not_state_it_is_found(tmp_path: Path) -> None:
     packed = pack(kernel_with_banner("3.10.40", EDATA), "gzip")
     old = zimage(tags=b"", payload=b"\x1f\x8b\x08\x00 a false magic" + packed)
     found = rom.read(rom_image(tmp_path, kernel_data=old))
@@ -222,7 +222,9 @@ def test_the_size_of_a_gzip_kernel_that_does_not_state_it_is_found(tmp_path: Pat
     assert found.unpacked_size == EDATA
     assert found.release == "3.10.40"
     lzma = zimage(tags=b"", payload=pack(kernel_with_banner("3.4.0", EDATA), "lzma"))
-    assert rom.read(rom_image(tmp_path, kernel_data=lzma)).unpacked_size is None
+    assert rom.read(rom_image(tmp_path, kernel_data=lzma)).unpacked_size == EDATA
+    unknown = zimage(tags=b"", payload=b"no known compression" * 100)
+    assert rom.read(rom_image(tmp_path, kernel_data=unknown)).unpacked_size is None
 
 
 def test_a_stated_size_is_believed_before_a_gzip_stream(tmp_path: Path) -> None:

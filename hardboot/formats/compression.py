@@ -20,6 +20,7 @@ MAX_UNPACKED = 256 << 20  # bytes; the largest kernels and ramdisks of phones un
 MAX_DICTIONARY = 96 << 20  # bytes of decoder memory; Linux's xz_wrap.sh uses 32 MiB, lzma -9 64 MiB
 
 _INPUT = 64 << 10  # bytes fed at a time
+_OUTPUT = 256 << 10  # bytes unpacked at a time
 _UNKNOWN_SIZE = (1 << 64) - 1  # in an .lzma header
 _MAGICS: dict[bytes, Compression | Literal["lzop"]] = {
     b"\x1f\x8b": "gzip",
@@ -39,7 +40,8 @@ _LZMA_DICTIONARIES = tuple(1 << power for power in range(12, 28)) + tuple(
 class Decompressor:
     """One compressed stream at the start of `data`: iterate over it for its content, in pieces.
 
-    Pieces have at most 1 MiB (8 MiB for lz4 legacy); nothing is kept. What follows the stream is left alone.
+    Pieces have at most 256 KiB (zstd 1 MiB, lz4 legacy 8 MiB); nothing is kept. What follows the
+    stream is left alone.
 
     Attributes:
         size: Bytes unpacked so far; of the whole content once the iteration ended.
@@ -85,7 +87,7 @@ class Decompressor:
             waiting = piece
             try:
                 while waiting and not decoder.eof:
-                    yield decoder.decompress(waiting, PIECE)
+                    yield decoder.decompress(waiting, _OUTPUT)
                     waiting = decoder.unconsumed_tail
             except zlib.error as error:
                 raise self._wrong(start, str(error)) from error
@@ -99,7 +101,7 @@ class Decompressor:
             waiting = piece
             try:
                 while True:
-                    yield decoder.decompress(waiting, PIECE)
+                    yield decoder.decompress(waiting, _OUTPUT)
                     waiting = b""
                     if decoder.eof or decoder.needs_input:
                         break

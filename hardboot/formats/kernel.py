@@ -1,80 +1,319 @@
-"""What a compressed kernel says of itself, found without unpacking more of it than needed."""
+"""What a kernel is, whatever it is wrapped in: its kind, version, configuration, sizes and device trees.
 
-import lzma
+Reads zImage, arm64 Image, either of them compressed, EFI zboot and uImage. The unpacked kernel is
+looked at while it streams by and is never kept.
+"""
+
 import re
-import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
+from hardboot.errors import InputError
+from hardboot.formats import arm64image, compression, fdt, uimage, zboot, zimage
+from hardboot.formats.arm64image import Arm64Image
+from hardboot.formats.compression import Compression, Decompressor
+from hardboot.formats.kernelscan import Scan
+from hardboot.formats.reading import PIECE, Data, forget, malformed, pieces, u32, view
+from hardboot.formats.sniff import described
 from hardboot.formats.zimage import ZImage
 
 MAX_UNPACKED = 128 << 20  # bytes, over all attempts; Debian's armmp, one of the largest, unpacks to 20 MiB
-MAX_DICTIONARY = (
-    96 << 20
-)  # bytes of decoder memory; Linux's xz_wrap.sh uses a 32 MiB dictionary, lzma -9 64 MiB
-_INPUT = 64 << 10  # bytes fed at a time
-_OUTPUT = 1 << 20  # bytes unpacked at a time
-_LONGEST_BANNER = 128  # bytes; a release has at most 64 (struct new_utsname)
+_MAX_CANDIDATES = 256  # places in a zImage where a compressed kernel may begin
 
-# Linux init/version-timestamp.c, linux_banner: "Linux version RELEASE (who@where) (compiler) ..."
-_BANNER = re.compile(rb"Linux version (\d+\.[\x21-\x7e]{1,62}) \(")
+Kind: TypeAlias = Literal["zImage", "arm64 Image", "Image"]
+Wrapper: TypeAlias = Literal["uImage", "zboot"]
+
 _MAGICS = re.compile(
     rb"(?P<gzip>\x1f\x8b\x08[\0-\x1f])"
     rb"|(?P<xz>\xfd7zXZ\0)"
-    rb"|(?P<lzma>\x5d\0\0[\x01\x02\x04\x08\x10\x20\x40\x80\0][\0-\x04](?:\xff{8}|....\0{4}))",
+    rb"|(?P<lzma>\x5d\0\0[\x01\x02\x04\x08\x10\x20\x40\x80\0][\0-\x08](?:\xff{8}|....\0{4}))"
+    rb"|(?P<lz4legacy>\x02\x21\x4c\x18)"
+    rb"|(?P<zstd>\x28\xb5\x2f\xfd)"
+    rb"|(?P<bzip2>BZh[1-9]1AY&SY)"
+    rb"|(?P<lzop>\x89LZO\0\r\n\x1a\n)",
     re.DOTALL,
 )
 
 
-def kernel_release(zimage: ZImage) -> str | None:
-    """The kernel's release, as `uname -r` will print it.
+@dataclass(frozen=True)
+class Payload:
+    """A compressed kernel inside of a file.
 
-    Reads a gzip, xz or lzma compressed kernel up to its banner.
-
-    Returns:
-        Such as "6.1.0-50-armmp"; None if the kernel is packed otherwise or has no banner.
+    Attributes:
+        compression: "lzop" cannot be looked into.
+        offset: Where it begins in the file, in bytes.
+        size: Bytes it has there; None if its end was not looked for.
+        unpacked_size: Bytes unpacked; None if that was not looked for.
     """
-    payload = zimage.kernel[: zimage.payload_end]
+
+    compression: Compression | Literal["lzop"]
+    offset: int
+    size: int | None = None
+    unpacked_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What `identify` found; what it did not find is None.
+
+    Attributes:
+        kind: What runs in the end; "Image" is a raw kernel of an architecture that cannot be told.
+        wrappers: What is around it, from the outside in.
+        size: Bytes in the file, without device trees and padding.
+        version: The kernel's banner, "Linux version ...".
+        release: As `uname -r` will print it.
+        config: The configuration it was built with (IKCONFIG), such as {"CONFIG_KEXEC": "y"}.
+        payload: The compressed kernel; None if it is not compressed.
+        unpacked_size: Bytes of the kernel as it runs, without its BSS.
+        memory_size: The same with its BSS.
+        dtbs: Device trees appended to it, one behind the other.
+        padding: What follows kernel and device trees.
+        zimage: Of a zImage, all it states.
+        arm64: Of an arm64 kernel, its header.
+    """
+
+    kind: Kind
+    size: int
+    wrappers: tuple[Wrapper, ...] = ()
+    version: str | None = None
+    release: str | None = None
+    config: dict[str, str] | None = field(repr=False, default=None)
+    payload: Payload | None = None
+    unpacked_size: int | None = None
+    memory_size: int | None = None
+    dtbs: tuple[memoryview, ...] = field(repr=False, default=())
+    padding: memoryview = field(repr=False, default=memoryview(b""))
+    zimage: ZImage | None = field(repr=False, default=None)
+    arm64: Arm64Image | None = None
+
+
+def identify(data: Data, *, config: bool = True) -> Kernel:
+    """Say what kernel `data` is.
+
+    Args:
+        data: A kernel with what is appended to it: the kernel part of a boot image.
+        config: Look for the configuration too; else a kernel is read up to its banner if it states its size.
+
+    Raises:
+        InputError: If it is no kernel, or damaged.
+    """
+    seen = view(data)
+    if zimage.is_zimage(seen):
+        return _zimage(seen, config)
+    if arm64image.is_arm64(seen):
+        return _raw(seen, config)
+    if bytes(seen[:8]) == zboot.ZBOOT_MAGIC:
+        return _zboot(seen, config)
+    if bytes(seen[:4]) == uimage.UIMAGE_MAGIC.to_bytes(4, "big"):
+        return _uimage(seen, config)
+    kind = compression.detect(seen)
+    if kind == "lzop":
+        raise compression.unreadable(seen)
+    if kind:
+        return _compressed(seen, kind, config)
+    raise malformed("kernel", "magic", 0, f"this is {described(seen)}", fix="Give a kernel.")
+
+
+def kernel_release(kernel: ZImage) -> str | None:
+    """The release of a zImage, as `uname -r` will print it; None if it cannot be read."""
+    return _zimage(kernel.kernel, config=False).release
+
+
+def appended(data: Data) -> tuple[tuple[memoryview, ...], memoryview, int]:
+    """The device trees behind a kernel, what follows them, and where the kernel ends.
+
+    Found where the kernel's own header, or the end of the compressed stream, says that it ends.
+
+    Raises:
+        InputError: If it is no kernel, or damaged.
+    """
+    found = identify(data, config=False)
+    return found.dtbs, found.padding, found.size
+
+
+def _zimage(data: memoryview, config: bool) -> Kernel:
+    parsed = zimage.parse(data)
+    payload, scan = _find_payload(parsed, config)
+    unpacked = parsed.edata_size or (payload.unpacked_size if payload else None)
+    memory = unpacked + parsed.bss_size if unpacked and parsed.bss_size is not None else None
+    return Kernel(
+        kind="zImage",
+        size=parsed.size,
+        version=scan.version,
+        release=scan.release,
+        config=scan.config,
+        payload=payload,
+        unpacked_size=unpacked,
+        memory_size=memory,
+        dtbs=parsed.dtbs,
+        padding=parsed.padding,
+        zimage=parsed,
+    )
+
+
+def _find_payload(kernel: ZImage, config: bool) -> tuple[Payload | None, Scan]:
+    """The compressed kernel in a zImage: the first stream with a banner, else the longest whole one.
+
+    A magic alone means nothing: the decompressor's own code has them too.
+    """
+    inside = kernel.kernel[: kernel.payload_end]
     budget = MAX_UNPACKED
-    for found in _MAGICS.finditer(payload):
-        left = min(budget, zimage.edata_size or budget)
-        tail = b""
-        for chunk in _unpacked(found.lastgroup or "", payload[found.start() :]):
-            left -= len(chunk)
-            budget -= len(chunk)
-            if left < 0:
-                break  # more than the kernel states: this was not it
-            seen = tail + chunk
-            banner = _BANNER.search(seen)
-            if banner:
-                return banner[1].decode("ascii")
-            tail = seen[-_LONGEST_BANNER:]
-    return None
+    best: tuple[Payload | None, Scan] = None, Scan(config=config)
+    for found in _candidates(inside):
+        kind = _kind(found)
+        if kind == "lzop":
+            if best[0] is None:
+                best = Payload("lzop", found.start()), Scan()
+            continue
+        scan = Scan(config=config)
+        limit = min(budget, kernel.edata_size or budget)
+        stream = Decompressor(kind, inside[found.start() :], limit=limit)
+        whole = True
+        try:
+            for piece in stream:
+                scan.feed(piece)
+                if scan.done and kernel.edata_size:
+                    whole = False
+                    break
+        except InputError:
+            if scan.size > limit:
+                scan = Scan()  # more than the kernel states: this was not it
+            whole = False
+        budget -= stream.size
+        size, unpacked = (stream.end, stream.size) if whole else (None, kernel.edata_size)
+        payload = Payload(kind, found.start(), size, unpacked)
+        if scan.release:
+            return payload, scan
+        if whole and (best[0] is None or stream.size > (best[0].unpacked_size or 0)):
+            best = payload, scan
+        if budget <= 0:
+            break
+    return best
 
 
-def _unpacked(kind: str, packed: memoryview) -> Iterator[bytes]:
-    """The decompressed stream in pieces; it ends silently where the data stops being a `kind` stream."""
-    try:
-        yield from _gunzip(packed) if kind == "gzip" else _unxz(kind, packed)
-    except (zlib.error, lzma.LZMAError):
-        return  # a false magic in the decompressor's own code, or a damaged kernel: no banner either way
+def _candidates(data: memoryview) -> Iterator["re.Match[bytes]"]:
+    for count, found in enumerate(_MAGICS.finditer(data)):
+        if count == _MAX_CANDIDATES:
+            return
+        yield found
 
 
-def _gunzip(packed: memoryview) -> Iterator[bytes]:
-    decoder = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    for start in range(0, len(packed), _INPUT):
-        waiting = bytes(packed[start : start + _INPUT])
-        while waiting and not decoder.eof:
-            yield decoder.decompress(waiting, _OUTPUT)
-            waiting = decoder.unconsumed_tail
+def _kind(found: "re.Match[bytes]") -> Compression | Literal["lzop"]:
+    names: dict[str, Compression | Literal["lzop"]] = {
+        "gzip": "gzip",
+        "xz": "xz",
+        "lzma": "lzma",
+        "lz4legacy": "lz4-legacy",
+        "zstd": "zstd",
+        "bzip2": "bzip2",
+        "lzop": "lzop",
+    }
+    return names[found.lastgroup or ""]
 
 
-def _unxz(kind: str, packed: memoryview) -> Iterator[bytes]:
-    container = lzma.FORMAT_XZ if kind == "xz" else lzma.FORMAT_ALONE
-    decoder = lzma.LZMADecompressor(container, memlimit=MAX_DICTIONARY)
-    for start in range(0, len(packed), _INPUT):
-        waiting = bytes(packed[start : start + _INPUT])
-        while waiting and not decoder.eof:
-            yield decoder.decompress(waiting, _OUTPUT)
-            waiting = b""
-            while not decoder.needs_input and not decoder.eof:
-                yield decoder.decompress(b"", _OUTPUT)
+def _raw(data: memoryview, config: bool) -> Kernel:
+    """An unpacked kernel, with device trees behind it or not."""
+    end, dtbs, padding = _split_raw(data)
+    scan = Scan(config=config)
+    for piece in pieces(data[:end]):
+        scan.feed(piece)
+        if scan.done:
+            break
+    header = arm64image.parse(data) if arm64image.is_arm64(data) else None
+    return Kernel(
+        kind="arm64 Image" if header else "Image",
+        size=end,
+        version=scan.version,
+        release=scan.release,
+        config=scan.config,
+        unpacked_size=end,
+        memory_size=(header.image_size or None) if header else None,
+        dtbs=dtbs,
+        padding=padding,
+        arm64=header,
+    )
+
+
+def _split_raw(data: memoryview) -> tuple[int, tuple[memoryview, ...], memoryview]:
+    """Where a kernel that does not state its size ends: at the first device tree of those up to the end.
+
+    Trees inside the kernel are not such trees: something else follows them.
+    """
+    magic = fdt.FDT_MAGIC.to_bytes(4, "big")
+    for start in range(0, len(data), PIECE):
+        window = bytes(data[start : start + PIECE + len(magic) - 1])
+        forget(data)
+        at = window.find(magic)
+        while at >= 0:
+            dtbs, rest = fdt.split(data[start + at :])
+            if dtbs and len(rest) <= PIECE and not bytes(rest).strip(b"\0"):
+                return start + at, dtbs, rest
+            at = window.find(magic, at + 1)
+    return len(data), (), data[len(data) :]
+
+
+def _compressed(data: memoryview, kind: Compression, config: bool) -> Kernel:
+    """A kernel compressed as a whole; device trees follow where the stream ends."""
+    scan = Scan(config=config)
+    stream = Decompressor(kind, data, limit=MAX_UNPACKED)
+    for piece in stream:
+        scan.feed(piece)
+    end = stream.end or 0
+    payload = Payload(kind, 0, end, stream.size)
+    if end + 4 <= len(data) and u32(data, end) == stream.size:
+        end += 4  # Linux before 5.8 appends the unpacked size to every Image but gzip's
+    header = arm64image.parse(scan.head) if arm64image.is_arm64(scan.head) else None
+    inner: Kind = "arm64 Image" if header else "zImage" if zimage.is_zimage(scan.head) else "Image"
+    if inner == "Image" and scan.release is None:
+        problem = f"this is {described(data)}, and what is inside is no kernel"
+        raise malformed("kernel", "magic", 0, problem, fix="Give a kernel.")
+    dtbs, padding = fdt.split(data[end:])
+    return Kernel(
+        kind=inner,
+        size=end,
+        version=scan.version,
+        release=scan.release,
+        config=scan.config,
+        payload=payload,
+        unpacked_size=stream.size,
+        memory_size=(header.image_size or None) if header else None,
+        dtbs=dtbs,
+        padding=padding,
+        arm64=header,
+    )
+
+
+def _zboot(data: memoryview, config: bool) -> Kernel:
+    outer = zboot.parse(data)
+    kind = compression.detect(outer.payload)
+    if kind is None or kind == "lzop":
+        raise compression.unreadable(outer.payload)
+    inner = _compressed(outer.payload, kind, config)
+    end, dtbs, padding = _split_raw(data)
+    payload = replace(inner.payload, offset=outer.offset) if inner.payload else None
+    return replace(inner, wrappers=("zboot",), size=end, payload=payload, dtbs=dtbs, padding=padding)
+
+
+def _uimage(data: memoryview, config: bool) -> Kernel:
+    outer = uimage.parse(data)
+    if outer.type not in (uimage.TYPE_KERNEL, uimage.TYPE_MULTI) or not outer.parts:
+        problem = f"{outer.type}: this U-Boot image holds no kernel"
+        raise malformed("kernel", "U-Boot image type", 30, problem, fix="Give a kernel.")
+    content = outer.parts[0]
+    if bytes(content[:4]) == uimage.UIMAGE_MAGIC.to_bytes(4, "big"):
+        raise malformed("kernel", "U-Boot image", uimage.HEADER_SIZE, "another U-Boot image is inside")
+    known = zimage.is_zimage(content) or bytes(content[:8]) == zboot.ZBOOT_MAGIC
+    known = known or compression.detect(content) is not None
+    inner = identify(content, config=config) if known else _raw(content, config)
+    offset = uimage.HEADER_SIZE + (0 if len(outer.parts) == 1 else 4 * (len(outer.parts) + 1))
+    payload = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
+    dtbs, padding = fdt.split(outer.trailing)
+    return replace(
+        inner,
+        wrappers=("uImage", *inner.wrappers),
+        size=len(data) - len(outer.trailing),
+        payload=payload,
+        dtbs=inner.dtbs + dtbs,
+        padding=padding,
+    )

@@ -62,6 +62,15 @@ class ZImage:
     hardboot_version: int | None = None
 
 
+def is_zimage(data: Data) -> bool:
+    """True if `data` begins with the header of a 32-bit ARM kernel of either byte order."""
+    seen = view(data)
+    return len(seen) >= _HEADER_SIZE and ZIMAGE_MAGIC in (
+        u32(seen, 0x24),
+        int.from_bytes(seen[0x24:0x28], "big"),
+    )
+
+
 def parse(data: Data) -> ZImage:
     """Take a 32-bit ARM zImage apart.
 
