@@ -17,6 +17,7 @@ from hardboot.layout import BootPlan
 from hardboot.payload import agent
 from hardboot.payload.agent import AgentSegment
 from hardboot.phone import KernelIdentity, Phone
+from hardboot.restart import wait_for_change
 from hardboot.rom import Rom
 
 MARK = "androidboot.hardboot"  # with a number drawn for this boot: proof that this guest is the one we loaded
@@ -148,7 +149,12 @@ def execute(phone: Phone, prepared: Prepared, journal: Journal, *, wait_s: float
         # In the background: the connection dies with the phone, and not always with a word.
         start = f"setsid {agent.exec_command(host.AGENT)} </dev/null >{_EXEC_LOG} 2>&1 &"
         phone.root(start)
-        now = _wait(phone, journal.host, wait_s)
+
+        def still(seconds: float) -> None:
+            if seconds > _SETTLE_S:
+                raise _not_reset(phone.root(f"cat {_EXEC_LOG}").text)
+
+        now = wait_for_change(phone, journal.host, wait_s=wait_s, still=still)
     _judge(prepared, journal, now, wait_s)
 
 
@@ -178,28 +184,6 @@ def _quiesce(phone: Phone) -> None:
             return
         time.sleep(_POLL_S)
     log.warn("a file system is still writable; its journal will be replayed")
-
-
-def _wait(phone: Phone, before: KernelIdentity, wait_s: float) -> KernelIdentity | None:
-    """The kernel that runs after the reset; None if the phone stays silent.
-
-    Raises:
-        DeviceStateError: If the host kernel runs on: it refused, or did not reset.
-    """
-    phone.transport.close()
-    start = time.monotonic()
-    while (left := start + wait_s - time.monotonic()) > 0:
-        try:
-            phone.transport.wait(timeout_s=left)
-            now = phone.kernel()
-            if now.boot_id != before.boot_id:
-                return now
-            if time.monotonic() - start > _SETTLE_S:
-                raise _not_reset(phone.root(f"cat {_EXEC_LOG}").text)
-        except DeviceError as error:
-            log.detail(str(error))
-        time.sleep(_POLL_S)
-    return None
 
 
 def _not_reset(said: str) -> DeviceStateError:

@@ -76,9 +76,10 @@ class Phone:
             )
         return output.text.rstrip("\r\n")
 
-    def kernel(self) -> KernelIdentity:
+    def kernel(self, *, timeout_s: float = _QUICK_S) -> KernelIdentity:
         """Which kernel runs now."""
-        text = self.read("uname -r; cat /proc/sys/kernel/random/boot_id; cat /proc/cmdline")
+        command = "uname -r; cat /proc/sys/kernel/random/boot_id; cat /proc/cmdline"
+        text = self.read(command, timeout_s=timeout_s)
         lines = text.splitlines()
         if len(lines) < 2:
             raise DeviceError(
@@ -95,18 +96,16 @@ class Phone:
             path: Absolute path on the phone.
             first: How many bytes at most.
         """
-        if self.root(f"test -e {shlex.quote(path)}").code:
-            return None
+        quoted = shlex.quote(path)
         copy = f"{STAGING}/root-file"
         self.make_staging()
-        self.read(f"head -c {first} < {shlex.quote(path)} > {copy} && chmod 644 {copy}")
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                target = Path(folder) / "file"
-                self.transport.pull(copy, target, progress=lambda _size: None)
-                return read_bytes(target, limit=first)
-        finally:
-            self.shell(f"rm -f {copy}")
+        command = f"head -c {first} < {quoted} > {copy} && chmod 644 {copy}"
+        if self.read(f"if test -e {quoted}; then {command}; else echo none; fi") == "none":
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "file"
+            self.transport.pull(copy, target, progress=lambda _size: None)
+            return read_bytes(target, limit=first)
 
     def stage(self, source: Path, name: str, *, mode: int = 0o644) -> str:
         """Copy a file into the staging folder, prove that it arrived whole, and return its path there."""
@@ -164,21 +163,24 @@ class Phone:
                 fix=f"It knows: {', '.join(sorted(self.profile.partitions)) or 'none'}.",
             )
         path = shlex.quote(known.path)
-        if self.root(f"test -b {path}").code:
+        facts = self.root(
+            f"test -b {path} && readlink -f {path} && blockdev --getsize64 {path} && blockdev --getro {path}"
+        )
+        lines = facts.text.split()
+        if facts.code or len(lines) != 3:
             raise RefusedError(
                 f"{known.path} is not a block device on this phone",
                 unchanged="Nothing was written.",
                 fix="Check that the profile is the right one (--device): adb shell ls -l /dev/block/by-name",
             )
-        device = self.read(f"readlink -f {path}")
-        size = self.read(f"blockdev --getsize64 {path}")
+        device, size, read_only = lines
         if known.size is not None and size != str(known.size):
             raise RefusedError(
                 f"{known.path} has {size} bytes, the profile {self.profile.name} says {known.size}",
                 unchanged="Nothing was written.",
                 fix="This is another phone or another model: choose its profile with --device.",
             )
-        if self.read(f"blockdev --getro {path}") != "0":
+        if read_only != "0":
             raise RefusedError(
                 f"{known.path} is write-protected",
                 unchanged="Nothing was written.",

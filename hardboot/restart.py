@@ -1,6 +1,7 @@
 """Restart the phone in the ordinary way and wait until it is back."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hardboot import host, log
@@ -8,6 +9,9 @@ from hardboot.errors import DeviceError, DeviceStateError
 from hardboot.phone import KernelIdentity, Phone
 
 WAIT_S = 180.0
+_FIRST_PATIENCE_S = 2.0
+_LAST_PATIENCE_S = 20.0
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -38,16 +42,31 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
     return Restarted(after, host.has_hardboot(phone))
 
 
-def wait_for_change(phone: Phone, before: KernelIdentity, *, wait_s: float) -> KernelIdentity | None:
-    """The kernel that runs once it is not the one of `before` any more; None if that does not happen."""
-    deadline = time.monotonic() + wait_s
-    while (left := deadline - time.monotonic()) > 0:
+def wait_for_change(
+    phone: Phone, before: KernelIdentity, *, wait_s: float, still: Callable[[float], None] | None = None
+) -> KernelIdentity | None:
+    """The kernel that runs once it is not the one of `before` any more; None if that does not happen.
+
+    Args:
+        phone: A phone that is being reset, or soon will be.
+        before: The kernel that runs now.
+        wait_s: Seconds until it is given up.
+        still: Called with the seconds passed each time the old kernel answers; may raise.
+    """
+    start = time.monotonic()
+    # Short at first: a question asked just before the reset is never answered.
+    patience_s = _FIRST_PATIENCE_S
+    while (left := start + wait_s - time.monotonic()) > 0:
         try:
             phone.transport.wait(timeout_s=left)
-            now = phone.kernel()
-        except DeviceError:
+            now = phone.kernel(timeout_s=patience_s)
+        except DeviceError as error:
+            log.detail(error.what)
+            patience_s = min(patience_s * 1.5, _LAST_PATIENCE_S)
             continue
         if now.boot_id != before.boot_id:
             return now
-        time.sleep(0.2)
+        if still:
+            still(time.monotonic() - start)
+        time.sleep(_POLL_S)
     return None
