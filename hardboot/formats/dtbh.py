@@ -12,6 +12,7 @@ from hardboot.formats.dttable import Place, Table
 from hardboot.formats.reading import Data, view
 
 DTBH_MAGIC = b"DTBH"
+IDS = ("chip", "platform", "subtype", "hw_rev", "hw_rev_end", "space")
 
 _WHAT = "Samsung device tree table"
 _ENTRIES = {2: struct.Struct("<8I")}

@@ -13,6 +13,7 @@ from hardboot.formats.reading import Data, malformed, view
 
 DT_TABLE_MAGIC = 0xD7B7AB1E
 Compression: TypeAlias = Literal["zlib", "gzip"]
+IDS = ("id", "rev", "custom")
 
 _WHAT = "device tree overlay table"
 _HEADER = struct.Struct(">8I")

@@ -115,21 +115,16 @@ def identify(data: Data, *, config: bool = True) -> Kernel:
     raise malformed("kernel", "magic", 0, f"this is {described(seen)}", fix="Give a kernel.")
 
 
+def is_kernel(data: Data) -> bool:
+    """True if `data` begins with the header of a kernel; what is compressed as a whole is not looked into."""
+    seen = view(data)
+    magics = zboot.ZBOOT_MAGIC, uimage.UIMAGE_MAGIC.to_bytes(4, "big")
+    return zimage.is_zimage(seen) or arm64image.is_arm64(seen) or bytes(seen[:8]).startswith(magics)
+
+
 def kernel_release(kernel: ZImage) -> str | None:
     """The release of a zImage, as `uname -r` will print it; None if it cannot be read."""
     return _zimage(kernel.kernel, config=False).release
-
-
-def appended(data: Data) -> tuple[tuple[memoryview, ...], memoryview, int]:
-    """The device trees behind a kernel, what follows them, and where the kernel ends.
-
-    Found where the kernel's own header, or the end of the compressed stream, says that it ends.
-
-    Raises:
-        InputError: If it is no kernel, or damaged.
-    """
-    found = identify(data, config=False)
-    return found.dtbs, found.padding, found.size
 
 
 def _zimage(data: memoryview, config: bool) -> Kernel:
@@ -308,12 +303,10 @@ def _uimage(data: memoryview, config: bool) -> Kernel:
     inner = identify(content, config=config) if known else _raw(content, config)
     offset = uimage.HEADER_SIZE + (0 if len(outer.parts) == 1 else 4 * (len(outer.parts) + 1))
     payload = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
-    dtbs, padding = fdt.split(outer.trailing)
-    return replace(
-        inner,
-        wrappers=("uImage", *inner.wrappers),
-        size=len(data) - len(outer.trailing),
-        payload=payload,
-        dtbs=inner.dtbs + dtbs,
-        padding=padding,
-    )
+    if inner.dtbs:
+        size, dtbs, padding = offset + inner.size, inner.dtbs, inner.padding
+    else:
+        size = len(data) - len(outer.trailing)
+        dtbs, padding = fdt.split(outer.trailing)
+    wrappers: tuple[Wrapper, ...] = ("uImage", *inner.wrappers)
+    return replace(inner, wrappers=wrappers, size=size, payload=payload, dtbs=dtbs, padding=padding)

@@ -82,6 +82,16 @@ def build(table: Qcdt) -> bytes:
     return dttable.write(_WHAT, [(0, _head(table))], table.trees, table.fill, table.size)
 
 
+def stored_ids(version: int) -> tuple[str, ...]:
+    """The names of the ids that entries of a version have."""
+    names = ["platform_id", "variant_id", "soc_rev"]
+    if version & 0xFF > 1:
+        names.insert(2, "subtype")
+    if version & 0xFF > 2:
+        names.append("pmic")
+    return (*names, "model") if version & MOTOROLA else tuple(names)
+
+
 def renew(table: Qcdt) -> Qcdt:
     """`table` with places for all trees, as the makers' tools choose them, and nothing else.
 

@@ -12,6 +12,7 @@ from hardboot.formats.dttable import Place, Table
 from hardboot.formats.reading import Data, view
 
 SPRD_MAGIC = b"SPRD"
+IDS = ("chip", "platform", "revision")
 
 _WHAT = "Spreadtrum device tree table"
 _ENTRIES = {1: struct.Struct("<5I")}
