@@ -14,11 +14,13 @@ from hardboot.errors import DeviceError, DeviceStateError, HardbootError, InputE
 from hardboot.files import read_bytes, sha256_file
 from hardboot.formats import bootimg, zimage
 from hardboot.formats.bootimg import BOOT_MAGIC
+from hardboot.formats.kernel import identify
 from hardboot.phone import STAGING, Phone
 from hardboot.profile import Profile
 
 PARTITION = "boot"
 _IMAGE_LIMIT = 256 << 20  # bytes; far above every boot partition known
+_HARDBOOT_OPTION = "CONFIG_KEXEC_HARDBOOT"  # in every port of the kexec-hardboot patch
 _SLOW_BYTES_PER_S = 1 << 20
 
 
@@ -44,6 +46,9 @@ class Flashed:
 def check_host_image(path: Path, profile: Profile) -> None:
     """See that an image may become the host of this phone.
 
+    A kernel with hardboot support that is not this project's carries no tag with its page; that it was
+    built with CONFIG_KEXEC_HARDBOOT is then enough, and said as a warning.
+
     Raises:
         InputError: If it is no boot image with an ARM kernel, or damaged.
         RefusedError: If its kernel has no hardboot support, or another page than the profile's.
@@ -57,6 +62,13 @@ def check_host_image(path: Path, profile: Profile) -> None:
         )
     kernel = zimage.parse(image.kernel)
     if kernel.hardboot_page is None:
+        config = identify(image.kernel).config or {}
+        if config.get(_HARDBOOT_OPTION) == "y":
+            log.warn(
+                f"{path}: its kernel was built with {_HARDBOOT_OPTION}, but does not say where its hardboot "
+                f"page is: it cannot be compared with the profile's, {profile.hardboot.page:#x}"
+            )
+            return
         raise RefusedError(
             f"{path}: its kernel carries no hardboot support",
             unchanged="Nothing was sent.",
