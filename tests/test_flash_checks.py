@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from image_builders import hardboot_tag, kernel_with_banner, kernel_with_config, klsz, pack, zimage
+from image_builders import hardboot_tag, kernel_with_banner, kernel_with_config, pack, zimage
 
 from hardboot import flash, profile
 from hardboot.errors import InputError, RefusedError
@@ -19,13 +19,14 @@ def image(folder: Path, kernel: bytes) -> Path:
     (folder / "kernel").write_bytes(kernel)
     (folder / "ramdisk").write_bytes(b"a ramdisk")
     path = folder / "boot.img"
-    command = ["mkbootimg", "--kernel", folder / "kernel", "--ramdisk", folder / "ramdisk", "-o", path]
+    parts = ["--kernel", str(folder / "kernel"), "--ramdisk", str(folder / "ramdisk")]
+    command = ["mkbootimg", *parts, "-o", str(path)]
     subprocess.run(command, check=True, timeout=60)
     return path
 
 
 def tagged(page: int) -> bytes:
-    return zimage(tags=klsz(0x180, 0x3C000) + hardboot_tag(page))
+    return zimage(tags=hardboot_tag(page))
 
 
 def test_a_kernel_with_the_profiles_page_is_accepted_silently(
