@@ -5,6 +5,7 @@ What works is in test_transport.py, with the same tests as for every way to a ph
 
 import contextlib
 import hashlib
+import io
 import random
 import socket
 import sys
@@ -20,7 +21,10 @@ from hardboot import phone, process
 from hardboot.errors import DeviceError, InputError, RefusedError
 from hardboot.transport import adb_server
 from hardboot.transport.adb import AdbTcp
+from hardboot.transport.adb_channel import ServerChannel
+from hardboot.transport.adb_link import LinkError
 from hardboot.transport.adb_server import AdbServer
+from hardboot.transport.adb_sync import Sync
 from hardboot.virtual import machine
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
@@ -156,8 +160,11 @@ def test_a_phone_that_does_not_trust_the_computer_is_told(
             here.shell("true", timeout_s=5)
         assert "confirm its dialog" in caught.value.fix
         assert caught.value.unchanged == "Nothing was sent."
+        dialog = server.run("devices", "-l").stdout  # with the number of the connection
+        assert b"transport_id" in dialog
         with pytest.raises(DeviceError, match=r"did not come back .* does not trust this computer"):
             here.wait(timeout_s=0.5)
+        assert server.run("devices", "-l").stdout == dialog, "the dialog was taken away"
 
 
 def test_a_phone_that_is_not_there_is_told(server: Adb, tmp_path: Path) -> None:
@@ -212,6 +219,28 @@ def test_a_disk_that_fills_up_is_told_in_the_phones_words(
         here = connected(server, daemon)
         with pytest.raises(DeviceError, match=r"refuses .*: .*File too large"):
             here.push(source, str(tmp_path / "x"), mode=0o644, progress=nothing)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_phone_that_refuses_and_takes_no_more_is_heard(closes: bool) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(b"FAIL\x04\0\0\0full")
+        if closes:
+            there.close()
+        sync = Sync(ServerChannel(here), lambda: time.monotonic() + 0.3)
+        with pytest.raises(LinkError) as caught:
+            sync.send(io.BytesIO(bytes(8 << 20)), "/x", 0o644, 0, nothing)
+    assert caught.value.what == "refuses /x: full"
+
+
+def test_a_phone_that_takes_no_more_is_given_up() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        sync = Sync(ServerChannel(here), lambda: time.monotonic() + 0.3)
+        with pytest.raises(LinkError) as caught:
+            sync.send(io.BytesIO(bytes(8 << 20)), "/x", 0o644, 0, nothing)
+    assert caught.value.what == "takes no more data"
 
 
 # What breaks in the middle
@@ -381,6 +410,7 @@ class FakeServer:
         self._answer, self._closes, self._pause_s = answer, closes, pause_s
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        self.sent = 0
         self._kept: list[socket.socket] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve)
@@ -409,6 +439,7 @@ class FakeServer:
                 return
             for byte in self._answer:
                 connection.sendall(bytes([byte]))
+                self.sent += 1
                 if self._pause_s and self._ended.wait(self._pause_s):
                     return
             if self._closes:
@@ -439,9 +470,11 @@ def test_what_is_no_adb_server_lists_no_phones(
 
 def test_a_server_that_answers_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adb_server, "_LOOK_S", 0.3)
-    with FakeServer(b"OKAY0fff" + b"x" * 200, closes=False, pause_s=0.1) as fake:
+    answer = b"OKAY0fff" + b"x" * 0xFFF
+    with FakeServer(answer, closes=False, pause_s=0.1) as fake:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(fake.port))
         assert adb_server.find_serials() == []
+        assert fake.sent < len(answer)
 
 
 @pytest.mark.parametrize(
