@@ -12,6 +12,8 @@ from hardboot.errors import HardbootError
 _VERBS = {
     "devices": ("hardboot.commands.devices:devices", "Profiles of phones: list, show, check."),
     "info": ("hardboot.commands.info:info", "What is inside an image."),
+    "unpack": ("hardboot.commands.unpack:unpack", "Take an image apart into a folder."),
+    "pack": ("hardboot.commands.unpack:pack", "Make an image of a folder again."),
     "patch": ("hardboot.commands.patch:patch", "Put hardboot support into a kernel tree."),
     "plan": ("hardboot.commands.plan:plan", "Where every byte of an image would go."),
     "host-image": ("hardboot.commands.host_image:host_image", "A boot image with another kernel."),

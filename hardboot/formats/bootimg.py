@@ -5,6 +5,7 @@ device tree table whose size stands in the version word; Magisk's bootimg.cpp fo
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -217,8 +218,10 @@ def _read_header(data: memoryview, offset: int) -> tuple[Layout, int, Values]:
     if len(head) < layout.size:
         raise malformed(WHAT, "header", offset, f"{len(head)} bytes, v{version} has {layout.size}")
     values = layout.parse(view(head))
-    if version and values["header_size"] != layout.size:
-        problem = f"{values['header_size']} bytes, v{version} has {layout.size}"
+    stated = values.get("header_size", layout.size)
+    # AOSP's first mkbootimg for v3 wrote 1596; no bootloader looks at it.
+    if stated != layout.size and not (version >= 3 and stated <= V3_PAGE_SIZE):
+        problem = f"{stated} bytes, v{version} has {layout.size}"
         raise malformed(WHAT, "header_size", layout.offsets["header_size"], problem)
     return layout, version, values
 
@@ -271,7 +274,8 @@ def _header_page(image: BootImage) -> bytes:
     fields = {**was, **{name: getattr(image, name) for name in _COPIED if name in layout.offsets}}
     fields |= {f"{part.name}_size": len(part.data) for part in image.parts}
     fields |= {name: 0 for name in ("dt_size",) if not len(image.dt)}
-    fields |= {"magic": BOOT_MAGIC, "header_version": version, "header_size": layout.size}
+    fields |= {"magic": BOOT_MAGIC, "header_version": version}
+    fields["header_size"] = was.get("header_size") or layout.size
     if len(image.dt) and not image.pxa:
         if version or len(image.dt) <= LAST_VERSION:
             problem = (
@@ -304,6 +308,24 @@ def _text_fields(image: BootImage, layout: Layout, was: Values) -> Values:
         first = len(was["cmdline"])
         stored |= {"cmdline": both[:first], "extra_cmdline": both[first:]}
     return stored
+
+
+def stored_os_version(version: str, patch_level: str) -> int:
+    """The word that stands for an Android version "13.0.0" and a patch level "2023-05"; "" is none.
+
+    Raises:
+        InputError: If either is something else.
+    """
+    found = re.fullmatch(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})", version or "0.0.0")
+    level = re.fullmatch(r"(\d{4})-(\d{2})", patch_level or "2000-00")
+    if not found or not level:
+        problem = f"{version!r} and {patch_level!r}"
+        fix = 'Give them as "13.0.0" and "2023-05", or "".'
+        raise malformed(WHAT, "os_version", 0x2C, problem, fix=fix)
+    numbers, year, month = [int(one) for one in found.groups()], int(level[1]) - 2000, int(level[2])
+    if max(numbers) > 127 or not 0 <= year <= 127 or month > 15:
+        raise malformed(WHAT, "os_version", 0x2C, f"{version} {patch_level}", fix="Give smaller numbers.")
+    return numbers[0] << 25 | numbers[1] << 18 | numbers[2] << 11 | year << 4 | month
 
 
 def has_id(image: BootImage) -> bool:

@@ -9,6 +9,14 @@ VENDOR_BOOT_IMAGE = "Android vendor boot image"
 ZIMAGE = "ARM zImage kernel"
 ARM64_IMAGE = "arm64 kernel"
 DEVICE_TREE = "device tree"
+OVERLAY_TABLE = "device tree overlay table (dtbo)"
+QCDT_TABLE = "Qualcomm device tree table (QCDT)"
+DTBH_TABLE = "Samsung device tree table (DTBH)"
+SPRD_TABLE = "Spreadtrum device tree table (SPRD)"
+SPARSE_IMAGE = "Android sparse image"
+VBMETA_IMAGE = "AVB vbmeta image"
+SONY_ELF = "Sony boot image (ELF)"
+DHTB_IMAGE = "boot image in a DHTB wrapper"
 TEXT = "text file"
 EMPTY = "empty file"
 
@@ -22,12 +30,20 @@ _MAGICS = (
     (0, b"MZ\0\0zimg", "EFI zboot kernel"),
     (0x202, b"HdrS", "x86 kernel"),
     (0, b"\xd0\x0d\xfe\xed", DEVICE_TREE),
-    (0, b"\xd7\xb7\xab\x1e", "device tree overlay table (dtbo)"),
-    (0, b"QCDT", "Qualcomm device tree table (QCDT)"),
+    (0, b"\xd7\xb7\xab\x1e", OVERLAY_TABLE),
+    (0, b"QCDT", QCDT_TABLE),
+    (0, b"DTBH", DTBH_TABLE),
+    (0, b"SPRD", SPRD_TABLE),
     (0, b"\x27\x05\x19\x56", "U-Boot image"),
-    (0, b"\x3a\xff\x26\xed", "Android sparse image"),
-    (0, b"AVB0", "AVB vbmeta image"),
-    (0, b"DHTB\1\0\0\0", "boot image in a DHTB wrapper"),
+    (0, b"\x3a\xff\x26\xed", SPARSE_IMAGE),
+    (0, b"AVB0", VBMETA_IMAGE),
+    (0, b"DHTB\1\0\0\0", DHTB_IMAGE),
+    (0, b"microloader", "Amonet microloader"),
+    (0, b"\x88\x16\x88\x58", "part with a MediaTek header"),
+    (0, b"CHROMEOS", "ChromeOS kernel image"),
+    (0, b"$OS$", "Intel OSIP image"),
+    (0, b"-SIGNED-BY-SIGNBLOB-", "Tegra blob"),
+    (0, b"MSM-RADIO-UPDATE", "Tegra blob"),
     (0, b"CrAU", "Android OTA payload"),
     (0, b"\x1f\x8b", "gzip data"),
     (0, b"\xfd7zXZ\0", "xz data"),
@@ -41,6 +57,7 @@ _MAGICS = (
     (0, b"070702", "cpio archive"),
     (0, b"070707", "cpio archive"),
     (0, b"PK\3\4", "ZIP archive"),
+    (0, b"\x7fELF\1\1\1\x61", SONY_ELF),
     (0, b"\x7fELF", "ELF file"),
     (0x438, b"\x53\xef", "ext4 file system"),
 )
@@ -68,4 +85,4 @@ def described(data: Data) -> str:
     name = sniff(data)
     if name is None:
         return f"unknown data (it begins with {bytes(view(data)[:8]).hex(' ')})"
-    return name if name.endswith(" data") else f"an {name}" if name[0] in "aeAE" else f"a {name}"
+    return name if name.endswith(" data") else f"an {name}" if name[0] in "aeAEI" else f"a {name}"

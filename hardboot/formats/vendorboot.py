@@ -135,7 +135,7 @@ class VendorBoot:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Ramdisks, dtb and bootconfig, in file order."""
+        """Ramdisks, dtb and bootconfig, in file order; the table is none."""
         found = []
         offset = self.header_size
         for index, ramdisk in enumerate(self.ramdisks):
@@ -146,8 +146,6 @@ class VendorBoot:
         found.append(Part("dtb", offset, self.dtb))
         offset += align_up(len(self.dtb), self.page_size)
         if self.header_version == 4:
-            if self.table is not None:
-                found.append(Part("table", offset, self.table))
             offset += align_up(self.table_size, self.page_size)
             found.append(Part("bootconfig", offset, self.bootconfig))
         return tuple(found)
@@ -176,14 +174,14 @@ def parse(data: Data) -> VendorBoot:
     if not 2048 <= page_size <= MAX_PAGE_SIZE or page_size & (page_size - 1):
         problem = f"{page_size}, it must be a power of two up to {MAX_PAGE_SIZE}"
         raise malformed(_WHAT, "page_size", layout.offsets["page_size"], problem)
-    if head["header_size"] != layout.size:
+    start = align_up(layout.size, page_size)
+    if not 0 < head["header_size"] <= start:  # AOSP's first mkbootimg for v3 wrote 2108
         problem = f"{head['header_size']} bytes, v{head['header_version']} has {layout.size}"
         raise malformed(_WHAT, "header_size", layout.offsets["header_size"], problem)
     names = [("ramdisk", "vendor_ramdisk_size"), ("dtb", "dtb_size")]
     if head["header_version"] == 4:
         names += [("table", "table_size"), ("bootconfig", "bootconfig_size")]
     slots = [Slot(name, head[entry], entry, layout.offsets[entry]) for name, entry in names]
-    start = align_up(layout.size, page_size)
     taken = take(seen, _WHAT, start, page_size, slots)
     section, table = taken.parts["ramdisk"], taken.parts.get("table", memoryview(b""))
     ramdisks = _fragments(section, table, head) if head["header_version"] == 4 else None
@@ -271,7 +269,7 @@ def _header(image: VendorBoot) -> bytes:
     old = image.header or bytes(size)
     was = layout.parse(view(old.ljust(layout.size, b"\0")))
     fields = {**was, **{name: getattr(image, name) for name in _COPIED}}
-    fields |= {"magic": VENDOR_BOOT_MAGIC, "header_size": layout.size}
+    fields |= {"magic": VENDOR_BOOT_MAGIC, "header_size": was["header_size"] or layout.size}
     fields |= {"vendor_ramdisk_size": image.ramdisk_size, "dtb_size": len(image.dtb)}
     fields |= {"bootconfig_size": len(image.bootconfig)}
     if image.table is None:

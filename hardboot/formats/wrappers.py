@@ -1,7 +1,7 @@
-"""What makers put around a boot image or its parts, and the images hardboot refuses by name.
+"""What makers and hackers put around a boot image or its parts.
 
-Sources: Magisk native/src/boot/{magiskboot.hpp,bootimg.hpp,bootimg.cpp} (DHTB, Amonet, Tegra blob, ChromeOS);
-DualBootPatcher libmbbootimg mtk_p.h and loki_p.h; Intel's OSIP from Linux arch/x86/platform/intel-mid.
+Sources: Magisk native/src/boot/{magiskboot.hpp,bootimg.hpp,bootimg.cpp} (DHTB, Amonet); DualBootPatcher
+libmbbootimg mtk_p.h and loki_p.h.
 """
 
 import hashlib
@@ -27,30 +27,6 @@ _DHTB_SIZE_OFFSET = 0x30
 _LOKI_OFFSET = 0x400
 _MTK_MAGIC = b"\x88\x16\x88\x58"
 _MTK = Layout("MTK header", "<", ("magic", "4s"), ("size", "I"), ("name", "32s"), ("rest", "472s"))
-
-# Offset, magic, name, what to do: images that are known, and that hardboot does not take apart.
-_REFUSED = (
-    (0, b"CHROMEOS", "a ChromeOS kernel image", "Unpack it with futility (vbutil_kernel)."),
-    (
-        0,
-        b"$OS$",
-        "an Intel OSIP image",
-        "Use the tools of its maker: phones with Intel chips are not supported.",
-    ),
-    (0, b"-SIGNED-BY-SIGNBLOB-", "a Tegra blob", "Take the boot image out with BlobTools first."),
-    (0, b"MSM-RADIO-UPDATE", "a Tegra blob", "Take the boot image out with BlobTools first."),
-)
-
-
-def refuse_known(data: memoryview) -> None:
-    """Refuse by name what is recognised and not supported.
-
-    Raises:
-        InputError: If `data` is such an image.
-    """
-    for offset, magic, name, fix in _REFUSED:
-        if data[offset : offset + len(magic)] == magic:
-            raise malformed("image", "magic", offset, f"this is {name}, which is not supported", fix=fix)
 
 
 def refuse_loki(data: memoryview) -> None:
@@ -78,7 +54,6 @@ def is_amonet(data: memoryview) -> bool:
 
 def lead_size(data: memoryview) -> int:
     """Bytes in front of a boot image: a DHTB header, or a loader nobody knows; 0 if there is nothing."""
-    refuse_known(data)
     if is_dhtb(data):
         return DHTB_SIZE
     if data[: len(BOOT_MAGIC)] == BOOT_MAGIC or is_amonet(data) or sniff(data) not in (None, TEXT):

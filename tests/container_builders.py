@@ -1,0 +1,194 @@
+"""One small image of every kind hardboot takes apart, written by hand from the documents of the formats."""
+
+import hashlib
+import struct
+
+from image_builders import board, words, zimage
+
+KERNEL, RAMDISK, SECOND, DTB = b"kernel data" * 300, b"ramdisk data" * 200, b"second data", b"dtb data" * 9
+SAMSUNG = b"SEANDROIDENFORCE"
+BUMP = bytes.fromhex("41a9e467744d1d1ba429f2ecea655279")
+
+
+def page(data: bytes, size: int = 2048, fill: bytes = b"\0") -> bytes:
+    return data + fill * (-len(data) % size)
+
+
+def image_id(*parts: bytes) -> bytes:
+    return hashlib.sha1(b"".join(part + words(len(part)) for part in parts)).digest() + bytes(12)
+
+
+def boot(
+    kernel: bytes = KERNEL,
+    ramdisk: bytes = RAMDISK,
+    *,
+    dt: bytes = b"",
+    size: int = 2048,
+    cmdline: bytes = b"console=ttyMSM0",
+    fill: bytes = b"\0",
+) -> bytes:
+    """A v0 image; with `dt` as older Qualcomm phones have it."""
+    hashed = (kernel, ramdisk, SECOND, dt) if dt else (kernel, ramdisk, SECOND)
+    numbers = (len(kernel), 0x80008000, len(ramdisk), 0x81000000, len(SECOND), 0x80F00000, 0x80000100)
+    head = b"ANDROID!" + words(*numbers, size, len(dt), 13 << 25 | 23 << 4 | 5)
+    head += b"board".ljust(16, b"\0") + cmdline.ljust(512, b"\0") + image_id(*hashed) + bytes(1024)
+    parts = (kernel, ramdisk, SECOND, dt)
+    return page(head, size) + b"".join(page(part, size, fill) for part in parts if part)
+
+
+def boot_v3(version: int = 3, signature: bytes = b"") -> bytes:
+    head = b"ANDROID!" + words(len(KERNEL), len(RAMDISK), 0, 1580 + 4 * (version == 4), 0, 0, 0, 0, version)
+    head += b"bootconfig".ljust(1536, b"\0") + (words(len(signature)) if version == 4 else b"")
+    return b"".join(page(part, 4096) for part in (head, KERNEL, RAMDISK, signature))
+
+
+def pxa() -> bytes:
+    head = b"ANDROID!" + words(len(KERNEL), 0x1008000, len(RAMDISK), 0x2000000, len(SECOND), 0xF00000)
+    head += words(len(DTB), 0x02000000, 0x01000100, 2048) + b"pxa board".ljust(24, b"\0")
+    head += b"quiet".ljust(512, b"\0") + image_id(KERNEL, RAMDISK, SECOND, DTB) + bytes(1024)
+    assert len(head) == 1640
+    return b"".join(page(part) for part in (head, KERNEL, RAMDISK, SECOND, DTB))
+
+
+def mtk(data: bytes, name: bytes) -> bytes:
+    return b"\x88\x16\x88\x58" + words(len(data)) + name.ljust(32, b"\0") + b"\xff" * 472 + data
+
+
+def amonet() -> bytes:
+    image = bytearray(boot())
+    image[1024:2048] = image[:1024]
+    image[:1024] = b"microloader".ljust(1024, b"\x90")
+    return bytes(image)
+
+
+def dhtb(tail: bytes = SAMSUNG + b"\xff" * 4) -> bytes:
+    inner = boot() + tail
+    head = b"DHTB\1\0\0\0" + hashlib.sha256(inner).digest() + bytes(8) + words(len(inner))
+    return page(head, 512) + inner + bytes(4096)
+
+
+def vbmeta() -> bytes:
+    """A vbmeta image without a key: one hash descriptor of the partition boot."""
+    name, salt, digest = b"boot", b"salt", bytes(range(32))
+    body = struct.pack(">Q32sIII", 8192, b"sha256", len(name), len(salt), len(digest)) + bytes(64)
+    body += page(name + salt + digest, 8)
+    descriptor = struct.pack(">QQ", 2, len(body)) + body
+    head = b"AVB0" + struct.pack(">II", 1, 0) + struct.pack(">QQI", 0, len(descriptor), 0) + bytes(64)
+    head += struct.pack(">QQQII", 0, len(descriptor), 7, 2, 0) + b"avbtool 1.2.0".ljust(48, b"\0")
+    return head.ljust(256, b"\0") + descriptor
+
+
+def with_footer(image: bytes, size: int) -> bytes:
+    """`image` as a partition of `size` bytes that avbtool signed."""
+    meta = vbmeta()
+    at = len(page(image, 4096))
+    footer = b"AVBf" + struct.pack(">IIQQQ", 1, 0, len(image), at, len(meta)) + bytes(28)
+    return page(image, 4096) + meta.ljust(size - at - 64, b"\0") + footer
+
+
+def avb1_signature() -> bytes:
+    body = b"\x02\x01\x01" + b"\x30\x82\x01\x00" + bytes(256) + b"\x04\x10" + bytes(range(16))
+    return b"\x30\x82" + len(body).to_bytes(2, "big") + body
+
+
+def vendor_boot(version: int, ramdisks: tuple[bytes, ...] = (b"platform ramdisk", b"dlkm ramdisk!")) -> bytes:
+    body = b"".join(ramdisks)
+    head = b"VNDRBOOT" + words(version, 4096, 0x8000, 0x1000000, len(body)) + b"bootconfig".ljust(2048, b"\0")
+    head += words(0x100) + b"board".ljust(16, b"\0") + words(2112 + 16 * (version == 4), len(DTB))
+    head += struct.pack("<Q", 0x1F00000)
+    table, config = b"", b"androidboot.x=1\n"
+    if version == 4:
+        at = 0
+        for index, ramdisk in enumerate(ramdisks):
+            name = f"ramdisk {index}".encode().ljust(32, b"\0")
+            table += words(len(ramdisk), at, index + 1) + name + words(*range(16))
+            at += len(ramdisk)
+        head += words(len(table), len(ramdisks), 108, len(config))
+    return b"".join(page(part, 4096) for part in (head, body, DTB, *((table, config) if table else ())))
+
+
+def sony_elf(gap: int = 0) -> bytes:
+    parts = (
+        (KERNEL, 1, 0x80208000, 0),
+        (RAMDISK, 1, 0x81900000, 0x80000000),
+        (b"rpm data" * 10, 1, 0x20000, 0x01000000),
+        (b"androidboot.hardware=x\0", 4, 0, 0x20000000),
+    )
+    head = (
+        b"\x7fELF\1\1\1\x61"
+        + bytes(8)
+        + struct.pack("<HHIIIIIHHHHHH", 2, 40, 1, 0x80208000, 52, 0, 0, 52, 32, 4, 0, 0, 0)
+    )
+    body = b""
+    for data, kind, addr, flags in parts:
+        head += words(kind, 4096 + len(body), addr, addr, len(data), len(data), flags, 0)
+        body += data + b"\xaa" * gap
+    return page(head, 4096) + body
+
+
+def qcdt(gap: bytes = b"") -> bytes:
+    """Three entries for two trees."""
+    trees = [page(board("one")), page(board("two"))]
+    first = 2048 + len(gap)
+    places = [(first, len(trees[0])), (first + len(trees[0]), len(trees[1]))]
+    rows = [(0xCE, 8, 0, 1, *places[0]), (0xCE, 8, 0, 2, *places[0]), (0xCE, 9, 0, 1, *places[1])]
+    head = b"QCDT" + words(2, 3) + b"".join(words(*row) for row in rows)
+    return page(head) + gap + b"".join(trees)
+
+
+def dtbo(tail: bytes = b"") -> bytes:
+    trees = [board("one"), board("two")]
+    at, rows = 32 + 64, b""
+    for index, tree in enumerate(trees):
+        rows += struct.pack(">8I", len(tree), at, index, 0, 0, 0, 0, 0)
+        at += len(tree)
+    head = struct.pack(">8I", 0xD7B7AB1E, at, 32, 32, 2, 32, 4096, 0)
+    return head + rows + b"".join(trees) + tail
+
+
+def sparse(block: int = 4096) -> bytes:
+    """Two blocks of a boot image, two of a pattern, one nobody cares about."""
+    raw = boot()[: 2 * block]
+    chunks = struct.pack("<HHII", 0xCAC1, 0, 2, 12 + len(raw)) + raw
+    chunks += struct.pack("<HHII", 0xCAC2, 0, 2, 16) + b"abcd"
+    chunks += struct.pack("<HHII", 0xCAC3, 0, 1, 12) + struct.pack("<HHII", 0xCAC4, 0, 0, 16) + bytes(4)
+    return struct.pack("<IHHHHIIII", 0xED26FF3A, 1, 0, 28, 12, block, 5, 4, 0) + chunks
+
+
+def every_kind() -> dict[str, bytes]:
+    """Images by name, all of which can be taken apart."""
+    return {
+        "v0": boot(),
+        "v0 with other page": boot(size=131072),
+        "v0 with padding that is not zeros": boot(fill=b"\xff"),
+        "v0 without its last padding": boot(b"k", b"r", size=4096)[:-100],
+        "v0 of a whole partition": boot() + bytes(1 << 20),
+        "v0 with a wrong id": boot().replace(image_id(KERNEL, RAMDISK, SECOND), b"x" * 32),
+        "v0 with a command line that is not UTF-8": boot(cmdline=b'a\xff\xfeb "\\ \x01'),
+        "v0 with a tree table": boot(dt=qcdt()),
+        "v3": boot_v3(),
+        "v4": boot_v3(4, vbmeta().ljust(4096, b"\0")),
+        "v4 without signature": boot_v3(4),
+        "init_boot": boot_v3(4).replace(KERNEL, b"\0" * len(KERNEL)),
+        "PXA": pxa(),
+        "MTK": boot(mtk(KERNEL, b"KERNEL"), mtk(RAMDISK, b"ROOTFS")),
+        "MTK with a wrong size": boot(mtk(KERNEL, b"KERNEL") + b"more"),
+        "SEANDROIDENFORCE": boot() + SAMSUNG,
+        "bump": boot() + BUMP + bytes(100),
+        "DHTB": dhtb(),
+        "Amonet": amonet(),
+        "loader in front": b"LOADER\0\xff".ljust(5000, b"\x11") + boot(),
+        "AVB footer": with_footer(boot_v3(), 65536),
+        "AVB 1.0": boot() + avb1_signature() + bytes(5000),
+        "vendor_boot v3": vendor_boot(3, (b"ramdisk",)),
+        "vendor_boot v4": vendor_boot(4),
+        "vendor_boot v4 with a strange table": vendor_boot(4).replace(words(13, 16, 2), words(12, 16, 2)),
+        "Sony ELF": sony_elf(),
+        "Sony ELF with gaps": sony_elf(100) + bytes(77),
+        "QCDT": qcdt(),
+        "QCDT with something in it": qcdt(b"hello".ljust(2048, b"\0")) + b"end",
+        "dtbo": dtbo(),
+        "dtbo with footer": with_footer(dtbo(), 65536),
+        "zImage with trees": zimage() + board("one") + bytes(3) + board("two") + bytes(100),
+        "trees in a row": board("one") + board("two"),
+    }
