@@ -40,8 +40,7 @@ _LZMA_DICTIONARIES = tuple(1 << power for power in range(12, 28)) + tuple(
 class Decompressor:
     """One compressed stream at the start of `data`: iterate over it for its content, in pieces.
 
-    Pieces have at most 256 KiB (zstd 1 MiB, lz4 legacy 8 MiB); nothing is kept. What follows the
-    stream is left alone.
+    Pieces have at most 1 MiB; nothing is kept. What follows the stream is left alone.
 
     Attributes:
         size: Bytes unpacked so far; of the whole content once the iteration ended.

@@ -6,11 +6,12 @@ Sources: Linux lib/decompress_unlz4.c; lz4's doc/lz4_Frame_format.md, "Legacy fr
 
 from collections.abc import Generator, Iterable, Iterator
 
-from hardboot.formats.reading import Data, forget, malformed, u32, view
+from hardboot.formats.reading import PIECE, Data, forget, malformed, u32, view
 
 MAGIC = b"\x02\x21\x4c\x18"
 BLOCK_SIZE = 8 << 20  # bytes unpacked; every block but the last has as many
 MAX_PACKED = BLOCK_SIZE + BLOCK_SIZE // 255 + 16  # bytes; LZ4_compressBound(BLOCK_SIZE)
+_MAX_PADDING = 64 << 10  # bytes of zeros behind LG's size
 
 _WHAT = "lz4 legacy data"
 
@@ -28,9 +29,13 @@ def blocks(data: Data) -> Iterator[tuple[int, int]]:
 
 
 def is_lg(data: Data) -> bool:
-    """True if a word that is no block is all that follows the blocks: LG's unpacked size."""
-    end = _end(data)
-    return end > len(MAGIC) and end + 4 == len(view(data))
+    """True if all that follows the blocks is a word that is no block, LG's unpacked size, and zeros."""
+    seen = view(data)
+    end = _end(seen)
+    behind = seen[end + 4 :]
+    if end == len(MAGIC) or end + 4 > len(seen) or len(behind) > _MAX_PADDING:
+        return False
+    return u32(seen, end) != 0 and not bytes(behind).strip(b"\0")
 
 
 def _end(data: Data) -> int:
@@ -41,7 +46,7 @@ def _end(data: Data) -> int:
 
 
 def decompress(data: Data) -> Generator[bytes, None, int]:
-    """The content, block by block; returns where the stream ends.
+    """The content, in pieces of at most 1 MiB; returns where the stream ends.
 
     Raises:
         InputError: If a block is damaged, or there is none.
@@ -52,14 +57,17 @@ def decompress(data: Data) -> Generator[bytes, None, int]:
     end = len(MAGIC)
     for offset, size in blocks(seen):
         try:
-            piece: bytes = lz4.block.decompress(seen[offset : offset + size], uncompressed_size=BLOCK_SIZE)
+            block: bytes = lz4.block.decompress(seen[offset : offset + size], uncompressed_size=BLOCK_SIZE)
         except lz4.block.LZ4BlockError as error:
             raise malformed(_WHAT, "block", offset, str(error)) from error
         end = offset + size
         forget(seen)
-        yield piece
-        if len(piece) < BLOCK_SIZE:
-            break  # only the last one is shorter
+        last = len(block) < BLOCK_SIZE  # only the last one is shorter
+        for start in range(0, len(block), PIECE):
+            yield block[start : start + PIECE]
+        del block  # before there is another one
+        if last:
+            break
     if end == len(MAGIC):
         raise malformed(_WHAT, "block", end, "there is none")
     return end

@@ -67,7 +67,8 @@ def decompress(data: Data) -> Generator[bytes, None, int]:
                 yield decoder.decompress(bytes(seen[start:end]))
                 start, blocks = end, 0
                 forget(seen)
-        yield decoder.decompress(bytes(seen[start:end]))
+        if end > start:
+            yield decoder.decompress(bytes(seen[start:end]))
     except zstandard.ZstdError as error:
         raise malformed(_WHAT, "frame", start, str(error)) from error
     if not decoder.eof:
