@@ -81,7 +81,7 @@ def test_authorisation(stock_phone: VirtualPhone, adb: Adb, tmp_path: Path) -> N
         assert "unauthorized" in adb("-s", serial, "shell", "true").stderr
         environment = {**stock_phone.hardboot.environment, "HOME": str(tmp_path)}
         stranger = type(stock_phone.hardboot)(environment)("--serial", serial, "status", code=5)
-        assert "uthori" in stranger.three_lines[0]
+        assert "does not trust this computer" in stranger.three_lines[0]
         stock_phone("virtual", "stop", "--name", "locked")
         stock_phone(*start, key)
         adb("disconnect")
