@@ -21,7 +21,7 @@ from hardboot.files import map_file, read_bytes, unreadable, write_atomic
 from hardboot.formats import toml
 from hardboot.formats.containers import Changes, Container, Fields, open_container, open_frame
 from hardboot.formats.paged import Part
-from hardboot.formats.reading import Data, pieces, view
+from hardboot.formats.reading import Data, pieces, view, windows
 
 TOML_NAME = "image.toml"
 FRAME_NAME = "frame.bin"
@@ -122,9 +122,9 @@ def _write_folder(folder: Path, container: Container, data: memoryview, source: 
             continue
         digest = hashlib.sha256()
         with (folder / part.name).open("wb") as stream:
-            for piece in pieces(part.data):
-                digest.update(piece)
-                stream.write(piece)
+            for window in windows(part.data):
+                digest.update(window)
+                stream.write(window)
         more = dict(container.part_fields.get(part.name, {}))
         row: Fields = {"name": part.name}
         if "name" in more:
@@ -309,8 +309,8 @@ def _part_changes(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> Iter
 
 def _sha256(data: Data) -> str:
     digest = hashlib.sha256()
-    for piece in pieces(data):
-        digest.update(piece)
+    for window in windows(data):
+        digest.update(window)
     return digest.hexdigest()
 
 

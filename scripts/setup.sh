@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages="
-	abootimg adb bc bison bzip2 cpio device-tree-compiler e2fsprogs flex gcc
+	abootimg adb android-sdk-libsparse-utils bc bison bzip2 cpio device-tree-compiler e2fsprogs flex gcc
 	gcc-arm-linux-gnueabihf gdisk kmod libc6-dev libc6-dev-armhf-cross lz4 make mkbootimg
 	python3 python3-venv qemu-system-arm skales u-boot-tools xz-utils zstd
 "

@@ -18,7 +18,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "transport virtual",
     "phone",
     "rom",
-    "unpack",
+    "unpack describe",
     "backup host",
     "restart",
     "flash boot host_image",

@@ -27,7 +27,7 @@ from hardboot.formats.bootheader import (
 )
 from hardboot.formats.header import Layout, Values, kept_text, read_text, stored_text
 from hardboot.formats.paged import Part, Slot, lay, take
-from hardboot.formats.reading import Data, malformed, pieces, u32, view
+from hardboot.formats.reading import Data, malformed, pieces, u32, view, windows
 from hardboot.formats.sniff import BOOT_IMAGE, VENDOR_BOOT_IMAGE, described, sniff
 from hardboot.memory import align_up
 
@@ -342,8 +342,8 @@ def compute_id(image: BootImage, algorithm: Algorithm) -> bytes:
         return bytes(32)
     digest = hashlib.new(algorithm)
     for part in image.parts:
-        for piece in pieces(part.data):
-            digest.update(piece)
+        for window in windows(part.data):
+            digest.update(window)
         digest.update(len(part.data).to_bytes(4, "little"))
     return digest.digest().ljust(32, b"\0")
 

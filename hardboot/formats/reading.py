@@ -33,6 +33,14 @@ def pieces(data: Data, size: int = PIECE) -> Iterator[bytes]:
             forget(seen)
 
 
+def windows(data: Data) -> Iterator[memoryview]:
+    """`data` in views of PIECE bytes, without a copy; what was seen leaves memory with the next one."""
+    seen = view(data)
+    for start in range(0, len(seen), PIECE):
+        yield seen[start : start + PIECE]
+        forget(seen)
+
+
 def forget(data: memoryview) -> None:
     """Tell the system that what was read of a mapped file is not needed in memory; it stays readable."""
     advice = getattr(_mmap, "MADV_DONTNEED", None)  # Windows has none

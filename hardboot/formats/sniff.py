@@ -16,9 +16,12 @@ SPRD_TABLE = "Spreadtrum device tree table (SPRD)"
 SPARSE_IMAGE = "Android sparse image"
 VBMETA_IMAGE = "AVB vbmeta image"
 SONY_ELF = "Sony boot image (ELF)"
+CPIO = "cpio archive"
+UIMAGE = "U-Boot image"
 DHTB_IMAGE = "boot image in a DHTB wrapper"
 TEXT = "text file"
 EMPTY = "empty file"
+TREE_KINDS = (DEVICE_TREE, OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE)
 
 # Offset, bytes found there, name. The first that fits wins: kernels come before the MZ they may begin with.
 _MAGICS = (
@@ -34,7 +37,7 @@ _MAGICS = (
     (0, b"QCDT", QCDT_TABLE),
     (0, b"DTBH", DTBH_TABLE),
     (0, b"SPRD", SPRD_TABLE),
-    (0, b"\x27\x05\x19\x56", "U-Boot image"),
+    (0, b"\x27\x05\x19\x56", UIMAGE),
     (0, b"\x3a\xff\x26\xed", SPARSE_IMAGE),
     (0, b"AVB0", VBMETA_IMAGE),
     (0, b"DHTB\1\0\0\0", DHTB_IMAGE),
@@ -53,9 +56,9 @@ _MAGICS = (
     (0, b"\x04\x22\x4d\x18", "lz4 data"),
     (0, b"\x02\x21\x4c\x18", "lz4 data"),
     (0, b"\x28\xb5\x2f\xfd", "zstd data"),
-    (0, b"070701", "cpio archive"),
-    (0, b"070702", "cpio archive"),
-    (0, b"070707", "cpio archive"),
+    (0, b"070701", CPIO),
+    (0, b"070702", CPIO),
+    (0, b"070707", CPIO),
     (0, b"PK\3\4", "ZIP archive"),
     (0, b"\x7fELF\1\1\1\x61", SONY_ELF),
     (0, b"\x7fELF", "ELF file"),
