@@ -4,6 +4,7 @@ Sources: RFC 1952 (gzip), RFC 8878 (zstd), the .xz and lz4 frame specifications,
 lib/decompress_unlz4.c (lz4 legacy), Magisk's magiskboot (LG's variant of it).
 """
 
+import io
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias, get_args
@@ -16,7 +17,7 @@ from hardboot.formats.sniff import described
 Compression: TypeAlias = Literal["gzip", "xz", "lzma", "bzip2", "lz4", "lz4-legacy", "lz4-lg", "zstd"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
-MAX_UNPACKED = 256 << 20  # bytes; the largest kernels and ramdisks of phones unpack to under 100 MiB
+MAX_UNPACKED = 192 << 20  # bytes; the largest kernels and ramdisks of phones unpack to under 100 MiB
 MAX_DICTIONARY = 96 << 20  # bytes of decoder memory; Linux's xz_wrap.sh uses 32 MiB, lzma -9 64 MiB
 
 _INPUT = 64 << 10  # bytes fed at a time
@@ -44,6 +45,7 @@ class Decompressor:
 
     Attributes:
         size: Bytes unpacked so far; of the whole content once the iteration ended.
+        fed: Bytes of `data` looked at so far.
         end: Offset in `data` behind the stream; None until the iteration ended.
     """
 
@@ -56,7 +58,7 @@ class Decompressor:
             limit: Bytes the content may have.
         """
         self.kind = kind
-        self.size = 0
+        self.size = self.fed = 0
         self.end: int | None = None
         self._data = view(data)
         self._limit = limit
@@ -137,6 +139,7 @@ class Decompressor:
     def _fed(self) -> Iterator[tuple[int, bytes]]:
         """The packed data in pieces with their offsets."""
         for start in range(0, len(self._data), _INPUT):
+            self.fed = min(start + _INPUT, len(self._data))
             yield start, bytes(self._data[start : start + _INPUT])
             if start % PIECE == 0:
                 forget(self._data)
@@ -187,13 +190,24 @@ def decompress(data: Data, *, limit: int = MAX_UNPACKED) -> bytes:
     kind = detect(seen)
     if kind is None or kind == "lzop":
         raise unreadable(seen)
-    stream = Decompressor(kind, seen, limit=limit)
-    content = b"".join(stream)
-    end = stream.end or 0
+    content, end = unpack(kind, seen, limit=limit)
     for start in range(end, len(seen), PIECE):
         if bytes(seen[start : start + PIECE]).strip(b"\0"):
             raise malformed(f"{kind} data", "stream", end, f"{len(seen) - end} bytes follow it")
     return content
+
+
+def unpack(kind: Compression, data: Data, *, limit: int = MAX_UNPACKED) -> tuple[bytes, int]:
+    """The whole content of the stream `data` begins with, and where the stream ends.
+
+    Raises:
+        InputError: If it is damaged or exceeds `limit` bytes unpacked.
+    """
+    stream = Decompressor(kind, data, limit=limit)
+    content = io.BytesIO()  # a list of pieces and their sum would be there twice
+    for piece in stream:
+        content.write(piece)
+    return content.getvalue(), stream.end or 0
 
 
 def unreadable(data: Data) -> InputError:

@@ -14,7 +14,8 @@ from hardboot.memory import align_up
 Kind: TypeAlias = Literal["newc", "crc", "odc"]
 
 TRAILER = "TRAILER!!!"
-MAX_ENTRIES = 65536  # in one archive; a phone's ramdisk has a few hundred, Debian's initrd 2000
+MAX_ENTRIES = 65536  # of all archives in a row; a phone's ramdisk has a few hundred, Debian's initrd 2000
+MAX_ARCHIVES = 1024  # in a row
 MAX_NAME = 4096  # bytes with the NUL; Linux init/initramfs.c, PATH_MAX
 
 S_IFMT, S_IFDIR, S_IFREG, S_IFLNK = 0o170000, 0o040000, 0o100000, 0o120000
@@ -142,8 +143,12 @@ def parse(data: Data) -> tuple[tuple[Archive, ...], memoryview]:
         raise malformed(_WHAT, "magic", 0, f"{bytes(seen[:6])!r} is no cpio archive")
     archives: list[Archive] = []
     at = 0
+    left = MAX_ENTRIES
     while bytes(seen[at : at + 6]) in _LAYOUTS:
-        archive, end = _archive(seen, at)
+        if len(archives) == MAX_ARCHIVES:
+            raise malformed(_WHAT, "archives", at, f"more than {MAX_ARCHIVES} in a row")
+        archive, end = _archive(seen, at, left)
+        left -= len(archive.entries)
         at = _skip_zeros(seen, end)
         archives.append(replace(archive, tail=seen[end:at]))
     return tuple(archives), seen[at:]
@@ -159,7 +164,7 @@ def _skip_zeros(data: memoryview, at: int) -> int:
     return at
 
 
-def _archive(data: memoryview, start: int) -> tuple[Archive, int]:
+def _archive(data: memoryview, start: int, limit: int) -> tuple[Archive, int]:
     layout = _LAYOUTS[bytes(data[start : start + 6])]
     entries: list[Entry] = []
     at = start
@@ -167,8 +172,8 @@ def _archive(data: memoryview, start: int) -> tuple[Archive, int]:
         entry, at = _entry(data, at, start, layout)
         if entry.name == TRAILER:
             return Archive(layout.kind, tuple(entries), entry, offset=start), at
-        if len(entries) == MAX_ENTRIES:
-            raise malformed(_WHAT, "entries", at, f"more than {MAX_ENTRIES}")
+        if len(entries) == limit:
+            raise malformed(_WHAT, "entries", at, f"more than {MAX_ENTRIES} in all archives")
         entries.append(entry)
     return Archive(layout.kind, tuple(entries), None, offset=start), at
 

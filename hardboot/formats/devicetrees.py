@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from hardboot.errors import InputError
-from hardboot.formats import compression, dtbh, dtbo, fdt, kernel, qcdt, sprd
+from hardboot.formats import compression, dtbh, dtbo, fdt, kernel, qcdt, sprd, zimage
 from hardboot.formats.compression import Compression, Decompressor
 from hardboot.formats.dttable import Table
 from hardboot.formats.fdt import Fdt
@@ -86,12 +86,9 @@ def find(data: Data) -> DeviceTrees | None:
         InputError: If `data` begins like a table or kernel and is damaged.
     """
     seen = view(data)
-    found = _table(seen)
+    found = _table(seen) or _plain(seen)
     if found:
         return found
-    trees, _ = fdt.split(seen)
-    if trees:
-        return DeviceTrees("device trees", _on_their_own(seen, trees, 0))
     kind = compression.detect(seen)
     if kind == "lzop":
         return None
@@ -99,12 +96,17 @@ def find(data: Data) -> DeviceTrees | None:
         stream = Decompressor(kind, seen, limit=MAX_TABLE)
         head = next((piece for piece in stream if piece), b"")
         if head[:4] in _MAGICS:
-            content = memoryview(compression.decompress(seen, limit=MAX_TABLE))
-            inside = find(content)
+            content, _ = compression.unpack(kind, seen, limit=MAX_TABLE)
+            inside = _table(memoryview(content)) or _plain(memoryview(content))
             return DeviceTrees(inside.kind, inside.entries, kind) if inside else None
     if not kind and not kernel.is_kernel(seen):
         return None
     return _appended(seen)
+
+
+def _plain(data: memoryview) -> DeviceTrees | None:
+    trees, _ = fdt.split(data)
+    return DeviceTrees("device trees", _on_their_own(data, trees, 0)) if trees else None
 
 
 def _table(data: memoryview) -> DeviceTrees | None:
@@ -146,6 +148,10 @@ def _ids(entry: object, names: tuple[str, ...]) -> Ids:
 
 
 def _appended(data: memoryview) -> DeviceTrees | None:
+    if zimage.is_zimage(data):  # states where it ends
+        outer = zimage.parse(data)
+        entries = _on_their_own(data, outer.dtbs, outer.size)
+        return DeviceTrees("appended", entries) if entries else None
     try:
         found = kernel.identify(data, config=False)
     except InputError:

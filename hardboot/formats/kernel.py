@@ -19,7 +19,7 @@ from hardboot.formats.sniff import described
 from hardboot.formats.zimage import ZImage
 
 MAX_UNPACKED = 128 << 20  # bytes, over all attempts; Debian's armmp, one of the largest, unpacks to 20 MiB
-_MAX_CANDIDATES = 256  # places in a zImage where a compressed kernel may begin
+_MAX_CANDIDATES = 256  # places that begin like a compressed kernel or a device tree
 
 Kind: TypeAlias = Literal["zImage", "arm64 Image", "Image"]
 Wrapper: TypeAlias = Literal["uImage", "zboot"]
@@ -34,6 +34,15 @@ _MAGICS = re.compile(
     rb"|(?P<lzop>\x89LZO\0\r\n\x1a\n)",
     re.DOTALL,
 )
+_KINDS: dict[str, Compression | Literal["lzop"]] = {
+    "gzip": "gzip",
+    "xz": "xz",
+    "lzma": "lzma",
+    "lz4legacy": "lz4-legacy",
+    "zstd": "zstd",
+    "bzip2": "bzip2",
+    "lzop": "lzop",
+}
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,7 @@ def _find_payload(kernel: ZImage, config: bool) -> tuple[Payload | None, Scan]:
     budget = MAX_UNPACKED
     best: tuple[Payload | None, Scan] = None, Scan(config=config)
     for found in _candidates(inside):
-        kind = _kind(found)
+        kind = _KINDS[found.lastgroup or ""]
         if kind == "lzop":
             if best[0] is None:
                 best = Payload("lzop", found.start()), Scan()
@@ -175,7 +184,7 @@ def _find_payload(kernel: ZImage, config: bool) -> tuple[Payload | None, Scan]:
             if scan.size > limit:
                 scan = Scan()  # more than the kernel states: this was not it
             whole = False
-        budget -= stream.size
+        budget -= max(stream.size, stream.fed)
         size, unpacked = (stream.end, stream.size) if whole else (None, kernel.edata_size)
         payload = Payload(kind, found.start(), size, unpacked)
         if scan.release:
@@ -192,19 +201,6 @@ def _candidates(data: memoryview) -> Iterator["re.Match[bytes]"]:
         if count == _MAX_CANDIDATES:
             return
         yield found
-
-
-def _kind(found: "re.Match[bytes]") -> Compression | Literal["lzop"]:
-    names: dict[str, Compression | Literal["lzop"]] = {
-        "gzip": "gzip",
-        "xz": "xz",
-        "lzma": "lzma",
-        "lz4legacy": "lz4-legacy",
-        "zstd": "zstd",
-        "bzip2": "bzip2",
-        "lzop": "lzop",
-    }
-    return names[found.lastgroup or ""]
 
 
 def _raw(data: memoryview, config: bool) -> Kernel:
@@ -236,11 +232,13 @@ def _split_raw(data: memoryview) -> tuple[int, tuple[memoryview, ...], memoryvie
     Trees inside the kernel are not such trees: something else follows them.
     """
     magic = fdt.FDT_MAGIC.to_bytes(4, "big")
+    candidates = 0
     for start in range(0, len(data), PIECE):
         window = bytes(data[start : start + PIECE + len(magic) - 1])
         forget(data)
         at = window.find(magic)
-        while at >= 0:
+        while at >= 0 and candidates < _MAX_CANDIDATES:
+            candidates += 1
             dtbs, rest = fdt.split(data[start + at :])
             if dtbs and len(rest) <= PIECE and not bytes(rest).strip(b"\0"):
                 return start + at, dtbs, rest

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from hardboot.formats import compression, cpio
-from hardboot.formats.compression import Compression, Decompressor
+from hardboot.formats.compression import Compression
 from hardboot.formats.cpio import Archive, Entry
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.sniff import described
@@ -46,6 +46,7 @@ def parse(data: Data, *, limit: int = compression.MAX_UNPACKED) -> tuple[tuple[S
     """
     rest = view(data)
     segments: list[Segment] = []
+    count = 0
     while len(rest):
         found = _segment(rest, limit, offset=len(data) - len(rest), first=not segments)
         if found is None:
@@ -53,7 +54,10 @@ def parse(data: Data, *, limit: int = compression.MAX_UNPACKED) -> tuple[tuple[S
         if len(segments) == MAX_SEGMENTS:
             raise malformed(_WHAT, "segments", len(data) - len(rest), f"more than {MAX_SEGMENTS}")
         segment, rest = found
-        limit -= sum(len(entry.data) for archive in segment.archives for entry in archive.entries)
+        limit -= sum(len(entry.data) for entry in entries([segment]))
+        count += sum(len(archive.entries) for archive in segment.archives)
+        if count > cpio.MAX_ENTRIES:
+            raise malformed(_WHAT, "entries", len(data) - len(rest), f"more than {cpio.MAX_ENTRIES}")
         segments.append(segment)
     if not segments:
         raise malformed(_WHAT, "magic", 0, f"this is {described(rest)}", fix="Give a ramdisk (cpio).")
@@ -71,15 +75,13 @@ def _segment(data: memoryview, limit: int, *, offset: int, first: bool) -> tuple
         return None
     if kind == "lzop":
         raise compression.unreadable(data)
-    stream = Decompressor(kind, data, limit=max(limit, 0))
-    content = b"".join(stream)
+    content, end = compression.unpack(kind, data, limit=max(limit, 0))
     if not first and content[:5] != b"07070":
         return None  # what follows the ramdisk happens to look compressed
     archives, inside = cpio.parse(content)
     if len(inside):
         problem = f"{len(inside)} bytes inside of it follow the archive"
         raise malformed(_WHAT, f"{kind} segment", offset, problem)
-    end = stream.end or 0
     behind = data[end:]
     zeros = _leading_zeros(behind)
     return Segment(kind, archives, data[:end], behind[:zeros]), behind[zeros:]

@@ -15,6 +15,7 @@ MAX_WINDOW = (
 _WHAT = "zstd data"
 _DICTIONARY_ID_SIZES = (0, 1, 2, 4)
 _CONTENT_SIZES = (0, 2, 4, 8)
+_MAX_BLOCKS = 1 << 20  # in a frame; they may be empty
 _MAX_BLOCK = 128 << 10  # bytes a block unpacks to
 
 
@@ -31,8 +32,11 @@ def _blocks(data: memoryview) -> Iterator[int]:
     content = _CONTENT_SIZES[descriptor >> 6] or single
     at = 5 + (1 - single) + _DICTIONARY_ID_SIZES[descriptor & 3] + content
     yield at
-    last = 0
+    last = blocks = 0
     while not last:
+        blocks += 1
+        if blocks > _MAX_BLOCKS:
+            raise malformed(_WHAT, "block header", at, f"more than {_MAX_BLOCKS} blocks")
         if at + 3 > len(data):
             raise malformed(_WHAT, "block header", at, "it is cut off")
         header = int.from_bytes(data[at : at + 3], "little")

@@ -157,6 +157,14 @@ def test_little_data_that_unpacks_to_much_comes_in_small_pieces(kind: Compressio
     assert peak < 19 << 20
 
 
+def test_a_zstd_frame_of_endless_empty_blocks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = zstdframe.MAGIC + b"\0\x58" + b"\0\0\0" * 100 + b"\x01\0\0"
+    assert compression.decompress(data) == b""
+    monkeypatch.setattr(zstdframe, "_MAX_BLOCKS", 100)
+    with pytest.raises(InputError, match="more than 100 blocks"):
+        compression.decompress(data)
+
+
 def test_a_dictionary_larger_than_the_limit_is_refused() -> None:
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20}]
     data = bytearray(lzma.compress(b"x", lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters))

@@ -225,8 +225,13 @@ def test_a_damaged_archive_is_refused(data: bytes, problem: str) -> None:
 def test_too_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpio, "MAX_ENTRIES", 3)
     assert len(parsed(newc(b"a") * 3 + END)[0].entries) == 3
-    with pytest.raises(InputError, match="more than 3"):
-        cpio.parse(newc(b"a") * 4 + END)
+    for data in (newc(b"a") * 4 + END, (newc(b"a") * 2 + END) * 2):
+        with pytest.raises(InputError, match=r"entries at offset 0x\w+: more than"):
+            cpio.parse(data)
+    monkeypatch.setattr(cpio, "MAX_ARCHIVES", 2)
+    assert len(parsed(END * 2)) == 2
+    with pytest.raises(InputError, match="more than 2 in a row"):
+        cpio.parse(END * 3)
 
 
 @pytest.mark.parametrize(

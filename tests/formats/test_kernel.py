@@ -233,6 +233,18 @@ def test_the_size_of_a_zimage_that_does_not_state_it_is_found() -> None:
     assert kernel.memory_size is None
 
 
+def test_a_kernel_full_of_false_magics_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytearray(arm64_image(kernel_with_banner(RELEASE)))
+    content[1000:1040] = b"\xd0\x0d\xfe\xed" * 10
+    false = b"\x1f\x8b\x08\0" * 10
+    real = zimage(payload=false + pack(kernel_with_banner(RELEASE), "gzip"))
+    assert trees(identify(bytes(content) + board("a"))) == [board("a")]
+    assert identify(real).release == RELEASE
+    monkeypatch.setattr(format_, "_MAX_CANDIDATES", 10)
+    assert identify(bytes(content) + board("a")).dtbs == ()
+    assert identify(real).release is None
+
+
 @TOOLS
 def test_a_zimage_packed_by_any_tool_is_read(command: str, kind: str) -> None:
     content = kernel_with_banner(RELEASE)
