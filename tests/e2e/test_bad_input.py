@@ -78,6 +78,7 @@ def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
 ) -> None:
     from hardboot import boot, layout, rom
     from hardboot.errors import DeviceError, RefusedError
+    from hardboot.formats import fdt
     from hardboot.phone import connect
 
     monkeypatch.setenv("XDG_STATE_HOME", whole_phone.hardboot.environment["XDG_STATE_HOME"])
@@ -85,7 +86,10 @@ def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
     journal = boot.Journal("virt-arm", "x")
     prepared = boot.prepare(phone, rom.read(roms["minimal"]), journal)
     live = layout.parse_iomem(phone.read("cat /proc/iomem"))
-    guest = prepared.rom.guest(tree=None, live_tree=None, cmdline="x")
+    blob = phone.pull_root_file("/sys/firmware/fdt")
+    assert blob
+    tree = fdt.parse(blob)
+    guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline="x")
     page = phone.profile.hardboot.page
     forced = layout.assemble(
         phone.profile, guest, live, zimage=0x45000000, initrd=page - 0x1000, dtb=0x46000000
