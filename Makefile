@@ -1,6 +1,6 @@
 # Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
 PYTHON = .venv/bin/python
-.PHONY: demo test check soak agent clean
+.PHONY: demo test check soak fuzz bench agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py
@@ -16,6 +16,13 @@ check: .venv/ready
 
 soak: .venv/ready
 	$(PYTHON) -m pytest -m soak -s
+
+fuzz: .venv/ready
+	.venv/bin/pip install --quiet --editable '.[fuzz]'
+	$(PYTHON) tests/fuzz --seconds $(or $(SECONDS),60)
+
+bench: .venv/ready
+	$(PYTHON) scripts/bench.py
 
 agent: .venv/ready
 	$(PYTHON) -m hardboot.payload.build

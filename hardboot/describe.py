@@ -5,6 +5,7 @@ Every byte is hashed, but only windows of the file are in memory at a time; a ra
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -341,7 +342,7 @@ def _kernel(kernel: "Kernel") -> Document:
         numbers = ("edata_size", "bss_size", "text_offset", "malloc_size")
         document["zimage"] = _values(stated, *numbers, "hardboot_page", "hardboot_version")
     if kernel.arm64:
-        document["arm64"] = _values(kernel.arm64, "text_offset", "image_size", "flags")
+        document["arm64"] = asdict(kernel.arm64)
     if kernel.dtbs:
         from hardboot.formats.devicetrees import TreeEntry
 

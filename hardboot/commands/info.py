@@ -290,6 +290,7 @@ def _kernel_rows(kernel: "Document") -> list[_Row]:
     if kernel["arm64"]:
         arm64 = kernel["arm64"]
         rows += [("text offset", _hex(arm64["text_offset"])), ("in memory", _size(arm64["image_size"]))]
+        rows.append(("page size", arm64["page_size"] or "not stated"))
     rows.append(("configuration", _config(kernel["config"])))
     if kernel["dtbs"]:
         rows.append(("appended DTBs", str(len(kernel["dtbs"]))))

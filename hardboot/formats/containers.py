@@ -212,6 +212,7 @@ def _table(kind: str, data: memoryview) -> Container:
     }
     module = modules[kind]
     table = module.parse(data)
+    _check_outside(kind, module, table, data)
     names = [f"tree{index}" for index in range(len(table.trees))]
     order = sorted(range(len(names)), key=lambda index: table.trees[index].offset)
 
@@ -234,6 +235,19 @@ def _table(kind: str, data: memoryview) -> Container:
         signed=module is dtbo and tail.is_signed(table.tail),
         rebuild=rebuild,
     )
+
+
+def _check_outside(kind: str, module: ModuleType, table: Any, data: memoryview) -> None:
+    """A tree that lies on the table itself is no part: without it the table says something else."""
+    frame = bytearray(data)
+    for slot in table.trees:
+        frame[slot.offset : slot.offset + len(slot.data)] = bytes(len(slot.data))
+    try:
+        same = module.parse(frame).entries == table.entries
+    except InputError:
+        same = False
+    if not same:
+        raise malformed(kind, "entries", 0, "a tree lies on the table itself")
 
 
 def _appended(kind: str, data: memoryview) -> Container:
