@@ -281,6 +281,13 @@ def test_text_behind_a_v0_header_is_kept_and_not_taken_for_fields() -> None:
     assert built(replace(image, kernel=b"kernel DATA"))[1632:1642] == b"Cairo SIGN"
 
 
+@pytest.mark.parametrize("stated", [0, 1596, 4096])
+def test_a_v3_header_may_state_another_size(stated: int) -> None:
+    data = bytearray(built(V3))
+    struct.pack_into("<I", data, 0x14, stated)
+    assert built(bootimg.parse(data)) == data
+
+
 def test_bytes_behind_the_end_of_a_text_stay_unless_the_text_changes() -> None:
     data = bytearray(built(replace(V0, cmdline="quiet", name="n")))
     data[0x40 + 100] = 7

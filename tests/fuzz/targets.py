@@ -56,7 +56,7 @@ def boot_image(data: bytes) -> None:
 def vendor_boot(data: bytes) -> None:
     image = vendorboot.parse(data)
     _same(vendorboot.build(image), data)
-    if image.tail_offset != image.end:
+    if image.tail_offset != min(image.end, len(data)):
         raise AssertionError("the end is not where the tail begins")
 
 
