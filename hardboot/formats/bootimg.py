@@ -275,7 +275,8 @@ def _header_page(image: BootImage) -> bytes:
     fields |= {f"{part.name}_size": len(part.data) for part in image.parts}
     fields |= {name: 0 for name in ("dt_size",) if not len(image.dt)}
     fields |= {"magic": BOOT_MAGIC, "header_version": version}
-    fields["header_size"] = was["header_size"] if image.header and version >= 3 else layout.size
+    was_read = was["magic"] == BOOT_MAGIC  # v3 may state any size: it stays
+    fields["header_size"] = was["header_size"] if was_read and version >= 3 else layout.size
     if len(image.dt) and not image.pxa:
         if version or len(image.dt) <= LAST_VERSION:
             problem = (
