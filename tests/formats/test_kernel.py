@@ -1,7 +1,9 @@
 """Kernels of every kind, packed here as Linux's build does it, or by Debian's own tools."""
 
 import lzma
+import random
 import subprocess
+import sys
 import tempfile
 import zlib
 from contextlib import suppress
@@ -103,6 +105,32 @@ def test_damage_ends_in_a_release_or_none(noise: bytes, how: str, at: int) -> No
     payload[at : at + len(noise)] = noise
     found = release_of(bytes(payload) + words(2000))
     assert found is None or found.isascii()
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from hardboot.files import map_file
+from hardboot.formats.kernel import identify
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+kernel = identify(map_file(Path(sys.argv[1])))
+print(kernel.release, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("command", ["", "gzip -n1"], ids=["unpacked", "gzip"])
+def test_of_a_large_kernel_in_a_file_little_is_in_memory_at_a_time(command: str, tmp_path: Path) -> None:
+    kernel = kernel_with_banner(RELEASE, at=200_000)
+    content = arm64_image(random.Random(1).randbytes(40 << 20) + kernel)
+    path = tmp_path / "kernel"
+    path.write_bytes(packed_by(command, content) if command else content)
+    measured = subprocess.run(
+        [sys.executable, "-c", MEASURE, path], capture_output=True, check=True, timeout=60, text=True
+    )
+    release, grown = measured.stdout.split()
+    assert release == RELEASE
+    assert int(grown) < 10 << 10  # KiB
 
 
 CONFIG = """# Automatically generated file; DO NOT EDIT.
