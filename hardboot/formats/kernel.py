@@ -131,11 +131,6 @@ def is_kernel(data: Data) -> bool:
     return zimage.is_zimage(seen) or arm64image.is_arm64(seen) or bytes(seen[:8]).startswith(magics)
 
 
-def kernel_release(kernel: ZImage) -> str | None:
-    """The release of a zImage, as `uname -r` will print it; None if it cannot be read."""
-    return _zimage(kernel.kernel, config=False).release
-
-
 def _zimage(data: memoryview, config: bool) -> Kernel:
     parsed = zimage.parse(data)
     payload, scan = _find_payload(parsed, config)
@@ -181,7 +176,7 @@ def _find_payload(kernel: ZImage, config: bool) -> tuple[Payload | None, Scan]:
                     whole = False
                     break
         except InputError:
-            if scan.size > limit:
+            if stream.size > limit:
                 scan = Scan()  # more than the kernel states: this was not it
             whole = False
         budget -= max(stream.size, stream.fed)

@@ -26,15 +26,14 @@ from image_builders import (
 from hardboot.errors import InputError
 from hardboot.formats import compression, kernelscan
 from hardboot.formats import kernel as format_
-from hardboot.formats import zimage as zimage_format
-from hardboot.formats.kernel import Kernel, identify, kernel_release
+from hardboot.formats.kernel import Kernel, identify
 
 HOW = pytest.mark.parametrize("how", ["gzip", "xz", "lzma"])
 RELEASE = "6.1.0-50-armmp+x_y"
 
 
 def release_of(payload: bytes, *, tags: bytes | None = None) -> str | None:
-    return kernel_release(zimage_format.parse(zimage(payload=payload, tags=tags)))
+    return identify(zimage(payload=payload, tags=tags), config=False).release
 
 
 @HOW
@@ -82,6 +81,8 @@ def test_a_stream_that_unpacks_to_more_than_stated_is_not_the_kernel(how: str) -
     payload = pack(kernel, how)[:-4]
     assert release_of(payload + words(len(kernel))) == RELEASE
     assert release_of(payload + words(150_000)) is None
+    large = pack(kernel_with_banner(RELEASE, 900_000, at=50_000), how)[:-4] + words(600_000)
+    assert identify(zimage(payload=large)).release is None  # it goes on behind the banner
 
 
 def test_what_unpacks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
