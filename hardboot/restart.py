@@ -31,7 +31,7 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
     before = phone.kernel()
     with log.step("Restarting the phone"):
         # In the background: the connection dies with the phone, and not always with a word.
-        phone.root("(sleep 1; reboot) </dev/null >/dev/null 2>&1 &")
+        phone.root("reboot </dev/null >/dev/null 2>&1 &")
         after = wait_for_change(phone, before, wait_s=wait_s)
     if after is None:
         raise DeviceStateError(

@@ -23,8 +23,8 @@ MIB = 1 << 20
 DISK_SIZE = 768 * MIB
 PARTITIONS = (  # name, size in bytes; in this order from the first MiB of the disk
     ("misc", 1 * MIB),
-    ("boot", 32 * MIB),
-    ("recovery", 32 * MIB),
+    ("boot", 16 * MIB),
+    ("recovery", 16 * MIB),
     ("system", 32 * MIB),
     ("userdata", 512 * MIB),
 )

@@ -20,8 +20,8 @@ from hardboot.virtual import image
 
 LOCK = "lock"  # held while the phone runs; holds the supervisor's process id
 EVENTS = "events.jsonl"  # what QEMU reported since the last start
-CONSOLE_SOCKET = "console.sock"  # so is this
-QMP_SOCKET = "qmp.sock"  # relative to the folder: socket addresses are at most 107 bytes long
+CONSOLE_SOCKET = "console.sock"
+QMP_SOCKET = "qmp.sock"  # both relative to the folder: socket addresses are at most 107 bytes long
 DEVICE = "virt-arm"
 DEFAULT_NAME = DEVICE
 BOOT_COMPLETED = "init: boot completed"  # /init says it on the console

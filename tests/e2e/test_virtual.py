@@ -69,7 +69,7 @@ def test_the_console_shows_the_bootloader_and_gives_a_root_shell(stock_phone: Vi
 
 def test_recovery_is_reached_once_through_the_boot_control_block(stock_phone: VirtualPhone) -> None:
     resets = stock_phone.status["resets"]
-    stock_phone.run("su -c '(sleep 1; reboot recovery) </dev/null >/dev/null 2>&1 &'")
+    stock_phone.run("su -c 'reboot recovery </dev/null >/dev/null 2>&1 &'")
     stock_phone.wait(resets)
     assert stock_phone.run("getprop ro.boot.mode").strip() == "recovery"
     stock_phone.restart()
