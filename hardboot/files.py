@@ -3,7 +3,6 @@
 import hashlib
 import mmap
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -101,6 +100,8 @@ def write_atomic(path: Path, chunks: Iterable[bytes], *, mode: int | None = None
             umask = os.umask(0)
             os.umask(umask)
             mode = 0o666 & ~umask
+    import tempfile  # slow to load, and reading needs none
+
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)

@@ -1,0 +1,207 @@
+"""Measure hardboot against its peers in one run, and write docs/benchmarks.md. Run it with `make bench`.
+
+Peers take turns with hardboot, so that a busy machine slows both. The median of the runs counts.
+"""
+
+import os
+import platform
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import libfdt
+
+from hardboot.formats import devicetrees, fdt, qcdt
+from hardboot.formats.dttable import Slot
+from hardboot.virtual import packages
+
+RUNS = 11
+TIMEOUT_S = 120
+MIB = 1 << 20
+PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
+HARDBOOT = [sys.executable, "-m", "hardboot"]
+Command = list[str | Path]
+
+
+def seconds(command: Command, before: Callable[[], object]) -> float:
+    """How long a command takes, from start to end."""
+    before()
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=TIMEOUT_S)
+    return time.perf_counter() - start
+
+
+MEASURED = """
+import re, sys
+from hardboot.__main__ import run
+if run(sys.argv[1:]):
+    sys.exit(1)
+found = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
+print(found[1], file=sys.stderr)
+"""
+
+
+def peak_mib(*words: str | Path) -> float:
+    """The most memory a hardboot command held, file pages included."""
+    command: Command = [sys.executable, "-c", MEASURED, *words]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT_S)
+    return int(done.stderr.splitlines()[-1]) / 1024
+
+
+def race(ours: Command, theirs: Command, before: Callable[[], object] = lambda: None) -> tuple[float, float]:
+    """The medians of two commands that take turns."""
+    times: tuple[list[float], list[float]] = [], []
+    for _ in range(RUNS):
+        for found, command in zip(times, (ours, theirs), strict=True):
+            found.append(seconds(command, before))
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def best(work: Callable[[], object]) -> float:
+    """The median time of a function, in seconds."""
+    found = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def make_image(folder: Path, name: str, zimage: bytes, size: int) -> Path:
+    """A v2 image of `size` bytes: that kernel, a ramdisk and a dtb of noise."""
+    (folder / "kernel").write_bytes(zimage)
+    (folder / "ramdisk").write_bytes(os.urandom(size - len(zimage) - 132 * 1024))
+    (folder / "dtb").write_bytes(os.urandom(120 * 1024))
+    target = folder / f"{name}.img"
+    command: Command = ["mkbootimg", "--header_version", "2", "--pagesize", "4096", "-o", target]
+    for part in ("kernel", "ramdisk", "dtb"):
+        command += [f"--{part}", folder / part]
+    subprocess.run(command, check=True, timeout=TIMEOUT_S)
+    return target
+
+
+def table(trees: list[bytes], count: int) -> bytes:
+    """A QCDT of `count` entries over `trees`."""
+    entries = tuple(qcdt.Entry(0xF8, 8, 0, index, tree=index % len(trees)) for index in range(count))
+    slots = tuple(Slot(tree + bytes(-len(tree) % 2048)) for tree in trees)
+    return qcdt.build(qcdt.renew(qcdt.Qcdt(2, entries, slots)))
+
+
+def choose(data: bytes) -> devicetrees.TreeEntry:
+    """The entry for one board: same ids, the highest revision of the chip that is not above its own."""
+    found = devicetrees.find(data)
+    if found is None:
+        raise SystemExit("bench: no trees found")
+    fitting = [
+        entry
+        for entry in found.entries
+        if entry.ids["platform_id"] == 0xF8 and int(str(entry.ids["soc_rev"])) <= 150
+    ]
+    chosen = max(fitting, key=lambda entry: int(str(entry.ids["soc_rev"])))
+    chosen.content()
+    return chosen
+
+
+def walk(data: bytes) -> int:
+    """Every node and property of a tree, read with libfdt."""
+    tree = libfdt.FdtRo(data)
+    count, node, depth = 0, 0, 0
+    while depth >= 0:
+        tree.get_name(node)
+        offset = tree.first_property_offset(node, libfdt.QUIET_NOTFOUND)
+        while offset >= 0:
+            found = tree.get_property_by_offset(offset)
+            count += len(found.name) + len(bytes(found))
+            offset = tree.next_property_offset(offset, libfdt.QUIET_NOTFOUND)
+        node, depth = tree.next_node(node, depth, (libfdt.BADOFFSET, libfdt.NOTFOUND))
+        if node < 0:
+            break
+    return count
+
+
+def debian() -> Path:
+    """Debian's kernel for 32-bit ARM, with its device trees."""
+    return packages.part(packages.dependency("linux-image-armmp", "linux-image-"))
+
+
+def measure(folder: Path) -> list[tuple[str, str, str, str, str]]:
+    """The rows of the page: what, hardboot, peer, ratio or value, goal."""
+    rows = []
+
+    def compare(what: str, ours: float, theirs: float, goal: str) -> None:
+        rows.append((what, f"{ours * 1000:.0f} ms", f"{theirs * 1000:.0f} ms", f"{ours / theirs:.2f}", goal))
+
+    noise = make_image(folder, "noise", os.urandom(8 * MIB), 64 * MIB)
+    real = make_image(folder, "real", next(debian().glob("boot/vmlinuz-*")).read_bytes(), 64 * MIB)
+    small = make_image(folder, "small", os.urandom(MIB), 4 * MIB)
+    out, again = folder / "out", folder / "again.img"
+
+    def clean() -> None:
+        subprocess.run(["rm", "-rf", out, again], check=True, timeout=TIMEOUT_S)
+
+    unpack: Command = ["unpack_bootimg", "--out", out, "--boot_img"]
+    compare("info, 64 MiB v2 image", *race([*HARDBOOT, "info", noise], [*unpack, noise], clean), "0.6")
+    goal = "none: the peer does not look inside"
+    compare("info, with a real kernel in it", *race([*HARDBOOT, "info", real], [*unpack, real], clean), goal)
+    compare("unpack", *race([*HARDBOOT, "unpack", noise, out], [*unpack, noise], clean), "1.0")
+    clean()
+    subprocess.run([*HARDBOOT, "unpack", noise, out], check=True, stdout=subprocess.DEVNULL)
+    (out / "dtb").write_bytes(os.urandom(120 * 1024))
+    theirs: Command = ["mkbootimg", "--header_version", "2", "--pagesize", "4096", "-o", again]
+    for part in ("kernel", "ramdisk", "dtb"):
+        theirs += [f"--{part}", out / part]
+    compare("pack, one part changed", *race([*HARDBOOT, "pack", out, again], theirs), "1.0")
+    for what, image in (("4 MiB", small), ("64 MiB", noise), ("64 MiB, real kernel", real)):
+        peak = peak_mib("info", image)
+        rows.append((f"info, peak memory, {what}", f"{peak:.0f} MiB", "", "", "45 MiB"))
+    return rows + measure_trees()
+
+
+def measure_trees() -> list[tuple[str, str, str, str, str]]:
+    """The rows on device trees."""
+    paths = sorted(debian().rglob("*.dtb"), key=lambda path: path.stat().st_size)
+    trees = [path.read_bytes() for path in paths[-13:]]
+    data = table(trees, 200)
+    chosen = best(lambda: choose(data)) * 1000
+    largest = trees[-1]
+    ours, theirs = best(lambda: fdt.parse(largest)), best(lambda: walk(largest))
+    size = struct.unpack_from(">I", largest, 4)[0]
+    return [
+        ("choose 1 of 200 QCDT entries", f"{chosen:.1f} ms", "", "", "50 ms"),
+        (
+            f"parse a tree of {size // 1024} KiB; a walk with pylibfdt",
+            *(f"{ours * 1000:.1f} ms", f"{theirs * 1000:.1f} ms", f"{ours / theirs:.2f}", "2.0"),
+        ),
+    ]
+
+
+def main() -> None:
+    """Measure, print, and write the page."""
+    with tempfile.TemporaryDirectory(prefix="hardboot-bench-") as name:
+        rows = measure(Path(name))
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`: hardboot and its peers (Debian's unpack_bootimg and mkbootimg, pylibfdt)",
+        f"take turns, {RUNS} runs each, medians. `info` hashes all parts with SHA-256 and the id with SHA-1,",
+        "which the peers do not do; a goal is the ratio or the value not to be exceeded.",
+        "",
+        f"Measured on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
+        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}.",
+        "",
+        "| what | hardboot | peer | ratio | goal |",
+        "|---|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
