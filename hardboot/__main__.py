@@ -14,8 +14,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
+def _quick_info(arguments: list[str]) -> bool:
+    """Do `hardboot info IMAGE` without loading the command line, which takes as long as all of the rest.
+
+    False if it is another command or anything went wrong: the command line does it then, and reports.
+    """
+    if len(arguments) != 2 or arguments[0] != "info" or arguments[1].startswith("-"):
+        return False
+    from pathlib import Path
+
+    from hardboot.commands.infopage import show
+    from hardboot.describe import describe
+    from hardboot.files import map_file
+
+    path = Path(arguments[1])
+    try:
+        show(describe(path, memoryview(map_file(path))))
+        sys.stdout.flush()
+    except Exception:
+        return False
+    return True
+
+
 def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
+    if _quick_info(arguments):
+        return 0
     from click.exceptions import Abort, ClickException, Exit
 
     from hardboot import cli

@@ -7,7 +7,7 @@ from pathlib import Path
 import container_builders as build
 import pytest
 from conftest import Hardboot
-from image_builders import board, zimage
+from image_builders import board, words, zimage
 
 from hardboot.errors import InputError
 from hardboot.formats import avb, bootimg, sonyelf, vendorboot, wrappers
@@ -310,6 +310,8 @@ def vendor_named(name: bytes) -> bytes:
         (build.sparse(), "this is an Android sparse image"),
         (build.vbmeta(), "this is an AVB vbmeta image"),
         (zimage(), "and nothing else"),
+        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 32, 2), "a tree lies on the table itself"),
+        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 0, 12) + bytes(50), "a tree lies on the table itself"),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(tmp_path: Path, data: bytes, message: str) -> None:

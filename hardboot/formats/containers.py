@@ -243,11 +243,16 @@ def _check_outside(kind: str, module: ModuleType, table: Any, data: memoryview) 
     for slot in table.trees:
         frame[slot.offset : slot.offset + len(slot.data)] = bytes(len(slot.data))
     try:
-        same = module.parse(frame).entries == table.entries
+        again = module.parse(frame)
+        same = again.entries == table.entries and _spans(again) == _spans(table)
     except InputError:
         same = False
     if not same:
         raise malformed(kind, "entries", 0, "a tree lies on the table itself")
+
+
+def _spans(table: Any) -> list[tuple[int, int]]:
+    return [(slot.offset, len(slot.data)) for slot in table.trees]
 
 
 def _appended(kind: str, data: memoryview) -> Container:

@@ -1,10 +1,12 @@
 """What follows the last part of an image: signatures, marks of makers, zeros up to the partition's size."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hardboot.formats import avb
 from hardboot.formats.reading import Data, forget, pieces, view
 from hardboot.memory import align_up
+
+if TYPE_CHECKING:
+    from hardboot.formats.avb import Footer
 
 # Samsung's and LG's bootloaders look for these behind the last page (Magisk, magiskboot.hpp).
 SAMSUNG_MARK = b"SEANDROIDENFORCE"
@@ -12,6 +14,7 @@ LG_MARK = bytes.fromhex("41a9e467744d1d1ba429f2ecea655279")
 _MARKS = {SAMSUNG_MARK: "SEANDROIDENFORCE mark", LG_MARK: "LG bump mark"}
 _PAGE = 4096  # bytes; avbtool puts vbmeta at a multiple of a block
 _ZEROS = bytes(1 << 20)
+_FOOTER_SIZE = 64
 
 
 class Item(NamedTuple):
@@ -40,15 +43,32 @@ def items(tail: Data, tail_offset: int) -> tuple[Item, ...]:
     return (*found, *_plain_items(seen, offset, len(seen)))
 
 
+def _footer(data: Data) -> "Footer | None":
+    """The AVB footer of `data`; the module that reads it is loaded for images that seem to have one."""
+    if bytes(view(data)[-_FOOTER_SIZE:][:4]) != b"AVBf":
+        return None
+    from hardboot.formats import avb
+
+    return avb.parse_footer(data)
+
+
+def _signature_size(data: Data) -> int | None:
+    if bytes(view(data)[:2]) != b"\x30\x82":
+        return None
+    from hardboot.formats import avb
+
+    return avb.avb1_signature_size(data)
+
+
 def _footer_items(tail: memoryview, tail_offset: int) -> list[Item]:
-    footer = avb.parse_footer(tail)
+    footer = _footer(tail)
     if footer is None:
         return []
     found = []
     start = footer.vbmeta_offset - tail_offset
     if start >= 0 and footer.vbmeta_size:
         found.append(Item("AVB vbmeta", start, footer.vbmeta_size))
-    return [*found, Item("AVB footer", len(tail) - avb.FOOTER_SIZE, avb.FOOTER_SIZE)]
+    return [*found, Item("AVB footer", len(tail) - _FOOTER_SIZE, _FOOTER_SIZE)]
 
 
 def _plain_items(tail: memoryview, start: int, end: int) -> list[Item]:
@@ -65,7 +85,7 @@ def _at(data: memoryview) -> tuple[int, str]:
     for mark, name in _MARKS.items():
         if data[: len(mark)] == mark:
             return len(mark), name
-    signature = avb.avb1_signature_size(data)
+    signature = _signature_size(data)
     if signature:
         return signature, "AVB 1.0 signature"
     zeros = leading_zeros(data)
@@ -99,7 +119,7 @@ def trailing_zeros(data: memoryview) -> int:
 
 def is_signed(tail: Data) -> bool:
     """True if the tail holds a signature over the parts: changing them makes it worthless."""
-    return avb.parse_footer(tail) is not None or avb.avb1_signature_size(tail) is not None
+    return _footer(tail) is not None or _signature_size(tail) is not None
 
 
 def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
@@ -117,7 +137,7 @@ def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
     grown = new_offset - old_offset
     if not grown or not len(seen):
         return tail
-    footer = avb.parse_footer(seen)
+    footer = _footer(seen)
     if footer is not None and footer.vbmeta_offset >= old_offset:
         return _moved_footer(seen, footer, old_offset, new_offset)
     zeros = trailing_zeros(seen)
@@ -126,13 +146,15 @@ def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
     return bytes(seen[: len(seen) - zeros]) + bytes(max(0, zeros - grown))
 
 
-def _moved_footer(tail: memoryview, footer: avb.Footer, old_offset: int, new_offset: int) -> bytes:
+def _moved_footer(tail: memoryview, footer: "Footer", old_offset: int, new_offset: int) -> bytes:
     start = footer.vbmeta_offset - old_offset
     vbmeta = bytes(tail[start : start + footer.vbmeta_size])
     lost = bytes(tail[:start]).rstrip(b"\0")  # marks between the last part and vbmeta
     at = align_up(new_offset + len(lost), _PAGE)
     body = lost.ljust(at - new_offset, b"\0") + vbmeta
-    values = avb.FOOTER.parse(tail, len(tail) - avb.FOOTER_SIZE)
+    from hardboot.formats import avb
+
+    values = avb.FOOTER.parse(tail, len(tail) - _FOOTER_SIZE)
     values |= {"original_image_size": new_offset + len(lost), "vbmeta_offset": at}
-    end = max(old_offset + len(tail), align_up(at + len(vbmeta) + avb.FOOTER_SIZE, _PAGE))
-    return body.ljust(end - new_offset - avb.FOOTER_SIZE, b"\0") + avb.FOOTER.build(values)
+    end = max(old_offset + len(tail), align_up(at + len(vbmeta) + _FOOTER_SIZE, _PAGE))
+    return body.ljust(end - new_offset - _FOOTER_SIZE, b"\0") + avb.FOOTER.build(values)

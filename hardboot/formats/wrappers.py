@@ -7,8 +7,8 @@ libmbbootimg mtk_p.h and loki_p.h.
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 from hardboot.errors import InputError
 from hardboot.formats.bootheader import BOOT_MAGIC
@@ -61,8 +61,7 @@ def lead_size(data: memoryview) -> int:
     return max(0, bytes(data[: LEAD_MAX + len(BOOT_MAGIC)]).find(BOOT_MAGIC))
 
 
-@dataclass(frozen=True)
-class Dhtb:
+class Dhtb(NamedTuple):
     """A DHTB header: bytes it covers, its SHA-256 over them, and the SHA-256 they have."""
 
     size: int
@@ -99,8 +98,7 @@ def dhtb_header(old: bytes, rest: Iterator[bytes], growth: int) -> bytes:
     return bytes(header)
 
 
-@dataclass(frozen=True)
-class Mtk:
+class Mtk(NamedTuple):
     """A part with a MediaTek header in front of it.
 
     Attributes:
@@ -109,8 +107,8 @@ class Mtk:
     """
 
     name: str
-    header: bytes = field(repr=False)
-    data: memoryview = field(repr=False)
+    header: bytes
+    data: memoryview
 
 
 def split_mtk(part: Data) -> Mtk | None:
