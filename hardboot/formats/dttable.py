@@ -136,9 +136,9 @@ def _layout(what: str, version: int, layouts: Mapping[int, struct.Struct]) -> st
 
 
 def read(version: int, data: memoryview, entries: Iterable[E], slots: tuple[Slot, ...], end: int) -> Table[E]:
-    """The table whose entries end at `end`; the page size is the largest that all offsets fit."""
-    offsets = [slot.offset or 0 for slot in slots]
-    pages = [size for size in PAGE_SIZES if all(offset % size == 0 for offset in offsets)]
+    """The table whose entries end at `end`; the page size is the largest that all offsets and sizes fit."""
+    numbers = [number for slot in slots for number in (slot.offset or 0, slot.stated_size)]
+    pages = [size for size in PAGE_SIZES if not any(number % size for number in numbers)]
     return Table(
         version=version,
         entries=tuple(entries),

@@ -107,6 +107,13 @@ def test_a_second_lz4_stream_behind_the_first_is_not_part_of_it() -> None:
     assert stream.end == len(first)
 
 
+def test_what_looks_like_a_block_behind_the_last_one_is_not_part_of_the_stream() -> None:
+    data = packed("lz4-legacy")
+    stream = Decompressor("lz4-legacy", data + words(6) + b"\x50hello" + bytes(100))
+    assert b"".join(stream) == CONTENT
+    assert stream.end == len(data)
+
+
 @pytest.mark.parametrize(
     "options", ["", "--no-check", "--ultra -22", "--long=27 --no-check", "-1 --no-content-size"]
 )

@@ -83,6 +83,13 @@ def test_a_qualcomm_table_is_read_and_written_back(version: int, page: int) -> N
     assert qcdt_format.build(qcdt_format.renew(table)) == data
 
 
+@pytest.mark.parametrize("count", [408, 409, 410])
+def test_the_padding_counts_from_a_word_behind_the_entries(count: int) -> None:
+    data = qcdt(1, [((index, 0, 0), A) for index in range(count)])  # 409 fill their pages to the last byte
+    assert data.index(A) == {408: 8192, 409: 10240, 410: 10240}[count]
+    assert qcdt_format.build(qcdt_format.renew(qcdt_format.parse(data))) == data
+
+
 @pytest.mark.parametrize("page", [2048, 4096])
 @pytest.mark.parametrize("kind", ["ids", "old", "mainline"])
 def test_what_skales_dtbtool_wrote_is_read_and_written_back(tmp_path: Path, page: int, kind: str) -> None:

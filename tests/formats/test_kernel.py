@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ from image_builders import (
 )
 
 from hardboot.errors import InputError
-from hardboot.formats import compression, kernelscan
+from hardboot.formats import compression, kernelscan, uimage
 from hardboot.formats import kernel as format_
 from hardboot.formats.kernel import Kernel, identify
 
@@ -90,6 +91,23 @@ def test_what_unpacks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     assert release_of(bomb) == RELEASE
     monkeypatch.setattr(format_, "MAX_UNPACKED", 8 << 20)
     assert release_of(bomb) is None
+
+
+def test_what_false_streams_unpack_to_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    false = pack(bytes(3 << 20), "gzip")
+    data = false * 2 + pack(kernel_with_banner(RELEASE), "xz")
+    assert release_of(data, tags=b"") == RELEASE
+    monkeypatch.setattr(format_, "MAX_UNPACKED", 6 << 20)
+    assert release_of(data, tags=b"") is None
+
+
+def test_without_a_banner_the_longest_whole_stream_is_the_payload() -> None:
+    streams = [pack(bytes(size), "gzip") for size in (1000, 5000, 2000)]
+    payload = identify(zimage(payload=b"".join(streams), tags=b"")).payload
+    assert payload is not None
+    assert (payload.size, payload.unpacked_size) == (len(streams[1]), 5000)
+    cut = pack(kernel_with_banner(RELEASE, at=290_000), "gzip")[:1000]
+    assert identify(zimage(payload=cut, tags=b"")).payload is None
 
 
 def test_a_dictionary_larger_than_the_limit_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,6 +399,10 @@ def test_without_asking_for_the_configuration_a_kernel_is_read_up_to_its_banner(
     damaged[-100:-40] = bytes(60)
     kernel = identify(bytes(damaged), config=False)
     assert (kernel.release, kernel.config) == (RELEASE, None)
+    stated = identify(zimage(payload=pack(kernel_with_banner(RELEASE, 900_000), "gzip")), config=False)
+    assert stated.payload == format_.Payload(
+        "gzip", stated.payload.offset if stated.payload else 0, None, 900_000
+    )
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 4096])
@@ -403,6 +425,42 @@ def test_a_damaged_or_endless_configuration_is_none(monkeypatch: pytest.MonkeyPa
     assert identify(arm64_image(bytes(broken))).config is None
     monkeypatch.setattr(kernelscan, "MAX_CONFIG", 1000)
     assert identify(arm64_image(content)).config is None
+
+
+def test_a_configuration_that_unpacks_to_much_costs_little() -> None:
+    bomb = b"IKCFG_ST" + packed_by("gzip -n9", bytes(64 << 20))
+    scan = kernelscan.Scan()
+    tracemalloc.start()
+    try:
+        for start in range(0, len(bomb), 1000):
+            scan.feed(bomb[start : start + 1000])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert scan.config is None
+    assert peak < 12 << 20
+
+
+def test_a_configuration_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = kernel_with_config(RELEASE, CONFIG)
+
+    def config_of(limit: int) -> dict[str, str] | None:
+        monkeypatch.setattr(kernelscan, "_MAX_CONFIG_STREAM", limit)
+        scan = kernelscan.Scan()
+        for start in range(0, len(content), 100):
+            scan.feed(content[start : start + 100])
+        return scan.config
+
+    assert config_of(1 << 20) is not None
+    assert config_of(1000) is None
+
+
+def test_all_parts_of_a_uimage_are_found() -> None:
+    parts = (b"kernel", b"a ramdisk", b"tree")
+    found = uimage.parse(mkimage(*parts, kind="multi") + b"behind")
+    assert tuple(map(bytes, found.parts)) == parts
+    assert (found.name, found.type, found.compression) == ("a name", uimage.TYPE_MULTI, "none")
+    assert (found.load_addr, found.entry_addr, bytes(found.trailing)) == (0x80008000, 0x80008000, b"behind")
 
 
 @settings(deadline=None, max_examples=150)

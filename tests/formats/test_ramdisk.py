@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardboot.errors import InputError
-from hardboot.formats import compression, cpio, ramdisk
+from hardboot.formats import compression, cpio, lz4legacy, ramdisk
 from hardboot.formats.compression import Compression
 from hardboot.formats.cpio import Archive, Entry
 from hardboot.formats.ramdisk import Segment
@@ -118,6 +118,21 @@ def test_an_uncompressed_ramdisk_is_appended_to_and_changed(archive: bytes, tmp_
     again = ramdisk.replaced(parsed(data), "etc/name", b"yours")
     kept = [bytes(entry.data) for entry in ramdisk.entries(again) if entry.name == "etc/name"]
     assert kept == [b"phone", b"yours"]
+
+
+@pytest.mark.parametrize("extra", range(6))
+def test_streams_of_legacy_lz4_stand_without_padding(extra: int) -> None:
+    content = b"".join(cpio.build([Archive("newc", (Entry("init", 0o100755, bytes(range(extra))),))]))
+    before = b"".join(compression.compress("lz4-legacy", [content]))
+    data = written(ramdisk.appended(parsed(before), [Entry("n", 0o100644)]))
+    assert data.startswith(before + lz4legacy.MAGIC)
+
+
+def test_compressed_data_behind_a_ramdisk_is_not_part_of_it(archive: bytes) -> None:
+    behind = b"".join(compression.compress("gzip", [b"a log"]))
+    segments, rest = ramdisk.parse(archive + behind)
+    assert len(segments) == 1
+    assert bytes(rest) == behind
 
 
 def test_lgs_ramdisk_stays_one_stream(archive: bytes) -> None:
