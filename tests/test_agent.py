@@ -79,7 +79,7 @@ def arm(*arguments: str) -> subprocess.CompletedProcess[str]:
     assert arguments[:1] not in [("load",), ("exec",)] or len(arguments) == 2 or "/missing" in arguments[3]
     qemu, setpriv = shutil.which("qemu-arm-static") or shutil.which("qemu-arm"), shutil.which("setpriv")
     if qemu is None or setpriv is None:
-        pytest.skip("needs qemu-user-static and util-linux")
+        pytest.skip("needs qemu-arm (Debian: qemu-user) and setpriv (util-linux)")
     drop = ["--no-new-privs", "--inh-caps=-all"] + (["--bounding-set=-all"] if os.geteuid() == 0 else [])
     words = [setpriv, *drop, qemu, str(agent.binary("arm")), *arguments]
     return subprocess.run(words, capture_output=True, text=True, timeout=20)
