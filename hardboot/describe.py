@@ -5,26 +5,22 @@ Every byte is hashed, but only windows of the file are in memory at a time; a ra
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from hardboot import contents
+from hardboot.contents import Document
 from hardboot.errors import InputError
-from hardboot.formats import bootimg, sniff, tail, wrappers
+from hardboot.formats import bootid, bootimg, sniff, tail, wrappers
 from hardboot.formats.reading import Data, view, windows
 
 if TYPE_CHECKING:
     from hardboot.formats.bootimg import BootImage
-    from hardboot.formats.devicetrees import DeviceTrees, TreeEntry
-    from hardboot.formats.kernel import Kernel
     from hardboot.formats.paged import Part
 
-Document = dict[str, Any]
 _T = TypeVar("_T")
-_MAX_EXPANDED = 256 << 20  # bytes of a sparse image that is looked into
-_PEEK = 1 << 20  # bytes of a compressed ramdisk, unpacked
-_PACKED = (" data", " kernel")  # how names of what may be a kernel end
+_MAX_EXPANDED = 128 << 20  # bytes of a sparse image that is looked into
 
 
 def describe(path: Path, data: memoryview) -> Document:
@@ -47,7 +43,7 @@ def _image(data: memoryview) -> Document:
         return {"kind": kind, "sony_elf": _sony(data)}
     if kind == sniff.SPARSE_IMAGE:
         return {"kind": kind, **_sparse(data)}
-    found = content(data)
+    found = contents.content(data)
     if found.keys() & {"kernel", "trees", "ramdisk", "avb"}:
         return found
     if "problem" in found:
@@ -82,8 +78,8 @@ def _hashes(parts: "tuple[Part, ...]") -> _Task[list[str]]:
 
 
 def _boot_image(image: "BootImage", data: memoryview) -> Document:
-    algorithm = bootimg.id_algorithm(image) if bootimg.has_id(image) else None
-    computed = _Task(lambda: bootimg.compute_id(image, algorithm)) if algorithm else None
+    name = bootid.hash_of(image.id) if bootimg.has_id(image) else None
+    computed = _Task(lambda: bootid.compute_ids(image.parts, name)) if name else None
     hashes = _hashes(image.parts)
     addresses = {
         name: getattr(image, f"{name}_addr")
@@ -115,11 +111,12 @@ def _boot_image(image: "BootImage", data: memoryview) -> Document:
     document["id"] = image.id.hex()
     document["id_check"] = None
     if computed:
-        found = computed.result()
+        ids = computed.result()
+        algorithm = bootid.found_algorithm(image.id, ids)
         document["id_check"] = {
-            "algorithm": algorithm,
-            "computed": found.hex(),
-            "matches": found == image.id,
+            "algorithm": algorithm or name,
+            "computed": (ids[algorithm] if algorithm else next(iter(ids.values()))).hex(),
+            "matches": algorithm is not None,
         }
     return document
 
@@ -160,27 +157,9 @@ def _tail(rest: Data, offset: int, data: memoryview) -> Document:
     for item in tail.items(rest, offset):
         row: Document = {"kind": item.name, "offset": offset + item.offset, "size": item.size}
         if item.name == "AVB vbmeta":
-            row |= _avb(data[row["offset"] : row["offset"] + item.size])
+            row |= contents.avb_document(data[row["offset"] : row["offset"] + item.size])
         items.append(row)
     return {"trailing_size": len(rest), "trailing": items, "signed": tail.is_signed(rest)}
-
-
-def _avb(data: memoryview) -> Document:
-    from hardboot.formats import avb
-
-    try:
-        found = avb.parse_vbmeta(data)
-    except InputError as error:
-        return {"problem": error.what}
-    return {
-        "avb": {
-            "algorithm": found.algorithm,
-            "flags": found.flags,
-            "rollback_index": found.rollback_index,
-            "release": found.release,
-            "descriptors": list(found.descriptors),
-        }
-    }
 
 
 def _part(part: "Part", shift: int, address: int | None, padding: bytes) -> Document:
@@ -201,7 +180,7 @@ def _part(part: "Part", shift: int, address: int | None, padding: bytes) -> Docu
     problem = wrappers.problem_of_mtk(part.data)
     if problem:
         return {**document, "kind": "part with a MediaTek header", "problem": problem.what}
-    found = content(mtk.data if mtk else part.data)
+    found = contents.content(mtk.data if mtk else part.data)
     found.pop("problem_error", None)
     return {**document, **found}
 
@@ -262,144 +241,13 @@ def _sparse(data: memoryview) -> Document:
     }
     if image.size > _MAX_EXPANDED:
         return {**document, "inside": {"kind": None, "size": image.size}}
-    inner = b"".join(sparse.expand(image))
+    inner = bytearray(image.size)
+    at = 0
+    for piece in sparse.expand(image):
+        inner[at : at + len(piece)] = piece
+        at += len(piece)
     try:
         document["inside"] = {"size": len(inner), **_image(memoryview(inner))}
     except InputError as error:
         document["inside"] = {"size": len(inner), "kind": sniff.sniff(inner), "problem": error.what}
     return document
-
-
-def content(part: Data) -> Document:
-    """What a part is; damage inside it is told as `problem`, so that the rest can still be shown."""
-    data = view(part)
-    kind = sniff.sniff(data)
-    document: Document = {"kind": kind}
-    try:
-        if kind == sniff.VBMETA_IMAGE:
-            return {**document, **_avb(data)}
-        if kind in sniff.TREE_KINDS:
-            return {**document, "trees": _trees(data)}
-        if kind == sniff.CPIO:
-            return {**document, "ramdisk": {"compression": None, "format": _cpio_format(data)}}
-        if (kind and kind.endswith(_PACKED)) or kind == sniff.UIMAGE:
-            return {**document, **_packed(data)}
-    except InputError as error:
-        document |= {"problem": error.what, "problem_error": error}
-    return document
-
-
-def _packed(data: memoryview) -> Document:
-    """A kernel, a ramdisk, or device trees, compressed."""
-    from hardboot.formats import compression
-
-    how = compression.detect(data)
-    if how and how != "lzop":
-        stream = compression.Decompressor(how, data, limit=compression.MAX_UNPACKED)
-        head = next((piece for piece in stream if piece), b"")[:_PEEK]
-        inner = sniff.sniff(head)
-        if inner == sniff.CPIO:
-            ramdisk = {"compression": how, "format": _cpio_format(memoryview(head))}
-            return {"kind": f"ramdisk (cpio, {how})", "ramdisk": ramdisk}
-        if inner in sniff.TREE_KINDS:
-            return {"trees": _trees(data)}
-    elif how == "lzop":
-        return {}
-    from hardboot.formats import kernel
-
-    try:
-        return _kernel(kernel.identify(data))
-    except InputError:
-        if how and not kernel.is_kernel(data):
-            return {}  # compressed, and neither kernel nor ramdisk
-        raise
-
-
-def _cpio_format(data: memoryview) -> str:
-    return {b"070701": "newc", b"070702": "crc", b"070707": "odc"}.get(bytes(data[:6]), "binary")
-
-
-def _kernel(kernel: "Kernel") -> Document:
-    payload, stated = kernel.payload, kernel.zimage
-    document: Document = {
-        "kind": kernel.kind,
-        "wrappers": list(kernel.wrappers),
-        "size": kernel.size,
-        "version": kernel.version,
-        "release": kernel.release,
-        "payload": None,
-        "unpacked_size": kernel.unpacked_size,
-        "memory_size": kernel.memory_size,
-        "config": kernel.config,
-        "zimage": None,
-        "arm64": None,
-        "dtbs": [],
-        "padding_size": len(kernel.padding),
-    }
-    if payload:
-        document["payload"] = _values(payload, "compression", "offset", "size", "unpacked_size")
-    if stated:
-        numbers = ("edata_size", "bss_size", "text_offset", "malloc_size")
-        document["zimage"] = _values(stated, *numbers, "hardboot_page", "hardboot_version")
-    if kernel.arm64:
-        document["arm64"] = asdict(kernel.arm64)
-    if kernel.dtbs:
-        from hardboot.formats.devicetrees import TreeEntry
-
-        document["dtbs"] = [_tree(TreeEntry(tree, 0)) for tree in kernel.dtbs]
-        for row in document["dtbs"]:
-            del row["offset"]
-    outer = " in ".join((kernel.kind, *reversed(kernel.wrappers)))
-    packed = f", {payload.compression}" if payload and kernel.kind != "zImage" else ""
-    named = sniff.ZIMAGE if outer == "zImage" else f"kernel ({outer}{packed})"
-    return {"kind": named, "kernel": document}
-
-
-def _values(source: object, *names: str) -> Document:
-    return {name: getattr(source, name) for name in names}
-
-
-def _trees(data: memoryview) -> Document:
-    from hardboot.formats import devicetrees, fdt
-
-    if sniff.sniff(data) == sniff.DEVICE_TREE:
-        fdt.total_size(data)  # refuses what would only be left over
-    found: DeviceTrees | None = devicetrees.find(data)
-    if found is None:
-        return {"kind": None, "compression": None, "entries": []}
-    seen: dict[tuple[int, int], Document] = {}
-    entries = []
-    for entry in found.entries:
-        key = entry.offset, len(entry.data)
-        if key not in seen:
-            seen[key] = _tree(entry)
-        entries.append({**seen[key], "ids": {name: _plain(value) for name, value in entry.ids.items()}})
-    return {"kind": found.kind, "compression": found.compression, "entries": entries}
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _tree(entry: "TreeEntry") -> Document:
-    from hardboot.formats import fdt
-
-    document: Document = {
-        "offset": entry.offset,
-        "size": len(entry.data),
-        "model": None,
-        "compatible": [],
-        "msm_id": None,
-        "board_id": None,
-    }
-    try:
-        properties = entry.tree().root.properties
-    except InputError as error:
-        return {**document, "problem": error.what}
-    if "model" in properties:
-        document["model"] = fdt.text(properties["model"])
-    for name in ("msm-id", "board-id"):
-        raw = properties.get(f"qcom,{name}")
-        if raw is not None and len(raw) % 4 == 0:
-            document[name.replace("-", "_")] = list(fdt.read_u32s(raw))
-    return {**document, "compatible": fdt.strings(properties.get("compatible"))}

@@ -19,6 +19,7 @@ from hardboot import __version__
 from hardboot.errors import InputError
 from hardboot.files import map_file, read_bytes, unreadable, write_atomic
 from hardboot.formats import toml
+from hardboot.formats.bootid import ALGORITHMS
 from hardboot.formats.containers import Changes, Container, Fields, open_container, open_frame
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data, pieces, view, windows
@@ -30,7 +31,6 @@ _IMAGE_LIMIT = 1 << 30  # bytes; boot partitions have up to 128 MiB
 _LAYOUT = 1  # of the folder
 _COMPUTED = ("name", "offset", "size", "sha256")
 _FIXED = ("header_version", "pxa")
-_ALGORITHMS = ("sha1", "sha256")
 _PART_NAME = re.compile("[a-z_]{1,20}[0-9]{0,4}")  # so it cannot leave the folder
 _T = TypeVar("_T")
 
@@ -151,8 +151,8 @@ def _write_folder(folder: Path, container: Container, data: memoryview, source: 
 
 _HELP = (
     "Change values under [header], or the files of parts, then: hardboot pack FOLDER IMAGE",
-    "Offset, size and sha256 say what was there; hardboot computes them anew. An id of sha1 or sha256",
-    "is the hash of the parts, computed anew too. A part that was not there may be added as a file.",
+    "Offset, size and sha256 say what was there; hardboot computes them anew. An id of sha1 or sha256,",
+    "with -dt or not, is the hash of the parts, computed anew too. A missing part may be added as a file.",
 )
 
 
@@ -204,7 +204,7 @@ def pack(folder: Path, image: Path) -> Packed:
 
     write_atomic(image, counted())
     identical = not changes
-    if changes and named.get("id") in _ALGORITHMS:
+    if changes and named.get("id") in ALGORITHMS:
         changes.append(f"id: computed anew ({named['id']})")
     if size != frame.size:
         changes.append(f"the image: {frame.size} -> {size} bytes")
@@ -345,7 +345,7 @@ def _checked(folder: Path, where: str, given: Fields, known: Fields) -> Fields:
 
 def _field_changes(container: Container, named: Fields, part_fields: Mapping[str, Fields]) -> Iterator[str]:
     for name, old in container.fields.items():
-        if named[name] != old and not (name == "id" and named[name] in _ALGORITHMS):
+        if named[name] != old and not (name == "id" and named[name] in ALGORITHMS):
             yield f"{name}: {old!r} -> {named[name]!r}"
     for part, known in container.part_fields.items():
         for name, old in known.items():

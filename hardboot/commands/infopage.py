@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hardboot.memory import human_size
 
 if TYPE_CHECKING:
-    from hardboot.describe import Document
+    from hardboot.contents import Document
 
 _LABEL_WIDTH = 18  # columns
 _PIPE_WIDTH = 1 << 16  # columns: nothing is folded in a pipe

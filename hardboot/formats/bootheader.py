@@ -3,7 +3,10 @@
 Sources: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h; Magisk native/src/boot/bootimg.hpp (PXA).
 """
 
+import re
+
 from hardboot.formats.header import Layout
+from hardboot.formats.reading import malformed
 
 WHAT = "boot image"
 BOOT_MAGIC = b"ANDROID!"
@@ -64,3 +67,33 @@ PARTS = (
     ("kernel", "ramdisk"),
     ("kernel", "ramdisk", "signature"),
 )
+
+
+def os_version_text(word: int) -> str | None:
+    """The Android version in the word os_version, such as "13.0.0"; None if it is not stated."""
+    version = word >> 11
+    return f"{version >> 14}.{version >> 7 & 0x7F}.{version & 0x7F}" if version else None
+
+
+def os_patch_level_text(word: int) -> str | None:
+    """The security patch level in the word os_version, such as "2023-05"; None if it is not stated."""
+    level = word & 0x7FF
+    return f"{2000 + (level >> 4)}-{level & 0xF:02}" if level else None
+
+
+def stored_os_version(version: str, patch_level: str) -> int:
+    """The word that stands for an Android version "13.0.0" and a patch level "2023-05"; "" is none.
+
+    Raises:
+        InputError: If either is something else.
+    """
+    found = re.fullmatch(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})", version or "0.0.0")
+    level = re.fullmatch(r"(\d{4})-(\d{2})", patch_level or "2000-00")
+    if not found or not level:
+        problem = f"{version!r} and {patch_level!r}"
+        fix = 'Give them as "13.0.0" and "2023-05", or "".'
+        raise malformed(WHAT, "os_version", 0x2C, problem, fix=fix)
+    numbers, year, month = [int(one) for one in found.groups()], int(level[1]) - 2000, int(level[2])
+    if max(numbers) > 127 or not 0 <= year <= 127 or month > 15:
+        raise malformed(WHAT, "os_version", 0x2C, f"{version} {patch_level}", fix="Give smaller numbers.")
+    return numbers[0] << 25 | numbers[1] << 18 | numbers[2] << 11 | year << 4 | month

@@ -4,15 +4,12 @@ Sources: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h and mkbootimg.py
 device tree table whose size stands in the version word; Magisk's bootimg.cpp for PXA and Amonet.
 """
 
-import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from hardboot.errors import InputError
+from hardboot.formats import bootid, wrappers
 from hardboot.formats import tail as tails
-from hardboot.formats import wrappers
 from hardboot.formats.bootheader import (
     BOOT_ARGS_SIZE,
     BOOT_EXTRA_ARGS_SIZE,
@@ -24,10 +21,13 @@ from hardboot.formats.bootheader import (
     PXA_UNKNOWN_MIN,
     VERSION_OFFSET,
     WHAT,
+    os_patch_level_text,
+    os_version_text,
 )
+from hardboot.formats.bootid import Algorithm
 from hardboot.formats.header import Layout, Values, kept_text, read_text, stored_text
 from hardboot.formats.paged import Part, Slot, lay, take
-from hardboot.formats.reading import Data, malformed, pieces, u32, view, windows
+from hardboot.formats.reading import Data, malformed, pieces, u32, view
 from hardboot.formats.sniff import BOOT_IMAGE, VENDOR_BOOT_IMAGE, described, sniff
 from hardboot.memory import align_up
 
@@ -42,8 +42,6 @@ _COPIED = (  # fields that stand in the header as they stand in BootImage
     *("kernel_addr", "ramdisk_addr", "second_addr", "tags_addr", "dtb_addr", "recovery_dtbo_offset"),
     *("page_size", "os_version", "id"),
 )
-
-Algorithm = Literal["sha1", "sha256"]
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,12 @@ class BootImage:
     @property
     def os_version_text(self) -> str | None:
         """The Android version, such as "13.0.0"; None if it is not stated."""
-        version = self.os_version >> 11
-        return f"{version >> 14}.{version >> 7 & 0x7F}.{version & 0x7F}" if version else None
+        return os_version_text(self.os_version)
 
     @property
     def os_patch_level(self) -> str | None:
         """The security patch level, such as "2023-05"; None if it is not stated."""
-        level = self.os_version & 0x7FF
-        return f"{2000 + (level >> 4)}-{level & 0xF:02}" if level else None
+        return os_patch_level_text(self.os_version)
 
     @property
     def layout(self) -> Layout:
@@ -311,24 +307,6 @@ def _text_fields(image: BootImage, layout: Layout, was: Values) -> Values:
     return stored
 
 
-def stored_os_version(version: str, patch_level: str) -> int:
-    """The word that stands for an Android version "13.0.0" and a patch level "2023-05"; "" is none.
-
-    Raises:
-        InputError: If either is something else.
-    """
-    found = re.fullmatch(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})", version or "0.0.0")
-    level = re.fullmatch(r"(\d{4})-(\d{2})", patch_level or "2000-00")
-    if not found or not level:
-        problem = f"{version!r} and {patch_level!r}"
-        fix = 'Give them as "13.0.0" and "2023-05", or "".'
-        raise malformed(WHAT, "os_version", 0x2C, problem, fix=fix)
-    numbers, year, month = [int(one) for one in found.groups()], int(level[1]) - 2000, int(level[2])
-    if max(numbers) > 127 or not 0 <= year <= 127 or month > 15:
-        raise malformed(WHAT, "os_version", 0x2C, f"{version} {patch_level}", fix="Give smaller numbers.")
-    return numbers[0] << 25 | numbers[1] << 18 | numbers[2] << 11 | year << 4 | month
-
-
 def has_id(image: BootImage) -> bool:
     """True if the header has a field for an id: v0 to v2."""
     return "id" in image.layout.offsets
@@ -341,25 +319,14 @@ def compute_id(image: BootImage, algorithm: Algorithm) -> bytes:
     """
     if not has_id(image):
         return bytes(32)
-    digest = hashlib.new(algorithm)
-    for part in image.parts:
-        for window in windows(part.data):
-            digest.update(window)
-        digest.update(len(part.data).to_bytes(4, "little"))
-    return digest.digest().ljust(32, b"\0")
-
-
-def id_algorithm(image: BootImage) -> Algorithm | None:
-    """The algorithm the id looks like; None if there is no id."""
-    if not any(image.id):
-        return None
-    return "sha256" if any(image.id[20:]) else "sha1"
+    ids = bootid.compute_ids(image.parts, "sha256" if algorithm.startswith("sha256") else "sha1")
+    return ids.get(algorithm) or next(iter(ids.values()))
 
 
 def check_id(image: BootImage) -> Algorithm | None:
     """The algorithm whose hash over the parts is the image's id; None if none is. Reads all parts."""
-    algorithm = id_algorithm(image)
-    return algorithm if algorithm and compute_id(image, algorithm) == image.id else None
+    name = bootid.hash_of(image.id) if has_id(image) else None
+    return bootid.found_algorithm(image.id, bootid.compute_ids(image.parts, name)) if name else None
 
 
 def renew(image: BootImage, algorithm: Algorithm | None = "sha1") -> BootImage:

@@ -10,7 +10,8 @@ from typing import Any
 
 from hardboot.errors import InputError
 from hardboot.formats import bootimg, sniff, tail, vendorboot, wrappers
-from hardboot.formats.bootheader import PARTS
+from hardboot.formats.bootheader import PARTS, stored_os_version
+from hardboot.formats.bootid import ALGORITHMS, Algorithm
 from hardboot.formats.bootimg import BootImage
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data, malformed, pieces, view
@@ -34,7 +35,7 @@ class Container:
 
     Attributes:
         kind: In words, as `sniff` says it.
-        fields: What may be changed, by name; "id" is "sha1" or "sha256" if it is the hash of the parts.
+        fields: What may be changed, by name; "id" is an algorithm's name if it is that hash of the parts.
         parts: In file order, without overlap; empty ones are there if the image may have them.
         part_fields: What may be changed of a part.
         signed: The image carries a signature, which no other parts fit.
@@ -121,14 +122,14 @@ def _boot(image: BootImage, *, check_id: bool) -> Container:
 
 def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[bytes]:
     named = dict(changes.fields)
-    algorithm: bootimg.Algorithm | None = None
+    algorithm: Algorithm | None = None
     stated = named.pop("id", "")
-    if stated in ("sha1", "sha256"):
+    if stated in ALGORITHMS:
         algorithm = stated
         named["id"] = image.id
     else:
         named["id"] = _hex(stated, 32)
-    version = bootimg.stored_os_version(named.pop("os_version", ""), named.pop("os_patch_level", ""))
+    version = stored_os_version(named.pop("os_version", ""), named.pop("os_patch_level", ""))
     parts: Fields = dict(changes.parts)
     for name, data in parts.items():
         mtk = wrappers.split_mtk(getattr(image, name))

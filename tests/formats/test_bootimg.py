@@ -237,6 +237,18 @@ def test_the_sizes_of_empty_parts_are_hashed_too() -> None:
     assert bootimg.compute_id(image, "sha1") == by_hand + bytes(12)
 
 
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_an_id_may_count_a_device_tree_table_that_is_not_there(version: int) -> None:
+    """As LineageOS's mkbootimg does it, for every image without one."""
+    image = (V0, V1, V2)[version]
+    parts = [image.kernel, image.ramdisk, image.second, b"", image.recovery_dtbo, image.dtb][: 4 + version]
+    digest = hashlib.sha1(b"".join(bytes(part) + struct.pack("<I", len(part)) for part in parts)).digest()
+    image = replace(image, id=digest + bytes(12))
+    assert bootimg.check_id(image) == "sha1-dt"
+    changed = bootimg.renew(replace(image, kernel=b"k"), "sha1-dt")
+    assert bootimg.check_id(changed) == "sha1-dt"
+
+
 def test_parts_are_views_not_copies() -> None:
     data = bytearray(built(V0))
     image = bootimg.parse(data)

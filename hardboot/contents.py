@@ -1,0 +1,170 @@
+"""What is inside a part of an image: a kernel, device trees, a ramdisk, a vbmeta image. As documents."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hardboot.errors import InputError
+from hardboot.formats import sniff
+from hardboot.formats.reading import Data, view
+
+if TYPE_CHECKING:
+    from hardboot.formats.devicetrees import TreeEntry
+    from hardboot.formats.kernel import Kernel
+
+Document = dict[str, Any]
+_PEEK = 1 << 20  # bytes of a compressed ramdisk, unpacked
+_PACKED = (" data", " kernel")  # how names of what may be a kernel end
+
+
+def avb_document(data: memoryview) -> Document:
+    """What a vbmeta image says."""
+    from hardboot.formats import avb
+
+    try:
+        found = avb.parse_vbmeta(data)
+    except InputError as error:
+        return {"problem": error.what}
+    return {
+        "avb": {
+            "algorithm": found.algorithm,
+            "flags": found.flags,
+            "rollback_index": found.rollback_index,
+            "release": found.release,
+            "descriptors": list(found.descriptors),
+        }
+    }
+
+
+def content(part: Data) -> Document:
+    """What a part is; damage inside it is told as `problem`, so that the rest can still be shown."""
+    data = view(part)
+    kind = sniff.sniff(data)
+    document: Document = {"kind": kind}
+    try:
+        if kind == sniff.VBMETA_IMAGE:
+            return {**document, **avb_document(data)}
+        if kind in sniff.TREE_KINDS:
+            return {**document, "trees": _trees(data)}
+        if kind == sniff.CPIO:
+            return {**document, "ramdisk": {"compression": None, "format": _cpio_format(data)}}
+        if (kind and kind.endswith(_PACKED)) or kind == sniff.UIMAGE:
+            return {**document, **_packed(data)}
+    except InputError as error:
+        document |= {"problem": error.what, "problem_error": error}
+    return document
+
+
+def _packed(data: memoryview) -> Document:
+    """A kernel, a ramdisk, or device trees, compressed."""
+    from hardboot.formats import compression
+
+    how = compression.detect(data)
+    if how and how != "lzop":
+        stream = compression.Decompressor(how, data, limit=compression.MAX_UNPACKED)
+        head = next((piece for piece in stream if piece), b"")[:_PEEK]
+        inner = sniff.sniff(head)
+        if inner == sniff.CPIO:
+            ramdisk = {"compression": how, "format": _cpio_format(memoryview(head))}
+            return {"kind": f"ramdisk (cpio, {how})", "ramdisk": ramdisk}
+        if inner in sniff.TREE_KINDS:
+            return {"trees": _trees(data)}
+    elif how == "lzop":
+        return {}
+    from hardboot.formats import kernel
+
+    try:
+        return _kernel(kernel.identify(data))
+    except InputError:
+        if how and not kernel.is_kernel(data):
+            return {}  # compressed, and neither kernel nor ramdisk
+        raise
+
+
+def _cpio_format(data: memoryview) -> str:
+    return {b"070701": "newc", b"070702": "crc", b"070707": "odc"}.get(bytes(data[:6]), "binary")
+
+
+def _kernel(kernel: "Kernel") -> Document:
+    payload, stated = kernel.payload, kernel.zimage
+    document: Document = {
+        "kind": kernel.kind,
+        "wrappers": list(kernel.wrappers),
+        "size": kernel.size,
+        "version": kernel.version,
+        "release": kernel.release,
+        "payload": None,
+        "unpacked_size": kernel.unpacked_size,
+        "memory_size": kernel.memory_size,
+        "config": kernel.config,
+        "zimage": None,
+        "arm64": None,
+        "dtbs": [],
+        "padding_size": len(kernel.padding),
+    }
+    if payload:
+        document["payload"] = _values(payload, "compression", "offset", "size", "unpacked_size")
+    if stated:
+        numbers = ("edata_size", "bss_size", "text_offset", "malloc_size")
+        document["zimage"] = _values(stated, *numbers, "hardboot_page", "hardboot_version")
+    if kernel.arm64:
+        document["arm64"] = asdict(kernel.arm64)
+    if kernel.dtbs:
+        from hardboot.formats.devicetrees import TreeEntry
+
+        document["dtbs"] = [_tree(TreeEntry(tree, 0)) for tree in kernel.dtbs]
+        for row in document["dtbs"]:
+            del row["offset"]
+    outer = " in ".join((kernel.kind, *reversed(kernel.wrappers)))
+    packed = f", {payload.compression}" if payload and kernel.kind != "zImage" else ""
+    named = sniff.ZIMAGE if outer == "zImage" else f"kernel ({outer}{packed})"
+    return {"kind": named, "kernel": document}
+
+
+def _values(source: object, *names: str) -> Document:
+    return {name: getattr(source, name) for name in names}
+
+
+def _trees(data: memoryview) -> Document:
+    from hardboot.formats import devicetrees, fdt
+
+    if sniff.sniff(data) == sniff.DEVICE_TREE:
+        fdt.total_size(data)  # refuses what would only be left over
+    found = devicetrees.find(data)
+    if found is None:
+        return {"kind": None, "compression": None, "entries": []}
+    seen: dict[tuple[int, int], Document] = {}
+    entries = []
+    for entry in found.entries:
+        key = entry.offset, len(entry.data)
+        if key not in seen:
+            seen[key] = _tree(entry)
+        entries.append({**seen[key], "ids": {name: _plain(value) for name, value in entry.ids.items()}})
+    return {"kind": found.kind, "compression": found.compression, "entries": entries}
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _tree(entry: "TreeEntry") -> Document:
+    from hardboot.formats import fdt
+
+    document: Document = {
+        "offset": entry.offset,
+        "size": len(entry.data),
+        "model": None,
+        "compatible": [],
+        "msm_id": None,
+        "board_id": None,
+    }
+    try:
+        properties = entry.tree().root.properties
+    except InputError as error:
+        return {**document, "problem": error.what}
+    if "model" in properties:
+        document["model"] = fdt.text(properties["model"])
+    for name in ("msm-id", "board-id"):
+        raw = properties.get(f"qcom,{name}")
+        if raw is not None and len(raw) % 4 == 0:
+            document[name.replace("-", "_")] = list(fdt.read_u32s(raw))
+    return {**document, "compatible": fdt.strings(properties.get("compatible"))}
