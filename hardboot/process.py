@@ -70,16 +70,17 @@ def run(
             unchanged="The program did not run.",
             fix="Check that it is installed and can be executed.",
         ) from error
-    try:
-        if on_line:
-            output, errors = b"", _follow(child, timeout_s, on_line)
-        else:
-            output, errors = child.communicate(stdin, timeout=timeout_s)
-    except BaseException as error:
-        _kill_group(child)
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise _failed(words, f"still ran after {timeout_s:.0f} s and was ended", b"") from error
-        raise
+    with child:
+        try:
+            if on_line:
+                output, errors = b"", _follow(child, timeout_s, on_line)
+            else:
+                output, errors = child.communicate(stdin, timeout=timeout_s)
+        except BaseException as error:
+            _kill_group(child)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise _failed(words, f"still ran after {timeout_s:.0f} s and was ended", b"") from error
+            raise
     if child.returncode:
         code = child.returncode
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
@@ -107,7 +108,6 @@ def _follow(child: "subprocess.Popen[bytes]", timeout_s: float, on_line: Callabl
         child.wait()
     finally:
         timer.cancel()
-        child.stdout.close()
     if expired.is_set():
         raise subprocess.TimeoutExpired(child.args, timeout_s)
     return b"".join(tail)
