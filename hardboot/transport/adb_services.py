@@ -19,7 +19,7 @@ _SLOWEST = 256 * 1024  # bytes per second; a transfer slower than this as a whol
 _UNSIZED = 512 * 1024 * 1024  # bytes; the most of a file whose size the phone does not tell
 _LOOK = "Look at what the phone does, then try again."
 _LONGEST_PAUSE_S = 0.3
-_LONGEST_PROBE_S = 10.0
+_LONGEST_PROBE_S = 4.0
 
 
 class Way(Protocol):
