@@ -11,7 +11,8 @@ from pathlib import Path
 from hardboot.errors import InputError
 from hardboot.files import data_dir, read_bytes
 from hardboot.profile.lint import Problem, check, facts
-from hardboot.profile.schema import Evidence, Known, Profile, Span, parse, wrong
+from hardboot.profile.schema import Evidence, Known, Profile, Span
+from hardboot.profile.syntax import parse, wrong
 
 __all__ = [
     "Evidence",

@@ -9,12 +9,13 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from hardboot.memory import PAGE_SIZE, Range
-from hardboot.profile.schema import Profile, Span
+from hardboot.profile.schema import Carry, Profile, Span
 
 _32_BIT = 1 << 32
 _LISTS = ("ram", "reserved", "bootloader")
+_NAMED = (*_LISTS, "hardboot.models", "dtb.carry")  # their entries have names, which are part of the fact's
 # A fact of these groups, or one of these, is worth nothing without the place it was read.
-_GROUPS = (*_LISTS, "kernel", "partitions", "image")
+_GROUPS = (*_NAMED, "kernel", "partitions", "image")
 _SINGLE = {
     "hardboot.page",
     "hardboot.kernel_loc",
@@ -22,9 +23,11 @@ _SINGLE = {
     "hardboot.flag",
     "mem_min",
     "reset.address",
+    "dtb.msm_ids",
+    "dtb.board_ids",
 }
-# A plan rests on these: that one is missing must be said, with a way to find it.
-_MUST_BE_SAID = ("ram", "bootloader", "mem_min")
+# A plan or a host kernel rests on these: that one is missing must be said, with a way to find it.
+_MUST_BE_SAID = ("ram", "bootloader", "mem_min", "hardboot.page", "reset")
 
 
 @dataclass(frozen=True)
@@ -46,22 +49,29 @@ def facts(profile: Profile) -> dict[str, Any]:
 
 def _flat(name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Span):
-        return {f"{name}.{value.name}": value.range}
-    if isinstance(value, Struct) and name != "dtb.carry":
+        return {name: value.range}
+    if name in _NAMED:
+        return {key: one for item in value for key, one in _flat(f"{name}.{item.name}", item).items()}
+    if isinstance(value, Struct) and not isinstance(value, Carry):
         pairs = [(item.encode_name, getattr(value, item.name)) for item in fields(value)]
     elif isinstance(value, dict):
         pairs = list(value.items())
-    elif name in _LISTS:
-        return {key: one for span in value for key, one in _flat(name, span).items()}
     else:
         return {} if value is None or value == () else {name: value}
-    return {key: one for part, child in pairs for key, one in _flat(f"{name}.{part}", child).items()}
+    return {
+        key: one
+        for part, child in pairs
+        if (name.rpartition(".")[0], part) != ("hardboot.models", "name")
+        for key, one in _flat(f"{name}.{part}", child).items()
+    }
 
 
 def check(profile: Profile, others: Iterable[Profile] = ()) -> list[Problem]:
     """What is wrong with `profile`, alone and beside `others`; empty if nothing is."""
-    rules = (_addresses, _page, _ranges, _mem_min, _host, _reset, _evidence)
+    rules = (_addresses, _page, _ranges, _mem_min, _host, _kernel, _reset, _dtb, _evidence, _conflicts)
     found = [problem for rule in rules for problem in rule(profile)]
+    if len(set(profile.codenames)) != len(profile.codenames):
+        found.append(Problem("codenames", "one is there twice"))
     for other in others:
         if other.name != profile.name:
             for name in sorted({profile.name, *profile.codenames} & {other.name, *other.codenames}):
@@ -79,16 +89,52 @@ def _addresses(profile: Profile) -> Iterator[Problem]:
                 yield Problem(name, f"{end:#x} is beyond the 4 GiB of 32-bit ARM")
 
 
+def _pages(profile: Profile) -> list[tuple[str, Range]]:
+    """Every page this phone may have, by the fact that states it."""
+    hardboot = profile.hardboot
+    stated = [(f"hardboot.models.{one.name}", one.page) for one in hardboot.models]
+    if hardboot.page_addr is not None:
+        stated.append(("hardboot.page", hardboot.page_addr))
+    return [(fact, Range.sized(page, hardboot.page_size, "hardboot page")) for fact, page in stated]
+
+
 def _page(profile: Profile) -> Iterator[Problem]:
-    page = profile.page
-    if page.start % PAGE_SIZE or page.size % PAGE_SIZE:
-        yield Problem("hardboot.page", f"{page} is not made of whole pages of {PAGE_SIZE} bytes")
-    if profile.ram and not any(bank.contains(page) for bank in profile.ram):
-        yield Problem("hardboot.page", f"{page} is not inside a bank of RAM")
-    for name, ranges in (("reserved", profile.reserved), ("bootloader", profile.bootloader)):
-        for one in ranges:
-            if page.overlaps(one):
-                yield Problem("hardboot.page", f"{page} lies over {name} {one}")
+    for fact, page in _pages(profile):
+        if page.start % PAGE_SIZE or page.size % PAGE_SIZE:
+            yield Problem(fact, f"{page} is not made of whole pages of {PAGE_SIZE} bytes")
+        if profile.ram and not any(bank.contains(page) for bank in profile.ram):
+            yield Problem(fact, f"{page} is not inside a bank of RAM")
+        for name, ranges in (("reserved", profile.reserved), ("bootloader", profile.bootloader)):
+            for one in ranges:
+                if page.overlaps(one):
+                    yield Problem(fact, f"{page} lies over {name} {one}")
+        for name, address in _written(profile):
+            if page.start <= address < page.end:
+                yield Problem(fact, f"{page} lies over {address:#x}, {name}")
+        if page.start < (profile.kernel.phys_offset or 0):
+            yield Problem(fact, f"{page} is below the RAM that kernels use")
+    if profile.hardboot.models and profile.hardboot.page_addr is not None:
+        yield Problem("hardboot.page", "it is stated for the phone and for its models: keep one")
+    for model in profile.hardboot.models:
+        if model.page + profile.hardboot.page_size > model.ram_end:
+            yield Problem(f"hardboot.models.{model.name}", f"{model.page:#x} is not below its ram_end")
+
+
+def _written(profile: Profile) -> list[tuple[str, int]]:
+    """Addresses that something is loaded or moved to before the guest starts."""
+    image, kernel, hardboot = profile.image, profile.kernel, profile.hardboot
+    found = {
+        "where kernels unpack themselves (kernel.zreladdr)": kernel.zreladdr,
+        "where the bootloader puts the ATAGS (kernel.params)": kernel.params,
+        "where the host kernel moves the guest's (hardboot.kernel_loc)": hardboot.kernel_loc,
+        "where the host kernel moves the tree (hardboot.dtb_loc)": hardboot.dtb_loc,
+    }
+    if image.base is not None and image.header_trusted is not False:
+        for part in ("kernel", "ramdisk", "tags", "second"):
+            offset = getattr(image, f"{part}_offset")
+            if offset is not None:
+                found[f"where boot images are loaded (image.{part}_offset)"] = image.base + offset
+    return [(name, address) for name, address in found.items() if address is not None]
 
 
 def _ranges(profile: Profile) -> Iterator[Problem]:
@@ -112,6 +158,8 @@ def _mem_min(profile: Profile) -> Iterator[Problem]:
         return
     starts = [bank.start for bank in profile.ram]
     base = min(starts) if starts else profile.kernel.phys_offset or 0
+    if mem_min % PAGE_SIZE:
+        yield Problem("mem_min", f"{mem_min:#x} is no multiple of {PAGE_SIZE}")
     if mem_min <= base:
         yield Problem(
             "mem_min", f"{mem_min:#x} is not above the start of RAM, {base:#x}: no limit is no mem_min"
@@ -124,30 +172,67 @@ def _host(profile: Profile) -> Iterator[Problem]:
     hardboot, kernel = profile.hardboot, profile.kernel
     copies = {"hardboot.kernel_loc": hardboot.kernel_loc, "hardboot.dtb_loc": hardboot.dtb_loc}
     for name, value in copies.items():
-        if value is not None and hardboot.host_abi == "direct":
-            yield Problem(name, "a host kernel of kind direct moves nothing")
-        if value is not None and value % 4:
+        if value is None:
+            continue
+        if hardboot.host_abi != "copy-dtb":
+            yield Problem(name, f"a host kernel of kind {hardboot.host_abi} moves nothing there")
+        if value % 4:
             yield Problem(name, f"{value:#x} is not a multiple of 4")
-    if (
-        hardboot.host_abi == "copy-dtb"
-        and hardboot.dtb_loc is None
-        and "hardboot.dtb_loc" not in profile.evidence
-    ):
-        yield Problem("hardboot.dtb_loc", "copy-dtb needs it; if it is not known, say so in [evidence]")
-    if kernel.zreladdr is not None and kernel.zreladdr < (kernel.phys_offset or 0):
-        yield Problem("kernel.zreladdr", f"{kernel.zreladdr:#x} is below phys_offset")
+        if profile.ram and not any(bank.start <= value < bank.end for bank in profile.ram):
+            yield Problem(name, f"{value:#x} is not inside a bank of RAM")
+    needed = {
+        "copy-dtb": ("hardboot.dtb_loc", hardboot.dtb_loc),
+        "copy-atags": ("kernel.params", kernel.params),
+    }
+    fact, value = needed.get(hardboot.host_abi, ("", 0))
+    if value is None and fact not in profile.evidence:
+        yield Problem(fact, f"{hardboot.host_abi} needs it; if it is not known, say so in [evidence]")
+    if (hardboot.host_abi == "buffer") != (profile.arch == "arm64"):
+        yield Problem("hardboot.host_abi", "buffer is what arm64 host kernels do, and they alone")
+
+
+def _kernel(profile: Profile) -> Iterator[Problem]:
+    kernel = profile.kernel
+    for name, value in (("zreladdr", kernel.zreladdr), ("params", kernel.params)):
+        if value is None:
+            continue
+        if value < (kernel.phys_offset or 0):
+            yield Problem(f"kernel.{name}", f"{value:#x} is below phys_offset")
+        if profile.ram and not any(bank.start <= value < bank.end for bank in profile.ram):
+            yield Problem(f"kernel.{name}", f"{value:#x} is not inside a bank of RAM")
+    if kernel.phys_offset is not None and kernel.phys_offset % PAGE_SIZE:
+        yield Problem("kernel.phys_offset", f"{kernel.phys_offset:#x} is no multiple of {PAGE_SIZE}")
 
 
 def _reset(profile: Profile) -> Iterator[Problem]:
-    stated = (profile.reset.address is not None, profile.reset.value is not None)
-    if stated != (profile.reset.method == "mmio",) * 2:
-        yield Problem("reset", "method mmio needs address and value, psci has neither")
+    reset = profile.reset
+    writes = (reset.value is not None) + (reset.set_bits is not None)
+    if reset.method == "mmio":
+        if reset.address is None or writes != 1:
+            yield Problem("reset", "method mmio needs address, and either value or set_bits")
+        elif reset.address % 4:
+            yield Problem("reset.address", f"{reset.address:#x} is not a multiple of 4")
+    elif reset.address is not None or writes:
+        yield Problem("reset", "address, value and set_bits belong to method mmio")
+
+
+def _dtb(profile: Profile) -> Iterator[Problem]:
+    dtb = profile.dtb
+    atags = profile.hardboot.host_abi in ("copy-atags", "atags-in-r0")
+    if atags != (dtb.kind == "none"):
+        yield Problem("dtb.kind", "none is for host kernels that pass ATAGS on, and they have no other")
+    for name, ids, cells in (
+        ("msm", dtb.msm_ids, dtb.msm_id_cells),
+        ("board", dtb.board_ids, dtb.board_id_cells),
+    ):
+        if any(len(one) != cells for one in ids):
+            yield Problem(f"dtb.{name}_ids", f"an entry has not as many words as {name}_id_cells says")
 
 
 def _evidence(profile: Profile) -> Iterator[Problem]:
     known = facts(profile)
     for name in known:
-        if name in _SINGLE or name.partition(".")[0] in _GROUPS:
+        if name in _SINGLE or any(name.startswith(f"{group}.") for group in _GROUPS):
             entry = profile.evidence_for(name)
             if entry is None:
                 yield Problem(name, "no [evidence] says where it was read")
@@ -161,6 +246,16 @@ def _evidence(profile: Profile) -> Iterator[Problem]:
             yield Problem(f"evidence.{name}", "there is no such fact")
 
 
+def _conflicts(profile: Profile) -> Iterator[Problem]:
+    known = facts(profile)
+    for name, entry in profile.evidence.items():
+        values = [one.value for one in entry.others]
+        if name in known:
+            values.append(known[name])
+        if entry.others and (len(values) < 2 or len(set(values)) < len(values)):
+            yield Problem(f"evidence.{name}", "a conflict is between two values, or more, that differ")
+
+
 def _is_fact(profile: Profile, known: Iterable[str], name: str) -> bool:
     """True if `name` is stated, is a group of stated facts, or could be stated."""
     if any(f"{fact}.".startswith(f"{name}.") for fact in known):
@@ -169,14 +264,10 @@ def _is_fact(profile: Profile, known: Iterable[str], name: str) -> bool:
     for part in name.split("."):
         item = (
             next((one for one in fields(value) if one.encode_name == part), None)
-            if _is_table(value)
+            if isinstance(value, Struct)
             else None
         )
         if item is None:
             return False
         value = getattr(value, item.name)
     return True
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Struct)

@@ -1,21 +1,18 @@
-"""The file format of a profile: strict TOML to frozen structs. Addresses are physical, sizes bytes."""
+"""The file format of a profile: frozen structs. Addresses are physical, sizes bytes."""
 
-import difflib
-import re
-import tomllib
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
-from hardboot.errors import InputError
+from hardboot.errors import RefusedError
 from hardboot.memory import Range
 
 Unsigned = Annotated[int, Meta(ge=0, le=(1 << 48) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
 Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
 Known = Literal["verified", "secondary", "inferred", "unknown"]
+Cells = Annotated[tuple[Annotated[int, Meta(ge=0, le=(1 << 32) - 1)], ...], Meta(min_length=1, max_length=4)]
 
 
 class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,59 +34,103 @@ class Kernel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         phys_offset: First address of the RAM the kernel maps (PHYS_OFFSET).
         zreladdr: Where a zImage unpacks itself; fixed at build time without AUTO_ZRELADDR.
+        params: Where the bootloader puts the ATAGS (r2), on a phone without a device tree.
     """
 
     phys_offset: Unsigned | None = None
     zreladdr: Unsigned | None = None
+    params: Unsigned | None = None
+
+
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model of a phone that is sold with different amounts of RAM.
+
+    Attributes:
+        page: Its hardboot page.
+        ram_end: No RAM of this model lies at or above this address.
+    """
+
+    name: Word
+    page: Unsigned
+    ram_end: Unsigned
 
 
 class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the host kernel does with the record.
 
     Attributes:
-        page: Address of the hardboot page.
+        page_addr: Address of the hardboot page; in the file `page`. None: unknown, or a matter of the model.
         page_size: Bytes reserved there.
+        models: The page of each model, where they differ.
         flag: The kexec_load(2) flag: 0x4 before Linux 6.6, 0x8000 from there on.
         host_abi: `direct`: the host kernel only jumps. `copy-dtb`: it copies the DTB to where the bootloader
             put its own and, with `kernel_loc`, the kernel there. `copy-atags`: it copies ATAGS.
+            `atags-in-r0`: it jumps with their address in r0; the guest must be patched to take them there.
+            `buffer`: on arm64, it copies the segments from a buffer below the page to their places.
         kernel_loc: Where a copying host kernel moves the guest's zImage; None if it does not.
         dtb_loc: Where the bootloader puts its DTB (r2), which is where a `copy-dtb` host moves the guest's.
     """
 
-    page: Unsigned
+    page_addr: Unsigned | None = field(name="page", default=None)
     page_size: Annotated[int, Meta(ge=1, le=1 << 30)]
+    models: tuple[Model, ...] = ()
     flag: Literal[0x4, 0x8000]
-    host_abi: Literal["direct", "copy-dtb", "copy-atags"]
+    host_abi: Literal["direct", "copy-dtb", "copy-atags", "atags-in-r0", "buffer"]
     kernel_loc: Unsigned | None = None
     dtb_loc: Unsigned | None = None
+
+    @property
+    def page(self) -> int:
+        """Address of the hardboot page.
+
+        Raises:
+            RefusedError: If it is not known.
+        """
+        if self.page_addr is None:
+            raise RefusedError(
+                "the address of the hardboot page is not known",
+                unchanged="Nothing was sent.",
+                fix="hardboot devices show NAME says what is known of it, and how to find it.",
+            )
+        return self.page_addr
 
 
 class Partition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A block device of the phone; `size` in bytes, None if unknown."""
 
-    path: Annotated[str, Meta(pattern=r"^/dev/block/[A-Za-z0-9_./-]+$", max_length=200)]
+    path: Annotated[str, Meta(pattern=r"^/dev/[A-Za-z0-9_./-]+$", max_length=200)]
     size: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Image(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How boot images for this phone are made: mkbootimg's parameters.
+    """How boot images for this phone are made: mkbootimg's parameters; None where unknown.
 
     Attributes:
-        header_trusted: True if the bootloader loads to the addresses of the header; None if unknown.
+        header_trusted: True if the bootloader loads to the addresses of the header.
+        mtk_headers: True if kernel and ramdisk each begin with MediaTek's header of 512 bytes.
     """
 
-    page_size: Literal[2048, 4096, 8192, 16384]
-    base: Unsigned
-    kernel_offset: Unsigned
-    ramdisk_offset: Unsigned
-    tags_offset: Unsigned
+    page_size: Literal[2048, 4096, 8192, 16384] | None = None
+    base: Unsigned | None = None
+    kernel_offset: Unsigned | None = None
+    ramdisk_offset: Unsigned | None = None
+    tags_offset: Unsigned | None = None
     second_offset: Unsigned | None = None
     header_trusted: bool | None = None
+    mtk_headers: bool = False
+
+    @property
+    def tags_addr(self) -> int | None:
+        """Where the header of an image says that the device tree goes; None if unknown."""
+        if self.base is None or self.tags_offset is None:
+            return None
+        return self.base + self.tags_offset
 
 
 class Carry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Properties of the bootloader's device tree a guest must get too; a name may end in `*`."""
+    """Properties of the bootloader's device tree a guest must get too; one may end in `*`."""
 
+    name: Word
     node: Annotated[str, Meta(pattern=r"^/[^\s]*$", max_length=200)]
     properties: Annotated[tuple[Text, ...], Meta(min_length=1)]
 
@@ -98,34 +139,77 @@ class Dtb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this phone's kernels get their device tree.
 
     Attributes:
-        kind: `live`: from the bootloader; `appended`: behind the zImage; `section`: in the boot image.
+        kind: `live`: from the bootloader; `appended`: behind the zImage; `section`: in the boot image;
+            `none`: there is none, the kernel gets ATAGS.
         rule: What tells the right one among several.
+        msm_id_cells: Words of one entry of qcom,msm-id: 2 or 3, with LG's board revision 4.
+        board_id_cells: Words of one entry of qcom,board-id: 2, Oppo's 4; None if the trees have none.
+        msm_ids: Entries of qcom,msm-id in this phone's own trees.
+        board_ids: Entries of qcom,board-id there.
     """
 
-    kind: Literal["live", "appended", "section"]
-    rule: Literal["compatible", "msm-id"] = "compatible"
+    kind: Literal["live", "appended", "section", "none"]
+    rule: Literal["compatible", "msm-id", "htc-project-id"] = "compatible"
+    msm_id_cells: Literal[2, 3, 4] | None = None
+    board_id_cells: Literal[2, 4] | None = None
+    msm_ids: tuple[Cells, ...] = ()
+    board_ids: tuple[Cells, ...] = ()
     carry: tuple[Carry, ...] = ()
 
 
 class Reset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the relocation code resets the SoC so that RAM survives; `mmio` writes `value` to `address`."""
+    """How the relocation code resets the SoC so that RAM survives.
 
-    method: Literal["psci", "mmio"]
+    Attributes:
+        method: `mmio` writes `value` to `address`, or sets `set_bits` there; `watchdog`: a hook of the board
+            arms the watchdog, the code waits for it. None if unknown.
+        hooks: What the board must do before, in words.
+    """
+
+    method: Literal["psci", "mmio", "watchdog"] | None = None
     address: Unsigned | None = None
     value: Unsigned | None = None
+    set_bits: Unsigned | None = None
+    hooks: tuple[Text, ...] = ()
 
 
 class Cmdline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the bootloader does to the kernel command line, in words."""
+    """What the bootloader does to the kernel command line.
 
+    Attributes:
+        stock: What the boot images made for this phone have in their header.
+        skip: So many characters at its start are lost.
+        replaced: Names of words, and the value the bootloader gives each of them: console, "null".
+        dropped: Names of words that it leaves out.
+        ignored: True if it does not pass the image's command line on at all.
+        notes: What has no field, in words.
+    """
+
+    stock: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    skip: Annotated[int, Meta(ge=0, le=1024)] = 0
+    replaced: dict[Text, str] = {}
+    dropped: tuple[Text, ...] = ()
+    ignored: bool = False
     notes: tuple[Text, ...] = ()
 
 
+class Other(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another value that somebody states for the same fact, and where."""
+
+    value: Unsigned
+    source: Text
+
+
 class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a fact was read and how far it can be trusted; for an unknown one, how to find it."""
+    """Where a fact was read and how far it can be trusted; for an unknown one, how to find it.
+
+    Attributes:
+        others: The values it is in conflict with.
+    """
 
     status: Known
     source: Text
+    others: tuple[Other, ...] = ()
 
 
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,11 +225,12 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mem_min: Unsigned | None = None
     kernel: Kernel = Kernel()
     hardboot: Hardboot
-    reset: Reset
+    reset: Reset = Reset()
     partitions: dict[Word, Partition]
     image: Image
     dtb: Dtb
     cmdline: Cmdline = Cmdline()
+    notes: tuple[Text, ...] = ()
     ram_spans: tuple[Span, ...] = field(name="ram", default=())
     reserved_spans: tuple[Span, ...] = field(name="reserved", default=())
     bootloader_spans: tuple[Span, ...] = field(name="bootloader", default=())
@@ -168,8 +253,33 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def page(self) -> Range:
-        """The hardboot page."""
-        return Range.sized(self.hardboot.page, self.hardboot.page_size, "hardboot page")
+        """The hardboot page.
+
+        Raises:
+            RefusedError: If it is not known, or depends on the model.
+        """
+        if self.hardboot.page_addr is None:
+            values = [f"{one.page:#x} ({one.name})" for one in self.hardboot.models]
+            values += [f"{one.value:#x}" for one in self._others("hardboot.page")]
+            known = f"; it is one of {', '.join(values)}" if values else ""
+            raise RefusedError(
+                f"not known of {self.title}: the address of the hardboot page{known}",
+                unchanged="Nothing was sent.",
+                fix=f"How to find it: {self.how_to_find('hardboot.page')}.",
+            )
+        return Range.sized(self.hardboot.page_addr, self.hardboot.page_size, "hardboot page")
+
+    def for_ram(self, end: int) -> "Profile":
+        """The profile of the model whose RAM ends at `end`; itself if all models are alike, or none fits."""
+        models = sorted(self.hardboot.models, key=lambda one: one.ram_end)
+        fitting = next((one for one in models if end <= one.ram_end), None)
+        if fitting is None or self.hardboot.page_addr is not None:
+            return self
+        return replace(self, hardboot=replace(self.hardboot, page_addr=fitting.page))
+
+    def _others(self, fact: str) -> tuple[Other, ...]:
+        entry = self.evidence.get(fact)
+        return entry.others if entry else ()
 
     def trust(self, fact: str) -> Known:
         """How far a fact ("hardboot.page", "ram", "bootloader.lk") can be trusted."""
@@ -186,84 +296,3 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """What [evidence] says of an unknown fact."""
         entry = self.evidence.get(fact)
         return entry.source if entry else f"nothing is known about {fact} in {self.name}.toml"
-
-
-def parse(data: bytes, origin: str) -> Profile:
-    """The profile in `data`; `origin` names the file in errors.
-
-    Raises:
-        InputError: If it is no TOML, or a key or value is wrong.
-    """
-    try:
-        text = data.decode()
-        document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise wrong(origin, f"byte {error.start} is not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax(origin, text, str(error)) from error
-    except RecursionError as error:
-        raise wrong(origin, "nested too deeply") from error
-    problem = _unknown_key(document, msgspec.inspect.type_info(Profile), "")
-    if problem:
-        raise wrong(origin, problem)
-    try:
-        profile = msgspec.convert(document, Profile)
-    except msgspec.ValidationError as error:
-        raise wrong(origin, _in_toml_words(str(error))) from error
-    return profile
-
-
-def wrong(origin: str, what: str) -> InputError:
-    """The error for a profile that is wrong; `origin` names its file."""
-    return InputError(
-        f"{origin}: {what}",
-        unchanged="Nothing was sent.",
-        fix="Correct the profile; hardboot devices check FILE tests it.",
-    )
-
-
-def _syntax(origin: str, text: str, message: str) -> InputError:
-    place = re.search(r"at line (\d+), column \d+", message)
-    line = text.split("\n")[int(place[1]) - 1].strip() if place else ""
-    hint = ""
-    bare_hex = re.search(r"=\s*(?!0[xobXOB])(\d[0-9_]*[A-Fa-f][0-9A-Fa-f_]*)\b", line)
-    if re.search(r"0[xX]0[xX]", line):
-        hint = "; 0x is there twice"
-    elif bare_hex:
-        hint = f"; a hex number starts with 0x: 0x{bare_hex[1]}"
-    elif re.search(r"\b0X", line):
-        hint = "; write 0x with a small x"
-    return wrong(origin, f"not TOML: {message}" + (f": {line[:80]!r}" if line else "") + hint)
-
-
-def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str | None:
-    """The first key the schema does not have, with the nearest one it has; None if there is none."""
-    if isinstance(kind, msgspec.inspect.UnionType):
-        kind = next((one for one in kind.types if not isinstance(one, msgspec.inspect.NoneType)), kind)
-    if isinstance(kind, msgspec.inspect.StructType) and isinstance(value, dict):
-        known = {one.encode_name: one.type for one in kind.fields}
-        for key, child in value.items():
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-                return f"unknown key {path}{key}; the nearest known key is {path}{near[0]}"
-            problem = _unknown_key(child, known[key], f"{path}{key}.")
-            if problem:
-                return problem
-    elif isinstance(kind, msgspec.inspect.DictType) and isinstance(value, dict):
-        children: Iterator[tuple[str, Any, msgspec.inspect.Type]] = (
-            (key, child, kind.value_type) for key, child in value.items()
-        )
-        return next((p for key, c, t in children if (p := _unknown_key(c, t, f"{path}{key}."))), None)
-    elif isinstance(kind, msgspec.inspect.VarTupleType) and isinstance(value, list):
-        found = (_unknown_key(child, kind.item_type, f"{path}{at}.") for at, child in enumerate(value))
-        return next((problem for problem in found if problem), None)
-    return None
-
-
-def _in_toml_words(message: str) -> str:
-    """msgspec's message without its JSON words."""
-    message = message.replace("Object missing required field", "missing key")
-    message = (
-        message.replace("`array`", "a list").replace("`object`", "a table").replace("`int`", "an integer")
-    )
-    return re.sub(r" - at `\$\.?([^`]*)`", r" (at \1)", message).replace(" (at )", "")
