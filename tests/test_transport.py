@@ -404,7 +404,7 @@ def test_a_new_key_is_offered_and_used_once_confirmed(
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_phone_that_does_not_trust_us_is_told(keys: Path, answers: bool) -> None:
     with FakeAdbd(auth=-1, answers_key=answers) as adbd:
-        here = phone(adbd.port, keys, patience_s=0.3)
+        here = phone(adbd.port, keys, patience_s=3)
         with pytest.raises(DeviceError, match="does not trust this computer") as caught:
             here.shell("true", timeout_s=5)
         assert "Unlock the phone" in caught.value.fix
