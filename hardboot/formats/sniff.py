@@ -37,6 +37,7 @@ _MAGICS = (
     (0, b"QCDT", QCDT_TABLE),
     (0, b"DTBH", DTBH_TABLE),
     (0, b"SPRD", SPRD_TABLE),
+    (0, b"PXA-DT", "Marvell device tree table (PXA-DT)"),
     (0, b"\x27\x05\x19\x56", UIMAGE),
     (0, b"\x3a\xff\x26\xed", SPARSE_IMAGE),
     (0, b"AVB0", VBMETA_IMAGE),
