@@ -13,6 +13,7 @@ import container_builders as build
 import pytest
 from image_builders import board, dtb, hardboot_tag, kernel_with_banner, klsz, pack, zimage
 
+from hardboot import __main__ as main
 from hardboot.describe import describe
 
 CMDLINE = "console=ttyMSM0,115200 androidboot.hardware=shamu msm_rtb.filter=0x37 " * 3 + "end"
@@ -327,3 +328,16 @@ def test_the_ramdisks_of_vendor_boot_have_their_names(tmp_path: Path) -> None:
         ("ramdisk0", "ramdisk 0", "platform"),
         ("ramdisk1", "ramdisk 1", "recovery"),
     ]
+
+
+def test_what_stops_it_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without options info runs apart from the command line, which reports what goes wrong."""
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hardboot.describe.describe", stopped)
+    path = tmp_path / "x.img"
+    path.write_bytes(build.boot())
+    assert main.run(["info", str(path)]) == 130
+    assert main.run(["info", str(path), "--json"]) == 130
