@@ -1,18 +1,19 @@
 # Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
 PYTHON = .venv/bin/python
+PARALLEL = --numprocesses=auto --dist=loadgroup
 .PHONY: demo test check soak fuzz bench agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py
 
 test: .venv/ready
-	$(PYTHON) -m pytest -m "not soak"
+	$(PYTHON) -m pytest -m "not soak" $(PARALLEL)
 
 check: .venv/ready
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	$(PYTHON) -m pytest -m "not e2e and not soak"
+	$(PYTHON) -m pytest -m "not e2e and not soak" $(PARALLEL)
 
 soak: .venv/ready
 	$(PYTHON) -m pytest -m soak -s

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ DEVICE = "virt-arm"
 DEFAULT_NAME = DEVICE
 BOOT_COMPLETED = "init: boot completed"  # /init says it on the console
 _FIRST_PORT = 6520  # where the ADB port of Android's own virtual devices lies, too
+_PORTS = 200
 _BOOT_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 15
 
@@ -228,11 +230,16 @@ def _is_running(home: Path) -> bool:
 
 
 def _free_port(home: Path) -> int:
-    """The port the phone had last time if it is free, else the first free one."""
+    """The port the phone had last time if it is free, else the first free one.
+
+    Where the search begins depends on the phone's folder: phones that start at the same moment do not
+    choose the same port.
+    """
     settings = home / "phone.json"
     last = [json.loads(settings.read_text())["port"]] if settings.exists() else []
     taken = {found.serial for found in running()}
-    for port in [*last, *range(_FIRST_PORT, _FIRST_PORT + 200)]:
+    first = zlib.crc32(bytes(home)) % _PORTS
+    for port in [*last, *(_FIRST_PORT + (first + number) % _PORTS for number in range(_PORTS))]:
         if f"127.0.0.1:{port}" in taken:
             continue
         with socket.socket() as probe:
@@ -243,7 +250,7 @@ def _free_port(home: Path) -> int:
                 continue
             return int(port)
     raise ToolError(
-        f"no TCP port between {_FIRST_PORT} and {_FIRST_PORT + 200} is free",
+        f"no TCP port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free",
         unchanged="The phone was not started.",
         fix="Stop another virtual phone: hardboot virtual stop --name NAME",
     )

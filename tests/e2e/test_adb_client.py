@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-pytestmark = pytest.mark.e2e
+# One worker runs all tests that share a phone.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stock phone")]
 
 Adb = Callable[..., "subprocess.CompletedProcess[str]"]
 

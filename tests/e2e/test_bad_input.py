@@ -10,7 +10,8 @@ from conftest import Hardboot, VirtualPhone
 
 from hardboot.virtual import image
 
-pytestmark = pytest.mark.e2e
+# One worker runs all tests that share a phone.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("host phone")]
 
 
 @pytest.fixture

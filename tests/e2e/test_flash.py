@@ -13,7 +13,8 @@ from hardboot.errors import DeviceStateError, RefusedError
 from hardboot.phone import Phone, connect
 from hardboot.transport.base import Output
 
-pytestmark = pytest.mark.e2e
+# One worker runs all tests that share a phone.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stock phone")]
 
 
 @pytest.fixture

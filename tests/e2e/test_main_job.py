@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-pytestmark = pytest.mark.e2e
+# One worker runs all tests that share a phone.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("host phone")]
 
 
 def test_a_rom_boots_from_ram_after_a_reset_and_nothing_is_flashed(

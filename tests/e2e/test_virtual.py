@@ -11,7 +11,8 @@ from conftest import VirtualPhone
 from hardboot import profile
 from hardboot.virtual import image
 
-pytestmark = pytest.mark.e2e
+# One worker runs all tests that share a phone.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stock phone")]
 
 
 def test_status_has_its_five_facts(stock_phone: VirtualPhone) -> None:
