@@ -194,9 +194,9 @@ class Cmdline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Other(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another value that somebody states for the same fact, and where."""
+    """Another value that somebody states for the same fact, and where; without a value if it is computed."""
 
-    value: Unsigned
+    value: Unsigned | None = None
     source: Text
 
 
@@ -260,7 +260,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         if self.hardboot.page_addr is None:
             values = [f"{one.page:#x} ({one.name})" for one in self.hardboot.models]
-            values += [f"{one.value:#x}" for one in self._others("hardboot.page")]
+            values += [f"{one.value:#x}" for one in self._others("hardboot.page") if one.value is not None]
             known = f"; it is one of {', '.join(values)}" if values else ""
             raise RefusedError(
                 f"not known of {self.title}: the address of the hardboot page{known}",
