@@ -53,7 +53,8 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
     if name in _NAMED:
         return {key: one for item in value for key, one in _flat(f"{name}.{item.name}", item).items()}
     if isinstance(value, Struct) and not isinstance(value, Carry):
-        pairs = [(item.encode_name, getattr(value, item.name)) for item in fields(value)]
+        stated = [(item, getattr(value, item.name)) for item in fields(value)]
+        pairs = [(item.encode_name, one) for item, one in stated if one or one != item.default]
     elif isinstance(value, dict):
         pairs = list(value.items())
     else:
