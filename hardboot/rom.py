@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from hardboot import devicetree
+from hardboot.devicetree import Candidate
 from hardboot.errors import InputError
 from hardboot.files import map_file
-from hardboot.formats import bootimg, fdt, zimage
+from hardboot.formats import bootimg, zimage
 from hardboot.formats.bootimg import BootImage
 from hardboot.formats.fdt import Fdt
 from hardboot.formats.kernel import Kernel, identify
@@ -23,13 +25,13 @@ class Rom:
     """A boot image taken apart. Its parts are views of the file, which must not change meanwhile.
 
     Attributes:
-        trees: The device trees it brings, in file order.
+        trees: The device trees it brings, in file order: of its dtb or dt part, else behind its kernel.
     """
 
     path: Path
     image: BootImage
     zimage: ZImage
-    trees: tuple[Fdt, ...] = field(repr=False)
+    trees: tuple[Candidate, ...] = field(repr=False)
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -84,7 +86,7 @@ def read(path: Path) -> Rom:
                 fix="Give a whole boot image: kernel and ramdisk are needed to boot from RAM.",
             )
     kernel = _within(path, lambda: zimage.parse(image.kernel))
-    trees = _within(path, lambda: _trees(image, kernel))
+    trees = _within(path, lambda: _trees(image))
     return Rom(path, image, kernel, trees)
 
 
@@ -96,15 +98,16 @@ def _within(path: Path, parse: Callable[[], _T]) -> _T:
         raise InputError(f"{path}: {error.what}", unchanged="Nothing was sent.", fix=error.fix) from error
 
 
-def _trees(image: BootImage, kernel: ZImage) -> tuple[Fdt, ...]:
-    """The trees of the image's own dtb part; without one, those appended to the kernel."""
-    found = kernel.dtbs
-    if len(image.dtb):
-        found, _ = fdt.split(image.dtb)
-        if not found:
-            raise InputError(
-                f"the dtb part ({len(image.dtb)} bytes) holds no device tree",
-                unchanged="Nothing was sent.",
-                fix="Give an image whose dtb part holds plain device trees; others are not supported yet.",
-            )
-    return tuple(fdt.parse(tree) for tree in found)
+def _trees(image: BootImage) -> tuple[Candidate, ...]:
+    """The trees of the image's own dtb or dt part; without one, those appended to the kernel."""
+    source = devicetree.in_parts(image.parts)
+    if len(image.dtb) and (source is None or source.part != "dtb"):
+        raise InputError(
+            f"the dtb part ({len(image.dtb)} bytes) holds no device tree",
+            unchanged="Nothing was sent.",
+            fix="Give an image whose dtb part holds device trees, or none at all.",
+        )
+    found = source.candidates if source else ()
+    if len(found) == 1:
+        found[0].tree  # noqa: B018  # it will be taken: refuse it now, with the file's name
+    return found

@@ -1,12 +1,13 @@
 """Choosing and adapting device trees; libfdt reads what was written."""
 
 import struct
+import subprocess
 from typing import Any
 
 import libfdt
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_builders import dtb
 
@@ -16,6 +17,7 @@ from hardboot.formats import fdt
 from hardboot.formats.fdt import Fdt, Node
 from hardboot.memory import Range
 from hardboot.profile import Profile
+from hardboot.profile.schema import Carry
 
 VIRT = profile.load("virt-arm")
 SHAMU = profile.load("shamu")
@@ -101,15 +103,15 @@ def test_a_roms_own_tree_gets_the_phones_ram_in_its_own_cells(cells: int) -> Non
     zeros = " ".join(["0"] * 2 * cells)
     done = adapt(rom(cells, more=f'memory {{ device_type = "memory"; reg = <{zeros}>; }};'))
     number = ">2I" if cells == 1 else ">2Q"
-    assert value(done, "/memory@40000000", "reg") == struct.pack(number, 0x40000000, 0x40000000)
-    assert [name for name in nodes(done) if name.startswith("memory")] == ["memory@40000000"]
+    assert value(done, "/memory", "reg") == struct.pack(number, 0x40000000, 0x40000000)
+    assert [name for name in nodes(done) if name.startswith("memory")] == ["memory"]
     initrd = value(done, "/chosen", "linux,initrd-start")
     assert initrd == 0x46000000.to_bytes(4 * cells, "big")
 
 
-def nodes(tree: libfdt.Fdt) -> list[str]:
+def nodes(tree: libfdt.Fdt, path: str = "/") -> list[str]:
     names = []
-    offset = tree.first_subnode(0, quiet=[libfdt.NOTFOUND])
+    offset = tree.first_subnode(tree.path_offset(path), quiet=[libfdt.NOTFOUND])
     while offset >= 0:
         names.append(tree.get_name(offset))
         offset = tree.next_subnode(offset, quiet=[libfdt.NOTFOUND])
@@ -145,6 +147,7 @@ def test_the_tree_that_was_given_is_not_changed() -> None:
     assert fdt.build(LIVE) == before
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**24), st.sampled_from([1, 2]))
 def test_the_length_does_not_depend_on_where_the_ramdisk_lies(start: int, size: int, cells: int) -> None:
     tree = Fdt(Node("", {"#address-cells": fdt.u32(cells), "#size-cells": fdt.u32(cells)}))
@@ -193,7 +196,7 @@ def test_bytes_of_the_images_command_line_that_are_no_utf8_stay_as_they_were() -
 
 
 def choose(trees: list[Fdt], live: Fdt | None, phone: Profile = VIRT) -> devicetree.Choice:
-    return devicetree.choose(trees, phone, live)
+    return devicetree.choose([devicetree.of_tree(tree) for tree in trees], phone, live)
 
 
 def test_a_rom_without_a_tree_gets_the_phones_own() -> None:
@@ -219,7 +222,7 @@ def test_of_several_trees_the_one_for_the_running_board_is_taken() -> None:
     ("trees", "live"),
     [
         ([rom(), rom(compatible="c")], LIVE),
-        ([rom(compatible="linux,dummy-virt"), rom(compatible="linux,dummy-virt")], LIVE),
+        ([rom(compatible="linux,dummy-virt"), rom(2, "linux,dummy-virt")], LIVE),
         ([rom(), rom(compatible="c")], None),
         ([Fdt(), Fdt()], Fdt()),
     ],
@@ -230,6 +233,65 @@ def test_trees_that_cannot_be_told_apart_are_refused(trees: list[Fdt], live: Fdt
 
 
 def test_the_old_trees_own_reservation_is_found_where_the_profile_puts_it() -> None:
-    assert VIRT.image.base + VIRT.image.tags_offset == OLD_TREE
+    assert VIRT.image.tags_addr == OLD_TREE
     moved = msgspec.structs.replace(VIRT, image=msgspec.structs.replace(VIRT.image, tags_offset=0x100))
     assert (OLD_TREE, 0x3000) in reservations(adapt(LIVE, profile=moved))
+
+
+def test_of_the_same_tree_twice_the_first_is_taken() -> None:
+    twins = [rom(compatible="linux,dummy-virt"), rom(compatible="linux,dummy-virt")]
+    assert choose(twins, LIVE).tree is twins[0]
+
+
+def test_the_memory_node_keeps_what_the_trees_maker_put_into_it() -> None:
+    region = 'memory { device_type = "memory"; reg = <0 0>; a: region { size = <1>; }; };'
+    done = adapt(rom(more=f"{region} memory@1 {{ reg = <1 2>; }}; user {{ link = <&a>; }};"))
+    assert value(done, "/memory", "reg") == struct.pack(">2I", 0x40000000, 0x40000000)
+    assert value(done, "/memory/region", "phandle") == value(done, "/user", "link")
+    assert [name for name in nodes(done) if name.startswith("memory")] == ["memory"]
+
+
+def test_whole_branches_and_nodes_by_pattern_are_carried_over() -> None:
+    live = fdt.parse(
+        dtb(
+            """/ { #address-cells = <1>; #size-cells = <1>; leading-pages = <7>;
+              calibration_data { als_flash = [01]; deep { gyro = [02]; one@1 { x = [03]; }; }; };
+              chosen { config { bootloaderflag = <1>; }; configs { a = <2>; }; vendor,log { b = <3>; }; };
+              calibration { a = <4>; }; };"""
+        )
+    )
+    carry = tuple(
+        Carry(name="x", node=node, properties=properties)
+        for node, properties in (
+            ("/", ("leading-pages",)),
+            ("/calibration_data/**", ("*",)),
+            ("/chosen/config", ("*",)),
+            ("/chosen/vendor,*", ("*",)),
+        )
+    )
+    phone = msgspec.structs.replace(VIRT, dtb=msgspec.structs.replace(VIRT.dtb, carry=carry))
+    done = adapt(rom(), live=live, profile=phone)
+    assert value(done, "/", "leading-pages") == struct.pack(">I", 7)
+    assert value(done, "/calibration_data", "als_flash") == b"\1"
+    assert value(done, "/calibration_data/deep", "gyro") == b"\2"
+    assert value(done, "/calibration_data/deep/one@1", "x") == b"\3"
+    assert value(done, "/chosen/config", "bootloaderflag") == struct.pack(">I", 1)
+    assert value(done, "/chosen/vendor,log", "b") == struct.pack(">I", 3)
+    assert nodes(done) == ["chosen", "calibration_data"]
+    assert nodes(done, "/chosen") == ["config", "vendor,log"]
+
+
+def test_dtc_reads_the_adapted_tree_and_its_size_is_exact() -> None:
+    data = devicetree.adapt(
+        rom(2), cmdline="x", initrd=Range(0x46000000, 0x46000001), live=LIVE, profile=SHAMU
+    )
+    assert struct.unpack_from(">I", data, 4) == (len(data),)
+    text = subprocess.run(
+        ["dtc", "-q", "-I", "dtb", "-O", "dts"], input=data, capture_output=True, check=True, timeout=30
+    ).stdout.decode()
+    assert "/memreserve/\t0x000000003e9df000 0x0000000000001000;" in text
+    assert "linux,initrd-end = <0x00 0x46000001>;" in text
+    assert 'b = "two";' in text
+    packed = libfdt.Fdt(data)
+    packed.pack()
+    assert packed.totalsize() == len(data)

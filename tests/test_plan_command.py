@@ -1,10 +1,14 @@
 """hardboot plan, and the ROMs it reads: images made by mkbootimg, answers read from the command line."""
 
+import io
 import json
+import re
 import struct
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from image_builders import board, dtb, kernel_with_banner, klsz, pack, words, zimage
@@ -96,7 +100,7 @@ def test_the_roms_own_tree_is_used_appended_or_in_its_own_part(
 
 def test_the_dtb_part_wins_over_an_appended_tree(tmp_path: Path) -> None:
     found = rom.read(rom_image(tmp_path, kernel_data=kernel() + board("appended"), dtb=board("part")))
-    assert [fdt.text(tree.root.properties["model"]) for tree in found.trees] == ["part"]
+    assert [fdt.text(one.tree.root.properties["model"]) for one in found.trees] == ["part"]
 
 
 def test_several_trees_without_a_phone_are_refused(
@@ -117,18 +121,86 @@ def test_the_command_line_is_replaced_and_appended_to(
 
 
 @pytest.mark.parametrize("columns", ["80", "100"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "iso-8859-1"])
 def test_the_map_is_drawn_within_the_terminal(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str, encoding: str
 ) -> None:
+    image = rom_image(tmp_path).rename(tmp_path / f"{'rom-ü-' * 20}.img")
     monkeypatch.setenv("COLUMNS", columns)
-    out, _ = call(capsys, "plan", rom_image(tmp_path), "--device", "virt-arm")
-    lines = out.splitlines()
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert run(["plan", str(image), "--device", "virt-arm", "--append", "日本 ü a\x1b[2J " + "x" * 200]) == 0
+    stream.seek(0)
+    lines = stream.read().splitlines()
     assert max(map(len, lines)) <= int(columns)
-    assert any("0x44200000-0x4420" in line and "zImage (loaded)" in line for line in lines)
+    bar = "█" if encoding == "utf-8" else "#"
+    assert any("0x44200000-0x4420" in line and f" zImage {bar}" in line for line in lines)
     assert any("0x44000000-0x44001000" in line and "hardboot page" in line for line in lines)
-    starts = [line.split()[0] for line in lines if line.strip().startswith("0x")]
-    assert starts == sorted(starts)
-    assert len(starts) == 14
+    named = [line.split()[0] for line in lines if line.startswith("0x")]
+    assert len(set(named)) == 1 + 14 + 1, "the bank, what the plan knows, and the window"
+    assert "\x1b" not in "".join(lines)
+    assert "\\u65e5" in "".join(lines)
+
+
+def test_colour_only_adds_to_the_text(tmp_path: Path) -> None:
+    image = rom_image(tmp_path)
+    command = [sys.executable, "-m", "hardboot", "plan", str(image), "--device", "virt-arm"]
+    shown = {}
+    for name, value in (("NO_COLOR", "1"), ("FORCE_COLOR", "1")):
+        environment = {"PATH": "", "COLUMNS": "80", "TERM": "xterm", "PYTHONUTF8": "1", name: value}
+        shown[name] = subprocess.run(
+            command, env=environment, capture_output=True, check=True, timeout=60, text=True
+        ).stdout
+    assert "\x1b[" not in shown["NO_COLOR"]
+    assert "\x1b[1;32m█" in shown["FORCE_COLOR"]
+    assert re.sub(r"\x1b\[[\d;]*m", "", shown["FORCE_COLOR"]) == shown["NO_COLOR"]
+
+
+def test_the_words_of_the_command_line_say_who_brought_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    image = rom_image(tmp_path)
+    out, _ = call(capsys, "plan", image, "--device", "virt-arm", "--append", "loglevel=8 quiet")
+    assert "  ROM         console=ttyAMA0 quiet\n+ --append    loglevel=8 quiet\n" in out
+    assert "  quiet stands twice: ROM, --append\n" in out
+    assert "command line: 38 of at most 1023 bytes" in out
+    out, _ = call(capsys, "plan", image, "--device", "virt-arm", "--cmdline", "quiet a=1 a=2")
+    assert "+ --cmdline   quiet a=1 a=2\n- ROM         console=ttyAMA0\n" in out
+    assert "  a=1 (--cmdline) has no effect: a=2 (--cmdline) counts\n" in out
+    document = plan(capsys, image, "--append", "quiet")
+    assert document["cmdline_limit"] == 1023
+    assert document["cmdline_words"] == [
+        {"text": "console=ttyAMA0", "source": "ROM", "loses_to": None},
+        {"text": "quiet", "source": "ROM", "loses_to": 2},
+        {"text": "quiet", "source": "--append", "loses_to": None},
+    ]
+
+
+def test_the_limit_of_the_command_line_is_the_planners(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    image = rom_image(tmp_path)
+    room = 1023 - len("console=ttyAMA0 quiet ")
+    assert len(plan(capsys, image, "--append", "x" * room)["cmdline"]) == 1023
+    _, errors = call(capsys, "plan", image, "--device", "virt-arm", "--append", "x" * (room + 1), code=4)
+    assert "layout rule cmdline-length: 1024 bytes" in errors
+
+
+def test_the_picture_is_written_as_svg_beside_the_document(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    picture = tmp_path / "map.svg"
+    picture.write_text("old")
+    document = plan(capsys, rom_image(tmp_path), "--svg", picture)
+    text = picture.read_text()
+    assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    for one in [*document["segments"], *document["extents"]]:
+        assert f"{one['start']:#010x}-{one['end']:#010x}" in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kernel", "map.svg", "ramdisk", "rom.img"]
+    _, errors = call(
+        capsys, "plan", tmp_path / "rom.img", "--device", "virt-arm", "--svg", "/nonexistent/a.svg", code=3
+    )
+    assert "/nonexistent/a.svg: cannot be written" in errors
 
 
 def test_a_phone_with_unknown_ram_needs_its_memory_map(

@@ -1,8 +1,6 @@
-"""Choose the device tree a guest gets, say why, and adapt it. Pure: trees in, a tree out."""
+"""Make a device tree the one a guest gets: command line, ramdisk, RAM, and what only the bootloader knows."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from hardboot.errors import InputError, RefusedError
 from hardboot.formats import fdt
@@ -16,66 +14,6 @@ _DEFAULT_CELLS = 1
 _STALE = ("rng-seed", "kaslr-seed")
 # How Qualcomm's kernels up to 3.18 take memory away: <start size> in any node.
 _QCOM_HOLES = ("qcom,memblock-remove", "qcom,memblock-reserve")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The device tree a guest gets, before it is adapted.
-
-    Attributes:
-        source: `rom` or `live`.
-        reason: Why this one, for people.
-    """
-
-    tree: Fdt = field(repr=False)
-    source: str
-    reason: str
-
-
-def choose(candidates: Sequence[Fdt], profile: Profile, live: Fdt | None) -> Choice:
-    """The ROM's own tree if it has one, the one of this phone if it has several, else the phone's live tree.
-
-    Args:
-        candidates: The trees that came with the ROM.
-        profile: The phone.
-        live: The tree the bootloader gave to the running kernel; None if no phone is asked.
-
-    Raises:
-        RefusedError: If there is no tree at all, or it is not clear which one fits.
-    """
-    if not candidates:
-        if live is None:
-            raise RefusedError(
-                "the ROM brings no device tree, and no phone is there to take its own from",
-                unchanged="Nothing was sent.",
-                fix="Connect the phone, or use a ROM with a device tree.",
-            )
-        return Choice(live, "live", "the ROM brings none: the phone's own, as its bootloader made it")
-    if len(candidates) == 1:
-        return Choice(candidates[0], "rom", "the only one the ROM brings")
-    if live is None:
-        raise _ambiguous(
-            f"the ROM brings {len(candidates)} device trees, and no phone tells which one is its own"
-        )
-    wanted = live.root.properties.get("compatible")
-    fitting = [tree for tree in candidates if tree.root.properties.get("compatible") == wanted]
-    if wanted is None or len(fitting) != 1:
-        raise _ambiguous(
-            f"{len(fitting)} of the {len(candidates)} device trees of the ROM are for the running phone "
-            f"(compatible: {', '.join(fdt.strings(wanted)) or 'none'}); the rule {profile.dtb.rule} "
-            f"of profile {profile.name} would be needed"
-        )
-    return Choice(
-        fitting[0], "rom", f"of {len(candidates)} the only one for {', '.join(fdt.strings(wanted))}"
-    )
-
-
-def _ambiguous(what: str) -> RefusedError:
-    return RefusedError(
-        what,
-        unchanged="Nothing was sent.",
-        fix="Build the ROM's boot image with the one device tree of this phone.",
-    )
 
 
 def adapt(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | None, profile: Profile) -> bytes:
@@ -169,7 +107,7 @@ def _kept_reservations(tree: Fdt, chosen: Node, profile: Profile) -> list[tuple[
     """
     start, end = (_number(chosen.properties.get(f"linux,initrd-{name}", b"")) for name in ("start", "end"))
     old_initrd = Range(start, end) if start < end else Range(0, 0)
-    old_tree = profile.image.base + profile.image.tags_offset
+    old_tree = profile.image.tags_addr
     kept = [
         (address, size)
         for address, size in tree.reservations
@@ -181,7 +119,11 @@ def _kept_reservations(tree: Fdt, chosen: Node, profile: Profile) -> list[tuple[
 
 
 def _copy_memory(source: Fdt, target: Fdt) -> None:
-    """Give `target` the RAM of `source`: a ROM's own tree leaves it to the bootloader to fill in."""
+    """Give `target` the RAM of `source`: a ROM's own tree leaves it to the bootloader to fill in.
+
+    The first memory node keeps its name and all else in it: in Qualcomm's trees the regions of drivers are
+    its children, which other nodes refer to (msm-3.10 arch/arm/boot/dts/qcom, linux,contiguous-region).
+    """
     banks = memory(source)
     if not banks:
         return
@@ -196,21 +138,43 @@ def _copy_memory(source: Fdt, target: Fdt) -> None:
                 fix="Use a ROM whose device tree is made for this phone.",
             )
         reg += bank.start.to_bytes(4 * address_cells, "big") + bank.size.to_bytes(4 * size_cells, "big")
-    for old in _memory_nodes(target):
-        target.root.children.remove(old)
-    node = Node(f"memory@{banks[0].start:x}", {"device_type": b"memory\0", "reg": bytes(reg)})
-    target.root.children.append(node)
+    first, *others = _memory_nodes(target) or [Node(f"memory@{banks[0].start:x}")]
+    target.root.children = [
+        node for node in target.root.children if not any(node is other for other in others)
+    ]
+    if not any(node is first for node in target.root.children):
+        target.root.children.append(first)
+    first.properties |= {"device_type": b"memory\0", "reg": bytes(reg)}
 
 
 def _carry(source: Fdt, target: Fdt, profile: Profile) -> None:
-    """Copy the properties the profile names: what only the bootloader knows."""
+    """Copy the properties the profile names: what only the bootloader knows.
+
+    A name in the path of a node may end in `*` too; `**` as the last one is the node and all below it.
+    """
     for item in profile.dtb.carry:
-        node = source.find(item.node)
-        if node is None:
-            continue
-        for name, value in node.properties.items():
-            if any(_fits(name, pattern) for pattern in item.properties):
-                target.ensure(item.node).properties[name] = value
+        for path, node in list(source.root.walk()):
+            if not _path_fits(_names(path), _names(item.node)):
+                continue
+            for name, value in node.properties.items():
+                if any(_fits(name, pattern) for pattern in item.properties):
+                    target.ensure(path).properties[name] = value
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name]
+
+
+def _path_fits(path: list[str], pattern: list[str]) -> bool:
+    if pattern[-1:] == ["**"]:
+        pattern = pattern[:-1]
+        path = path[: len(pattern)]
+    return len(path) == len(pattern) and all(map(_node_fits, path, pattern))
+
+
+def _node_fits(name: str, pattern: str) -> bool:
+    """As `Node.child`: a pattern without unit address also fits a name with one."""
+    return _fits(name, pattern) or name.partition("@")[0] == pattern
 
 
 def _fits(name: str, pattern: str) -> bool:

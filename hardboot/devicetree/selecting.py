@@ -1,0 +1,340 @@
+"""Which of several device trees is for a phone, and for every one why it was taken or not."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+from hardboot.devicetree.ids import BoardId, Scheme, of_entry, of_properties
+from hardboot.errors import InputError
+from hardboot.formats import fdt
+from hardboot.formats.devicetrees import DeviceTrees, TreeEntry
+from hardboot.formats.fdt import Fdt
+
+_ORDER: tuple[Scheme, ...] = ("htc", "qcom", "exynos", "sprd", "dt_table")
+_Rank: TypeAlias = tuple[bool, int, int, int, tuple[int, ...]]
+_CLOSE = 40  # characters of a compatible list that are shown
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A device tree that may be taken; parsed when it is looked at.
+
+    Attributes:
+        read: Gives the tree; may raise InputError.
+        stated: The boards its table says it is for; None if only the tree itself can say.
+        offset: Where it lies; candidates of the same offset and size share a tree. None: no place.
+        size: Bytes as stored.
+    """
+
+    read: Callable[[], Fdt] = field(repr=False, compare=False)
+    stated: tuple[BoardId, ...] | None = None
+    offset: int | None = None
+    size: int = 0
+
+    @cached_property
+    def tree(self) -> Fdt:
+        """The parsed tree.
+
+        Raises:
+            InputError: If it breaks a rule.
+        """
+        return self.read()
+
+    @cached_property
+    def ids(self) -> tuple[BoardId, ...]:
+        """The boards it is for; the tree is parsed only if its table does not say.
+
+        Raises:
+            InputError: If the tree or an id in it is malformed.
+        """
+        return of_properties(self.tree.root) if self.stated is None else self.stated
+
+    @property
+    def compatible(self) -> tuple[str, ...]:
+        """The `compatible` list of the tree's root."""
+        return tuple(fdt.strings(self.tree.root.properties.get("compatible")))
+
+    def same_tree(self, other: "Candidate") -> bool:
+        """True if both are the same tree, stored once or twice."""
+        if self.offset is not None and (self.offset, self.size) == (other.offset, other.size):
+            return True
+        return self.tree == other.tree
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The phone: every board it may be, and the `compatible` list of its running tree."""
+
+    ids: tuple[BoardId, ...] = ()
+    compatible: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why a candidate was taken or not."""
+
+    taken: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The outcome.
+
+    Attributes:
+        choice: Index of the candidate to take; None if none fits, or several cannot be told apart.
+        verdicts: One for each candidate, in their order.
+        reason: The outcome in words.
+    """
+
+    choice: int | None
+    verdicts: tuple[Verdict, ...]
+    reason: str
+
+
+def of_tree(tree: Fdt) -> Candidate:
+    """A tree on its own."""
+    return Candidate(lambda: tree)
+
+
+def of_file(found: DeviceTrees) -> tuple[Candidate, ...]:
+    """The trees of a file; an overlay table's ids are its own and those in its trees."""
+    return tuple(_of_entry(found, entry) for entry in found.entries)
+
+
+def _of_entry(found: DeviceTrees, entry: TreeEntry) -> Candidate:
+    board = of_entry(found.kind, entry.ids)
+    stated = None if board is None else (board,)
+    return Candidate(entry.tree, stated, entry.offset, len(entry.data))
+
+
+def wanted(live: Fdt) -> Wanted:
+    """What the running tree says the phone is.
+
+    Raises:
+        InputError: If an id in it is malformed.
+    """
+    return Wanted(of_properties(live.root), tuple(fdt.strings(live.root.properties.get("compatible"))))
+
+
+def select(candidates: Sequence[Candidate], wanted: Wanted) -> Selection:
+    """Choose the tree of the phone.
+
+    Platform, variant and subtype must be the phone's, the revision its own or lower; the highest one wins
+    (Qualcomm's bootloader, and kexec-tools' mach-shamu.c and mach-hammerhead.c for LGE's board revision).
+    If the phone may be several boards, the tree must be the best one for each that any tree is for. Where
+    no candidate states ids of a kind the phone has, the `compatible` lists must be equal.
+    """
+    problems: dict[int, str] = {}
+    boards: list[tuple[BoardId, ...]] = []
+    for index, candidate in enumerate(candidates):
+        try:
+            boards.append(candidate.ids)
+        except InputError as error:
+            boards.append(())
+            problems[index] = f"damaged: {error.what}"
+    for scheme in _ORDER:
+        phones = [one for one in wanted.ids if one.scheme == scheme]
+        if phones and any(_comparable(one.scheme, scheme) for ids in boards for one in ids):
+            selection = _by_ids(candidates, boards, phones, wanted, problems)
+            exact = any(one.scheme == scheme for ids in boards for one in ids)
+            if selection.choice is not None or exact or scheme == "qcom":
+                return selection
+    return _by_compatible(candidates, wanted, problems)
+
+
+def _comparable(candidate: Scheme, phone: Scheme) -> bool:
+    return candidate == phone or (candidate == "QCDT" and phone in ("qcom", "htc"))
+
+
+def _by_ids(
+    candidates: Sequence[Candidate],
+    boards: list[tuple[BoardId, ...]],
+    phones: list[BoardId],
+    wanted: Wanted,
+    problems: dict[int, str],
+) -> Selection:
+    common: set[int] | None = None
+    reasons = dict(problems)
+    for phone in phones:
+        ranks = {index: rank for index, ids in enumerate(boards) if (rank := _best(ids, phone)) is not None}
+        if not ranks:
+            continue
+        top = max(ranks.values())
+        winners = {index for index, rank in ranks.items() if rank == top}
+        common = winners if common is None else common & winners
+        leader = min(winners)
+        for index, rank in ranks.items():
+            if rank != top:
+                reasons[index] = f"{_lower(rank, top, phone)} than {leader}"
+    for index, ids in enumerate(boards):
+        if index not in reasons and not (common and index in common):
+            reasons[index] = _why_not(ids, phones)
+    text = str(phones[0]) + (f" and {len(phones) - 1} more" if len(phones) > 1 else "")
+    if common is None:
+        return _done(candidates, None, reasons, f"none is for {text}")
+    if not common:
+        return _done(candidates, None, reasons, "each is right for another of the boards the phone may be")
+    return _narrow(candidates, sorted(common), reasons, wanted, f"the best for {text}")
+
+
+def _by_compatible(candidates: Sequence[Candidate], wanted: Wanted, problems: dict[int, str]) -> Selection:
+    reasons = dict(problems)
+    fitting = []
+    text = ", ".join(wanted.compatible)
+    for index, candidate in enumerate(candidates):
+        if index in reasons:
+            continue
+        try:
+            found = candidate.compatible
+        except InputError as error:
+            reasons[index] = f"damaged: {error.what}"
+            continue
+        if wanted.compatible and found == wanted.compatible:
+            fitting.append(index)
+        else:
+            reasons[index] = f"compatible: {', '.join(found)[:_CLOSE] or 'none'}"
+    if not fitting:
+        return _done(candidates, None, reasons, f"none is for the phone (compatible: {text or 'none'})")
+    return _narrow(candidates, fitting, reasons, Wanted(), f"compatible: {text}")
+
+
+def _narrow(
+    candidates: Sequence[Candidate],
+    fitting: list[int],
+    reasons: dict[int, str],
+    wanted: Wanted,
+    reason: str,
+) -> Selection:
+    """Of candidates that fit equally well the one that differs from the others in nothing that counts."""
+    trees: list[int] = []
+    for index in fitting:
+        try:
+            twin = next((one for one in trees if candidates[one].same_tree(candidates[index])), None)
+        except InputError as error:
+            reasons[index] = f"damaged: {error.what}"
+            continue
+        if twin is None:
+            trees.append(index)
+        else:
+            reasons[index] = f"the same tree as {twin}"
+    if len(trees) > 1 and wanted.compatible:
+        alike = [index for index in trees if candidates[index].compatible == wanted.compatible]
+        if len(alike) == 1:
+            for index in trees:
+                reasons.setdefault(index, f"fits as well as {alike[0]}, but compatible is not the phone's")
+            del reasons[alike[0]]
+            trees = alike
+            reason += ", and compatible is the phone's"
+    if len(trees) != 1:
+        for index in trees:
+            others = ", ".join(str(one) for one in trees if one != index)
+            reasons[index] = f"fits, but so does {others}"
+        return _done(candidates, None, reasons, f"{len(trees)} cannot be told apart")
+    return _done(candidates, trees[0], reasons, reason)
+
+
+def _done(
+    candidates: Sequence[Candidate], choice: int | None, reasons: dict[int, str], reason: str
+) -> Selection:
+    verdicts = (
+        Verdict(index == choice, reason if index == choice else reasons[index])
+        for index in range(len(candidates))
+    )
+    return Selection(choice, tuple(verdicts), reason)
+
+
+def _best(ids: tuple[BoardId, ...], phone: BoardId) -> _Rank | None:
+    """How well the best of `ids` fits; None if none does."""
+    ranks = [
+        _rank(one, phone) for one in ids if _comparable(one.scheme, phone.scheme) and not _misfit(one, phone)
+    ]
+    return max(ranks, default=None)
+
+
+def _rank(board: BoardId, phone: BoardId) -> _Rank:
+    """What a better fit has more of, in order; what is not known of the phone does not count."""
+    stated = sum(
+        getattr(board, name) is not None and getattr(phone, name) is not None
+        for name in ("variant", "subtype")
+    )
+    revisions = tuple(word >> 8 & 0xFFFF for word in board.pmic) if phone.pmic else ()
+    return (
+        board.foundry == phone.foundry,
+        stated + bool(board.vendor and phone.vendor),
+        -1 if phone.soc_rev is None or board.soc_rev is None else board.soc_rev,
+        0 if phone.board_rev is None else board.board_rev or 0,
+        revisions,
+    )
+
+
+def _lower(rank: _Rank, top: _Rank, phone: BoardId) -> str:
+    names = ("foundry less exact", "less exact", f"{phone.labels[3]} lower", "board_rev lower", "pmic lower")
+    return next(name for name, mine, best in zip(names, rank, top, strict=True) if mine != best)
+
+
+def _misfit(board: BoardId, phone: BoardId) -> tuple[int, str] | None:
+    """The first thing that forbids `board` on `phone`, and how far the comparison got; None if it fits."""
+    for depth, problem in enumerate(_misfits(board, phone)):
+        if problem:
+            return depth, problem
+    return None
+
+
+def _misfits(board: BoardId, phone: BoardId) -> Iterator[str | None]:
+    names = phone.labels
+    coded = board.samsung and phone.samsung
+    yield (
+        _unequal(names[0], board.platform, phone.platform)
+        if coded
+        else _unequal(names[0], board.chip, phone.chip)
+    )
+    yield _unequal("foundry", board.foundry, phone.foundry) if board.foundry and not phone.samsung else None
+    yield _unequal(names[1], board.variant, phone.variant)
+    yield _unequal(names[2], board.subtype, phone.subtype)
+    differ = board.vendor and phone.vendor and board.vendor != phone.vendor
+    yield f"vendor {_hexes(board.vendor)}, not {_hexes(phone.vendor)}" if differ else None
+    yield f"model {board.model}" if board.model and phone.model and board.model != phone.model else None
+    yield _above(names[3], board.soc_rev, phone.soc_rev)
+    last = phone.soc_rev if phone.last_rev is None else phone.last_rev
+    short = board.last_rev is not None and last is not None and board.last_rev < last
+    yield f"{names[3]} only up to {board.last_rev:#x}" if short else None
+    yield _above("board_rev", board.board_rev, phone.board_rev)
+    yield _pmic(board.pmic, phone.pmic)
+
+
+def _unequal(name: str, board: int | None, phone: int | None) -> str | None:
+    return f"{name} {board:#x}" if None not in (board, phone) and board != phone else None
+
+
+def _above(name: str, board: int | None, phone: int | None) -> str | None:
+    if board is None or phone is None or board <= phone:
+        return None
+    return f"{name} {board:#x} is above {phone:#x}"
+
+
+def _pmic(board: tuple[int, ...], phone: tuple[int, ...]) -> str | None:
+    """As Qualcomm's bootloader: model (low byte) equal, revision above it not higher; 0 is any."""
+    for mine, other in zip(board, phone, strict=False):
+        newer = mine >> 8 & 0xFFFF > other >> 8 & 0xFFFF
+        if mine and (mine & 0xFF != other & 0xFF or newer):
+            return f"pmic {mine:#x}, not {other:#x}"
+    return None
+
+
+def _hexes(cells: tuple[int, ...]) -> str:
+    return ",".join(f"{cell:#x}" for cell in cells)
+
+
+def _why_not(ids: tuple[BoardId, ...], phones: list[BoardId]) -> str:
+    """The misfit of the pair that got farthest."""
+    found = [
+        problem
+        for one in ids
+        for phone in phones
+        if _comparable(one.scheme, phone.scheme) and (problem := _misfit(one, phone))
+    ]
+    if found:
+        return max(found, key=lambda problem: problem[0])[1]
+    return "not the best for each board the phone may be" if ids else "it names no board"
