@@ -11,9 +11,10 @@ from pathlib import Path
 
 from hardboot import cmdline as cmdlines
 from hardboot import devicetree, host, layout, log
+from hardboot.cmdline import CommandLine
 from hardboot.errors import DeviceError, DeviceStateError, HardbootError
 from hardboot.formats import bootimg, fdt
-from hardboot.layout import BootPlan
+from hardboot.layout import BootPlan, LiveMemory
 from hardboot.payload import agent
 from hardboot.payload.agent import AgentSegment
 from hardboot.phone import KernelIdentity, Phone
@@ -72,6 +73,8 @@ class Prepared:
     plan: BootPlan
     mark: str
     tree_reason: str
+    cmdline: CommandLine
+    live: LiveMemory
 
 
 def prepare(
@@ -98,12 +101,18 @@ def prepare(
     with journal.phase("plan"), log.step("Planning"):
         live_tree = fdt.parse(blob) if blob else None
         mark = f"{MARK}={secrets.token_hex(4)}"
-        own = rom.cmdline if cmdline is None else cmdline
-        words = [own, _bootloader_words(phone, journal.host.cmdline), append, mark]
+        own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
+        parts = [
+            own,
+            (cmdlines.BOOTLOADER, _bootloader_words(phone, journal.host.cmdline)),
+            (cmdlines.APPENDED, append),
+            (cmdlines.MARK, mark),
+        ]
+        line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[phone.profile.arch])
         choice = devicetree.choose(rom.trees, phone.profile, live_tree)
-        guest = rom.guest(tree=choice.tree, live_tree=live_tree, cmdline=" ".join(filter(None, words)))
+        guest = rom.guest(tree=choice.tree, live_tree=live_tree, cmdline=line.text)
         plan = layout.plan(phone.profile, guest, live)
-    return Prepared(rom, plan, mark, choice.reason)
+    return Prepared(rom, plan, mark, choice.reason, line, live)
 
 
 def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
@@ -172,7 +181,14 @@ def boot(phone: Phone, prepared: Prepared, journal: Journal, *, wait_s: float) -
 def _bootloader_words(phone: Phone, running: str) -> str:
     """What the bootloader added to the command line of the host image: a guest needs it too."""
     header = phone.pull_root_file(phone.partition("boot"), first=max(bootimg.PAGE_SIZES))
-    return cmdlines.additions(running, bootimg.parse_cmdline(header or b""))
+    quirks = phone.profile.cmdline
+    return cmdlines.additions(
+        running,
+        "" if quirks.ignored else bootimg.parse_cmdline(header or b""),
+        skip=quirks.skip,
+        replaced=quirks.replaced,
+        dropped=quirks.dropped,
+    )
 
 
 def _quiesce(phone: Phone) -> None:

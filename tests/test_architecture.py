@@ -15,6 +15,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "profile",
     "devicetree",
     "layout",
+    "memorymap",
     "transport virtual",
     "phone",
     "rom",
@@ -28,7 +29,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "__main__",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
-PURE = {"errors", "memory", "cmdline", "formats", "layout", "devicetree"}
+PURE = {"errors", "memory", "cmdline", "formats", "layout", "devicetree", "memorymap"}
 IO = {"logging", "os", "pathlib", "socket", "subprocess", "time"}
 # A wrong encoder must not be approved by its twin.
 BANNED = {"virtual": {"formats", "layout", "devicetree"}}

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from hardboot import boot as flow
-from hardboot import log
+from hardboot import log, memorymap
 from hardboot import rom as roms
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.commands.plan import describe, show
-from hardboot.errors import HardbootError
+from hardboot.errors import HardbootError, RefusedError
 from hardboot.phone import KernelIdentity, connected
+from hardboot.profile import Profile
 from hardboot.restart import WAIT_S
 
 
@@ -23,6 +24,7 @@ from hardboot.restart import WAIT_S
 @click.option(
     "--dry-run", is_flag=True, help="Check and plan with the connected phone; push and load nothing."
 )
+@click.option("--untested", is_flag=True, help="Boot a phone on which nobody has seen hardboot work yet.")
 @click.option(
     "--wait",
     "wait_s",
@@ -33,7 +35,13 @@ from hardboot.restart import WAIT_S
 )
 @pass_settings
 def boot(
-    settings: Settings, image: Path, cmdline: str | None, append: str | None, dry_run: bool, wait_s: float
+    settings: Settings,
+    image: Path,
+    cmdline: str | None,
+    append: str | None,
+    dry_run: bool,
+    untested: bool,
+    wait_s: float,
 ) -> None:
     """Boot IMAGE from RAM: load it, reset the hardware, and prove that its kernel came up.
 
@@ -42,9 +50,8 @@ def boot(
     rom = roms.read(image)
     with connected(settings.serial, settings.device) as phone:
         journal = flow.Journal(phone.profile.name, phone.serialno)
-        if phone.profile.status == "untested":
-            log.warn(f"nobody has reported yet that hardboot works on {phone.profile.title}")
         try:
+            check_tried(phone.profile, allowed=untested or dry_run)
             prepared = flow.prepare(phone, rom, journal, cmdline=cmdline, append=append)
             if dry_run:
                 phone.clean()
@@ -54,13 +61,38 @@ def boot(
             error.result = _document(journal)
             raise
     if dry_run:
+        picture = memorymap.draw(
+            prepared.plan,
+            banks=prepared.live.banks,
+            host=prepared.live.kernel,
+            mem_min=phone.profile.mem_min,
+        )
         title = f"{image.name} on {journal.device}"
         settings.emit(
-            {**_document(journal), "plan": describe(prepared.plan)},
-            lambda: show(prepared.plan, title, prepared.tree_reason),
+            {**_document(journal), "plan": describe(prepared.plan, prepared.cmdline)},
+            lambda: show(prepared.plan, picture, prepared.cmdline, title, prepared.tree_reason),
         )
     else:
         settings.emit(_document(journal), lambda: _print(journal))
+
+
+def check_tried(profile: Profile, *, allowed: bool) -> None:
+    """See that hardboot was seen to work on such a phone, or that the user wants to be the first.
+
+    Raises:
+        RefusedError: If the profile is untested and that is not `allowed`.
+    """
+    if profile.status != "untested":
+        return
+    what = f"nobody has reported yet that hardboot works on {profile.title}"
+    if not allowed:
+        raise RefusedError(
+            f"{what}: addresses in its profile may be wrong",
+            unchanged="Nothing was sent.",
+            fix=f"Read hardboot devices show {profile.name}, have a way back to a working boot partition, "
+            "and add --untested.",
+        )
+    log.warn(what)
 
 
 def _document(journal: flow.Journal) -> dict[str, Any]:
