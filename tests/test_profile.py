@@ -7,16 +7,25 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_builders import words
+from image_builders import zimage as build_zimage
 
-from hardboot import profile
+from hardboot import layout, profile
 from hardboot.__main__ import run
-from hardboot.errors import InputError
+from hardboot.commands.boot import check_tried
+from hardboot.errors import InputError, RefusedError
 from hardboot.files import data_dir
+from hardboot.formats import zimage
+from hardboot.formats.fdt import Fdt
+from hardboot.layout import BootPlan, Guest, LiveMemory
 from hardboot.memory import Range
 from hardboot.profile import Profile
 
 VIRT = (data_dir("devices") / "virt-arm.toml").read_text()
 SHAMU = (data_dir("devices") / "shamu.toml").read_text()
+BACON = (data_dir("devices") / "bacon.toml").read_text()
+G3 = (data_dir("devices") / "g3.toml").read_text()
+MIB = 1 << 20
 
 
 def edited(old: str, new: str, text: str = VIRT) -> Profile:
@@ -55,6 +64,132 @@ def test_the_nexus_6_says_what_was_read_and_no_more() -> None:
     assert shamu.trust("bootloader.scratch") == "inferred"
     assert shamu.trust("bootloader") == "unknown"
     assert shamu.status == "untested"
+
+
+def test_what_was_concluded_of_the_nexus_6_is_not_called_verified() -> None:
+    shamu = profile.load("shamu")
+    assert shamu.trust("dtb.carry.mmi") == "verified"
+    assert shamu.trust("dtb.carry.serial") == shamu.trust("dtb.carry.bl-sigs") == "inferred"
+    assert shamu.cmdline.replaced == {"console": "null"}
+    assert shamu.cmdline.dropped == ("androidboot.console",)
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "kernel_loc", "mem_min"),
+    [
+        ("hammerhead", 0x10100000, 0x3208000, 0x20000000),
+        ("mako", 0x88600000, None, 0x85000000),
+        ("flo", 0x88C00000, None, 0x85000000),
+        ("grouper", 0xBEA00000, None, 0x90000000),
+        ("m7", 0x88B00000, None, None),
+        ("m8", 0x05ED0000, None, 0x03200000),
+        ("bacon", 0x2F600000, 0x22000000, 0x20000000),
+        ("onyx", 0x2F600000, 0x3208000, 0x30000000),
+        ("g2", None, None, None),
+        ("g3", None, 0x4800000, 0x0FF00000),
+        ("fp1", 0x9DD00000, None, 0x85000000),
+        ("jflte", 0x8FDFF000, None, 0x85000000),
+        ("honami", 0x39A00000, None, None),
+        ("z3", 0x80200000, None, 0x20000000),
+        ("angler", 0x1FD00000, None, None),
+        ("bullhead", 0x1FE00000, None, None),
+    ],
+)
+def test_the_addresses_are_those_that_were_read(
+    name: str, page: int | None, kernel_loc: int | None, mem_min: int | None
+) -> None:
+    phone = profile.load(name)
+    assert (phone.hardboot.page_addr, phone.hardboot.kernel_loc, phone.mem_min) == (page, kernel_loc, mem_min)
+    assert phone.status == "untested"
+
+
+def guest() -> Guest:
+    """A ROM with a kernel of 12 MiB, 16 MiB unpacked, and a ramdisk of 8 MiB."""
+    edata, numbers = 16 * MIB, (MIB, 0x8000, 0x10000)
+    head = len(build_zimage(payload=words(edata), numbers=numbers))
+    kernel = zimage.parse(
+        build_zimage(payload=bytes(12 * MIB - head) + words(edata), numbers=numbers),
+    )
+    assert (kernel.size, kernel.edata_size) == (12 * MIB, edata)
+    return Guest(kernel, bytes(8 * MIB), Fdt(), "console=ttyHSL0")
+
+
+GUEST = guest()
+
+
+def planned(phone: Profile, live: LiveMemory | None) -> BootPlan:
+    """A plan that keeps every rule and leaves the hardboot page alone."""
+    plan = layout.plan(phone, GUEST, live)
+    assert not any(one.range.overlaps(phone.page) for one in plan.segments)
+    assert layout.violations(layout.survey(phone, GUEST, live), plan.segments) == []
+    return plan
+
+
+@pytest.mark.parametrize("name", profile.names())
+@pytest.mark.parametrize("with_ram", [False, True])
+def test_every_profile_plans_a_rom_or_refuses_for_a_reason_that_it_states(name: str, with_ram: bool) -> None:
+    phone = profile.load(name)
+    start = phone.kernel.phys_offset or 0
+    live = LiveMemory((Range(start, start + (2 << 30)),)) if with_ram else None  # stands for /proc/iomem
+    refusal = refused(phone, live)
+    if refusal is None:
+        assert name in {"virt-arm", "shamu", "hammerhead", "m8"}
+    elif "not known of" in refusal.what:
+        unknown = [fact for fact, one in phone.evidence.items() if one.status == "unknown"]
+        assert any(phone.how_to_find(fact) in refusal.fix for fact in unknown)
+    elif "32-bit ARM" in refusal.what:
+        assert phone.arch == "arm64"
+    elif "ATAGS" in refusal.what:
+        assert phone.dtb.kind == "none"
+    else:
+        # The planner takes every kernel for one that finds its RAM by itself (AUTO_ZRELADDR).
+        assert (name, refusal.what.split(":")[0]) == ("bacon", "layout rule zimage-window")
+
+
+def refused(phone: Profile, live: LiveMemory | None) -> RefusedError | None:
+    try:
+        planned(phone, live)
+    except RefusedError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("name", ["shamu", "hammerhead", "m8"])
+def test_with_its_memory_map_a_phone_is_planned_for(name: str) -> None:
+    phone = profile.load(name)
+    plan = planned(phone, LiveMemory((Range(0, 0x80000000),)))
+    assert min(one.addr for one in plan.segments) >= (phone.mem_min or 0)
+    assert plan.notes, "that the bootloader was not measured is said"
+
+
+@pytest.mark.parametrize(("end", "page"), [(0x7FF00000, 0x7D800000), (0xE0000000, 0xDD800000)])
+def test_the_amount_of_ram_tells_which_page_a_phone_of_two_models_has(end: int, page: int) -> None:
+    g3 = edited("[hardboot]\n", "[hardboot]\ndtb_loc = 0x03000000\n", G3)
+    live = LiveMemory((Range(0, end),))
+    plan = layout.plan(g3, GUEST, live)
+    assert Range.sized(page, 0x100000) in plan.extents
+    assert g3.for_ram(end).page.start == page
+    with pytest.raises(RefusedError, match=r"0x7d800000 \(2GB\), 0xdd800000 \(3GB\)"):
+        _ = g3.page
+
+
+def test_an_unknown_page_is_refused_with_the_values_that_are_stated() -> None:
+    g2 = profile.load("g2")
+    with pytest.raises(RefusedError, match=r"LG G2: .* one of 0x7b00000, 0x5d00000") as error:
+        _ = g2.page
+    assert "dmesg" in error.value.fix
+    with pytest.raises(RefusedError, match="the address of the hardboot page is not known"):
+        _ = g2.hardboot.page
+    assert g2.for_ram(1 << 31) is g2
+
+
+def test_an_untested_phone_is_booted_only_if_that_is_said() -> None:
+    with pytest.raises(RefusedError, match="Motorola Nexus 6") as error:
+        check_tried(profile.load("shamu"), allowed=False)
+    assert "--untested" in error.value.fix
+    assert error.value.unchanged == "Nothing was sent."
+    check_tried(profile.load("shamu"), allowed=True)
+    check_tried(profile.load("virt-arm"), allowed=False)
 
 
 def test_ranges_are_half_open_and_named() -> None:
@@ -165,6 +300,7 @@ def test_a_wrong_value_is_refused_with_its_place(old: str, new: str, message: st
         ('"hardboot.page" =', '"reset.value" =', "hardboot.page: no [evidence] says where it was read"),
         ('"image" = { status = "verified"', '"image" = { status = "unknown"', "image.base: [evidence]"),
         ('"mem_min" =', '"presence" =', "mem_min: it is missing"),
+        ('"mem_min" = { status = "unknown"', '"mem_min" = { status = "inferred"', "it is inferred, and yet"),
         ('host_abi = "direct"', 'host_abi = "copy-dtb"', "hardboot.dtb_loc: copy-dtb needs it"),
         ('host_abi = "direct"', 'host_abi = "direct"\nkernel_loc = 0x41000000', "moves nothing"),
         ('method = "psci"', 'method = "mmio"', "reset: method mmio needs"),
@@ -175,6 +311,70 @@ def test_a_wrong_value_is_refused_with_its_place(old: str, new: str, message: st
 def test_the_lint_finds(old: str, new: str, fact: str) -> None:
     assert problems(edited(old, new)) != problems(edited(old, old)) == []
     assert any(fact in one for one in problems(edited(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fact"),
+    [
+        (
+            "page = 0x2f600000",
+            "page = 0x22000000",
+            "(1.0 MiB) lies over 0x22000000, where the host kernel moves",
+        ),
+        (
+            "page = 0x2f600000",
+            "page = 0x02000000",
+            "lies over 0x2000000, where boot images are loaded (image.ramdisk_offset)",
+        ),
+        ("page = 0x2f600000", "page = 0x00000000", "lies over 0x8000, where kernels unpack themselves"),
+        ("page = 0x2f600000", "page = 0x38000000", "lies over reserved param-mem"),
+        (
+            "page = 0x2f600000\n",
+            "",
+            "hardboot.page: [evidence] says it is verified, and yet there is no value",
+        ),
+        (
+            "page = 0x2f600000",
+            'models = [{ name = "a", page = 0x90000000, ram_end = 0x80000000 }]',
+            "hardboot.models.a: 0x90000000 is not below its ram_end",
+        ),
+        (
+            "page_size = 0x100000",
+            'page_size = 0x100000\nmodels = [{ name = "a", page = 0x60000000, ram_end = 0x80000000 }]',
+            "stated for the phone and for its models",
+        ),
+        (
+            "kernel_loc = 0x22000000",
+            "kernel_loc = 0x22000002",
+            "hardboot.kernel_loc: 0x22000002 is not a multiple of 4",
+        ),
+        ("mem_min = 0x20000000", "mem_min = 0x20000800", "mem_min: 0x20000800 is no multiple of 4096"),
+        ("mem_min = 0x20000000", "mem_min = 0x0", "mem_min: 0x0 is not above the start of RAM"),
+        ("address = 0xfc4ab000\n", "", "reset: method mmio needs address"),
+        ("address = 0xfc4ab000", "address = 0xfc4ab001", "reset.address: 0xfc4ab001 is not a multiple of 4"),
+        ("value = 0x0\n", "value = 0x0\nset_bits = 0x1\n", "reset: method mmio needs address, and either"),
+        (
+            'method = "mmio"',
+            'method = "watchdog"',
+            "reset: address, value and set_bits belong to method mmio",
+        ),
+        ('arch = "arm"', 'arch = "arm64"', "hardboot.host_abi: buffer is what arm64"),
+        ('kind = "section"', 'kind = "none"', "dtb.kind: none is for host kernels that pass ATAGS on"),
+        ("[[0xc2, 0x10000]]", "[[0xc2, 0, 0x10000]]", "dtb.msm_ids: an entry has not as many words"),
+        ('"dtb.board_ids" =', '"dtb.kind" =', "dtb.board_ids: no [evidence]"),
+        ("value = 0x60000000", "value = 0x50000000", "evidence.reserved.ram-console: a conflict is between"),
+        ('codenames = ["bacon", "A0001"]', 'codenames = ["bacon", "bacon"]', "codenames: one is there twice"),
+        (
+            "phys_offset = 0x00000000",
+            "phys_offset = 0x30000000",
+            "0x2f600000-0x2f700000 (1.0 MiB) is below the RAM",
+        ),
+    ],
+)
+def test_the_lint_finds_in_a_phone_with_an_older_patch(old: str, new: str, fact: str) -> None:
+    found = problems(edited(old, new, BACON))
+    assert found != problems(edited(old, old, BACON)) == []
+    assert any(fact in one for one in found), found
 
 
 @pytest.mark.parametrize("value", ["0x0", "0x40000000"])

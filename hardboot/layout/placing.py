@@ -28,6 +28,7 @@ def plan(profile: Profile, guest: Guest, live: LiveMemory | None) -> BootPlan:
         RefusedError: If a fact is unknown, something fits nowhere or a rule is broken; names the rule.
         InputError: If the guest's device tree or command line is malformed.
     """
+    profile = _of_model(profile, live)
     terrain = survey(profile, guest, live)
     window = Range.sized(terrain.base, WINDOW, f"the first {human_size(WINDOW)} of RAM")
     kernel_size = align_up(guest.zimage.size + _ZIMAGE_TAIL, PAGE_SIZE)
@@ -61,7 +62,14 @@ def assemble(
         RefusedError: If a fact that is needed is unknown.
         InputError: If the guest's device tree or command line is malformed.
     """
+    profile = _of_model(profile, live)
     return _assemble(profile, guest, live, survey(profile, guest, live), zimage, initrd, dtb)
+
+
+def _of_model(profile: Profile, live: LiveMemory | None) -> Profile:
+    """The profile with what depends on the amount of RAM."""
+    banks = live.banks if live else profile.ram
+    return profile.for_ram(max(bank.end for bank in banks)) if banks else profile
 
 
 def _take(free: list[Range], zone: Range, name: str, size: int) -> tuple[int, list[Range]]:

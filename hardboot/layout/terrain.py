@@ -152,7 +152,7 @@ def _copies(profile: Profile) -> tuple[int | None, int | None]:
             fix="Use a 32-bit ARM phone.",
         )
     hardboot = profile.hardboot
-    if hardboot.host_abi == "copy-atags":
+    if hardboot.host_abi in ("copy-atags", "atags-in-r0"):
         raise RefusedError(
             f"the host kernel of {profile.name} passes ATAGS on, which cannot be planned yet",
             unchanged="Nothing was sent.",

@@ -242,9 +242,11 @@ def _evidence(profile: Profile) -> Iterator[Problem]:
     for name in _MUST_BE_SAID:
         if name not in profile.evidence and not any(f"{fact}.".startswith(f"{name}.") for fact in known):
             yield Problem(name, "it is missing: say in [evidence] that it is unknown, and how to find it")
-    for name in profile.evidence:
+    for name, entry in profile.evidence.items():
         if not _is_fact(profile, known, name):
             yield Problem(f"evidence.{name}", "there is no such fact")
+        elif entry.status != "unknown" and not any(f"{fact}.".startswith(f"{name}.") for fact in known):
+            yield Problem(name, f"[evidence] says it is {entry.status}, and yet there is no value")
 
 
 def _conflicts(profile: Profile) -> Iterator[Problem]:
@@ -252,7 +254,8 @@ def _conflicts(profile: Profile) -> Iterator[Problem]:
     for name, entry in profile.evidence.items():
         values = [one.value for one in entry.others]
         if name in known:
-            values.append(known[name])
+            stated = known[name]
+            values.append(stated.start if isinstance(stated, Range) else stated)
         if entry.others and (len(values) < 2 or len(set(values)) < len(values)):
             yield Problem(f"evidence.{name}", "a conflict is between two values, or more, that differ")
 
