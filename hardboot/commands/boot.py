@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hardboot import boot as flow
-from hardboot import log
+from hardboot import log, memorymap
 from hardboot import rom as roms
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.commands.plan import describe, show
@@ -61,10 +61,16 @@ def boot(
             error.result = _document(journal)
             raise
     if dry_run:
+        picture = memorymap.draw(
+            prepared.plan,
+            banks=prepared.live.banks,
+            host=prepared.live.kernel,
+            mem_min=phone.profile.mem_min,
+        )
         title = f"{image.name} on {journal.device}"
         settings.emit(
-            {**_document(journal), "plan": describe(prepared.plan)},
-            lambda: show(prepared.plan, title, prepared.tree_reason),
+            {**_document(journal), "plan": describe(prepared.plan, prepared.cmdline)},
+            lambda: show(prepared.plan, picture, prepared.cmdline, title, prepared.tree_reason),
         )
     else:
         settings.emit(_document(journal), lambda: _print(journal))
