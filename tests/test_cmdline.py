@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardboot import cmdline
+from hardboot import cmdline, profile
 from hardboot.cmdline import APPENDED, BOOTLOADER, ROM
 
 # The command lines of LineageOS and AOSP for these phones.
@@ -125,3 +125,17 @@ def test_a_replaced_line_tells_what_is_gone() -> None:
 def test_the_sizes_are_the_kernels() -> None:
     # arch/arm/include/uapi/asm/setup.h and arch/arm64/include/uapi/asm/setup.h
     assert dict(cmdline.SIZES) == {"arm": 1024, "arm64": 2048}
+
+
+@pytest.mark.parametrize("name", [name for name in profile.names() if profile.load(name).cmdline.stock])
+def test_the_quirks_of_every_profile_explain_its_stock_line(name: str) -> None:
+    quirks = profile.load(name).cmdline
+    assert quirks.stock
+    running = cmdline.passed_on(
+        quirks.stock, skip=quirks.skip, replaced=quirks.replaced, dropped=quirks.dropped
+    )
+    for line in (f"{running} {ADDED}", f"{ADDED} {running}"):
+        found = cmdline.additions(
+            line, quirks.stock, skip=quirks.skip, replaced=quirks.replaced, dropped=quirks.dropped
+        )
+        assert found == ADDED

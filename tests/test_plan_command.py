@@ -6,10 +6,12 @@ import re
 import struct
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from image_builders import board, dtb, kernel_with_banner, klsz, pack, words, zimage
 
@@ -17,6 +19,9 @@ from hardboot import profile, rom
 from hardboot.__main__ import run
 from hardboot.errors import InputError
 from hardboot.formats import fdt
+from hardboot.phone import KernelIdentity, Phone
+from hardboot.profile import schema
+from hardboot.transport.base import Output, Transport
 
 EDATA = 300_000
 PACKED = pack(kernel_with_banner("6.1.0-test", EDATA), "xz")
@@ -322,3 +327,48 @@ def test_no_profile_needs_another_command(capsys: pytest.CaptureFixture[str], tm
     image = rom_image(tmp_path)
     _, errors = call(capsys, "plan", image, "--device", "nobody", code=3)
     assert ", ".join(profile.names()) in errors
+
+
+class HostPhone(Phone):
+    """A phone whose answers are given; it takes nothing."""
+
+    header = b""
+
+    def kernel(self, *, timeout_s: float = 0) -> KernelIdentity:
+        return KernelIdentity("6.1.0", "boot-id", "console=null quiet androidboot.serialno=1")
+
+    def read(self, command: str, *, timeout_s: float = 0) -> str:
+        assert command == "cat /proc/iomem"
+        return "40000000-7fffffff : System RAM\n  40300000-412fffff : Kernel code\n"
+
+    def root(self, command: str, *, timeout_s: float = 0) -> Output:
+        return Output("", 0 if command.startswith("test -e") else 1)
+
+    def partition(self, name: str) -> str:
+        return self.profile.partitions[name].path
+
+    def pull_root_file(self, path: str, *, first: int = 0) -> bytes | None:
+        return self.header if path == self.partition("boot") else None
+
+    def clean(self) -> None:
+        pass
+
+
+def test_a_dry_run_draws_the_same_picture_with_what_the_phone_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    image = rom_image(tmp_path, kernel_data=kernel() + board("mine"))
+    quirks = schema.Cmdline(replaced={"console": "null"})
+    virtual = msgspec.structs.replace(profile.load("virt-arm"), cmdline=quirks)
+    phone = HostPhone(cast(Transport, None), virtual, "1")
+    phone.header = image.read_bytes()[:4096]
+    monkeypatch.setattr("hardboot.commands.boot.connected", lambda *_: nullcontext(phone))
+    out, _ = call(capsys, "boot", image, "--dry-run", "--append", "a=1")
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("0x40300000-0x41300000" in line and "▚ Kernel code" in line for line in lines)
+    assert any("0x44200000-0x4420" in line and "zImage █" in line for line in lines)
+    at = lines.index("  ROM         console=ttyAMA0 quiet")
+    assert lines[at + 1 : at + 3] == ["+ bootloader  androidboot.serialno=1", "+ --append    a=1"]
+    assert re.fullmatch(r"\+ hardboot    androidboot\.hardboot=[0-9a-f]{8}", lines[at + 3])
