@@ -424,7 +424,40 @@ def test_devices_show_tells_each_fact_with_its_evidence(
     monkeypatch.setenv("COLUMNS", "80")
     text, _ = output(capsys, "devices", "show", "shamu")
     assert max(map(len, text.splitlines())) <= 80
-    assert "not known: ram" in text
+    assert "- ram: not published" in text
+
+
+@pytest.mark.parametrize("name", profile.names())
+def test_every_phone_is_shown_in_80_columns_with_all_that_is_disputed_or_unknown(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = profile.load(name)
+    monkeypatch.setenv("COLUMNS", "80")
+    text, _ = output(capsys, "devices", "show", name)
+    assert max(map(len, text.splitlines())) <= 80
+    told = " ".join(text.split())
+    for fact, entry in phone.evidence.items():
+        assert all(" ".join(other.source.split()) in told for other in entry.others)
+        assert entry.status != "unknown" or f"- {fact}: {' '.join(entry.source.split())}" in told
+    assert all(f"- {' '.join(note.split())}" in told for note in phone.notes)
+
+
+def test_a_conflict_is_shown_with_the_values_of_both_sides(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text, _ = output(capsys, "devices", "show", "m8")
+    assert "0x5ed0000 (disputed)" in text
+    assert "- hardboot.page: 0x5ed0000 here: Team-M8" in text
+    assert "- hardboot.page: 0x5ee0000 elsewhere: what the board's code reserves" in text
+    text, _ = output(capsys, "devices", "show", "g2")
+    assert "- mem_min: 0xff00000 elsewhere: Multirom-G2" in text
+    assert "0x7b00000 elsewhere" in text
+    document = json.loads(output(capsys, "--json", "devices", "show", "bacon")[0])
+    conflicts = {one["fact"]: one["others"] for one in document["conflicts"]}
+    assert conflicts["reserved.ram-console"][0]["value"] == 0x60000000
+    assert conflicts["hardboot.page"][0]["value"] is None
+    assert document["notes"] == list(profile.load("bacon").notes)
 
 
 def test_devices_check_refuses_a_bad_file_and_passes_what_ships(

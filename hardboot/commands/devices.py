@@ -1,7 +1,8 @@
 """hardboot devices: the profiles of phones: list, show, check."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,9 +10,12 @@ import click
 from hardboot.commands.common import Group, Settings, pass_settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hardboot.profile import Profile
 
-_NOT_SHOWN = ("name", "title", "codenames")  # the heading has them
+_NOT_SHOWN = ("name", "title", "codenames", "notes")  # told before and behind the table
+_DECIMAL = ("skip", "cells")  # endings of facts that are counts
 
 
 @click.group(cls=Group)
@@ -54,6 +58,7 @@ def show(settings: Settings, name: str) -> None:
 
     phone = profile.load(name)
     rows = _facts(phone)
+    conflicts = _conflicts(phone)
     unknown = {key: one.source for key, one in phone.evidence.items() if one.status == "unknown"}
     document = {
         "name": phone.name,
@@ -63,20 +68,37 @@ def show(settings: Settings, name: str) -> None:
             {"fact": fact, "value": _plain(value), "status": status, "source": source}
             for fact, value, status, source in rows
         ],
+        "conflicts": [
+            {"fact": fact, "others": [{"value": value, "source": source} for value, source in others]}
+            for fact, others in conflicts.items()
+        ],
         "unknown": unknown,
+        "notes": list(phone.notes),
     }
 
     def human() -> None:
         from rich.console import Console
 
         out = Console(highlight=False)
+        stated = {fact: _text(fact, value) for fact, value, _, _ in rows}
         out.print(f"{phone.name}: {phone.title} ({', '.join(phone.codenames)})", markup=False)
         _print_table(
             ("fact", "value", "evidence"),
-            [(fact, _text(fact, value), status) for fact, value, status, _ in rows],
+            [
+                (fact, stated[fact] + (" (disputed)" if fact in conflicts else ""), status)
+                for fact, _, status, _ in rows
+            ],
         )
-        for fact, how in unknown.items():
-            out.print(f"not known: {fact}: {how}", markup=False)
+        sections = {
+            "Sources contradict each other:": list(_disputes(phone, stated, conflicts)),
+            "Not known, and how to find it:": [f"{fact}: {how}" for fact, how in unknown.items()],
+            "Notes:": list(phone.notes),
+        }
+        for title, lines in sections.items():
+            if lines:
+                out.print(title)
+                for line in lines:
+                    _print_item(out, line)
         out.print("Where each was read: --json, or the file devices/*.toml itself.", markup=False)
 
     settings.emit(document, human)
@@ -125,6 +147,26 @@ def _facts(phone: "Profile") -> list[tuple[str, Any, str, str]]:
     return rows
 
 
+def _conflicts(phone: "Profile") -> dict[str, list[tuple[int | None, str]]]:
+    """The facts for which other values are stated elsewhere; None where such a value is computed."""
+    return {
+        fact: [(other.value, other.source) for other in entry.others]
+        for fact, entry in phone.evidence.items()
+        if entry.others
+    }
+
+
+def _disputes(
+    phone: "Profile", stated: dict[str, str], conflicts: dict[str, list[tuple[int | None, str]]]
+) -> Iterator[str]:
+    """Each value of each disputed fact, with who states it."""
+    for fact, others in conflicts.items():
+        if fact in stated:
+            yield f"{fact}: {stated[fact]} here: {phone.evidence[fact].source}"
+        for value, source in others:
+            yield f"{fact}: {'' if value is None else f'{_text(fact, value)} elsewhere: '}{source}"
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON has it; ranges with an exclusive end."""
     import msgspec
@@ -138,20 +180,31 @@ def _plain(value: Any) -> Any:
 
 def _text(fact: str, value: Any) -> str:
     """A value as people read it; ranges without the name, which is in the fact's."""
-    from msgspec import Struct
-
     from hardboot.memory import Range, human_size
+    from hardboot.profile.schema import Carry
 
     if isinstance(value, Range):
         return f"{value.start:#010x}-{value.end:#010x} ({human_size(value.size)})"
+    if isinstance(value, Carry):
+        return f"{value.node}: {', '.join(value.properties)}"
     if isinstance(value, bool) or not isinstance(value, int | tuple):
         return str(value)
     if isinstance(value, int):
-        return human_size(value) if fact.endswith("size") else f"{value:#x}"
+        if fact.endswith("size"):
+            return human_size(value)
+        return str(value) if fact.endswith(_DECIMAL) else f"{value:#x}"
     return "\n".join(
-        f"{item.node}: {', '.join(item.properties)}" if isinstance(item, Struct) else str(item)  # type: ignore[attr-defined]  # Carry
+        f"<{' '.join(f'{cell:#x}' for cell in item)}>" if isinstance(item, tuple) else str(item)
         for item in value
     )
+
+
+def _print_item(out: "Console", text: str) -> None:
+    """One entry of a list, as wide as the terminal."""
+    from rich.text import Text
+
+    lines = wrap(text, out.width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    out.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 def _print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
