@@ -15,6 +15,7 @@ _VERBS = {
     "unpack": ("hardboot.commands.unpack:unpack", "Take an image apart into a folder."),
     "pack": ("hardboot.commands.unpack:pack", "Make an image of a folder again."),
     "patch": ("hardboot.commands.patch:patch", "Put hardboot support into a kernel tree."),
+    "dtb": ("hardboot.commands.dtb:dtb", "Which device tree of an image is for a phone, and why."),
     "plan": ("hardboot.commands.plan:plan", "Where every byte of an image would go."),
     "host-image": ("hardboot.commands.host_image:host_image", "A boot image with another kernel."),
     "flash-host-kernel": (

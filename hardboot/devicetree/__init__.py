@@ -9,8 +9,10 @@ from hardboot.devicetree.selecting import (
     Verdict,
     Wanted,
     of_file,
+    of_profile,
     of_tree,
     select,
+    typed,
     wanted,
 )
 from hardboot.devicetree.sources import Source, find, in_parts
@@ -31,8 +33,10 @@ __all__ = [
     "in_parts",
     "memory",
     "of_file",
+    "of_profile",
     "of_tree",
     "reserved",
     "select",
+    "typed",
     "wanted",
 ]

@@ -167,7 +167,13 @@ def parse(text: str) -> tuple[BoardId, ...]:
         else:
             known = ", ".join([*_PROPERTIES, "id", "model"])
             raise _wrong(text, f"{name!r} is no kind of id; known are {known}")
+    chips = root.properties.get("qcom,msm-id", b"")
+    alone = len(chips) == 4  # a chip without its revision
+    if alone:
+        root.properties["qcom,msm-id"] = chips + bytes(4)
     found = of_properties(root)
+    if alone:
+        found = tuple(replace(one, soc_rev=None) if one.scheme == "qcom" else one for one in found)
     if "id" in other:
         number, *rest = other["id"]
         found += (BoardId("dt_table", number, rest[0] if rest else None),)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from hardboot.devicetree.ids import BoardId, Scheme, of_entry, of_properties
+from hardboot.devicetree.ids import BoardId, Scheme, of_entry, of_properties, parse
 from hardboot.errors import InputError
 from hardboot.formats import fdt
 from hardboot.formats.devicetrees import DeviceTrees, TreeEntry
-from hardboot.formats.fdt import Fdt
+from hardboot.formats.fdt import Fdt, Node
+from hardboot.profile import Profile
 
 _ORDER: tuple[Scheme, ...] = ("htc", "qcom", "exynos", "sprd", "dt_table")
 _Rank: TypeAlias = tuple[bool, int, int, int, tuple[int, ...]]
@@ -118,13 +119,35 @@ def wanted(live: Fdt) -> Wanted:
     return Wanted(of_properties(live.root), tuple(fdt.strings(live.root.properties.get("compatible"))))
 
 
+def typed(text: str) -> Wanted:
+    """The phone whose ids a person typed; see `ids.parse`.
+
+    Raises:
+        InputError: If they are no ids.
+    """
+    return Wanted(parse(text))
+
+
+def of_profile(profile: Profile) -> Wanted:
+    """The phone as its profile knows it: the ids in the trees that were made for it."""
+    properties = {
+        name: b"".join(map(fdt.cells, rows))
+        for name, rows in (("qcom,msm-id", profile.dtb.msm_ids), ("qcom,board-id", profile.dtb.board_ids))
+        if rows
+    }
+    if profile.dtb.rule == "htc-project-id":
+        properties = {"htc,project-id": properties.get("qcom,msm-id", b"")}
+    return Wanted(of_properties(Node("", properties)))
+
+
 def select(candidates: Sequence[Candidate], wanted: Wanted) -> Selection:
     """Choose the tree of the phone.
 
     Platform, variant and subtype must be the phone's, the revision its own or lower; the highest one wins
     (Qualcomm's bootloader, and kexec-tools' mach-shamu.c and mach-hammerhead.c for LGE's board revision).
-    If the phone may be several boards, the tree must be the best one for each that any tree is for. Where
-    no candidate states ids of a kind the phone has, the `compatible` lists must be equal.
+    If the phone may be several boards, the tree must be the best one for each that any tree is for. HTC's
+    ids come before Qualcomm's. Where no candidate states ids of a kind the phone has, the `compatible` lists
+    must be equal.
     """
     problems: dict[int, str] = {}
     boards: list[tuple[BoardId, ...]] = []
@@ -134,14 +157,15 @@ def select(candidates: Sequence[Candidate], wanted: Wanted) -> Selection:
         except InputError as error:
             boards.append(())
             problems[index] = f"damaged: {error.what}"
+    unmatched = None
     for scheme in _ORDER:
         phones = [one for one in wanted.ids if one.scheme == scheme]
         if phones and any(_comparable(one.scheme, scheme) for ids in boards for one in ids):
-            selection = _by_ids(candidates, boards, phones, wanted, problems)
-            exact = any(one.scheme == scheme for ids in boards for one in ids)
-            if selection.choice is not None or exact or scheme == "qcom":
+            matched, selection = _by_ids(candidates, boards, phones, wanted, problems)
+            if matched:
                 return selection
-    return _by_compatible(candidates, wanted, problems)
+            unmatched = unmatched or selection
+    return unmatched or _by_compatible(candidates, wanted, problems)
 
 
 def _comparable(candidate: Scheme, phone: Scheme) -> bool:
@@ -154,7 +178,8 @@ def _by_ids(
     phones: list[BoardId],
     wanted: Wanted,
     problems: dict[int, str],
-) -> Selection:
+) -> tuple[bool, Selection]:
+    """Whether any candidate is for one of `phones`, and what follows from it."""
     common: set[int] | None = None
     reasons = dict(problems)
     for phone in phones:
@@ -173,10 +198,11 @@ def _by_ids(
             reasons[index] = _why_not(ids, phones)
     text = str(phones[0]) + (f" and {len(phones) - 1} more" if len(phones) > 1 else "")
     if common is None:
-        return _done(candidates, None, reasons, f"none is for {text}")
+        return False, _done(candidates, None, reasons, f"none is for {text}")
     if not common:
-        return _done(candidates, None, reasons, "each is right for another of the boards the phone may be")
-    return _narrow(candidates, sorted(common), reasons, wanted, f"the best for {text}")
+        reason = "each is right for another of the boards the phone may be"
+        return True, _done(candidates, None, reasons, reason)
+    return True, _narrow(candidates, sorted(common), reasons, wanted, f"the best for {text}")
 
 
 def _by_compatible(candidates: Sequence[Candidate], wanted: Wanted, problems: dict[int, str]) -> Selection:
@@ -305,7 +331,9 @@ def _misfits(board: BoardId, phone: BoardId) -> Iterator[str | None]:
 
 
 def _unequal(name: str, board: int | None, phone: int | None) -> str | None:
-    return f"{name} {board:#x}" if None not in (board, phone) and board != phone else None
+    if board is None or phone is None or board == phone:
+        return None
+    return f"{name} {board:#x}, not {phone:#x}"
 
 
 def _above(name: str, board: int | None, phone: int | None) -> str | None:
