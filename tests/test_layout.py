@@ -500,7 +500,7 @@ def phones(draw: st.DrawFn) -> tuple[Profile, LiveMemory]:
             for at, (start, size) in enumerate(draw(spans))
         )
 
-    change: dict[str, Any] = {"page": draw(pages)}
+    change: dict[str, Any] = {"page_addr": draw(pages)}
     if draw(st.booleans()):
         change |= {
             "host_abi": "copy-dtb",
