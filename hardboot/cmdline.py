@@ -56,8 +56,11 @@ class CommandLine:
 
 
 def split(text: str) -> list[str]:
-    """The words of `text`, as the kernel cuts it."""
-    return _WORD.findall(text)
+    """The words of `text`, as the kernel cuts it; a quote that does not end is closed, to change no other."""
+    words: list[str] = _WORD.findall(text)
+    if words and words[-1].count('"') % 2:
+        words[-1] += '"'
+    return words
 
 
 def key(word: str) -> str:

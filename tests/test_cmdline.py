@@ -26,7 +26,7 @@ words = st.lists(st.text("ab=-_.1", min_size=1, max_size=4), max_size=8)
         ("  a  b=1\t\nc ", ["a", "b=1", "c"]),
         ('dyndbg="file a.c +p" b', ['dyndbg="file a.c +p"', "b"]),
         ('"a b=c" d', ['"a b=c"', "d"]),
-        ('a="no end b', ['a="no end b']),
+        ('a="no end b', ['a="no end b"']),
         ("a\xa0b", ["a\xa0b"]),
     ],
 )
@@ -120,6 +120,12 @@ def test_what_init_gets_overrides_nothing() -> None:
 def test_a_replaced_line_tells_what_is_gone() -> None:
     line = cmdline.compose("a b c", [(cmdline.REPLACED, "c d"), (APPENDED, None)], size=2048)
     assert (line.text, line.removed) == ("c d", ("a", "b"))
+
+
+def test_a_quote_that_does_not_end_swallows_nothing_behind_it() -> None:
+    line = cmdline.compose('a="b', [(ROM, 'a="b'), (cmdline.MARK, "mark=1")], size=1024)
+    assert line.text == 'a="b" mark=1'
+    assert line.removed == ()
 
 
 def test_the_sizes_are_the_kernels() -> None:

@@ -107,6 +107,14 @@ def test_a_page_in_a_gigabyte_is_seen_without_a_window() -> None:
     assert text(picture)[3] == f"0x7ffff000-0x80000000    4.0 KiB │{'hardboot page ◆':>45}│"
 
 
+def test_what_is_spread_over_all_ram_is_drawn_in_the_overview() -> None:
+    extents = [Range.sized(RAM.start + at * 50 * MIB, MIB, f"part{at}") for at in range(20)]
+    picture = memorymap.draw(plan([], extents), banks=[RAM])
+    assert [[one.range.name for one in panel.shapes] for panel in picture.panels] == [
+        ["bank0", *(one.name for one in extents)]
+    ]
+
+
 def test_what_clashes_is_marked_in_both_rows_and_told() -> None:
     segments = [Range(0x40000000, 0x48000000, "zImage"), Range(0x46000000, 0x50000000, "initrd")]
     page = Range(0x47000000, 0x47001000, "hardboot page")
