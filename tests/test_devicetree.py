@@ -295,3 +295,12 @@ def test_dtc_reads_the_adapted_tree_and_its_size_is_exact() -> None:
     packed = libfdt.Fdt(data)
     packed.pack()
     assert packed.totalsize() == len(data)
+
+
+def test_without_a_phone_the_ids_of_its_profile_tell_the_trees_apart() -> None:
+    other, mine = (rom(more=f"qcom,msm-id = <{chip} 0x47 0x8200>;") for chip in (126, 178))
+    chosen = choose([other, mine], None, SHAMU)
+    assert chosen.tree is mine
+    assert chosen.reason.startswith("number 1 of 2: the best for platform 0xb2")
+    with pytest.raises(RefusedError, match=r"none is for platform 0xb2 .*0: platform 0x7e, not 0xb2"):
+        choose([other, rom()], None, SHAMU)

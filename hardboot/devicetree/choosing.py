@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hardboot.devicetree.selecting import Candidate, select, wanted
+from hardboot.devicetree.selecting import Candidate, of_profile, select, wanted
 from hardboot.errors import RefusedError
 from hardboot.formats.fdt import Fdt
 from hardboot.profile import Profile
@@ -30,7 +30,7 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
 
     Args:
         candidates: The trees that came with the ROM.
-        profile: The phone.
+        profile: The phone; its ids tell trees apart if no phone is asked.
         live: The tree the bootloader gave to the running kernel; None if no phone is asked.
 
     Raises:
@@ -47,11 +47,12 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
         return Choice(live, "live", "the ROM brings none: the phone's own, as its bootloader made it")
     if len(candidates) == 1:
         return Choice(candidates[0].tree, "rom", "the only one the ROM brings")
-    if live is None:
+    phone = of_profile(profile) if live is None else wanted(live)
+    if live is None and not phone.ids:
         raise _ambiguous(
             f"the ROM brings {len(candidates)} device trees, and no phone tells which one is its own"
         )
-    result = select(candidates, wanted(live))
+    result = select(candidates, phone)
     if result.choice is None:
         shown = [f"{index}: {one.reason}" for index, one in enumerate(result.verdicts[:_SHOWN])]
         more = ["…"] if len(result.verdicts) > _SHOWN else []

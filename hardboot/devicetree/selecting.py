@@ -135,8 +135,6 @@ def of_profile(profile: Profile) -> Wanted:
         for name, rows in (("qcom,msm-id", profile.dtb.msm_ids), ("qcom,board-id", profile.dtb.board_ids))
         if rows
     }
-    if profile.dtb.rule == "htc-project-id":
-        properties = {"htc,project-id": properties.get("qcom,msm-id", b"")}
     return Wanted(of_properties(Node("", properties)))
 
 
