@@ -244,9 +244,10 @@ def test_of_the_same_tree_twice_the_first_is_taken() -> None:
 
 
 def test_the_memory_node_keeps_what_the_trees_maker_put_into_it() -> None:
-    region = 'memory { device_type = "memory"; reg = <0 0>; a: region { size = <1>; }; };'
+    region = 'memory { device_type = "memory"; reg = <0 0>; b = <5>; a: region { size = <1>; }; };'
     done = adapt(rom(more=f"{region} memory@1 {{ reg = <1 2>; }}; user {{ link = <&a>; }};"))
     assert value(done, "/memory", "reg") == struct.pack(">2I", 0x40000000, 0x40000000)
+    assert value(done, "/memory", "b") == struct.pack(">I", 5)
     assert value(done, "/memory/region", "phandle") == value(done, "/user", "link")
     assert [name for name in nodes(done) if name.startswith("memory")] == ["memory"]
 

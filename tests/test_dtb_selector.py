@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_builders import dtb, dtbh, dtbo, qcdt, sprd, zimage
 
-from hardboot import devicetree
+from hardboot import devicetree, profile, rom
 from hardboot.__main__ import run
 from hardboot.devicetree import Candidate, Selection, Wanted
 from hardboot.devicetree import ids as board_ids
@@ -398,6 +398,16 @@ def test_the_tree_of_a_vendor_boot_image_is_found(version: int, monkeypatch: pyt
     found = devicetree.find(container_builders.vendor_boot(version))
     assert found is not None
     assert [one.tree.root.properties["model"] for one in found.candidates] == [b"one\0", b"two\0"]
+
+
+def test_a_roms_table_of_trees_is_chosen_from(tmp_path: Path) -> None:
+    path = tmp_path / "boot.img"
+    table = qcdt(1, [((178, 0x47, 0x8100), ONE), ((178, 0x47, 0x8200), TWO), ((126, 0x47, 0x8200), THREE)])
+    path.write_bytes(container_builders.boot(zimage() + THREE, dt=table))
+    found = rom.read(path)
+    live = tree(msm=(178, 0x47, 0x8200))
+    chosen = devicetree.choose(found.trees, profile.load("shamu"), live)
+    assert fdt.text(chosen.tree.root.properties["model"]) == "two"
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: str | Path, code: int = 0) -> tuple[str, str]:
