@@ -165,8 +165,10 @@ def _style(kind: "Kind | None") -> str:
 
 
 def _takes_unicode(out: "Console") -> bool:
+    from hardboot.memorymap import GLYPHS
+
     try:
-        "─█▓◆▚▒░┄│".encode(out.encoding)
+        GLYPHS.encode(out.encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -184,10 +186,7 @@ def _say(out: "Console", text: str, style: str, width: int) -> None:
 
 
 def _put(out: "Console", pieces: list[tuple[str, str]]) -> None:
-    """Print one line; nothing in it is taken for markup, and what the terminal cannot show is escaped."""
+    """Print one line as it is: nothing in it is taken for markup."""
     from rich.text import Text
 
-    safe = [
-        (text.encode(out.encoding, "backslashreplace").decode(out.encoding), style) for text, style in pieces
-    ]
-    out.print(Text.assemble(*safe), soft_wrap=True)
+    out.print(Text.assemble(*pieces), soft_wrap=True)

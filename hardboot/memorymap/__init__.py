@@ -2,6 +2,18 @@
 
 from hardboot.memorymap.model import Kind, MemoryMap, Overlap, Panel, Shape, draw
 from hardboot.memorymap.svg import svg
-from hardboot.memorymap.terminal import Line, lines, visible
+from hardboot.memorymap.terminal import GLYPHS, Line, lines, visible
 
-__all__ = ["Kind", "Line", "MemoryMap", "Overlap", "Panel", "Shape", "draw", "lines", "svg", "visible"]
+__all__ = [
+    "GLYPHS",
+    "Kind",
+    "Line",
+    "MemoryMap",
+    "Overlap",
+    "Panel",
+    "Shape",
+    "draw",
+    "lines",
+    "svg",
+    "visible",
+]

@@ -26,6 +26,7 @@ _BARS = MappingProxyType(
 )
 _OVERLAP = "X"
 _EDGES = "│|"
+GLYPHS = "".join(bar[0] for bar in _BARS.values()) + _EDGES[0]  # what a terminal must be able to show
 _SIZE_WIDTH = 10  # of the longest, "1023.9 MiB"
 
 
