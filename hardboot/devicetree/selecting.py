@@ -1,10 +1,10 @@
 """Which of several device trees is for a phone, and for every one why it was taken or not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
 
+from hardboot.devicetree import matching
 from hardboot.devicetree.ids import BoardId, Scheme, of_entry, of_properties, parse
 from hardboot.errors import InputError
 from hardboot.formats import fdt
@@ -13,7 +13,6 @@ from hardboot.formats.fdt import Fdt, Node
 from hardboot.profile import Profile
 
 _ORDER: tuple[Scheme, ...] = ("htc", "qcom", "exynos", "sprd", "dt_table")
-_Rank: TypeAlias = tuple[bool, int, int, int, tuple[int, ...]]
 _CLOSE = 40  # characters of a compatible list that are shown
 
 
@@ -158,16 +157,12 @@ def select(candidates: Sequence[Candidate], wanted: Wanted) -> Selection:
     unmatched = None
     for scheme in _ORDER:
         phones = [one for one in wanted.ids if one.scheme == scheme]
-        if phones and any(_comparable(one.scheme, scheme) for ids in boards for one in ids):
+        if phones and any(matching.comparable(one.scheme, scheme) for ids in boards for one in ids):
             matched, selection = _by_ids(candidates, boards, phones, wanted, problems)
             if matched:
                 return selection
             unmatched = unmatched or selection
     return unmatched or _by_compatible(candidates, wanted, problems)
-
-
-def _comparable(candidate: Scheme, phone: Scheme) -> bool:
-    return candidate == phone or (candidate == "QCDT" and phone in ("qcom", "htc"))
 
 
 def _by_ids(
@@ -190,7 +185,7 @@ def _by_ids(
         leader = min(winners)
         for index, rank in ranks.items():
             if rank != top:
-                reasons[index] = f"{_lower(rank, top, phone)} than {leader}"
+                reasons[index] = f"{matching.lower(rank, top, phone)} than {leader}"
     for index, ids in enumerate(boards):
         if index not in reasons and not (common and index in common):
             reasons[index] = _why_not(ids, phones)
@@ -269,88 +264,14 @@ def _done(
     return Selection(choice, tuple(verdicts), reason)
 
 
-def _best(ids: tuple[BoardId, ...], phone: BoardId) -> _Rank | None:
+def _best(ids: tuple[BoardId, ...], phone: BoardId) -> matching.Rank | None:
     """How well the best of `ids` fits; None if none does."""
     ranks = [
-        _rank(one, phone) for one in ids if _comparable(one.scheme, phone.scheme) and not _misfit(one, phone)
+        matching.rank(one, phone)
+        for one in ids
+        if matching.comparable(one.scheme, phone.scheme) and not matching.misfit(one, phone)
     ]
     return max(ranks, default=None)
-
-
-def _rank(board: BoardId, phone: BoardId) -> _Rank:
-    """What a better fit has more of, in order; what is not known of the phone does not count."""
-    stated = sum(
-        getattr(board, name) is not None and getattr(phone, name) is not None
-        for name in ("variant", "subtype")
-    )
-    revisions = tuple(word >> 8 & 0xFFFF for word in board.pmic) if phone.pmic else ()
-    return (
-        board.foundry == phone.foundry,
-        stated + bool(board.vendor and phone.vendor),
-        -1 if phone.soc_rev is None or board.soc_rev is None else board.soc_rev,
-        0 if phone.board_rev is None else board.board_rev or 0,
-        revisions,
-    )
-
-
-def _lower(rank: _Rank, top: _Rank, phone: BoardId) -> str:
-    names = ("foundry less exact", "less exact", f"{phone.labels[3]} lower", "board_rev lower", "pmic lower")
-    return next(name for name, mine, best in zip(names, rank, top, strict=True) if mine != best)
-
-
-def _misfit(board: BoardId, phone: BoardId) -> tuple[int, str] | None:
-    """The first thing that forbids `board` on `phone`, and how far the comparison got; None if it fits."""
-    for depth, problem in enumerate(_misfits(board, phone)):
-        if problem:
-            return depth, problem
-    return None
-
-
-def _misfits(board: BoardId, phone: BoardId) -> Iterator[str | None]:
-    names = phone.labels
-    coded = board.samsung and phone.samsung
-    yield (
-        _unequal(names[0], board.platform, phone.platform)
-        if coded
-        else _unequal(names[0], board.chip, phone.chip)
-    )
-    yield _unequal("foundry", board.foundry, phone.foundry) if board.foundry and not phone.samsung else None
-    yield _unequal(names[1], board.variant, phone.variant)
-    yield _unequal(names[2], board.subtype, phone.subtype)
-    differ = board.vendor and phone.vendor and board.vendor != phone.vendor
-    yield f"vendor {_hexes(board.vendor)}, not {_hexes(phone.vendor)}" if differ else None
-    yield f"model {board.model}" if board.model and phone.model and board.model != phone.model else None
-    yield _above(names[3], board.soc_rev, phone.soc_rev)
-    last = phone.soc_rev if phone.last_rev is None else phone.last_rev
-    short = board.last_rev is not None and last is not None and board.last_rev < last
-    yield f"{names[3]} only up to {board.last_rev:#x}" if short else None
-    yield _above("board_rev", board.board_rev, phone.board_rev)
-    yield _pmic(board.pmic, phone.pmic)
-
-
-def _unequal(name: str, board: int | None, phone: int | None) -> str | None:
-    if board is None or phone is None or board == phone:
-        return None
-    return f"{name} {board:#x}, not {phone:#x}"
-
-
-def _above(name: str, board: int | None, phone: int | None) -> str | None:
-    if board is None or phone is None or board <= phone:
-        return None
-    return f"{name} {board:#x} is above {phone:#x}"
-
-
-def _pmic(board: tuple[int, ...], phone: tuple[int, ...]) -> str | None:
-    """As Qualcomm's bootloader: model (low byte) equal, revision above it not higher; 0 is any."""
-    for mine, other in zip(board, phone, strict=False):
-        newer = mine >> 8 & 0xFFFF > other >> 8 & 0xFFFF
-        if mine and (mine & 0xFF != other & 0xFF or newer):
-            return f"pmic {mine:#x}, not {other:#x}"
-    return None
-
-
-def _hexes(cells: tuple[int, ...]) -> str:
-    return ",".join(f"{cell:#x}" for cell in cells)
 
 
 def _why_not(ids: tuple[BoardId, ...], phones: list[BoardId]) -> str:
@@ -359,7 +280,7 @@ def _why_not(ids: tuple[BoardId, ...], phones: list[BoardId]) -> str:
         problem
         for one in ids
         for phone in phones
-        if _comparable(one.scheme, phone.scheme) and (problem := _misfit(one, phone))
+        if matching.comparable(one.scheme, phone.scheme) and (problem := matching.misfit(one, phone))
     ]
     if found:
         return max(found, key=lambda problem: problem[0])[1]

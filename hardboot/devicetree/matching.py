@@ -1,0 +1,90 @@
+"""How well one board's id fits another's: the rules of the makers' bootloaders."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from hardboot.devicetree.ids import BoardId, Scheme
+
+Rank: TypeAlias = tuple[bool, int, int, int, tuple[int, ...]]
+
+
+def comparable(candidate: Scheme, phone: Scheme) -> bool:
+    """True if ids of these schemes hold the same words."""
+    return candidate == phone or (candidate == "QCDT" and phone in ("qcom", "htc"))
+
+
+def rank(board: BoardId, phone: BoardId) -> Rank:
+    """What a better fit has more of, in order; what is not known of the phone does not count."""
+    stated = sum(
+        getattr(board, name) is not None and getattr(phone, name) is not None
+        for name in ("variant", "subtype")
+    )
+    revisions = tuple(word >> 8 & 0xFFFF for word in board.pmic) if phone.pmic else ()
+    return (
+        board.foundry == phone.foundry,
+        stated + bool(board.vendor and phone.vendor),
+        -1 if phone.soc_rev is None or board.soc_rev is None else board.soc_rev,
+        0 if phone.board_rev is None else board.board_rev or 0,
+        revisions,
+    )
+
+
+def lower(rank: Rank, top: Rank, phone: BoardId) -> str:
+    """What makes `rank` less than `top`."""
+    names = ("foundry less exact", "less exact", f"{phone.labels[3]} lower", "board_rev lower", "pmic lower")
+    return next(name for name, mine, best in zip(names, rank, top, strict=True) if mine != best)
+
+
+def misfit(board: BoardId, phone: BoardId) -> tuple[int, str] | None:
+    """The first thing that forbids `board` on `phone`, and how far the comparison got; None if it fits."""
+    for depth, problem in enumerate(_misfits(board, phone)):
+        if problem:
+            return depth, problem
+    return None
+
+
+def _misfits(board: BoardId, phone: BoardId) -> Iterator[str | None]:
+    names = phone.labels
+    coded = board.samsung and phone.samsung
+    yield (
+        _unequal(names[0], board.platform, phone.platform)
+        if coded
+        else _unequal(names[0], board.chip, phone.chip)
+    )
+    yield _unequal("foundry", board.foundry, phone.foundry) if board.foundry and not phone.samsung else None
+    yield _unequal(names[1], board.variant, phone.variant)
+    yield _unequal(names[2], board.subtype, phone.subtype)
+    differ = board.vendor and phone.vendor and board.vendor != phone.vendor
+    yield f"vendor {_hexes(board.vendor)}, not {_hexes(phone.vendor)}" if differ else None
+    yield f"model {board.model}" if board.model and phone.model and board.model != phone.model else None
+    yield _above(names[3], board.soc_rev, phone.soc_rev)
+    last = phone.soc_rev if phone.last_rev is None else phone.last_rev
+    short = board.last_rev is not None and last is not None and board.last_rev < last
+    yield f"{names[3]} only up to {board.last_rev:#x}" if short else None
+    yield _above("board_rev", board.board_rev, phone.board_rev)
+    yield _pmic(board.pmic, phone.pmic)
+
+
+def _unequal(name: str, board: int | None, phone: int | None) -> str | None:
+    if board is None or phone is None or board == phone:
+        return None
+    return f"{name} {board:#x}, not {phone:#x}"
+
+
+def _above(name: str, board: int | None, phone: int | None) -> str | None:
+    if board is None or phone is None or board <= phone:
+        return None
+    return f"{name} {board:#x} is above {phone:#x}"
+
+
+def _pmic(board: tuple[int, ...], phone: tuple[int, ...]) -> str | None:
+    """As Qualcomm's bootloader: model (low byte) equal, revision above it not higher; 0 is any."""
+    for mine, other in zip(board, phone, strict=False):
+        newer = mine >> 8 & 0xFFFF > other >> 8 & 0xFFFF
+        if mine and (mine & 0xFF != other & 0xFF or newer):
+            return f"pmic {mine:#x}, not {other:#x}"
+    return None
+
+
+def _hexes(cells: tuple[int, ...]) -> str:
+    return ",".join(f"{cell:#x}" for cell in cells)
