@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
     )
     with pytest.raises(RefusedError, match="outside-page"):
         layout.check(layout.survey(phone.profile, guest, live), forced.segments)
-    past_the_planner = boot.Prepared(prepared.rom, forced, prepared.mark, "")
+    past_the_planner = replace(prepared, plan=forced)
     with pytest.raises(DeviceError, match="EADDRNOTAVAIL"):
         boot.load(phone, past_the_planner, journal)
     assert whole_phone.kernel["kexec_loaded"] is False
