@@ -7,7 +7,7 @@ demo: .venv/ready
 	$(PYTHON) scripts/demo.py
 
 test: .venv/ready
-	$(PYTHON) -m pytest -m "not soak" $(PARALLEL)
+	$(PYTHON) -m pytest -m "not soak" --durations=10 $(PARALLEL)
 
 check: .venv/ready
 	.venv/bin/ruff check

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-# One worker runs all tests that share a phone.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stock phone")]
+# One worker runs them all: two phones at once would only slow each other down.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
 
 Adb = Callable[..., "subprocess.CompletedProcess[str]"]
 

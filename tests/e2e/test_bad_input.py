@@ -11,8 +11,8 @@ from conftest import Hardboot, VirtualPhone
 
 from hardboot.virtual import image
 
-# One worker runs all tests that share a phone.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("host phone")]
+# One worker runs them all: two phones at once would only slow each other down.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
 
 
 @pytest.fixture

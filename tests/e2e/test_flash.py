@@ -13,8 +13,8 @@ from hardboot.errors import DeviceStateError, RefusedError
 from hardboot.phone import Phone, connect
 from hardboot.transport.base import Output
 
-# One worker runs all tests that share a phone.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stock phone")]
+# One worker runs them all: two phones at once would only slow each other down.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-# One worker runs all tests that share a phone.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("host phone")]
+# One worker runs them all: two phones at once would only slow each other down.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
 
 
-def test_a_rom_boots_from_ram_after_a_reset_and_nothing_is_flashed(
+def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
     host_phone: VirtualPhone, roms: dict[str, Path]
 ) -> None:
     before, resets = host_phone.boot_partition_sha256(), host_phone.status["resets"]
@@ -31,18 +31,13 @@ def test_a_rom_boots_from_ram_after_a_reset_and_nothing_is_flashed(
     assert now["kernel"]["boot_id"] == done["guest"]["boot_id"]
     # What the bootloader tells its own kernel, the guest knows too.
     assert "androidboot.serialno=HBVIRT-ARM" in done["guest"]["cmdline"].split()
-
-
-def test_a_guest_is_no_host_and_a_restart_brings_the_host_back(
-    host_phone: VirtualPhone, roms: dict[str, Path]
-) -> None:
-    host = host_phone.kernel["kernel"]["release"]
-    host_phone("boot", roms["debian"])
+    # A guest is no host, and a restart brings the host back.
     refused = host_phone("boot", roms["debian"], code=4)
     assert "has no hardboot support" in refused.three_lines[0]
     host_phone.restart()
-    assert host_phone.kernel["kernel"]["release"] == host
-    assert host_phone.kernel["guest"] is False
+    now = host_phone.kernel
+    assert now["kernel"]["release"] == host["release"]
+    assert now["guest"] is False
 
 
 def test_the_same_kernel_as_the_hosts_is_told_apart_by_its_mark(
@@ -54,17 +49,13 @@ def test_the_same_kernel_as_the_hosts_is_told_apart_by_its_mark(
     assert "hello=world" in done["guest"]["cmdline"].split()
 
 
-def test_cmdline_replaces_the_images_own(host_phone: VirtualPhone, roms: dict[str, Path]) -> None:
-    done = host_phone("--json", "boot", roms["minimal"], "--cmdline", "console=ttyAMA0 mine=1").json
-    words = done["guest"]["cmdline"].split()
-    assert "mine=1" in words
-    assert "panic=5" not in words
-
-
-def test_boot_shows_its_phases_and_ends_with_one_line(
+def test_boot_shows_its_phases_and_takes_another_command_line(
     host_phone: VirtualPhone, roms: dict[str, Path]
 ) -> None:
-    ran = host_phone("boot", roms["minimal"])
+    ran = host_phone("boot", roms["minimal"], "--cmdline", "console=ttyAMA0 mine=1")
+    words = host_phone.kernel["kernel"]["cmdline"].split()
+    assert "mine=1" in words
+    assert "panic=5" not in words  # the image's own
     lines = ran.out.splitlines()
     assert lines[-1].startswith("hardboot: guest 6.1.")
     assert lines[-1].endswith(" is up after a hardware reset")
