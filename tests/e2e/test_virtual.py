@@ -93,3 +93,14 @@ def test_the_profile_agrees_with_the_phone(stock_phone: VirtualPhone) -> None:
     words = stock_phone.run(f"od -An -tx1 {tree}").split()
     assert int("".join(words[:8]), 16) == ramoops.start
     assert int("".join(words[8:]), 16) == ramoops.size
+
+
+def test_an_idle_phone_sleeps(stock_phone: VirtualPhone) -> None:
+    before = float(stock_phone.run("cat /proc/uptime").split()[0])
+    stock_phone.run("sleep 3")
+    assert float(stock_phone.run("cat /proc/uptime").split()[0]) - before >= 3
+    # What the phone did in between: user and system ticks of both CPUs.
+    ticks = stock_phone.run("head -n 1 /proc/stat; sleep 5; head -n 1 /proc/stat").splitlines()
+    first, second = ([int(word) for word in line.split()[1:]] for line in ticks)
+    busy, idle = (sum(second[i] - first[i] for i in kind) for kind in ((0, 2), (3, 4)))
+    assert busy < idle
