@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from real_adb import Adb, build_adbd, free_port
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot import process
 from hardboot.phone import open_transport
@@ -30,6 +31,20 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped in CI: {report.longrepr}"
     return report
+
+
+class OneWorkerForThePhone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """One worker runs all that needs the virtual phone, the others share the rest, file by file.
+
+    Two virtual phones at once would only slow each other down.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "phone" if nodeid.startswith("tests/e2e/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return OneWorkerForThePhone(config, log)
 
 
 RUN_TIMEOUT_S = 240

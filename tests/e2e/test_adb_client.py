@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-# One worker runs them all: two phones at once would only slow each other down.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
+pytestmark = pytest.mark.e2e
 
 Adb = Callable[..., "subprocess.CompletedProcess[str]"]
 

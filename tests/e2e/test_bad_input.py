@@ -11,8 +11,7 @@ from conftest import Hardboot, VirtualPhone
 
 from hardboot.virtual import image
 
-# One worker runs them all: two phones at once would only slow each other down.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture

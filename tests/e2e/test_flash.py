@@ -13,8 +13,7 @@ from hardboot.errors import DeviceStateError, RefusedError
 from hardboot.phone import Phone, connect
 from hardboot.transport.base import Output
 
-# One worker runs them all: two phones at once would only slow each other down.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-# One worker runs them all: two phones at once would only slow each other down.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("virtual phone")]
+pytestmark = pytest.mark.e2e
 
 
 def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
