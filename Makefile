@@ -1,6 +1,6 @@
 # Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
 PYTHON = .venv/bin/python
-PARALLEL = --numprocesses=auto
+PARALLEL = --numprocesses=auto --no-loadscope-reorder
 .PHONY: demo test check soak fuzz bench agent clean
 
 demo: .venv/ready
