@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import click
@@ -15,6 +16,7 @@ from test_architecture import LAYERS
 
 from hardboot import cli
 from hardboot.layout import RULES
+from hardboot.patches import series
 from hardboot.profile import schema
 
 ROOT = Path(__file__).parents[1]
@@ -164,6 +166,16 @@ def test_the_page_on_profiles_names_every_field() -> None:
     names = {item.encode_name for table in tables if table is not Struct for item in fields(table)}
     assert len(names) > 30
     assert {key for key in names if not re.search(rf"`\[?{key}\]?`|[{{ ,]{key}[ ,=}}]", text)} == set()
+
+
+def test_the_page_on_series_names_every_key_and_field() -> None:
+    text = (ROOT / "docs/adding-a-series.md").read_text()
+    names = {
+        item.encode_name for table in (series.Series, series.Config, series.When) for item in fields(table)
+    }
+    names |= {*get_args(series.Number), *get_args(series.Choice), *get_args(series.Place)}
+    assert len(names) > 30
+    assert {name for name in names if not re.search(rf"[`\[{{\n. ]{re.escape(name)}[`\] ]", text)} == set()
 
 
 def test_the_page_on_how_it_works_names_every_rule_and_layer() -> None:

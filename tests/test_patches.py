@@ -20,27 +20,42 @@ from hardboot.patches import unified
 SERIES = """\
 name = "toy-6.1"
 arch = "arm"
-flavour = ""
 kernels = { min = "6.1", below = "6.2" }
 abi_version = 1
 flag = 0x4
-host_abi = "direct"
-reset = "psci"
+host_abi = ["direct"]
+reset = ["psci", "mmio"]
 author = "Test"
 licence = "GPL-2.0-only"
 patches = ["0001-one.patch", "0002-two.patch"]
-[config.always]
+[places]
+flag = ["arch/arm/code.c"]
+kimage = ["arch/arm/code.c"]
+load = ["arch/arm/code.c"]
+prepare = ["arch/arm/code.c"]
+relocation = ["arch/arm/code.c"]
+decompressor = ["arch/arm/code.c"]
+reservation = ["sub/folder/new.c"]
+kconfig = ["arch/arm/code.c"]
+reset = ["arch/arm/code.c"]
+[config.set]
 KEXEC = "y"
+DEBUG = "n"
 [config.profile]
-KEXEC_HARDBOOT_PAGE = "page"
-KEXEC_HARDBOOT_PAGE_SIZE = "page_size"
+KEXEC_HARDBOOT_PAGE = "hardboot.page"
+KEXEC_HARDBOOT_PAGE_SIZE = "hardboot.page_size"
+[[config.when]]
+field = "reset.method"
+is = ["mmio"]
+set = { KEXEC_HARDBOOT_RESET_MMIO = "y" }
+profile = { KEXEC_HARDBOOT_RESET_ADDR = "reset.address" }
 """
 MAKEFILE = "# SPDX\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 7\nEXTRAVERSION =\n"
 CODE = "".join(f"line {number}\n" for number in range(1, 41))
 ONE = CODE.replace("line 5\n", "line five\n").replace("line 30\n", "line 30\nline 30 and a half\n")
 TWO = ONE.replace("line 6\n", "line 6\nline 6b\n")
 NEW = "new file\n"
-PAGE = 0x44000000
+PHONE: patches.Values = {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000, "reset.method": "psci"}
 
 
 def git(folder: Path, *words: str, stdin: bytes = b"") -> bytes:
@@ -113,7 +128,7 @@ def series(shipped: Path) -> patches.Series:
 
 
 def apply(tree: Path, series: patches.Series, *, dry_run: bool = False) -> patches.Report:
-    return patches.apply(tree, series, page=PAGE, page_size=0x1000, dry_run=dry_run)
+    return patches.apply(tree, series, PHONE, dry_run=dry_run)
 
 
 def refused(call: Callable[[], object], tree: Path) -> RefusedError:
@@ -199,6 +214,7 @@ def test_the_fragment_holds_the_values_of_the_phone(tree: Path, series: patches.
     apply(tree, series)
     assert (tree / "hardboot.config").read_text().splitlines()[1:] == [
         "CONFIG_KEXEC=y",
+        "# CONFIG_DEBUG is not set",
         "CONFIG_KEXEC_HARDBOOT_PAGE=0x44000000",
         "CONFIG_KEXEC_HARDBOOT_PAGE_SIZE=0x1000",
     ]
@@ -206,7 +222,7 @@ def test_the_fragment_holds_the_values_of_the_phone(tree: Path, series: patches.
 
 def test_another_phone_gets_its_own_fragment_in_a_patched_tree(tree: Path, series: patches.Series) -> None:
     apply(tree, series)
-    patches.apply(tree, series, page=0x88C00000, page_size=0x100000)
+    patches.apply(tree, series, {**PHONE, "hardboot.page": 0x88C00000})
     assert "PAGE=0x88c00000\n" in (tree / "hardboot.config").read_text()
 
 
@@ -295,7 +311,7 @@ def test_a_version_that_is_not_covered_is_refused(tree: Path, series: patches.Se
     error = refused(lambda: apply(tree, series), tree)
     assert "toy-6.1 covers 6.1 up to, not including, 6.2" in error.what
     with pytest.raises(RefusedError, match="no series covers Linux"):
-        patches.find("arm", patches.tree_version(tree))
+        patches.find(tree, "arm")
 
 
 @pytest.mark.parametrize("missing", ["Makefile", "Kconfig", "arch"])
@@ -308,7 +324,7 @@ def test_a_folder_that_is_no_kernel_tree_is_refused(tree: Path, series: patches.
 def test_a_makefile_without_a_version_is_no_kernel(tree: Path) -> None:
     (tree / "Makefile").write_text("all:\n")
     with pytest.raises(InputError, match="not the top of a Linux kernel tree"):
-        patches.tree_version(tree)
+        patches.find(tree)
 
 
 # Out of the tree
@@ -438,6 +454,8 @@ def test_files_that_cannot_be_put_back_are_named(
     [
         ('arch = "arm"', 'arch = "arm"\ncolour = "red"', "colour"),
         ('arch = "arm"', 'arch = "vax"', "vax"),
+        ('reset = ["arch/arm/code.c"]', "", "does not say where these are: reset"),
+        ('"hardboot.page"', '"hardboot.pages"', "hardboot.pages"),
         ("abi_version = 1", 'abi_version = "1"', "abi_version"),
         ('name = "toy-6.1"', 'name = "other"', "the folder"),
         ('min = "6.1"', 'min = "6"', "MAJOR.MINOR"),
@@ -446,7 +464,7 @@ def test_files_that_cannot_be_put_back_are_named(
         ('"0002-two.patch"', '"../toy-6.1/0002-two.patch"', "there is no patch"),
         ('"0002-two.patch"', '"0001-one.patch"', "or one twice"),
         ('["0001-one.patch", "0002-two.patch"]', "[]", "lists no patch"),
-        ("flavour", "= flavour", "series.toml"),
+        ("abi_version", "= abi_version", "series.toml"),
     ],
 )
 def test_a_series_that_breaks_a_rule_is_refused(shipped: Path, old: str, new: str, message: str) -> None:
@@ -456,23 +474,68 @@ def test_a_series_that_breaks_a_rule_is_refused(shipped: Path, old: str, new: st
         patches.load(shipped.name)
 
 
-def test_find_takes_the_series_for_architecture_and_version(series: patches.Series) -> None:
-    assert patches.find("arm", (6, 1, 999)) == series
-    assert patches.find(None, (6, 1, 0)) == series
-    with pytest.raises(RefusedError, match=r"no series covers Linux 6\.1\.0 for arm64"):
-        patches.find("arm64", (6, 1, 0))
+def test_find_takes_the_series_for_architecture_and_version(tree: Path, series: patches.Series) -> None:
+    assert patches.find(tree, "arm") == patches.find(tree) == series
+    with pytest.raises(RefusedError, match=r"no series covers Linux 6\.1\.7 for arm64"):
+        patches.find(tree, "arm64")
 
 
-def test_two_series_for_one_version_ask_for_the_phone(series: patches.Series, shipped: Path) -> None:
-    twin = shipped.parent / "twin-6.1"
-    twin.mkdir()
-    for name in series.patches:
-        (twin / name).write_bytes((shipped / name).read_bytes())
-    (twin / "series.toml").write_text(SERIES.replace("toy-6.1", "twin-6.1").replace('"arm"', '"arm64"'))
-    with pytest.raises(RefusedError, match=r"toy-6\.1") as caught:
-        patches.find(None, (6, 1, 0))
-    assert "--device" in caught.value.fix
-    assert patches.find("arm64", (6, 1, 0)).name == "twin-6.1"
+def twin(shipped: Path, name: str, *changes: tuple[str, str]) -> patches.Series:
+    """The same series once more, under another name and with changes in its series.toml."""
+    folder = shipped.parent / name
+    shutil.copytree(shipped, folder)
+    text = SERIES.replace("toy-6.1", name)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "series.toml").write_text(text)
+    return patches.load(name)
+
+
+def test_the_architecture_chooses_and_without_one_what_is_there(
+    tree: Path, series: patches.Series, shipped: Path
+) -> None:
+    other = twin(shipped, "twin-6.1", ('"arm"', '"arm64"'), ('"0001-one.patch", ', ""))
+    text = "--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,4 @@\n a\n b\n c\n+d\n"
+    text += "--- /dev/null\n+++ b/arch/arm/code.c\n@@ -0,0 +1 @@\n+d\n"
+    text += "--- /dev/null\n+++ b/sub/folder/new.c\n@@ -0,0 +1 @@\n+d\n"
+    (shipped.parent / other.name / other.patches[0]).write_text(text)
+    assert [patches.find(tree, arch).name for arch in ("arm", "arm64")] == ["toy-6.1", "twin-6.1"]
+    apply(tree, series)
+    assert patches.find(tree) == series
+
+
+def test_a_flavour_is_told_by_what_its_trees_have(tree: Path, series: patches.Series, shipped: Path) -> None:
+    msm = twin(shipped, "toy-6.1-msm", ('arch = "arm"\n', 'arch = "arm"\nrequires = ["arch/arm/mach-msm"]\n'))
+    assert patches.find(tree, "arm") == series
+    (tree / "arch/arm/mach-msm").mkdir()
+    assert patches.find(tree, "arm") == msm
+
+
+def test_options_of_some_phones_are_set_for_those(tree: Path, series: patches.Series) -> None:
+    phone: patches.Values = {**PHONE, "reset.method": "mmio", "reset.address": 0xFC4AB000}
+    patches.apply(tree, series, phone)
+    fragment = (tree / "hardboot.config").read_text().splitlines()
+    assert fragment[-2:] == [
+        "CONFIG_KEXEC_HARDBOOT_RESET_MMIO=y",
+        "CONFIG_KEXEC_HARDBOOT_RESET_ADDR=0xfc4ab000",
+    ]
+
+
+def test_a_value_that_the_profile_lacks_is_refused(tree: Path, series: patches.Series) -> None:
+    phone: patches.Values = {**PHONE, "reset.method": "mmio", "reset.address": None}
+    error = refused(lambda: patches.apply(tree, series, phone), tree)
+    assert "needs reset.address for CONFIG_KEXEC_HARDBOOT_RESET_ADDR" in error.what
+
+
+def test_a_place_in_a_file_that_no_patch_changes_is_refused(
+    tree: Path, series: patches.Series, shipped: Path
+) -> None:
+    (shipped / "series.toml").write_text(
+        SERIES.replace('kconfig = ["arch/arm/code.c"]', 'kconfig = ["none.c"]')
+    )
+    with pytest.raises(InputError, match=r"no patch changes none\.c, the place of the kconfig"):
+        patches.status(tree, patches.load(shipped.name))
 
 
 # The diff engine

@@ -76,7 +76,7 @@ def test_git_apply_makes_the_same_of_it(tree: Path, tmp_path: Path) -> None:
     oracle = tmp_path / "oracle"
     shutil.copytree(tree, oracle)
     series = patches.load(SERIES)
-    patches.apply(tree, series, page=0x44000000, page_size=0x1000)
+    patches.apply(tree, series, {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000})
     for name in series.patches:
         subprocess.run(["git", "apply", str(FOLDER / name)], cwd=oracle, check=True, timeout=60)
     (tree / patches.CONFIG_NAME).unlink()

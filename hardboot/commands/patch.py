@@ -9,7 +9,7 @@ from hardboot.commands.common import Command, Group, Settings, pass_settings
 from hardboot.errors import RefusedError
 
 if TYPE_CHECKING:
-    from hardboot.patches import Report, Series
+    from hardboot.patches import Report, Series, Values
     from hardboot.profile import Profile
 
 _TREE = click.argument("tree", type=click.Path(path_type=Path))
@@ -35,13 +35,13 @@ def list_(settings: Settings) -> None:
         {
             "name": item.name,
             "arch": item.arch,
-            "flavour": item.flavour,
+            "requires": list(item.requires),
             "min": item.kernels.min,
             "below": item.kernels.below,
             "abi_version": item.abi_version,
             "flag": item.flag,
-            "host_abi": item.host_abi,
-            "reset": item.reset,
+            "host_abi": list(item.host_abi),
+            "reset": list(item.reset),
             "patches": list(item.patches),
         }
         for item in known
@@ -52,7 +52,7 @@ def list_(settings: Settings) -> None:
         for item in known:
             click.echo(
                 f"{item.name:{width}}  {item.arch}, Linux {item.kernels.min} to below {item.kernels.below}, "
-                f"{len(item.patches)} patches, reset by {item.reset}"
+                f"{len(item.patches)} patches, reset by {', '.join(item.reset)}"
             )
 
     settings.emit(document, show)
@@ -110,12 +110,11 @@ def apply(settings: Settings, tree: Path, dry_run: bool) -> None:
     if settings.device is None:
         raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
     phone = profile.load(settings.device)
-    series = patches.find(phone.arch, patches.tree_version(tree))
+    series = patches.find(tree, phone.arch)
     _check_match(phone, series)
     if phone.trust("hardboot.page") != "verified":
         log.warn(f"the hardboot page of {phone.name} is not verified: {phone.how_to_find('hardboot.page')}")
-    page, page_size = phone.hardboot.page, phone.hardboot.page_size
-    report = patches.apply(tree, series, page=page, page_size=page_size, dry_run=dry_run)
+    report = patches.apply(tree, series, _values(phone), dry_run=dry_run)
 
     def show() -> None:
         on = f"{report.series} on Linux {patches.dotted(report.version)}"
@@ -153,19 +152,40 @@ def _series(settings: Settings, tree: Path) -> "Series":
     from hardboot import patches, profile
 
     arch = profile.load(settings.device).arch if settings.device else None
-    return patches.find(arch, patches.tree_version(tree))
+    return patches.find(tree, arch)
+
+
+def _values(phone: "Profile") -> "Values":
+    """What a series can ask of a profile."""
+    return {
+        "dtb.kind": phone.dtb.kind,
+        "hardboot.host_abi": phone.hardboot.host_abi,
+        "hardboot.page": phone.page.start,
+        "hardboot.page_size": phone.hardboot.page_size,
+        "hardboot.kernel_loc": phone.hardboot.kernel_loc,
+        "hardboot.dtb_loc": phone.hardboot.dtb_loc,
+        "kernel.params": phone.kernel.params,
+        "kernel.phys_offset": phone.kernel.phys_offset,
+        "kernel.zreladdr": phone.kernel.zreladdr,
+        "mem_min": phone.mem_min,
+        "reset.address": phone.reset.address,
+        "reset.method": phone.reset.method,
+        "reset.set_bits": phone.reset.set_bits,
+        "reset.value": phone.reset.value,
+        "soc": phone.soc,
+    }
 
 
 def _check_match(phone: "Profile", series: "Series") -> None:
-    """Refuse a series that makes another host kernel than the profile describes."""
+    """Refuse a series that cannot make the host kernel that the profile describes."""
     for what, wanted, made in (
-        ("kexec flag", f"{phone.hardboot.flag:#x}", f"{series.flag:#x}"),
         ("host_abi", phone.hardboot.host_abi, series.host_abi),
         ("reset method", phone.reset.method, series.reset),
     ):
-        if wanted != made:
+        if wanted not in made:
             raise RefusedError(
-                f"{series.name} makes a kernel with {what} {made}; the profile {phone.name} has {wanted}",
+                f"{series.name} makes a kernel with {what} {' or '.join(made)}; "
+                f"the profile {phone.name} has {wanted}",
                 unchanged="Nothing was changed.",
                 fix="Use a series made for this phone, or correct the profile if it is wrong.",
             )

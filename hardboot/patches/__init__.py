@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from hardboot.errors import RefusedError
-from hardboot.patches import unified
-from hardboot.patches.series import CONFIG_MARK, Series, all_series, dotted, find, load
+from hardboot.patches import series, unified
+from hardboot.patches.series import CONFIG_MARK, Series, Values, all_series, dotted, load
 from hardboot.patches.tree import Tree, Version
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Series",
     "State",
     "Status",
+    "Values",
     "Version",
     "all_series",
     "apply",
@@ -31,7 +32,6 @@ __all__ = [
     "load",
     "revert",
     "status",
-    "tree_version",
 ]
 
 CONFIG_NAME = "hardboot.config"  # the config fragment, at the top of the tree
@@ -94,13 +94,16 @@ class Report:
     offsets: tuple[Offset, ...] = ()
 
 
-def tree_version(tree: Path) -> Version:
-    """Version, patch level and sublevel of the kernel tree at `tree`.
+def find(tree: Path, arch: str | None = None) -> Series:
+    """The series for the kernel tree at `tree`; `arch` None takes the one that is there, else the first.
 
     Raises:
         InputError: If this is not the top of a kernel tree.
+        RefusedError: If there is none.
     """
-    return Tree(tree).version()
+    found = series.find(Tree(tree), arch)
+    present = (item for item in found if len(found) > 1 and status(tree, item).overall != "absent")
+    return next(present, found[0])
 
 
 def status(tree: Path, series: Series) -> Status:
@@ -113,19 +116,19 @@ def status(tree: Path, series: Series) -> Status:
     return _survey(Tree(tree), series).status
 
 
-def apply(tree: Path, series: Series, *, page: int, page_size: int, dry_run: bool = False) -> Report:
+def apply(tree: Path, series: Series, phone: Values, *, dry_run: bool = False) -> Report:
     """Put `series` into `tree` and write the config fragment; a tree that has it keeps its files.
 
     Args:
         tree: Top of a kernel source tree.
         series: What to apply.
-        page: Physical address of the hardboot page, for the config fragment.
-        page_size: Its size in bytes.
+        phone: What the profile says, for the config fragment.
         dry_run: Check everything, write nothing.
 
     Raises:
         InputError: If this is no kernel tree, or a file cannot be read or written.
-        RefusedError: If the version is not covered, or the series is there in part or does not fit.
+        RefusedError: If the version is not covered, the series is there in part or does not fit, or it needs
+            a value that the profile lacks.
     """
     source = Tree(tree)
     survey = _survey(source, series)
@@ -138,7 +141,7 @@ def apply(tree: Path, series: Series, *, page: int, page_size: int, dry_run: boo
             unchanged="Nothing was changed.",
             fix="Move it away; its name is needed for the options of this series.",
         )
-    fragment = series.config_fragment(page=page, page_size=page_size)
+    fragment = series.config_fragment(phone)
     if before != fragment:
         contents[CONFIG_NAME] = fragment
     if not dry_run:

@@ -1,18 +1,21 @@
 """Series of kernel patches: what patches/*/series.toml says, read strictly, and which one covers a kernel."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from hardboot import files
 from hardboot.errors import InputError, RefusedError
 from hardboot.patches import unified
-from hardboot.patches.tree import Version
+from hardboot.patches.tree import Tree, Version
 
 CONFIG_MARK = b"# Written by `hardboot patch apply`; `hardboot patch revert` removes it.\n"
 _PATCH_LIMIT = 4 << 20  # bytes
 _SERIES_LIMIT = 64 << 10  # bytes
+
+Values = Mapping[str, int | str | None]  # what a profile says, by the names below; None: unknown
 
 
 class Kernels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,55 +32,121 @@ class Kernels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.min} up to, not including, {self.below}"
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Kernel options, without CONFIG_: those always set, and those whose value the profile gives."""
+Number = Literal[
+    "hardboot.page",
+    "hardboot.page_size",
+    "hardboot.kernel_loc",
+    "hardboot.dtb_loc",
+    "kernel.params",
+    "kernel.phys_offset",
+    "kernel.zreladdr",
+    "mem_min",
+    "reset.address",
+    "reset.set_bits",
+    "reset.value",
+]
+Choice = Literal["dtb.kind", "hardboot.host_abi", "reset.method", "soc"]
+Place = Literal[
+    "flag", "kimage", "load", "prepare", "relocation", "decompressor", "reservation", "kconfig", "reset"
+]
 
-    always: dict[str, Literal["y"]]
-    profile: dict[str, Literal["page", "page_size"]]
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Kernel options, without CONFIG_: `set` to what stands here, or to what `profile` field they name."""
+
+    set: dict[str, Literal["y", "n"]] = {}
+    profile: dict[str, Number] = {}
 
 
-class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class When(Options, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Options for those phones whose profile has one of the values `is` in `field`; without `is`, any."""
+
+    field: Choice | Number
+    values: tuple[str, ...] = msgspec.field(name="is", default=())
+
+    def holds(self, phone: Values) -> bool:
+        """True for a phone with these profile values."""
+        value = phone.get(self.field)
+        return value in self.values if self.values else value is not None
+
+
+class Config(Options, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The options a series needs: of every phone, and of some."""
+
+    when: tuple[When, ...] = ()
+
+
+class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One folder in patches/.
 
     Attributes:
-        flavour: Empty for mainline.
+        requires: Paths that a tree of this flavour has; empty for mainline.
         abi_version: Of the record and of /sys/kernel/kexec_hardboot.
         flag: The bit for kexec_load(2).
-        host_abi: What the patched kernel does with the record; a profile's `hardboot.host_abi`.
-        reset: How it resets the machine; a profile's `reset.method`.
+        host_abi: What the patched kernel can do with the record; values of a profile's `hardboot.host_abi`.
+        reset: How it can reset the machine; values of a profile's `reset.method`.
+        places: The files in which each part of the feature lives.
     """
 
     name: str
     arch: Literal["arm", "arm64"]
-    flavour: str
+    requires: tuple[str, ...] = ()
     kernels: Kernels
     abi_version: int
-    flag: int
-    host_abi: str
-    reset: str
+    flag: Literal[0x4, 0x8000]
+    host_abi: tuple[str, ...]
+    reset: tuple[str, ...]
     author: str
-    licence: str
+    licence: Literal["GPL-2.0-only"]
     patches: tuple[str, ...]
+    places: dict[Place, tuple[str, ...]]
     config: Config
+
+    def covers(self) -> str:
+        """The kernels it is for, in words."""
+        return f"{self.kernels}{''.join(f', with {path}' for path in self.requires)}"
 
     def read(self) -> dict[str, tuple[unified.FilePatch, ...]]:
         """The patches in their order: what each does, by name.
 
         Raises:
-            InputError: If a patch cannot be read.
+            InputError: If a patch cannot be read, or a place is in no file that they change.
         """
         folder = files.data_dir("patches") / self.name
-        return {
+        read = {
             name: unified.parse(files.read_bytes(folder / name, limit=_PATCH_LIMIT), f"{self.name}/{name}")
             for name in self.patches
         }
+        touched = {patch.path for parts in read.values() for patch in parts}
+        for place, paths in self.places.items():
+            for path in paths:
+                if path not in touched:
+                    raise _bad(folder / "series.toml", f"no patch changes {path}, the place of the {place}")
+        return read
 
-    def config_fragment(self, *, page: int, page_size: int) -> bytes:
-        """The kernel options this series needs, for a hardboot page of `page_size` bytes at `page`."""
-        values = {"page": page, "page_size": page_size}
-        lines = [f"CONFIG_{symbol}={value}\n" for symbol, value in self.config.always.items()]
-        lines += [f"CONFIG_{symbol}={values[field]:#x}\n" for symbol, field in self.config.profile.items()]
+    def config_fragment(self, phone: Values) -> bytes:
+        """The kernel options this series needs on a phone with these profile values.
+
+        Raises:
+            RefusedError: If the profile does not have a value that is needed.
+        """
+        lines = []
+        for options in (self.config, *(when for when in self.config.when if when.holds(phone))):
+            lines += [_option(symbol, value) for symbol, value in options.set.items()]
+            for symbol, name in options.profile.items():
+                value = phone.get(name)
+                if not isinstance(value, int):
+                    raise RefusedError(
+                        f"{self.name} needs {name} for CONFIG_{symbol}; the profile does not have it",
+                        unchanged="Nothing was changed.",
+                        fix="Add it to the profile; `hardboot devices show NAME` says how to find it.",
+                    )
+                lines.append(_option(symbol, f"{value:#x}"))
         return CONFIG_MARK + "".join(lines).encode()
+
+
+def _option(symbol: str, value: str) -> str:
+    return f"# CONFIG_{symbol} is not set\n" if value == "n" else f"CONFIG_{symbol}={value}\n"
 
 
 def load(name: str) -> Series:
@@ -101,6 +170,9 @@ def load(name: str) -> Series:
     for patch in series.patches:
         if PurePosixPath(patch).name != patch or not (path.parent / patch).is_file():
             raise _bad(path, f"there is no patch {patch!r} beside it")
+    missing = [place for place in get_args(Place) if not series.places.get(place)]
+    if missing:
+        raise _bad(path, f"it does not say where these are: {', '.join(missing)}")
     return series
 
 
@@ -113,27 +185,25 @@ def all_series() -> list[Series]:
     return [load(path.parent.name) for path in sorted(files.data_dir("patches").glob("*/series.toml"))]
 
 
-def find(arch: str | None, version: Version) -> Series:
-    """The series for kernel `version`; `arch` None takes the only architecture there is one for.
+def find(tree: Tree, arch: str | None) -> list[Series]:
+    """The series for the version and the flavour of `tree`, one of each architecture; `arch` takes one.
 
     Raises:
-        RefusedError: If there is none, or more than one.
+        RefusedError: If there is none.
     """
+    version = tree.version()
     known = all_series()
-    found = [item for item in known if arch in (None, item.arch) and item.kernels.cover(version)]
-    if len(found) == 1:
-        return found[0]
+    found: dict[str, Series] = {}
+    for item in sorted(known, key=lambda item: len(item.requires)):  # the most special one is kept
+        if arch in (None, item.arch) and item.kernels.cover(version) and all(map(tree.has, item.requires)):
+            found[item.arch] = item
     if found:
-        raise RefusedError(
-            f"more than one series covers Linux {dotted(version)}: {', '.join(item.name for item in found)}",
-            unchanged="Nothing was changed.",
-            fix="Name the phone with --device: its profile tells which one.",
-        )
-    covered = "; ".join(f"{item.arch} {item.kernels}" for item in known)
+        return list(found.values())
+    covered = "; ".join(f"{item.name}: {item.covers()}" for item in known)
     raise RefusedError(
-        f"no series covers Linux {dotted(version)}{f' for {arch}' if arch else ''}",
+        f"no series covers Linux {dotted(version)}{f' for {arch}' if arch else ''} as it is in {tree.root}",
         unchanged="Nothing was changed.",
-        fix=f"Use a kernel that is covered ({covered}), or port a series: docs/kernel-patches.md.",
+        fix=f"Use a kernel that is covered ({covered}), or write a series: docs/adding-a-series.md.",
     )
 
 

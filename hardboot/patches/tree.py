@@ -68,6 +68,10 @@ class Tree:
             raise _unsafe(path, "is not a regular file in this tree")
         return files.read_bytes(place, limit=_FILE_LIMIT)
 
+    def has(self, path: str) -> bool:
+        """True if there is a file or folder `path`."""
+        return self._inside(path).exists()
+
     def _inside(self, path: str) -> Path:
         pure = PurePosixPath(path)
         if (
