@@ -175,7 +175,7 @@ def test_the_page_on_series_names_every_key_and_field() -> None:
     }
     names |= {*get_args(series.Number), *get_args(series.Choice), *get_args(series.Place)}
     assert len(names) > 30
-    assert {name for name in names if not re.search(rf"[`\[{{\n. ]{re.escape(name)}[`\] ]", text)} == set()
+    assert {name for name in names if not re.search(rf"[`\[{{\n. ]{re.escape(name)}[`\]. ]", text)} == set()
 
 
 def test_the_page_on_how_it_works_names_every_rule_and_layer() -> None:
