@@ -62,7 +62,7 @@ class Rom:
             cmdline: Kernel command line.
         """
         return Guest(
-            zimage=self.zimage,
+            kernel=self.zimage,
             ramdisk=self.image.ramdisk,
             tree=tree,
             cmdline=cmdline,

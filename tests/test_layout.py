@@ -64,7 +64,7 @@ def forced(
 ) -> list[tuple[str, str]]:
     """The rules broken by a plan with these addresses, and how."""
     who = who or guest()
-    places = {"zimage": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses
+    places = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses
     plan = layout.assemble(phone, who, live, **places)
     found = layout.violations(layout.survey(phone, who, live), plan.segments)
     return [(one.rule, one.what) for one in found]
@@ -228,7 +228,7 @@ def test_the_layout_that_ran_breaks_no_rule() -> None:
         ({"initrd": 0x74000000}, "initrd-lowmem", "is not inside lowmem 0x40000000-0x6f800000"),
         ({"initrd": 0x7F000000}, "initrd-lowmem", ""),
         ({"initrd": 0x43000000}, "outside-bootloader", "ramdisk-load 0x43000000-0x44000000"),
-        ({"zimage": 0x50000000}, "zimage-window", "take 0x50000000 for the start of its RAM"),
+        ({"kernel": 0x50000000}, "zimage-window", "take 0x50000000 for the start of its RAM"),
         ({"initrd": 0x43F00000}, "outside-page", "hardboot page 0x44000000-0x44001000"),
         # and the others
         ({"dtb": 0x44000000}, "outside-page", "dtb 0x44000000"),
@@ -240,7 +240,7 @@ def test_the_layout_that_ran_breaks_no_rule() -> None:
         ({"initrd": 0x3FF00000}, "one-bank", ""),
         ({"initrd": 0x41200000}, "decompression-clear", "unpacked kernel 0x40203000-0x41aec2b4"),
         ({"dtb": 0x41A00000}, "decompression-clear", "dtb 0x41a00000"),
-        ({"zimage": 0x41500000}, "decompression-clear", "running zImage"),
+        ({"kernel": 0x41500000}, "decompression-clear", "running zImage"),
         ({"dtb": 0x45540000}, "zimage-heap", "heap of the running zImage 0x45533000-0x45545000"),
     ],
 )
@@ -250,7 +250,7 @@ def test_a_wrong_address_breaks_its_rule(addresses: dict[str, int], rule: str, m
     assert any(one == rule and message in what for one, what in found)
     who = guest()
     plan = layout.assemble(
-        VIRT, who, None, **({"zimage": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses)
+        VIRT, who, None, **({"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses)
     )
     with pytest.raises(RefusedError, match="layout rule "):
         layout.check(layout.survey(VIRT, who, None), plan.segments)
@@ -314,7 +314,7 @@ def test_a_bank_that_does_not_start_at_a_window_is_refused() -> None:
 def test_segments_are_judged_whoever_made_them() -> None:
     who = guest()
     terrain = layout.survey(VIRT, who, None)
-    good = layout.assemble(VIRT, who, None, zimage=0x45000000, initrd=0x46000000, dtb=0x46F00000).segments
+    good = layout.assemble(VIRT, who, None, kernel=0x45000000, initrd=0x46000000, dtb=0x46F00000).segments
 
     def broken(*segments: layout.Segment) -> set[str]:
         return {one.rule for one in layout.violations(terrain, segments)}
@@ -334,7 +334,7 @@ def moving(**change: int) -> Profile:
     return msgspec.structs.replace(SHAMU, hardboot=msgspec.structs.replace(SHAMU.hardboot, **change))
 
 
-SHAMU_PLACES = {"zimage": 0x20000000, "initrd": 0x21000000, "dtb": 0x22000000}
+SHAMU_PLACES = {"kernel": 0x20000000, "initrd": 0x21000000, "dtb": 0x22000000}
 
 
 @pytest.mark.parametrize(
@@ -462,8 +462,8 @@ def judge(plan: BootPlan, phone: Profile, who: Guest, banks: list[tuple[int, int
     # 3. The decompressor runs: stack and heap behind the zImage, kernel and page tables at the base.
     base = place["zImage"][0] // 0x8000000 * 0x8000000
     assert base == (phone.kernel.phys_offset if phone.kernel.phys_offset is not None else banks[0][0])
-    zlen, edata, bss = who.zimage.size, who.zimage.edata_size or 0, who.zimage.bss_size or 0
-    text = who.zimage.text_offset or 0
+    zlen, edata, bss = who.kernel.size, who.kernel.edata_size or 0, who.kernel.bss_size or 0
+    text = who.kernel.text_offset or 0
     kernel_end = base + text + max(edata + bss, edata + zlen + 0x11000)
     running = (place["zImage"][0], place["zImage"][0] + zlen + 0x11000)
     work = [(base + text - 0x4000, kernel_end), running]
@@ -550,7 +550,7 @@ def test_every_plan_passes_an_independent_judge(where: tuple[Profile, LiveMemory
 def test_what_the_rules_pass_passes_the_judge(zimage: int, initrd: int, dtb: int) -> None:
     who = guest(kernel(64 * 1024, MIB, 0, 0x8000), 5 * MIB)
     zimage = 0x40000000 + zimage % 0x8000000  # mostly inside the window, or all would be refused
-    plan = layout.assemble(VIRT, who, None, zimage=zimage, initrd=initrd, dtb=dtb)
+    plan = layout.assemble(VIRT, who, None, kernel=zimage, initrd=initrd, dtb=dtb)
     if not layout.violations(layout.survey(VIRT, who, None), plan.segments):
         event("judged")
         judge(plan, VIRT, who, [(0x40000000, 0x80000000)])

@@ -13,7 +13,7 @@ class Guest:
     """What is to be started.
 
     Attributes:
-        zimage: The kernel.
+        kernel: The kernel.
         ramdisk: The initial ramdisk as it stands in the image; empty if there is none.
         tree: The device tree `devicetree.choose` chose; None plans with a stand-in of DTB_MAX_SIZE bytes.
         cmdline: Kernel command line.
@@ -21,7 +21,7 @@ class Guest:
         unpacked_size: Bytes of the decompressed kernel, for a zImage that does not state it; None if unknown.
     """
 
-    zimage: ZImage
+    kernel: ZImage
     ramdisk: Data = field(repr=False)
     tree: Fdt | None = field(repr=False)
     cmdline: str

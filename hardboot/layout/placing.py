@@ -31,7 +31,7 @@ def plan(profile: Profile, guest: Guest, live: LiveMemory | None) -> BootPlan:
     profile = _of_model(profile, live)
     terrain = survey(profile, guest, live)
     window = Range.sized(terrain.base, WINDOW, f"the first {human_size(WINDOW)} of RAM")
-    kernel_size = align_up(guest.zimage.size + _ZIMAGE_TAIL, PAGE_SIZE)
+    kernel_size = align_up(guest.kernel.size + _ZIMAGE_TAIL, PAGE_SIZE)
     taken = [terrain.page, *terrain.reserved, *terrain.bootloader, terrain.decompression]
     if terrain.kernel_loc is not None:
         taken.append(Range.sized(terrain.kernel_loc, kernel_size + terrain.scratch))
@@ -54,7 +54,7 @@ def plan(profile: Profile, guest: Guest, live: LiveMemory | None) -> BootPlan:
 
 
 def assemble(
-    profile: Profile, guest: Guest, live: LiveMemory | None, *, zimage: int, initrd: int | None, dtb: int
+    profile: Profile, guest: Guest, live: LiveMemory | None, *, kernel: int, initrd: int | None, dtb: int
 ) -> BootPlan:
     """A plan with the given physical addresses, against which no rule was checked (see `rules.check`).
 
@@ -63,7 +63,7 @@ def assemble(
         InputError: If the guest's device tree or command line is malformed.
     """
     profile = _of_model(profile, live)
-    return _assemble(profile, guest, live, survey(profile, guest, live), zimage, initrd, dtb)
+    return _assemble(profile, guest, live, survey(profile, guest, live), kernel, initrd, dtb)
 
 
 def _of_model(profile: Profile, live: LiveMemory | None) -> Profile:
@@ -106,9 +106,9 @@ def _assemble(
         tree = devicetree.adapt(
             guest.tree, cmdline=guest.cmdline, initrd=ramdisk, live=guest.live_tree, profile=profile
         )
-    kernel_size = align_up(guest.zimage.size + _ZIMAGE_TAIL, PAGE_SIZE)
+    kernel_size = align_up(guest.kernel.size + _ZIMAGE_TAIL, PAGE_SIZE)
     segments = [
-        Segment("zImage", zimage, guest.zimage.kernel, kernel_size),
+        Segment("zImage", zimage, guest.kernel.kernel, kernel_size),
         Segment("dtb", dtb, tree, align_up(terrain.dtb_size, PAGE_SIZE)),
     ]
     if ramdisk is not None:

@@ -92,7 +92,7 @@ def survey(profile: Profile, guest: Guest, live: LiveMemory | None) -> Terrain:
         raise _unknown(profile, "bootloader", "what the bootloader overwrites")
     if profile.trust("bootloader") != "verified":
         notes.append(f"what the bootloader overwrites is not certain: {profile.how_to_find('bootloader')}")
-    if not guest.zimage.edata_size:
+    if not guest.kernel.edata_size:
         guess = "BSS" if guest.unpacked_size else "unpacked size"
         notes.append(f"the zImage does not state its {guess}: a bound is used")
     page = profile.page
@@ -121,7 +121,7 @@ def survey(profile: Profile, guest: Guest, live: LiveMemory | None) -> Terrain:
         mem_min=profile.mem_min or 0,
         kernel_loc=kernel_loc,
         dtb_loc=dtb_loc,
-        scratch=align_up(STACK_SIZE + (guest.zimage.malloc_size or MALLOC_SIZE), PAGE_SIZE) + PAGE_SIZE,
+        scratch=align_up(STACK_SIZE + (guest.kernel.malloc_size or MALLOC_SIZE), PAGE_SIZE) + PAGE_SIZE,
         dtb_size=dtb_size,
         cmdline=cmdline,
         notes=tuple(notes),
@@ -179,7 +179,7 @@ def _decompression(profile: Profile, guest: Guest, base: int) -> Range:
     If zImage and unpacked kernel overlap, the decompressor moves itself behind the kernel first, with its
     stack and heap; and the kernel's BSS lies there afterwards. The larger of both counts.
     """
-    zimage = guest.zimage
+    zimage = guest.kernel
     workspace = zimage.size + STACK_SIZE + max(zimage.malloc_size or 0, MALLOC_SIZE)
     unpacked = zimage.edata_size or guest.unpacked_size or UNPACKED_BOUND * zimage.size
     # Without KLSZ the BSS is not known; it is far smaller than the zImage, which is counted anyway.

@@ -93,7 +93,7 @@ def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
     guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline="x")
     page = phone.profile.hardboot.page
     forced = layout.assemble(
-        phone.profile, guest, live, zimage=0x45000000, initrd=page - 0x1000, dtb=0x46000000
+        phone.profile, guest, live, kernel=0x45000000, initrd=page - 0x1000, dtb=0x46000000
     )
     with pytest.raises(RefusedError, match="outside-page"):
         layout.check(layout.survey(phone.profile, guest, live), forced.segments)
