@@ -1,7 +1,6 @@
 """The command line: the root group with its verbs, loaded when they are run, and how errors are shown."""
 
 import sys
-import traceback
 
 import click
 
@@ -56,6 +55,8 @@ def report(error: HardbootError, settings: Settings) -> None:
             }
         )
     if settings.verbose:
+        import traceback
+
         traceback.print_exc()
     out = log.console()
     out.print(f"hardboot: {error.what}", style="bold red", markup=False)
@@ -65,6 +66,8 @@ def report(error: HardbootError, settings: Settings) -> None:
 
 def report_bug(settings: Settings) -> None:
     """Show an exception nobody expected: with -v where it happened, else the log that holds it."""
+    import traceback
+
     from hardboot.files import state_dir
 
     text = traceback.format_exc()

@@ -26,6 +26,8 @@ MIB = 1 << 20
 PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
 HARDBOOT = [sys.executable, "-m", "hardboot"]
 Command = list[str | Path]
+# As installed: Python keeps what it compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def seconds(command: Command, before: Callable[[], object]) -> float:

@@ -331,8 +331,6 @@ def test_the_ramdisks_of_vendor_boot_have_their_names(tmp_path: Path) -> None:
 
 
 def test_what_stops_it_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without options info runs apart from the command line, which reports what goes wrong."""
-
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -1,6 +1,5 @@
 """What every command shares: the global options, accepted before and after the verb, and the way to print."""
 
-import json as jsonlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +31,9 @@ class Settings:
 
 def emit_json(document: Any) -> None:
     """Print one JSON document on stdout."""
-    click.echo(jsonlib.dumps(document, indent=2))
+    import json
+
+    click.echo(json.dumps(document, indent=2))
 
 
 def confirm(settings: Settings, question: str) -> None:

@@ -15,9 +15,14 @@ def info(settings: Settings, image: Path) -> None:
 
     With --json every size, offset and address is an integer.
     """
-    from hardboot.commands.infopage import show
     from hardboot.describe import describe
     from hardboot.files import map_file
 
     document = describe(image, memoryview(map_file(image)))
-    settings.emit(document, lambda: show(document))
+
+    def human() -> None:
+        from hardboot.commands.infopage import show
+
+        show(document)
+
+    settings.emit(document, human)
