@@ -8,6 +8,7 @@ import zlib
 KLSZ = 0x5A534C4B
 HBPG = 0x47504248
 TABLE = 0x100  # where `zimage` puts its extension table
+RELATIVE = struct.pack("<II", 0xE1A0400F, 0xE204433E)  # mov r4, pc; and r4, r4, #0xf8000000
 
 
 def words(*values: int) -> bytes:
@@ -22,12 +23,18 @@ def hardboot_tag(page: int, version: int = 1) -> bytes:
     return words(4, HBPG, page, version)
 
 
+def unpacks_to(address: int) -> bytes:
+    """The code of a zImage that unpacks to a fixed address: ldr r4, [pc, #8], and the address 16 bytes on."""
+    return struct.pack("<IIIII", 0xE59F4008, 0, 0, 0, address)
+
+
 def zimage(
     *,
     tags: bytes | None = None,
     payload: bytes = b"",
     numbers: tuple[int, ...] = (0x3C000, 0x8000, 0x10000),
     start: int = 0,
+    code: bytes | None = None,
 ) -> bytes:
     """A zImage.
 
@@ -36,13 +43,15 @@ def zimage(
         payload: The compressed kernel; its last word is the unpacked size.
         numbers: What the KLSZ tag holds behind the pointer: BSS size, TEXT_OFFSET, MALLOC_SIZE.
         start: Link address.
+        code: What stands behind the header; None for code that unpacks relative to its own address.
     """
     table_size = len(klsz(0, *numbers) if tags is None else tags) + 4
     payload = payload or b"packed" + words(0x1234)
     end = TABLE + table_size + len(payload)
     if tags is None:
         tags = klsz(end - 4, *numbers)
-    image = bytearray(TABLE)
+    code = RELATIVE if code is None else code
+    image = bytearray(0x40) + code + bytes(TABLE - 0x40 - len(code))
     image += tags + words(0) + payload
     image += bytes(-len(image) % 8)
     magic2, table = (0x45454545, TABLE) if tags else (0xE10F9000, 0xEB000AF6)  # without a table: code

@@ -1,8 +1,10 @@
 """ARM zImage: its header, its extension table, and what is appended to it.
 
-Sources: Linux 6.1 arch/arm/boot/compressed/head.S (header) and vmlinux.lds.S (extension table).
+Sources: Linux 6.1 arch/arm/boot/compressed/head.S (header) and vmlinux.lds.S (extension table); 3.4 for where
+kernels without AUTO_ZRELADDR unpack to.
 """
 
+import struct
 from dataclasses import dataclass, field
 
 from construct import Int32ul, Padding, Struct
@@ -17,6 +19,15 @@ BIG_ENDIAN = 0x01020304  # the endian flag 0x04030201, read on a big-endian kern
 KLSZ = 0x5A534C4B  # "KLSZ": what the kernel needs once it is decompressed
 HBPG = 0x47504248  # "HBPG": hardboot's page and ABI version, from hardboot's kernel patches
 MAX_TAGS = 64  # Linux 6.1 has one
+# How the code at its start finds the address to unpack to. With AUTO_ZRELADDR it clears the low bits of its
+# own: and rX, rX, #0xf8000000 (ARM and Thumb-2). Debian's 6.1 has that at 0x1064, behind an EFI header.
+# Without, "ldr r4, =zreladdr" loads it: at 0x58 and 0x60 in kernels 3.4 of APQ8064, MSM8974 and Exynos 5.
+_AUTO_WITHIN = 0x2000
+_FIXED_WITHIN = 0x800
+_AUTO_ARM = (0xFFF00FFF, 0xE200033E)
+_AUTO_THUMB = (0xF0FFFFF0, 0x4078F000)
+_LOAD_R4 = (0xFFFFF000, 0xE59F4000)
+_LEAST_TEXT_OFFSET = 0x8000  # textofs-y in arch/arm/Makefile: every one ends in 8000
 
 _WHAT = "zImage"
 _HEADER = Struct(
@@ -45,6 +56,9 @@ class ZImage:
         bss_size: Size of the decompressed kernel's BSS.
         text_offset: Where it decompresses to, above the 128 MiB-aligned base of its load address.
         malloc_size: Heap of the decompressor.
+        relocatable: True if it unpacks relative to its own address (AUTO_ZRELADDR).
+        zreladdr: The physical address it unpacks to wherever it is; None if it is relocatable, or if its
+            code could not be read.
         hardboot_page: Physical address of the hardboot page, if the kernel has hardboot support.
         hardboot_version: Version of its hardboot ABI.
     """
@@ -58,6 +72,8 @@ class ZImage:
     bss_size: int | None = None
     text_offset: int | None = None
     malloc_size: int | None = None
+    relocatable: bool = False
+    zreladdr: int | None = None
     hardboot_page: int | None = None
     hardboot_version: int | None = None
 
@@ -93,7 +109,42 @@ def parse(data: Data) -> ZImage:
     kernel = seen[:size]
     dtbs, padding = fdt.split(seen[size:])
     numbers = _extensions(kernel, head.extension_offset) if head.extension_magic == EXTENSION_MAGIC else {}
-    return ZImage(kernel=kernel, size=size, dtbs=dtbs, padding=padding, **numbers)
+    relocatable = _is_relocatable(bytes(kernel[:_AUTO_WITHIN]))
+    return ZImage(
+        kernel=kernel,
+        size=size,
+        dtbs=dtbs,
+        padding=padding,
+        relocatable=relocatable,
+        zreladdr=None if relocatable else _zreladdr(kernel),
+        **numbers,
+    )
+
+
+def _is_relocatable(code: bytes) -> bool:
+    """True if the code takes its own address for the start of RAM."""
+    mask, wanted = _AUTO_ARM
+    if any(word & mask == wanted for (word,) in struct.iter_unpack("<I", code[: len(code) & ~3])):
+        return True
+    mask, wanted = _AUTO_THUMB
+    return any(
+        word & mask == wanted
+        for start in (0, 2)
+        for (word,) in struct.iter_unpack("<I", code[start : start + (len(code) - start & ~3)])
+    )
+
+
+def _zreladdr(kernel: memoryview) -> int | None:
+    """The address in the first load into r4 that can be one a kernel unpacks to."""
+    mask, wanted = _LOAD_R4
+    for at in range(0, min(_FIXED_WITHIN, len(kernel)) & ~3, 4):
+        word = u32(kernel, at)
+        place = at + 8 + (word & ~mask)
+        if word & mask == wanted and place <= len(kernel) - 4:
+            value = u32(kernel, place)
+            if value & 0xFFFF == _LEAST_TEXT_OFFSET:
+                return value
+    return None
 
 
 def _extensions(kernel: memoryview, offset: int) -> dict[str, int]:

@@ -5,7 +5,7 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from image_builders import HBPG, TABLE, board, hardboot_tag, klsz, words, zimage
+from image_builders import HBPG, TABLE, board, hardboot_tag, klsz, unpacks_to, words, zimage
 
 from hardboot.errors import InputError
 from hardboot.formats import zimage as format_
@@ -55,10 +55,30 @@ def test_older_and_newer_size_tags_are_read(
     assert image.edata_size == 0x1234
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (words(0xE204433E), (True, None)),  # and r4, r4, #0xf8000000: 3.4
+        (words(0xE200033E), (True, None)),  # and r0, r0, #0xf8000000: 6.1
+        (bytes.fromhex("00bf00f0784000bf"), (True, None)),  # the same in Thumb-2, not at a whole word
+        (words(0xE204433F), (False, None)),  # and r4, r4, #0xfc000000
+        (unpacks_to(0x80208000), (False, 0x80208000)),
+        (unpacks_to(0x00008000) + words(0xE59F4000, 0, 0x12348000), (False, 0x00008000)),
+        (unpacks_to(0x3FF) + unpacks_to(0x20008000), (False, 0x20008000)),
+        (words(0xE59F3000, 0, 0x8000), (False, None)),  # into r3
+        (words(0xE59F4FFF), (False, None)),  # from behind the end
+        (b"", (False, None)),
+    ],
+)
+def test_the_code_says_where_the_kernel_unpacks_to(code: bytes, expected: tuple[bool, int | None]) -> None:
+    image = format_.parse(zimage(code=code))
+    assert (image.relocatable, image.zreladdr) == expected
+
+
 def test_a_kernel_without_an_extension_table_is_read() -> None:
     data = zimage(tags=b"")
     image = format_.parse(data)
-    assert image == ZImage(kernel=image.kernel, size=len(data))
+    assert image == ZImage(kernel=image.kernel, size=len(data), relocatable=True)
 
 
 def test_the_hardboot_page_is_read_and_unknown_tags_are_skipped() -> None:
