@@ -298,6 +298,13 @@ def test_dtc_reads_the_adapted_tree_and_its_size_is_exact() -> None:
     assert packed.totalsize() == len(data)
 
 
+def test_the_phones_own_ids_beat_those_of_its_profile() -> None:
+    old, new = (rom(more=f"qcom,msm-id = <178 0x47 {rev}>;") for rev in (0x8100, 0x8300))
+    live = rom(compatible="linux,dummy-virt", more="qcom,msm-id = <178 0x47 0x8300>;")
+    assert choose([old, new], live, SHAMU).tree is new
+    assert choose([old, new], rom(), SHAMU).tree is old  # it states none: those of the profile, up to 0x8200
+
+
 def test_without_a_phone_the_ids_of_its_profile_tell_the_trees_apart() -> None:
     other, mine = (rom(more=f"qcom,msm-id = <{chip} 0x47 0x8200>;") for chip in (126, 178))
     chosen = choose([other, mine], None, SHAMU)

@@ -87,6 +87,7 @@ def test_what_was_concluded_of_the_nexus_6_is_not_called_verified() -> None:
         ("onyx", 0x2F600000, 0x3208000, 0x30000000),
         ("g2", None, None, None),
         ("g3", None, 0x4800000, 0x0FF00000),
+        ("mocha", None, None, 0x85000000),
         ("fp1", 0x9DD00000, None, 0x85000000),
         ("jflte", 0x8FDFF000, None, 0x85000000),
         ("honami", 0x39A00000, None, None),
@@ -305,7 +306,8 @@ def test_a_wrong_value_is_refused_with_its_place(old: str, new: str, message: st
         ('host_abi = "direct"', 'host_abi = "direct"\nkernel_loc = 0x41000000', "moves nothing"),
         ('method = "psci"', 'method = "mmio"', "reset: method mmio needs"),
         ("zreladdr = 0x40008000", "zreladdr = 0x8000", "kernel.zreladdr: 0x8000 is below phys_offset"),
-        ("boot = { path", "bott = { path", "partitions: boot is missing"),
+        ("boot = { path", "bott = { path", "partitions.boot: it is missing: say in [evidence]"),
+        ("page = 0x44000000", "page = 0x43f00000", "lies over 0x43000000, where boot images are loaded"),
     ],
 )  # fmt: skip
 def test_the_lint_finds(old: str, new: str, fact: str) -> None:
@@ -360,7 +362,19 @@ def test_the_lint_finds(old: str, new: str, fact: str) -> None:
         ),
         ('arch = "arm"', 'arch = "arm64"', "hardboot.host_abi: buffer is what arm64"),
         ('kind = "section"', 'kind = "none"', "dtb.kind: none is for host kernels that pass ATAGS on"),
-        ("[[0xc2, 0x10000]]", "[[0xc2, 0, 0x10000]]", "dtb.msm_ids: an entry has not as many words"),
+        (
+            "[[0xc2, 0x10000]]",
+            "[[0xc2, 0, 0x10000]]",
+            "dtb.board_ids: they go with msm_ids of two words each",
+        ),
+        (
+            "[[0xc2, 0x10000]]",
+            "[[0xc2, 1], [0xc2, 0, 1]]",
+            "dtb.msm_ids: its entries have not the same number",
+        ),
+        ("[[8, 0, 0x3acf, 0xb],", "[[8, 0],", "dtb.board_ids: its entries have not the same number of words"),
+        ("page = 0x2f600000", "page = 0x22f00000", "lies over 0x22000000, where the host kernel moves"),
+        ("page = 0x2f600000", "page = 0x01e00000", "lies over 0x1e00000, where the host kernel moves"),
         ('"dtb.board_ids" =', '"dtb.kind" =', "dtb.board_ids: no [evidence]"),
         ("value = 0x60000000", "value = 0x50000000", "evidence.reserved.ram-console: a conflict is between"),
         ('codenames = ["bacon", "A0001"]', 'codenames = ["bacon", "bacon"]', "codenames: one is there twice"),
@@ -450,6 +464,7 @@ def test_a_conflict_is_shown_with_the_values_of_both_sides(
     assert "0x5ed0000 (disputed)" in text
     assert "- hardboot.page: 0x5ed0000 here: Team-M8" in text
     assert "- hardboot.page: 0x5ee0000 elsewhere: what the board's code reserves" in text
+    assert "- hardboot.page: 0xfd300000 elsewhere" in output(capsys, "devices", "show", "mocha")[0]
     text, _ = output(capsys, "devices", "show", "g2")
     assert "- mem_min: 0xff00000 elsewhere: Multirom-G2" in text
     assert "0x7b00000 elsewhere" in text

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hardboot.devicetree.selecting import Candidate, of_profile, select, wanted
+from hardboot.devicetree.selecting import Candidate, Wanted, of_profile, select, wanted
 from hardboot.errors import RefusedError
 from hardboot.formats.fdt import Fdt
 from hardboot.profile import Profile
@@ -30,7 +30,7 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
 
     Args:
         candidates: The trees that came with the ROM.
-        profile: The phone; its ids tell trees apart if no phone is asked.
+        profile: The phone; its ids tell trees apart where the live tree states none.
         live: The tree the bootloader gave to the running kernel; None if no phone is asked.
 
     Raises:
@@ -47,7 +47,9 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
         return Choice(live, "live", "the ROM brings none: the phone's own, as its bootloader made it")
     if len(candidates) == 1:
         return Choice(candidates[0].tree, "rom", "the only one the ROM brings")
-    phone = of_profile(profile) if live is None else wanted(live)
+    phone = Wanted() if live is None else wanted(live)
+    if not phone.ids:  # what the phone says of itself beats what is known of its like
+        phone = Wanted(of_profile(profile).ids, phone.compatible)
     if live is None and not phone.ids:
         raise _ambiguous(
             f"the ROM brings {len(candidates)} device trees, and no phone tells which one is its own"

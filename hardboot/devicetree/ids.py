@@ -5,7 +5,7 @@ qcom,pmic-id, the subtype in the variant's top byte); efidroid modules_libboot q
 Oppo's four-cell board-id, htc,project-id); dtbtool of Samsung's Exynos and of Spreadtrum's kernels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, TypeAlias
@@ -16,6 +16,7 @@ from hardboot.formats.devicetrees import Ids, Kind
 from hardboot.formats.fdt import Node
 from hardboot.formats.reading import malformed
 
+Cells: TypeAlias = Sequence[tuple[int, ...]]
 Scheme: TypeAlias = Literal["htc", "qcom", "QCDT", "exynos", "sprd", "dt_table"]
 
 MAX_IDS = 1024  # of one tree; a tree of OnePlus' has 8
@@ -120,6 +121,15 @@ def of_properties(root: Node) -> tuple[BoardId, ...]:
     return tuple(dict.fromkeys([*_htc(root), *_qcom(root), *_exynos(root), *_sprd(root)]))
 
 
+def of_rows(msm_ids: Cells, board_ids: Cells) -> tuple[BoardId, ...]:
+    """The boards in entries of qcom,msm-id and qcom,board-id, whose widths are what they are.
+
+    Raises:
+        InputError: If there are more than MAX_IDS.
+    """
+    return tuple(dict.fromkeys(_of_rows(msm_ids, board_ids, ())))
+
+
 def of_entry(kind: Kind, ids: Ids) -> BoardId | None:
     """The board in an entry of a table; None if its holder gives no ids."""
     words = {name: value for name, value in ids.items() if isinstance(value, int)}
@@ -222,16 +232,20 @@ def _qcom(root: Node) -> Iterable[BoardId]:
     flat = [word for board in boards for word in board]
     if boards and len(flat) % 4 == 0 and all(word in _OPPO_PROJECTS for word in flat[2::4]):
         boards = _tuples(root, "qcom,board-id", 4)
-    pmics = _tuples(root, "qcom,pmic-id", 4) or [()]
-    kinds = boards if boards and width == 2 else [()]
+    yield from _of_rows(rows, boards, _tuples(root, "qcom,pmic-id", 4))
+
+
+def _of_rows(rows: Cells, boards: Cells, pmics: Cells) -> Iterable[BoardId]:
+    kinds = boards if boards and rows and len(rows[0]) == 2 else [()]
+    pmics = pmics or [()]
     if len(rows) * len(kinds) * len(pmics) > MAX_IDS:
         raise malformed("device tree", "qcom,msm-id", 0, f"more than {MAX_IDS} ids")
     for row, board, pmic in product(rows, kinds, pmics):
-        if width == 2:
+        if len(row) == 2:
             variant, subtype = (board[0], board[1]) if board else (None, None)
             found = BoardId("qcom", row[0], variant, subtype, row[1], vendor=board[2:], pmic=pmic)
         else:
-            rev = row[3] if width == 4 else None
+            rev = row[3] if len(row) == 4 else None
             found = BoardId("qcom", row[0], row[1], None, row[2], board_rev=rev, pmic=pmic)
         yield _with_subtype(found)
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from hardboot.devicetree import matching
-from hardboot.devicetree.ids import BoardId, Scheme, of_entry, of_properties, parse
+from hardboot.devicetree.ids import BoardId, Scheme, of_entry, of_properties, of_rows, parse
 from hardboot.errors import InputError
 from hardboot.formats import fdt
 from hardboot.formats.devicetrees import DeviceTrees, TreeEntry
-from hardboot.formats.fdt import Fdt, Node
+from hardboot.formats.fdt import Fdt
 from hardboot.profile import Profile
 
 _ORDER: tuple[Scheme, ...] = ("htc", "qcom", "exynos", "sprd", "dt_table")
@@ -129,12 +129,7 @@ def typed(text: str) -> Wanted:
 
 def of_profile(profile: Profile) -> Wanted:
     """The phone as its profile knows it: the ids in the trees that were made for it."""
-    properties = {
-        name: b"".join(map(fdt.cells, rows))
-        for name, rows in (("qcom,msm-id", profile.dtb.msm_ids), ("qcom,board-id", profile.dtb.board_ids))
-        if rows
-    }
-    return Wanted(of_properties(Node("", properties)))
+    return Wanted(of_rows(profile.dtb.msm_ids, profile.dtb.board_ids))
 
 
 def select(candidates: Sequence[Candidate], wanted: Wanted) -> Selection:

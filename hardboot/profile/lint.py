@@ -27,7 +27,8 @@ _SINGLE = {
     "dtb.board_ids",
 }
 # A plan or a host kernel rests on these: that one is missing must be said, with a way to find it.
-_MUST_BE_SAID = ("ram", "bootloader", "mem_min", "hardboot.page", "reset")
+_MUST_BE_SAID = ("ram", "bootloader", "mem_min", "hardboot.page", "reset", "partitions.boot")
+_TREE_SIZE = 1 << 20  # bytes a device tree may have: what ARM kernels map, arch/arm/kernel/head.S
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,6 @@ def check(profile: Profile, others: Iterable[Profile] = ()) -> list[Problem]:
         if other.name != profile.name:
             for name in sorted({profile.name, *profile.codenames} & {other.name, *other.codenames}):
                 found.append(Problem("codenames", f"{name} belongs to profile {other.name} already"))
-    if "boot" not in profile.partitions:
-        found.append(Problem("partitions", "boot is missing: it is where the host kernel lives"))
     return found
 
 
@@ -109,9 +108,9 @@ def _page(profile: Profile) -> Iterator[Problem]:
             for one in ranges:
                 if page.overlaps(one):
                     yield Problem(fact, f"{page} lies over {name} {one}")
-        for name, address in _written(profile):
-            if page.start <= address < page.end:
-                yield Problem(fact, f"{page} lies over {address:#x}, {name}")
+        for written in _written(profile):
+            if page.overlaps(written):
+                yield Problem(fact, f"{page} lies over {written.start:#x}, {written.name}")
         if page.start < (profile.kernel.phys_offset or 0):
             yield Problem(fact, f"{page} is below the RAM that kernels use")
     if profile.hardboot.models and profile.hardboot.page_addr is not None:
@@ -121,21 +120,23 @@ def _page(profile: Profile) -> Iterator[Problem]:
             yield Problem(f"hardboot.models.{model.name}", f"{model.page:#x} is not below its ram_end")
 
 
-def _written(profile: Profile) -> list[tuple[str, int]]:
-    """Addresses that something is loaded or moved to before the guest starts."""
+def _written(profile: Profile) -> list[Range]:
+    """What is written before the guest starts, named: a kernel or ramdisk is as large as `boot` may be."""
     image, kernel, hardboot = profile.image, profile.kernel, profile.hardboot
-    found = {
-        "where kernels unpack themselves (kernel.zreladdr)": kernel.zreladdr,
-        "where the bootloader puts the ATAGS (kernel.params)": kernel.params,
-        "where the host kernel moves the guest's (hardboot.kernel_loc)": hardboot.kernel_loc,
-        "where the host kernel moves the tree (hardboot.dtb_loc)": hardboot.dtb_loc,
-    }
+    boot = profile.partitions.get("boot")
+    part = (boot and boot.size) or PAGE_SIZE
+    found = [
+        (kernel.zreladdr, part, "where kernels unpack themselves (kernel.zreladdr)"),
+        (kernel.params, PAGE_SIZE, "where the bootloader puts the ATAGS (kernel.params)"),
+        (hardboot.kernel_loc, part, "where the host kernel moves the guest's (hardboot.kernel_loc)"),
+        (hardboot.dtb_loc, _TREE_SIZE, "where the host kernel moves the tree (hardboot.dtb_loc)"),
+    ]
     if image.base is not None and image.header_trusted is not False:
-        for part in ("kernel", "ramdisk", "tags", "second"):
-            offset = getattr(image, f"{part}_offset")
-            if offset is not None:
-                found[f"where boot images are loaded (image.{part}_offset)"] = image.base + offset
-    return [(name, address) for name, address in found.items() if address is not None]
+        for name, size in (("kernel", part), ("ramdisk", part), ("tags", PAGE_SIZE), ("second", PAGE_SIZE)):
+            offset = getattr(image, f"{name}_offset")
+            start = None if offset is None else image.base + offset
+            found.append((start, size, f"where boot images are loaded (image.{name}_offset)"))
+    return [Range.sized(start, size, name) for start, size, name in found if start is not None]
 
 
 def _ranges(profile: Profile) -> Iterator[Problem]:
@@ -222,12 +223,14 @@ def _dtb(profile: Profile) -> Iterator[Problem]:
     atags = profile.hardboot.host_abi in ("copy-atags", "atags-in-r0")
     if atags != (dtb.kind == "none"):
         yield Problem("dtb.kind", "none is for host kernels that pass ATAGS on, and they have no other")
-    for name, ids, cells in (
-        ("msm", dtb.msm_ids, dtb.msm_id_cells),
-        ("board", dtb.board_ids, dtb.board_id_cells),
-    ):
-        if any(len(one) != cells for one in ids):
-            yield Problem(f"dtb.{name}_ids", f"an entry has not as many words as {name}_id_cells says")
+    widths = {
+        name: {len(one) for one in ids} for name, ids in (("msm", dtb.msm_ids), ("board", dtb.board_ids))
+    }
+    for name, found in widths.items():
+        if len(found) > 1 or (name == "board" and 3 in found):
+            yield Problem(f"dtb.{name}_ids", "its entries have not the same number of words, or 3")
+    if widths["board"] and widths["msm"] != {2}:
+        yield Problem("dtb.board_ids", "they go with msm_ids of two words each")
 
 
 def _evidence(profile: Profile) -> Iterator[Problem]:
@@ -266,6 +269,8 @@ def _is_fact(profile: Profile, known: Iterable[str], name: str) -> bool:
         return True
     value: Any = profile
     for part in name.split("."):
+        if isinstance(value, dict):
+            return True
         item = (
             next((one for one in fields(value) if one.encode_name == part), None)
             if isinstance(value, Struct)

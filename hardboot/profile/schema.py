@@ -12,7 +12,7 @@ Unsigned = Annotated[int, Meta(ge=0, le=(1 << 48) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
 Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
 Known = Literal["verified", "secondary", "inferred", "unknown"]
-Cells = Annotated[tuple[Annotated[int, Meta(ge=0, le=(1 << 32) - 1)], ...], Meta(min_length=1, max_length=4)]
+Cells = Annotated[tuple[Annotated[int, Meta(ge=0, le=(1 << 32) - 1)], ...], Meta(min_length=2, max_length=4)]
 
 
 class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,17 +141,11 @@ class Dtb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         kind: `live`: from the bootloader; `appended`: behind the zImage; `section`: in the boot image;
             `none`: there is none, the kernel gets ATAGS.
-        rule: What tells the right one among several.
-        msm_id_cells: Words of one entry of qcom,msm-id: 2 or 3, with LG's board revision 4.
-        board_id_cells: Words of one entry of qcom,board-id: 2, Oppo's 4; None if the trees have none.
-        msm_ids: Entries of qcom,msm-id in this phone's own trees.
-        board_ids: Entries of qcom,board-id there.
+        msm_ids: Entries of qcom,msm-id in this phone's own trees: 2 or 3 words, 4 with LG's board revision.
+        board_ids: Entries of qcom,board-id there: 2 words, Oppo's 4. They go with msm_ids of 2.
     """
 
     kind: Literal["live", "appended", "section", "none"]
-    rule: Literal["compatible", "msm-id", "htc-project-id"] = "compatible"
-    msm_id_cells: Literal[2, 3, 4] | None = None
-    board_id_cells: Literal[2, 4] | None = None
     msm_ids: tuple[Cells, ...] = ()
     board_ids: tuple[Cells, ...] = ()
     carry: tuple[Carry, ...] = ()
