@@ -12,7 +12,7 @@ from hardboot import log
 from hardboot.backup import Backup
 from hardboot.errors import DeviceError, DeviceStateError, HardbootError, InputError, RefusedError
 from hardboot.files import read_bytes, sha256_file
-from hardboot.formats import bootimg, zimage
+from hardboot.formats import bootimg, wrappers, zimage
 from hardboot.formats.bootimg import BOOT_MAGIC
 from hardboot.formats.kernel import identify
 from hardboot.phone import STAGING, Phone
@@ -60,9 +60,10 @@ def check_host_image(path: Path, profile: Profile) -> None:
             unchanged="Nothing was sent.",
             fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT",
         )
-    kernel = zimage.parse(image.kernel)
+    data = wrappers.without_mtk(image.kernel)
+    kernel = zimage.parse(data)
     if kernel.hardboot_page is None:
-        config = identify(image.kernel).config or {}
+        config = identify(data).config or {}
         if config.get(_HARDBOOT_OPTION) == "y":
             log.warn(
                 f"{path}: its kernel was built with {_HARDBOOT_OPTION}, but does not say where its hardboot "

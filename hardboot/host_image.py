@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hardboot.errors import InputError
 from hardboot.files import read_bytes, write_atomic
-from hardboot.formats import bootimg, zimage
+from hardboot.formats import bootimg, wrappers, zimage
 
 _LIMIT = 256 << 20  # bytes
 
@@ -29,7 +29,7 @@ class HostImage:
 def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     """Write `boot_image` with `kernel` instead of its own; everything else stays, the id is computed anew.
 
-    Device trees appended to the old kernel are kept if the new one brings none.
+    Device trees appended to the old kernel are kept if the new one brings none, and so is a MediaTek header.
 
     Raises:
         InputError: If either is not what it should be, or `output` cannot be written.
@@ -42,11 +42,14 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
             unchanged="Nothing was written.",
             fix="Use the phone's own boot image: from its maker, or from the boot partition.",
         )
-    old = zimage.parse(image.kernel)
+    old = zimage.parse(wrappers.without_mtk(image.kernel))
     data = read_bytes(kernel, limit=_LIMIT)
     new = zimage.parse(data)
     kept = () if new.dtbs else old.dtbs
     content = bytes(new.kernel if kept else data) + b"".join(bytes(dtb) for dtb in kept)
+    mtk = wrappers.split_mtk(image.kernel)
+    if mtk:
+        content = wrappers.with_mtk(mtk.header, content)
     changed = bootimg.renew(replace(image, kernel=content), algorithm or "sha1")
     write_atomic(output, bootimg.build(changed))
     return HostImage(

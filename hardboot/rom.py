@@ -1,7 +1,7 @@
 """A ROM: the boot image that is to be started, read from a file, and what the planner needs of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +10,7 @@ from hardboot import devicetree
 from hardboot.devicetree import Candidate
 from hardboot.errors import InputError
 from hardboot.files import map_file
-from hardboot.formats import bootimg, zimage
+from hardboot.formats import bootimg, wrappers, zimage
 from hardboot.formats.bootimg import BootImage
 from hardboot.formats.fdt import Fdt
 from hardboot.formats.kernel import Kernel, identify
@@ -85,6 +85,7 @@ def read(path: Path) -> Rom:
                 unchanged="Nothing was sent.",
                 fix="Give a whole boot image: kernel and ramdisk are needed to boot from RAM.",
             )
+    image = _within(path, lambda: _without_mtk(image))
     kernel = _within(path, lambda: zimage.parse(image.kernel))
     trees = _within(path, lambda: _trees(image))
     return Rom(path, image, kernel, trees)
@@ -96,6 +97,12 @@ def _within(path: Path, parse: Callable[[], _T]) -> _T:
         return parse()
     except InputError as error:
         raise InputError(f"{path}: {error.what}", unchanged="Nothing was sent.", fix=error.fix) from error
+
+
+def _without_mtk(image: BootImage) -> BootImage:
+    """The image as MediaTek's bootloader starts it: no header of its own in front of kernel and ramdisk."""
+    bare = wrappers.without_mtk
+    return replace(image, kernel=bare(image.kernel), ramdisk=bare(image.ramdisk))
 
 
 def _trees(image: BootImage) -> tuple[Candidate, ...]:

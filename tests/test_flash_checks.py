@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import container_builders as build
 import pytest
 from image_builders import hardboot_tag, kernel_with_banner, kernel_with_config, pack, zimage
 
@@ -34,6 +35,13 @@ def test_a_kernel_with_the_profiles_page_is_accepted_silently(
 ) -> None:
     flash.check_host_image(image(tmp_path, tagged(PROFILE.hardboot.page)), PROFILE)
     assert capsys.readouterr().err == ""
+
+
+def test_a_mediatek_header_is_no_part_of_the_kernel(tmp_path: Path) -> None:
+    kernel = build.mtk(tagged(PROFILE.hardboot.page), b"KERNEL")
+    flash.check_host_image(image(tmp_path, kernel), PROFILE)
+    with pytest.raises(InputError, match="MTK header: size at offset 0x4"):
+        flash.check_host_image(image(tmp_path, kernel + b"more"), PROFILE)
 
 
 def test_a_kernel_with_another_page_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from container_builders import mtk
 from image_builders import board, dtb, kernel_with_banner, klsz, pack, words, zimage
 
 from hardboot import profile, rom
@@ -101,6 +102,18 @@ def test_the_roms_own_tree_is_used_appended_or_in_its_own_part(
         assert document["complete"] is True
         assert document["dtb_source"] == "the only one the ROM brings"
         assert document["segments"][0]["bytes"] == len(kernel()), "the kernel goes without what is appended"
+
+
+def test_mediatek_headers_stay_behind(tmp_path: Path) -> None:
+    plain, ramdisk = kernel() + board("mine"), b"ramdisk" * 99
+    found = rom.read(rom_image(tmp_path, kernel_data=mtk(plain, b"KERNEL"), ramdisk=mtk(ramdisk, b"ROOTFS")))
+    guest = found.guest(tree=None, live_tree=None, cmdline="")
+    assert (bytes(found.image.kernel), bytes(guest.ramdisk)) == (plain, ramdisk)
+    assert found.release == "6.1.0-test"
+    assert len(found.trees) == 1
+    damaged = rom_image(tmp_path, ramdisk=mtk(ramdisk, b"ROOTFS") + b"more")
+    with pytest.raises(InputError, match=r"rom\.img: MTK header: size at offset 0x4"):
+        rom.read(damaged)
 
 
 def test_the_dtb_part_wins_over_an_appended_tree(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hardboot.devicetree.selecting import Candidate, of_file
-from hardboot.formats import bootimg, devicetrees, sniff, sonyelf, vendorboot
+from hardboot.formats import bootimg, devicetrees, sniff, sonyelf, vendorboot, wrappers
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data, view
 
@@ -53,7 +53,7 @@ def in_parts(parts: Sequence[Part]) -> Source | None:
     named = {part.name: part for part in parts}
     for name in _PARTS:
         if name in named and len(named[name].data):
-            found = devicetrees.find(named[name].data)
+            found = devicetrees.find(wrappers.without_mtk(named[name].data))
             if found is not None:
                 return Source(name, found.kind, of_file(found))
     return None

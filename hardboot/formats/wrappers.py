@@ -138,6 +138,19 @@ def with_mtk(header: bytes, data: Data) -> bytes:
     return b"".join(chain((mtk_header(header, len(data)),), (bytes(view(data)),)))
 
 
+def without_mtk(part: Data) -> Data:
+    """A part as a bootloader starts it: without its MediaTek header, if it has one.
+
+    Raises:
+        InputError: If it has one for a part of another size.
+    """
+    problem = problem_of_mtk(part)
+    if problem:
+        raise problem
+    mtk = split_mtk(part)
+    return mtk.data if mtk else part
+
+
 def problem_of_mtk(part: Data) -> InputError | None:
     """What is wrong with a part that begins with a MediaTek header `split_mtk` did not take; else None."""
     data = view(part)
