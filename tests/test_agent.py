@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from hardboot import process
 from hardboot.errors import DeviceError, InputError
 from hardboot.payload import agent, build
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., subprocess.CompletedProcess[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +27,19 @@ def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     flags += ["-fno-sanitize-recover=all", f"-I{Path(__file__).parent / 'agent_host'}"]
     gcc = process.find_tool("gcc", "gcc")
-    process.run([gcc, *flags, build.PAYLOAD / "agent.c", "-o", output], timeout_s=120)
+    sources = [build.PAYLOAD / name for name in build.PROGRAMS["agent-arm"].sources]
+    process.run([gcc, *flags, *sources, "-o", output], timeout_s=120)
     return output
 
 
 @pytest.fixture
 def run(host_agent: Path, tmp_path: Path) -> Run:
-    def call(*arguments: str, errno: int = 0) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: str, errno: int = 0, binary: bool = False) -> subprocess.CompletedProcess[Any]:
         # LeakSanitizer cannot work under every debugger and container; the agent never allocates.
         env = {"AGENT_ROOT": str(tmp_path), "AGENT_ERRNO": str(errno), "ASAN_OPTIONS": "detect_leaks=0"}
-        return subprocess.run([host_agent, *arguments], env=env, capture_output=True, text=True, timeout=20)
+        return subprocess.run(
+            [host_agent, *arguments], env=env, capture_output=True, text=not binary, timeout=20
+        )
 
     return call
 
@@ -74,7 +78,7 @@ def test_an_unknown_architecture_has_no_agent() -> None:
             agent.binary(arch)
 
 
-def arm(*arguments: str) -> subprocess.CompletedProcess[str]:
+def arm(*arguments: str, binary: bool = False) -> subprocess.CompletedProcess[Any]:
     """Run the ARM binary on this computer's kernel, without any capability; never a valid load or exec."""
     assert arguments[:1] not in [("load",), ("exec",)] or len(arguments) == 2 or "/missing" in arguments[3]
     qemu, setpriv = shutil.which("qemu-arm-static") or shutil.which("qemu-arm"), shutil.which("setpriv")
@@ -82,7 +86,7 @@ def arm(*arguments: str) -> subprocess.CompletedProcess[str]:
         pytest.skip("needs qemu-arm (Debian: qemu-user) and setpriv (util-linux)")
     drop = ["--no-new-privs", "--inh-caps=-all"] + (["--bounding-set=-all"] if os.geteuid() == 0 else [])
     words = [setpriv, *drop, qemu, str(agent.binary("arm")), *arguments]
-    return subprocess.run(words, capture_output=True, text=True, timeout=20)
+    return subprocess.run(words, capture_output=True, text=not binary, timeout=20)
 
 
 def test_the_arm_binary_tells_about_the_running_kernel() -> None:

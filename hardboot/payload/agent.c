@@ -6,13 +6,13 @@
  *   agent unload FLAGS                          drop what is loaded
  *   agent exec                                  sync, then start what is loaded; returns only on error
  *   agent info [FLAG]                           what the kernel says; with FLAG, whether it accepts that flag
+ *   agent pages FILE LIST FIRST COUNT           pages of a file, without those that are zero, on standard output
  *
  * Numbers are hexadecimal with 0x and fit a machine word. The answer is lines of key=value and exit code 0, or a
  * last line "error=WHAT errno=NUMBER" and exit code 1. Without libc: arch.h brings the system calls.
  */
+#include "agent.h"
 #include "arch.h"
-
-#define EINVAL 22
 
 #define AT_FDCWD (-100)
 #define O_RDONLY 0
@@ -21,7 +21,7 @@
 #define MAP_PRIVATE 0x02
 #define MAP_POPULATE 0x8000
 
-#define PAGE_MASK 0xfffUL
+#define PAGE_MASK (PAGE_SIZE - 1)
 #define KEXEC_SEGMENT_MAX 16 /* include/linux/kexec.h */
 #define KEXEC_ON_CRASH 0x1UL
 
@@ -33,8 +33,6 @@
 #define UTS_FIELD 65 /* struct new_utsname, include/uapi/linux/utsname.h: six fields of this size */
 #define UTS_RELEASE 2
 
-typedef unsigned long word;
-
 struct segment { /* struct kexec_segment, include/uapi/linux/kexec.h */
 	const void *buf;
 	word bufsz;
@@ -44,6 +42,7 @@ struct segment { /* struct kexec_segment, include/uapi/linux/kexec.h */
 
 static char out[1024];
 static word out_used;
+word output = 1;
 
 static long call3(long number, word a, word b, word c)
 {
@@ -55,9 +54,9 @@ static void flush(void)
 	word done = 0;
 
 	while (done < out_used) {
-		long n = call3(NR_WRITE, 1, (word)(out + done), out_used - done);
+		long n = call3(NR_WRITE, output, (word)(out + done), out_used - done);
 
-		if (n == -4) /* EINTR */
+		if (n == -EINTR)
 			continue;
 		if (n <= 0)
 			break;
@@ -106,7 +105,7 @@ __attribute__((noreturn)) static void leave(int code)
 		call3(NR_EXIT_GROUP, (word)code, 0, 0);
 }
 
-__attribute__((noreturn)) static void fail(const char *what, const char *subject, long error)
+void fail(const char *what, const char *subject, long error)
 {
 	put("error=");
 	put(what);
@@ -120,7 +119,7 @@ __attribute__((noreturn)) static void fail(const char *what, const char *subject
 	leave(1);
 }
 
-__attribute__((noreturn)) static void usage(const char *what, const char *subject)
+void usage(const char *what, const char *subject)
 {
 	fail(what, subject, EINVAL);
 }
@@ -159,13 +158,22 @@ static const char *parse_number(const char *text, char end, word *value)
 	return digits && *text == end ? text : 0;
 }
 
-static word number(const char *text)
+word number(const char *text)
 {
 	word value;
 
 	if (!parse_number(text, 0, &value))
 		usage("not a hexadecimal number:", text);
 	return value;
+}
+
+long open_or_fail(const char *path)
+{
+	long file = call3(NR_OPENAT, (word)AT_FDCWD, (word)path, O_RDONLY);
+
+	if (file < 0)
+		fail("open", path, -file);
+	return file;
 }
 
 static void parse_segment(char *text, struct segment *segment)
@@ -188,9 +196,7 @@ static void parse_segment(char *text, struct segment *segment)
 		usage("past the last address:", text);
 
 	*at = 0;
-	file = call3(NR_OPENAT, (word)AT_FDCWD, (word)text, O_RDONLY);
-	if (file < 0)
-		fail("open", text, -file);
+	file = open_or_fail(text);
 	size = call3(NR_LSEEK, (word)file, 0, SEEK_END);
 	if (size < 0)
 		fail("size of", text, -size);
@@ -254,6 +260,25 @@ static void execute(int count)
 	flush();
 	result = system_call(NR_REBOOT, (long)LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, 0, 0, 0);
 	fail("reboot", 0, result < 0 ? -result : 0);
+}
+
+long read_at(long file, char *data, word size, unsigned long long offset)
+{
+	return pread_call(file, data, size, offset);
+}
+
+void write_all(const char *data, word size)
+{
+	while (size) {
+		long n = call3(NR_WRITE, 1, (word)data, size);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			fail("write", 0, -n);
+		data += n;
+		size -= (word)n;
+	}
 }
 
 /* Print "key=first line of the file"; a file that cannot be read gives no line. Returns its first character or 0. */
@@ -332,7 +357,7 @@ __attribute__((noreturn, used)) void agent_start(word *stack)
 	char **arguments = (char **)(stack + 1);
 
 	if (count < 2)
-		usage("usage: agent load|unload|exec|info", 0);
+		usage("usage: agent load|unload|exec|info|pages", 0);
 	else if (equal(arguments[1], "load"))
 		load(count - 2, arguments + 2);
 	else if (equal(arguments[1], "unload"))
@@ -341,6 +366,8 @@ __attribute__((noreturn, used)) void agent_start(word *stack)
 		execute(count - 2);
 	else if (equal(arguments[1], "info"))
 		info(count - 2, arguments + 2);
+	else if (equal(arguments[1], "pages"))
+		pages(count - 2, arguments + 2);
 	else
 		usage("no such command:", arguments[1]);
 	leave(0);

@@ -2,15 +2,18 @@
 
 import re
 import shlex
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.errors import DeviceError, InputError
+from hardboot.memory import PAGE_SIZE
 
 KEXEC_ON_CRASH = 0x1  # include/uapi/linux/kexec.h
 KEXEC_ARCH_DEFAULT = 0x0
 KEXEC_SEGMENT_MAX = 16  # include/linux/kexec.h
+PAGES_MAX = 4096  # of one `pages_command`; pages.c
 
 _PAYLOAD = Path(__file__).parent
 _ERROR = re.compile(r"^error=(?P<what>.*) errno=(?P<errno>\d{1,10})\r?$", re.MULTILINE)
@@ -85,6 +88,48 @@ def exec_command(agent: str) -> str:
 def info_command(agent: str, flag: int | None = None) -> str:
     """The shell command that asks the kernel; with `flag`, also whether it is accepted."""
     return shlex.join([agent, "info"] if flag is None else [agent, "info", f"{flag:#x}"])
+
+
+def pages_command(agent: str, file: str, runs: str, first: int, count: int, output: str) -> str:
+    """The shell command that writes pages of a large file, without those that are zero, to the file `output`.
+
+    Args:
+        agent: Path of the agent on the phone.
+        file: What is read.
+        runs: A file that `build_runs` made.
+        first: The first page wanted, counted over all runs.
+        count: How many pages, at most PAGES_MAX.
+        output: Written in the form that `parse_pages` reads.
+    """
+    words = [agent, "pages", file, runs, f"{first:#x}", f"{count:#x}"]
+    return f"{shlex.join(words)} > {shlex.quote(output)}"
+
+
+def build_runs(runs: Iterable[tuple[int, int]]) -> bytes:
+    """The list of runs of pages: the number of the first page in the file, and how many."""
+    return b"".join(struct.pack("<II", first, count) for first, count in runs)
+
+
+def parse_pages(data: bytes, count: int) -> list[bytes | None]:
+    """The pages that `pages_command` wrote, None for one that is zero.
+
+    Raises:
+        DeviceError: If it is not such an answer for `count` pages.
+    """
+    size = (count + 7) // 8
+    bits = int.from_bytes(data[:size], "little")
+    kept = bits.bit_count()
+    if len(data) != size + kept * PAGE_SIZE or bits >> count:
+        raise _unexpected(f"{len(data)} bytes for {kept} of {count} pages")
+    found: list[bytes | None] = []
+    at = size
+    for index in range(count):
+        if bits >> index & 1:
+            found.append(data[at : at + PAGE_SIZE])
+            at += PAGE_SIZE
+        else:
+            found.append(None)
+    return found
 
 
 def parse_info(text: str) -> AgentInfo:

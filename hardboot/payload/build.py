@@ -35,7 +35,7 @@ class Program:
 
 PROGRAMS = {
     "agent-arm": Program(
-        ("agent.c",),
+        ("agent.c", "pages.c"),
         ("-target", "thumb-freestanding-eabi", "-mcpu=generic+v7a", f"-I{PAYLOAD / 'arm'}", *_COMMON),
     ),
 }

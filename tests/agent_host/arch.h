@@ -72,6 +72,13 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
 	return result == -1 ? -errno : result;
 }
 
+static long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
+{
+	long result = syscall(SYS_pread64, file, data, size, offset);
+
+	return result == -1 ? -errno : result;
+}
+
 void agent_start(unsigned long *stack);
 
 int main(int argc, char **argv)

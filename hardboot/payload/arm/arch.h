@@ -10,6 +10,7 @@
 #define NR_SYNC 36
 #define NR_REBOOT 88
 #define NR_UNAME 122
+#define NR_PREAD64 180
 #define NR_MMAP 192 /* mmap2: the offset, always 0 here, counts pages */
 #define NR_EXIT_GROUP 248
 #define NR_OPENAT 322
@@ -32,6 +33,12 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 			 : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
 			 : "memory");
 	return r0;
+}
+
+/* pread64(2): a 64-bit argument lies in a pair of registers that begins with an even one, low half first. */
+static inline long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
+{
+	return system_call(NR_PREAD64, file, (long)data, (long)size, 0, (long)offset, (long)(offset >> 32));
 }
 
 /* The kernel enters with argc, argv[], 0, envp[] on the stack (fs/binfmt_elf.c, create_elf_tables). */

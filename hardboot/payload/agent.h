@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the agent share. */
+#ifndef HARDBOOT_AGENT_H
+#define HARDBOOT_AGENT_H
+
+#define EINTR 4
+#define EINVAL 22
+#define PAGE_SIZE 0x1000UL
+
+typedef unsigned long word;
+
+/* Where answers and errors are written: 1 is standard output, 2 standard error. */
+extern word output;
+
+/* Say what failed, with Linux's error number, and end; `usage` is for wrong arguments. */
+__attribute__((noreturn)) void fail(const char *what, const char *subject, long error);
+__attribute__((noreturn)) void usage(const char *what, const char *subject);
+
+/* An argument as a number; ends with an error if it is none. */
+word number(const char *text);
+
+/* A file opened for reading; ends with an error if that fails. */
+long open_or_fail(const char *path);
+
+/* As pread(2); a negative error number if it fails. */
+long read_at(long file, char *data, word size, unsigned long long offset);
+
+/* Write all to standard output; ends with an error if that fails. */
+void write_all(const char *data, word size);
+
+void pages(int count, char **arguments);
+
+#endif
