@@ -68,6 +68,34 @@ def map_file(path: Path) -> mmap.mmap:
         raise unreadable(path, error) from error
 
 
+def map_chunks(chunks: Iterable[bytes]) -> mmap.mmap:
+    """What `chunks` give, mapped read-only from a temporary file without a name; zeros take no room there.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    import tempfile  # slow to load
+
+    try:
+        with tempfile.TemporaryFile() as stream:
+            size = 0
+            for chunk in chunks:
+                size += len(chunk)
+                if any(chunk):
+                    stream.write(chunk)
+                else:
+                    stream.seek(size)
+            stream.truncate(size)
+            stream.flush()
+            return mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise InputError(
+            f"{tempfile.gettempdir()}: cannot be written: {error.strerror or error}",
+            unchanged="Nothing was changed.",
+            fix="Make room there, or set TMPDIR to a folder that has some.",
+        ) from error
+
+
 def _wrong_file(path: Path, problem: str) -> InputError:
     return InputError(
         f"{path}: {problem}",

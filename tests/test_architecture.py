@@ -19,7 +19,6 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "transport virtual",
     "phone",
     "rom",
-    "contents",
     "unpack describe",
     "backup host",
     "restart",

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import container_builders as build
+import golden_images
 import pytest
 from image_builders import board, dtb, hardboot_tag, kernel_with_banner, klsz, pack, zimage
 
 from hardboot import __main__ as main
 from hardboot.describe import describe
+from hardboot.formats import bootimg
 
 CMDLINE = "console=ttyMSM0,115200 androidboot.hardware=shamu msm_rtb.filter=0x37 " * 3 + "end"
 KERNEL = zimage(payload=pack(kernel_with_banner("6.1.0-test"), "xz"), numbers=(0x3C000, 0x208000, 0x10000))
@@ -288,7 +290,7 @@ def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
     image = told(tmp_path, kinds["AVB footer"])["boot_image"]
     assert image["signed"]
     assert [item["kind"] for item in image["trailing"]] == ["AVB vbmeta", "zeros", "AVB footer"]
-    assert image["trailing"][0]["avb"]["descriptors"] == ["hash of boot, 8192 bytes, sha256"]
+    assert image["trailing"][0]["avb"]["descriptors"][0]["text"] == "hash of boot, 8192 bytes, sha256"
     image = told(tmp_path, kinds["AVB 1.0"])["boot_image"]
     assert image["trailing"][0]["kind"] == "AVB 1.0 signature"
     assert told(tmp_path, kinds["bump"])["boot_image"]["trailing"][0]["kind"] == "LG bump mark"
@@ -301,6 +303,49 @@ def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
     assert "MTK header: size" in parts[0]["problem"]
     parts = told(tmp_path, kinds["v4"])["boot_image"]["parts"]
     assert parts[2]["avb"]["release"] == "avbtool 1.2.0"
+
+
+def test_what_a_footer_signs_is_compared_with_the_image(tmp_path: Path) -> None:
+    """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
+    data = build.with_footer(build.boot_v3(), 65536)
+    [row] = told(tmp_path, data)["boot_image"]["trailing"][0]["avb"]["descriptors"]
+    right = hashlib.sha256(b"salt" + data[:8192])
+    assert row["digest"] == bytes(range(32)).hex()
+    assert (row["computed"], row["matches"]) == (right.hexdigest(), False)
+    assert f"does not fit, it is {right.hexdigest()}" in run("info", tmp_path / "x.img").stdout
+    data = data.replace(bytes(range(32)), right.digest())
+    [row] = told(tmp_path, data)["boot_image"]["trailing"][0]["avb"]["descriptors"]
+    assert row["matches"] is True
+    [row] = told(tmp_path, build.vbmeta())["avb"]["descriptors"]
+    assert (row["computed"], row["matches"]) == (None, None)
+
+
+def test_a_signature_is_compared_with_what_it_signs(tmp_path: Path) -> None:
+    data = b"".join(bootimg.build(golden_images.V4_VTS))
+    found = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]
+    assert [row["matches"] for row in found["descriptors"]] == [True]
+    assert (found["signature"]["matches"], found["signature"]["key_bits"]) == (True, 4096)
+    assert "signature         fits; a key of 4096 bits" in run("info", tmp_path / "x.img").stdout
+    found = told(tmp_path, data.replace(b"avbtool 1.2.0", b"avbtool 1.2.1"))["boot_image"]["parts"][2]["avb"]
+    assert found["signature"]["matches"] is False
+    assert found["signature"]["computed"] != found["signature"]["digest"]
+
+
+def test_what_follows_a_dtbo_table_is_told(tmp_path: Path) -> None:
+    found = told(tmp_path, build.every_kind()["dtbo with footer"])
+    assert [item["kind"] for item in found["trailing"]] == ["zeros", "AVB vbmeta", "zeros", "AVB footer"]
+    assert "AVB footer" in run("info", tmp_path / "x.img").stdout
+
+
+def test_a_sparse_image_in_a_sparse_image_is_not_looked_into(tmp_path: Path) -> None:
+    data = build.sparse()
+    for _ in range(3):
+        (tmp_path / "raw").write_bytes(data + bytes(-len(data) % 4096))
+        subprocess.run(["img2simg", tmp_path / "raw", tmp_path / "sparse"], check=True, timeout=60)
+        data = (tmp_path / "sparse").read_bytes()
+    found = told(tmp_path, data)["inside"]
+    assert found == {"kind": "Android sparse image", "size": found["size"]}
+    assert run("info", tmp_path / "x.img").returncode == 0
 
 
 def test_a_sparse_image_is_looked_into(tmp_path: Path) -> None:

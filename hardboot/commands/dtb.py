@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.page import safe
 
 if TYPE_CHECKING:
     from hardboot.devicetree import Candidate, Selection, Source, Wanted
@@ -133,7 +134,6 @@ def _fold(head: str, text: str) -> None:
     """Print `text` behind `head`, folded, without what could steer a terminal."""
     import textwrap
 
-    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    lines = textwrap.wrap(safe, _WIDTH - len(head)) or [""]
+    lines = textwrap.wrap(safe(text), _WIDTH - len(head)) or [""]
     for number, line in enumerate(lines):
         click.echo(f"{head if number == 0 else ' ' * len(head)}{line}".rstrip())

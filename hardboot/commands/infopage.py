@@ -1,103 +1,29 @@
 """What `hardboot info` prints for people. Written without rich, which takes longer to load than the rest."""
 
-import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from hardboot.commands.page import Page, Row
 from hardboot.memory import human_size
 
 if TYPE_CHECKING:
-    from hardboot.contents import Document
+    from hardboot.describe import Document
 
-_LABEL_WIDTH = 18  # columns
-_PIPE_WIDTH = 1 << 16  # columns: nothing is folded in a pipe
-_BOLD, _CYAN, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _NOTABLE = (  # what a host or guest kernel is judged by
     *("KEXEC", "KEXEC_HARDBOOT", "KEXEC_FILE", "CRASH_DUMP", "ARM_APPENDED_DTB", "ARM_ATAG_DTB_COMPAT"),
     *("ATAGS_PROC", "IKCONFIG_PROC", "MODULES", "DEVTMPFS", "BLK_DEV_INITRD", "PSTORE_RAM", "CMDLINE"),
     *("CMDLINE_FORCE", "CMDLINE_EXTEND"),
 )
-_Row = tuple[str, str]
-
-
-class _Page:
-    """Lines for a terminal, folded to its width, or for a pipe."""
-
-    def __init__(self) -> None:
-        terminal = sys.stdout.isatty()
-        self._width = _terminal_width() if terminal else _PIPE_WIDTH
-        self._styled = terminal and not os.environ.get("NO_COLOR")
-
-    def heading(self, text: str) -> None:
-        for line in _folded(safe(text), self._width):
-            self._line(self._style(line.rstrip(), _BOLD))
-
-    def blank(self) -> None:
-        self._line()
-
-    def rows(self, rows: Sequence[_Row]) -> None:
-        """A label and a value a line."""
-        for label, value in rows:
-            first = f"  {label}".ljust(_LABEL_WIDTH)
-            folded = _folded(safe(value), self._width - len(first) - 2)
-            self._line(f"{self._style(first, _CYAN)}  {folded[0]}".rstrip())
-            for line in folded[1:]:
-                self._line(f"{' ' * len(first)}  {line}".rstrip())
-
-    def table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, numbers: int) -> None:
-        """Columns of which `numbers` behind the first are right-aligned; the last one is folded."""
-        cells = [columns, *(tuple(safe(cell) for cell in row) for row in rows)]
-        widths = [max(len(row[index]) for row in cells) for index in range(len(columns) - 1)]
-        room = max(16, self._width - 2 - sum(width + 2 for width in widths))
-        for number, row in enumerate(cells):
-            head = "  " + "".join(
-                (cell.rjust(width) if 0 < index <= numbers else cell.ljust(width)) + "  "
-                for index, (cell, width) in enumerate(zip(row, widths, strict=False))
-            )
-            for line, part in enumerate(_folded(row[-1], room)):
-                text = f"{head if line == 0 else ' ' * len(head)}{part}".rstrip()
-                self._line(self._style(text, _CYAN) if number == 0 else text)
-
-    def _style(self, text: str, style: str) -> str:
-        return f"{style}{text}{_PLAIN}" if self._styled else text
-
-    def _line(self, text: str = "") -> None:
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-
-
-def _terminal_width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
-
-
-def _folded(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width`, at spaces where there are some."""
-    lines = []
-    width = max(width, 8)
-    while len(text) > width:
-        cut = text.rfind(" ", 1, width + 1)
-        cut = width if cut < width // 2 else cut + 1
-        lines.append(text[:cut])
-        text = text[cut:]
-    return [*lines, text]
-
-
-def safe(text: str) -> str:
-    """`text` from an image without what could steer a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def show(document: "Document") -> None:
     """Print the document of an image."""
-    page = _Page()
+    page = Page()
     page.heading(f"{document['path']}: {document['kind']}, {human_size(document['size'])}")
     _show_image(page, document)
 
 
-def _show_image(page: _Page, document: "Document") -> None:
+def _show_image(page: Page, document: "Document") -> None:
     for name, rows in (
         ("boot_image", _boot_rows),
         ("vendor_boot", _vendor_rows),
@@ -121,7 +47,7 @@ def _show_image(page: _Page, document: "Document") -> None:
     _show_content(page, document)
 
 
-def _boot_rows(image: "Document") -> list[_Row]:
+def _boot_rows(image: "Document") -> list[Row]:
     variant = "Samsung's PXA header" if image["pxa"] else f"v{image['header_version']}"
     rows = [
         ("header", f"{variant}, pages of {image['page_size']} bytes"),
@@ -153,7 +79,7 @@ def _fits(matches: bool) -> str:
     return "fits" if matches else "does not fit"
 
 
-def _vendor_rows(image: "Document") -> list[_Row]:
+def _vendor_rows(image: "Document") -> list[Row]:
     return [
         ("header", f"v{image['header_version']}, pages of {image['page_size']} bytes"),
         ("name", image["name"] or "none"),
@@ -164,11 +90,11 @@ def _vendor_rows(image: "Document") -> list[_Row]:
     ]
 
 
-def _sony_rows(image: "Document") -> list[_Row]:
+def _sony_rows(image: "Document") -> list[Row]:
     return [("entry address", _hex(image["entry_addr"]))]
 
 
-def _show_parts(page: _Page, image: "Document") -> None:
+def _show_parts(page: Page, image: "Document") -> None:
     page.blank()
     rows = []
     for part in image["parts"]:
@@ -226,7 +152,7 @@ def _notes(image: "Document") -> Iterator[tuple[str, ...]]:
         )
 
 
-def _show_content(page: _Page, document: "Document") -> None:
+def _show_content(page: Page, document: "Document") -> None:
     """The kernel, device trees, ramdisk or vbmeta in a file or in a part."""
     if "problem" in document:
         page.rows([("problem", document["problem"])])
@@ -244,21 +170,37 @@ def _show_content(page: _Page, document: "Document") -> None:
             [("format", f"cpio {ramdisk['format']}"), ("compression", ramdisk["compression"] or "none")]
         )
     _show_avb(page, document)
+    if document.get("trailing"):
+        page.blank()
+        page.table(("behind the table", "offset", "size", ""), list(_notes(document)), numbers=2)
+        for item in document["trailing"]:
+            _show_avb(page, item)
 
 
-def _show_avb(page: _Page, document: "Document") -> None:
+def _show_avb(page: Page, document: "Document") -> None:
     if "avb" in document:
         avb = document["avb"]
         page.rows(
             [
                 ("AVB", f"{avb['release'] or 'unknown tool'}, algorithm {avb['algorithm']}"),
                 ("flags", f"{avb['flags']:#x}, rollback index {avb['rollback_index']}"),
-                *(("signs", descriptor) for descriptor in avb["descriptors"]),
+                *(("signs", _signed(descriptor)) for descriptor in avb["descriptors"]),
             ]
         )
+        signature = avb["signature"]
+        if signature:
+            key = f"a key of {signature['key_bits']} bits, its SHA-1 {signature['key_sha1']}"
+            page.rows([("signature", f"{_fits(signature['matches'])}; {key}")])
 
 
-def _kernel_rows(kernel: "Document") -> list[_Row]:
+def _signed(descriptor: "Document") -> str:
+    if descriptor["matches"] is None:
+        return str(descriptor["text"])
+    told = f"{descriptor['text']}: {descriptor['digest']} {_fits(descriptor['matches'])}"
+    return told if descriptor["matches"] else f"{told}, it is {descriptor['computed']}"
+
+
+def _kernel_rows(kernel: "Document") -> list[Row]:
     rows = [
         ("release", kernel["release"] or "not found"),
         ("size", human_size(kernel["size"])),
@@ -299,7 +241,7 @@ def _config(config: dict[str, str] | None) -> str:
     return " ".join([*(f"no {name}" for name in missing), *found])
 
 
-def _show_trees(page: _Page, entries: "list[Document]") -> None:
+def _show_trees(page: Page, entries: "list[Document]") -> None:
     if not entries:
         return
     rows = []

@@ -7,6 +7,7 @@ import click
 
 from hardboot import log
 from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.page import safe
 from hardboot.memory import human_size
 
 
@@ -59,13 +60,8 @@ def pack(settings: Settings, folder: Path, image: Path) -> None:
         same = ", as it was unpacked" if done.identical else ""
         click.echo(f"{done.path}: {done.kind}, {done.size} bytes{same}")
         for change in done.changes:
-            click.echo(f"  {printable(change)}")
+            click.echo(f"  {safe(change)}")
 
     if done.signed:
         log.warn("the signature no longer fits: only an unlocked bootloader takes this image")
     settings.emit({**asdict(done), "path": str(done.path)}, human)
-
-
-def printable(text: str) -> str:
-    """`text` without what could steer a terminal."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

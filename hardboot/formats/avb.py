@@ -1,10 +1,11 @@
-"""Android Verified Boot: what footers, vbmeta images and AVB 1.0 signatures say. Nothing is verified.
+"""Android Verified Boot: what footers, vbmeta images and AVB 1.0 signatures say; avbcheck.py verifies it.
 
 Sources: AOSP external/avb, libavb/avb_footer.h, avb_vbmeta_image.h, avb_*_descriptor.h;
 for 1.0, system/extras/verity/BootSignature.java.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from hardboot.formats.header import Layout, read_text
 from hardboot.formats.reading import Data, malformed, view
@@ -35,7 +36,13 @@ _VBMETA = Layout(
     ("authentication_size", "Q"),
     ("auxiliary_size", "Q"),
     ("algorithm", "I"),
-    ("offsets", "8Q"),
+    ("hash_offset", "Q"),
+    ("hash_size", "Q"),
+    ("signature_offset", "Q"),
+    ("signature_size", "Q"),
+    ("key_offset", "Q"),
+    ("key_size", "Q"),
+    ("key_metadata", "2Q"),
     ("descriptors_offset", "Q"),
     ("descriptors_size", "Q"),
     ("rollback_index", "Q"),
@@ -46,6 +53,7 @@ _VBMETA = Layout(
 )
 _ALGORITHMS = ("none", *(f"SHA{hash_}_RSA{key}" for hash_ in (256, 512) for key in (2048, 4096, 8192)))
 _TAGS = ("property", "hashtree", "hash", "kernel command line", "chain partition")
+_PROPERTY, _HASHED, _CHAIN = 0, 2, 4
 _HASH = Layout(
     "hash descriptor",
     ">",
@@ -57,6 +65,8 @@ _HASH = Layout(
     ("flags", "I"),
     ("reserved", "60s"),
 )
+_CHAIN_NAME = 76  # bytes in front of the name: location, two sizes, 64 reserved bytes
+_PROPERTY_KEY = 16
 
 
 @dataclass(frozen=True)
@@ -69,12 +79,33 @@ class Footer:
 
 
 @dataclass(frozen=True)
+class Descriptor:
+    """One thing a vbmeta image signs; of a hash of a partition also what it states.
+
+    Attributes:
+        text: In words.
+        image_size: Bytes from the partition's start that are hashed.
+        hash: The hash's name, such as "sha256".
+    """
+
+    text: str
+    partition: str = ""
+    image_size: int = 0
+    hash: str = ""
+    salt: bytes = b""
+    digest: bytes = b""
+
+
+@dataclass(frozen=True)
 class VbMeta:
     """A vbmeta image.
 
     Attributes:
         size: Bytes it has, without what fills its partition.
-        descriptors: What it signs, in words.
+        signed: What the signature is over: its header and its auxiliary block.
+        digest: The hash over `signed` it states; empty if it is not signed.
+        signature: The signature it states.
+        key: The public key, as AVB stores it.
     """
 
     algorithm: str
@@ -82,7 +113,11 @@ class VbMeta:
     rollback_index: int
     release: str
     size: int
-    descriptors: tuple[str, ...]
+    descriptors: tuple[Descriptor, ...]
+    signed: tuple[memoryview, memoryview]
+    digest: bytes
+    signature: bytes
+    key: bytes
 
 
 def parse_footer(data: Data) -> Footer | None:
@@ -114,7 +149,9 @@ def parse_vbmeta(data: Data) -> VbMeta:
     if head["descriptors_offset"] + head["descriptors_size"] > head["auxiliary_size"]:
         problem = f"{head['descriptors_size']} bytes from {head['descriptors_offset']:#x}, outside the block"
         raise malformed("vbmeta image", "descriptors", _VBMETA.offsets["descriptors_offset"], problem)
-    start = _VBMETA.size + head["authentication_size"] + head["descriptors_offset"]
+    first = _VBMETA.size + head["authentication_size"]
+    authentication, auxiliary = seen[_VBMETA.size : first], seen[first:size]
+    start = first + head["descriptors_offset"]
     number = head["algorithm"]
     return VbMeta(
         algorithm=_ALGORITHMS[number] if number < len(_ALGORITHMS) else f"number {number}",
@@ -123,11 +160,23 @@ def parse_vbmeta(data: Data) -> VbMeta:
         release=read_text(head["release"]),
         size=size,
         descriptors=_descriptors(seen, start, start + head["descriptors_size"]),
+        signed=(seen[: _VBMETA.size], auxiliary),
+        digest=_block(authentication, head, "hash"),
+        signature=_block(authentication, head, "signature"),
+        key=_block(auxiliary, head, "key"),
     )
 
 
-def _descriptors(data: memoryview, offset: int, end: int) -> tuple[str, ...]:
-    found: list[str] = []
+def _block(block: memoryview, head: dict[str, Any], name: str) -> bytes:
+    offset, size = head[f"{name}_offset"], head[f"{name}_size"]
+    if offset + size > len(block):
+        problem = f"{size} bytes from {offset:#x}, the block has {len(block)}"
+        raise malformed("vbmeta image", f"{name}_offset", _VBMETA.offsets[f"{name}_offset"], problem)
+    return bytes(block[offset : offset + size])
+
+
+def _descriptors(data: memoryview, offset: int, end: int) -> tuple[Descriptor, ...]:
+    found: list[Descriptor] = []
     while offset < end and len(found) < MAX_DESCRIPTORS:
         if end - offset < 16:
             raise malformed("vbmeta image", "descriptor", offset, f"{end - offset} bytes, it has 16")
@@ -135,15 +184,35 @@ def _descriptors(data: memoryview, offset: int, end: int) -> tuple[str, ...]:
         size = int.from_bytes(data[offset + 8 : offset + 16], "big")
         if size > end - offset - 16:
             raise malformed("vbmeta image", "descriptor", offset + 8, f"{size} bytes, outside the block")
-        body = data[offset + 16 : offset + 16 + size]
-        name = _TAGS[tag] if tag < len(_TAGS) else f"descriptor {tag}"
-        if name == "hash" and size >= _HASH.size:
-            head = _HASH.parse(body)
-            partition = bytes(body[_HASH.size : _HASH.size + head["name_size"]])
-            name = f"{name} of {read_text(partition)}, {head['image_size']} bytes, {read_text(head['hash'])}"
-        found.append(name)
+        found.append(_descriptor(tag, data[offset + 16 : offset + 16 + size]))
         offset += 16 + size
     return tuple(found)
+
+
+def _descriptor(tag: int, body: memoryview) -> Descriptor:
+    name = _TAGS[tag] if tag < len(_TAGS) else f"descriptor {tag}"
+    if tag == _HASHED and len(body) >= _HASH.size:
+        return _hash_descriptor(body)
+    if tag == _PROPERTY and len(body) > _PROPERTY_KEY:
+        key, _, value = bytes(body[_PROPERTY_KEY:]).partition(b"\0")
+        return Descriptor(f"{name} {read_text(key)}: {read_text(value)}")
+    if tag == _CHAIN and len(body) > _CHAIN_NAME:
+        size = int.from_bytes(body[4:8], "big")
+        return Descriptor(f"{name} {read_text(bytes(body[_CHAIN_NAME : _CHAIN_NAME + size]))}")
+    return Descriptor(name)
+
+
+def _hash_descriptor(body: memoryview) -> Descriptor:
+    head = _HASH.parse(body)
+    texts, at = [], _HASH.size
+    for size in (head["name_size"], head["salt_size"], head["digest_size"]):
+        texts.append(bytes(body[at : at + size]))
+        at += size
+    partition, how = read_text(texts[0]), read_text(head["hash"])
+    return Descriptor(
+        f"hash of {partition}, {head['image_size']} bytes, {how}",
+        *(partition, head["image_size"], how, texts[1], texts[2]),
+    )
 
 
 def avb1_signature_size(data: Data) -> int | None:

@@ -1,5 +1,6 @@
 """What every format shares: bytes seen without a copy, bounds, and the one error for malformed input."""
 
+import hashlib
 import mmap as _mmap
 import struct
 from collections.abc import Iterator
@@ -39,6 +40,14 @@ def windows(data: Data) -> Iterator[memoryview]:
     for start in range(0, len(seen), PIECE):
         yield seen[start : start + PIECE]
         forget(seen)
+
+
+def sha256(data: Data) -> str:
+    """The SHA-256 of `data`, in hex; of a mapped file only a window is in memory."""
+    digest = hashlib.sha256()
+    for window in windows(data):
+        digest.update(window)
+    return digest.hexdigest()
 
 
 def forget(data: memoryview) -> None:

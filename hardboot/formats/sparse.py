@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hardboot.formats.header import Layout
-from hardboot.formats.reading import Data, malformed, pieces, view
+from hardboot.formats.reading import PIECE, Data, malformed, pieces, view
 
 _WHAT = "sparse image"
 _MAGIC = 0xED26FF3A
 MAX_BLOCK_SIZE = 1 << 20  # bytes; img2simg writes 4096
 MAX_CHUNKS = 1 << 20
+MAX_EXPANDED = 256 << 20  # bytes that are expanded; boot partitions have up to 128 MiB
 _FILE = Layout(
     _WHAT,
     "<",
@@ -104,6 +105,6 @@ def expand(image: Sparse) -> Iterator[bytes]:
             yield from pieces(chunk.data)
         else:
             unit = bytes(chunk.data) if chunk.kind == "fill" else bytes(4)
-            block = unit * (image.block_size // 4)
-            for _ in range(chunk.size // image.block_size):
-                yield block
+            piece = unit * (min(chunk.size, PIECE) // 4)
+            for start in range(0, chunk.size, PIECE):
+                yield piece[: chunk.size - start]

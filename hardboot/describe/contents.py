@@ -16,33 +16,58 @@ _PEEK = 1 << 20  # bytes of a compressed ramdisk, unpacked
 _PACKED = (" data", " kernel")  # how names of what may be a kernel end
 
 
-def avb_document(data: memoryview) -> Document:
-    """What a vbmeta image says."""
-    from hardboot.formats import avb
+def avb(data: memoryview, partition: Data) -> Document:
+    """What a vbmeta image says, and whether that is so.
+
+    Args:
+        data: The vbmeta image.
+        partition: What its hash of a partition is over; empty if that is not at hand.
+    """
+    from hardboot.formats import avb, avbcheck
 
     try:
         found = avb.parse_vbmeta(data)
     except InputError as error:
         return {"problem": error.what}
+    descriptors = []
+    for one in found.descriptors:
+        computed = avbcheck.hash_of(one, partition)
+        row: Document = {"text": one.text, "digest": one.digest.hex() or None}
+        row |= {"computed": computed and computed.hex(), "matches": computed and computed == one.digest}
+        descriptors.append(row)
+    signature = avbcheck.check_signature(found)
     return {
         "avb": {
             "algorithm": found.algorithm,
             "flags": found.flags,
             "rollback_index": found.rollback_index,
             "release": found.release,
-            "descriptors": list(found.descriptors),
+            "descriptors": descriptors,
+            "signature": signature
+            and {
+                "digest": found.digest.hex(),
+                "computed": signature.computed.hex(),
+                "matches": signature.fits,
+                "key_bits": signature.key_bits,
+                "key_sha1": signature.key_sha1.hex(),
+            },
         }
     }
 
 
-def content(part: Data) -> Document:
-    """What a part is; damage inside it is told as `problem`, so that the rest can still be shown."""
+def content(part: Data, partition: Data = b"") -> Document:
+    """What a part is; damage inside it is told as `problem`, so that the rest can still be shown.
+
+    Args:
+        part: Its bytes.
+        partition: What a signature among the parts is over.
+    """
     data = view(part)
     kind = sniff.sniff(data)
     document: Document = {"kind": kind}
     try:
         if kind == sniff.VBMETA_IMAGE:
-            return {**document, **avb_document(data)}
+            return {**document, **avb(data, partition)}
         if kind in sniff.TREE_KINDS:
             return {**document, "trees": _trees(data)}
         if kind == sniff.CPIO:
