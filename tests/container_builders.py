@@ -1,9 +1,13 @@
 """One small image of every kind hardboot takes apart, written by hand from the documents of the formats."""
 
+import gzip
 import hashlib
 import struct
+import zlib
 
-from image_builders import board, words, zimage
+import image_builders as builders
+import lz4.block
+from image_builders import arm64_image, board, kernel_with_banner, pack, words, zboot, zimage
 
 KERNEL, RAMDISK, SECOND, DTB = b"kernel data" * 300, b"ramdisk data" * 200, b"second data", b"dtb data" * 9
 SAMSUNG = b"SEANDROIDENFORCE"
@@ -155,6 +159,70 @@ def sparse(block: int = 4096) -> bytes:
     return struct.pack("<IHHHHIIII", 0xED26FF3A, 1, 0, 28, 12, block, 5, 4, 0) + chunks
 
 
+def dtbh() -> bytes:
+    trees = [board("one"), board("two")]
+    rows = [((7870, 0x50A6, 0x217584DA, at, 255), tree) for at, tree in enumerate(trees)]
+    return builders.dtbh(rows)
+
+
+def sparse_of(raw: bytes, block: int = 4096) -> bytes:
+    """`raw` as no tool writes it: two raw chunks, one nobody cares about, a checksum, odd header sizes."""
+    raw = raw + bytes(-len(raw) % block)
+    count, zeros = len(raw) // block, (len(raw) - len(raw.rstrip(b"\0"))) // block
+    pieces = [raw[:block], raw[block : (count - zeros) * block]]
+    chunks = b"".join(
+        struct.pack("<HHII", 0xCAC1, 7, len(one) // block, 16 + len(one)) + b"more" + one for one in pieces
+    )
+    chunks += struct.pack("<HHII", 0xCAC3, 0, zeros, 16) + b"MORE"
+    chunks += struct.pack("<HHII", 0xCAC4, 0, 0, 20) + b"MOREcrc!"
+    return (
+        struct.pack("<IHHHHIIII", 0xED26FF3A, 1, 0, 32, 16, block, count, 4, 99) + b"head" + chunks + b"end"
+    )
+
+
+def lz4_legacy(data: bytes) -> bytes:
+    block: bytes = lz4.block.compress(data, store_size=False)
+    return b"\x02\x21\x4c\x18" + words(len(block)) + block
+
+
+def uimage(kernel: bytes) -> bytes:
+    """As mkimage -A arm -O linux -T kernel -C none writes it."""
+
+    def head(checksum: int) -> bytes:
+        numbers = (0x27051956, checksum, 0, len(kernel), 0x80008000, 0x80008000, zlib.crc32(kernel))
+        return struct.pack(">7I4B32s", *numbers, 5, 2, 2, 0, b"Linux")
+
+    return head(zlib.crc32(head(0))) + kernel
+
+
+def every_row() -> dict[str, bytes]:
+    """Files by name that state nowhere what parts they have."""
+    kernel = kernel_with_banner("6.1.0", 60_000, 20_000)
+    trees = board("one") + bytes(5) + board("two")
+    image = arm64_image(kernel)
+    cpio = b"070707" + b"0" * 70 + b"an archive"
+    return {
+        "zImage": zimage(),
+        "zImage with trees": zimage() + board("one") + bytes(3) + board("two") + bytes(100),
+        "arm64 Image": image,
+        "arm64 Image with trees": image + trees + bytes(9),
+        "Image.gz": pack(image, "gzip"),
+        "Image.gz-dtb": pack(image, "gzip") + trees + bytes(77),
+        "Image.lz4-dtb": lz4_legacy(image) + trees,
+        "Image.xz with its size and trees": pack(image, "xz") + trees,
+        "zboot": zboot(pack(image, "gzip")),
+        "uImage with trees": uimage(zimage()) + trees,
+        "one tree": board("one"),
+        "one tree and zeros": board("one") + bytes(100),
+        "trees in a row": board("one") + board("two"),
+        "vbmeta": vbmeta(),
+        "vbmeta of a partition": vbmeta() + bytes(65536),
+        "cpio": cpio,
+        "ramdisk": gzip.compress(cpio, mtime=0) + bytes(3),
+        "packed table of trees": gzip.compress(dtbo(), mtime=0),
+    }
+
+
 def every_kind() -> dict[str, bytes]:
     """Images by name, all of which can be taken apart."""
     return {
@@ -189,6 +257,7 @@ def every_kind() -> dict[str, bytes]:
         "QCDT with something in it": qcdt(b"hello".ljust(2048, b"\0")) + b"end",
         "dtbo": dtbo(),
         "dtbo with footer": with_footer(dtbo(), 65536),
-        "zImage with trees": zimage() + board("one") + bytes(3) + board("two") + bytes(100),
-        "trees in a row": board("one") + board("two"),
+        "DTBH": dtbh(),
+        "sparse": sparse_of(boot()),
+        "sparse with a footer": sparse_of(with_footer(boot_v3(), 65536), 1024),
     }

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from hardboot.formats.kernel import Kernel
 
 Document = dict[str, Any]
-_PEEK = 1 << 20  # bytes of a compressed ramdisk, unpacked
 _PACKED = (" data", " kernel")  # how names of what may be a kernel end
 
 
@@ -85,8 +84,7 @@ def _packed(data: memoryview) -> Document:
 
     how = compression.detect(data)
     if how and how != "lzop":
-        stream = compression.Decompressor(how, data, limit=compression.MAX_UNPACKED)
-        head = next((piece for piece in stream if piece), b"")[:_PEEK]
+        head = compression.peek(data)
         inner = sniff.sniff(head)
         if inner == sniff.CPIO:
             ramdisk = {"compression": how, "format": _cpio_format(memoryview(head))}

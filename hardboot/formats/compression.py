@@ -210,6 +210,19 @@ def unpack(kind: Compression, data: Data, *, limit: int = MAX_UNPACKED) -> tuple
     return content.getvalue(), stream.end or 0
 
 
+def peek(data: Data) -> bytes:
+    """The first bytes of the content, a piece of at most 1 MiB; data that is not compressed as it is.
+
+    Raises:
+        InputError: If the stream is damaged there.
+    """
+    seen = view(data)
+    kind = detect(seen)
+    if kind is None or kind == "lzop":
+        return bytes(seen[:PIECE])
+    return next((piece for piece in Decompressor(kind, seen) if piece), b"")
+
+
 def unreadable(data: Data) -> InputError:
     """The error for data that hardboot cannot unpack: lzop, or no compression it knows."""
     if detect(data) == "lzop":

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from hardboot.errors import InputError
 from hardboot.formats import compression, dtbh, dtbo, fdt, kernel, qcdt, sprd, zimage
-from hardboot.formats.compression import Compression, Decompressor
+from hardboot.formats.compression import Compression
 from hardboot.formats.dttable import Table
 from hardboot.formats.fdt import Fdt
 from hardboot.formats.reading import Data, malformed, view
@@ -92,13 +92,10 @@ def find(data: Data) -> DeviceTrees | None:
     kind = compression.detect(seen)
     if kind == "lzop":
         return None
-    if kind:
-        stream = Decompressor(kind, seen, limit=MAX_TABLE)
-        head = next((piece for piece in stream if piece), b"")
-        if head[:4] in _MAGICS:
-            content, _ = compression.unpack(kind, seen, limit=MAX_TABLE)
-            inside = _table(memoryview(content)) or _plain(memoryview(content))
-            return DeviceTrees(inside.kind, inside.entries, kind) if inside else None
+    if kind and compression.peek(seen)[:4] in _MAGICS:
+        content, _ = compression.unpack(kind, seen, limit=MAX_TABLE)
+        inside = _table(memoryview(content)) or _plain(memoryview(content))
+        return DeviceTrees(inside.kind, inside.entries, kind) if inside else None
     if not kind and not kernel.is_kernel(seen):
         return None
     return _appended(seen)

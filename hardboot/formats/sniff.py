@@ -17,6 +17,7 @@ SPARSE_IMAGE = "Android sparse image"
 VBMETA_IMAGE = "AVB vbmeta image"
 SONY_ELF = "Sony boot image (ELF)"
 CPIO = "cpio archive"
+ZBOOT = "EFI zboot kernel"
 UIMAGE = "U-Boot image"
 DHTB_IMAGE = "boot image in a DHTB wrapper"
 TEXT = "text file"
@@ -30,7 +31,7 @@ _MAGICS = (
     (0x24, struct.pack("<I", 0x016F2818), ZIMAGE),
     (0x24, struct.pack(">I", 0x016F2818), "big-endian ARM zImage kernel"),
     (0x38, b"ARM\x64", ARM64_IMAGE),
-    (0, b"MZ\0\0zimg", "EFI zboot kernel"),
+    (0, b"MZ\0\0zimg", ZBOOT),
     (0x202, b"HdrS", "x86 kernel"),
     (0, b"\xd0\x0d\xfe\xed", DEVICE_TREE),
     (0, b"\xd7\xb7\xab\x1e", OVERLAY_TABLE),

@@ -1,4 +1,4 @@
-"""Android sparse images: read, and expand.
+"""Android sparse images: read, expand, write.
 
 Source: AOSP system/core, libsparse/sparse_format.h.
 """
@@ -34,10 +34,11 @@ KINDS = {_RAW: "raw", _FILL: "fill", _DONT_CARE: "skip", _CRC32: "crc32"}
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk: its kind, the bytes it stands for, and its own data."""
+    """One chunk: its kind, the bytes it stands for, where its own data lies in the file, and that data."""
 
     kind: str
     size: int
+    offset: int
     data: memoryview = field(repr=False)
 
 
@@ -51,8 +52,12 @@ class Sparse:
     trailing_size: int = 0
 
 
-def parse(data: Data) -> Sparse:
+def parse(data: Data, *, hollow: bool = False) -> Sparse:
     """Read a sparse image; only the chunk headers are read.
+
+    Args:
+        data: The file.
+        hollow: It is a `skeleton`.
 
     Raises:
         InputError: If it is something else, cut off, or its numbers contradict each other.
@@ -73,9 +78,9 @@ def parse(data: Data) -> Sparse:
         raise malformed(_WHAT, "chunks", _FILE.offsets["chunks"], problem)
     chunks, offset, blocks = [], head["header_size"], 0
     for _ in range(head["chunks"]):
-        chunk, size = _chunk(seen, offset, head["chunk_header_size"], block)
+        chunk = _chunk(seen, offset, head["chunk_header_size"], block, hollow)
         chunks.append(chunk)
-        offset += size
+        offset = chunk.offset + len(chunk.data)
         blocks += chunk.size // block
     if blocks != head["blocks"]:
         problem = f"{head['blocks']} blocks, the chunks have {blocks}"
@@ -83,23 +88,38 @@ def parse(data: Data) -> Sparse:
     return Sparse(block, blocks * block, tuple(chunks), len(seen) - offset)
 
 
-def _chunk(data: memoryview, offset: int, header_size: int, block: int) -> tuple[Chunk, int]:
-    """The chunk at `offset`, and its size in the file."""
+def _chunk(data: memoryview, offset: int, header_size: int, block: int, hollow: bool) -> Chunk:
     head = _CHUNK.parse(data, offset)
     size = head["blocks"] * block
     wanted = {_RAW: size, _FILL: 4, _DONT_CARE: 0, _CRC32: 4}.get(head["type"])
     if wanted is None:
         raise malformed(_WHAT, "chunk type", offset, f"{head['type']:#x}, it must be one of {sorted(KINDS)}")
-    if head["size"] != header_size + wanted or offset + head["size"] > len(data):
+    held = 0 if hollow and head["type"] == _RAW else wanted
+    if head["size"] != header_size + wanted or offset + header_size + held > len(data):
         problem = f"{head['size']} bytes for {wanted} of data, {len(data) - offset} are left"
         raise malformed(_WHAT, "chunk size", offset + _CHUNK.offsets["size"], problem)
     start = offset + header_size
     stands_for = 0 if head["type"] == _CRC32 else size
-    return Chunk(KINDS[head["type"]], stands_for, data[start : start + wanted]), head["size"]
+    return Chunk(KINDS[head["type"]], stands_for, start, data[start : start + held])
 
 
 def expand(image: Sparse) -> Iterator[bytes]:
-    """The image in pieces; what the sparse image does not care about is zeros."""
+    """The image in pieces; what the sparse image does not care about is zeros.
+
+    Raises:
+        InputError: If it would have more than MAX_EXPANDED bytes; before the first piece.
+    """
+    if image.size > MAX_EXPANDED:
+        problem = f"it expands to {image.size} bytes, the limit is {MAX_EXPANDED}"
+        raise malformed(
+            _WHAT, "blocks", _FILE.offsets["blocks"], problem, fix="Give an image of one partition."
+        )
+    if not image.size:
+        raise malformed(_WHAT, "blocks", _FILE.offsets["blocks"], "it expands to nothing")
+    return _expand(image)
+
+
+def _expand(image: Sparse) -> Iterator[bytes]:
     for chunk in image.chunks:
         if chunk.kind == "raw":
             yield from pieces(chunk.data)
@@ -108,3 +128,82 @@ def expand(image: Sparse) -> Iterator[bytes]:
             piece = unit * (min(chunk.size, PIECE) // 4)
             for start in range(0, chunk.size, PIECE):
                 yield piece[: chunk.size - start]
+
+
+def skeleton(image: Sparse, data: Data) -> Iterator[bytes]:
+    """The file without the data of its raw chunks: with what it expands to, it is the file again."""
+    seen = view(data)
+    at = 0
+    for chunk in image.chunks:
+        if chunk.kind == "raw":
+            yield bytes(seen[at : chunk.offset])
+            at = chunk.offset + len(chunk.data)
+    yield from pieces(seen[at:])
+
+
+def restore(bones: Data, raw: Data) -> Iterator[bytes]:
+    """The file whose `skeleton` is `bones` and which expands to `raw`.
+
+    Raises:
+        InputError: If both do not fit together; before the first piece.
+    """
+    image, content = parse(bones, hollow=True), view(raw)
+    if image.size != len(content):
+        raise malformed(_WHAT, "blocks", _FILE.offsets["blocks"], f"{image.size} bytes, not {len(content)}")
+    at = 0
+    for chunk in image.chunks:
+        if chunk.kind in ("fill", "skip"):
+            stood = Sparse(image.block_size, chunk.size, (chunk,))
+            for piece in _expand(stood):
+                if content[at : at + len(piece)] != piece:
+                    problem = f"another one than what stands at {at:#x}"
+                    raise malformed(_WHAT, "chunk", chunk.offset, problem, fix="Unpack the image again.")
+                at += len(piece)
+        else:
+            at += chunk.size
+    return _restore(image, view(bones), content)
+
+
+def _restore(image: Sparse, bones: memoryview, raw: memoryview) -> Iterator[bytes]:
+    written = at = 0
+    for chunk in image.chunks:
+        if chunk.kind == "raw":
+            yield bytes(bones[written : chunk.offset])
+            yield from pieces(raw[at : at + chunk.size])
+            written = chunk.offset
+        at += chunk.size
+    yield from pieces(bones[written:])
+
+
+def build(raw: Data, block_size: int = 4096) -> Iterator[bytes]:
+    """A sparse image of `raw` as img2simg writes it: blocks of one repeated word become fill chunks.
+
+    Raises:
+        InputError: If there is no such block size; before the first piece.
+    """
+    if not 4 <= block_size <= MAX_BLOCK_SIZE or block_size % 4:
+        raise malformed(
+            _WHAT, "block_size", _FILE.offsets["block_size"], f"{block_size} bytes", fix="Use 4096."
+        )
+    return _build(view(raw), block_size)
+
+
+def _build(raw: memoryview, block_size: int) -> Iterator[bytes]:
+    runs: list[tuple[bytes, int]] = []  # the repeated word or nothing, and blocks
+    for piece in pieces(raw, block_size):
+        word = piece[:4]
+        unit = word if piece == word * (block_size // 4) else b""
+        blocks = runs.pop()[1] + 1 if runs and runs[-1][0] == unit else 1
+        runs.append((unit, blocks))
+    numbers = (_MAGIC, 1, 0, _FILE.size, _CHUNK.size, block_size, sum(one[1] for one in runs), len(runs), 0)
+    yield _FILE.build(dict(zip(_FILE.names, numbers, strict=True)))
+    at = 0
+    for unit, blocks in runs:
+        size = blocks * block_size
+        kind, held = (_FILL, len(unit)) if unit else (_RAW, size)
+        head = {"type": kind, "reserved": 0, "blocks": blocks, "size": _CHUNK.size + held}
+        yield _CHUNK.build(head) + unit
+        if not unit:
+            yield from pieces(raw[at : at + size])
+        at += size
+    yield bytes(max(0, at - len(raw)))

@@ -1,0 +1,63 @@
+"""Every image that holds parts, as one kind of thing.
+
+An image is taken apart into parts and a frame, which is all the rest; both together are the file again.
+"""
+
+from hardboot.formats import bootimg, sniff, vendorboot
+from hardboot.formats.containers import boots, rows, tables
+from hardboot.formats.containers.model import Changes, Container, Fields
+from hardboot.formats.paged import Part
+from hardboot.formats.reading import Data, malformed, view
+
+__all__ = ["Changes", "Container", "Fields", "open_container", "open_frame"]
+
+
+def open_container(data: Data, *, check_id: bool = True) -> Container:
+    """Take an image apart; its parts are views into `data`.
+
+    Args:
+        data: The file.
+        check_id: Compare the id of a boot image with its parts, which reads all of them.
+
+    Raises:
+        InputError: If it holds no parts hardboot can take out, or is damaged.
+    """
+    seen = view(data)
+    kind = sniff.sniff(seen)
+    if kind == sniff.VENDOR_BOOT_IMAGE:
+        container = boots.vendor_boot(vendorboot.parse(seen))
+    elif kind == sniff.SONY_ELF:
+        container = boots.sony(seen)
+    elif kind in tables.KINDS:
+        container = tables.table(kind, seen)
+    else:
+        single = rows.single(kind, seen) if kind != sniff.BOOT_IMAGE else None
+        container = single or boots.boot(bootimg.parse(seen), check_id=check_id)
+    _check_apart(container)
+    return container
+
+
+def _check_apart(container: Container) -> None:
+    end = 0
+    for part in container.parts:
+        if len(part.data):
+            if part.offset < end:
+                problem = f"{part.name} begins inside of what ends at {end:#x}"
+                raise malformed(container.kind, "offset", part.offset, problem)
+            end = part.offset + len(part.data)
+
+
+def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
+    """The image of that kind whose parts are zeros now, for `rebuild`.
+
+    Args:
+        kind: As the container said it.
+        data: The file.
+        parts: What is known of the parts, in file order.
+
+    Raises:
+        InputError: If `data` is damaged, or of another kind.
+    """
+    if rows.is_row(kind):
+        return rows.row(kind, parts, view(data))
+    return open_container(data, check_id=False)

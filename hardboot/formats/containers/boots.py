@@ -1,0 +1,129 @@
+"""Boot images, vendor_boot images and Sony's ELF as containers."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hardboot.formats import bootimg, sniff, tail, vendorboot, wrappers
+from hardboot.formats.bootheader import PARTS, stored_os_version
+from hardboot.formats.bootid import ALGORITHMS, Algorithm
+from hardboot.formats.bootimg import BootImage
+from hardboot.formats.containers.model import Changes, Container, Fields
+from hardboot.formats.paged import Part
+from hardboot.formats.reading import malformed
+from hardboot.formats.vendorboot import VendorBoot
+
+
+def boot(image: BootImage, *, check_id: bool) -> Container:
+    """A boot image; `check_id` compares its id with its parts, which reads all of them."""
+    layout = image.layout
+    named: Fields = {"header_version": image.header_version}
+    if image.pxa:
+        named["pxa"] = True
+    for name in layout.names:
+        if name in ("name", "cmdline", "page_size") or name.endswith("_addr"):
+            named[name] = getattr(image, name)
+        elif name == "os_version":
+            named |= {"os_version": image.os_version_text or "", "os_patch_level": image.os_patch_level or ""}
+    if bootimg.has_id(image):
+        algorithm = bootimg.check_id(image) if check_id else None
+        named["id"] = algorithm or (image.id.hex() if any(image.id) else "")
+    parts = []
+    known = {part.name: part for part in image.parts}
+    start = len(image.lead)
+    for name in PARTS[image.header_version]:
+        part = known.get(name, Part(name, 0, b""))
+        mtk = wrappers.split_mtk(part.data)
+        inner, shift = (mtk.data, wrappers.MTK_SIZE) if mtk else (part.data, 0)
+        parts.append(Part(name, start + part.offset + shift, inner))
+    return Container(
+        kind=sniff.BOOT_IMAGE,
+        fields=named,
+        parts=tuple(parts),
+        part_fields={},
+        signed=tail.is_signed(image.tail) or bool(len(image.signature)),
+        rebuild=lambda changes: _rebuild_boot(image, changes),
+    )
+
+
+def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[bytes]:
+    named = dict(changes.fields)
+    algorithm: Algorithm | None = None
+    stated = named.pop("id", "")
+    if stated in ALGORITHMS:
+        algorithm = stated
+        named["id"] = image.id
+    else:
+        named["id"] = _hex(stated, 32)
+    version = stored_os_version(named.pop("os_version", ""), named.pop("os_patch_level", ""))
+    parts: Fields = dict(changes.parts)
+    for name, data in parts.items():
+        mtk = wrappers.split_mtk(getattr(image, name))
+        if mtk:
+            parts[name] = wrappers.with_mtk(mtk.header, data)
+    changed = replace(image, **named, **parts, os_version=version)
+    return bootimg.build(bootimg.renew(changed, algorithm))
+
+
+def _hex(text: str, size: int) -> bytes:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError as error:
+        fix = 'Give "sha1", "sha256", or the id in hex.'
+        raise malformed("image.toml", "id", 0, f"{text!r}", fix=fix) from error
+    if len(raw) > size:
+        raise malformed("image.toml", "id", 0, f"{len(raw)} bytes, the limit is {size}", fix="Shorten it.")
+    return raw.ljust(size, b"\0")
+
+
+def vendor_boot(image: VendorBoot) -> Container:
+    """A vendor_boot image."""
+    names = ("header_version", "page_size", "kernel_addr", "ramdisk_addr", "tags_addr", "dtb_addr")
+    part_fields = {}
+    if image.header_version == 4 and image.table is None:
+        part_fields = {
+            f"ramdisk{index}": {"type": one.type, "name": one.name, "board_id": list(one.board_id)}
+            for index, one in enumerate(image.ramdisks)
+        }
+    return Container(
+        kind=sniff.VENDOR_BOOT_IMAGE,
+        fields={name: getattr(image, name) for name in (*names, "name", "cmdline")},
+        parts=image.parts,
+        part_fields=part_fields,
+        signed=tail.is_signed(image.tail),
+        rebuild=lambda changes: _rebuild_vendor_boot(image, changes),
+    )
+
+
+def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[bytes]:
+    parts: Fields = dict(changes.parts)
+    ramdisks = []
+    for index, ramdisk in enumerate(image.ramdisks):
+        name = f"ramdisk{index}" if f"ramdisk{index}" in parts else "ramdisk"
+        more = dict(changes.part_fields.get(name, {}))
+        if "board_id" in more:
+            more["board_id"] = tuple(more["board_id"])
+        ramdisks.append(replace(ramdisk, data=parts.pop(name), **more))
+    changed = replace(image, **changes.fields, **parts, ramdisks=tuple(ramdisks))
+    changed = replace(changed, tail=tail.renew(image.tail, image.tail_offset, changed.end))
+    return vendorboot.build(changed)
+
+
+def sony(data: memoryview) -> Container:
+    """A boot image of Sony's."""
+    from hardboot.formats import sonyelf
+
+    image = sonyelf.parse(data)
+
+    def rebuild(changes: Changes) -> Iterator[bytes]:
+        moved = sonyelf.with_parts(image, dict(changes.parts))
+        segments = (replace(one, addr=changes.part_fields[one.name]["load_addr"]) for one in moved.segments)
+        return sonyelf.build(replace(moved, segments=tuple(segments), entry=changes.fields["entry_addr"]))
+
+    return Container(
+        kind=sniff.SONY_ELF,
+        fields={"entry_addr": image.entry},
+        parts=image.parts,
+        part_fields={one.name: {"load_addr": one.addr} for one in image.segments},
+        signed=False,
+        rebuild=rebuild,
+    )

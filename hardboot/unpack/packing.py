@@ -1,0 +1,162 @@
+"""A folder becomes an image again."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from hardboot.errors import InputError
+from hardboot.files import map_chunks, map_file, write_atomic
+from hardboot.formats import sparse, toml
+from hardboot.formats.bootid import ALGORITHMS
+from hardboot.formats.containers import Changes, Container, Fields, open_frame
+from hardboot.formats.reading import Data, sha256, view
+from hardboot.unpack.folder import FRAME_NAME, SPARSE_NAME, Frame, read_toml, wrong
+
+_COMPUTED = ("name", "offset", "size", "sha256")
+_FIXED = ("header_version", "pxa")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was written.
+
+    Attributes:
+        identical: It is the image that was unpacked, byte for byte.
+        changes: What is different, one line each.
+        signed: It carries a signature that no longer fits.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    identical: bool
+    changes: tuple[str, ...]
+    signed: bool
+
+
+def pack(folder: Path, image: Path) -> Packed:
+    """Write the image whose parts lie in `folder`: the same file if nothing was changed there.
+
+    Raises:
+        InputError: If the folder is not one of `unpack`, a value does not fit, or `image` cannot be written.
+    """
+    document = read_toml(folder)
+    rows: dict[str, Fields] = {row["name"]: row for row in document["part"]}
+    frame = Frame(folder, document["image"]["size"], rows)
+    kind = document["image"].get("kind")
+    container = _within(folder, lambda: open_frame(kind, frame.data, frame.parts))
+    if container.kind != kind:
+        raise wrong(folder, f"[image] kind: {kind!r}, {FRAME_NAME} is of an {container.kind}")
+    places = {part.name: (part.offset, len(part.data)) for part in container.parts if len(part.data)}
+    known = [part.name for part in container.parts]
+    for name in rows:
+        if name not in known:
+            raise wrong(folder, f"part {name!r} is none of {', '.join(known)}")
+    if places != {name: (row["offset"], row["size"]) for name, row in rows.items()}:
+        raise wrong(folder, f"the parts do not lie where {FRAME_NAME} says")
+    parts = {name: _read_part(folder, name, expected=name in rows) for name in known}
+    named, part_fields = _values(folder, document["header"], rows, container)
+    changes = [*_part_changes(parts, rows), *_field_changes(container, named, part_fields)]
+    if changes:
+        wanted = Changes(named, part_fields, parts)
+        chunks = _within(folder, lambda: container.rebuild(wanted))
+    else:
+        chunks = frame.chunks(parts)
+    block_size = document["image"].get("block_size")
+    if block_size is not None:
+        chunks = _within(folder, lambda: _sparse(folder, chunks, block_size, anew=bool(changes)))
+    size = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for chunk in chunks:
+            size += len(chunk)
+            yield chunk
+
+    write_atomic(image, counted())
+    identical = not changes
+    if changes and named.get("id") in ALGORITHMS:
+        changes.append(f"id: computed anew ({named['id']})")
+    if block_size is not None:
+        changes += ["the sparse image: all its chunks are written anew"] if changes else []
+    elif size != frame.size:
+        changes.append(f"the image: {frame.size} -> {size} bytes")
+    kind = container.kind if block_size is None else f"{container.kind}, sparse"
+    return Packed(image, kind, size, identical, tuple(changes), container.signed and not identical)
+
+
+def _sparse(folder: Path, chunks: Iterator[bytes], block_size: int, *, anew: bool) -> Iterator[bytes]:
+    raw = view(map_chunks(chunks))
+    return sparse.build(raw, block_size) if anew else sparse.restore(map_file(folder / SPARSE_NAME), raw)
+
+
+def _within(folder: Path, work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except InputError as error:
+        raise InputError(
+            f"{folder}: {error.what}", unchanged="Nothing was written.", fix=error.fix
+        ) from error
+
+
+def _read_part(folder: Path, name: str, *, expected: bool) -> Data:
+    """The file of a part; one that may be there and is not is empty."""
+    path = folder / name
+    if not expected and not path.exists():
+        return b""
+    if path.is_file() and not path.stat().st_size:
+        return b""
+    return map_file(path)
+
+
+def _part_changes(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> Iterator[str]:
+    for name, data in parts.items():
+        row = rows.get(name)
+        if row is None:
+            if len(data):
+                yield f"{name}: added, {len(data)} bytes"
+        elif len(data) != row["size"]:
+            yield f"{name}: {row['size']} -> {len(data)} bytes"
+        elif sha256(data) != row["sha256"]:
+            yield f"{name}: other content, {len(data)} bytes"
+
+
+def _values(
+    folder: Path, header: Fields, rows: Mapping[str, Fields], container: Container
+) -> tuple[Fields, dict[str, Fields]]:
+    """The fields of the image and of its parts, as image.toml says them."""
+    named = _checked(folder, "[header]", header, container.fields)
+    part_fields = {}
+    for name, known in container.part_fields.items():
+        row = {key: value for key, value in rows.get(name, {}).items() if key not in _COMPUTED}
+        if "name" in known:
+            row = {"name": row.pop("label", known["name"]), **row}
+        part_fields[name] = _checked(folder, f"part {name}", row, known)
+    return named, part_fields
+
+
+def _checked(folder: Path, where: str, given: Fields, known: Fields) -> Fields:
+    for name, value in given.items():
+        if name not in known:
+            raise wrong(folder, f"{where}: unknown name {name!r}; known are {', '.join(known)}")
+        try:
+            given[name] = toml.loaded(value)
+        except ValueError as error:
+            raise wrong(folder, f"{where} {name}: {error}") from error
+        if type(given[name]) is not type(known[name]):
+            raise wrong(folder, f"{where} {name}: {value!r} is not like {known[name]!r}")
+        if name in _FIXED and value != known[name]:
+            raise wrong(folder, f"{where} {name}: it cannot be changed, it was {known[name]!r}")
+    return {**known, **given}
+
+
+def _field_changes(container: Container, named: Fields, part_fields: Mapping[str, Fields]) -> Iterator[str]:
+    for name, old in container.fields.items():
+        if named[name] != old and not (name == "id" and named[name] in ALGORITHMS):
+            yield f"{name}: {old!r} -> {named[name]!r}"
+    for part, known in container.part_fields.items():
+        for name, old in known.items():
+            if part_fields[part][name] != old:
+                yield f"{part}: {name}: {old!r} -> {part_fields[part][name]!r}"

@@ -1,0 +1,126 @@
+"""An image becomes a folder."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardboot import __version__
+from hardboot.errors import InputError
+from hardboot.files import map_chunks, map_file, unreadable
+from hardboot.formats import sniff, sparse, toml
+from hardboot.formats.containers import Container, Fields, open_container
+from hardboot.formats.reading import pieces, view, windows
+from hardboot.unpack.folder import FRAME_NAME, LAYOUT, SPARSE_NAME, TOML_NAME, gaps
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What was written: the image's kind, and name and size in bytes of each part."""
+
+    folder: Path
+    kind: str
+    parts: tuple[tuple[str, int], ...]
+    signed: bool
+
+
+def unpack(image: Path, folder: Path) -> Unpacked:
+    """Write the parts of `image` into `folder`, which must not exist or be empty.
+
+    Raises:
+        InputError: If the image cannot be taken apart, or the folder cannot be written.
+    """
+    file = view(map_file(image))
+    try:
+        outer = sparse.parse(file) if sniff.sniff(file) == sniff.SPARSE_IMAGE else None
+        data = view(map_chunks(sparse.expand(outer))) if outer else file
+        container = open_container(data)
+    except InputError as error:
+        raise InputError(f"{image}: {error.what}", unchanged="Nothing was written.", fix=error.fix) from error
+    _check_empty(folder)
+    try:
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        try:
+            _write_folder(made, container, data, image.name, outer.block_size if outer else 0)
+            if outer:
+                (made / SPARSE_NAME).write_bytes(b"".join(sparse.skeleton(outer, file)))
+            made.chmod(0o777 & ~_umask())
+            if folder.exists():
+                folder.rmdir()
+            made.replace(folder)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written: {error.strerror or error}",
+            unchanged="Nothing was written.",
+            fix="Choose a folder in a place that exists, is writable and has room.",
+        ) from error
+    sizes = tuple((part.name, len(part.data)) for part in container.parts if len(part.data))
+    kind = f"{container.kind}, sparse" if outer else container.kind
+    return Unpacked(folder, kind, sizes, container.signed)
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _check_empty(folder: Path) -> None:
+    try:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    raise InputError(
+        f"{folder}: {'the folder is not empty' if folder.is_dir() else 'this is not a folder'}",
+        unchanged="Nothing was written.",
+        fix="Give a folder that does not exist yet, or is empty.",
+    )
+
+
+def _write_folder(folder: Path, container: Container, data: memoryview, source: str, block_size: int) -> None:
+    rows = []
+    for part in container.parts:
+        if not len(part.data):
+            continue
+        digest = hashlib.sha256()
+        with (folder / part.name).open("wb") as stream:
+            for window in windows(part.data):
+                digest.update(window)
+                stream.write(window)
+        more = dict(container.part_fields.get(part.name, {}))
+        row: Fields = {"name": part.name}
+        if "name" in more:
+            row["label"] = more.pop("name")
+        row |= more
+        rows.append({**row, "offset": part.offset, "size": len(part.data), "sha256": digest.hexdigest()})
+    with (folder / FRAME_NAME).open("wb") as stream:
+        end = 0
+        for gap in gaps(container.parts, len(data)):
+            kept = view(data)[gap.start : gap.stop]
+            for piece in pieces(kept):
+                stream.write(piece)
+                if piece.strip(b"\0"):
+                    end = stream.tell() - len(piece) + len(piece.rstrip(b"\0"))
+        stream.truncate(end)
+    image = {"layout": LAYOUT, "kind": container.kind, "size": len(data)}
+    if block_size:
+        image["block_size"] = block_size
+    text = toml.dump(
+        [f"{source}, taken apart by hardboot {__version__}.", *_HELP],
+        {"image": image, "header": container.fields},
+        {"part": rows},
+    )
+    (folder / TOML_NAME).write_text(text, encoding="utf-8")
+
+
+_HELP = (
+    "Change values under [header], or the files of parts, then: hardboot pack FOLDER IMAGE",
+    "Offset, size and sha256 say what was there; hardboot computes them anew. An id of sha1 or sha256,",
+    "with -dt or not, is the hash of the parts, computed anew too. A missing part may be added as a file.",
+)
