@@ -185,7 +185,7 @@ UBOOT: dict[str, tuple[BootImage | VendorBoot, str]] = {
     ),
     "vendor v4": (
         VendorBoot(
-            (Ramdisk(b"ramdisk payload\n", 1),),
+            ramdisks=(Ramdisk(b"ramdisk payload\n", 1),),
             **_ADDRESSES,
             dtb=_TREES,
             dtb_addr=0x11F00000,

@@ -182,6 +182,7 @@ def test_text_from_an_image_cannot_steer_the_terminal_or_the_printer(tmp_path: P
         (b"ANDROID!" + bytes(50), "header at offset 0x0: 58 bytes, it has 1632"),
         (KERNEL[:-1], "end at offset 0x2c"),
         (board("x")[:-1], "totalsize at offset 0x4"),
+        (build.vbmeta()[:-1], "auxiliary_size at offset 0x14"),
     ],
 )
 def test_a_wrong_file_is_refused_in_three_lines(tmp_path: Path, content: bytes, message: str) -> None:
@@ -313,6 +314,9 @@ def test_what_a_footer_signs_is_compared_with_the_image(tmp_path: Path) -> None:
     assert row["digest"] == bytes(range(32)).hex()
     assert (row["computed"], row["matches"]) == (right.hexdigest(), False)
     assert f"does not fit, it is {right.hexdigest()}" in run("info", tmp_path / "x.img").stdout
+    damaged = data.replace(b"AVB0", b"AVB1")
+    assert "magic at offset 0x0" in told(tmp_path, damaged)["boot_image"]["trailing"][0]["problem"]
+    assert "magic at offset 0x0" in run("info", tmp_path / "x.img").stdout
     data = data.replace(bytes(range(32)), right.digest())
     [row] = told(tmp_path, data)["boot_image"]["trailing"][0]["avb"]["descriptors"]
     assert row["matches"] is True

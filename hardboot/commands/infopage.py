@@ -178,6 +178,8 @@ def _show_content(page: Page, document: "Document") -> None:
 
 
 def _show_avb(page: Page, document: "Document") -> None:
+    if document.get("kind") == "AVB vbmeta" and "problem" in document:
+        page.rows([("problem", document["problem"])])
     if "avb" in document:
         avb = document["avb"]
         page.rows(

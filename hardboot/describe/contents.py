@@ -21,13 +21,13 @@ def avb(data: memoryview, partition: Data) -> Document:
     Args:
         data: The vbmeta image.
         partition: What its hash of a partition is over; empty if that is not at hand.
+
+    Raises:
+        InputError: If it is damaged.
     """
     from hardboot.formats import avb, avbcheck
 
-    try:
-        found = avb.parse_vbmeta(data)
-    except InputError as error:
-        return {"problem": error.what}
+    found = avb.parse_vbmeta(data)
     descriptors = []
     for one in found.descriptors:
         computed = avbcheck.hash_of(one, partition)

@@ -95,7 +95,10 @@ def _tail(rest: Data, offset: int, data: memoryview) -> Document:
     for item in tail.items(rest, offset):
         row: Document = {"kind": item.name, "offset": offset + item.offset, "size": item.size}
         if item.name == "AVB vbmeta":
-            row |= contents.avb(data[row["offset"] : row["offset"] + item.size], data)
+            try:
+                row |= contents.avb(data[row["offset"] : row["offset"] + item.size], data)
+            except InputError as error:
+                row["problem"] = error.what
         items.append(row)
     return {"trailing_size": len(rest), "trailing": items, "signed": tail.is_signed(rest)}
 

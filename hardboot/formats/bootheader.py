@@ -56,6 +56,8 @@ _PXA = (
 )
 
 LAYOUTS = tuple(Layout(WHAT, "<", *fields) for fields in (_V0, _V1, _V2, _V3, _V4))
+HEADER_SIZES = tuple(layout.size for layout in LAYOUTS)  # of v0 to v4, in bytes
+V3_PAGE_SIZE = 4096
 PXA = Layout(WHAT, "<", *_PXA)
 PXA_UNKNOWN_MIN = 0x02000000  # AOSP's page size stands where PXA has an address
 

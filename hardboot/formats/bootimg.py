@@ -4,10 +4,9 @@ Sources: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h and mkbootimg.py
 device tree table whose size stands in the version word; Magisk's bootimg.cpp for PXA and Amonet.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from hardboot.errors import InputError
 from hardboot.formats import bootid, wrappers
 from hardboot.formats import tail as tails
 from hardboot.formats.bootheader import (
@@ -18,7 +17,7 @@ from hardboot.formats.bootheader import (
     LAYOUTS,
     PARTS,
     PXA,
-    PXA_UNKNOWN_MIN,
+    V3_PAGE_SIZE,
     VERSION_OFFSET,
     WHAT,
     os_patch_level_text,
@@ -26,17 +25,15 @@ from hardboot.formats.bootheader import (
 )
 from hardboot.formats.bootid import Algorithm
 from hardboot.formats.header import Layout, Values, kept_text, read_text, stored_text
-from hardboot.formats.paged import Part, Slot, lay, take
-from hardboot.formats.reading import Data, malformed, pieces, u32, view
-from hardboot.formats.sniff import BOOT_IMAGE, VENDOR_BOOT_IMAGE, described, sniff
+from hardboot.formats.headerpage import cmdline, find_header, parse_cmdline, read_header, unknown_version
+from hardboot.formats.paged import Frame, Part, Slot, lay, take
+from hardboot.formats.reading import Data, malformed, pieces, view
 from hardboot.memory import align_up
 
-__all__ = ["BOOT_MAGIC", "PAGE_SIZES", "Algorithm", "BootImage", "Part", "build", "parse"]
+__all__ = ["BOOT_MAGIC", "PAGE_SIZES", "Algorithm", "BootImage", "Part", "build", "parse", "parse_cmdline"]
 
 # AOSP's mkbootimg writes the first four; DualBootPatcher, libmbbootimg, knows phones with the others.
 PAGE_SIZES = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
-HEADER_SIZES = tuple(layout.size for layout in LAYOUTS)  # of v0 to v4, in bytes
-V3_PAGE_SIZE = 4096
 
 _COPIED = (  # fields that stand in the header as they stand in BootImage
     *("kernel_addr", "ramdisk_addr", "second_addr", "tags_addr", "dtb_addr", "recovery_dtbo_offset"),
@@ -44,8 +41,8 @@ _COPIED = (  # fields that stand in the header as they stand in BootImage
 )
 
 
-@dataclass(frozen=True)
-class BootImage:
+@dataclass(frozen=True, kw_only=True)
+class BootImage(Frame):
     """A boot image. Parts that are not there are empty; addresses are physical, sizes in bytes.
 
     Attributes:
@@ -56,12 +53,8 @@ class BootImage:
         os_version: Android version and security patch level as stored; see the two properties.
         cmdline: Kernel command line, at most 1536 bytes; bytes that are not UTF-8 are kept as surrogates.
         id: v0 to v2: usually a hash over the parts: 20 bytes SHA-1 and zeros, or 32 bytes SHA-256.
-        header: The header page as it was read; `build` keeps what no field above says, such as vendor marks.
         header_offset: Where the header lies in its page: behind Amonet's microloader, else 0.
         lead: What the file has in front of the image, a DHTB header or a loader; offsets count from its end.
-        paddings: By part: what fills the last page behind it, where that is not zeros.
-        missing: Bytes of the last padding that the file did not have.
-        tail: What follows the last part: signatures, vendor marks, zeros up to the partition's size.
     """
 
     kernel: Data = field(repr=False)
@@ -84,13 +77,8 @@ class BootImage:
     name: str = ""
     cmdline: str = ""
     id: bytes = bytes(32)
-    header: bytes = field(repr=False, compare=False, default=b"")
     header_offset: int = field(compare=False, default=0)
     lead: bytes = field(repr=False, compare=False, default=b"")
-    paddings: Mapping[str, bytes] = field(repr=False, compare=False, default_factory=dict)
-    missing: int = field(compare=False, default=0)
-    tail: Data = field(repr=False, compare=False, default=b"")
-    tail_offset: int = field(compare=False, default=0)
 
     @property
     def os_version_text(self) -> str | None:
@@ -110,7 +98,7 @@ class BootImage:
             InputError: If there is no such header version.
         """
         if self.header_version not in range(len(LAYOUTS)):
-            raise _unknown_version(self.header_version)
+            raise unknown_version(self.header_version)
         return PXA if self.pxa else LAYOUTS[self.header_version]
 
     @property
@@ -139,9 +127,9 @@ def parse(data: Data) -> BootImage:
         InputError: If it is something else, a header version hardboot does not read, or cut off.
     """
     whole = view(data)
-    lead, header_offset = _find_header(whole)
+    lead, header_offset = find_header(whole)
     seen = whole[lead:]
-    layout, version, head = _read_header(seen, header_offset)
+    layout, version, head = read_header(seen, header_offset)
     page_size = head.get("page_size", V3_PAGE_SIZE)
     if page_size not in PAGE_SIZES:
         raise malformed(WHAT, "page_size", layout.offsets["page_size"], _wrong_page_size(page_size))
@@ -163,7 +151,7 @@ def parse(data: Data) -> BootImage:
         pxa=layout is PXA,
         page_size=page_size,
         name=read_text(head.get("name", b"")),
-        cmdline=_cmdline(head),
+        cmdline=cmdline(head),
         header=bytes(seen[:page_size]),
         header_offset=header_offset,
         lead=bytes(whole[:lead]),
@@ -172,72 +160,6 @@ def parse(data: Data) -> BootImage:
         tail=seen[taken.end :],
         tail_offset=lead + taken.end,
     )
-
-
-def parse_cmdline(page: Data) -> str:
-    """The kernel command line in the header page of an image whose parts are not at hand.
-
-    Raises:
-        InputError: If `page` is no boot image header, or cut off.
-    """
-    seen = view(page)
-    lead, header_offset = _find_header(seen)
-    return _cmdline(_read_header(seen[lead:], header_offset)[2])
-
-
-def _find_header(data: memoryview) -> tuple[int, int]:
-    """Bytes in front of the image, and where in its first page the header lies."""
-    lead = wrappers.lead_size(data)
-    if data[lead : lead + len(BOOT_MAGIC)] == BOOT_MAGIC:
-        return lead, 0
-    if wrappers.is_amonet(data):
-        return 0, wrappers.AMONET_SIZE
-    raise _not_a_boot_image(data)
-
-
-def _read_header(data: memoryview, offset: int) -> tuple[Layout, int, Values]:
-    """The layout, the version and the fields of the header at `offset` in its page."""
-    wrappers.refuse_loki(data)
-    head = bytes(data[offset : offset + max(PXA.size, *HEADER_SIZES)])
-    if len(head) < HEADER_SIZES[3]:
-        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, it has {HEADER_SIZES[0]}")
-    version = u32(view(head), VERSION_OFFSET)
-    pxa = (version > 4 or version < 3) and u32(view(head), 0x24) >= PXA_UNKNOWN_MIN
-    if not pxa and len(LAYOUTS) <= version <= LAST_VERSION:
-        raise _unknown_version(version)
-    if pxa or version > LAST_VERSION:
-        version = 0
-    layout = PXA if pxa else LAYOUTS[version]
-    if offset:  # the microloader leaves the header less than its size: the kernel begins where it would end
-        page_size = u32(view(head), layout.offsets["page_size"]) if version < 3 else V3_PAGE_SIZE
-        head = head[: max(0, page_size - offset)].ljust(layout.size, b"\0")
-    if len(head) < layout.size:
-        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, v{version} has {layout.size}")
-    values = layout.parse(view(head))
-    stated = values.get("header_size", layout.size)
-    # AOSP's first mkbootimg for v3 wrote 1596; no bootloader looks at it.
-    if stated != layout.size and not (version >= 3 and stated <= V3_PAGE_SIZE):
-        problem = f"{stated} bytes, v{version} has {layout.size}"
-        raise malformed(WHAT, "header_size", layout.offsets["header_size"], problem)
-    return layout, version, values
-
-
-def _cmdline(head: Values) -> str:
-    """Bootloaders append the extra command line directly to the first, wherever that one ends."""
-    first, extra = head["cmdline"], head.get("extra_cmdline", b"")
-    return read_text(first.partition(b"\0")[0] + extra.partition(b"\0")[0])
-
-
-def _not_a_boot_image(data: memoryview) -> InputError:
-    fix = "Give a boot image (boot.img, recovery.img, init_boot.img)."
-    if sniff(data) == VENDOR_BOOT_IMAGE:
-        fix = "Give the boot image: this one holds the vendor's part of the ramdisk, and no kernel."
-    return malformed(WHAT, "magic", 0, f"this is {described(data)}, not an {BOOT_IMAGE}", fix=fix)
-
-
-def _unknown_version(version: int) -> InputError:
-    fix = "Give an image with header v0 to v4; later ones are not known yet."
-    return malformed(WHAT, "header_version", VERSION_OFFSET, f"v{version}", fix=fix)
 
 
 def _wrong_page_size(value: int) -> str:
@@ -299,7 +221,7 @@ def _text_fields(image: BootImage, layout: Layout, was: Values) -> Values:
     stored: Values = {}
     if "name" in was:
         stored["name"] = kept_text(was["name"], image.name, WHAT, "name", layout.offsets["name"])
-    if _cmdline(was) != image.cmdline:
+    if cmdline(was) != image.cmdline:
         size = BOOT_ARGS_SIZE + BOOT_EXTRA_ARGS_SIZE
         both = stored_text(image.cmdline, WHAT, "cmdline", layout.offsets["cmdline"], size)
         first = len(was["cmdline"])

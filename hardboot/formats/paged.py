@@ -1,6 +1,7 @@
 """Parts one behind the other, each filled up to whole pages: so boot and vendor_boot images are laid out."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hardboot.formats.reading import Data, malformed, pieces, view
@@ -13,6 +14,25 @@ class Part(NamedTuple):
     name: str
     offset: int
     data: Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What an image has besides its parts and fields: `build` keeps it, and no comparison counts it.
+
+    Attributes:
+        header: The pages of the header as they were read, with what no field says, such as vendor marks.
+        paddings: By part: what fills the last page behind it, where that is not zeros.
+        missing: Bytes of the last padding that the file did not have.
+        tail: What follows the last part: signatures, vendor marks, zeros up to the partition's size.
+        tail_offset: Where the tail lies in the file.
+    """
+
+    header: bytes = field(repr=False, compare=False, default=b"")
+    paddings: Mapping[str, bytes] = field(repr=False, compare=False, default_factory=dict)
+    missing: int = field(compare=False, default=0)
+    tail: Data = field(repr=False, compare=False, default=b"")
+    tail_offset: int = field(compare=False, default=0)
 
 
 class Slot(NamedTuple):
@@ -48,11 +68,11 @@ def take(data: memoryview, what: str, offset: int, page_size: int, slots: Iterab
     """
     parts: dict[str, memoryview] = {}
     paddings: dict[str, bytes] = {}
-    for name, size, field, field_offset in slots:
+    for name, size, stated_in, stated_at in slots:
         end = offset + size
         if end > len(data) and size:
             problem = f"{size} bytes from {offset:#x}, the file ends at {len(data):#x}"
-            raise malformed(what, field, field_offset, problem)
+            raise malformed(what, stated_in, stated_at, problem)
         parts[name] = data[offset:end]
         if size:
             offset = align_up(end, page_size)

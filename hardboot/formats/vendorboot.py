@@ -3,12 +3,12 @@
 Source: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h, vendor_boot_img_hdr_v3 and _v4.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from hardboot.formats.header import Layout, kept_text, read_text
-from hardboot.formats.paged import Part, Slot, lay, take
+from hardboot.formats.paged import Frame, Part, Slot, lay, take
 from hardboot.formats.reading import Data, malformed, pieces, view
 from hardboot.formats.sniff import VENDOR_BOOT_IMAGE, described, sniff
 from hardboot.memory import align_up
@@ -70,8 +70,8 @@ class Ramdisk:
     entry: bytes = field(repr=False, compare=False, default=b"")
 
 
-@dataclass(frozen=True)
-class VendorBoot:
+@dataclass(frozen=True, kw_only=True)
+class VendorBoot(Frame):
     """A vendor_boot image. Addresses are physical, sizes in bytes; for the rest see `bootimg.BootImage`.
 
     Attributes:
@@ -92,11 +92,6 @@ class VendorBoot:
     dtb_addr: int = 0
     name: str = ""
     cmdline: str = ""
-    header: bytes = field(repr=False, compare=False, default=b"")
-    paddings: Mapping[str, bytes] = field(repr=False, compare=False, default_factory=dict)
-    missing: int = field(compare=False, default=0)
-    tail: Data = field(repr=False, compare=False, default=b"")
-    tail_offset: int = field(compare=False, default=0)
 
     @property
     def ramdisk_size(self) -> int:

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import container_builders as build
-from image_builders import board, hardboot_tag, kernel_with_banner, klsz, pack, zimage
+from golden_images import V4_VTS
+from image_builders import board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
 
 from hardboot.describe import describe
 from hardboot.errors import InputError
 from hardboot.formats import (
+    atags,
     avb,
+    avbcheck,
     bootimg,
     compression,
     cpio,
@@ -73,6 +76,9 @@ def sparse_image(data: bytes) -> None:
             return
     if size != image.size:
         raise AssertionError("it does not expand to the size it states")
+    raw = b"".join(sparse.expand(image))
+    _same(sparse.restore(b"".join(sparse.skeleton(image, data)), raw), data)
+    _same(sparse.expand(sparse.parse(b"".join(sparse.build(raw, image.block_size)))), raw)
 
 
 def signatures(data: bytes) -> None:
@@ -82,7 +88,18 @@ def signatures(data: bytes) -> None:
     tail.renew(data, 4096, 8192)
     tail.renew(data, 8192, 4096)
     avb.parse_footer(data)
-    avb.parse_vbmeta(data)
+    found = avb.parse_vbmeta(data)
+    avbcheck.check_signature(found)
+    for one in found.descriptors:
+        avbcheck.hash_of(one, data)
+
+
+def boot_parameters(data: bytes) -> None:
+    found = atags.parse(data)
+    atags.memory(found)
+    atags.cmdline(found)
+    if not data.startswith(atags.build(found)[:-8]):
+        raise AssertionError("it does not build back to the same bytes")
 
 
 def maker_headers(data: bytes) -> None:
@@ -168,7 +185,12 @@ def documents(data: bytes) -> None:
     describe(Path("x"), memoryview(data))
 
 
-_IMAGES = tuple(build.every_kind().values())
+_IMAGES = (*build.every_kind().values(), *build.every_row().values())
+_REFUSED = (
+    *(b"CHROMEOS" + bytes(99), b"$OS$" + bytes(99), b"-SIGNED-BY-SIGNBLOB-" + bytes(99)),
+    *(b"MSM-RADIO-UPDATE" + bytes(99), build.boot()[:0x400] + b"LOKI" + build.boot()[0x404:]),
+)
+_ATAGS = struct.pack("<5I", 5, 0x54410001, 1, 4096, 0) + struct.pack("<4I", 4, 0x54410002, 1 << 28, 1 << 31)
 _KERNEL = kernel_with_banner("6.1.0", 30_000, 10_000)
 _CPIO = b"".join(
     (
@@ -185,6 +207,8 @@ _KERNELS = (
     zimage(payload=pack(_KERNEL, "gzip")) + board("x"),
     pack(_KERNEL, "gzip") + board("x"),
     bytes(8) + struct.pack("<QQQ", 0x80000, 30_000, 0) + bytes(24) + b"ARM\x64" + _KERNEL,
+    build.uimage(zimage()),
+    zboot(pack(_KERNEL, "gzip")),
 )
 _TABLES = (
     *(build.qcdt(), build.dtbo()),
@@ -200,8 +224,16 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "sparse_image": (sparse_image, (build.sparse(4096), build.sparse(1024))),
     "signatures": (
         signatures,
-        (build.vbmeta(), build.with_footer(b"", 4096), build.avb1_signature(), build.SAMSUNG, build.BUMP),
+        (
+            build.vbmeta(),
+            bytes(V4_VTS.signature),
+            build.with_footer(b"", 4096),
+            build.avb1_signature(),
+            build.SAMSUNG,
+            build.BUMP,
+        ),
     ),
+    "boot_parameters": (boot_parameters, (_ATAGS + struct.pack("<3I", 3, 0x54410009, 0x78) + bytes(8),)),
     "maker_headers": (maker_headers, (build.mtk(b"x", b"KERNEL"), build.dhtb(), build.amonet())),
     "device_tree": (device_tree, (board("x"),)),
     "trees_in_a_row": (trees_in_a_row, (board("x") + bytes(5) + board("y") + bytes(9),)),
@@ -210,8 +242,8 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "kernels": (kernels, _KERNELS),
     "unpacked": (unpacked, _PACKED),
     "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
-    "containers": (containers, _IMAGES),
-    "documents": (documents, (*_IMAGES, *_KERNELS, *_PACKED, _CPIO)),
+    "containers": (containers, (*_IMAGES, *_REFUSED)),
+    "documents": (documents, (*_IMAGES, *_KERNELS, *_PACKED, *_REFUSED, _CPIO)),
 }
 
 
