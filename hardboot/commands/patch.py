@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from hardboot.profile import Profile
 
 _TREE = click.argument("tree", type=click.Path(path_type=Path))
-_SHOWN_PROBLEMS = 8  # the first ones say what is wrong; --json has all
 
 
 @click.group(cls=Group)
@@ -62,38 +61,28 @@ def list_(settings: Settings) -> None:
 @_TREE
 @pass_settings
 def status(settings: Settings, tree: Path) -> None:
-    """Say what of a series is in the kernel source TREE; nothing is changed."""
+    """Say in what state hardboot support is in the kernel source TREE, and whose it is.
+
+    Each place that the feature lives in is ours, foreign (another author's), absent or damaged.
+    """
+    from dataclasses import asdict
+
     from hardboot import patches
 
-    found = patches.status(tree, _series(settings, tree))
-    version = patches.dotted(found.version)
-    document = {
-        "overall": found.overall,
-        "series": found.series,
-        "version": version,
-        "patches": [
-            {
-                "name": item.name,
-                "state": item.state,
-                "problems": [
-                    {"file": at.file, "hunk": at.hunk, "line": at.line, "reason": at.reason}
-                    for at in item.problems
-                ],
-            }
-            for item in found.patches
-        ],
-    }
+    found = patches.status(tree)
 
     def show() -> None:
-        click.echo(f"{found.series} on Linux {version}: {found.overall}")
-        for item in found.patches:
-            click.echo(f"  {item.state:8}  {item.name}")
-            for problem in item.problems[:_SHOWN_PROBLEMS]:
-                click.echo(f"            {problem}")
-            if len(item.problems) > _SHOWN_PROBLEMS:
-                click.echo(f"            and {len(item.problems) - _SHOWN_PROBLEMS} more")
+        by = (
+            f", {'our series' if found.author == 'hardboot' else 'by another author'}" if found.author else ""
+        )
+        click.echo(f"{found.overall}{by}")
+        for place in found.places:
+            where = f"{place.file}:{place.line}" if place.line else place.file or ""
+            click.echo(f"  {place.name:12}  {place.state:7}  {where}")
+            if place.detail:
+                click.echo(f"{'':25}{place.detail}")
 
-    settings.emit(document, show)
+    settings.emit(asdict(found), show)
 
 
 @patch.command(cls=Command)
@@ -117,7 +106,7 @@ def apply(settings: Settings, tree: Path, dry_run: bool) -> None:
     report = patches.apply(tree, series, _values(phone), dry_run=dry_run)
 
     def show() -> None:
-        on = f"{report.series} on Linux {patches.dotted(report.version)}"
+        on = f"{report.name} on Linux {patches.dotted(report.version)}"
         if not report.files:
             click.echo(f"{on}: already applied")
         elif dry_run:
@@ -143,7 +132,7 @@ def revert(settings: Settings, tree: Path) -> None:
 
     def show() -> None:
         done = f"reverted, {len(report.files)} files changed" if report.files else "not there, nothing to do"
-        click.echo(f"{report.series} on Linux {patches.dotted(report.version)}: {done}")
+        click.echo(f"{report.name} on Linux {patches.dotted(report.version)}: {done}")
 
     settings.emit(_document(report), show)
 
@@ -196,7 +185,7 @@ def _document(report: "Report") -> dict[str, Any]:
 
     return {
         "overall": report.overall,
-        "series": report.series,
+        "series": report.name,
         "version": patches.dotted(report.version),
         "files": list(report.files),
         "offsets": [

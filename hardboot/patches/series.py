@@ -11,6 +11,7 @@ from hardboot.errors import InputError, RefusedError
 from hardboot.patches import unified
 from hardboot.patches.tree import Tree, Version
 
+CONFIG_NAME = "hardboot.config"  # the config fragment, at the top of the tree
 CONFIG_MARK = b"# Written by `hardboot patch apply`; `hardboot patch revert` removes it.\n"
 _PATCH_LIMIT = 4 << 20  # bytes
 _SERIES_LIMIT = 64 << 10  # bytes
@@ -32,6 +33,7 @@ class Kernels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.min} up to, not including, {self.below}"
 
 
+Arch = Literal["arm", "arm64"]
 Number = Literal[
     "hardboot.page",
     "hardboot.page_size",
@@ -89,7 +91,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
     name: str
-    arch: Literal["arm", "arm64"]
+    arch: Arch
     requires: tuple[str, ...] = ()
     kernels: Kernels
     abi_version: int
@@ -185,23 +187,30 @@ def all_series() -> list[Series]:
     return [load(path.parent.name) for path in sorted(files.data_dir("patches").glob("*/series.toml"))]
 
 
+def covering(tree: Tree, arch: str) -> Series | None:
+    """The series for `arch` and the version and flavour of `tree`, None if there is none."""
+    version = tree.version()
+    found = [
+        item
+        for item in all_series()
+        if item.arch == arch and item.kernels.cover(version) and all(map(tree.has, item.requires))
+    ]
+    return max(found, key=lambda item: len(item.requires), default=None)  # the most special one
+
+
 def find(tree: Tree, arch: str | None) -> list[Series]:
     """The series for the version and the flavour of `tree`, one of each architecture; `arch` takes one.
 
     Raises:
         RefusedError: If there is none.
     """
-    version = tree.version()
-    known = all_series()
-    found: dict[str, Series] = {}
-    for item in sorted(known, key=lambda item: len(item.requires)):  # the most special one is kept
-        if arch in (None, item.arch) and item.kernels.cover(version) and all(map(tree.has, item.requires)):
-            found[item.arch] = item
+    found = [item for one in get_args(Arch) if arch in (None, one) and (item := covering(tree, one))]
     if found:
-        return list(found.values())
-    covered = "; ".join(f"{item.name}: {item.covers()}" for item in known)
+        return found
+    covered = "; ".join(f"{item.name}: {item.covers()}" for item in all_series())
+    version = dotted(tree.version())
     raise RefusedError(
-        f"no series covers Linux {dotted(version)}{f' for {arch}' if arch else ''} as it is in {tree.root}",
+        f"no series covers Linux {version}{f' for {arch}' if arch else ''} as it is in {tree.root}",
         unchanged="Nothing was changed.",
         fix=f"Use a kernel that is covered ({covered}), or write a series: docs/adding-a-series.md.",
     )

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from hardboot import files
@@ -71,6 +71,37 @@ class Tree:
     def has(self, path: str) -> bool:
         """True if there is a file or folder `path`."""
         return self._inside(path).exists()
+
+    def folders(self, path: str) -> list[str]:
+        """The paths of the folders in `path`, sorted; none if it is no folder."""
+        try:
+            with os.scandir(self._inside(path)) as entries:
+                return sorted(
+                    f"{path}/{entry.name}" for entry in entries if entry.is_dir(follow_symlinks=False)
+                )
+        except OSError:
+            return []
+
+    def walk(
+        self, path: str, endings: tuple[str, ...], named: re.Pattern[str] | None = None
+    ) -> Iterator[tuple[str, bytes]]:
+        """The files below `path` so called, and their content; no links, nothing that cannot be read."""
+        try:
+            with os.scandir(self._inside(path)) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            return
+        for entry in entries:
+            below = f"{path}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from self.walk(below, endings, named)
+            elif (
+                entry.name.endswith(endings)
+                and entry.is_file(follow_symlinks=False)
+                and (named is None or named.search(entry.name))
+            ):
+                with contextlib.suppress(OSError), open(entry.path, "rb", buffering=0) as stream:  # noqa: PTH123
+                    yield below, stream.read(_FILE_LIMIT)
 
     def _inside(self, path: str) -> Path:
         pure = PurePosixPath(path)

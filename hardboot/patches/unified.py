@@ -196,21 +196,20 @@ class _Reader:
 
     def read(self) -> tuple[FilePatch, ...]:
         patches: list[FilePatch] = []
+        in_text = True  # before the first diff of a mail; its signature ends it
         while self._at < len(self._lines):
             if self._peek().startswith(b"diff --git ") or self._plain_header():
                 patches.append(self._file())
-            elif self._peek() == b"-- \n" and patches:
-                break  # the signature of a mail
-            elif patches and self._peek().strip():
+                in_text = False
+            elif self._peek() == b"-- \n":
+                in_text = True
+                self._at += 1
+            elif not in_text and self._peek().strip():
                 raise self._wrong("this line belongs to no hunk: the counts before it are wrong")
             else:
                 self._at += 1
         if not patches:
             raise self._wrong("no file is patched here")
-        paths = [patch.path for patch in patches]
-        for path in paths:
-            if paths.count(path) > 1:
-                raise self._wrong(f"{path} is patched twice")
         return tuple(patches)
 
     def _peek(self, ahead: int = 0) -> bytes:

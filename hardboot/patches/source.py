@@ -1,0 +1,135 @@
+"""Kernel source files as the compiler sees them: without comments and dead code, line for line.
+
+Pure: text in, text out.
+"""
+
+import re
+from collections.abc import Iterator
+
+_PIECES = {
+    "c": re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL),
+    # GNU as for 32-bit ARM: @ begins a comment anywhere in a line.
+    "S": re.compile(r'/\*.*?\*/|//[^\n]*|@[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL),
+    "kconfig": re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"'),
+}
+_DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(if|ifdef|ifndef|elif|else|endif)\b[ \t]*([^\n]*)", re.MULTILINE)
+_HELP = re.compile(r"^[ \t]*(?:---)?help(?:---)?[ \t]*$")
+_FUNCTION = re.compile(r"^(?:\{|[A-Za-z_][^\n;]*\)[ \t]*\{)[ \t]*\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+
+
+class Source:
+    """One file: `text` as it is, and `code` without comments, help texts and `#if 0`, line for line."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.text = data.decode("latin-1").replace("\r\n", "\n")
+        name = path.rpartition("/")[2]
+        if name.startswith("Kconfig"):
+            self.code = _without_help(_blank(_PIECES["kconfig"], self.text))
+        elif name.endswith(("config", ".txt")):
+            self.code = self.text
+        else:
+            self.code = _without_dead(_blank(_PIECES["S" if name.endswith(".S") else "c"], self.text))
+
+    def line_at(self, offset: int) -> int:
+        """The number, from 1, of the line at `offset` of the code."""
+        return line_at(self.code, offset)
+
+    def line(self, number: int) -> str:
+        """The text of a line."""
+        return self.text.split("\n")[number - 1]
+
+    def find(self, pattern: str) -> int:
+        """The line, from 1, on which `pattern` first matches in the code; 0 if it does not."""
+        match = re.search(pattern, self.code, re.MULTILINE)
+        return line_at(self.code, match.start()) if match else 0
+
+    def functions(self) -> Iterator[tuple[int, str]]:
+        """The first line and the body of every function, as far as its last line is a brace in column 0."""
+        for match in _FUNCTION.finditer(self.code):
+            yield self.line_at(match.start()), match[1]
+
+
+def line_at(text: str, offset: int) -> int:
+    """The number, from 1, of the line at `offset`."""
+    return text.count("\n", 0, offset) + 1
+
+
+def unbalanced(body: str) -> bool:
+    """True if the braces of a function body do not pair, whichever branch of each #if is compiled."""
+    return _depth(_branch(body, first=True)) != 0 and _depth(_branch(body, first=False)) != 0
+
+
+def open_conditionals(code: str) -> int:
+    """How many #if of a file have no #endif; negative: how many #endif are too many."""
+    words: list[str] = [match[1] for match in _DIRECTIVE.finditer(code)]
+    return sum(word.startswith("if") for word in words) - words.count("endif")
+
+
+def _blank(pieces: re.Pattern[str], text: str) -> str:
+    """Comments as blanks; strings stay, so that what looks like a comment in them is none."""
+
+    def blank(match: re.Match[str]) -> str:
+        piece = match[0]
+        return piece if piece[0] in "\"'" else re.sub(r"[^\n]", " ", piece)
+
+    return pieces.sub(blank, text)
+
+
+def _without_help(text: str) -> str:
+    """Kconfig without help texts: each ends at the first line indented less than its own first line."""
+    lines = text.split("\n")
+    depth = 0  # of the help text we are in; -1: it begins with the next line that is not empty
+    for index, line in enumerate(lines):
+        indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
+        if depth < 0 and line.strip():
+            depth = indent
+        if depth and line.strip() and indent < depth:
+            depth = 0
+        if depth:
+            lines[index] = ""
+        elif _HELP.match(line):
+            depth = -1
+    return "\n".join(lines)
+
+
+def _without_dead(text: str) -> str:
+    """The code without what stands between `#if 0` and its #else or #endif."""
+    dead: list[tuple[int, int]] = []
+    stack: list[int] = []  # for each open #if: where its dead part began, or -1
+    for match in _DIRECTIVE.finditer(text):
+        word, condition = match[1], match[2].strip()
+        if word.startswith("if"):
+            stack.append(match.end() if word == "if" and condition == "0" else -1)
+        elif stack:
+            if stack[-1] >= 0:
+                dead.append((stack[-1], match.start()))
+            stack[-1] = -1
+            if word == "endif":
+                stack.pop()
+    for start, end in dead:
+        text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+    return text
+
+
+def _branch(body: str, *, first: bool) -> str:
+    """`body` with one branch of each conditional: that of the #if, or that of the #else."""
+    kept: list[str] = []
+    taken: list[bool] = []  # for each open #if: is the branch we are in kept
+    for line in body.split("\n"):
+        match = _DIRECTIVE.match(line)
+        if match is None:
+            if all(taken):
+                kept.append(line)
+        elif match[1].startswith("if"):
+            taken.append(first)
+        elif taken and match[1] == "endif":
+            taken.pop()
+        elif taken:
+            taken[-1] = match[1] == "else" and not first
+    return "\n".join(kept)
+
+
+def _depth(code: str) -> int:
+    code = re.sub(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', "", code)
+    return code.count("{") - code.count("}")
