@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 _PIECES = {
-    "c": re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL),
+    "c": re.compile(r'/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL),
     # GNU as for 32-bit ARM: @ begins a comment anywhere in a line.
-    "S": re.compile(r'/\*.*?\*/|//[^\n]*|@[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL),
+    "S": re.compile(r'/\*.*?(?:\*/|\Z)|//[^\n]*|@[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL),
     "kconfig": re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"'),
 }
 _DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(if|ifdef|ifndef|elif|else|endif)\b[ \t]*([^\n]*)", re.MULTILINE)
@@ -47,7 +47,8 @@ class Source:
     def functions(self) -> Iterator[tuple[int, str]]:
         """The first line and the body of every function, as far as its last line is a brace in column 0."""
         for match in _FUNCTION.finditer(self.code):
-            yield self.line_at(match.start()), match[1]
+            brace_alone = match[0].startswith("{")
+            yield self.line_at(match.start()) - brace_alone, match[1]
 
 
 def line_at(text: str, offset: int) -> int:

@@ -138,10 +138,9 @@ class _Ours:
             )
             spot = damage.leftovers(self._look, file) or Spot(path, first)
             if missing and not spot.damage:
-                lost = next(iter(missing)).decode(errors="replace")
-                spot = replace(
-                    spot, damage=f"{sum(missing.values())} lines are missing, the first: {lost[:40]}"
-                )
+                count, lost = sum(missing.values()), next(iter(missing)).decode(errors="replace")[:50]
+                said = "1 line is missing" if count == 1 else f"{count} lines are missing, the first"
+                spot = replace(spot, damage=f"{said}: {lost}")
             spots.append(spot)
         if all(not spot.line for spot in spots):
             return PlaceState(place, "absent", spots[0].file, None, "")
