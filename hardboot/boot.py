@@ -13,7 +13,7 @@ from hardboot import cmdline as cmdlines
 from hardboot import devicetree, host, layout, log
 from hardboot.cmdline import CommandLine
 from hardboot.errors import DeviceError, DeviceStateError, HardbootError
-from hardboot.formats import bootimg, fdt
+from hardboot.formats import bootimg
 from hardboot.layout import BootPlan, LiveMemory
 from hardboot.payload import agent
 from hardboot.payload.agent import AgentSegment
@@ -22,8 +22,6 @@ from hardboot.restart import wait_for_change
 from hardboot.rom import Rom
 
 MARK = "androidboot.hardboot"  # with a number drawn for this boot: proof that this guest is the one we loaded
-# An old tree of the bootloader; a ROM's own is never the whole of it.
-_LIVE_TREE = "/sys/firmware/fdt"
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
 _LOAD_TIMEOUT_S = 120.0
 _QUIESCE_S = 15.0
@@ -97,9 +95,8 @@ def prepare(
         journal.host = phone.kernel()
         host.look(phone)
         live = layout.parse_iomem(phone.read("cat /proc/iomem"))
-        blob = phone.pull_root_file(_LIVE_TREE)
+        live_tree = phone.device_tree()
     with journal.phase("plan"), log.step("Planning"):
-        live_tree = fdt.parse(blob) if blob else None
         mark = f"{MARK}={secrets.token_hex(4)}"
         own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
         parts = [

@@ -15,6 +15,8 @@ from pathlib import Path
 from hardboot import log, profile
 from hardboot.errors import DeviceError, RefusedError
 from hardboot.files import read_bytes, sha256_file
+from hardboot.formats import fdt, treefiles
+from hardboot.formats.fdt import Fdt
 from hardboot.profile import Profile
 from hardboot.transport.base import Output, Transport
 
@@ -23,6 +25,9 @@ _QUICK_S = 30.0
 _SMALL = 256 << 10  # bytes; a push nobody needs to watch
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for, in bytes a second
 _ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
+_TREE = "/sys/firmware/fdt"
+_TREE_FILES = "/proc/device-tree"
+_TAR_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
 # How root is had: on the shell's own (adbd runs as root), Magisk and SuperSU, AOSP's su.
 _ROOT_WAYS = ("sh -c {}", "su -c {}", "su 0 sh -c {}")
 
@@ -37,13 +42,11 @@ class KernelIdentity:
 
 
 @dataclass
-class Phone:
-    """A connected phone and its profile; made by `connect`."""
+class Handset:
+    """A connected phone, whichever it is; made by `reach`."""
 
     transport: Transport
-    profile: Profile
-    serialno: str
-    _root_way: str | None = field(default=None, repr=False)
+    _root_way: str | None = field(default=None, repr=False, kw_only=True)
 
     def shell(self, command: str, *, timeout_s: float = _QUICK_S) -> Output:
         """Run `command` as the ADB user; any exit code is an answer."""
@@ -97,15 +100,34 @@ class Phone:
             first: How many bytes at most.
         """
         quoted = shlex.quote(path)
+        return self._pull_root_output(quoted, f"head -c {first} < {quoted}", limit=first)
+
+    def device_tree(self) -> Fdt | None:
+        """The tree the bootloader gave the running kernel; None if it gave none.
+
+        Kernels before 3.19 show only files, one a property: the reserve map is not among them.
+
+        Raises:
+            DeviceError: If it is there and cannot be read.
+            InputError: If it is malformed.
+        """
+        blob = self.pull_root_file(_TREE)
+        if blob is not None:
+            return fdt.parse(blob)
+        packed = self._pull_root_output(_TREE_FILES, f"tar -cf - -C {_TREE_FILES} .", limit=_TAR_LIMIT)
+        return None if packed is None else treefiles.parse_tar(packed)
+
+    def _pull_root_output(self, path: str, command: str, *, limit: int) -> bytes | None:
+        """What `command` prints as root, at most `limit` bytes; None if there is no `path` (quoted)."""
         copy = f"{STAGING}/root-file"
         self.make_staging()
-        command = f"head -c {first} < {quoted} > {copy} && chmod 644 {copy}"
-        if self.read(f"if test -e {quoted}; then {command}; else echo none; fi") == "none":
+        command = f"{command} > {copy} && chmod 644 {copy}"
+        if self.read(f"if test -e {path}; then {command}; else echo none; fi") == "none":
             return None
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "file"
             self.transport.pull(copy, target, progress=lambda _size: None)
-            return read_bytes(target, limit=first)
+            return read_bytes(target, limit=limit)
 
     def stage(self, source: Path, name: str, *, mode: int = 0o644) -> str:
         """Copy a file into the staging folder, prove that it arrived whole, and return its path there."""
@@ -149,6 +171,47 @@ class Phone:
         except DeviceError as error:
             log.detail(f"the staging folder {STAGING} stays: {error}")
 
+    def partition_size(self, device: str) -> int:
+        """Bytes of a block device `partition` returned."""
+        return int(self.read(f"blockdev --getsize64 {shlex.quote(device)}"))
+
+    def make_staging(self, size: int = 0) -> None:
+        """Make the folder and see that `size` bytes fit."""
+        output = self.shell(f"mkdir -p {STAGING} && df -k {STAGING} | tail -n 1")
+        if output.code:
+            raise DeviceError(
+                f"the staging folder {STAGING} cannot be made: {output.text.strip()[-200:]}",
+                unchanged="Nothing was sent.",
+                fix="Check that /data is mounted and writable, and who owns /data/local/tmp (shell).",
+            )
+        found = re.search(r"\s(\d+)\s+\d+%\s", output.text)
+        if found and int(found[1]) * 1024 < size:
+            raise DeviceError(
+                f"{size} bytes do not fit into {STAGING}: {int(found[1]) * 1024} are free",
+                unchanged="Nothing was sent.",
+                fix="Make room on /data.",
+            )
+
+    def _find_root(self) -> str:
+        for way in _ROOT_WAYS:
+            output = self.shell(way.format(shlex.quote("id -u")))
+            if output.code == 0 and output.text.strip() == "0":
+                log.detail(f"root shell: {way.format('COMMAND')}")
+                return way
+        raise DeviceError(
+            "no root shell: neither `su -c` nor `su 0` gives uid 0",
+            unchanged="Nothing was sent.",
+            fix="Root the phone, and grant root to the ADB shell in its superuser app.",
+        )
+
+
+@dataclass
+class Phone(Handset):
+    """A connected phone and its profile; made by `connect`."""
+
+    profile: Profile
+    serialno: str
+
     def partition(self, name: str) -> str:
         """The block device behind a partition of the profile, checked to be there.
 
@@ -188,38 +251,24 @@ class Phone:
             )
         return device
 
-    def partition_size(self, device: str) -> int:
-        """Bytes of a block device `partition` returned."""
-        return int(self.read(f"blockdev --getsize64 {shlex.quote(device)}"))
 
-    def make_staging(self, size: int = 0) -> None:
-        """Make the folder and see that `size` bytes fit."""
-        output = self.shell(f"mkdir -p {STAGING} && df -k {STAGING} | tail -n 1")
-        if output.code:
-            raise DeviceError(
-                f"the staging folder {STAGING} cannot be made: {output.text.strip()[-200:]}",
-                unchanged="Nothing was sent.",
-                fix="Check that /data is mounted and writable, and who owns /data/local/tmp (shell).",
-            )
-        found = re.search(r"\s(\d+)\s+\d+%\s", output.text)
-        if found and int(found[1]) * 1024 < size:
-            raise DeviceError(
-                f"{size} bytes do not fit into {STAGING}: {int(found[1]) * 1024} are free",
-                unchanged="Nothing was sent.",
-                fix="Make room on /data.",
-            )
+@contextmanager
+def reach(serial: str | None) -> Iterator[Handset]:
+    """Connect to a phone without asking what it is, and close the connection at the end.
 
-    def _find_root(self) -> str:
-        for way in _ROOT_WAYS:
-            output = self.shell(way.format(shlex.quote("id -u")))
-            if output.code == 0 and output.text.strip() == "0":
-                log.detail(f"root shell: {way.format('COMMAND')}")
-                return way
-        raise DeviceError(
-            "no root shell: neither `su -c` nor `su 0` gives uid 0",
-            unchanged="Nothing was sent.",
-            fix="Root the phone, and grant root to the ADB shell in its superuser app.",
-        )
+    Args:
+        serial: As `adb devices` shows it, or HOST:PORT; None if there is only one phone.
+
+    Raises:
+        DeviceError: If no phone is there or it does not answer.
+        RefusedError: If there are several.
+        InputError: If `serial` is wrong.
+    """
+    handset = Handset(open_transport(serial or _only_phone()))
+    try:
+        yield handset
+    finally:
+        handset.transport.close()
 
 
 def connect(serial: str | None, device: str | None) -> Phone:

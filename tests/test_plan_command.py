@@ -20,6 +20,7 @@ from hardboot import profile, rom
 from hardboot.__main__ import run
 from hardboot.errors import InputError
 from hardboot.formats import fdt
+from hardboot.formats.fdt import Fdt
 from hardboot.phone import KernelIdentity, Phone
 from hardboot.profile import schema
 from hardboot.transport.base import Output, Transport
@@ -362,6 +363,9 @@ class HostPhone(Phone):
 
     def pull_root_file(self, path: str, *, first: int = 0) -> bytes | None:
         return self.header if path == self.partition("boot") else None
+
+    def device_tree(self) -> Fdt | None:
+        return None
 
     def clean(self) -> None:
         pass

@@ -79,7 +79,6 @@ def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
 ) -> None:
     from hardboot import boot, layout, rom
     from hardboot.errors import DeviceError, RefusedError
-    from hardboot.formats import fdt
     from hardboot.phone import connect
 
     monkeypatch.setenv("XDG_STATE_HOME", whole_phone.hardboot.environment["XDG_STATE_HOME"])
@@ -87,9 +86,7 @@ def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
     journal = boot.Journal("virt-arm", "x")
     prepared = boot.prepare(phone, rom.read(roms["minimal"]), journal)
     live = layout.parse_iomem(phone.read("cat /proc/iomem"))
-    blob = phone.pull_root_file("/sys/firmware/fdt")
-    assert blob
-    tree = fdt.parse(blob)
+    tree = phone.device_tree()
     guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline="x")
     page = phone.profile.hardboot.page
     forced = layout.assemble(

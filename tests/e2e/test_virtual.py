@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-from hardboot import profile
+from hardboot import phone, profile
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e
@@ -77,21 +77,39 @@ def test_recovery_is_reached_once_through_the_boot_control_block(stock_phone: Vi
 
 
 def test_the_profile_agrees_with_the_phone(stock_phone: VirtualPhone) -> None:
-    phone = profile.load("virt-arm")
+    known = profile.load("virt-arm")
     layout = dict(zip(image.MKBOOTIMG_LAYOUT[::2], image.MKBOOTIMG_LAYOUT[1::2], strict=True))
-    assert phone.image.base == int(layout["--base"], 16)
-    assert phone.image.kernel_offset == int(layout["--kernel_offset"], 16)
-    assert phone.image.ramdisk_offset == int(layout["--ramdisk_offset"], 16)
-    assert phone.image.tags_offset == int(layout["--tags_offset"], 16)
-    assert phone.partitions["boot"].size == image.partition("boot").size
+    assert known.image.base == int(layout["--base"], 16)
+    assert known.image.kernel_offset == int(layout["--kernel_offset"], 16)
+    assert known.image.ramdisk_offset == int(layout["--ramdisk_offset"], 16)
+    assert known.image.tags_offset == int(layout["--tags_offset"], 16)
+    assert known.partitions["boot"].size == image.partition("boot").size
     iomem = stock_phone.run("su -c 'cat /proc/iomem'")
-    for bank in phone.ram:
+    for bank in known.ram:
         assert f"{bank.start:08x}-{bank.end - 1:08x} : System RAM" in iomem
     tree = "/proc/device-tree/reserved-memory/ramoops@44100000/reg"
-    ramoops = next(span for span in phone.reserved if span.name == "ramoops")
+    ramoops = next(span for span in known.reserved if span.name == "ramoops")
     words = stock_phone.run(f"od -An -tx1 {tree}").split()
     assert int("".join(words[:8]), 16) == ramoops.start
     assert int("".join(words[8:]), 16) == ramoops.size
+
+
+def test_the_tree_out_of_its_files_is_the_one_the_bootloader_made(
+    stock_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", stock_phone.hardboot.environment["XDG_STATE_HOME"])
+    with phone.reach(stock_phone.status["serial"]) as handset:
+        whole = handset.device_tree()
+        monkeypatch.setattr(phone, "_TREE", "/nowhere")  # as on kernels before 3.19
+        files = handset.device_tree()
+        monkeypatch.setattr(phone, "_TREE_FILES", "/nowhere")
+        assert handset.device_tree() is None
+    assert whole
+    assert files
+    assert {path: node.properties for path, node in files.root.walk()} == {
+        path: node.properties for path, node in whole.root.walk()
+    }
+    assert whole.reservations
 
 
 def test_an_idle_phone_sleeps(stock_phone: VirtualPhone) -> None:
