@@ -22,7 +22,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "unpack describe",
     "backup host",
     "restart",
-    "flash boot host_image",
+    "flash boot host_image suggest",
     "commands",
     "cli",
     "__main__",

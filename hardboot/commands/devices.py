@@ -1,4 +1,4 @@
-"""hardboot devices: the profiles of phones: list, show, check."""
+"""hardboot devices: the profiles of phones: list, show, check, suggest."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _DECIMAL = ("skip", "cells")  # endings of facts that are counts
 
 @click.group(cls=Group)
 def devices() -> None:
-    """Profiles of phones: list, show, check."""
+    """Profiles of phones: list, show, check, suggest."""
 
 
 @devices.command("list")
@@ -133,6 +133,68 @@ def check(settings: Settings, files: tuple[Path, ...]) -> None:
         unchanged="Nothing was changed.",
         fix="Correct the profile and check it again.",
     )
+
+
+@devices.command()
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Files copied from the phone, instead of a connected one.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the draft there."
+)
+@pass_settings
+def suggest(settings: Settings, folder: Path | None, output: Path | None) -> None:
+    """Draft a profile for the connected phone, with root; or from files copied off it.
+
+    DIR holds what these print, each in a file of that name: getprop (needed), iomem, cmdline, version,
+    partitions (all in /proc), by-name (ls -l of the by-name folders), dmesg, last_kmsg. And fdt (a copy of
+    /sys/firmware/fdt) or device-tree (a copy of /proc/device-tree, or a tar of it: device-tree.tar), and
+    boot.img. The more there is, the more is known. Proposed are the hardboot page and mem_min, with reasons.
+    """
+    from hardboot import log
+    from hardboot import suggest as drafts
+    from hardboot.files import write_atomic
+    from hardboot.phone import reach
+
+    if folder is not None:
+        found = drafts.read(folder)
+    else:
+        with reach(settings.serial) as handset:
+            found = drafts.ask(handset)
+    result = drafts.suggest(found)
+    if output is not None:
+        write_atomic(output, [result.text.encode()])
+    for note in result.notes:
+        log.warn(note)
+    for difference in result.differences:
+        log.warn(f"the profile that ships says something else: {difference}")
+    made = result.profile
+    proposed = {name: made.evidence[name] for name in ("hardboot.page", "mem_min")}
+    document = {
+        "name": made.name,
+        "profile": result.text,
+        "hardboot_page": made.hardboot.page_addr,
+        "mem_min": made.mem_min,
+        "reasons": {name: one.source for name, one in proposed.items()},
+        "unknown": {name: one.source for name, one in made.evidence.items() if one.status == "unknown"},
+        "notes": list(result.notes),
+        "differences": list(result.differences),
+    }
+
+    def human() -> None:
+        if output is None:
+            click.echo(result.text, nl=False)
+            return
+        click.echo(f"{output}: a draft for {made.title}. Read it, and complete it: docs/profiles.md")
+        for name, value in (("hardboot.page", made.hardboot.page_addr), ("mem_min", made.mem_min)):
+            text = f"{name}: {'unknown' if value is None else f'{value:#x}'}: {proposed[name].source}"
+            click.echo("\n".join(wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False)))
+
+    settings.emit(document, human)
 
 
 def _facts(phone: "Profile") -> list[tuple[str, Any, str, str]]:

@@ -32,6 +32,19 @@ def parse_cmdline(page: Data) -> str:
     return cmdline(read_header(seen[lead:], header_offset)[2])
 
 
+def parse_header(page: Data) -> dict[str, int]:
+    """The numbers in the header page of an image whose parts are not at hand, by their names in BootImage.
+
+    Raises:
+        InputError: If `page` is no boot image header, or cut off.
+    """
+    seen = view(page)
+    lead, header_offset = find_header(seen)
+    _, version, head = read_header(seen[lead:], header_offset)
+    numbers = {name: value for name, value in head.items() if isinstance(value, int)}
+    return {"page_size": V3_PAGE_SIZE, **numbers, "header_version": version}
+
+
 def find_header(data: memoryview) -> tuple[int, int]:
     """Bytes in front of the image, and where in its first page the header lies.
 

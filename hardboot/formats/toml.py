@@ -1,38 +1,59 @@
 """Write TOML 1.0 for people to edit: addresses in hex, one table after the other. Python reads it itself."""
 
+import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 _HEX_NAMES = ("addr", "offset", "board_id")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def dump(
     comments: Iterable[str],
     tables: Mapping[str, Mapping[str, Any]],
-    arrays: Mapping[str, Iterable[Mapping[str, Any]]],
+    arrays: Mapping[str, Iterable[Mapping[str, Any]]] = MappingProxyType({}),
+    *,
+    hexadecimal: tuple[str, ...] = _HEX_NAMES,
 ) -> str:
-    """The document; values are int, bool, str and lists of int. A str with surrogates is {hex = "..."}."""
+    """The document.
+
+    Args:
+        comments: Lines in front of it.
+        tables: By name; "" is what stands before the first table. Values are int, bool, str, and lists and
+            mappings of them. A str with surrogates is written as {hex = "..."}.
+        arrays: Arrays of tables, by name.
+        hexadecimal: How the names of integers end that are written in hex.
+    """
     lines = [f"# {_printable(comment)}" for comment in comments]
     for name, table in tables.items():
-        lines += ["", f"[{name}]", *_rows(table)]
+        lines += [*(["", f"[{name}]"] if name else []), *_rows(table, hexadecimal)]
     for name, rows in arrays.items():
         for row in rows:
-            lines += ["", f"[[{name}]]", *_rows(row)]
+            lines += ["", f"[[{name}]]", *_rows(row, hexadecimal)]
     return "\n".join(lines) + "\n"
 
 
-def _rows(table: Mapping[str, Any]) -> list[str]:
-    return [f"{name} = {_value(name, value)}" for name, value in table.items()]
+def _rows(table: Mapping[str, Any], hexadecimal: tuple[str, ...]) -> list[str]:
+    return [f"{_key(name)} = {_value(name, value, hexadecimal)}" for name, value in table.items()]
 
 
-def _value(name: str, value: Any) -> str:
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else f'"{_escaped(name)}"'
+
+
+def _value(name: str, value: Any, hexadecimal: tuple[str, ...]) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return hex(value) if name.endswith(_HEX_NAMES) else str(value)
+        return hex(value) if name.endswith(hexadecimal) else str(value)
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return "[\n" + "".join(f"    {_value(name, one, hexadecimal)},\n" for one in value) + "]"
     if isinstance(value, list):
-        return f"[{', '.join(_value(name, one) for one in value)}]"
+        return f"[{', '.join(_value(name, one, hexadecimal) for one in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(_rows(value, hexadecimal))} }}"
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from conftest import VirtualPhone
+from e2e.test_suggest import agrees, drafted
 
-from hardboot import phone, profile
+from hardboot import devicetree, phone, profile
+from hardboot.memory import Range
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e
@@ -110,6 +112,19 @@ def test_the_tree_out_of_its_files_is_the_one_the_bootloader_made(
         path: node.properties for path, node in whole.root.walk()
     }
     assert whole.reservations
+
+
+def test_the_page_proposed_for_a_phone_out_of_the_box_is_a_good_one(
+    stock_phone: VirtualPhone, tmp_path: Path
+) -> None:
+    known = profile.load("virt-arm")
+    made = drafted(stock_phone, tmp_path / "virt-arm.toml")
+    agrees(made, known)
+    page = Range.sized(made.hardboot.page, made.hardboot.page_size)
+    assert page.end == 0x44100000, "directly below ramoops"
+    assert made.trust("hardboot.page") == "inferred"
+    assert not any(page.overlaps(one) for one in (*known.reserved, *known.bootloader))
+    assert devicetree.of_profile(made).ids == ()
 
 
 def test_an_idle_phone_sleeps(stock_phone: VirtualPhone) -> None:

@@ -1,0 +1,164 @@
+"""What a phone, or a folder of files copied from one, says of itself."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardboot import log
+from hardboot.errors import DeviceError, InputError
+from hardboot.files import map_file, read_bytes
+from hardboot.formats import bootimg, fdt, treefiles
+from hardboot.formats.fdt import Fdt
+from hardboot.phone import Handset
+
+_TEXT_LIMIT = 8 << 20  # bytes
+_TREE_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
+_HEADER = max(bootimg.PAGE_SIZES)
+_SLOW_S = 60.0  # dmesg of a phone that has been up for weeks
+_LISTING = "ls -l /dev/block/by-name /dev/block/platform/*/by-name /dev/block/platform/*/*/by-name"
+# Text files, by name: what shows each on the phone, as root. Some exit with an error and still say much.
+COMMANDS = {
+    "getprop": "getprop",
+    "iomem": "cat /proc/iomem",
+    "cmdline": "cat /proc/cmdline",
+    "version": "cat /proc/version",
+    "by-name": f"{_LISTING} 2>/dev/null",
+    "partitions": "cat /proc/partitions",
+    "dmesg": "dmesg",
+    "last_kmsg": "cat /sys/fs/pstore/console-ramoops* /proc/last_kmsg 2>/dev/null",
+    "page": "cat /sys/kernel/kexec_hardboot/page 2>/dev/null",
+}
+_PRODUCT = "ro.product.device"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found; what is not there is empty or None.
+
+    Attributes:
+        texts: By name of COMMANDS: what the phone printed.
+        tree: The device tree its bootloader made.
+        boot_header: The first bytes of its boot partition.
+        notes: What could not be read, for people.
+    """
+
+    texts: dict[str, str] = field(repr=False)
+    tree: Fdt | None = field(repr=False, default=None)
+    boot_header: bytes = field(repr=False, default=b"")
+    notes: tuple[str, ...] = ()
+
+    def text(self, name: str) -> str:
+        """What is called so in COMMANDS; "" if it is not there."""
+        return self.texts.get(name, "")
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The Android properties."""
+        return dict(re.findall(r"^\[([^\]\n]+)\]: \[([^\n]*)\]\r?$", self.text("getprop"), re.MULTILINE))
+
+    @property
+    def device(self) -> str:
+        """What the phone calls itself (ro.product.device); "" if it does not say."""
+        return self.properties.get(_PRODUCT, "")
+
+    def block_devices(self) -> dict[str, str]:
+        """Paths of block devices, by their by-name link; the first folder listed counts.
+
+        It is the link's path, or what it points to where the listing does not say its folder.
+        """
+        found: dict[str, str] = {}
+        folder = ""
+        for line in map(str.strip, self.text("by-name").splitlines()):
+            if line.startswith("/") and line.endswith(":"):
+                folder = line[:-1]
+            elif link := re.search(r"(\S+) -> (/\S+)$", line):
+                head, _, name = link[1].rpartition("/")
+                found.setdefault(name, f"{head or folder}/{name}" if head or folder else link[2])
+        return found
+
+    def partition_size(self, name: str) -> int | None:
+        """Bytes of the partition with this by-name link, from /proc/partitions; None if unknown."""
+        link = re.search(
+            rf"\b{re.escape(name)} -> \S*?([A-Za-z0-9]+)\r?$", self.text("by-name"), re.MULTILINE
+        )
+        if not link:
+            return None
+        row = re.search(
+            rf"^\s*\d+\s+\d+\s+(\d{{1,15}})\s+{link[1]}\r?$", self.text("partitions"), re.MULTILINE
+        )
+        return int(row[1]) * 1024 if row and int(row[1]) else None
+
+
+def ask(handset: Handset) -> Findings:
+    """Ask a connected phone.
+
+    Raises:
+        DeviceError: If there is no root, or the phone does not answer.
+        InputError: If it does not say what it is.
+    """
+    notes: list[str] = []
+    texts = {}
+    with log.step("Asking the phone"):
+        for name, command in COMMANDS.items():
+            texts[name] = handset.root(command, timeout_s=_SLOW_S).text
+        found = Findings(texts)
+        tree, header = None, b""
+        try:
+            tree = handset.device_tree()
+        except (DeviceError, InputError) as error:
+            notes.append(f"the device tree could not be read: {error.what}")
+        boot = found.block_devices().get("boot")
+        if boot:
+            header = handset.pull_root_file(boot, first=_HEADER) or b""
+        handset.clean()
+    return _checked(Findings(texts, tree, header, tuple(notes)), handset.transport.serial)
+
+
+def read(folder: Path) -> Findings:
+    """Read a folder of files copied from a phone, called as in COMMANDS, with or without .txt.
+
+    Also: `fdt`, or `device-tree` as a folder or as `device-tree.tar`; `boot.img`.
+
+    Raises:
+        InputError: If it cannot be read, a file is malformed, or it does not say what phone it is.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is no folder", unchanged="Nothing was written.", fix="Name a folder that exists."
+        )
+    texts = {}
+    for name in COMMANDS:
+        for path in (folder / name, folder / f"{name}.txt"):
+            if path.is_file():
+                texts[name] = read_bytes(path, limit=_TEXT_LIMIT).decode("utf-8", "replace")
+    image = folder / "boot.img"
+    header = map_file(image)[:_HEADER] if image.is_file() else b""
+    return _checked(Findings(texts, _tree(folder), header), str(folder))
+
+
+def _tree(folder: Path) -> Fdt | None:
+    blob, tar, files = (folder / name for name in ("fdt", "device-tree.tar", "device-tree"))
+    if blob.is_file():
+        return fdt.parse(read_bytes(blob, limit=_TREE_LIMIT))
+    if tar.is_file():
+        return treefiles.parse_tar(read_bytes(tar, limit=_TREE_LIMIT))
+    return treefiles.build(_properties(files)) if files.is_dir() else None
+
+
+def _properties(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path.relative_to(folder).as_posix(), read_bytes(path, limit=_TREE_LIMIT)
+
+
+def _checked(found: Findings, origin: str) -> Findings:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}", found.device):
+        return found
+    raise InputError(
+        f"{origin}: {_PRODUCT} is {found.device!r}, which is no name: a profile needs one"
+        if found.device
+        else f"{origin}: nothing says what phone it is: {_PRODUCT} is missing",
+        unchanged="Nothing was written.",
+        fix="Put the output of adb shell getprop into a file called getprop in that folder.",
+    )

@@ -1,0 +1,57 @@
+"""A profile drafted from the running virtual phone agrees with the one that ships."""
+
+from pathlib import Path
+
+import pytest
+from conftest import VirtualPhone
+
+from hardboot import layout, profile, rom
+from hardboot.formats.fdt import Fdt
+from hardboot.profile import Profile
+
+pytestmark = pytest.mark.e2e
+
+
+def drafted(phone: VirtualPhone, target: Path) -> Profile:
+    document = phone("--json", "devices", "suggest", "-o", target).json
+    assert phone("devices", "check", target).out == "1 profiles checked, nothing is wrong.\n"
+    made = profile.read(target)
+    assert document["hardboot_page"] == made.hardboot.page
+    assert document["notes"] == []
+    return made
+
+
+def agrees(made: Profile, known: Profile) -> None:
+    """Every fact that is read, not proposed, is the same in both."""
+    ends = [(bank.start, bank.end) for bank in known.ram]
+    assert [(bank.start, bank.end) for bank in made.ram] == ends
+    ramoops = next(one for one in known.reserved if one.name == "ramoops")
+    assert ramoops in made.reserved
+    assert (made.arch, made.codenames) == (known.arch, known.codenames)
+    assert (made.kernel, made.reset, made.image) == (known.kernel, known.reset, known.image)
+    assert (made.partitions, made.dtb.kind) == (known.partitions, known.dtb.kind)
+    assert made.hardboot.flag == known.hardboot.flag
+    assert made.hardboot.host_abi == known.hardboot.host_abi
+    assert made.hardboot.page_size == known.hardboot.page_size
+    measured = {one.name: one for one in known.bootloader}
+    for one in made.bootloader:
+        assert measured[one.name].overlaps(one)
+        assert one.name == "u-boot" or measured[one.name].contains(one)
+    assert next(one for one in made.bootloader if one.name == "u-boot").contains(measured["u-boot"])
+    assert made.mem_min == 0x44000000, "from there on all was measured to survive, up to U-Boot"
+
+
+def test_the_draft_of_a_host_agrees_with_the_profile_that_ships(
+    host_phone: VirtualPhone, roms: dict[str, Path], tmp_path: Path
+) -> None:
+    known = profile.load("virt-arm")
+    made = drafted(host_phone, tmp_path / "virt-arm.toml")
+    agrees(made, known)
+    assert made.hardboot.page == known.hardboot.page
+    assert made.trust("hardboot.page") == "verified"
+    assert made.presence == known.presence
+    # What is planned with the draft keeps the rules of the profile.
+    found = rom.read(roms["debian"])
+    guest = found.guest(tree=Fdt(), live_tree=None, cmdline=found.cmdline)
+    plan = layout.plan(made, guest, None)
+    layout.check(layout.survey(known, guest, None), plan.segments)
