@@ -228,9 +228,9 @@ def _fresh_phone() -> Iterator[VirtualPhone]:
             phone("virtual", "stop", code=None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stock_phone() -> Iterator[VirtualPhone]:
-    """A phone out of the box."""
+    """A phone out of the box; a test that changes it puts it back."""
     yield from _fresh_phone()
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
+from hardboot.errors import DeviceError
+from hardboot.transport.adb import AdbTcp
+
 pytestmark = pytest.mark.e2e
 
 Adb = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -79,14 +82,16 @@ def test_authorisation(stock_phone: VirtualPhone, adb: Adb, tmp_path: Path) -> N
         serial = stock_phone.hardboot("--json", "virtual", "status", "--name", "locked").json["serial"]
         adb("connect", serial)
         assert "unauthorized" in adb("-s", serial, "shell", "true").stderr
-        environment = {**stock_phone.hardboot.environment, "HOME": str(tmp_path)}
-        stranger = type(stock_phone.hardboot)(environment)("--serial", serial, "status", code=5)
-        assert "does not trust this computer" in stranger.three_lines[0]
+        host, _, port = serial.rpartition(":")
+        stranger = AdbTcp(host, int(port), key_folder=key.parent, auth_timeout_s=2)
+        with pytest.raises(DeviceError, match="does not trust this computer"):
+            stranger.shell("true", timeout_s=10)
         stock_phone("virtual", "stop", "--name", "locked")
         stock_phone(*start, key)
         adb("disconnect")
         adb("connect", serial)
         assert adb("-s", serial, "shell", "echo in").stdout == "in\n"
+        environment = {**stock_phone.hardboot.environment, "HOME": str(tmp_path)}
         known = type(stock_phone.hardboot)(environment)("--json", "--serial", serial, "status").json
         assert known["device"] == "virt-arm"
     finally:
