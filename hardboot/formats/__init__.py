@@ -1,1 +1,1 @@
-"""Bytes to frozen dataclasses and back: no files, no log. The only place that imports construct."""
+"""Bytes to frozen dataclasses and back: no files, no log."""

@@ -1,14 +1,13 @@
 """Flattened device tree (Devicetree Specification v0.4, chapter 5): read, edit, write.
 
-The token stream is read with struct, not construct: a phone's tree has tens of thousands of tokens.
+The token stream is read in one flat loop: a phone's tree has tens of thousands of tokens.
 """
 
 import struct
 from dataclasses import dataclass
 
-from construct import Const, Int32ub, Struct
-
 from hardboot.errors import InputError
+from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.tree import WHAT, WORD, Fdt, Node, cells, read_u32s, strings, text, u32
 from hardboot.memory import align_up
@@ -38,20 +37,11 @@ MAX_SIZE = 16 << 20  # bytes; Linux itself maps 2 MiB (arch/arm64/include/asm/bo
 _BEGIN_NODE, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
 _RESERVATION = struct.Struct(">QQ")
 
-_HEADER = Struct(
-    "magic" / Const(FDT_MAGIC, Int32ub),
-    "totalsize" / Int32ub,
-    "off_dt_struct" / Int32ub,
-    "off_dt_strings" / Int32ub,
-    "off_mem_rsvmap" / Int32ub,
-    "version" / Int32ub,
-    "last_comp_version" / Int32ub,
-    "boot_cpuid_phys" / Int32ub,
-    "size_dt_strings" / Int32ub,
-    "size_dt_struct" / Int32ub,
+_FIELDS = (
+    *("magic", "totalsize", "off_dt_struct", "off_dt_strings", "off_mem_rsvmap", "version"),
+    *("last_comp_version", "boot_cpuid_phys", "size_dt_strings", "size_dt_struct"),
 )
-_HEADER_SIZE: int = _HEADER.sizeof()
-_OFFSETS = {subcon.name: 4 * index for index, subcon in enumerate(_HEADER.subcons)}
+_HEADER = Layout(WHAT, ">", *((name, "I") for name in _FIELDS))
 
 
 @dataclass(frozen=True)
@@ -66,42 +56,44 @@ class _Header:
 
 
 def _header(data: memoryview) -> _Header:
-    if len(data) < _HEADER_SIZE:
-        raise malformed(WHAT, "header", 0, f"{len(data)} bytes, it has {_HEADER_SIZE}")
-    if WORD.unpack_from(data)[0] != FDT_MAGIC:
-        raise malformed(WHAT, "magic", 0, f"{bytes(data[:4]).hex()}, not d00dfeed")
-    head = _HEADER.parse(bytes(data[:_HEADER_SIZE]))
+    head = _HEADER.parse(data)
+    if head["magic"] != FDT_MAGIC:
+        raise malformed(WHAT, "magic", 0, f"{head['magic']:08x}, not d00dfeed")
 
     def wrong(name: str, problem: str) -> InputError:
-        return malformed(WHAT, name, _OFFSETS[name], problem)
+        return malformed(WHAT, name, _HEADER.offsets[name], problem)
 
-    total = head.totalsize
-    if not _HEADER_SIZE < total <= len(data):
+    total = head["totalsize"]
+    if not _HEADER.size < total <= len(data):
         raise wrong("totalsize", f"{total} bytes, there are {len(data)}")
     if total > MAX_SIZE:
         raise wrong("totalsize", f"{total} bytes, the limit is {MAX_SIZE}")
-    if head.version < LAST_COMP_VERSION:
-        raise wrong("version", f"{head.version}, the oldest that can be read is {LAST_COMP_VERSION}")
-    if head.last_comp_version > VERSION:
-        raise wrong("last_comp_version", f"{head.last_comp_version}, the newest known is {VERSION}")
-    begin = head.off_dt_struct
-    if begin % 4 or not _HEADER_SIZE - 4 <= begin < total:
+    if head["version"] < LAST_COMP_VERSION:
+        raise wrong("version", f"{head['version']}, the oldest that can be read is {LAST_COMP_VERSION}")
+    if head["last_comp_version"] > VERSION:
+        raise wrong("last_comp_version", f"{head['last_comp_version']}, the newest known is {VERSION}")
+    begin = head["off_dt_struct"]
+    if begin % 4 or not _HEADER.size - 4 <= begin < total:
         raise wrong("off_dt_struct", f"{begin:#x} is not aligned to 4 inside {total:#x} bytes")
-    size = head.size_dt_struct if head.version >= 17 else (total - begin) // 4 * 4  # v16 has no such field
+    size = (
+        head["size_dt_struct"] if head["version"] >= 17 else (total - begin) // 4 * 4
+    )  # v16 has no such field
     if size % 4 or begin + size > total or size < 16:
         raise wrong("size_dt_struct", f"{size:#x} bytes from {begin:#x} do not fit into {total:#x}")
-    if head.off_dt_strings + head.size_dt_strings > total:
+    if head["off_dt_strings"] + head["size_dt_strings"] > total:
         raise wrong("size_dt_strings", f"the strings end behind the tree's {total:#x} bytes")
-    if head.off_mem_rsvmap % 8 or head.off_mem_rsvmap + _RESERVATION.size > total:
-        raise wrong("off_mem_rsvmap", f"{head.off_mem_rsvmap:#x} is not aligned to 8 inside {total:#x} bytes")
+    if head["off_mem_rsvmap"] % 8 or head["off_mem_rsvmap"] + _RESERVATION.size > total:
+        raise wrong(
+            "off_mem_rsvmap", f"{head['off_mem_rsvmap']:#x} is not aligned to 8 inside {total:#x} bytes"
+        )
     if WORD.unpack_from(data, begin)[0] not in (_BEGIN_NODE, _NOP):
         raise malformed(WHAT, "structure", begin, "it does not begin with a node")
     return _Header(
         total,
         range(begin, begin + size),
-        range(head.off_dt_strings, head.off_dt_strings + head.size_dt_strings),
-        head.off_mem_rsvmap,
-        head.boot_cpuid_phys,
+        range(head["off_dt_strings"], head["off_dt_strings"] + head["size_dt_strings"]),
+        head["off_mem_rsvmap"],
+        head["boot_cpuid_phys"],
     )
 
 
@@ -282,12 +274,13 @@ def build(fdt: Fdt) -> bytes:
     write(fdt.root, 1)
     block.extend(WORD.pack(_END))
     reservations = b"".join(_RESERVATION.pack(*item) for item in [*fdt.reservations, (0, 0)])
-    start = align_up(_HEADER_SIZE, 8)
+    start = align_up(_HEADER.size, 8)
     total = start + len(reservations) + len(block) + len(known)
     if total > MAX_SIZE:
         raise malformed(WHAT, "totalsize", 4, f"{total} bytes, the limit is {MAX_SIZE}")
     header = _HEADER.build(
         {
+            "magic": FDT_MAGIC,
             "totalsize": total,
             "off_dt_struct": start + len(reservations),
             "off_dt_strings": start + len(reservations) + len(block),
@@ -299,7 +292,7 @@ def build(fdt: Fdt) -> bytes:
             "size_dt_struct": len(block),
         }
     )
-    return bytes(header + bytes(start - _HEADER_SIZE) + reservations + block + known)
+    return bytes(header + bytes(start - _HEADER.size) + reservations + block + known)
 
 
 def _put(block: bytearray, value: bytes) -> None:

@@ -7,9 +7,8 @@ kernels without AUTO_ZRELADDR unpack to.
 import struct
 from dataclasses import dataclass, field
 
-from construct import Int32ul, Padding, Struct
-
 from hardboot.formats import fdt
+from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, u32, view
 from hardboot.formats.sniff import described
 
@@ -30,16 +29,8 @@ _LOAD_R4 = (0xFFFFF000, 0xE59F4000)
 _LEAST_TEXT_OFFSET = 0x8000  # textofs-y in arch/arm/Makefile: every one ends in 8000
 
 _WHAT = "zImage"
-_HEADER = Struct(
-    Padding(0x24),
-    "magic" / Int32ul,
-    "start" / Int32ul,
-    "end" / Int32ul,
-    "endian" / Int32ul,
-    "extension_magic" / Int32ul,
-    "extension_offset" / Int32ul,
-)
-_HEADER_SIZE: int = _HEADER.sizeof()
+_NUMBERS = ("magic", "start", "end", "endian", "extension_magic", "extension_offset")
+_HEADER = Layout(_WHAT, "<", ("code", "36s"), *((name, "I") for name in _NUMBERS))
 
 
 @dataclass(frozen=True)
@@ -81,7 +72,7 @@ class ZImage:
 def is_zimage(data: Data) -> bool:
     """True if `data` begins with the header of a 32-bit ARM kernel of either byte order."""
     seen = view(data)
-    return len(seen) >= _HEADER_SIZE and ZIMAGE_MAGIC in (
+    return len(seen) >= _HEADER.size and ZIMAGE_MAGIC in (
         u32(seen, 0x24),
         int.from_bytes(seen[0x24:0x28], "big"),
     )
@@ -94,21 +85,21 @@ def parse(data: Data) -> ZImage:
         InputError: If it is something else, is big-endian, or a field points outside of it.
     """
     seen = view(data)
-    if len(seen) < _HEADER_SIZE:
-        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {_HEADER_SIZE}")
-    head = _HEADER.parse(bytes(seen[:_HEADER_SIZE]))
-    if head.magic != ZIMAGE_MAGIC:
-        problem = f"{head.magic:#x}, not {ZIMAGE_MAGIC:#x}: this is {described(seen)}"
+    head = _HEADER.parse(seen)
+    if head["magic"] != ZIMAGE_MAGIC:
+        problem = f"{head['magic']:#x}, not {ZIMAGE_MAGIC:#x}: this is {described(seen)}"
         raise malformed(_WHAT, "magic", 0x24, problem, fix="Give a 32-bit ARM kernel (zImage).")
-    if head.endian == BIG_ENDIAN:
+    if head["endian"] == BIG_ENDIAN:
         problem = "the kernel is big-endian, which no phone runs"
         raise malformed(_WHAT, "endian flag", 0x30, problem, fix="Give a little-endian ARM kernel.")
-    size = head.end - head.start
-    if not _HEADER_SIZE <= size <= len(seen):
+    size = head["end"] - head["start"]
+    if not _HEADER.size <= size <= len(seen):
         raise malformed(_WHAT, "end", 0x2C, f"the kernel has {size} bytes, the file {len(seen)}")
     kernel = seen[:size]
     dtbs, padding = fdt.split(seen[size:])
-    numbers = _extensions(kernel, head.extension_offset) if head.extension_magic == EXTENSION_MAGIC else {}
+    numbers = (
+        _extensions(kernel, head["extension_offset"]) if head["extension_magic"] == EXTENSION_MAGIC else {}
+    )
     relocatable = _is_relocatable(bytes(kernel[:_AUTO_WITHIN]))
     return ZImage(
         kernel=kernel,
@@ -151,7 +142,7 @@ def _extensions(kernel: memoryview, offset: int) -> dict[str, int]:
     """The numbers of the extension table: tags of {size in words, tag, values}, ended by size 0."""
     numbers: dict[str, int] = {}
     for _ in range(MAX_TAGS):
-        if offset % 4 or not _HEADER_SIZE <= offset <= len(kernel) - 4:
+        if offset % 4 or not _HEADER.size <= offset <= len(kernel) - 4:
             raise malformed(_WHAT, "extension table", 0x38, f"it reaches {offset:#x}, outside the image")
         words = u32(kernel, offset)
         if words == 0:
