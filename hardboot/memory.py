@@ -53,20 +53,19 @@ def align_down(value: int, alignment: int) -> int:
 
 def subtract(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
     """What is left of `ranges` without `holes`, sorted; pieces keep their range's name."""
-    left = sorted(ranges)
-    for hole in holes:
-        if not hole.size:
-            continue
-        pieces: list[Range] = []
-        for item in left:
-            if not item.overlaps(hole):
-                pieces.append(item)
-                continue
-            if item.start < hole.start:
-                pieces.append(Range(item.start, hole.start, item.name))
-            if hole.end < item.end:
-                pieces.append(Range(hole.end, item.end, item.name))
-        left = pieces
+    cuts = sorted((hole.start, hole.end) for hole in holes if hole.start < hole.end)
+    left: list[Range] = []
+    for item in sorted(ranges):
+        start = item.start
+        for low, high in cuts:
+            if low >= item.end:
+                break
+            if high > start:
+                if low > start:
+                    left.append(Range(start, low, item.name))
+                start = high
+        if start < item.end:
+            left.append(Range(start, item.end, item.name))
     return left
 
 

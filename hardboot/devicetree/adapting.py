@@ -47,7 +47,8 @@ def adapted(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | None, 
     for name in ("linux,initrd-start", "linux,initrd-end"):
         chosen.properties.pop(name, None)
     if initrd is not None:
-        count = _cells(result.root)[0]
+        # An arm64 kernel reads as many cells as there are, and its ramdisk may lie above 4 GiB.
+        count = max(_cells(result.root)[0], 2 if profile.arch == "arm64" else 1)
         chosen.properties["linux,initrd-start"] = initrd.start.to_bytes(4 * count, "big")
         chosen.properties["linux,initrd-end"] = initrd.end.to_bytes(4 * count, "big")
     return result

@@ -1,13 +1,15 @@
 """Where every byte of a guest goes, or a refusal that names the rule. Pure: same input, same plan."""
 
 from hardboot.layout.live import LiveMemory, parse_iomem
-from hardboot.layout.model import BootPlan, Guest, Segment
-from hardboot.layout.placing import assemble, plan
-from hardboot.layout.rules import RULES, Violation, check, violations
+from hardboot.layout.model import Arm64Kernel, BootPlan, Guest, Segment
+from hardboot.layout.placing import assemble, of_model, plan
+from hardboot.layout.refusing import check
+from hardboot.layout.rules import RULES, Violation, violations
 from hardboot.layout.terrain import Terrain, survey
 
 __all__ = [
     "RULES",
+    "Arm64Kernel",
     "BootPlan",
     "Guest",
     "LiveMemory",
@@ -16,6 +18,7 @@ __all__ = [
     "Violation",
     "assemble",
     "check",
+    "of_model",
     "parse_iomem",
     "plan",
     "survey",

@@ -1,19 +1,21 @@
-"""Place a guest's segments: in a fixed order, from the lowest address of the largest free range.
+"""Place a guest's segments, in a fixed order: the same input gives the same plan.
 
-Small gaps come last: between what a bootloader uses, its ranges are most likely to be larger than known.
+First in round numbers: each from the lowest address of the largest free range, as small gaps lie between
+what a bootloader uses, whose ranges are most likely to be larger than known. If that fails, every order
+of the segments and every free range is tried, to the page.
 """
 
-from hardboot import devicetree
+from itertools import permutations
+
+from hardboot.layout.ground import Ground, Places
+from hardboot.layout.kernels import ImageNeeds
 from hardboot.layout.live import LiveMemory
 from hardboot.layout.model import BootPlan, Guest, Segment
-from hardboot.layout.rules import check, refusal
-from hardboot.layout.terrain import WINDOW, Terrain, survey
-from hardboot.memory import PAGE_SIZE, Range, align_up, human_size, subtract
+from hardboot.layout.refusing import no_room, refused
+from hardboot.layout.rules import Violation, violations
+from hardboot.layout.terrain import Terrain, build_params, survey
+from hardboot.memory import PAGE_SIZE, Range, align_up, human_size
 from hardboot.profile import Profile
-
-_ALIGNMENT = 1 << 20  # bytes; no rule: addresses are easier to read, and maps of MiB sections are not split
-# An appended tree is looked for in the word behind the zImage: it must not be what was in RAM before.
-_ZIMAGE_TAIL = 4
 
 
 def plan(profile: Profile, guest: Guest, live: LiveMemory | None) -> BootPlan:
@@ -26,115 +28,145 @@ def plan(profile: Profile, guest: Guest, live: LiveMemory | None) -> BootPlan:
 
     Raises:
         RefusedError: If a fact is unknown, something fits nowhere or a rule is broken; names the rule.
-        InputError: If the guest's device tree or command line is malformed.
+        InputError: If the guest's device tree, ATAGS or command line are malformed.
     """
-    profile = _of_model(profile, live)
+    profile = of_model(profile, live)
     terrain = survey(profile, guest, live)
-    window = Range.sized(terrain.base, WINDOW, f"the first {human_size(WINDOW)} of RAM")
-    kernel_size = align_up(guest.kernel.size + _ZIMAGE_TAIL, PAGE_SIZE)
-    taken = [terrain.page, *terrain.reserved, *terrain.bootloader, terrain.decompression]
-    if terrain.kernel_loc is not None:
-        taken.append(Range.sized(terrain.kernel_loc, kernel_size + terrain.scratch))
-    if terrain.dtb_loc is not None:
-        taken.append(Range.sized(terrain.dtb_loc, align_up(terrain.dtb_size, PAGE_SIZE)))
-    free = subtract(terrain.banks, [Range(0, terrain.mem_min), *taken])
-    zimage, free = _take(
-        free,
-        window if terrain.kernel_loc is None else terrain.lowmem,
-        "zImage",
-        kernel_size + terrain.scratch,
-    )
-    initrd = None
-    if len(guest.ramdisk):
-        initrd, free = _take(free, terrain.lowmem, "initrd", align_up(len(guest.ramdisk), PAGE_SIZE))
-    dtb, _ = _take(free, terrain.lowmem, "dtb", align_up(terrain.dtb_size, PAGE_SIZE))
-    result = _assemble(profile, guest, live, terrain, zimage, initrd, dtb)
-    check(terrain, result.segments)
-    return result
+    ground = Ground(terrain)
+    broken: tuple[BootPlan, list[Violation]] | None = None
+    for search in (_rounded, _anywhere):
+        places = search(ground)
+        if places is None:
+            continue
+        result = _assembled(profile, guest, terrain, ground.addresses(places))
+        found = violations(terrain, result.segments)
+        if not found:
+            return result
+        broken = broken or (result, found)
+    if broken:
+        raise refused(terrain, broken[0].segments, broken[1])
+    raise no_room(ground, *_stuck(ground))
 
 
 def assemble(
     profile: Profile, guest: Guest, live: LiveMemory | None, *, kernel: int, initrd: int | None, dtb: int
 ) -> BootPlan:
-    """A plan with the given physical addresses, against which no rule was checked (see `rules.check`).
+    """A plan with the given physical addresses, against which no rule was checked (see `check`).
+
+    Args:
+        profile: The phone.
+        guest: What is to be started.
+        live: The running kernel's memory map; None plans with what the profile knows.
+        kernel: Where the kernel goes.
+        initrd: Where the ramdisk goes; None without one.
+        dtb: Where the device tree goes, or the ATAGS.
 
     Raises:
         RefusedError: If a fact that is needed is unknown.
-        InputError: If the guest's device tree or command line is malformed.
+        InputError: If the guest's device tree, ATAGS or command line are malformed.
     """
-    profile = _of_model(profile, live)
-    return _assemble(profile, guest, live, survey(profile, guest, live), kernel, initrd, dtb)
+    profile = of_model(profile, live)
+    terrain = survey(profile, guest, live)
+    addresses = {terrain.kernel.name: kernel, terrain.params: dtb}
+    return _assembled(profile, guest, terrain, addresses | ({} if initrd is None else {"initrd": initrd}))
 
 
-def _of_model(profile: Profile, live: LiveMemory | None) -> Profile:
+def of_model(profile: Profile, live: LiveMemory | None) -> Profile:
     """The profile with what depends on the amount of RAM."""
     banks = live.banks if live else profile.ram
     return profile.for_ram(max(bank.end for bank in banks)) if banks else profile
 
 
-def _take(free: list[Range], zone: Range, name: str, size: int) -> tuple[int, list[Range]]:
-    """An address in `zone` for `size` bytes, and what is still free then."""
-    inside = [
-        Range(max(piece.start, zone.start), min(piece.end, zone.end))
-        for piece in free
-        if piece.overlaps(zone)
-    ]
-    inside.sort(key=lambda piece: (-piece.size, piece.start))
-    for piece in inside:
-        start = align_up(piece.start, _ALIGNMENT)
-        if start + size <= piece.end:
-            return start, subtract(free, [Range.sized(start, size)])
-    largest = inside[0].size if inside else 0
-    raise refusal(
-        "room",
-        f"{name} needs {human_size(size)}, the largest free range in {zone} has {human_size(largest)}",
-    )
+def _rounded(ground: Ground) -> Places | None:
+    """Places in round numbers; None if that way there are none."""
+    places: dict[str, Range] = {}
+    for name in ground.sizes:
+        found = next(ground.places(name, places, rounded=True), None)
+        if found is None:
+            return None
+        places[name] = found
+    return places
 
 
-def _assemble(
-    profile: Profile,
-    guest: Guest,
-    live: LiveMemory | None,
-    terrain: Terrain,
-    zimage: int,
-    initrd: int | None,
-    dtb: int,
-) -> BootPlan:
-    ramdisk = None if initrd is None else Range.sized(initrd, len(guest.ramdisk), "initrd")
-    tree = b""
-    if guest.tree is not None:
-        tree = devicetree.adapt(
-            guest.tree, cmdline=guest.cmdline, initrd=ramdisk, live=guest.live_tree, profile=profile
-        )
-    kernel_size = align_up(guest.kernel.size + _ZIMAGE_TAIL, PAGE_SIZE)
+def _anywhere(ground: Ground) -> Places | None:
+    """Places to the page, however the segments are ordered; None if there are none."""
+    grounds = [ground]
+    if ground.terrain.kernel.core and ground.terrain.moved_to(ground.terrain.kernel.name) is None:
+        grounds.append(Ground(ground.terrain, over_core=True))
+    for one in grounds:
+        if all(next(one.places(name, {}, rounded=False), None) for name in one.sizes):
+            for order in permutations(one.sizes):
+                if isinstance(ground.terrain.kernel, ImageNeeds) and order[0] != ground.terrain.kernel.name:
+                    continue  # where the others may lie depends on it
+                found = _each(one, order, {})
+                if found:
+                    return found
+    return None
+
+
+def _each(ground: Ground, order: tuple[str, ...], places: Places) -> Places | None:
+    """Places for the rest of the segments, tried in every free range; None if there are none."""
+    if not order:
+        return places
+    for place in ground.places(order[0], places, rounded=False):
+        found = _each(ground, order[1:], {**places, order[0]: place})
+        if found:
+            return found
+    return None
+
+
+def _stuck(ground: Ground) -> tuple[str, Places]:
+    """The first segment without a place, and the places of those before it."""
+    places: dict[str, Range] = {}
+    for name in ground.sizes:
+        found = next(ground.places(name, places, rounded=False), None)
+        if found is None:
+            return name, places
+        places[name] = found
+    raise AssertionError(places)
+
+
+def _assembled(profile: Profile, guest: Guest, terrain: Terrain, addresses: dict[str, int]) -> BootPlan:
+    needs = terrain.kernel
+    ramdisk = None
+    if "initrd" in addresses:
+        ramdisk = Range.sized(addresses["initrd"], len(guest.ramdisk), "initrd")
+    params = build_params(profile, guest, ramdisk)
+    kernel, place = addresses[needs.name], addresses[terrain.params]
     segments = [
-        Segment("zImage", zimage, guest.kernel.kernel, kernel_size),
-        Segment("dtb", dtb, tree, align_up(terrain.dtb_size, PAGE_SIZE)),
+        Segment(needs.name, kernel, needs.data, needs.memsz),
+        Segment(terrain.params, place, params or b"", align_up(terrain.params_size, PAGE_SIZE)),
     ]
     if ramdisk is not None:
-        segments.append(
-            Segment("initrd", ramdisk.start, guest.ramdisk, align_up(len(guest.ramdisk), PAGE_SIZE))
-        )
-    running = zimage if terrain.kernel_loc is None else terrain.kernel_loc
+        segments.append(Segment("initrd", ramdisk.start, guest.ramdisk, terrain.initrd_size))
+    moved = terrain.moved_to(needs.name)
+    running = kernel if moved is None else moved
+    work = needs.work(running)
     extents = [
         terrain.page,
-        terrain.decompression,
-        Range.sized(running + kernel_size, terrain.scratch, "heap of the running zImage"),
+        Range.sized(running + needs.memsz, needs.behind, needs.behind_name),
+        *([work] if work else []),
         *terrain.reserved,
         *(Range(one.start, one.end, f"bootloader: {one.name}") for one in terrain.bootloader),
+        *(
+            Range.sized(to, terrain.moved_size(name), f"{name} moved by the host kernel")
+            for name, to in terrain.moves
+        ),
     ]
-    if terrain.kernel_loc is not None:
-        extents.append(Range.sized(terrain.kernel_loc, kernel_size, "zImage moved by the host kernel"))
-    if terrain.dtb_loc is not None:
-        extents.append(Range.sized(terrain.dtb_loc, segments[1].memsz, "dtb moved by the host kernel"))
+    notes = list(terrain.notes)
+    if not needs.cached.contains(Range.sized(running, needs.memsz)):
+        notes.append(
+            f"the {needs.name} unpacks itself slowly at {running:#x}: only {human_size(needs.cached.size)} "
+            f"from {needs.cached.start:#x} on are cached then"
+        )
     return BootPlan(
         segments=tuple(sorted(segments, key=lambda one: one.addr)),
-        entry=zimage,
-        dtb_addr=dtb,
+        entry=kernel,
+        dtb_addr=place,
         initrd=ramdisk,
         cmdline=guest.cmdline,
         flag=profile.hardboot.flag,
         extents=tuple(sorted(extents)),
-        complete=guest.tree is not None,
-        notes=terrain.notes,
+        complete=params is not None,
+        notes=tuple(notes),
     )

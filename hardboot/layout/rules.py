@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 
-from hardboot.errors import RefusedError
 from hardboot.formats.fdt import FDT_MAGIC
+from hardboot.layout.kernels import IMAGE_ALIGNMENT, WINDOW, ZImageNeeds
 from hardboot.layout.model import Segment
-from hardboot.layout.terrain import COMMAND_LINE_SIZE, DTB_MAX_SIZE, WINDOW, Terrain
+from hardboot.layout.terrain import ATAGS_BELOW, Terrain
 from hardboot.memory import PAGE_SIZE, Range, human_size
 
 SEGMENT_MAX = 16  # include/uapi/linux/kexec.h, KEXEC_SEGMENT_MAX
@@ -30,30 +32,61 @@ class _Case:
     terrain: Terrain
     segments: Sequence[Segment]
 
+    @cached_property
+    def kernel(self) -> Range | None:
+        """Where the kernel lies when the guest starts."""
+        return self.at_start(self.terrain.kernel.name)
+
+    @cached_property
+    def params(self) -> Range | None:
+        """Where device tree or ATAGS lie then."""
+        return self.at_start(self.terrain.params)
+
+    @cached_property
+    def moved(self) -> list[Range]:
+        """What the host kernel copies after the reset, in its order."""
+        size = self.terrain.moved_size
+        return [
+            Range.sized(place, size(name), f"{name} moved by the host kernel")
+            for name, place in self.terrain.moves
+        ]
+
+    @property
+    def placed(self) -> list[Range]:
+        """Where anything is put: the segments, and what is moved."""
+        return [*(segment.range for segment in self.segments), *self.moved]
+
+    @property
+    def waiting(self) -> list[Range]:
+        """What must keep its content from the reset until the host kernel looks."""
+        buffer = self.terrain.buffer
+        return [segment.range for segment in self.segments] if buffer is None else [buffer]
+
+    @cached_property
+    def running(self) -> Range | None:
+        """The kernel with what it needs behind itself."""
+        place, needs = self.kernel, self.terrain.kernel
+        return place and Range(place.start, place.end + needs.behind, f"running {needs.name}")
+
+    @cached_property
+    def work(self) -> Range | None:
+        """What the kernel writes elsewhere until it runs."""
+        return self.kernel and self.terrain.kernel.work(self.kernel.start)
+
+    @cached_property
+    def needed(self) -> list[Range]:
+        """What the guest reads once it runs: ramdisk and device tree or ATAGS."""
+        return [one for one in (self.at_start("initrd"), self.params) if one]
+
     def named(self, name: str) -> Segment | None:
         return next((one for one in self.segments if one.name == name), None)
-
-    def moved(self) -> list[Range]:
-        """What the host kernel copies after the reset, in its order: device tree, then kernel."""
-        places = (("dtb", self.terrain.dtb_loc), ("zImage", self.terrain.kernel_loc))
-        return [
-            Range.sized(place, segment.memsz, f"{name} moved by the host kernel")
-            for name, place in places
-            if place is not None and (segment := self.named(name))
-        ]
 
     def at_start(self, name: str) -> Range | None:
         """Where a segment lies when the guest starts."""
         segment = self.named(name)
         if segment is None:
             return None
-        moved = [one for one in self.moved() if one.name.startswith(f"{name} ")]
-        return moved[0] if moved else segment.range
-
-    def running_zimage(self) -> Range | None:
-        """The zImage while it unpacks, with its BSS, stack and heap."""
-        place = self.at_start("zImage")
-        return place and Range(place.start, place.end + self.terrain.scratch, "running zImage")
+        return next((one for one in self.moved if one.name.startswith(f"{name} ")), segment.range)
 
 
 def _page_aligned(case: _Case) -> Iterator[_Finding]:
@@ -88,31 +121,37 @@ def _half_of_ram(case: _Case) -> Iterator[_Finding]:
         yield f"{human_size(total)} in all, kexec takes at most half of RAM, {human_size(half)}", ()
 
 
+def _buffer_size(case: _Case) -> Iterator[_Finding]:
+    buffer, total = case.terrain.buffer, sum(one.memsz for one in case.segments)
+    if buffer is not None and total > buffer.size:
+        yield f"{human_size(total)} in all do not fit into {buffer}", (buffer,)
+
+
 def _disjoint(case: _Case) -> Iterator[_Finding]:
     for index, one in enumerate(case.segments):
         yield from _over(one.range, [other.range for other in case.segments[:index]])
 
 
 def _one_bank(case: _Case) -> Iterator[_Finding]:
-    for one in [*(segment.range for segment in case.segments), *case.moved()]:
+    for one in case.placed:
         yield from _not_in_a_bank(one, case.terrain)
 
 
 def _mem_min(case: _Case) -> Iterator[_Finding]:
     lost = Range(0, case.terrain.mem_min, "RAM the bootloader overwrites, below mem_min")
-    for one in case.segments:
-        yield from _over(one.range, [lost])
+    for one in case.waiting:
+        yield from _over(one, [lost])
 
 
 def _outside_page(case: _Case) -> Iterator[_Finding]:
-    for one in [*(segment.range for segment in case.segments), *case.moved()]:
+    for one in case.placed:
         yield from _over(one, [case.terrain.page])
 
 
 def _outside_reserved(case: _Case) -> Iterator[_Finding]:
     for segment in case.segments:
         yield from _over(segment.range, case.terrain.reserved)
-    for moved in case.moved():
+    for moved in case.moved:
         yield from _over(moved, _not_meant(moved.start, case.terrain.reserved))
 
 
@@ -122,16 +161,14 @@ def _not_meant(start: int, reserved: Sequence[Range]) -> list[Range]:
 
 
 def _outside_bootloader(case: _Case) -> Iterator[_Finding]:
-    for one in case.segments:
-        yield from _over(one.range, case.terrain.bootloader)
+    for one in case.waiting:
+        yield from _over(one, case.terrain.bootloader)
 
 
 def _zimage_window(case: _Case) -> Iterator[_Finding]:
-    place = case.at_start("zImage")
-    if place is None:
-        return
-    found, base = place.start & -WINDOW, case.terrain.base
-    if found != base:
+    needs, place = case.terrain.kernel, case.kernel
+    if isinstance(needs, ZImageNeeds) and place and not needs.window.contains(Range.sized(place.start, 1)):
+        found, base = place.start & -WINDOW, needs.window.start
         yield (
             f"{place} makes the guest take {found:#x} for the start of its RAM "
             f"(address & {(1 << 32) - WINDOW:#x}), it is {base:#x}",
@@ -139,71 +176,88 @@ def _zimage_window(case: _Case) -> Iterator[_Finding]:
         )
 
 
+def _image_place(case: _Case) -> Iterator[_Finding]:
+    needs, place = case.terrain.kernel, case.kernel
+    if isinstance(needs, ZImageNeeds) or place is None:
+        return
+    if needs.aligned(place.start) != place.start:
+        yield (
+            f"{place} does not start {needs.text_offset:#x} above a multiple of "
+            f"{human_size(IMAGE_ALIGNMENT)}",
+            (place,),
+        )
+    elif needs.lowest not in (None, place.start):
+        yield f"{place} makes the guest lose the RAM below: it must start at {needs.lowest:#x}", (place,)
+
+
+def _atags_place(case: _Case) -> Iterator[_Finding]:
+    kernel, atags = case.named(case.terrain.kernel.name), case.named("atags")
+    if kernel and atags and atags.addr != kernel.addr - ATAGS_BELOW:
+        yield (
+            f"{atags.range} is not {ATAGS_BELOW:#x} bytes below {kernel.range}, where the host kernel looks",
+            (atags.range, kernel.range),
+        )
+
+
 def _initrd_lowmem(case: _Case) -> Iterator[_Finding]:
-    yield from _outside_lowmem(case, "initrd")
+    place = case.at_start("initrd")
+    if place and case.kernel:
+        yield from _outside(place, case.terrain.kernel.initrd_zone(case.kernel.start))
 
 
 def _dtb_lowmem(case: _Case) -> Iterator[_Finding]:
-    yield from _outside_lowmem(case, "dtb")
-
-
-def _outside_lowmem(case: _Case, name: str) -> Iterator[_Finding]:
-    place = case.at_start(name)
-    if place and not case.terrain.lowmem.contains(place):
-        yield f"{place} is not inside {case.terrain.lowmem}", (place, case.terrain.lowmem)
+    if case.params and case.kernel:
+        yield from _outside(case.params, case.terrain.kernel.tree_zone(case.kernel.start))
 
 
 def _dtb_size(case: _Case) -> Iterator[_Finding]:
-    segment = case.named("dtb")
-    if segment and len(segment.data) > DTB_MAX_SIZE:
-        yield f"{len(segment.data)} bytes, ARM kernels map {DTB_MAX_SIZE}", (segment.range,)
+    segment, needs = case.named("dtb"), case.terrain.kernel
+    if segment is None or case.params is None:
+        return
+    if len(segment.data) > needs.tree_limit:
+        yield f"{len(segment.data)} bytes, the kernel maps {needs.tree_limit}", (segment.range,)
+    block = needs.tree_block(case.params)
+    if block:
+        yield from _outside(case.params, block)
 
 
 def _decompression_ram(case: _Case) -> Iterator[_Finding]:
-    yield from _not_in_a_bank(case.terrain.decompression, case.terrain)
-    running = case.running_zimage()
-    if running:
-        yield from _not_in_a_bank(running, case.terrain)
+    for one in (case.work, case.running):
+        if one:
+            yield from _not_in_a_bank(one, case.terrain)
 
 
 def _decompression_clear(case: _Case) -> Iterator[_Finding]:
-    terrain = case.terrain
-    yield from _over(terrain.decompression, [terrain.page, *terrain.reserved])
-    for name in ("initrd", "dtb"):
-        place = case.at_start(name)
-        if place:
-            yield from _over(place, [terrain.decompression])
-    running = case.running_zimage()
-    if running:
-        yield from _over(running, [terrain.decompression])
+    if case.work:
+        yield from _over(case.work, [case.terrain.page, *case.terrain.reserved])
+        for one in case.needed:
+            yield from _over(one, [case.work])
 
 
-def _zimage_heap(case: _Case) -> Iterator[_Finding]:
-    running, place = case.running_zimage(), case.at_start("zImage")
-    if running is None or place is None:
-        return
-    heap = Range(place.end, running.end, "heap of the running zImage")
-    others = [one for name in ("initrd", "dtb") if (one := case.at_start(name))]
-    reserved = _not_meant(place.start, case.terrain.reserved)
-    yield from _over(heap, [*others, case.terrain.page, *reserved])
+def _kernel_room(case: _Case) -> Iterator[_Finding]:
+    place, running = case.kernel, case.running
+    if place and running:
+        behind = Range(place.end, running.end, case.terrain.kernel.behind_name)
+        reserved = _not_meant(place.start, case.terrain.reserved)
+        yield from _over(behind, [*case.needed, case.terrain.page, *reserved])
 
 
 def _moved_clear(case: _Case) -> Iterator[_Finding]:
-    moved = case.moved()
-    initrd = case.named("initrd")
-    for index, one in enumerate(moved):
-        waiting = [initrd.range] if initrd else []
-        for name in ("dtb", "zImage"):
-            segment = case.named(name)
-            if segment:
-                waiting.append(segment.range)
-        yield from _over(one, [*waiting, *moved[:index]])
+    order = [name for name, _ in case.terrain.moves]
+    for index, one in enumerate(case.moved):
+        waiting = [segment.range for segment in case.segments if segment.name not in order[:index]]
+        yield from _over(one, [*waiting, *case.moved[:index]])
 
 
 def _cmdline_length(case: _Case) -> Iterator[_Finding]:
-    length = len(case.terrain.cmdline)
-    if length >= COMMAND_LINE_SIZE:
-        yield f"{length} bytes, ARM kernels read at most {COMMAND_LINE_SIZE - 1}", ()
+    length, size = len(case.terrain.cmdline), case.terrain.cmdline_size
+    if length >= size:
+        yield f"{length} bytes, this phone's kernels read at most {size - 1}", ()
+
+
+def _outside(one: Range, zone: Range) -> Iterator[_Finding]:
+    if not zone.contains(one):
+        yield f"{one} is not inside {zone}", (one, zone)
 
 
 def _over(one: Range, others: Sequence[Range]) -> Iterator[_Finding]:
@@ -219,7 +273,7 @@ def _not_in_a_bank(one: Range, terrain: Terrain) -> Iterator[_Finding]:
 
 
 _OTHER_PLACE = "Let the planner choose the addresses; if it did, please report this as a bug."
-_SMALLER = "Use a smaller kernel or ramdisk."
+SMALLER = "Use a smaller kernel or ramdisk."
 
 # Name, test, what to do. In this order they are told.
 _RULES: tuple[tuple[str, Callable[[_Case], Iterator[_Finding]], str], ...] = (
@@ -232,7 +286,8 @@ _RULES: tuple[tuple[str, Callable[[_Case], Iterator[_Finding]], str], ...] = (
     ("page-aligned", _page_aligned, _OTHER_PLACE),
     ("data-fits", _data_fits, _OTHER_PLACE),
     ("one-magic", _one_magic, "Use a ROM whose kernel and ramdisk are no device tree."),
-    ("half-of-ram", _half_of_ram, _SMALLER),
+    ("half-of-ram", _half_of_ram, SMALLER),
+    ("buffer-size", _buffer_size, SMALLER),
     ("dtb-size", _dtb_size, "Use a ROM with a smaller device tree."),
     ("disjoint", _disjoint, _OTHER_PLACE),
     ("one-bank", _one_bank, _OTHER_PLACE),
@@ -243,38 +298,27 @@ _RULES: tuple[tuple[str, Callable[[_Case], Iterator[_Finding]], str], ...] = (
     (
         "zimage-window",
         _zimage_window,
-        f"The zImage must start in the first {human_size(WINDOW)} of RAM; if the bootloader overwrites all "
+        f"This zImage must start in the first {human_size(WINDOW)} of RAM; if the bootloader overwrites all "
         "of that, a host kernel is needed that moves it (kernel_loc in the profile).",
     ),
+    (
+        "image-place",
+        _image_place,
+        "A kernel from before Linux 4.6 must lie at the start of RAM: a host kernel with a buffer is needed.",
+    ),
+    ("atags-place", _atags_place, _OTHER_PLACE),
     ("initrd-lowmem", _initrd_lowmem, _OTHER_PLACE),
     ("dtb-lowmem", _dtb_lowmem, _OTHER_PLACE),
     ("decompression-in-ram", _decompression_ram, "Use a smaller kernel, or a profile with the right banks."),
-    ("decompression-clear", _decompression_clear, _SMALLER),
-    ("zimage-heap", _zimage_heap, _OTHER_PLACE),
-    ("moved-clear", _moved_clear, _SMALLER),
+    ("decompression-clear", _decompression_clear, SMALLER),
+    ("kernel-room", _kernel_room, _OTHER_PLACE),
+    ("moved-clear", _moved_clear, SMALLER),
 )
 RULES = tuple(name for name, _, _ in _RULES)
+FIXES = MappingProxyType({name: fix for name, _, fix in _RULES} | {"room": SMALLER})
 
 
 def violations(terrain: Terrain, segments: Sequence[Segment]) -> list[Violation]:
     """Every rule these segments break, wherever they come from; empty if the guest may be started."""
     case = _Case(terrain, segments)
     return [Violation(name, what, ranges) for name, test, _ in _RULES for what, ranges in test(case)]
-
-
-def check(terrain: Terrain, segments: Sequence[Segment]) -> None:
-    """Refuse segments that break a rule.
-
-    Raises:
-        RefusedError: Names the first rule that is broken, with ranges and numbers.
-    """
-    found = violations(terrain, segments)
-    if found:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise refusal(found[0].rule, found[0].what + more)
-
-
-def refusal(rule: str, what: str) -> RefusedError:
-    """The error for a broken rule."""
-    fix = next((text for name, _, text in _RULES if name == rule), _SMALLER)
-    return RefusedError(f"layout rule {rule}: {what}", unchanged="Nothing was sent.", fix=fix)

@@ -20,6 +20,8 @@ _SINGLE = {
     "hardboot.page",
     "hardboot.kernel_loc",
     "hardboot.dtb_loc",
+    "hardboot.buffer.start",
+    "hardboot.buffer.size",
     "hardboot.flag",
     "mem_min",
     "reset.address",
@@ -70,7 +72,19 @@ def _flat(name: str, value: Any) -> dict[str, Any]:
 
 def check(profile: Profile, others: Iterable[Profile] = ()) -> list[Problem]:
     """What is wrong with `profile`, alone and beside `others`; empty if nothing is."""
-    rules = (_addresses, _page, _ranges, _mem_min, _host, _kernel, _reset, _dtb, _evidence, _conflicts)
+    rules = (
+        _addresses,
+        _page,
+        _ranges,
+        _mem_min,
+        _host,
+        _buffer,
+        _kernel,
+        _reset,
+        _dtb,
+        _evidence,
+        _conflicts,
+    )
     found = [problem for rule in rules for problem in rule(profile)]
     if len(set(profile.codenames)) != len(profile.codenames):
         found.append(Problem("codenames", "one is there twice"))
@@ -183,14 +197,31 @@ def _host(profile: Profile) -> Iterator[Problem]:
         if profile.ram and not any(bank.start <= value < bank.end for bank in profile.ram):
             yield Problem(name, f"{value:#x} is not inside a bank of RAM")
     needed = {
-        "copy-dtb": ("hardboot.dtb_loc", hardboot.dtb_loc),
-        "copy-atags": ("kernel.params", kernel.params),
+        "copy-dtb": ("hardboot.dtb_loc", hardboot.dtb_loc is None),
+        "copy-atags": ("kernel.params", kernel.params is None),
+        "buffer": ("hardboot.buffer", hardboot.buffer is None),
     }
-    fact, value = needed.get(hardboot.host_abi, ("", 0))
-    if value is None and fact not in profile.evidence:
+    fact, missing = needed.get(hardboot.host_abi, ("", False))
+    if missing and fact not in profile.evidence:
         yield Problem(fact, f"{hardboot.host_abi} needs it; if it is not known, say so in [evidence]")
-    if (hardboot.host_abi == "buffer") != (profile.arch == "arm64"):
+    if profile.arch == "arm64" and hardboot.host_abi not in ("buffer", "direct"):
+        yield Problem("hardboot.host_abi", f"{hardboot.host_abi} is nothing that arm64 host kernels do")
+    if hardboot.host_abi == "buffer" and profile.arch != "arm64":
         yield Problem("hardboot.host_abi", "buffer is what arm64 host kernels do, and they alone")
+
+
+def _buffer(profile: Profile) -> Iterator[Problem]:
+    if profile.hardboot.buffer is None:
+        return
+    buffer = profile.hardboot.buffer.range
+    if profile.hardboot.host_abi != "buffer":
+        yield Problem("hardboot.buffer", f"a host kernel of kind {profile.hardboot.host_abi} has none")
+    if profile.ram and not any(bank.contains(buffer) for bank in profile.ram):
+        yield Problem("hardboot.buffer", f"{buffer} is not inside a bank of RAM")
+    taken = [page for _, page in _pages(profile)] + [*profile.reserved, *profile.bootloader]
+    for other in taken:
+        if buffer.overlaps(other):
+            yield Problem("hardboot.buffer", f"{buffer} lies over {other}")
 
 
 def _kernel(profile: Profile) -> Iterator[Problem]:

@@ -55,6 +55,18 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ram_end: Unsigned
 
 
+class Buffer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the segments wait for the reset, if not in their places."""
+
+    start: Unsigned
+    size: Annotated[int, Meta(ge=1, le=1 << 32)]
+
+    @property
+    def range(self) -> Range:
+        """The same as a half-open range."""
+        return Range.sized(self.start, self.size, "hardboot buffer")
+
+
 class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the host kernel does with the record.
 
@@ -66,9 +78,10 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         host_abi: `direct`: the host kernel only jumps. `copy-dtb`: it copies the DTB to where the bootloader
             put its own and, with `kernel_loc`, the kernel there. `copy-atags`: it copies ATAGS.
             `atags-in-r0`: it jumps with their address in r0; the guest must be patched to take them there.
-            `buffer`: on arm64, it copies the segments from a buffer below the page to their places.
+            `buffer`: on arm64, it copies the segments from `buffer` to their places.
         kernel_loc: Where a copying host kernel moves the guest's zImage; None if it does not.
         dtb_loc: Where the bootloader puts its DTB (r2), which is where a `copy-dtb` host moves the guest's.
+        buffer: Where a `buffer` host lets the segments wait; no segment may have its place there.
     """
 
     page_addr: Unsigned | None = field(name="page", default=None)
@@ -78,6 +91,7 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host_abi: Literal["direct", "copy-dtb", "copy-atags", "atags-in-r0", "buffer"]
     kernel_loc: Unsigned | None = None
     dtb_loc: Unsigned | None = None
+    buffer: Buffer | None = None
 
     @property
     def page(self) -> int:
