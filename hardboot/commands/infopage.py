@@ -203,8 +203,10 @@ def _signed(descriptor: "Document") -> str:
 
 
 def _kernel_rows(kernel: "Document") -> list[Row]:
+    looked = kernel["looked_size"]
+    within = f"not in its first {human_size(looked)}" if looked else ""
     rows = [
-        ("release", kernel["release"] or "not found"),
+        ("release", kernel["release"] or within or "not found"),
         ("size", human_size(kernel["size"])),
         ("unpacked", _size(kernel["unpacked_size"])),
     ]
@@ -227,7 +229,7 @@ def _kernel_rows(kernel: "Document") -> list[Row]:
         arm64 = kernel["arm64"]
         rows += [("text offset", _hex(arm64["text_offset"])), ("in memory", _size(arm64["image_size"]))]
         rows.append(("page size", arm64["page_size"] or "not stated"))
-    rows.append(("configuration", _config(kernel["config"])))
+    rows.append(("configuration", _config(kernel["config"], within)))
     if kernel["dtbs"]:
         rows.append(("appended DTBs", str(len(kernel["dtbs"]))))
     if kernel["padding_size"]:
@@ -235,9 +237,9 @@ def _kernel_rows(kernel: "Document") -> list[Row]:
     return rows
 
 
-def _config(config: dict[str, str] | None) -> str:
+def _config(config: dict[str, str] | None, within: str) -> str:
     if config is None:
-        return "not in the kernel (IKCONFIG)"
+        return f"{within or 'not in the kernel'} (IKCONFIG)"
     found = [f"{name}={config[f'CONFIG_{name}']}" for name in _NOTABLE if f"CONFIG_{name}" in config]
     missing = [name for name in ("KEXEC", "KEXEC_HARDBOOT") if f"CONFIG_{name}" not in config]
     return " ".join([*(f"no {name}" for name in missing), *found])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hardboot.formats.kernel import Kernel
 
 Document = dict[str, Any]
+_LOOK = 20 << 20  # bytes of a kernel whose decoder keeps all of it: with the rest under 45 MB of memory
 _PACKED = (" data", " kernel")  # how names of what may be a kernel end
 
 
@@ -96,7 +97,7 @@ def _packed(data: memoryview) -> Document:
     from hardboot.formats import kernel
 
     try:
-        return _kernel(kernel.identify(data))
+        return _kernel(kernel.identify(data, look=_LOOK))
     except InputError:
         if how and not kernel.is_kernel(data):
             return {}  # compressed, and neither kernel nor ramdisk
@@ -119,6 +120,7 @@ def _kernel(kernel: "Kernel") -> Document:
         "unpacked_size": kernel.unpacked_size,
         "memory_size": kernel.memory_size,
         "config": kernel.config,
+        "looked_size": kernel.looked_size,
         "zimage": None,
         "arm64": None,
         "dtbs": [],

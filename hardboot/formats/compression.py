@@ -41,7 +41,7 @@ _LZMA_DICTIONARIES = tuple(1 << power for power in range(12, 28)) + tuple(
 class Decompressor:
     """One compressed stream at the start of `data`: iterate over it for its content, in pieces.
 
-    Pieces have at most 1 MiB; nothing is kept. What follows the stream is left alone.
+    Pieces have at most 256 KiB; nothing is kept. What follows the stream is left alone.
 
     Attributes:
         size: Bytes unpacked so far; of the whole content once the iteration ended.
@@ -211,7 +211,7 @@ def unpack(kind: Compression, data: Data, *, limit: int = MAX_UNPACKED) -> tuple
 
 
 def peek(data: Data) -> bytes:
-    """The first bytes of the content, a piece of at most 1 MiB; data that is not compressed as it is.
+    """The first bytes of the content, a piece of at most 256 KiB; data that is not compressed as it is.
 
     Raises:
         InputError: If the stream is damaged there.

@@ -7,7 +7,7 @@ looked at while it streams by and is never kept.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from hardboot.errors import InputError
 from hardboot.formats import arm64image, compression, fdt, uimage, zboot, zimage
@@ -20,6 +20,7 @@ from hardboot.formats.zimage import ZImage
 
 MAX_UNPACKED = 128 << 20  # bytes, over all attempts; Debian's armmp, one of the largest, unpacks to 20 MiB
 _MAX_CANDIDATES = 256  # places that begin like a compressed kernel or a device tree
+_MAX_PADDING = 1 << 20  # bytes of zeros behind device trees
 
 Kind: TypeAlias = Literal["zImage", "arm64 Image", "Image"]
 Wrapper: TypeAlias = Literal["uImage", "zboot"]
@@ -43,6 +44,16 @@ _KINDS: dict[str, Compression | Literal["lzop"]] = {
     "bzip2": "bzip2",
     "lzop": "lzop",
 }
+
+
+_WINDOWED = ("xz", "lzma", "zstd")  # their decoders keep up to 128 MiB of what they unpacked
+
+
+class _Want(NamedTuple):
+    """What is looked for in an unpacked kernel, and in how many bytes of it."""
+
+    config: bool
+    look: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ class Kernel:
         version: The kernel's banner, "Linux version ...".
         release: As `uname -r` will print it.
         config: The configuration it was built with (IKCONFIG), such as {"CONFIG_KEXEC": "y"}.
+        looked_size: Bytes of the unpacked kernel that were looked at, if not all of them.
         payload: The compressed kernel; None if it is not compressed.
         unpacked_size: Bytes of the kernel as it runs, without its BSS.
         memory_size: The same with its BSS.
@@ -88,6 +100,7 @@ class Kernel:
     version: str | None = None
     release: str | None = None
     config: dict[str, str] | None = field(repr=False, default=None)
+    looked_size: int | None = None
     payload: Payload | None = None
     unpacked_size: int | None = None
     memory_size: int | None = None
@@ -97,30 +110,31 @@ class Kernel:
     arm64: Arm64Image | None = None
 
 
-def identify(data: Data, *, config: bool = True) -> Kernel:
+def identify(data: Data, *, config: bool = True, look: int = MAX_UNPACKED) -> Kernel:
     """Say what kernel `data` is.
 
     Args:
         data: A kernel with what is appended to it: the kernel part of a boot image.
         config: Look for the configuration too; else a kernel is read up to its banner if it states its size.
+        look: Bytes to unpack of a stream whose decoder keeps all it unpacked in memory.
 
     Raises:
         InputError: If it is no kernel, or damaged.
     """
-    seen = view(data)
+    seen, want = view(data), _Want(config, look)
     if zimage.is_zimage(seen):
-        return _zimage(seen, config)
+        return _zimage(seen, want)
     if arm64image.is_arm64(seen):
-        return _raw(seen, config)
+        return _raw(seen, want)
     if bytes(seen[:8]) == zboot.ZBOOT_MAGIC:
-        return _zboot(seen, config)
+        return _zboot(seen, want)
     if bytes(seen[:4]) == uimage.UIMAGE_MAGIC.to_bytes(4, "big"):
-        return _uimage(seen, config)
+        return _uimage(seen, want)
     kind = compression.detect(seen)
     if kind == "lzop":
         raise compression.unreadable(seen)
     if kind:
-        return _compressed(seen, kind, config)
+        return _compressed(seen, kind, want)
     raise malformed("kernel", "magic", 0, f"this is {described(seen)}", fix="Give a kernel.")
 
 
@@ -131,9 +145,9 @@ def is_kernel(data: Data) -> bool:
     return zimage.is_zimage(seen) or arm64image.is_arm64(seen) or bytes(seen[:8]).startswith(magics)
 
 
-def _zimage(data: memoryview, config: bool) -> Kernel:
+def _zimage(data: memoryview, want: _Want) -> Kernel:
     parsed = zimage.parse(data)
-    payload, scan = _find_payload(parsed, config)
+    payload, scan = _find_payload(parsed, want)
     unpacked = parsed.edata_size or (payload.unpacked_size if payload else None)
     memory = unpacked + parsed.bss_size if unpacked and parsed.bss_size is not None else None
     return Kernel(
@@ -142,6 +156,7 @@ def _zimage(data: memoryview, config: bool) -> Kernel:
         version=scan.version,
         release=scan.release,
         config=scan.config,
+        looked_size=scan.size if scan.cut else None,
         payload=payload,
         unpacked_size=unpacked,
         memory_size=memory,
@@ -151,30 +166,26 @@ def _zimage(data: memoryview, config: bool) -> Kernel:
     )
 
 
-def _find_payload(kernel: ZImage, config: bool) -> tuple[Payload | None, Scan]:
+def _find_payload(kernel: ZImage, want: _Want) -> tuple[Payload | None, Scan]:
     """The compressed kernel in a zImage: the first stream with a banner, else the longest whole one.
 
     A magic alone means nothing: the decompressor's own code has them too.
     """
     inside = kernel.kernel[: kernel.payload_end]
     budget = MAX_UNPACKED
-    best: tuple[Payload | None, Scan] = None, Scan(config=config)
+    best: tuple[Payload | None, Scan] = None, Scan(config=want.config)
     for found in _candidates(inside):
         kind = _KINDS[found.lastgroup or ""]
         if kind == "lzop":
             if best[0] is None:
                 best = Payload("lzop", found.start()), Scan()
             continue
-        scan = Scan(config=config)
+        scan = Scan(config=want.config)
         limit = min(budget, kernel.edata_size or budget)
         stream = Decompressor(kind, inside[found.start() :], limit=limit)
         whole = True
         try:
-            for piece in stream:
-                scan.feed(piece)
-                if scan.done and kernel.edata_size:
-                    whole = False
-                    break
+            whole = _read(stream, scan, want.look, to_end=not kernel.edata_size)
         except InputError:
             if stream.size > limit:
                 scan = Scan()  # more than the kernel states: this was not it
@@ -182,13 +193,25 @@ def _find_payload(kernel: ZImage, config: bool) -> tuple[Payload | None, Scan]:
         budget -= max(stream.size, stream.fed)
         size, unpacked = (stream.end, stream.size) if whole else (None, kernel.edata_size)
         payload = Payload(kind, found.start(), size, unpacked)
-        if scan.release:
+        if scan.release or scan.cut:
             return payload, scan
         if whole and (best[0] is None or stream.size > (best[0].unpacked_size or 0)):
             best = payload, scan
         if budget <= 0:
             break
     return best
+
+
+def _read(stream: Decompressor, scan: Scan, look: int, *, to_end: bool) -> bool:
+    """Show `scan` a kernel while it is unpacked; False if that was not needed, or not done, up to the end."""
+    for piece in stream:
+        scan.feed(piece)
+        if scan.done and not to_end:
+            return False
+        if stream.kind in _WINDOWED and stream.size >= look:
+            scan.cut = not scan.done
+            return False
+    return True
 
 
 def _candidates(data: memoryview) -> Iterator["re.Match[bytes]"]:
@@ -198,10 +221,10 @@ def _candidates(data: memoryview) -> Iterator["re.Match[bytes]"]:
         yield found
 
 
-def _raw(data: memoryview, config: bool) -> Kernel:
+def _raw(data: memoryview, want: _Want) -> Kernel:
     """An unpacked kernel, with device trees behind it or not."""
     end, dtbs, padding = _split_raw(data)
-    scan = Scan(config=config)
+    scan = Scan(config=want.config)
     for piece in pieces(data[:end]):
         scan.feed(piece)
         if scan.done:
@@ -235,36 +258,39 @@ def _split_raw(data: memoryview) -> tuple[int, tuple[memoryview, ...], memoryvie
         while at >= 0 and candidates < _MAX_CANDIDATES:
             candidates += 1
             dtbs, rest = fdt.split(data[start + at :])
-            if dtbs and len(rest) <= PIECE and not bytes(rest).strip(b"\0"):
+            if dtbs and len(rest) <= _MAX_PADDING and not bytes(rest).strip(b"\0"):
                 return start + at, dtbs, rest
             at = window.find(magic, at + 1)
     return len(data), (), data[len(data) :]
 
 
-def _compressed(data: memoryview, kind: Compression, config: bool) -> Kernel:
+def _compressed(data: memoryview, kind: Compression, want: _Want) -> Kernel:
     """A kernel compressed as a whole; device trees follow where the stream ends."""
-    scan = Scan(config=config)
+    scan = Scan(config=want.config)
     stream = Decompressor(kind, data, limit=MAX_UNPACKED)
-    for piece in stream:
-        scan.feed(piece)
-    end = stream.end or 0
-    payload = Payload(kind, 0, end, stream.size)
-    if end + 4 <= len(data) and u32(data, end) == stream.size:
-        end += 4  # Linux before 5.8 appends the unpacked size to every Image but gzip's
+    whole = _read(stream, scan, want.look, to_end=True)
+    end, unpacked = stream.end, stream.size if whole else None
+    payload = Payload(kind, 0, end, unpacked)
     header = arm64image.parse(scan.head) if arm64image.is_arm64(scan.head) else None
     inner: Kind = "arm64 Image" if header else "zImage" if zimage.is_zimage(scan.head) else "Image"
     if inner == "Image" and scan.release is None:
         problem = f"this is {described(data)}, and what is inside is no kernel"
         raise malformed("kernel", "magic", 0, problem, fix="Give a kernel.")
-    dtbs, padding = fdt.split(data[end:])
+    if end is None:
+        end, dtbs, padding = _split_raw(data)
+    else:
+        if end + 4 <= len(data) and u32(data, end) == unpacked:
+            end += 4  # Linux before 5.8 appends the unpacked size to every Image but gzip's
+        dtbs, padding = fdt.split(data[end:])
     return Kernel(
         kind=inner,
         size=end,
         version=scan.version,
         release=scan.release,
         config=scan.config,
+        looked_size=scan.size if scan.cut else None,
         payload=payload,
-        unpacked_size=stream.size,
+        unpacked_size=unpacked,
         memory_size=(header.image_size or None) if header else None,
         dtbs=dtbs,
         padding=padding,
@@ -272,18 +298,18 @@ def _compressed(data: memoryview, kind: Compression, config: bool) -> Kernel:
     )
 
 
-def _zboot(data: memoryview, config: bool) -> Kernel:
+def _zboot(data: memoryview, want: _Want) -> Kernel:
     outer = zboot.parse(data)
     kind = compression.detect(outer.payload)
     if kind is None or kind == "lzop":
         raise compression.unreadable(outer.payload)
-    inner = _compressed(outer.payload, kind, config)
+    inner = _compressed(outer.payload, kind, want)
     end, dtbs, padding = _split_raw(data)
     payload = replace(inner.payload, offset=outer.offset) if inner.payload else None
     return replace(inner, wrappers=("zboot",), size=end, payload=payload, dtbs=dtbs, padding=padding)
 
 
-def _uimage(data: memoryview, config: bool) -> Kernel:
+def _uimage(data: memoryview, want: _Want) -> Kernel:
     outer = uimage.parse(data)
     if outer.type not in (uimage.TYPE_KERNEL, uimage.TYPE_MULTI) or not outer.parts:
         problem = f"{outer.type}: this U-Boot image holds no kernel"
@@ -293,7 +319,7 @@ def _uimage(data: memoryview, config: bool) -> Kernel:
         raise malformed("kernel", "U-Boot image", uimage.HEADER_SIZE, "another U-Boot image is inside")
     known = zimage.is_zimage(content) or bytes(content[:8]) == zboot.ZBOOT_MAGIC
     known = known or compression.detect(content) is not None
-    inner = identify(content, config=config) if known else _raw(content, config)
+    inner = identify(content, config=want.config, look=want.look) if known else _raw(content, want)
     offset = uimage.HEADER_SIZE + (0 if len(outer.parts) == 1 else 4 * (len(outer.parts) + 1))
     payload = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
     if inner.dtbs:

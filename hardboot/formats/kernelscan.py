@@ -29,6 +29,7 @@ class Scan:
         version: The whole banner, "Linux version ..."; None until it was seen.
         release: As `uname -r` prints it.
         config: The configuration it was built with; None until it was seen.
+        cut: Nothing more will be fed, though there is more.
     """
 
     def __init__(self, *, config: bool = True) -> None:
@@ -37,6 +38,7 @@ class Scan:
         self.version: str | None = None
         self.release: str | None = None
         self.config: dict[str, str] | None = None
+        self.cut = False
         self._wants_config = config
         self._tail = b""
         self._decoder: _Config | None = None

@@ -46,7 +46,7 @@ def _end(data: Data) -> int:
 
 
 def decompress(data: Data) -> Generator[bytes, None, int]:
-    """The content, in pieces of at most 1 MiB; returns where the stream ends.
+    """The content, in pieces of at most 256 KiB; returns where the stream ends.
 
     Raises:
         InputError: If a block is damaged, or there is none.

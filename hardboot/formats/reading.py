@@ -11,7 +11,7 @@ from hardboot.errors import InputError
 
 Data: TypeAlias = bytes | bytearray | memoryview | mmap
 
-PIECE = 1 << 20  # bytes
+PIECE = 256 << 10  # bytes
 
 _U32 = struct.Struct("<I")
 

@@ -54,7 +54,7 @@ def _blocks(data: memoryview) -> Iterator[int]:
 
 
 def decompress(data: Data) -> Generator[bytes, None, int]:
-    """The content of one frame, in pieces of at most 1 MiB; returns where the frame ends.
+    """The content of one frame, in pieces of at most 256 KiB; returns where the frame ends.
 
     Raises:
         InputError: If it is damaged or cut off, or needs a dictionary or more memory than MAX_WINDOW.

@@ -246,6 +246,22 @@ def test_device_trees_behind_an_unpacked_kernel_are_found_by_structure() -> None
     assert identify(bytes(kernel)).dtbs == ()
 
 
+@pytest.mark.parametrize("kind", ["zImage", "Image"])
+@pytest.mark.parametrize("how", ["xz", "lzma"])
+def test_of_what_the_decoder_keeps_only_so_much_is_looked_at(how: str, kind: str) -> None:
+    tree, content = board("behind"), kernel_with_banner(RELEASE, 2_000_000, 1_900_000)
+    packed = pack(content if kind == "zImage" else arm64_image(content), how)
+    data = (zimage(payload=packed) if kind == "zImage" else packed) + tree
+    cut = identify(data, look=1_000_000)
+    assert (cut.release, cut.config, trees(cut)) == (None, None, [tree])
+    assert cut.looked_size is not None
+    assert 1_000_000 <= cut.looked_size < 1_500_000
+    whole = identify(data, look=2_500_000)
+    assert (whole.release, whole.looked_size, trees(whole)) == (RELEASE, None, [tree])
+    assert cut.size == whole.size
+    assert identify(pack(content, "gzip"), look=1).looked_size is None  # whose decoder keeps 32 KiB
+
+
 @pytest.mark.parametrize("at", [-3, -1, 0, 5])
 def test_device_trees_at_the_edge_of_what_is_read_at_once_are_found(
     at: int, monkeypatch: pytest.MonkeyPatch
