@@ -9,13 +9,32 @@ from hardboot.commands.common import Command, Group, Settings, pass_settings
 from hardboot.errors import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hardboot.patches import Report, Series, Values
+    from hardboot.patches.unified import FilePatch
     from hardboot.profile import Profile
 
+PATCH_LIMIT = 16 << 20  # bytes of a patch file
+_PATCH = click.option(
+    "--patch",
+    "patch_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="This patch file instead of a series; it is repaired if copying has damaged it.",
+)
 _TREE = click.argument("tree", type=click.Path(path_type=Path))
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    lazy={
+        "lint": ("hardboot.commands.patch_file:lint", "Find what copying has damaged in a patch file."),
+        "export": ("hardboot.commands.patch_file:export", "Write a series as one patch file."),
+        "check": ("hardboot.commands.patch_file:check", "Try a series on a kernel source tree."),
+        "config": ("hardboot.commands.patch_config:config", "Set the options of a patched tree, and check."),
+    },
+)
 def patch() -> None:
     """Put hardboot support into a kernel source tree.
 
@@ -88,22 +107,29 @@ def status(settings: Settings, tree: Path) -> None:
 @patch.command(cls=Command)
 @_TREE
 @click.option("--dry-run", is_flag=True, help="Check that it fits; change nothing.")
+@_PATCH
 @pass_settings
-def apply(settings: Settings, tree: Path, dry_run: bool) -> None:
+def apply(settings: Settings, tree: Path, dry_run: bool, patch_file: Path | None) -> None:
     """Put the series for --device into the kernel source TREE.
 
     Writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
     """
     from hardboot import log, patches, profile
 
-    if settings.device is None:
+    config = None
+    if patch_file:
+        report = patches.apply_parts(tree, patch_file.name, read_patch(patch_file), dry_run=dry_run)
+    elif settings.device is None:
         raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
-    phone = profile.load(settings.device)
-    series = patches.find(tree, phone.arch)
-    _check_match(phone, series)
-    if phone.trust("hardboot.page") != "verified":
-        log.warn(f"the hardboot page of {phone.name} is not verified: {phone.how_to_find('hardboot.page')}")
-    report = patches.apply(tree, series, _values(phone), dry_run=dry_run)
+    else:
+        phone = profile.load(settings.device)
+        series = patches.find(tree, phone.arch)
+        check_match(phone, series)
+        if phone.trust("hardboot.page") != "verified":
+            how = phone.how_to_find("hardboot.page")
+            log.warn(f"the hardboot page of {phone.name} is not verified: {how}")
+        report = patches.apply(tree, series, values(phone), dry_run=dry_run)
+        config = patches.CONFIG_NAME
 
     def show() -> None:
         on = f"{report.name} on Linux {patches.dotted(report.version)}"
@@ -115,20 +141,24 @@ def apply(settings: Settings, tree: Path, dry_run: bool) -> None:
             click.echo(f"{on}: applied, {len(report.files)} files changed")
         for at in report.offsets:
             click.echo(f"  {at.file}, hunk {at.hunk}: {at.offset:+} lines from where the patch names it")
-        if not dry_run:
-            click.echo(f"Options for the kernel's configuration: {tree / patches.CONFIG_NAME}")
+        if config and not dry_run:
+            click.echo(f"Options for the kernel's configuration: {tree / config}")
 
-    settings.emit({**_document(report), "config": patches.CONFIG_NAME}, show)
+    settings.emit({**_document(report), "config": config}, show)
 
 
 @patch.command(cls=Command)
 @_TREE
+@_PATCH
 @pass_settings
-def revert(settings: Settings, tree: Path) -> None:
+def revert(settings: Settings, tree: Path, patch_file: Path | None) -> None:
     """Take the series and hardboot.config out of the kernel source TREE."""
     from hardboot import patches
 
-    report = patches.revert(tree, _series(settings, tree))
+    if patch_file:
+        report = patches.revert_parts(tree, patch_file.name, read_patch(patch_file))
+    else:
+        report = patches.revert(tree, series_of(settings, tree))
 
     def show() -> None:
         done = f"reverted, {len(report.files)} files changed" if report.files else "not there, nothing to do"
@@ -137,14 +167,38 @@ def revert(settings: Settings, tree: Path) -> None:
     settings.emit(_document(report), show)
 
 
-def _series(settings: Settings, tree: Path) -> "Series":
+def series_of(settings: Settings, tree: Path) -> "Series":
+    """The series for TREE: of --device's architecture, else the one that is there."""
     from hardboot import patches, profile
 
     arch = profile.load(settings.device).arch if settings.device else None
     return patches.find(tree, arch)
 
 
-def _values(phone: "Profile") -> "Values":
+def read_patch(path: Path) -> "dict[str, Sequence[FilePatch]]":
+    """Another author's patch file; what copying has damaged is repaired, and told.
+
+    Raises:
+        InputError: If it cannot be read, or not be repaired.
+    """
+    from hardboot import files, log
+    from hardboot.errors import InputError
+    from hardboot.patches import unified
+    from hardboot.patches.lint import lint
+
+    found = lint(files.read_bytes(path, limit=PATCH_LIMIT), str(path))
+    if found.beyond_repair:
+        raise InputError(
+            f"{path}, {found.beyond_repair[0]}",
+            unchanged="Nothing was changed.",
+            fix="`hardboot patch lint FILE` shows all that is wrong; get the patch from another place.",
+        )
+    if found.faults:
+        log.warn(f"{path}: {len(found.faults)} faults were repaired, the first in {found.faults[0]}")
+    return {path.name: unified.parse(found.repaired, str(path))}
+
+
+def values(phone: "Profile") -> "Values":
     """What a series can ask of a profile."""
     return {
         "dtb.kind": phone.dtb.kind,
@@ -165,7 +219,7 @@ def _values(phone: "Profile") -> "Values":
     }
 
 
-def _check_match(phone: "Profile", series: "Series") -> None:
+def check_match(phone: "Profile", series: "Series") -> None:
     """Refuse a series that cannot make the host kernel that the profile describes."""
     for what, wanted, made in (
         ("host_abi", phone.hardboot.host_abi, series.host_abi),

@@ -5,6 +5,8 @@ from hardboot.patches.series import CONFIG_NAME, Series, Values, all_series, dot
 from hardboot.patches.status import PlaceState, Status, status
 from hardboot.patches.survey import Offset, PatchStatus, State, Survey
 from hardboot.patches.tree import Version
+from hardboot.patches.trial import problems
+from hardboot.patches.unified import parse
 
 __all__ = [
     "CONFIG_NAME",
@@ -24,6 +26,8 @@ __all__ = [
     "dotted",
     "find",
     "load",
+    "parse",
+    "problems",
     "revert",
     "revert_parts",
     "status",

@@ -196,12 +196,12 @@ class _Reader:
 
     def read(self) -> tuple[FilePatch, ...]:
         patches: list[FilePatch] = []
-        in_text = True  # before the first diff of a mail; its signature ends it
+        in_text = True  # of a mail, which a signature ends, or the next mail
         while self._at < len(self._lines):
             if self._peek().startswith(b"diff --git ") or self._plain_header():
                 patches.append(self._file())
                 in_text = False
-            elif self._peek() == b"-- \n":
+            elif self._peek() == b"-- \n" or self._peek().startswith(b"From "):
                 in_text = True
                 self._at += 1
             elif not in_text and self._peek().strip():

@@ -1,0 +1,26 @@
+"""A series as one file for people who do not run hardboot."""
+
+from hardboot import files
+from hardboot.patches.series import CONFIG_NAME, Series, Values
+
+_LIMIT = 4 << 20  # bytes of one patch
+
+
+def combined(series: Series, phone: Values, title: str) -> bytes:
+    """The patches of `series` one after the other, and its options for the phone `title` as a new file.
+
+    Both `patch -p1` and `git apply` take it.
+
+    Raises:
+        InputError: If a patch cannot be read.
+        RefusedError: If the profile lacks a value that the series needs.
+    """
+    options = series.config_fragment(phone).decode().splitlines()
+    text = f"hardboot support ({series.name}) for {title}; {series.licence}\n\n"
+    text += f"In the kernel source: patch -p1 -F0, then add the options in {CONFIG_NAME}.\n\n"
+    folder = files.data_dir("patches") / series.name
+    parts = [text.encode()] + [files.read_bytes(folder / name, limit=_LIMIT) for name in series.patches]
+    fragment = f"diff --git a/{CONFIG_NAME} b/{CONFIG_NAME}\nnew file mode 100644\n"
+    fragment += f"--- /dev/null\n+++ b/{CONFIG_NAME}\n@@ -0,0 +1,{len(options)} @@\n"
+    fragment += "".join(f"+{line}\n" for line in options)
+    return b"".join([*parts, fragment.encode()])

@@ -1,0 +1,195 @@
+"""Patch files as people pass them on: what copying through web pages and mails did to them, and the repair.
+
+Pure: bytes in, bytes out.
+"""
+
+import re
+from dataclasses import dataclass
+
+from hardboot.errors import InputError
+from hardboot.patches import unified
+
+_HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.*)")
+_HEADERS = (b"diff --git ", b"Index: ", b"@@ -", b"-- \n")
+_LOST = "get the patch from another place"
+_MODE = {b"--- /dev/null": b"new file mode 100644\n", b"+++ /dev/null": b"deleted file mode 100644\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in a patch file; `line` from 1; `repaired` if the repaired file is free of it."""
+
+    line: int
+    what: str
+    repaired: bool = True
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What was found in a patch file, and the file without it."""
+
+    faults: tuple[Fault, ...]
+    repaired: bytes
+
+    @property
+    def beyond_repair(self) -> tuple[Fault, ...]:
+        """The faults that are in the repaired file as well."""
+        return tuple(fault for fault in self.faults if not fault.repaired)
+
+
+def lint(data: bytes, name: str) -> Linted:
+    """What is wrong with the patch `data`, `name` in messages, and its repair where that is certain."""
+    return _Repair(data).run(name)
+
+
+class _Repair:
+    def __init__(self, data: bytes) -> None:
+        self._faults: list[Fault] = []
+        self._out: list[bytes] = []
+        first = data.find(b"\r\n")
+        if first >= 0:
+            count = data.count(b"\r\n")
+            self._fault(data.count(b"\n", 0, first), f"{count} lines end with CR LF")
+            data = data.replace(b"\r\n", b"\n")
+        if data and not data.endswith(b"\n"):
+            self._fault(data.count(b"\n"), "the last line has no end")
+            data += b"\n"
+        self._lines = unified.split(data)
+        self._stripped = self._all_context_stripped()
+
+    def _fault(self, index: int, what: str, *, repaired: bool = True) -> None:
+        self._faults.append(Fault(index + 1, what, repaired))
+
+    def run(self, name: str) -> Linted:
+        at, drift = 0, 0  # drift: lines by which the new file is longer, before this hunk
+        header = -1  # of the file, in the output
+        while at < len(self._lines):
+            line = self._lines[at]
+            match = _HUNK.match(line)
+            if match is None:
+                if line.startswith((b"diff --git ", b"--- ")) and not self._out_follows(header):
+                    header, drift = len(self._out), 0
+                for mark, mode in _MODE.items():
+                    if line.startswith(mark):
+                        self._add_mode(at, header, mode)
+                following = self._lines[at + 1] if at + 1 < len(self._lines) else b""
+                if (
+                    line.startswith(b"+++ ")
+                    and self._lines[at - 1].startswith(b"--- ")
+                    and not _HUNK.match(following)
+                ):
+                    self._fault(at + 1, f"the lines with @@ are missing; {_LOST}", repaired=False)
+                self._out.append(line)
+                at += 1
+                continue
+            at, drift = self._hunk(at, match, drift)
+        self._tabs()
+        repaired = b"".join(self._out)
+        if all(fault.repaired for fault in self._faults):
+            try:
+                unified.parse(repaired, name)
+            except InputError as error:
+                self._fault(0, error.what, repaired=False)
+        return Linted(tuple(sorted(self._faults, key=lambda fault: fault.line)), repaired)
+
+    def _out_follows(self, header: int) -> bool:
+        """True while the lines since `header` are those between `diff --git` and `---`."""
+        return header >= 0 and all(
+            line.startswith(
+                (b"diff --git ", b"index ", b"new file", b"deleted file", b"old mode", b"new mode")
+            )
+            for line in self._out[header:]
+        )
+
+    def _add_mode(self, at: int, header: int, mode: bytes) -> None:
+        if not 0 <= header < len(self._out) or not self._out[header].startswith(b"diff --git "):
+            return  # not git's format, which knows no modes
+        if any(mode.split(b" 1")[0] in line for line in self._out[header:]):
+            return
+        self._fault(at, f"the patch does not say: {mode.decode().strip()}")
+        self._out.insert(header + 1, mode)
+
+    def _body(self, start: int) -> int:
+        """The index behind the last line that can belong to a hunk whose first line is `start`."""
+        end = start
+        while end < len(self._lines):
+            line = self._lines[end]
+            following = self._lines[end + 1] if end + 1 < len(self._lines) else b""
+            if line.startswith(_HEADERS) or (line.startswith(b"--- ") and following.startswith(b"+++ ")):
+                break
+            end += 1
+        return end
+
+    def _hunk(self, at: int, match: re.Match[bytes], drift: int) -> tuple[int, int]:
+        """Put the repaired hunk at `at` out; returns the index behind it, and the new drift."""
+        old_start, new_start = int(match[1]), int(match[3])
+        wanted = int(match[2] or 1), int(match[4] or 1)
+        end = self._body(at + 1)
+        while end > at + 1 and self._lines[end - 1] == b"\n" and _counts(self._lines[at + 1 : end]) != wanted:
+            end -= 1  # empty lines between two parts of a mail
+        body = [self._context(index) for index in range(at + 1, end)]
+        counts = _counts(body)
+        if counts != wanted:
+            self._fault(
+                at,
+                f"the hunk announces {wanted[0]} old and {wanted[1]} new lines, "
+                f"it has {counts[0]} and {counts[1]}",
+            )
+        expected = old_start + drift if counts[0] and counts[1] else new_start
+        if new_start != expected:
+            self._fault(at, f"the hunk begins at line {expected} of the new file, not at {new_start}")
+        head = b"@@ -%d,%d +%d,%d @@" % (old_start, counts[0], expected, counts[1])
+        unchanged = counts == wanted and new_start == expected
+        self._out.append(self._lines[at] if unchanged else head + match[5] + b"\n")
+        self._out += body
+        return end, drift + counts[1] - counts[0]
+
+    def _context(self, index: int) -> bytes:
+        """A line of a hunk, with the blank that a context line begins with."""
+        line = self._lines[index]
+        if line.startswith((b"+", b"-", b"\\")):
+            return line
+        if line == b"\n" or (line.startswith(b" ") and not self._stripped):
+            return line
+        self._fault(index, "the blank before this line of context is missing")
+        return b" " + line
+
+    def _all_context_stripped(self) -> bool:
+        """True if no line of context has kept its blank: then those that begin with one lost one as well."""
+        inside = False
+        context: list[bytes] = []
+        changed: list[bytes] = []
+        for line in self._lines:
+            inside = line.startswith(b"@@ -") or (inside and not line.startswith(_HEADERS))
+            if inside and line.startswith((b"+", b"-")):
+                changed.append(line[1:])
+            elif inside and line.strip() and not line.startswith((b"@@ -", b"\\")):
+                context.append(line)
+        lost = [line for line in context if not line.startswith(b" ")]
+        kept = [line for line in context if line.startswith(b" \t")]
+        indented = any(line.startswith(b"\t") for line in context)
+        if len(lost) > 4 and not kept and not indented and any(line.startswith(b"\t") for line in changed):
+            index = self._lines.index(lost[0])
+            self._fault(index, f"the lines of context have lost their tabs; {_LOST}", repaired=False)
+        return bool(lost) and not kept
+
+    def _tabs(self) -> None:
+        """Sources of the kernel are indented with tabs: a patch of them without any has lost them."""
+        indented = [
+            line for line in self._out if line[:1] in (b"+", b"-", b" ") and line[1:].startswith(b"       ")
+        ]
+        if len(indented) > 4 and not any(b"\t" in line for line in self._out):
+            index = self._out.index(indented[0])
+            self._fault(index, f"tabs have become blanks; {_LOST}", repaired=False)
+
+
+def _counts(body: list[bytes]) -> tuple[int, int]:
+    """How many old and new lines a hunk has."""
+    added = sum(line.startswith(b"+") for line in body)
+    removed = sum(line.startswith(b"-") for line in body)
+    notes = sum(line.startswith(b"\\") for line in body)
+    context = len(body) - added - removed - notes
+    return context + removed, context + added
