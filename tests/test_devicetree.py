@@ -312,3 +312,49 @@ def test_without_a_phone_the_ids_of_its_profile_tell_the_trees_apart() -> None:
     assert chosen.reason.startswith("number 1 of 2: the best for platform 0xb2")
     with pytest.raises(RefusedError, match=r"none is for platform 0xb2 .*0: platform 0x7e, not 0xb2"):
         choose([other, rom()], None, SHAMU)
+
+
+HTC = """/ { #address-cells = <1>; #size-cells = <1>; htc,project-id = <271 0 1>; other = <1>;
+  memory { device_type = "memory"; reg = <0 0x5a00000 0x10000000 0x20000000>; };
+  calibration_data { als_flash = [01 02]; wifi_eeprom = [03]; c-sensor = <4>; unheard_of = <5>; };
+  htc_workaround_reserve_leading_pages { pages = <16>; };
+  chosen { config { bootloaderflag = <1>; debugflag = <2>; else = <3>; }; }; };"""
+
+
+def test_what_htcs_bootloader_alone_knows_reaches_the_guest_of_the_one_m8() -> None:
+    done = adapt(rom(2), live=fdt.parse(dtb(HTC)), profile=profile.load("m8"))
+    assert value(done, "/", "htc,project-id") == struct.pack(">3I", 271, 0, 1)
+    assert value(done, "/calibration_data", "als_flash") == b"\1\2"
+    assert value(done, "/calibration_data", "wifi_eeprom") == b"\3"
+    assert value(done, "/calibration_data", "c-sensor") == struct.pack(">I", 4)
+    assert value(done, "/chosen/config", "bootloaderflag") == struct.pack(">I", 1)
+    assert value(done, "/chosen/config", "debugflag") == struct.pack(">I", 2)
+    assert value(done, "/htc_workaround_reserve_leading_pages", "pages") == struct.pack(">I", 16)
+    for path, name in (("/", "other"), ("/calibration_data", "unheard_of"), ("/chosen/config", "else")):
+        assert value(done, path, name) is None
+    # One cell in the phone's tree, two in the ROM's.
+    assert value(done, "/memory@0", "reg") == struct.pack(">4Q", 0, 0x5A00000, 0x10000000, 0x20000000)
+    assert reservations(done) == [(0x05ED0000, 0x100000)]
+
+
+BANKS = 'memory { device_type = "memory"; reg = <0 0 0 0x40000000 0 0x40000000 0 0x80000000>; };'
+MOTOROLA = {
+    **{
+        f"mmi,{name}": name.encode()
+        for name in ("powerup_reason", "mbmversion", "prod_id", "panel_ver", "esd")
+    },
+    **{f"linux,{name}": name.encode() for name in ("seriallow", "serialhigh", "hwrev")},
+}
+
+
+def test_what_motorolas_bootloader_alone_knows_reaches_the_guest_of_the_nexus_6() -> None:
+    live = rom(2, more=BANKS)
+    live.ensure("/chosen").properties |= MOTOROLA
+    live.ensure("/chosen/mmi,bl_sigs/deep").properties["sig"] = b"s"
+    own = rom(2, more='memory { device_type = "memory"; reg = <0 0 0 0>; };')
+    done = adapt(own, live=live, profile=SHAMU, initrd=Range(0x46000000, 0x46000010))
+    assert {name: value(done, "/chosen", name) for name in MOTOROLA} == MOTOROLA
+    assert value(done, "/chosen/mmi,bl_sigs/deep", "sig") == b"s"
+    assert value(done, "/memory", "reg") == struct.pack(">4Q", 0, 0x40000000, 0x40000000, 0x80000000)
+    assert value(done, "/chosen", "linux,initrd-end") == struct.pack(">Q", 0x46000010)
+    assert reservations(done) == [(0x3E9DF000, 0x1000)]

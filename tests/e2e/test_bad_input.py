@@ -3,7 +3,6 @@
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,33 +75,6 @@ def test_an_image_too_large_for_the_ram_is_refused(
     refused = whole_phone("boot", rom, code=4)
     assert "layout rule" in refused.three_lines[0]
     assert whole_phone.kernel["kexec_loaded"] is False
-
-
-def test_a_ramdisk_over_the_hardboot_page_is_refused_by_planner_and_kernel(
-    whole_phone: VirtualPhone, roms: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from hardboot import boot, layout, rom
-    from hardboot.errors import DeviceError, RefusedError
-    from hardboot.phone import connect
-
-    monkeypatch.setenv("XDG_STATE_HOME", whole_phone.hardboot.environment["XDG_STATE_HOME"])
-    phone = connect(whole_phone.status["serial"], None)
-    journal = boot.Journal("virt-arm", "x")
-    prepared = boot.prepare(phone, rom.read(roms["minimal"]), journal)
-    live = layout.parse_iomem(phone.read("cat /proc/iomem"))
-    tree = phone.device_tree()
-    guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline="x")
-    page = phone.profile.hardboot.page
-    forced = layout.assemble(
-        phone.profile, guest, live, kernel=0x45000000, initrd=page - 0x1000, dtb=0x46000000
-    )
-    with pytest.raises(RefusedError, match="outside-page"):
-        layout.check(layout.survey(phone.profile, guest, live), forced.segments)
-    past_the_planner = replace(prepared, plan=forced)
-    with pytest.raises(DeviceError, match="EADDRNOTAVAIL"):
-        boot.load(phone, past_the_planner, journal)
-    assert whole_phone.kernel["kexec_loaded"] is False
-    phone.transport.close()
 
 
 def test_no_phone(hardboot: Hardboot, roms: dict[str, Path]) -> None:

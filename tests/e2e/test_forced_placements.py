@@ -1,0 +1,144 @@
+"""What the planner refuses really fails: placements that were measured to fail, forced past the planner."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from conftest import VirtualPhone
+
+from hardboot import boot, layout, rom
+from hardboot.boot import Journal, Prepared
+from hardboot.errors import DeviceError, DeviceStateError, RefusedError
+from hardboot.phone import Phone, connected
+
+pytestmark = pytest.mark.e2e
+
+CMDLINE = "console=ttyAMA0,115200 panic=0 androidboot.console=ttyAMA0"
+STARTED = "Linux version"  # the first line of a kernel that found its console
+UP = "init: boot completed"
+JUMP = "Starting kernel ..."  # U-Boot's last word
+UNPACKED = 0x418ED000  # base + 0x18ed000: kexec-tools puts the ramdisk of Debian's kernel there
+
+
+@dataclass
+class Bench:
+    """A host phone, connected, and its console."""
+
+    virtual: VirtualPhone
+    phone: Phone
+
+    def forced(
+        self, image: Path, *, kernel: int = 0x45000000, initrd: int = 0x46000000, dtb: int = 0x46F00000
+    ) -> tuple[Prepared, set[str]]:
+        """A boot of `image` with segments there, and the rules that the planner refuses it by."""
+        prepared = boot.prepare(self.phone, rom.read(image), Journal("virt-arm", "x"), cmdline=CMDLINE)
+        tree = self.phone.device_tree()
+        guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline=prepared.cmdline.text)
+        where = self.phone.profile, guest, prepared.live
+        plan = layout.assemble(*where, kernel=kernel, initrd=initrd, dtb=dtb)
+        terrain = layout.survey(*where)
+        broken = {one.rule for one in layout.violations(terrain, plan.segments)}
+        if broken:
+            with pytest.raises(RefusedError, match=f"layout rule ({'|'.join(broken)}):"):
+                layout.check(terrain, plan.segments)
+        return replace(prepared, plan=plan), broken
+
+    def execute(self, prepared: Prepared, until: str, patience_s: float) -> str:
+        """Load and execute; what the console shows from the jump on, until `until` or for `patience_s`."""
+        journal = Journal("virt-arm", "x", host=self.phone.kernel())
+        console = Path(self.virtual.status["console"])
+        before, resets = console.stat().st_size, self.virtual.status["resets"]
+        boot.load(self.phone, prepared, journal)
+        with pytest.raises(DeviceStateError, match="silent"):  # nothing answers so soon
+            boot.execute(self.phone, prepared, journal, wait_s=0.5)
+        deadline = time.monotonic() + patience_s
+        said = ""
+        while until not in said and time.monotonic() < deadline:
+            time.sleep(0.1)
+            said = console.read_bytes()[before:].decode(errors="replace").partition(JUMP)[2]
+        assert self.virtual.status["resets"] == resets + 1, "the phone was reset, once"
+        return said
+
+
+@contextmanager
+def _bench(virtual: VirtualPhone) -> Iterator[Bench]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", virtual.hardboot.environment["XDG_STATE_HOME"])
+        with connected(virtual.status["serial"], None) as phone:
+            yield Bench(virtual, phone)
+
+
+@pytest.fixture
+def bench(host_phone: VirtualPhone) -> Iterator[Bench]:
+    with _bench(host_phone) as found:
+        yield found
+    host_phone.restart()
+
+
+@pytest.fixture(scope="module")
+def patience_s(_host_phone: VirtualPhone, roms: dict[str, Path]) -> float:
+    """What the same way takes here, to the end, with a placement that breaks no rule and boots."""
+    _host_phone.restart()
+    with _bench(_host_phone) as good:
+        prepared, broken = good.forced(roms["minimal"], initrd=0x68000000, dtb=0x67F00000)
+        assert broken == set()
+        start = time.monotonic()
+        assert UP in good.execute(prepared, UP, 60)
+        taken = time.monotonic() - start
+    _host_phone.restart()
+    return max(5, taken)
+
+
+@pytest.mark.parametrize("initrd", [0x74000000, 0x7F000000])
+def test_a_ramdisk_in_highmem_hangs_without_a_word(
+    bench: Bench, roms: dict[str, Path], patience_s: float, initrd: int
+) -> None:
+    prepared, broken = bench.forced(roms["minimal"], initrd=initrd)
+    lost = {"outside-bootloader"} if initrd == 0x7F000000 else set()
+    assert broken == {"initrd-lowmem"} | lost
+    assert STARTED not in bench.execute(prepared, STARTED, patience_s)
+
+
+def test_a_ramdisk_where_the_bootloader_loads_its_own_is_lost(
+    bench: Bench, roms: dict[str, Path], patience_s: float
+) -> None:
+    prepared, broken = bench.forced(roms["debian"], initrd=0x43000000)
+    assert broken == {"outside-bootloader"}
+    said = bench.execute(prepared, "Initramfs unpacking failed", 4 * patience_s)
+    assert "Initramfs unpacking failed" in said
+
+
+def test_a_zimage_above_the_first_128_mib_loses_the_ram_below_it(
+    bench: Bench, roms: dict[str, Path], patience_s: float
+) -> None:
+    prepared, broken = bench.forced(roms["minimal"], kernel=0x50000000, initrd=0x54000000, dtb=0x53000000)
+    assert broken == {"zimage-window"}
+    memory = re.search(r"Memory: \d+K/(\d+)K available", bench.execute(prepared, UP, 4 * patience_s))
+    assert memory
+    assert int(memory[1]) == (1024 - 256) * 1024, "of 1 GiB, what lies below the kernel is missing"
+
+
+def test_a_ramdisk_where_the_kernel_unpacks_itself_is_lost(
+    bench: Bench, roms: dict[str, Path], patience_s: float
+) -> None:
+    # The zImage lies where it unpacks to, so it moves itself first, over the ramdisk.
+    prepared, broken = bench.forced(roms["debian"], kernel=0x40300000, initrd=UNPACKED)
+    assert broken == {"decompression-clear"}
+    said = bench.execute(prepared, "Kernel panic", 4 * patience_s)
+    assert "Kernel panic - not syncing: VFS: Unable to mount root fs" in said
+
+
+def test_a_segment_over_the_hardboot_page_is_refused_by_the_kernel(
+    host_phone: VirtualPhone, roms: dict[str, Path]
+) -> None:
+    with _bench(host_phone) as bench:
+        page = bench.phone.profile.hardboot.page
+        prepared, broken = bench.forced(roms["minimal"], initrd=page - 0x1000)
+        assert "outside-page" in broken
+        with pytest.raises(DeviceError, match="EADDRNOTAVAIL"):
+            boot.load(bench.phone, prepared, Journal("virt-arm", "x"))
+    assert host_phone.kernel["kexec_loaded"] is False
