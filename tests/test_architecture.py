@@ -17,6 +17,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "layout",
     "memorymap",
     "transport virtual",
+    "handset",
     "phone",
     "rom",
     "unpack describe",

@@ -153,6 +153,18 @@ def test_a_phone_that_removed_the_page_from_its_ram_gets_a_draft_that_holds_it(t
     assert Range(0x10100000, 0x10200000) in made.ram
 
 
+def test_a_64_bit_phone_with_an_older_patch_says_what_must_be_found(tmp_path: Path) -> None:
+    iomem = "00000000-7fffffff : System RAM\n  00080000-01ffffff : Kernel code\n"
+    getprop = GETPROP.format("bullhead", "msm8992").replace("armeabi-v7a", "arm64-v8a")
+    files = {"iomem": iomem, "getprop": getprop}
+    made = drafted(folder(tmp_path, **files)).profile
+    assert (made.arch, made.hardboot.host_abi) == ("arm64", "direct")
+    log = "Hardboot page reserved at 0x1fe00000\n"
+    made = drafted(folder(tmp_path, **files, dmesg=log)).profile
+    assert (made.hardboot.host_abi, made.hardboot.page) == ("buffer", 0x1FE00000)
+    assert made.trust("hardboot.buffer") == "unknown"
+
+
 def test_ranges_of_the_socs_bootloaders_are_avoided(tmp_path: Path) -> None:
     iomem = "00000000-7fffffff : System RAM\n  00008000-00ffffff : Kernel code\n"
     dmesg = "ramoops: attached 0x100000@0x10000000, ecc: 0/0\n"
@@ -298,6 +310,7 @@ LOG = st.tuples(NUMBER, NUMBER).map(
     page=NUMBER.map(hex) | st.text(max_size=10),
     listing=st.text(" ->/abkot\n:", max_size=40) | st.just(LISTING),
     hole=st.tuples(NUMBER, NUMBER),
+    abi=st.sampled_from(["armeabi-v7a", "arm64-v8a"]),
     header=st.binary(max_size=64).map(lambda tail: b"ANDROID!" + tail + bytes(1700)) | st.binary(max_size=60),
 )
 def test_whatever_a_phone_says_the_draft_loads_and_keeps_every_rule(
@@ -307,6 +320,7 @@ def test_whatever_a_phone_says_the_draft_loads_and_keeps_every_rule(
     page: str,
     listing: str,
     hole: tuple[int, int],
+    abi: str,
     header: bytes,
 ) -> None:
     from hardboot.formats import fdt
@@ -317,7 +331,8 @@ def test_whatever_a_phone_says_the_draft_loads_and_keeps_every_rule(
     start, size = (value & 0xFFFFFFFF for value in hole)
     tree = fdt.parse(TREE)
     tree.ensure("/soc/hardboot").properties["qcom,memblock-reserve"] = fdt.cells((start, size))
-    texts = {"getprop": GETPROP.format("x", "msm8974\\"), "iomem": iomem, "dmesg": log, "page": page}
+    getprop = GETPROP.format("x", "msm8974\\").replace("armeabi-v7a", abi)
+    texts = {"getprop": getprop, "iomem": iomem, "dmesg": log, "page": page}
     found = Findings({**texts, "by-name": listing, "partitions": PARTITIONS}, tree, header)
     text, made, _ = draft(found, look(found), None)
     assert profile.parse(text.encode(), "draft") == made

@@ -157,14 +157,17 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
     """
     from hardboot import log
     from hardboot import suggest as drafts
+    from hardboot.boot import MARK
     from hardboot.files import write_atomic
-    from hardboot.phone import reach
+    from hardboot.handset import reach
 
     if folder is not None:
         found = drafts.read(folder)
     else:
         with reach(settings.serial) as handset:
             found = drafts.ask(handset)
+    if MARK in found.text("cmdline"):
+        log.warn("a ROM runs that hardboot has started: restart the phone into its own system and ask again")
     result = drafts.suggest(found)
     if output is not None:
         write_atomic(output, [result.text.encode()])

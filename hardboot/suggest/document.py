@@ -22,6 +22,7 @@ _UNKNOWN = {
     "RAM that survives a reset: beside ramoops, outside kernel, reserved memory and bootloader",
     "hardboot.dtb_loc": "print r2 at the entry of a host kernel; hardboot info BOOT.IMG shows the tags addr",
     "hardboot.kernel_loc": "KEXEC_HB_KERNEL_LOC in the source of the host kernel, if it has one",
+    "hardboot.buffer": "arch_kexec_is_hardboot_buffer_range in the source of the host kernel",
     "kernel.params": "params_phys in Makefile.boot of the kernel's machine",
     "kernel.phys_offset": "PHYS_OFFSET in the kernel's configuration, or Makefile.boot of its machine",
     "reset": "relocate_kernel.S of a kernel with the hardboot patch, or the kernel's restart driver",

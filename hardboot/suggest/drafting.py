@@ -20,6 +20,7 @@ _SYSFS = "/sys/kernel/kexec_hardboot"
 _FLAG = 0x4
 _NEW_FLAG = 0x8000  # from Linux 6.6 on, where 0x4 means KEXEC_UPDATE_ELFCOREHDR
 _PSCI = (b"arm,psci-0.2", b"arm,psci-1.0")
+_ROUNDS = 8  # what is left out may leave something else without a ground
 _SEEN = "the running phone"
 _TAIL = 16  # characters of a command line that are found again by no accident
 _SURVIVES = "that RAM survives it must be seen: a log of the last boot in ramoops"
@@ -48,15 +49,17 @@ def draft(found: Findings, ground: Ground, shipped: Profile | None) -> tuple[str
         f"{one.tables['']['title']}: a draft by hardboot devices suggest, made on {plain(found.device)}.",
         "Nobody has tried it. Check every value; what is inferred must be proven before the first boot.",
     ]
-    while True:
+    for last in (False,) * _ROUNDS + (True,):
         text = one.text(comments)
         made = profile.parse(text.encode(), "draft")
         problems = profile.check(made)
-        if not problems:
-            return text, made, notes
+        if not problems or last:
+            break
         for fact, what in dict.fromkeys((problem.fact, problem.what) for problem in problems):
             notes.append(f"left out of the draft: {fact}: {what}")
             one.without(fact, what)
+    assert not problems, problems
+    return text, made, notes
 
 
 def _names(one: Draft, found: Findings, shipped: Profile | None) -> None:
@@ -121,12 +124,15 @@ def _hardboot(one: Draft, found: Findings, ground: Ground) -> None:
         one.tables[""]["presence"] = _SYSFS
         one.say("presence", "verified", _SEEN)
     abi = "direct"
+    old = bool(ground.holes or ground.logged) and not ours  # a host kernel with an older patch
     if arch == "arm64":
-        abi = "buffer"
+        abi = "buffer" if old else "direct"
+        if old:
+            one.unknown("hardboot.buffer")
     elif found.tree is None and found.text("iomem"):
         abi = "copy-atags"
         one.unknown("kernel.params")
-    elif (ground.holes or ground.logged) and not ours:
+    elif old:
         abi = "copy-dtb"
         one.unknown("hardboot.dtb_loc")
         one.unknown("hardboot.kernel_loc")

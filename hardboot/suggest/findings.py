@@ -10,7 +10,7 @@ from hardboot.errors import DeviceError, InputError
 from hardboot.files import map_file, read_bytes
 from hardboot.formats import bootimg, fdt, treefiles
 from hardboot.formats.fdt import Fdt
-from hardboot.phone import Handset
+from hardboot.handset import Handset
 
 _TEXT_LIMIT = 8 << 20  # bytes
 _TREE_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property

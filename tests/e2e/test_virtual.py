@@ -9,7 +9,7 @@ import pytest
 from conftest import VirtualPhone
 from e2e.test_suggest import agrees, drafted
 
-from hardboot import devicetree, phone, profile
+from hardboot import devicetree, handset, profile
 from hardboot.memory import Range
 from hardboot.virtual import image
 
@@ -100,12 +100,12 @@ def test_the_tree_out_of_its_files_is_the_one_the_bootloader_made(
     stock_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", stock_phone.hardboot.environment["XDG_STATE_HOME"])
-    with phone.reach(stock_phone.status["serial"]) as handset:
-        whole = handset.device_tree()
-        monkeypatch.setattr(phone, "_TREE", "/nowhere")  # as on kernels before 3.19
-        files = handset.device_tree()
-        monkeypatch.setattr(phone, "_TREE_FILES", "/nowhere")
-        assert handset.device_tree() is None
+    with handset.reach(stock_phone.status["serial"]) as found:
+        whole = found.device_tree()
+        monkeypatch.setattr(handset, "_TREE", "/nowhere")  # as on kernels before 3.19
+        files = found.device_tree()
+        monkeypatch.setattr(handset, "_TREE_FILES", "/nowhere")
+        assert found.device_tree() is None
     assert whole
     assert files
     assert {path: node.properties for path, node in files.root.walk()} == {
