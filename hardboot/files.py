@@ -113,13 +113,16 @@ def unreadable(path: Path, error: OSError) -> InputError:
     )
 
 
-def write_atomic(path: Path, chunks: Iterable[bytes], *, mode: int | None = None) -> None:
+def write_atomic(
+    path: Path, chunks: Iterable[bytes], *, mode: int | None = None, durable: bool = True
+) -> None:
     """Write `path` through a temporary file beside it and a rename: there is never half a file.
 
     Args:
         path: Target; replaced if it exists. A hard link to the old content elsewhere stays as it was.
         chunks: The content, in order.
         mode: Permission bits; None keeps those of an existing target, else uses the umask.
+        durable: Wait until it is on the disk, for what nobody could make again.
     """
     if mode is None:
         try:
@@ -138,7 +141,8 @@ def write_atomic(path: Path, chunks: Iterable[bytes], *, mode: int | None = None
                 for chunk in chunks:
                     stream.write(chunk)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if durable:
+                    os.fsync(stream.fileno())
             temporary.chmod(mode)
             temporary.replace(path)
         except BaseException:

@@ -9,6 +9,9 @@ from test_patches import git, snapshot
 
 from hardboot import files, patches
 from hardboot.patches.export import combined
+from hardboot.patches.status import status
+from hardboot.patches.trial import problems
+from hardboot.patches.unified import parse
 
 PHONE: patches.Values = {"hardboot.page": 0x3E9DF000}
 
@@ -33,20 +36,20 @@ def test_an_exported_series_makes_the_same_tree_with_every_tool(
     other = trees.write(tmp_path / "other", trees.BASE)
     patches.apply(tree, series, PHONE)
     if tool == "hardboot":
-        patches.apply_parts(other, "file", {"file": patches.parse(data, "file")})
+        patches.apply_parts(other, "file", {"file": parse(data, "file")})
     elif tool == "git apply":
         git(other, "apply", "-", stdin=data)
     else:
         subprocess.run(tool.split(), cwd=other, input=data, check=True, timeout=60)
     assert snapshot(other) == snapshot(tree)
-    assert patches.status(other).overall == "applied"
+    assert status(other).overall == "applied"
 
 
 def test_every_series_that_ships_can_be_exported_and_read_again() -> None:
     for one in patches.all_series():
         names = {name for part in (one.config, *one.config.when) for name in part.profile.values()}
         data = combined(one, dict.fromkeys(names, 0x1000), "any phone")
-        paths = {patch.path for patch in patches.parse(data, one.name)}
+        paths = {patch.path for patch in parse(data, one.name)}
         assert paths == {patch.path for part in one.read().values() for patch in part} | {"hardboot.config"}
 
 
@@ -70,7 +73,7 @@ def test_a_series_that_fits_has_no_problems_and_the_tree_is_not_touched(
     tree: Path, series: patches.Series
 ) -> None:
     before = snapshot(tree)
-    assert patches.problems(series, tree) == []
+    assert problems(series, tree) == []
     assert snapshot(tree) == before
 
 
@@ -78,18 +81,18 @@ def test_problems_of_a_series_are_told(tree: Path, series: patches.Series) -> No
     path = tree / "kernel/kexec.c"
     text = path.read_text()
     path.write_text("\n" + text)
-    assert patches.problems(series, tree) == ["0001-all.patch: kernel/kexec.c, hunk 1 fits +1 lines off"]
+    assert problems(series, tree) == ["0001-all.patch: kernel/kexec.c, hunk 1 fits +1 lines off"]
     path.write_text(text.replace("return -1", "return -2"))
-    (problem,) = patches.problems(series, tree)
+    (problem,) = problems(series, tree)
     assert 'kernel/kexec.c, hunk 1, line 6: found "return -2;", expected "return -1;"' in problem
     path.write_text(text)
     patches.apply(tree, series, PHONE)
-    assert patches.problems(series, tree) == ["the tree has it already (applied)"]
+    assert problems(series, tree) == ["the tree has it already (applied)"]
 
 
 def test_a_place_that_is_not_recognised_is_a_problem(tree: Path, series: patches.Series) -> None:
     folder = files.data_dir("patches") / series.name
     patch = folder / series.patches[0]
     patch.write_text(patch.read_text().replace("+\tour_load_0(one);", "+ +"))
-    (problem,) = patches.problems(patches.load(series.name), tree)
+    (problem,) = problems(patches.load(series.name), tree)
     assert "load is damaged after it was applied: a line of a diff was left" in problem

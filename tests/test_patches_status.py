@@ -9,6 +9,7 @@ from test_patches import hardboot
 
 from hardboot import files, patches
 from hardboot.errors import RefusedError
+from hardboot.patches.status import PlaceState, Status, status
 
 MACHINE = "arch/arm/kernel/machine_kexec.c"
 RELOCATE = "arch/arm/kernel/relocate_kernel.S"
@@ -41,11 +42,11 @@ def change(tree: Path, name: str, old: str, new: str) -> None:
     (tree / name).write_text(text.replace(old, new))
 
 
-def states(found: patches.Status) -> dict[str, str]:
+def states(found: Status) -> dict[str, str]:
     return {place.name: place.state for place in found.places}
 
 
-def place(found: patches.Status, name: str) -> patches.PlaceState:
+def place(found: Status, name: str) -> PlaceState:
     return next(one for one in found.places if one.name == name)
 
 
@@ -53,7 +54,7 @@ def place(found: patches.Status, name: str) -> patches.PlaceState:
 
 
 def test_an_untouched_tree_is_absent(tmp_path: Path) -> None:
-    found = patches.status(trees.write(tmp_path / "linux", trees.BASE))
+    found = status(trees.write(tmp_path / "linux", trees.BASE))
     assert (found.overall, found.author) == ("absent", None)
     assert [one.name for one in found.places] == PLACES
     assert {one.state for one in found.places} == {"absent"}
@@ -62,7 +63,7 @@ def test_an_untouched_tree_is_absent(tmp_path: Path) -> None:
 
 def test_another_authors_support_is_found_place_by_place(tmp_path: Path) -> None:
     tree = foreign(tmp_path)
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, found.author) == ("applied", "foreign")
     assert [one.detail for one in found.places if one.detail] == []
     assert states(found) == dict.fromkeys(PLACES[:-1], "foreign") | {"config": "absent"}
@@ -78,13 +79,13 @@ def test_another_authors_support_is_found_place_by_place(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_without_a_place_it_needs_a_tree_is_partial(tmp_path: Path, name: str) -> None:
-    found = patches.status(foreign(tmp_path, name))
+    found = status(foreign(tmp_path, name))
     assert (found.overall, states(found)[name]) == ("partial", "absent")
 
 
 @pytest.mark.parametrize("name", ["reservation", "reset"])
 def test_what_others_can_do_without_is_told_but_not_missed(tmp_path: Path, name: str) -> None:
-    found = patches.status(foreign(tmp_path, name))
+    found = status(foreign(tmp_path, name))
     assert (found.overall, states(found)[name]) == ("applied", "absent")
 
 
@@ -142,7 +143,7 @@ def test_what_is_broken_is_told_with_its_line(
 ) -> None:
     tree = foreign(tmp_path)
     change(tree, file, old, new)
-    found = patches.status(tree)
+    found = status(tree)
     broken = place(found, name)
     assert (found.overall, broken.state) == ("misapplied", "damaged")
     assert detail in broken.detail
@@ -153,9 +154,9 @@ def test_what_is_broken_is_told_with_its_line(
 def test_the_flag_of_older_kernels_is_damage_from_6_6_on(tmp_path: Path) -> None:
     tree = foreign(tmp_path)
     trees.write(tree, {}, (6, 5))
-    assert patches.status(tree).overall == "applied"
+    assert status(tree).overall == "applied"
     trees.write(tree, {}, (6, 6))
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, place(found, "flag").detail) == (
         "misapplied",
         "0x4 means KEXEC_UPDATE_ELFCOREHDR from Linux 6.6 on",
@@ -165,19 +166,19 @@ def test_the_flag_of_older_kernels_is_damage_from_6_6_on(tmp_path: Path) -> None
 def test_rejected_hunks_are_damage_and_a_backup_is_only_told(tmp_path: Path) -> None:
     tree = foreign(tmp_path)
     (tree / f"{MACHINE}.orig").write_text("before\n")
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, place(found, "prepare").detail) == ("applied", f"a patch left {MACHINE}.orig")
     (tree / f"{HEAD}.rej").write_text("about something else\n")
-    assert patches.status(tree).overall == "applied"
+    assert status(tree).overall == "applied"
     (tree / f"{HEAD}.rej").write_text("+ KEXEC_HARDBOOT\n")
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, place(found, "decompressor").file) == ("misapplied", f"{HEAD}.rej")
 
 
 def test_a_rejected_hunk_is_told_where_nothing_else_is(tmp_path: Path) -> None:
     tree = foreign(tmp_path, "decompressor")
     (tree / f"{HEAD}.rej").write_text("+ KEXEC_HARDBOOT\n")
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, states(found)["decompressor"]) == ("misapplied", "damaged")
 
 
@@ -188,7 +189,7 @@ def test_what_is_whole_but_cannot_work_is_told(tmp_path: Path) -> None:
     change(tree, "arch/arm/mach-msm/board.c", "0x3e9e0000", "0x08000000")
     text = (tree / RELOCATE).read_text().replace("\tldr r2, kexec_hardboot\n", "")
     (tree / RELOCATE).write_text("\tldr r2, kexec_hardboot\n" + text)
-    found = patches.status(tree)
+    found = status(tree)
     assert found.overall == "applied"
     assert "nothing runs it" in place(found, "decompressor").detail
     assert "before the segments are copied" in place(found, "relocation").detail
@@ -207,7 +208,7 @@ def test_what_is_whole_but_cannot_work_is_told(tmp_path: Path) -> None:
 def test_what_no_compiler_sees_is_absent(tmp_path: Path, text: str) -> None:
     tree = foreign(tmp_path, "load")
     change(tree, "kernel/kexec.c", "\treturn machine", f"{text}\n\treturn machine")
-    assert states(patches.status(tree))["load"] == "absent"
+    assert states(status(tree))["load"] == "absent"
 
 
 def test_a_help_text_is_no_option(tmp_path: Path) -> None:
@@ -218,14 +219,14 @@ def test_a_help_text_is_no_option(tmp_path: Path) -> None:
         "\t  Starts kernels.\n",
         "\t  Starts kernels.\n\n\t  config KEXEC_HARDBOOT\n",
     )
-    assert states(patches.status(tree))["kconfig"] == "absent"
+    assert states(status(tree))["kconfig"] == "absent"
 
 
 def test_braces_in_either_branch_of_a_conditional_pair(tmp_path: Path) -> None:
     tree = foreign(tmp_path)
     both = "#ifdef A\n\tif (a) {\n#else\n\tif (b) {\n#endif\n\t}\n"
     change(tree, MACHINE, "\tgo();\n", f"{both}\tputs(\"{{\");\n\tgo('{{');\n")
-    assert patches.status(tree).overall == "applied"
+    assert status(tree).overall == "applied"
 
 
 def test_a_node_of_a_device_tree_reserves_the_page(tmp_path: Path) -> None:
@@ -233,14 +234,14 @@ def test_a_node_of_a_device_tree_reserves_the_page(tmp_path: Path) -> None:
     node = "/ {\n\thole {\n\t\tqcom,memblock-reserve = <0x3e9df000 0x1000>;\n\t};\n};\n"
     other = "/ {\n\tuart@3e9df000 {\n\t\treg = <0x3e9df000 0x1000>;\n\t};\n};\n"
     trees.write(tree, {"arch/arm/boot/dts/a.dtsi": other, "arch/arm/boot/dts/msm/b.dtsi": node})
-    found = place(patches.status(tree), "reservation")
+    found = place(status(tree), "reservation")
     assert (found.state, found.file, found.line) == ("foreign", "arch/arm/boot/dts/msm/b.dtsi", 3)
 
 
 def test_a_machine_that_resets_in_the_relocation_code_needs_no_hook(tmp_path: Path) -> None:
     tree = foreign(tmp_path, "reset")
     change(tree, RELOCATE, "\tstr r4, [r3]\n", "\tstr r4, [r3]\n\tldr r0, =MSM_PSHOLD_PHYS\n\tstr r1, [r0]\n")
-    found = place(patches.status(tree), "reset")
+    found = place(status(tree), "reset")
     assert (found.state, found.file) == ("foreign", RELOCATE)
 
 
@@ -251,7 +252,7 @@ def test_the_page_may_be_an_option(tmp_path: Path) -> None:
     config.parent.mkdir()
     for text, state in (("0x3e9df000", "applied"), ("0x0", "misapplied")):
         config.write_text(f"CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HB_PAGE_ADDR={text}\n")
-        found = patches.status(tree)
+        found = status(tree)
         assert found.overall == state
         assert place(found, "config").file == "arch/arm/configs/phone_defconfig"
 
@@ -260,9 +261,9 @@ def test_the_trees_own_configuration_counts_before_the_default_one(tmp_path: Pat
     tree = foreign(tmp_path)
     trees.write(tree, {"arch/arm/configs/phone_defconfig": "CONFIG_KEXEC_HARDBOOT=y\n"})
     (tree / ".config").write_text("CONFIG_KEXEC_HARDBOOT=y\n")
-    assert place(patches.status(tree), "config").file == ".config"
+    assert place(status(tree), "config").file == ".config"
     (tree / ".config").write_text("# CONFIG_KEXEC_HARDBOOT is not set\n")
-    assert states(patches.status(tree))["config"] == "absent"
+    assert states(status(tree))["config"] == "absent"
 
 
 # Ours
@@ -271,7 +272,7 @@ def test_the_trees_own_configuration_counts_before_the_default_one(tmp_path: Pat
 def test_our_series_is_told_from_anothers(tmp_path: Path) -> None:
     tree = trees.write(tmp_path / "linux", trees.BASE)
     patches.apply(tree, patches.find(tree), {"hardboot.page": 0x3E9DF000})
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, found.author) == ("applied", "hardboot")
     assert states(found) == dict.fromkeys(PLACES, "ours")
     assert place(found, "config").file == "hardboot.config"
@@ -282,13 +283,13 @@ def test_lines_that_were_added_around_ours_are_no_damage(tmp_path: Path) -> None
     tree = ours(tmp_path)
     change(tree, MACHINE, "\tgo();", "\t/* more */\n\tgo();")
     assert patches.survey(tree, patches.find(tree)).overall != "applied"
-    assert patches.status(tree).overall == "applied"
+    assert status(tree).overall == "applied"
 
 
 def test_a_lost_line_of_ours_is_damage_and_is_shown(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     change(tree, MACHINE, "\tour_prepare_0(two);\n", "")
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, found.author) == ("misapplied", "hardboot")
     assert "1 line is missing: our_prepare_0(two);" in place(found, "prepare").detail
 
@@ -296,20 +297,20 @@ def test_a_lost_line_of_ours_is_damage_and_is_shown(tmp_path: Path) -> None:
 def test_a_file_without_ours_is_absent_and_the_tree_partial(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     (tree / HEAD).write_text(trees.BASE[HEAD])
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, found.author, states(found)["decompressor"]) == ("partial", "hardboot", "absent")
 
 
 def test_leftovers_in_our_files_are_damage(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     change(tree, MACHINE, "\tgo();", " +\n\tgo();")
-    assert states(patches.status(tree))["prepare"] == "damaged"
+    assert states(status(tree))["prepare"] == "damaged"
 
 
 def test_a_fragment_without_a_page_is_damage(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     (tree / "hardboot.config").write_text("CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x0\n")
-    found = patches.status(tree)
+    found = status(tree)
     assert (found.overall, place(found, "config").detail) == ("misapplied", "the address of the page is 0")
 
 

@@ -16,6 +16,7 @@ import pytest
 from hardboot import patches, process, profile
 from hardboot.errors import RefusedError
 from hardboot.files import data_dir
+from hardboot.patches.status import status
 
 SERIES = {"arm-3.4": "flo", "arm-3.10": "shamu"}  # and a phone of each
 PHONES = {
@@ -124,7 +125,7 @@ def test_git_apply_makes_the_same_of_it_and_a_part_is_told(
     series = patches.load(name)
     for patch in series.patches[:count]:
         subprocess.run(["git", "apply", data_dir("patches") / name / patch], cwd=tree, check=True, timeout=60)
-    assert patches.status(tree).overall == "partial"
+    assert status(tree).overall == "partial"
     before = hashes(tree)
     with pytest.raises(RefusedError, match="only in part"):
         patches.apply(tree, series, PHONE)

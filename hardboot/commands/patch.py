@@ -86,9 +86,9 @@ def status(settings: Settings, tree: Path) -> None:
     """
     from dataclasses import asdict
 
-    from hardboot import patches
+    from hardboot.patches.status import status as examine
 
-    found = patches.status(tree)
+    found = examine(tree)
 
     def show() -> None:
         by = (

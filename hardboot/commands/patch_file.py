@@ -78,10 +78,11 @@ def export(settings: Settings, source: str, output: Path) -> None:
 def check(settings: Settings, name: str, tree: Path) -> None:
     """Try SERIES on a copy of the files of TREE that it changes: apply, status, revert."""
     from hardboot import log, patches
+    from hardboot.patches import trial
 
     series = patches.load(name)
     with log.step(f"Trying {name} on {tree}"):
-        problems = patches.problems(series, tree)
+        problems = trial.problems(series, tree)
 
     def show() -> None:
         for problem in problems:

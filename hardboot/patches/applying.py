@@ -11,7 +11,6 @@ from pathlib import Path
 from hardboot.errors import RefusedError
 from hardboot.patches import series as known
 from hardboot.patches.series import CONFIG_MARK, CONFIG_NAME, Series, Values, dotted
-from hardboot.patches.status import status
 from hardboot.patches.survey import Offset, State, Survey, take
 from hardboot.patches.tree import Tree, Version
 from hardboot.patches.unified import FilePatch
@@ -149,6 +148,8 @@ def _contents(tree: Path, name: str, now: Survey, state: State) -> dict[str, byt
         return dict(now.contents)
     if now.overall in ("applied", "absent"):
         return {}
+    from hardboot.patches.status import status  # slow to load, and only a refusal needs it
+
     problems = [str(problem) for patch in now.patches for problem in patch.problems]
     problems += [f"{patch.name} is not applied" for patch in now.patches if patch.state == "absent"]
     what = "is there only in part" if now.overall == "partial" else "does not fit"

@@ -178,7 +178,7 @@ def _make_folders(folder: Path) -> list[Path]:
 
 def _put(place: Path, content: bytes | None, mode: int | None) -> None:
     if content is not None:
-        files.write_atomic(place, [content], mode=mode)
+        files.write_atomic(place, [content], mode=mode, durable=False)
         return
     try:
         place.unlink()
@@ -193,7 +193,7 @@ def _put_back(undo: list[tuple[Path, bytes | None, int]], made: list[Path]) -> l
             if before is None:
                 place.unlink(missing_ok=True)
             elif not place.exists() or place.read_bytes() != before:
-                files.write_atomic(place, [before], mode=mode)
+                files.write_atomic(place, [before], mode=mode, durable=False)
         except (OSError, InputError):
             stuck.append(place)
     for folder in made:
