@@ -121,7 +121,7 @@ def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
     """
     plan = prepared.plan
     with journal.phase("ask"), log.step("Asking the host kernel"):
-        host.check(phone.profile, host.ask(phone))
+        flag = host.check(phone.profile, host.ask(phone))
     with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
         segments = []
         for segment in plan.segments:
@@ -132,7 +132,7 @@ def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
             segments.append(AgentSegment(staged, segment.addr, segment.memsz))
     with journal.phase("load"), log.step("Loading"):
         output = phone.root(
-            agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments),
+            agent.load_command(host.AGENT, flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments),
             timeout_s=_LOAD_TIMEOUT_S,
         )
         names = " ".join(shlex.quote(segment.file) for segment in segments)

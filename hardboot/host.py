@@ -44,11 +44,14 @@ def look(phone: Phone) -> None:
         raise _other_page(phone.profile, int(page.text, 16))
 
 
-def check(profile: Profile, info: AgentInfo) -> None:
-    """See that the running kernel is a host for this profile.
+def check(profile: Profile, info: AgentInfo) -> int:
+    """See that the running kernel is a host for this profile; returns its flag for kexec_load(2).
+
+    A kernel that names its flag is believed: the flag is a matter of the kernel's version, and the profile
+    says that of the usual host kernel.
 
     Raises:
-        RefusedError: If it has no hardboot support, or keeps another page or flag.
+        RefusedError: If it has no hardboot support, or keeps another page.
         DeviceError: If it refused the empty load that asked for the flag.
     """
     wanted = profile.hardboot
@@ -56,14 +59,11 @@ def check(profile: Profile, info: AgentInfo) -> None:
         raise _no_support(info.release)
     if info.hardboot_page is not None and info.hardboot_page != wanted.page:
         raise _other_page(profile, info.hardboot_page)
-    if info.hardboot_flag is not None and info.hardboot_flag != wanted.flag:
-        raise RefusedError(
-            f"the host kernel takes the flag {info.hardboot_flag:#x}, the profile says {wanted.flag:#x}",
-            unchanged="Nothing was loaded.",
-            fix="Correct the flag in the profile.",
-        )
+    if info.hardboot_flag is not None:
+        return info.hardboot_flag
     if info.probe not in (0, None):
         raise agent.explain("probe", info.probe)
+    return wanted.flag
 
 
 def _no_support(release: str) -> RefusedError:
