@@ -135,18 +135,33 @@ def linux_source() -> Path:
     return kernel.source()
 
 
-@pytest.fixture(scope="session")
-def host_zimage(linux_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The host kernel for virt-arm: patched and built by the commands users run."""
-    folder = tmp_path_factory.mktemp("host")
-    tree = folder / "linux"
+@dataclass(frozen=True)
+class HostKernel:
+    """A kernel with hardboot support, the patched tree it was built from, and its configuration."""
+
+    tree: Path
+    image: Path
+    config: Path
+
+
+def host_kernel(series: str, device: str, folder: Path) -> HostKernel:
+    """Patch Debian's source and build it for `device`, with the commands users run."""
+    arch, _, linux = series.partition("-")
+    tree, image = folder / "linux", folder / "image"
     # Hard links: hardboot replaces files, it never writes into them.
-    subprocess.run(["cp", "-al", linux_source, tree], check=True, timeout=RUN_TIMEOUT_S)
+    subprocess.run(["cp", "-al", kernel.source(linux), tree], check=True, timeout=RUN_TIMEOUT_S)
     hardboot = Hardboot()
-    hardboot("patch", "apply", tree, "--device", "virt-arm")
-    hardboot("virtual", "kernel", tree, "-o", folder / "zImage", timeout_s=BUILD_TIMEOUT_S)
-    shutil.rmtree(tree)
-    return folder / "zImage"
+    assert hardboot("--json", "patch", "apply", tree, "--device", device).json["series"] == series
+    build = ("--json", "virtual", "kernel", tree, "--arch", arch, "-o", image)
+    return HostKernel(tree, image, Path(hardboot(*build, timeout_s=BUILD_TIMEOUT_S).json["config"]))
+
+
+@pytest.fixture(scope="session")
+def host_zimage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The host kernel for virt-arm."""
+    built = host_kernel("arm-6.1", "virt-arm", tmp_path_factory.mktemp("host"))
+    shutil.rmtree(built.tree)
+    return built.image
 
 
 @pytest.fixture(scope="session")

@@ -84,26 +84,40 @@ def console(settings: Settings, name: str, log_only: bool) -> None:
 
 @virtual.command(cls=Command)
 @click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--linux",
+    type=click.Choice(list(kernel.SUITES)),
+    default=kernel.LINUX,
+    show_default=True,
+    help="Which Linux; the first is the phone's own.",
+)
 @pass_settings
-def source(settings: Settings, directory: Path) -> None:
-    """Unpack the phone's kernel source, as Debian ships it, into the new folder DIRECTORY."""
-    tree = kernel.unpack(directory)
-    settings.emit({"tree": str(tree)}, lambda: click.echo(f"The phone's kernel source is in {tree}"))
+def source(settings: Settings, directory: Path, linux: str) -> None:
+    """Unpack a kernel source, as Debian ships it, into the new folder DIRECTORY."""
+    tree = kernel.unpack(directory, linux)
+    settings.emit({"tree": str(tree)}, lambda: click.echo(f"The source of Linux {linux} is in {tree}"))
 
 
 @virtual.command(name="kernel", cls=Command)
 @click.argument("tree", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="zImage to write."
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Image to write."
+)
+@click.option(
+    "--arch",
+    type=click.Choice(list(kernel.TARGETS)),
+    default=kernel.ARM.arch,
+    show_default=True,
+    help="For arm a zImage, for arm64 an Image.",
 )
 @pass_settings
-def build_kernel(settings: Settings, tree: Path, output: Path) -> None:
+def build_kernel(settings: Settings, tree: Path, output: Path, arch: str) -> None:
     """Build the kernel of TREE for the virtual phone."""
     from hardboot.files import write_atomic
 
-    built = kernel.build(tree)
-    write_atomic(output, [built.zimage.read_bytes()])
-    document = {"zimage": str(output), "config": str(built.config)}
+    built = kernel.build(tree, kernel.TARGETS[arch])
+    write_atomic(output, [built.image.read_bytes()])
+    document = {"image": str(output), "config": str(built.config)}
     settings.emit(document, lambda: click.echo(f"{output} is the kernel of {tree} for the virtual phone."))
 
 

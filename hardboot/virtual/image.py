@@ -68,7 +68,7 @@ def partition(name: str) -> Partition:
 
 def stock_boot_image(target: Path) -> None:
     """Write the boot image the phone is delivered with: the stock kernel, header v0."""
-    zimage = kernel.stock().zimage
+    zimage = kernel.stock().image
     with tempfile.TemporaryDirectory() as folder:
         ramdisk = _ramdisk(Path(folder), "stock", {})
         _mkbootimg(target, zimage, ramdisk, CMDLINE)
@@ -88,7 +88,7 @@ def debian_rom(target: Path) -> str:
 
 def minimal_rom(target: Path) -> None:
     """Write a ROM of the phone's own stock kernel, with another name: the smallest one that boots."""
-    zimage = kernel.stock().zimage
+    zimage = kernel.stock().image
     with tempfile.TemporaryDirectory() as folder:
         ramdisk = _ramdisk(Path(folder), "minimal", {})
         _mkbootimg(target, zimage, ramdisk, CMDLINE)
@@ -178,7 +178,7 @@ def _ramdisk(folder: Path, name: str, modules: dict[str, Path]) -> Path:
 def compile_program(name: str, target: Path, mode: int) -> None:
     """Compile one of the phone's own programs (adbd, su) for ARM, static."""
     sources = sorted(PHONE.glob(f"{name}*.c"))
-    compiler = find_tool(f"{kernel.CROSS_COMPILE}gcc", kernel.CROSS_PACKAGE)
+    compiler = find_tool(f"{kernel.ARM.cross}gcc", kernel.ARM.package)
     run([compiler, "-O2", "-static", "-s", "-o", target, *sources], timeout_s=120)
     target.chmod(mode)
 

@@ -1,12 +1,13 @@
 """Kernels for the virtual phone, built from Debian's kernel source and cached by content.
 
 A kernel is known by its source, its configuration and its compiler: the same three give the same
-cached zImage.
+cached kernel.
 """
 
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,13 +21,51 @@ from hardboot.files import cache_dir, sha256_file
 from hardboot.process import find_tool, run
 from hardboot.virtual import packages
 
-SOURCE_PACKAGE = "linux-source-6.1"
-CROSS_COMPILE = "arm-linux-gnueabihf-"
-CROSS_PACKAGE = "gcc-arm-linux-gnueabihf"
-CONFIG = Path(__file__).parent / "phone" / "kernel.config"
+LINUX = "6.1"  # the virtual phone's own
+SUITES = {"6.1": packages.RELEASE, "6.12": packages.SECURITY}  # Debian's kernel sources, and what has them
+PHONE = Path(__file__).parent / "phone"
 TREE_FRAGMENT = "hardboot.config"  # what `hardboot patch apply` leaves at the top of a tree
-_TYPICAL_LINES = 1250  # lines `make` prints for this configuration; only for the progress display
 _BUILD_TIMEOUT_S = 3 * 3600
+
+
+@dataclass(frozen=True)
+class Target:
+    """What kernels are built for.
+
+    Attributes:
+        arch: As the kernel calls it.
+        cross: What the names of the compiler's programs begin with.
+        package: Debian's package of the compiler.
+        config: The configuration: allnoconfig plus this fragment.
+        image: What boots, in the build folder.
+        lines: That `make` prints for this configuration; only for the progress display.
+    """
+
+    arch: str
+    cross: str
+    package: str
+    config: Path
+    image: str
+    lines: int
+
+
+ARM = Target(
+    arch="arm",
+    cross="arm-linux-gnueabihf-",
+    package="gcc-arm-linux-gnueabihf",
+    config=PHONE / "kernel.config",
+    image="arch/arm/boot/zImage",
+    lines=1250,
+)
+ARM64 = Target(
+    arch="arm64",
+    cross="aarch64-linux-gnu-",
+    package="gcc-aarch64-linux-gnu",
+    config=PHONE / "kernel-arm64.config",
+    image="arch/arm64/boot/Image",
+    lines=1000,
+)
+TARGETS = {target.arch: target for target in (ARM, ARM64)}
 
 
 @dataclass(frozen=True)
@@ -36,80 +75,92 @@ class Kernel:
     folder: Path
 
     @property
-    def zimage(self) -> Path:
-        """The kernel as the bootloader gets it."""
-        return self.folder / "zImage"
+    def image(self) -> Path:
+        """The kernel as the bootloader gets it: a zImage, on arm64 an Image."""
+        return self.folder / "image"
 
     @property
     def config(self) -> Path:
         """The complete configuration it was built with."""
         return self.folder / "config"
 
+    @property
+    def objects(self) -> Path:
+        """The build folder, with which a kernel that differs little is made in seconds; may be missing."""
+        return self.folder / "objects"
 
-def unpack(target: Path) -> Path:
-    """Unpack the virtual phone's kernel source, as Debian ships it, into `target`; returns its top folder.
+
+def unpack(folder: Path, linux: str = LINUX) -> Path:
+    """Unpack the source of Linux `linux`, as Debian ships it, into `folder`; returns its top folder.
 
     Raises:
-        InputError: If `target` exists already.
+        InputError: If `folder` exists already.
     """
-    if target.exists():
+    if folder.exists():
         raise InputError(
-            f"{target} exists already",
+            f"{folder} exists already",
             unchanged="Nothing was unpacked.",
             fix="Name a folder that does not exist.",
         )
-    archive = _archive()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    archive = _package(linux) / "usr" / "src" / f"linux-source-{linux}.tar.xz"
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.step(f"Unpacking {archive.name}"),
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpack.") as folder,
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack.") as unpacking,
     ):
-        run([find_tool("tar", "tar"), "-xf", archive, "-C", folder, "--strip-components=1"], timeout_s=900)
-        Path(folder).chmod(0o755)
-        Path(folder).rename(target)
-        Path(folder).mkdir()  # the context manager removes it
-    return target
+        run([find_tool("tar", "tar"), "-xf", archive, "-C", unpacking, "--strip-components=1"], timeout_s=900)
+        Path(unpacking).chmod(0o755)
+        Path(unpacking).rename(folder)
+        Path(unpacking).mkdir()  # the context manager removes it
+    return folder
 
 
-def source() -> Path:
+def source(linux: str = LINUX) -> Path:
     """The same source, kept in the cache; never written into."""
-    folder = cache_dir() / "linux" / packages.version(packages.part(SOURCE_PACKAGE))
-    return folder if folder.exists() else unpack(folder)
+    folder = cache_dir() / "linux" / packages.version(_package(linux))
+    return folder if folder.exists() else unpack(folder, linux)
 
 
 def stock() -> Kernel:
     """The kernel the phone is delivered with: Debian's source, no hardboot patch."""
-    origin = f"package {SOURCE_PACKAGE} {packages.version(packages.part(SOURCE_PACKAGE))}"
-    config = CONFIG.read_text()
-    target = _target(origin, config)
-    if not (target / "zImage").exists():
-        _build(source(), config, target, "the stock kernel")
-    return Kernel(target)
+    origin = f"package {packages.version(_package(LINUX))}"
+    config = ARM.config.read_text()
+    kernel = _kernel(ARM, origin, config)
+    if not kernel.image.exists():
+        _build(ARM, source(), config, kernel, "the stock kernel", keep=True)
+    return kernel
 
 
-def build(tree: Path) -> Kernel:
-    """The kernel of a source tree, with the phone's configuration and the tree's own hardboot.config.
+def build(tree: Path, target: Target = ARM) -> Kernel:
+    """The kernel of a source tree, with the target's configuration and the tree's own hardboot.config.
 
     Raises:
         InputError: If `tree` is no kernel source.
         ToolError: If the compiler is missing, a wanted option does not survive, or the build fails.
     """
-    if not (tree / "Kconfig").is_file() or not (tree / "arch" / "arm").is_dir():
+    if not (tree / "Kconfig").is_file() or not (tree / "arch" / target.arch).is_dir():
         raise InputError(
             f"{tree} is not a Linux source tree",
             unchanged="Nothing was built.",
             fix="Name the top folder of a kernel source, for example from: hardboot virtual source DIR",
         )
     fragment = tree / TREE_FRAGMENT
-    config = CONFIG.read_text() + (fragment.read_text() if fragment.exists() else "")
-    target = _target(f"tree {_tree_digest(tree)}", config)
-    if not (target / "zImage").exists():
-        _build(tree, config, target, f"the kernel in {tree}")
-    return Kernel(target)
+    config = target.config.read_text() + (fragment.read_text() if fragment.exists() else "")
+    kernel = _kernel(target, f"tree {_tree_digest(tree)}", config)
+    if not kernel.image.exists():
+        alike = target is ARM and _version(tree) == _version(source())
+        base = stock() if alike else None
+        _build(target, tree, config, kernel, f"the kernel in {tree}", base=base)
+    return kernel
 
 
-def _archive() -> Path:
-    return packages.part(SOURCE_PACKAGE) / "usr" / "src" / f"{SOURCE_PACKAGE}.tar.xz"
+def _package(linux: str) -> Path:
+    return packages.part(f"linux-source-{linux}", SUITES[linux])
+
+
+def _version(tree: Path) -> list[str]:
+    text = (tree / "Makefile").read_text(errors="replace")
+    return re.findall(r"^(?:VERSION|PATCHLEVEL|SUBLEVEL) = \d+$", text, re.MULTILINE)
 
 
 def _work_dir() -> Path:
@@ -118,19 +169,19 @@ def _work_dir() -> Path:
     return folder
 
 
-def _target(source: str, config: str) -> Path:
-    compiler = run([find_tool(f"{CROSS_COMPILE}gcc", CROSS_PACKAGE), "--version"], timeout_s=30).decode()
+def _kernel(target: Target, source: str, config: str) -> Kernel:
+    compiler = run([find_tool(f"{target.cross}gcc", target.package), "--version"], timeout_s=30).decode()
     digest = hashlib.sha256("\0".join((source, config, compiler)).encode()).hexdigest()
-    return cache_dir() / "kernels" / digest[:16]
+    return Kernel(cache_dir() / "kernels" / digest[:16])
 
 
 def _tree_digest(tree: Path) -> str:
     """A digest of a source tree.
 
-    Files as the package ships them count by name, size and time; files newer than the package by
+    Files as they were unpacked count by name, size and time; files newer than the top Makefile by
     their content, so that the same change made twice is the same tree.
     """
-    shipped = _archive().stat().st_mtime
+    shipped = (tree / "Makefile").stat().st_mtime
     digest = hashlib.sha256()
     for path, info in _files(tree, ""):
         changed = info.st_mtime > shipped
@@ -151,50 +202,89 @@ def _files(tree: Path, relative: str) -> Iterator[tuple[str, os.stat_result]]:
                 yield path, entry.stat(follow_symlinks=False)
 
 
-def _build(tree: Path, config: str, target: Path, title: str) -> None:
+def _build(
+    target: Target,
+    tree: Path,
+    config: str,
+    kernel: Kernel,
+    title: str,
+    *,
+    base: Kernel | None = None,
+    keep: bool = False,
+) -> None:
+    """Build `tree` into the cache, from the objects of `base` where that has them; `keep` leaves objects."""
     for tool, package in (("make", "make"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")):
         find_tool(tool, package)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
-        if (target / "zImage").exists():  # built by somebody else while we waited
+    kernel.folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(kernel.folder), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
+        if kernel.image.exists():  # built by somebody else while we waited
             return
-        out = Path(folder) / "out"
-        out.mkdir()
+        # Inside the tree make names its files by relative paths: then objects fit another tree as well.
+        linux, product = Path(folder) / "linux", Path(folder) / "product"
+        out = linux / "out"
         wanted = Path(folder) / "wanted.config"
         wanted.write_text(config)
         with log.step(f"Building {title} (a few minutes, once)") as show:
-            _make(tree, out, [f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], None)
+            _link(tree, linux)
+            if base and base.objects.is_dir():
+                run(["cp", "-a", base.objects, out], timeout_s=600)
+                _renew(linux, source())
+            else:
+                out.mkdir()
+            _make(target, out, [f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], None)
             _check_config(config, (out / ".config").read_text())
-            _make(tree, out, [f"-j{os.cpu_count() or 1}", "zImage"], show)
-        product = Path(folder) / "product"
+            _make(target, out, [f"-j{os.cpu_count() or 1}", Path(target.image).name], show)
         product.mkdir()
-        for source, name in (
-            ("arch/arm/boot/zImage", "zImage"),
-            (".config", "config"),
+        for name, made in (
+            ("image", target.image),
+            ("config", ".config"),
             ("System.map", "System.map"),
             ("vmlinux", "vmlinux"),
         ):
-            shutil.copyfile(out / source, product / name)
-        product.replace(target)
+            shutil.copyfile(out / made, product / name)
+        if keep:
+            out.rename(product / "objects")
+        product.replace(kernel.folder)
 
 
-def _make(tree: Path, out: Path, words: list[str], show: "log.Show | None") -> None:
+def _link(tree: Path, linux: Path) -> None:
+    """Make `linux` a tree of the same files: links, hard ones where that is possible."""
+    kind = "-al" if tree.stat().st_dev == linux.parent.stat().st_dev else "-as"
+    run(["cp", kind, tree.resolve(), linux], timeout_s=600)
+
+
+def _renew(linux: Path, before: Path) -> None:
+    """Make files that are not as in `before` newer than any object, or make would not compile them again."""
+    old = {path: (info.st_size, info.st_mtime_ns) for path, info in _files(before, "")}
+    for path, _ in list(_files(linux, "")):
+        if path.startswith("out/"):
+            continue
+        info = (linux / path).stat()
+        if old.get(path) != (info.st_size, info.st_mtime_ns):
+            content = (linux / path).read_bytes()
+            (linux / path).unlink()  # a link: what it leads to stays as it is
+            (linux / path).write_bytes(content)
+            (linux / path).chmod(info.st_mode & 0o777)
+
+
+def _make(target: Target, out: Path, words: list[str], show: "log.Show | None") -> None:
     lines = 0
 
     def on_line(line: str) -> None:
         nonlocal lines
         lines += 1
         if show:
-            show(f"{min(99, 100 * lines // _TYPICAL_LINES)} % {line.strip()[:48]}")
+            show(f"{min(99, 100 * lines // target.lines)} % {line.strip()[:48]}")
 
     variables = {
-        "ARCH": "arm",
-        "CROSS_COMPILE": CROSS_COMPILE,
+        "ARCH": target.arch,
+        "CROSS_COMPILE": target.cross,
         "KBUILD_BUILD_USER": "hardboot",
         "KBUILD_BUILD_HOST": "virtual",
         "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+        "KBUILD_BUILD_VERSION": "1",
     }
-    command = ["make", "-C", str(tree), f"O={out}", *words]
+    command = ["make", "-C", str(out.parent), f"O={out.name}", *words]
     run(command, env=variables, timeout_s=_BUILD_TIMEOUT_S, on_line=on_line)
 
 
@@ -212,7 +302,7 @@ def _check_config(wanted: str, result: str) -> None:
 
 
 @contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    with target.with_suffix(".lock").open("w") as lock:
+def _locked(folder: Path) -> Iterator[None]:
+    with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

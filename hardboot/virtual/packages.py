@@ -15,12 +15,13 @@ from hardboot.files import cache_dir
 from hardboot.process import find_tool, run
 
 RELEASE = "bookworm"
+SECURITY = "bookworm-security"  # where the release gets newer kernels; asked for their source only
 ARCHITECTURE = "armhf"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def part(package: str) -> Path:
-    """The folder with the unpacked files of `package`; fetched from Debian once.
+def part(package: str, suite: str = RELEASE) -> Path:
+    """The folder with the unpacked files of `package` from RELEASE or SECURITY; fetched from Debian once.
 
     Raises:
         ToolError: If this is no Debian system, or the package cannot be had.
@@ -28,8 +29,8 @@ def part(package: str) -> Path:
     found = _unpacked(package)
     if found:
         return found
-    with log.step(f"Fetching {package} from Debian {RELEASE}"), tempfile.TemporaryDirectory() as folder:
-        options = _prepare()
+    with log.step(f"Fetching {package} from Debian {suite}"), tempfile.TemporaryDirectory() as folder:
+        options = _prepare(suite)
         download = Path(folder)
         run([find_tool("apt-get", "apt"), *options, "-qq", "download", package], cwd=download, timeout_s=900)
         archive = next(iter(download.glob("*.deb")))
@@ -55,7 +56,7 @@ def dependency(package: str, prefix: str) -> str:
     known = sorted(_folder().glob(f"{prefix}*_*")) if _folder().is_dir() else []
     if known:
         return known[-1].name.partition("_")[0]
-    options = _prepare()
+    options = _prepare(RELEASE)
     text = run([find_tool("apt-cache", "apt"), *options, "depends", package], timeout_s=60).decode()
     for line in text.splitlines():
         kind, _, name = line.strip().partition(": ")
@@ -77,17 +78,18 @@ def _unpacked(package: str) -> Path | None:
     return found[-1] if found else None
 
 
-def _prepare() -> list[str]:
-    """Set up the private apt state, update its index, and return the options that select it."""
-    base = _folder() / "apt"
+def _prepare(suite: str) -> list[str]:
+    """Set up the private apt state for `suite`, update its index, and return the options that select it."""
+    base = _folder() / "apt" / suite
     for name in ("lists/partial", "cache/archives/partial", "state"):
         (base / name).mkdir(parents=True, exist_ok=True)
     sources = base / "sources.list"
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-    sources.write_text(f"deb {signed}{_mirror()} {RELEASE} main\n")
+    programs = suite == RELEASE  # a source is the same for every architecture: the system's own will do
+    label = "Debian" if programs else "Debian-Security"
+    sources.write_text(f"deb {signed}{_mirror(label)} {suite} main\n")
     settings = {
-        "APT::Architecture": ARCHITECTURE,
-        "APT::Architectures": ARCHITECTURE,
+        **({"APT::Architecture": ARCHITECTURE, "APT::Architectures": ARCHITECTURE} if programs else {}),
         "APT::Sandbox::User": "",
         "Acquire::Languages": "none",
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
@@ -103,19 +105,19 @@ def _prepare() -> list[str]:
     return options
 
 
-def _mirror() -> str:
-    """The address of the Debian mirror that this system uses."""
+def _mirror(label: str) -> str:
+    """The address of the Debian mirror that this system uses for what bears this label."""
     if shutil.which("apt-get"):
         rows = run(
             ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"],
             timeout_s=60,
         )
         for row in rows.decode().splitlines():
-            origin, label, address = row.split("|", 2)
-            if origin == label == "Debian":
+            origin, found, address = row.split("|", 2)
+            if (origin, found) == ("Debian", label):
                 return address
     raise ToolError(
-        "the virtual phone is made of Debian packages, and this system has no Debian mirror configured",
+        f"the virtual phone is made of Debian packages, and this system has no mirror for {label} configured",
         unchanged="Nothing was fetched.",
         fix="Use Debian 12 or newer (a container or virtual machine will do) and run: apt-get update",
     )

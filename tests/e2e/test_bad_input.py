@@ -41,7 +41,7 @@ def pack(target: Path, kernel: Path, ramdisk: bytes, cmdline: str = image.CMDLIN
 def stock_zimage() -> Path:
     from hardboot.virtual import kernel
 
-    return kernel.stock().zimage
+    return kernel.stock().image
 
 
 @pytest.mark.parametrize("name", ["truncated", "text", "arm64"])
