@@ -69,7 +69,7 @@ def list_(settings: Settings) -> None:
         width = max((len(item.name) for item in known), default=0)
         for item in known:
             click.echo(
-                f"{item.name:{width}}  {item.arch}, Linux {item.kernels.min} to below {item.kernels.below}, "
+                f"{item.name:{width}}  Linux {item.kernels.min} to below {item.kernels.below}, "
                 f"{len(item.patches)} patches, reset by {', '.join(item.reset)}"
             )
 

@@ -32,14 +32,18 @@ class Report:
 def find(tree: Path, arch: str | None = None) -> Series:
     """The series for the kernel tree at `tree`; `arch` None takes the one that is there, else the first.
 
+    Those for two architectures share patches: one that is there as a whole comes before one that is in part.
+
     Raises:
         InputError: If this is not the top of a kernel tree.
         RefusedError: If there is none.
     """
     source = Tree(tree)
     found = known.find(source, arch)
-    there = (item for item in found if len(found) > 1 and take(source, item.read()).overall != "absent")
-    return next(there, found[0])
+    if len(found) == 1:
+        return found[0]
+    order: tuple[State, ...] = ("applied", "partial", "conflict", "absent")
+    return min(found, key=lambda item: order.index(take(source, item.read()).overall))
 
 
 def survey(tree: Path, series: Series) -> Survey:
