@@ -77,7 +77,7 @@ def _wanted(settings: Settings, match: str | None) -> "tuple[Wanted, str]":
             f"the ids of {phone.name} are not known",
             unchanged="Nothing was changed.",
             fix="Read them on the phone and give them with --match: "
-            "adb shell xxd -c 4 -p /proc/device-tree/qcom,msm-id",
+            "adb shell xxd -c 4 -p /proc/device-tree/qcom,msm-id (on HTC's phones htc,project-id)",
         )
     return found, phone.name
 

@@ -22,6 +22,7 @@ _NEW_FLAG = 0x8000  # from Linux 6.6 on, where 0x4 means KEXEC_UPDATE_ELFCOREHDR
 _PSCI = (b"arm,psci-0.2", b"arm,psci-1.0")
 _ROUNDS = 8  # what is left out may leave something else without a ground
 _SEEN = "the running phone"
+_CMDLINE_LIMIT = 1 << 14  # characters; no kernel's command line has as many
 _TAIL = 16  # characters of a command line that are found again by no accident
 _SURVIVES = "that RAM survives it must be seen: a log of the last boot in ramoops"
 
@@ -243,7 +244,7 @@ def _cmdline(one: Draft, found: Findings) -> None:
     except InputError:
         return
     if own.isprintable() and own.isascii() and 0 < len(own) <= 1024:
-        running = found.text("cmdline")
+        running = found.text("cmdline")[:_CMDLINE_LIMIT].strip()
         one.tables["cmdline"] |= {"stock": own, **(quirks(own, running) if running else {})}
         one.say("cmdline", "inferred", "the header of the boot partition, held against /proc/cmdline")
 

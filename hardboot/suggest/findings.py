@@ -14,6 +14,7 @@ from hardboot.handset import Handset
 
 _TEXT_LIMIT = 8 << 20  # bytes
 _TREE_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
+_LINE_LIMIT = 512  # characters of a line of a listing
 _HEADER = max(bootimg.PAGE_SIZES)
 _SLOW_S = 60.0  # dmesg of a phone that has been up for weeks
 _LISTING = "ls -l /dev/block/by-name /dev/block/platform/*/by-name /dev/block/platform/*/*/by-name"
@@ -67,27 +68,29 @@ class Findings:
 
         It is the link's path, or what it points to where the listing does not say its folder.
         """
-        found: dict[str, str] = {}
-        folder = ""
-        for line in map(str.strip, self.text("by-name").splitlines()):
-            if line.startswith("/") and line.endswith(":"):
-                folder = line[:-1]
-            elif link := re.search(r"(\S+) -> (/\S+)$", line):
-                head, _, name = link[1].rpartition("/")
-                found.setdefault(name, f"{head or folder}/{name}" if head or folder else link[2])
-        return found
+        return {name: f"{folder}/{name}" if folder else target for name, folder, target in self._links()}
 
     def partition_size(self, name: str) -> int | None:
         """Bytes of the partition with this by-name link, from /proc/partitions; None if unknown."""
-        link = re.search(
-            rf"\b{re.escape(name)} -> \S*?([A-Za-z0-9]+)\r?$", self.text("by-name"), re.MULTILINE
-        )
-        if not link:
-            return None
-        row = re.search(
-            rf"^\s*\d+\s+\d+\s+(\d{{1,15}})\s+{link[1]}\r?$", self.text("partitions"), re.MULTILINE
-        )
-        return int(row[1]) * 1024 if row and int(row[1]) else None
+        device = next((target.rpartition("/")[2] for link, _, target in self._links() if link == name), None)
+        for line in self.text("partitions").splitlines():
+            cells = line.split()  # major minor blocks name
+            if len(cells) == 4 and cells[3] == device and re.fullmatch(r"[1-9]\d{0,14}", cells[2], re.ASCII):
+                return int(cells[2]) * 1024
+        return None
+
+    def _links(self) -> list[tuple[str, str, str]]:
+        """Name, folder ("" if it is not said) and target of each link; the first of a name only."""
+        found: dict[str, tuple[str, str, str]] = {}
+        folder = ""
+        for line in map(str.strip, self.text("by-name").splitlines()):
+            before, arrow, target = line[:_LINE_LIMIT].partition(" -> ")
+            if not arrow and line.startswith("/") and line.endswith(":"):
+                folder = line[:-1]
+            elif before and target.startswith("/"):
+                head, _, name = before.split()[-1].rpartition("/")
+                found.setdefault(name, (name, head or folder, target))
+        return list(found.values())
 
 
 def ask(handset: Handset) -> Findings:

@@ -5,8 +5,10 @@ A value that was read must build back to the same bytes, where the format promis
 
 import bz2
 import gzip
+import io
 import lzma
 import struct
+import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from hardboot.formats import (
     sparse,
     sprd,
     tail,
+    treefiles,
     vendorboot,
     wrappers,
 )
@@ -118,6 +121,10 @@ def device_tree(data: bytes) -> None:
     again = fdt.parse(fdt.build(tree))
     if again != tree:
         raise AssertionError("the tree changed on the way")
+
+
+def tree_files(data: bytes) -> None:
+    fdt.build(treefiles.parse_tar(data))
 
 
 def trees_in_a_row(data: bytes) -> None:
@@ -216,10 +223,22 @@ _TABLES = (
     b"SPRD" + struct.pack("<7I", 1, 1, 8830, 1, 0x20000, 2048, 2048) + bytes(4064),
 )
 
+
 # Each target with the images it starts from.
+def _tar_of_a_tree() -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for name in ("./compatible", "./chosen/name", "./soc/fb@1/reg"):
+            info = tarfile.TarInfo(name)
+            info.size = 8
+            archive.addfile(info, io.BytesIO(bytes(8)))
+    return target.getvalue()
+
+
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "boot_image": (boot_image, _IMAGES),
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
+    "tree_files": (tree_files, (_tar_of_a_tree(),)),
     "sony_elf": (sony_elf, (build.sony_elf(), build.sony_elf(100))),
     "sparse_image": (sparse_image, (build.sparse(4096), build.sparse(1024))),
     "signatures": (
