@@ -1,7 +1,7 @@
 # Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
 PYTHON = .venv/bin/python
 PARALLEL = --numprocesses=auto --no-loadscope-reorder
-.PHONY: demo test check soak fuzz bench agent clean
+.PHONY: demo test check soak fuzz judge bench agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py
@@ -21,6 +21,9 @@ soak: .venv/ready
 fuzz: .venv/ready
 	.venv/bin/pip install --quiet --editable '.[fuzz]'
 	$(PYTHON) tests/fuzz --seconds $(or $(SECONDS),60)
+
+judge: .venv/ready
+	$(PYTHON) scripts/judge_plans.py
 
 bench: .venv/ready
 	$(PYTHON) scripts/bench.py

@@ -19,7 +19,7 @@ from hardboot.payload import agent
 from hardboot.payload.agent import AgentSegment
 from hardboot.phone import KernelIdentity, Phone
 from hardboot.restart import wait_for_change
-from hardboot.rom import Rom
+from hardboot.rom import NO_TREE, Rom
 
 MARK = "androidboot.hardboot"  # with a number drawn for this boot: proof that this guest is the one we loaded
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
@@ -95,7 +95,9 @@ def prepare(
         journal.host = phone.kernel()
         host.look(phone)
         live = layout.parse_iomem(phone.read("cat /proc/iomem"))
-        live_tree = phone.device_tree()
+        has_atags = phone.profile.dtb.kind == "none"
+        tags = phone.atags() if has_atags else None
+        live_tree = None if has_atags else phone.device_tree()
     with journal.phase("plan"), log.step("Planning"):
         mark = f"{MARK}={secrets.token_hex(4)}"
         own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
@@ -106,10 +108,11 @@ def prepare(
             (cmdlines.MARK, mark),
         ]
         line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[phone.profile.arch])
-        choice = devicetree.choose(rom.trees, phone.profile, live_tree)
-        guest = rom.guest(tree=choice.tree, live_tree=live_tree, cmdline=line.text)
+        choice = None if has_atags else devicetree.choose(rom.trees, phone.profile, live_tree)
+        tree = choice.tree if choice else None
+        guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text, atags=tags)
         plan = layout.plan(phone.profile, guest, live)
-    return Prepared(rom, plan, mark, choice.reason, line, live)
+    return Prepared(rom, plan, mark, choice.reason if choice else NO_TREE, line, live)
 
 
 def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:

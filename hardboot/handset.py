@@ -14,7 +14,8 @@ from pathlib import Path
 from hardboot import log
 from hardboot.errors import DeviceError, RefusedError
 from hardboot.files import read_bytes, sha256_file
-from hardboot.formats import fdt, treefiles
+from hardboot.formats import atags, fdt, treefiles
+from hardboot.formats.atags import Tag
 from hardboot.formats.fdt import Fdt
 from hardboot.transport.base import Output, Transport
 
@@ -23,6 +24,7 @@ QUICK_S = 30.0
 _SMALL = 256 << 10  # bytes; a push nobody needs to watch
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for, in bytes a second
 _ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
+_ATAGS = "/proc/atags"
 _TREE = "/sys/firmware/fdt"
 _TREE_FILES = "/proc/device-tree"
 _TAR_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
@@ -99,6 +101,22 @@ class Handset:
         """
         quoted = shlex.quote(path)
         return self._pull_root_output(quoted, f"head -c {first} < {quoted}", limit=first)
+
+    def atags(self) -> tuple[Tag, ...]:
+        """The ATAGS the bootloader gave the running kernel.
+
+        Raises:
+            RefusedError: If the kernel does not show them.
+            InputError: If they are malformed or cut off.
+        """
+        data = self.pull_root_file(_ATAGS)
+        if data is None:
+            raise RefusedError(
+                f"the running kernel shows no {_ATAGS}",
+                unchanged="Nothing was sent.",
+                fix="Use a host kernel built with CONFIG_ATAGS_PROC.",
+            )
+        return atags.parse(data)
 
     def device_tree(self) -> Fdt | None:
         """The tree the bootloader gave the running kernel; None if it gave none.

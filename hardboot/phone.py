@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from hardboot import profile
+from hardboot import layout, profile
 from hardboot.errors import DeviceError, RefusedError
 from hardboot.handset import QUICK_S, STAGING, Handset, KernelIdentity, only_phone, open_transport
 from hardboot.profile import Profile
@@ -25,6 +25,16 @@ class Phone(Handset):
 
     profile: Profile
     serialno: str
+
+    def tell_model(self) -> None:
+        """Take the profile of this model, where models differ: the end of its RAM tells which one it is.
+
+        Raises:
+            DeviceError: If that is needed, and /proc/iomem cannot be read as root.
+        """
+        if self.profile.hardboot.models:
+            live = layout.parse_iomem(self.read("cat /proc/iomem"))
+            self.profile = layout.of_model(self.profile, live)
 
     def partition(self, name: str) -> str:
         """The block device behind a partition of the profile, checked to be there.
@@ -87,7 +97,9 @@ def connect(serial: str | None, device: str | None) -> Phone:
     transport = open_transport(serial or only_phone())
     try:
         product, serialno = _product(transport)
-        return Phone(transport, _matching(product, chosen), serialno or transport.serial)
+        phone = Phone(transport, _matching(product, chosen), serialno or transport.serial)
+        phone.tell_model()
+        return phone
     except BaseException:
         transport.close()
         raise

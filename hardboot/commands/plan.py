@@ -64,7 +64,9 @@ def plan(
         live = layout.parse_iomem(read_bytes(iomem, limit=_IOMEM_LIMIT).decode("utf-8", "replace"))
     guest_rom = rom.read(image)
     tree, reason = None, "the phone's own; it is not at hand, so a stand-in is planned for"
-    if guest_rom.trees:
+    if phone.dtb.kind == "none":
+        reason = rom.NO_TREE
+    elif guest_rom.trees:
         choice = devicetree.choose(guest_rom.trees, phone, None)
         tree, reason = choice.tree, choice.reason
     own = (cmdlines.ROM, guest_rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)

@@ -1,7 +1,7 @@
 """Where every byte of a guest goes, or a refusal that names the rule. Pure: same input, same plan."""
 
 from hardboot.layout.live import LiveMemory, parse_iomem
-from hardboot.layout.model import Arm64Kernel, BootPlan, Guest, Segment
+from hardboot.layout.model import AnyKernel, Arm64Kernel, BootPlan, Guest, Segment
 from hardboot.layout.placing import assemble, of_model, plan
 from hardboot.layout.refusing import check
 from hardboot.layout.rules import RULES, Violation, violations
@@ -9,6 +9,7 @@ from hardboot.layout.terrain import Terrain, survey
 
 __all__ = [
     "RULES",
+    "AnyKernel",
     "Arm64Kernel",
     "BootPlan",
     "Guest",

@@ -35,7 +35,9 @@ class Ground:
         self._moved = terrain.moved_to(needs.name)  # the kernel's place when it starts, if that is fixed
         self._behind = needs.behind if self._moved is None else 0
         self._never = [terrain.page, *terrain.reserved]
-        lost = [] if terrain.buffer else [*terrain.bootloader, Range(0, terrain.mem_min)]
+        lost = (
+            [*terrain.bootloader, Range(0, terrain.mem_min)] if terrain.buffer is None else [terrain.buffer]
+        )
         targets = [Range.sized(place, terrain.moved_size(name)) for name, place in terrain.moves]
         taken = [*self._never, *lost, *targets]
         core = [needs.core] if needs.core else []

@@ -147,6 +147,7 @@ def _assembled(profile: Profile, guest: Guest, terrain: Terrain, addresses: dict
         Range.sized(running + needs.memsz, needs.behind, needs.behind_name),
         *([work] if work else []),
         *terrain.reserved,
+        *([terrain.buffer] if terrain.buffer else []),
         *(Range(one.start, one.end, f"bootloader: {one.name}") for one in terrain.bootloader),
         *(
             Range.sized(to, terrain.moved_size(name), f"{name} moved by the host kernel")

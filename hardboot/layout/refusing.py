@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from hardboot.errors import RefusedError
 from hardboot.layout.ground import Ground, Places
-from hardboot.layout.kernels import IMAGE_ALIGNMENT
+from hardboot.layout.kernels import ANYWHERE, IMAGE_ALIGNMENT
 from hardboot.layout.model import Segment
 from hardboot.layout.rules import FIXES, RULES, Violation, violations
 from hardboot.layout.terrain import ATAGS_BELOW, Terrain
@@ -58,11 +58,12 @@ def no_room(ground: Ground, name: str, places: Places) -> RefusedError:
         if one.rule in always:
             return _refusal(one.rule, one.what)
     zone = ground.zones(name, places)[-1]
+    where = "RAM" if zone == ANYWHERE else zone
     pieces = ground.pieces(name, zone, places)
     largest = max((min(piece.end, zone.end) - piece.start for piece in pieces), default=0)
     return _refusal(
         "room",
-        f"{name} needs {human_size(ground.sizes[name])}, the largest free range in {zone} has "
+        f"{name} needs {human_size(ground.sizes[name])}, the largest free range in {where} has "
         f"{human_size(largest)}; at {place:#x} it would break {found[0].rule}: {found[0].what}",
         found[0].rule if found[0].rule in ("zimage-window", "image-place") else "room",
     )
@@ -107,6 +108,7 @@ def _candidates(terrain: Terrain, others: Sequence[Segment], segment: Segment) -
     if kernel is None:
         kernel = next((one.addr for one in others if one.name == needs.name), None)
     ranges = [*terrain.banks, terrain.page, *terrain.reserved, *terrain.bootloader, Range(0, terrain.mem_min)]
+    ranges += [terrain.buffer] if terrain.buffer else []
     ranges += [one.range for one in others]
     ranges += [Range.sized(place, terrain.moved_size(name)) for name, place in terrain.moves]
     if kernel is not None:

@@ -149,8 +149,9 @@ def _outside_page(case: _Case) -> Iterator[_Finding]:
 
 
 def _outside_reserved(case: _Case) -> Iterator[_Finding]:
+    buffer = case.terrain.buffer
     for segment in case.segments:
-        yield from _over(segment.range, case.terrain.reserved)
+        yield from _over(segment.range, [*case.terrain.reserved, *([buffer] if buffer else [])])
     for moved in case.moved:
         yield from _over(moved, _not_meant(moved.start, case.terrain.reserved))
 

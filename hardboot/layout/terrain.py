@@ -33,7 +33,8 @@ class Terrain:
         reserved: Never to be written: the profile's ranges, the running kernel's, those of the guest's tree.
         bootloader: Lost on the way from the reset to the host kernel.
         mem_min: Everything below is lost too; 0 if there is no such limit.
-        buffer: Where the segments wait for the reset; None if they wait in their places.
+        buffer: Where the segments wait for the reset; None if they wait in their places. None has its place
+            there; once they are in their places, the guest may use it.
         moves: What the host kernel copies after the reset, in its order: name of the segment, where to.
         cmdline: The guest's command line, encoded.
         cmdline_size: What the guest's kernel has room for, bytes, with the final NUL.
@@ -89,7 +90,7 @@ def survey(profile: Profile, guest: Guest, live: LiveMemory | None) -> Terrain:
         size = ATAGS_ROOM if params == "atags" else kernel.tree_limit
         name = "ATAGS are" if params == "atags" else "device tree is"
         notes.append(f"no {name} known: a stand-in of {human_size(size)} is planned for")
-    reserved += [*profile.reserved, *(live.reserved if live else ()), *([buffer] if buffer else [])]
+    reserved += [*profile.reserved, *(live.reserved if live else ())]
     return Terrain(
         banks=banks,
         kernel=kernel,
