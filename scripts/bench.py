@@ -16,9 +16,11 @@ from pathlib import Path
 
 import libfdt
 
+from hardboot import patches
+from hardboot.files import data_dir
 from hardboot.formats import devicetrees, fdt, qcdt
 from hardboot.formats.dttable import Slot
-from hardboot.virtual import packages
+from hardboot.virtual import kernel, packages
 
 RUNS = 11
 TIMEOUT_S = 120
@@ -161,7 +163,7 @@ def measure(folder: Path) -> list[tuple[str, str, str, str, str]]:
     for what, image in (("4 MiB", small), ("64 MiB", noise), ("64 MiB, real kernel", real)):
         peak = peak_mib("info", image)
         rows.append((f"info, peak memory, {what}", f"{peak:.0f} MiB", "", "", "45 MiB"))
-    return rows + measure_trees()
+    return rows + measure_trees() + measure_patches()
 
 
 def measure_trees() -> list[tuple[str, str, str, str, str]]:
@@ -182,6 +184,54 @@ def measure_trees() -> list[tuple[str, str, str, str, str]]:
     ]
 
 
+def measure_patches() -> list[tuple[str, str, str, str, str]]:
+    """The rows on kernel series: a full source tree, whose files are links to those in the cache."""
+    series, phone = patches.load("arm-6.1"), {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000}
+    parts = [(data_dir("patches") / series.name / name).read_bytes() for name in series.patches]
+    times: dict[str, list[float]] = {"work": [], "git": [], "command": [], "status": []}
+    with tempfile.TemporaryDirectory(prefix="bench.", dir=kernel.source().parent) as folder:
+        tree = Path(folder) / "linux"
+        subprocess.run(["cp", "-al", kernel.source(), tree], check=True, timeout=TIMEOUT_S)
+
+        def run(name: str, work: Callable[[], object]) -> None:
+            start = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - start)
+
+        def command(*words: str) -> None:
+            done = [*HARDBOOT, "patch", *words]
+            subprocess.run(done, check=True, capture_output=True, timeout=TIMEOUT_S)
+
+        def git(*options: str, data: bytes) -> None:
+            done = ["git", "apply", *options, "-"]
+            above = {**os.environ, "GIT_CEILING_DIRECTORIES": folder}
+            subprocess.run(done, cwd=tree, input=data, env=above, check=True, timeout=TIMEOUT_S)
+
+        for _ in range(RUNS):
+            run("git", lambda: git(data=b"".join(parts)))
+            for part in reversed(parts):
+                git("-R", data=part)
+            run("work", lambda: patches.apply(tree, series, phone))
+            run("status", lambda: command("status", str(tree)))
+            patches.revert(tree, series)
+            run("command", lambda: command("apply", str(tree), "--device", "virt-arm"))
+            patches.revert(tree, series)
+    ours, theirs, whole, told = (
+        statistics.median(times[name]) for name in ("work", "git", "command", "status")
+    )
+    return [
+        (
+            "patch apply to a full kernel tree; git apply",
+            *(f"{ours * 1000:.0f} ms", f"{theirs * 1000:.0f} ms", f"{ours / theirs:.2f}", "1.5"),
+        ),
+        (
+            "the same with the start of Python",
+            *(f"{whole * 1000:.0f} ms", f"{theirs * 1000:.0f} ms", f"{whole / theirs:.2f}", "none"),
+        ),
+        ("patch status of a full kernel tree", f"{told * 1000:.0f} ms", "", "", "1000 ms"),
+    ]
+
+
 def main() -> None:
     """Measure, print, and write the page."""
     with tempfile.TemporaryDirectory(prefix="hardboot-bench-") as name:
@@ -189,7 +239,7 @@ def main() -> None:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`: hardboot and its peers (Debian's unpack_bootimg and mkbootimg, pylibfdt)",
+        "Written by `make bench`: hardboot and peers (Debian's unpack_bootimg, mkbootimg, git; pylibfdt)",
         f"take turns, {RUNS} runs each, medians. `info` hashes all parts with SHA-256 and the id with SHA-1,",
         "which the peers do not do; a goal is the ratio or the value not to be exceeded.",
         "",
