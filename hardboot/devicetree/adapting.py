@@ -114,7 +114,7 @@ def _kept_reservations(tree: Fdt, chosen: Node, profile: Profile) -> list[tuple[
         for address, size in tree.reservations
         if not Range.sized(address, size).overlaps(old_initrd) and address != old_tree
     ]
-    if any(item.contains(profile.page) for item in reserved(Fdt(tree.root, kept))):
+    if not profile.page.size or any(item.contains(profile.page) for item in reserved(Fdt(tree.root, kept))):
         return kept
     return [(profile.page.start, profile.page.size), *kept]
 

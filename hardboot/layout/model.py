@@ -73,10 +73,10 @@ class BootPlan:
 
     Attributes:
         segments: By address; as kexec_load(2) takes them.
-        entry: Where the record tells the host kernel to jump.
-        dtb_addr: What the record tells it about the device tree, or the ATAGS.
+        entry: Where the record tells the host kernel to jump; without a reset, where kexec jumps.
+        dtb_addr: What the record tells it about the device tree, or the ATAGS; what kexec puts into r2.
         initrd: The ramdisk, exact to the byte; None without one.
-        flag: The kexec_load(2) flag of the profile.
+        flag: The kexec_load(2) flag of the profile; 0 for a start without a reset.
         extents: What else was taken into account, by address: named ranges that may lie over each other.
         complete: False if device tree or ATAGS are a stand-in: such a plan can be shown, not started.
         notes: What rests on a guess, for people.

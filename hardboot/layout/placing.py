@@ -5,6 +5,7 @@ what a bootloader uses, whose ranges are most likely to be larger than known. If
 of the segments and every free range is tried, to the page.
 """
 
+from dataclasses import replace
 from itertools import permutations
 
 from hardboot.layout.ground import Ground, Places
@@ -17,20 +18,24 @@ from hardboot.layout.terrain import Terrain, build_params, survey
 from hardboot.memory import PAGE_SIZE, Range, align_up, human_size
 from hardboot.profile import Profile
 
+_SOFT = 0  # no flag of kexec_load(2): the image is jumped to
 
-def plan(profile: Profile, guest: Guest, live: LiveMemory | None) -> BootPlan:
+
+def plan(profile: Profile, guest: Guest, live: LiveMemory | None, *, soft: bool = False) -> BootPlan:
     """Place `guest` in the phone's RAM; nothing is sent. The same input gives the same plan.
 
     Args:
         profile: The phone.
         guest: What is to be started.
         live: The running kernel's memory map; None plans with what the profile knows.
+        soft: Without a reset. Page, bootloader and host kernel have no part in it; all other rules stay, as
+            what is reserved still is, and kexec itself copies from where nothing is going to lie.
 
     Raises:
         RefusedError: If a fact is unknown, something fits nowhere or a rule is broken; names the rule.
         InputError: If the guest's device tree, ATAGS or command line are malformed.
     """
-    profile = of_model(profile, live)
+    profile = profile.without_reset() if soft else of_model(profile, live)
     terrain = survey(profile, guest, live)
     ground = Ground(terrain)
     broken: tuple[BootPlan, list[Violation]] | None = None
@@ -41,7 +46,7 @@ def plan(profile: Profile, guest: Guest, live: LiveMemory | None) -> BootPlan:
         result = _assembled(profile, guest, terrain, ground.addresses(places))
         found = violations(terrain, result.segments)
         if not found:
-            return result
+            return replace(result, flag=_SOFT) if soft else result
         broken = broken or (result, found)
     if broken:
         raise refused(terrain, broken[0].segments, broken[1])
@@ -143,7 +148,7 @@ def _assembled(profile: Profile, guest: Guest, terrain: Terrain, addresses: dict
     running = kernel if moved is None else moved
     work = needs.work(running)
     extents = [
-        terrain.page,
+        *([terrain.page] if terrain.page.size else []),
         Range.sized(running + needs.memsz, needs.behind, needs.behind_name),
         *([work] if work else []),
         *terrain.reserved,

@@ -81,7 +81,7 @@ def survey(profile: Profile, guest: Guest, live: LiveMemory | None) -> Terrain:
     page = profile.page
     if buffer is None and not profile.bootloader and profile.mem_min is None:
         raise _unknown(profile, "bootloader", "what the bootloader overwrites")
-    if profile.trust("bootloader") != "verified":
+    if page.size and profile.trust("bootloader") != "verified":
         notes.insert(0, f"what the bootloader overwrites is not certain: {profile.how_to_find('bootloader')}")
     if profile.hardboot.host_abi == "atags-in-r0":
         notes.append("the host kernel hands the ATAGS over in r0: only a guest patched for that starts")

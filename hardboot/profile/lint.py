@@ -15,7 +15,7 @@ _32_BIT = 1 << 32
 _LISTS = ("ram", "reserved", "bootloader")
 _NAMED = (*_LISTS, "hardboot.models", "dtb.carry")  # their entries have names, which are part of the fact's
 # A fact of these groups, or one of these, is worth nothing without the place it was read.
-_GROUPS = (*_NAMED, "kernel", "partitions", "image")
+_GROUPS = (*_NAMED, "kernel", "partitions", "image", "soft")
 _SINGLE = {
     "hardboot.page",
     "hardboot.kernel_loc",

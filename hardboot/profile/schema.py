@@ -181,6 +181,21 @@ class Reset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hooks: tuple[Text, ...] = ()
 
 
+class Soft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether a kernel can be started without a reset: by kexec alone.
+
+    Attributes:
+        works: False if it was seen to hang or crash; None if nobody has tried.
+        unbind: Drivers whose devices go on writing to RAM behind the back of the next kernel: all of their
+            devices are taken from them first. Their folders in /sys.
+    """
+
+    works: bool | None = None
+    unbind: tuple[
+        Annotated[str, Meta(pattern=r"^/sys/bus/[A-Za-z0-9_-]+/drivers/[A-Za-z0-9_-]+$", max_length=200)], ...
+    ] = ()
+
+
 class Cmdline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the bootloader does to the kernel command line.
 
@@ -234,6 +249,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kernel: Kernel = Kernel()
     hardboot: Hardboot
     reset: Reset = Reset()
+    soft: Soft = Soft()
     partitions: dict[Word, Partition]
     image: Image
     dtb: Dtb
@@ -284,6 +300,19 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if fitting is None or self.hardboot.page_addr is not None:
             return self
         return replace(self, hardboot=replace(self.hardboot, page_addr=fitting.page))
+
+    def without_reset(self) -> "Profile":
+        """The profile for a soft start: no page, and nothing that a bootloader or host kernel does."""
+        hardboot = replace(
+            self.hardboot,
+            page_addr=0,
+            page_size=0,
+            host_abi="direct",
+            kernel_loc=None,
+            dtb_loc=None,
+            buffer=None,
+        )
+        return replace(self, hardboot=hardboot, bootloader_spans=(), mem_min=0)
 
     def _others(self, fact: str) -> tuple[Other, ...]:
         entry = self.evidence.get(fact)
