@@ -23,6 +23,9 @@ _VERBS = {
     ),
     "restore": ("hardboot.commands.flash:restore", "Write a backup back to the phone."),
     "boot": ("hardboot.commands.boot:boot", "Boot an image from RAM after a reset."),
+    "load": ("hardboot.commands.load:load", "Load an image into the phone's kernel, to start it later."),
+    "exec": ("hardboot.commands.exec:execute", "Start what is loaded."),
+    "unload": ("hardboot.commands.unload:unload", "Drop what is loaded."),
     "status": ("hardboot.commands.status:status", "What runs on the phone, and whether it is a host."),
     "virtual": ("hardboot.commands.virtual:virtual", "The virtual phone."),
 }

@@ -9,17 +9,37 @@ from hardboot.phone import STAGING, Phone
 from hardboot.profile import Profile
 
 AGENT = f"{STAGING}/agent"  # where `ask` puts it
+# Where it stays as long as something is loaded: /data may be read-only when it is needed. Not if programs
+# may not run from /dev.
+_KEPT = "/dev/hardboot-agent"
+KEEP_AGENT = f"cat {AGENT} >{_KEPT} && chmod 700 {_KEPT} && {{ {_KEPT} info >/dev/null 2>&1 || rm {_KEPT}; }}"
 _PAGE = "/sys/kernel/kexec_hardboot/page"  # shown by hardboot's own kernel series
 
 
-def ask(phone: Phone) -> AgentInfo:
+def kept_agent(phone: Phone) -> str:
+    """The path of an agent on the phone that can be run: the one that was kept, else a new one."""
+    if phone.root(f"test -x {_KEPT}").code == 0:
+        return _KEPT
+    return phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
+
+
+def ask(phone: Phone, flag: int | None) -> AgentInfo:
     """Put the agent on the phone and ask it about the running kernel.
+
+    Args:
+        phone: The phone.
+        flag: Also ask whether kexec_load(2) takes this flag, if nothing is loaded; 0: whether it is there.
 
     Raises:
         DeviceError: If there is no root, or the agent does not run.
     """
     phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
-    output = phone.root(agent.info_command(AGENT, phone.profile.hardboot.flag))
+    return info(phone, flag)
+
+
+def info(phone: Phone, flag: int | None) -> AgentInfo:
+    """Ask the agent that `ask` put on the phone once more."""
+    output = phone.root(agent.info_command(AGENT, flag))
     if output.code:
         raise agent.failure("info", output.text)
     return agent.parse_info(output.text)

@@ -12,7 +12,7 @@ from image_builders import zimage as build_zimage
 
 from hardboot import layout, profile
 from hardboot.__main__ import run
-from hardboot.commands.boot import check_tried
+from hardboot.commands.load import check_tried
 from hardboot.errors import InputError, RefusedError
 from hardboot.files import data_dir
 from hardboot.formats import zimage

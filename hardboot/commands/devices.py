@@ -157,9 +157,9 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
     """
     from hardboot import log
     from hardboot import suggest as drafts
-    from hardboot.boot import MARK
     from hardboot.files import write_atomic
     from hardboot.handset import reach
+    from hardboot.record import MARK
 
     if folder is not None:
         found = drafts.read(folder)

@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from hardboot import boot, host
+from hardboot import host, record
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.payload.agent import AgentInfo
 from hardboot.phone import KernelIdentity, Phone, connected
+from hardboot.record import Found, Loaded
 
 
 @click.command(cls=Command)
@@ -17,21 +18,26 @@ def status(settings: Settings) -> None:
     """Look at the phone: which kernel runs, whether it has hardboot support, whether something is loaded."""
     with connected(settings.serial, settings.device) as phone:
         kernel = phone.kernel()
-        info = host.ask(phone)
+        info = host.ask(phone, phone.profile.hardboot.flag)
+        found = record.find(phone, kernel)
+        rom = record.recall(phone, kernel)
         phone.clean()
-    settings.emit(_document(phone, kernel, info), lambda: _print(phone, kernel, info))
+    settings.emit(_document(phone, kernel, info, found, rom), lambda: _print(phone, kernel, info, found, rom))
 
 
 def _is_guest(kernel: KernelIdentity) -> bool:
-    return any(word.startswith(f"{boot.MARK}=") for word in kernel.cmdline.split())
+    return any(word.startswith(f"{record.MARK}=") for word in kernel.cmdline.split())
 
 
-def _document(phone: Phone, kernel: KernelIdentity, info: AgentInfo) -> dict[str, Any]:
+def _document(
+    phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None
+) -> dict[str, Any]:
     return {
         "device": phone.profile.name,
         "serial": phone.serialno,
         "kernel": asdict(kernel),
         "guest": _is_guest(kernel),
+        "guest_image": rom.document() if rom else None,
         "hardboot": {
             "page": info.hardboot_page,
             "flag": info.hardboot_flag,
@@ -40,12 +46,15 @@ def _document(phone: Phone, kernel: KernelIdentity, info: AgentInfo) -> dict[str
         },
         "kexec_loaded": info.kexec_loaded,
         "kexec_crash_loaded": info.kexec_crash_loaded,
+        "loaded": found.record.document() if found.record else None,
     }
 
 
-def _print(phone: Phone, kernel: KernelIdentity, info: AgentInfo) -> None:
+def _print(phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None) -> None:
     known = {True: "yes", False: "no", None: "the kernel does not say"}
     what = "a ROM that hardboot booted" if _is_guest(kernel) else "the kernel of the boot partition"
+    if rom:
+        what += f": {rom.image}"
     page = (
         "no" if info.hardboot_page is None else f"page {info.hardboot_page:#x}, flag {info.hardboot_flag:#x}"
     )
@@ -53,6 +62,7 @@ def _print(phone: Phone, kernel: KernelIdentity, info: AgentInfo) -> None:
         ("phone", f"{phone.profile.name} {phone.serialno}"),
         ("kernel", f"{kernel.release}, {what}"),
         ("hardboot", page),
-        ("loaded", known[info.kexec_loaded]),
+        ("loaded", str(found) if found.loaded or found.record else known[info.kexec_loaded]),
+        ("crash kernel", known[info.kexec_crash_loaded]),
     ):
-        click.echo(f"  {name:<10} {value}")
+        click.echo(f"  {name:<12} {value}")

@@ -298,7 +298,7 @@ _CAUSES: dict[tuple[str, int], tuple[str, str]] = {
     ("probe", 22): (
         "the host kernel does not know the hardboot flag: it has kexec, but no hardboot support",
         "Put a patched host kernel into the boot partition: `hardboot patch apply` and"
-        " `hardboot flash-host-kernel`.",
+        " `hardboot flash-host-kernel`; or try without the reset: `hardboot boot IMAGE --soft`.",
     ),
     ("probe", 38): _NO_KEXEC,
     ("probe", 95): _NO_KEXEC,
@@ -318,7 +318,7 @@ _CAUSES: dict[tuple[str, int], tuple[str, str]] = {
     ("exec", 16): _BUSY,
     ("exec", 22): (
         "nothing is loaded, this kernel has no kexec, or the agent runs in a container of its own",
-        "Load the ROM again: `hardboot boot IMAGE`.",
+        "Load first: `hardboot load IMAGE`, then `hardboot exec`.",
     ),
     ("exec", 38): _NO_KEXEC,
 }

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from conftest import VirtualPhone
 
-from hardboot import boot, layout, rom
-from hardboot.boot import Journal, Prepared
+from hardboot import layout, load, rom
 from hardboot.errors import DeviceError, DeviceStateError, RefusedError
+from hardboot.execute import execute
+from hardboot.journal import Journal
+from hardboot.load import Prepared
 from hardboot.phone import Phone, connected
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +37,7 @@ class Bench:
         self, image: Path, *, kernel: int = 0x45000000, initrd: int = 0x46000000, dtb: int = 0x46F00000
     ) -> tuple[Prepared, set[str]]:
         """A boot of `image` with segments there, and the rules that the planner refuses it by."""
-        prepared = boot.prepare(self.phone, rom.read(image), Journal("virt-arm", "x"), cmdline=CMDLINE)
+        prepared = load.prepare(self.phone, rom.read(image), Journal("virt-arm", "x"), cmdline=CMDLINE)
         tree = self.phone.device_tree()
         guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline=prepared.cmdline.text)
         where = self.phone.profile, guest, prepared.live
@@ -52,9 +54,9 @@ class Bench:
         journal = Journal("virt-arm", "x", host=self.phone.kernel())
         console = Path(self.virtual.status["console"])
         before, resets = console.stat().st_size, self.virtual.status["resets"]
-        boot.load(self.phone, prepared, journal)
+        load.load(self.phone, prepared, journal)
         with pytest.raises(DeviceStateError, match="silent"):  # nothing answers so soon
-            boot.execute(self.phone, prepared, journal, wait_s=0.5)
+            execute(self.phone, journal, wait_s=0.5)
         deadline = time.monotonic() + patience_s
         said = ""
         while until not in said and time.monotonic() < deadline:
@@ -140,5 +142,5 @@ def test_a_segment_over_the_hardboot_page_is_refused_by_the_kernel(
         prepared, broken = bench.forced(roms["minimal"], initrd=page - 0x1000)
         assert "outside-page" in broken
         with pytest.raises(DeviceError, match="EADDRNOTAVAIL"):
-            boot.load(bench.phone, prepared, Journal("virt-arm", "x"))
+            load.load(bench.phone, prepared, Journal("virt-arm", "x", host=bench.phone.kernel()))
     assert host_phone.kernel["kexec_loaded"] is False

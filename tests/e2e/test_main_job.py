@@ -22,7 +22,7 @@ def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
     assert done["guest"]["boot_id"] != host["boot_id"]
     assert done["pushed_bytes"] > 6_000_000
     names = [phase["name"] for phase in done["phases"]]
-    assert names == ["check", "plan", "ask", "push", "load", "sync", "reset and boot"]
+    assert names == ["check", "plan", "ask", "push", "load", "look", "quiesce", "reset and boot"]
     assert host_phone.status["resets"] == resets + 1
     assert host_phone.boot_partition_sha256() == before
     now = host_phone.kernel

@@ -1,0 +1,67 @@
+"""hardboot exec: start what is loaded."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from hardboot import execute as flow
+from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.errors import HardbootError
+from hardboot.journal import Journal
+from hardboot.phone import connected
+from hardboot.record import SOFT
+from hardboot.restart import WAIT_S
+
+
+def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how it is started."""
+    quiesce = click.option(
+        "--no-quiesce",
+        "rest",
+        flag_value=False,
+        default=True,
+        help="For experts: leave Android running and the file systems as they are.",
+    )
+    wait = click.option(
+        "--wait",
+        "wait_s",
+        type=click.FloatRange(1, 3600),
+        default=WAIT_S,
+        show_default=True,
+        help="Seconds the ROM may take to answer over ADB.",
+    )
+    return wait(quiesce(function))
+
+
+@click.command(name="exec", cls=Command)
+@start_options
+@pass_settings
+def execute(settings: Settings, wait_s: float, rest: bool) -> None:
+    """Start what `hardboot load` has loaded, from this computer or another, and prove that it came up."""
+    with connected(settings.serial, settings.device) as phone:
+        journal = Journal(phone.profile.name, phone.serialno)
+        try:
+            flow.execute(phone, journal, wait_s=wait_s, rest=rest)
+        except HardbootError as error:
+            error.result = journal.document()
+            raise
+    settings.emit(journal.document(), lambda: show(journal))
+
+
+def show(journal: Journal) -> None:
+    """Print how a start went."""
+    assert journal.host is not None
+    assert journal.guest is not None
+    assert journal.loaded is not None
+    width = max(len(phase.name) for phase in journal.phases)
+    for phase in journal.phases:
+        click.echo(f"  {phase.name:<{width}} {phase.seconds:6.1f} s")
+        if phase.name == "quiesce":
+            for one in journal.rest:
+                click.echo(f"    {one.step:<{width - 2}} {one.seconds:6.1f} s  {one.result}"[:80])
+    click.echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
+    click.echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")
+    click.echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")
+    way = "without a reset" if journal.loaded.start == SOFT else "after a hardware reset"
+    click.echo(f"hardboot: guest {journal.guest.release} is up {way}")

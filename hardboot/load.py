@@ -1,0 +1,219 @@
+"""Load an image and leave the phone running: check, plan, push, load. And drop what is loaded."""
+
+import secrets
+import shlex
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hardboot import cmdline as cmdlines
+from hardboot import cpus, devicetree, host, layout, log, record
+from hardboot.cmdline import CommandLine
+from hardboot.errors import DeviceError, RefusedError
+from hardboot.files import sha256_file
+from hardboot.formats import bootimg
+from hardboot.journal import Journal
+from hardboot.layout import BootPlan, LiveMemory
+from hardboot.payload import agent
+from hardboot.payload.agent import AgentSegment
+from hardboot.phone import Phone
+from hardboot.record import Found
+from hardboot.rom import NO_TREE, Rom
+
+_LOAD_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan made for a connected phone; nothing was loaded."""
+
+    rom: Rom
+    plan: BootPlan
+    mark: str
+    tree_reason: str
+    cmdline: CommandLine
+    live: LiveMemory
+
+
+def prepare(
+    phone: Phone,
+    rom: Rom,
+    journal: Journal,
+    *,
+    cmdline: str | None = None,
+    append: str | None = None,
+    soft: bool = False,
+) -> Prepared:
+    """Check the phone and plan the start; nothing is pushed.
+
+    Args:
+        phone: The phone, running its host kernel; for a soft start any kernel with kexec.
+        rom: What to start.
+        journal: Takes the phases.
+        cmdline: Replaces the ROM's own kernel command line.
+        append: Words behind it.
+        soft: Start without a reset.
+
+    Raises:
+        DeviceError: If there is no root, or the phone does not answer.
+        RefusedError: If the running kernel cannot do it, or the planner refuses.
+    """
+    with journal.phase("check"), log.step("Checking the phone"):
+        journal.host = phone.kernel()
+        if soft:
+            cpus.check(phone)
+        else:
+            host.look(phone)
+        live = layout.parse_iomem(phone.read("cat /proc/iomem"))
+        has_atags = phone.profile.dtb.kind == "none"
+        tags = phone.atags() if has_atags else None
+        live_tree = None if has_atags else phone.device_tree()
+    with journal.phase("plan"), log.step("Planning"):
+        mark = f"{record.MARK}={secrets.token_hex(4)}"
+        own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
+        parts = [
+            own,
+            (cmdlines.BOOTLOADER, _bootloader_words(phone, journal.host.cmdline)),
+            (cmdlines.APPENDED, append),
+            (cmdlines.MARK, mark),
+        ]
+        line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[phone.profile.arch])
+        choice = None if has_atags else devicetree.choose(rom.trees, phone.profile, live_tree)
+        tree = choice.tree if choice else None
+        guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text, atags=tags)
+        plan = layout.plan(phone.profile, guest, live, soft=soft)
+    return Prepared(rom, plan, mark, choice.reason if choice else NO_TREE, line, live)
+
+
+def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
+    """Push the segments and give them to the running kernel, instead of what it has. The phone runs on.
+
+    Raises:
+        RefusedError: If the kernel turns out to be no host for this profile.
+        DeviceError: If something did not arrive or the kernel refused it; nothing is loaded then.
+    """
+    try:
+        _load(phone, prepared, journal)
+    finally:
+        phone.clean()
+
+
+def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
+    plan, kernel = prepared.plan, journal.host
+    assert kernel is not None
+    with journal.phase("ask"), log.step("Asking the running kernel"):
+        info = host.ask(phone, plan.flag)
+        if info.kexec_loaded:
+            found = record.find(phone, kernel)
+            log.warn(f"this replaces what is loaded: {found}")
+            _drop(phone)
+            journal.replaced = str(found)
+            info = host.info(phone, plan.flag)  # only now it can be asked for the flag
+        if plan.flag:
+            plan = replace(plan, flag=host.check(phone.profile, info))  # the kernel's own, if it names one
+        elif info.probe:
+            raise agent.explain("probe", info.probe)
+    description = record.describe(
+        kernel,
+        plan,
+        image=prepared.rom.path.name,
+        sha256=sha256_file(prepared.rom.path),
+        release=prepared.rom.release,
+        mark=prepared.mark,
+    )
+    record.remember(phone, description)  # now: this computer may not live to see the end of the load
+    with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
+        segments = []
+        for segment in plan.segments:
+            source = Path(folder) / segment.name
+            source.write_bytes(segment.data)
+            staged = phone.stage(source, segment.name)
+            journal.pushed_bytes += len(segment.data)
+            segments.append(AgentSegment(staged, segment.addr, segment.memsz))
+        source = Path(folder) / "record"
+        source.write_bytes(record.encode(description))
+        note = phone.stage(source, "record")
+    with journal.phase("load"), log.step("Loading"):
+        # One command: it ends also if this computer does not live to see it.
+        call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)
+        keep = f"cat {shlex.quote(note)} >{record.RECORD}"
+        output = phone.root(
+            f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}", timeout_s=_LOAD_TIMEOUT_S
+        )
+        if output.code and "loaded=" in output.text:
+            _drop(phone)
+            raise _no_record(output.text)
+        if output.code:
+            raise agent.failure("load", output.text)
+    journal.loaded = description
+
+
+def unload(phone: Phone) -> Found:
+    """Drop what is loaded, whoever loaded it; returns what it was.
+
+    Raises:
+        DeviceError: If there is no root, or the kernel refused.
+    """
+    with log.step("Asking the running kernel"):
+        host.ask(phone, None)
+        found = record.find(phone, phone.kernel())
+    try:
+        if found.loaded is not False:
+            _drop(phone)
+    finally:
+        phone.clean()
+    return found
+
+
+def _drop(phone: Phone) -> None:
+    output = phone.root(agent.unload_command(host.AGENT, 0))
+    if output.code:
+        raise agent.failure("unload", output.text)
+    phone.root(f"rm -f {record.RECORD}")
+
+
+def _no_record(said: str) -> DeviceError:
+    shown = " ".join(said.split())[-200:]
+    return DeviceError(
+        f"what was loaded could not be written down in {record.RECORD}: {shown}",
+        unchanged="The phone runs on; nothing is loaded.",
+        fix="See that root may write to /dev on the phone: adb shell su -c 'touch /dev/x'",
+    )
+
+
+def check_soft(phone: Phone, *, untested: bool) -> None:
+    """See that the profile allows a start without a reset.
+
+    Raises:
+        RefusedError: If it does not work on this phone, or nobody has tried and that is not allowed.
+    """
+    profile = phone.profile
+    works, entry = profile.soft.works, profile.evidence_for("soft.works")
+    if works:
+        return
+    if works is None and untested:
+        log.warn(f"nobody has tried yet to start a kernel on {profile.title} without a reset")
+        return
+    reason = f": {entry.source}" if entry else ""
+    raise RefusedError(
+        f"nobody has tried yet to start a kernel on {profile.title} without a reset"
+        if works is None
+        else f"a start without a reset does not work on {profile.title}{reason}",
+        unchanged="Nothing was sent.",
+        fix="Leave --soft out; or try it, with a way back to a working system: --untested"
+        if works is None
+        else "Leave --soft out.",
+    )
+
+
+def _bootloader_words(phone: Phone, running: str) -> str:
+    """What the bootloader added to the command line of the host image: a guest needs it too."""
+    header = phone.pull_root_file(phone.partition("boot"), first=max(bootimg.PAGE_SIZES))
+    quirks = phone.profile.cmdline
+    return cmdlines.additions(
+        running,
+        "" if quirks.ignored else bootimg.parse_cmdline(header or b""),
+        skip=quirks.skip,
+        replaced=quirks.replaced,
+        dropped=quirks.dropped,
+    )
