@@ -1,7 +1,7 @@
 # Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
 PYTHON = .venv/bin/python
 PARALLEL = --numprocesses=auto --no-loadscope-reorder
-.PHONY: demo test check soak fuzz judge bench agent clean
+.PHONY: demo test check soak fuzz judge bench bench-restart agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py
@@ -27,6 +27,9 @@ judge: .venv/ready
 
 bench: .venv/ready
 	$(PYTHON) scripts/bench.py
+
+bench-restart: .venv/ready
+	$(PYTHON) scripts/bench_restart.py
 
 agent: .venv/ready
 	$(PYTHON) -m hardboot.payload.build

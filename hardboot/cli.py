@@ -27,6 +27,7 @@ _VERBS = {
     "exec": ("hardboot.commands.exec:execute", "Start what is loaded."),
     "unload": ("hardboot.commands.unload:unload", "Drop what is loaded."),
     "status": ("hardboot.commands.status:status", "What runs on the phone, and whether it is a host."),
+    "bench": ("hardboot.commands.bench:bench", "How long each way to restart the phone takes."),
     "virtual": ("hardboot.commands.virtual:virtual", "The virtual phone."),
 }
 

@@ -160,6 +160,11 @@ def recall(phone: Phone, kernel: KernelIdentity) -> Loaded | None:
     return record if record and record.mark in kernel.cmdline.split() else None
 
 
+def is_guest(kernel: KernelIdentity) -> bool:
+    """Whether hardboot started this kernel."""
+    return any(word.startswith(f"{MARK}=") for word in kernel.cmdline.split())
+
+
 def _clean(text: str) -> str:
     """Text that JSON can carry: bytes that are no UTF-8 as \\x.., not longer than a record takes."""
     return text.encode("utf-8", "backslashreplace").decode()[:4096]

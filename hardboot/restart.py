@@ -30,8 +30,7 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
     """
     before = phone.kernel()
     with log.step("Restarting the phone"):
-        # In the background: the connection dies with the phone, and not always with a word.
-        phone.root("reboot </dev/null >/dev/null 2>&1 &")
+        leave(phone)
         after = wait_for_change(phone, before, wait_s=wait_s)
     if after is None:
         raise DeviceStateError(
@@ -40,6 +39,11 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
             fix="Look at its screen; hold the power button for 10 s to restart it, or start its recovery.",
         )
     return Restarted(after, host.has_hardboot(phone))
+
+
+def leave(phone: Phone) -> None:
+    """Tell the phone to reboot; in the background, as the connection dies without a word at times."""
+    phone.root("reboot </dev/null >/dev/null 2>&1 &")
 
 
 def wait_for_change(

@@ -1,4 +1,4 @@
-"""Measure hardboot against its peers in one run, and write docs/benchmarks.md. Run it with `make bench`.
+"""Measure hardboot against its peers in one run, and write its part of docs/benchmarks.md: `make bench`.
 
 Peers take turns with hardboot, so that a busy machine slows both. The median of the runs counts.
 """
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import libfdt
+import page
 
 from hardboot import patches
 from hardboot.files import data_dir
@@ -25,7 +26,6 @@ from hardboot.virtual import kernel, packages
 RUNS = 11
 TIMEOUT_S = 120
 MIB = 1 << 20
-PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
 HARDBOOT = [sys.executable, "-m", "hardboot"]
 Command = list[str | Path]
 # As installed: Python keeps what it compiled.
@@ -237,7 +237,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hardboot-bench-") as name:
         rows = measure(Path(name))
     lines = [
-        "# Benchmarks",
+        "## Images and trees",
         "",
         "Written by `make bench`: hardboot and peers (Debian's unpack_bootimg, mkbootimg, git; pylibfdt)",
         f"take turns, {RUNS} runs each, medians. `info` hashes all parts with SHA-256 and the id with SHA-1,",
@@ -250,9 +250,9 @@ def main() -> None:
         "|---|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
-    text = "\n".join(lines) + "\n"
+    text = "\n".join(lines)
     print(text)
-    PAGE.write_text(text)
+    page.write("images", text)
 
 
 if __name__ == "__main__":

@@ -214,6 +214,22 @@ class VirtualPhone:
         finally:
             transport.close()
 
+    def write_unsynced(self) -> str:
+        """Write a file that is in the phone's memory only; returns what is in it."""
+        content = os.urandom(64).hex()
+        self.run(f"echo {content} > /data/local/tmp/unsynced")
+        return content
+
+    def unsynced(self) -> str:
+        """What is in that file now."""
+        return self.run("cat /data/local/tmp/unsynced").strip()
+
+    def journal_was_replayed(self) -> bool:
+        """Whether the running kernel had to when it mounted the data partition, by its own log."""
+        said = [line for line in self.run("su -c dmesg").splitlines() if "EXT4-fs" in line]
+        assert any("mounted filesystem" in line for line in said), said
+        return any("recovery" in line for line in said)
+
     def wait(self, resets: int) -> None:
         """Until there were more resets than `resets`, and ADB answers."""
         deadline = time.monotonic() + 60

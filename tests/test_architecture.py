@@ -15,7 +15,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "profile",
     "devicetree",
     "layout",
-    "memorymap",
+    "memorymap barchart",
     "transport virtual",
     "handset",
     "phone",
@@ -25,13 +25,13 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "journal",
     "quiesce restart",
     "load execute",
-    "flash boot host_image suggest",
+    "flash boot host_image suggest bench",
     "commands",
     "cli",
     "__main__",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
-PURE = {"errors", "memory", "cmdline", "formats", "layout", "devicetree", "memorymap"}
+PURE = {"errors", "memory", "cmdline", "formats", "layout", "devicetree", "memorymap", "barchart"}
 IO = {"logging", "os", "pathlib", "socket", "subprocess", "time"}
 # A wrong encoder must not be approved by its twin.
 BANNED = {"virtual": {"formats", "layout", "devicetree"}}

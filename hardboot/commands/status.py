@@ -25,10 +25,6 @@ def status(settings: Settings) -> None:
     settings.emit(_document(phone, kernel, info, found, rom), lambda: _print(phone, kernel, info, found, rom))
 
 
-def _is_guest(kernel: KernelIdentity) -> bool:
-    return any(word.startswith(f"{record.MARK}=") for word in kernel.cmdline.split())
-
-
 def _document(
     phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None
 ) -> dict[str, Any]:
@@ -36,7 +32,7 @@ def _document(
         "device": phone.profile.name,
         "serial": phone.serialno,
         "kernel": asdict(kernel),
-        "guest": _is_guest(kernel),
+        "guest": record.is_guest(kernel),
         "guest_image": rom.document() if rom else None,
         "hardboot": {
             "page": info.hardboot_page,
@@ -52,7 +48,7 @@ def _document(
 
 def _print(phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None) -> None:
     known = {True: "yes", False: "no", None: "the kernel does not say"}
-    what = "a ROM that hardboot booted" if _is_guest(kernel) else "the kernel of the boot partition"
+    what = "a ROM that hardboot booted" if record.is_guest(kernel) else "the kernel of the boot partition"
     if rom:
         what += f": {rom.image}"
     page = (

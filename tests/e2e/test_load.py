@@ -1,6 +1,5 @@
 """kexec in its two steps on the virtual phone: load, look, drop, start later, with a reset and without."""
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,20 +22,6 @@ def resets(host_phone: VirtualPhone) -> Iterator[int]:
     host_phone.restart()
 
 
-def write_unsynced(phone: VirtualPhone) -> str:
-    """A file that is still in the phone's memory only; returns what is in it."""
-    content = secrets.token_hex(64)
-    phone.run(f"echo {content} > /data/local/tmp/unsynced")
-    return content
-
-
-def journal_was_replayed(phone: VirtualPhone) -> bool:
-    """What the running kernel says of the data partition it mounted."""
-    said = [line for line in phone.run("su -c dmesg").splitlines() if "EXT4-fs" in line]
-    assert any("mounted filesystem" in line for line in said), said
-    return any("recovery" in line for line in said)
-
-
 def test_a_computer_that_dies_is_replaced_by_another(
     host_phone: VirtualPhone, another_computer: Hardboot, roms: dict[str, Path], resets: int
 ) -> None:
@@ -50,15 +35,15 @@ def test_a_computer_that_dies_is_replaced_by_another(
         process.kill()  # SIGKILL, before it could start what it loaded
         process.communicate()
     assert host_phone.kernel["kernel"] == host
-    content = write_unsynced(host_phone)
+    content = host_phone.write_unsynced()
     ran = another_computer("--serial", host_phone.status["serial"], "--json", "exec")
     assert ran.err.count("Starting minimal.img (SHA-256 ") == 1
     done = ran.json
     assert done["outcome"] == "guest-up"
     assert done["loaded"]["mark"] in done["guest"]["cmdline"].split()
     assert host_phone.status["resets"] == resets + 1
-    assert host_phone.run("cat /data/local/tmp/unsynced").strip() == content
-    assert not journal_was_replayed(host_phone)
+    assert host_phone.unsynced() == content
+    assert not host_phone.journal_was_replayed()
     steps = {one["step"]: one["result"] for one in done["quiesce"]}
     assert list(steps) == ["framework", "sync", "read-only", "flush"]
     assert all(one["done"] for one in done["quiesce"])
@@ -107,19 +92,19 @@ def test_what_another_program_loaded_is_not_started(host_phone: VirtualPhone, ro
 def test_the_same_image_starts_without_a_reset(
     host_phone: VirtualPhone, roms: dict[str, Path], resets: int
 ) -> None:
-    content = write_unsynced(host_phone)
+    content = host_phone.write_unsynced()
     done = host_phone("boot", roms["minimal"], "--soft", "--no-quiesce")
     assert done.out.splitlines()[-1].endswith(" is up without a reset")
     assert host_phone.status["resets"] == resets
     assert host_phone.kernel["guest"] is True
     assert host_phone.run("cat /sys/devices/system/cpu/online").strip() == "0-1"
     # The agent's own sync(2) saved the file; but this is what bringing the system to rest is for.
-    assert host_phone.run("cat /data/local/tmp/unsynced").strip() == content
-    assert journal_was_replayed(host_phone)
+    assert host_phone.unsynced() == content
+    assert host_phone.journal_was_replayed()
     # From the stock kernel of the guest, too, which knows nothing of hardboot.
     again = host_phone("--json", "boot", roms["minimal"], "--soft").json
     assert again["outcome"] == "guest-up"
     assert again["guest"]["boot_id"] != again["host"]["boot_id"]
     assert again["loaded"]["flag"] == 0
     assert host_phone.status["resets"] == resets
-    assert not journal_was_replayed(host_phone)
+    assert not host_phone.journal_was_replayed()

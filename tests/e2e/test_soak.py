@@ -17,8 +17,11 @@ def test_twenty_hardboots_in_a_row(host_phone: VirtualPhone, roms: dict[str, Pat
     for cycle in range(CYCLES):
         name = names[cycle % len(names)]
         resets = host_phone.status["resets"]
+        content = host_phone.write_unsynced()
         done = host_phone("--json", "boot", roms[name]).json
         assert done["outcome"] == "guest-up"
+        assert host_phone.unsynced() == content
+        assert not host_phone.journal_was_replayed()
         assert done["guest"]["release"].endswith("-armmp") == (name == "debian")
         # Out of the guest through the bootloader, as a user would.
         host_phone.run("su -c 'reboot </dev/null >/dev/null 2>&1 &'")
