@@ -54,7 +54,8 @@ def show(journal: Journal) -> None:
     assert journal.host is not None
     assert journal.guest is not None
     assert journal.loaded is not None
-    width = max(len(phase.name) for phase in journal.phases)
+    names = [phase.name for phase in journal.phases] + [f"  {one.step}" for one in journal.rest]
+    width = max(map(len, names))
     for phase in journal.phases:
         click.echo(f"  {phase.name:<{width}} {phase.seconds:6.1f} s")
         if phase.name == "quiesce":
