@@ -149,11 +149,16 @@ def write_atomic(
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror or error}",
-            unchanged="The target is as it was.",
-            fix="Choose a folder that exists, is writable and has room.",
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """The error for a file or folder that cannot be made, changed or removed."""
+    return InputError(
+        f"{path}: cannot be written: {error.strerror or error}",
+        unchanged="The target is as it was.",
+        fix="Choose a folder that exists, is writable and has room.",
+    )
 
 
 def sha256_file(path: Path) -> str:

@@ -505,6 +505,18 @@ def test_the_architecture_chooses_and_without_one_what_is_there(
     assert patches.find(tree) == series
 
 
+def test_of_two_series_that_share_a_patch_the_whole_one_is_there(
+    tree: Path, series: patches.Series, shipped: Path
+) -> None:
+    other = twin(shipped, "twin-6.1", ('"arm"', '"arm64"'))
+    text = "--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,4 @@\n a\n b\n c\n+d\n"
+    (shipped.parent / other.name / other.patches[1]).write_text(text)
+    assert patches.find(tree) == series
+    apply(tree, other)
+    assert patches.survey(tree, series).overall == "partial"
+    assert patches.find(tree) == other
+
+
 def test_a_flavour_is_told_by_what_its_trees_have(tree: Path, series: patches.Series, shipped: Path) -> None:
     msm = twin(shipped, "toy-6.1-msm", ('arch = "arm"\n', 'arch = "arm"\nrequires = ["arch/arm/mach-msm"]\n'))
     assert patches.find(tree, "arm") == series

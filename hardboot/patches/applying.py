@@ -42,6 +42,7 @@ def find(tree: Path, arch: str | None = None) -> Series:
     found = known.find(source, arch)
     if len(found) == 1:
         return found[0]
+    # Series of one version share patches: one that is there whole comes before one that is there in part.
     order: tuple[State, ...] = ("applied", "partial", "conflict", "absent")
     return min(found, key=lambda item: order.index(take(source, item.read()).overall))
 

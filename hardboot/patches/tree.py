@@ -172,7 +172,7 @@ def _make_folders(folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise files.unwritable(folder, error) from error
     return missing
 
 
@@ -183,7 +183,7 @@ def _put(place: Path, content: bytes | None, mode: int | None) -> None:
     try:
         place.unlink()
     except OSError as error:
-        raise _unwritable(place, error) from error
+        raise files.unwritable(place, error) from error
 
 
 def _put_back(undo: list[tuple[Path, bytes | None, int]], made: list[Path]) -> list[Path]:
@@ -200,14 +200,6 @@ def _put_back(undo: list[tuple[Path, bytes | None, int]], made: list[Path]) -> l
         with contextlib.suppress(OSError):
             folder.rmdir()
     return stuck
-
-
-def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        f"{path}: cannot be changed: {error.strerror or error}",
-        unchanged="The tree is as it was.",
-        fix="Give yourself write permission in the tree, or work on a copy of it.",
-    )
 
 
 def _unsafe(path: str, what: str) -> RefusedError:
