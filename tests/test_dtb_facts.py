@@ -1,9 +1,11 @@
 """The selector on tables like those of real phones: their decoded ids, and what is chosen."""
 
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
-from image_builders import qcdt, zimage
+from image_builders import dtbo, qcdt, zimage
 
 from hardboot import devicetree, profile
 from hardboot.devicetree import Selection, Wanted
@@ -153,3 +155,24 @@ def test_the_fairphone_2_has_one_tree_for_both_its_chips() -> None:
     other = tree("other", qcom_msm_id=(126, 0x10000), qcom_board_id=(8, 0))
     for chip in (217, 218):
         assert choose(other + both, devicetree.typed(f"msm-id={chip},0x10001 board-id=8,0"))[0] == "both"
+
+
+def v2_image(folder: Path, trees: bytes) -> bytes:
+    """A boot image with header v2 and these trees in its dtb part, by Debian's mkbootimg."""
+    for name, data in (("kernel", zimage()), ("dtb", trees)):
+        (folder / name).write_bytes(data)
+    words = ["--kernel", folder / "kernel", "--ramdisk", folder / "kernel", "--dtb", folder / "dtb"]
+    command = ["mkbootimg", *map(str, words), "--header_version", "2", "-o", str(folder / "boot.img")]
+    subprocess.run(command, check=True, timeout=60)
+    return (folder / "boot.img").read_bytes()
+
+
+def test_the_dtb_part_of_a_v2_image_holds_trees_in_a_row_or_a_table(tmp_path: Path) -> None:
+    trees = [tree(f"rev {rev:x}", qcom_msm_id=(339, rev), qcom_board_id=(8, 0)) for rev in (0x10000, 0x20000)]
+    phone = devicetree.typed("msm-id=339,0x20001 board-id=8,0")
+    assert choose(v2_image(tmp_path, b"".join(trees)), phone)[0] == "rev 20000"
+    # A table has numbers of its own, and the ids in its trees count, too.
+    table = dtbo([((at, 0, 0, 0, 0, 0), one) for at, one in enumerate(trees)])
+    assert choose(v2_image(tmp_path, table), devicetree.typed("id=1"))[0] == "rev 20000"
+    assert choose((tmp_path / "boot.img").read_bytes(), phone)[0] == "rev 20000"
+    assert choose(table, devicetree.typed("msm-id=339,0x10000 board-id=8,0"))[0] == "rev 10000"

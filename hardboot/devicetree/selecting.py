@@ -43,12 +43,16 @@ class Candidate:
 
     @cached_property
     def ids(self) -> tuple[BoardId, ...]:
-        """The boards it is for; the tree is parsed only if its table does not say.
+        """The boards it is for; the tree is parsed only if its table does not say, or says only numbers.
 
         Raises:
             InputError: If the tree or an id in it is malformed.
         """
-        return of_properties(self.tree.root) if self.stated is None else self.stated
+        if self.stated is None:
+            return of_properties(self.tree.root)
+        # Numbers in a dt_table are what its maker likes; ids in the tree say more.
+        numbered = any(one.scheme == "dt_table" for one in self.stated)
+        return (*self.stated, *of_properties(self.tree.root)) if numbered else self.stated
 
     @property
     def compatible(self) -> tuple[str, ...]:
