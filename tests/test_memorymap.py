@@ -142,6 +142,27 @@ def test_what_is_used_one_after_the_other_does_not_clash() -> None:
     assert len(memorymap.draw(plan([], [work, over_page]), banks=[RAM]).overlaps) == 1
 
 
+def test_what_the_host_kernel_moves_may_lie_in_a_boot_splash() -> None:
+    splash = Range(0x43200000, 0x45000000, "framebuffer")
+    moved = Range(0x43208000, 0x43C00000, "zImage moved by the host kernel")
+    heap = Range(0x43C00000, 0x43C12000, "heap of the running zImage")
+    assert memorymap.draw(plan([], [splash, moved, heap]), banks=[RAM]).overlaps == ()
+    into = Range(0x43100000, 0x43300000, "zImage moved by the host kernel")  # it begins outside
+    assert len(memorymap.draw(plan([], [splash, into]), banks=[RAM]).overlaps) == 1
+
+
+def test_a_page_may_lie_below_mem_min_but_not_in_what_the_bootloader_is_known_to_overwrite() -> None:
+    page = Range(0x44000000, 0x44001000, "hardboot page")
+    assert memorymap.draw(plan([], [page]), banks=[RAM], mem_min=0x50000000).overlaps == ()
+    lost = Range(0x43000000, 0x45000000, "bootloader: erased")
+    assert len(memorymap.draw(plan([], [page, lost]), banks=[RAM]).overlaps) == 1
+
+
+def test_the_bss_of_an_arm64_kernel_is_used_while_it_starts() -> None:
+    picture = memorymap.draw(plan([], [Range(0x44000000, 0x44100000, "BSS of the Image")]), banks=[RAM])
+    assert Kind.WORK in picture.kinds()
+
+
 def test_ram_below_mem_min_is_drawn_as_lost() -> None:
     segment = Range(0x50000000, 0x50100000, "zImage")
     picture = memorymap.draw(plan([segment], []), banks=[RAM], mem_min=0x50000000)

@@ -126,7 +126,10 @@ def show(result: "BootPlan", picture: "MemoryMap", line: "CommandLine", title: s
     for pieces in memorymap.lines(picture, width=width, unicode=_takes_unicode(out)):
         _put(out, [(text, _style(kind)) for text, kind in pieces])
     out.print()
-    _say(out, f"entry {result.entry:#x}, dtb {result.dtb_addr:#x}, kexec flag {result.flag:#x}", "", width)
+    params = "atags" if result.segment("atags") else "dtb"
+    _say(
+        out, f"entry {result.entry:#x}, {params} {result.dtb_addr:#x}, kexec flag {result.flag:#x}", "", width
+    )
     _say(out, f"device tree: {tree_reason}", "", width)
     used = len(line.text.encode("utf-8", "surrogateescape"))
     _say(out, f"command line: {used} of at most {line.size - 1} bytes", "", width)

@@ -10,6 +10,8 @@ from hardboot.memory import PAGE_SIZE, Range, align_down, align_up
 _BIG = 8  # a shape of at least 1/8 of all is clear in the overview; it is no part of a cluster
 _GAP = 16  # a gap of more than 1/16 of all parts two clusters
 _LOST = "bootloader: "
+_MOVED = " moved by the host kernel"
+_BELOW = "all below mem_min"
 _WIDE = 3  # a cluster over more than 1/3 of all gains too little from being enlarged
 
 
@@ -112,7 +114,7 @@ def draw(
     ram = [Shape(one, Kind.RAM) for one in banks]
     start = min(one.start for one in banks)
     if mem_min is not None and mem_min > start:
-        lost = Range(start, mem_min, "all below mem_min")
+        lost = Range(start, mem_min, _BELOW)
         shapes.append(Shape(lost, Kind.BOOTLOADER))
     shapes = [one for one in dict.fromkeys(_sorted(shapes)) if one.range.size]
     everything = [*ram, *shapes]
@@ -133,13 +135,30 @@ def draw(
         around = [one for one in ram if one.range.overlaps(window) and not one.range.contains(window)]
         around += [one for one in big if one.range.overlaps(window)]
         windows.append(Panel(window, tuple(_sorted([*around, *cluster]))))
+    targets = [shape.range.start for shape in shapes if shape.range.name.endswith(_MOVED)]
     overlaps = [
         Overlap(one, two)
         for at, one in enumerate(shapes)
         for two in shapes[at + 1 :]
-        if one.range.overlaps(two.range) and frozenset((one.kind, two.kind)) in _CLASHES
+        if one.range.overlaps(two.range) and _clash(one, two, targets)
     ]
     return MemoryMap((Panel(whole, tuple(_sorted(overview))), *windows), tuple(overlaps))
+
+
+def _clash(one: Shape, two: Shape, targets: Sequence[int]) -> bool:
+    """True if both are in use at the same time.
+
+    A host kernel's page may lie below mem_min, which is a limit for what is loaded; and what it moves into a
+    reserved range, such as a boot splash, is meant to be there.
+    """
+    kinds = frozenset((one.kind, two.kind))
+    if kinds == {Kind.PAGE, Kind.BOOTLOADER} and _BELOW in (one.range.name, two.range.name):
+        return False
+    if kinds == {Kind.WORK, Kind.RESERVED}:
+        reserved = one if one.kind is Kind.RESERVED else two
+        if any(reserved.range.start <= target < reserved.range.end for target in targets):
+            return False
+    return kinds in _CLASHES
 
 
 def _shape(extent: Range) -> Shape:
@@ -149,7 +168,7 @@ def _shape(extent: Range) -> Shape:
         return Shape(extent, Kind.PAGE)
     if name.startswith(_LOST):
         return Shape(Range(extent.start, extent.end, name.removeprefix(_LOST)), Kind.BOOTLOADER)
-    if name.startswith(("unpacked ", "heap of ")) or name.endswith(" moved by the host kernel"):
+    if name.startswith(("unpacked ", "heap of ", "BSS of ")) or name.endswith(_MOVED):
         return Shape(extent, Kind.WORK)
     return Shape(extent, Kind.RESERVED)
 
