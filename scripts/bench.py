@@ -17,10 +17,14 @@ from pathlib import Path
 import libfdt
 import page
 
-from hardboot import patches
+from hardboot import devicetree, layout, patches, profile
 from hardboot.files import data_dir
-from hardboot.formats import devicetrees, fdt, qcdt
+from hardboot.formats import devicetrees, fdt, qcdt, zimage
 from hardboot.formats.dttable import Slot
+from hardboot.formats.fdt import Fdt, Node
+from hardboot.formats.paged import Part
+from hardboot.layout import Guest, LiveMemory
+from hardboot.memory import Range
 from hardboot.virtual import kernel, packages
 
 RUNS = 11
@@ -76,10 +80,10 @@ def best(work: Callable[[], object]) -> float:
     return statistics.median(found)
 
 
-def make_image(folder: Path, name: str, zimage: bytes, size: int) -> Path:
+def make_image(folder: Path, name: str, image: bytes, size: int) -> Path:
     """A v2 image of `size` bytes: that kernel, a ramdisk and a dtb of noise."""
-    (folder / "kernel").write_bytes(zimage)
-    (folder / "ramdisk").write_bytes(os.urandom(size - len(zimage) - 132 * 1024))
+    (folder / "kernel").write_bytes(image)
+    (folder / "ramdisk").write_bytes(os.urandom(size - len(image) - 132 * 1024))
     (folder / "dtb").write_bytes(os.urandom(120 * 1024))
     target = folder / f"{name}.img"
     command: Command = ["mkbootimg", "--header_version", "2", "--pagesize", "4096", "-o", target]
@@ -163,7 +167,7 @@ def measure(folder: Path) -> list[tuple[str, str, str, str, str]]:
     for what, image in (("4 MiB", small), ("64 MiB", noise), ("64 MiB, real kernel", real)):
         peak = peak_mib("info", image)
         rows.append((f"info, peak memory, {what}", f"{peak:.0f} MiB", "", "", "45 MiB"))
-    return rows + measure_trees() + measure_patches()
+    return rows + measure_trees() + measure_plans() + measure_patches()
 
 
 def measure_trees() -> list[tuple[str, str, str, str, str]]:
@@ -180,6 +184,38 @@ def measure_trees() -> list[tuple[str, str, str, str, str]]:
         (
             f"parse a tree of {size // 1024} KiB; a walk with pylibfdt",
             *(f"{ours * 1000:.1f} ms", f"{theirs * 1000:.1f} ms", f"{ours / theirs:.2f}", "2.0"),
+        ),
+    ]
+
+
+def measure_plans() -> list[tuple[str, str, str, str, str]]:
+    """The rows on the planner: a Nexus 6 with 3 GiB and Debian's kernel; one of 200 trees to choose."""
+    phone = profile.load("shamu")
+    live = LiveMemory((Range(0, 0xDA00000), Range(0xFB00000, 0xC0000000)))
+    debians = zimage.parse(next(debian().glob("boot/vmlinuz-*")).read_bytes())
+    small = Fdt(Node("", {}, [Node("soc", {"compatible": b"qcom,apq8084\0"})]))
+    guest = Guest(debians, bytes(8 * MIB), small, "console=ttyHSL0,115200,n8")
+    planned = best(lambda: [layout.plan(phone, guest, live) for _ in range(100)]) / 100
+
+    paths = sorted(debian().rglob("*.dtb"), key=lambda path: path.stat().st_size)
+    data = table([path.read_bytes() for path in paths[-13:]], 200)
+    ids = {"qcom,msm-id": struct.pack(">2I", 0xF8, 150), "qcom,board-id": struct.pack(">2I", 8, 0)}
+    running = Fdt(Node("", ids, [Node("memory", {"reg": struct.pack(">2I", 0, 0xC0000000)})]))
+
+    def choose_and_adapt() -> bytes:
+        found = devicetree.in_parts([Part("dt", 0, data)])
+        if found is None:
+            raise SystemExit("bench: no trees found")
+        choice = devicetree.choose(found.candidates, phone, running)
+        initrd = Range.sized(0x21000000, 8 * MIB)
+        return devicetree.adapt(choice.tree, cmdline="quiet", initrd=initrd, live=running, profile=phone)
+
+    adapted = best(choose_and_adapt)
+    return [
+        ("plan a boot, device tree at hand", f"{planned * 1000:.2f} ms", "", "", "1 ms"),
+        (
+            f"choose 1 of 200 device trees, adapt its {len(choose_and_adapt()) // 1024} KiB",
+            *(f"{adapted * 1000:.1f} ms", "", "", "50 ms"),
         ),
     ]
 
