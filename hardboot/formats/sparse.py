@@ -12,7 +12,7 @@ from hardboot.formats.reading import PIECE, Data, malformed, pieces, view
 _WHAT = "sparse image"
 _MAGIC = 0xED26FF3A
 MAX_BLOCK_SIZE = 1 << 20  # bytes; img2simg writes 4096
-MAX_CHUNKS = 1 << 20
+MAX_CHUNKS = 1 << 17  # 512 MiB in which no two blocks are alike
 MAX_EXPANDED = 256 << 20  # bytes that are expanded; boot partitions have up to 128 MiB
 _FILE = Layout(
     _WHAT,
