@@ -11,6 +11,7 @@ from hardboot.patches import unified
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.*)")
 _HEADERS = (b"diff --git ", b"Index: ", b"@@ -", b"-- \n")
+_EXTENDED = (b"index ", b"new file mode", b"deleted file mode", b"old mode", b"new mode", b"--- ")
 _LOST = "get the patch from another place"
 _MODE = {b"--- /dev/null": b"new file mode 100644\n", b"+++ /dev/null": b"deleted file mode 100644\n"}
 
@@ -65,23 +66,23 @@ class _Repair:
 
     def run(self, name: str) -> Linted:
         at, drift = 0, 0  # drift: lines by which the new file is longer, before this hunk
-        header = -1  # of the file, in the output
+        header = 0  # of the file, in the output
+        in_header = False  # between `diff --git` and `---`
         while at < len(self._lines):
             line = self._lines[at]
             match = _HUNK.match(line)
             if match is None:
-                if line.startswith((b"diff --git ", b"--- ")) and not self._out_follows(header):
+                if line.startswith(b"diff --git ") or (line.startswith(b"--- ") and not in_header):
                     header, drift = len(self._out), 0
-                for mark, mode in _MODE.items():
-                    if line.startswith(mark):
-                        self._add_mode(at, header, mode)
+                in_header = line.startswith(b"diff --git ") or (in_header and line.startswith(_EXTENDED))
                 following = self._lines[at + 1] if at + 1 < len(self._lines) else b""
-                if (
-                    line.startswith(b"+++ ")
-                    and self._lines[at - 1].startswith(b"--- ")
-                    and not _HUNK.match(following)
-                ):
+                is_name = line.startswith(b"+++ ") and self._lines[at - 1].startswith(b"--- ")
+                if is_name and not _HUNK.match(following):
                     self._fault(at + 1, f"the lines with @@ are missing; {_LOST}", repaired=False)
+                if is_name or line.startswith(b"--- "):
+                    for mark, mode in _MODE.items():
+                        if line.startswith(mark):
+                            self._add_mode(at, header, mode)
                 self._out.append(line)
                 at += 1
                 continue
@@ -94,15 +95,6 @@ class _Repair:
             except InputError as error:
                 self._fault(0, error.what, repaired=False)
         return Linted(tuple(sorted(self._faults, key=lambda fault: fault.line)), repaired)
-
-    def _out_follows(self, header: int) -> bool:
-        """True while the lines since `header` are those between `diff --git` and `---`."""
-        return header >= 0 and all(
-            line.startswith(
-                (b"diff --git ", b"index ", b"new file", b"deleted file", b"old mode", b"new mode")
-            )
-            for line in self._out[header:]
-        )
 
     def _add_mode(self, at: int, header: int, mode: bytes) -> None:
         if not 0 <= header < len(self._out) or not self._out[header].startswith(b"diff --git "):
@@ -128,10 +120,10 @@ class _Repair:
         old_start, new_start = int(match[1]), int(match[3])
         wanted = int(match[2] or 1), int(match[4] or 1)
         end = self._body(at + 1)
-        while end > at + 1 and self._lines[end - 1] == b"\n" and _counts(self._lines[at + 1 : end]) != wanted:
-            end -= 1  # empty lines between two parts of a mail
+        counts = _counts(self._lines[at + 1 : end])
+        while end > at + 1 and self._lines[end - 1] == b"\n" and counts != wanted:
+            end, counts = end - 1, (counts[0] - 1, counts[1] - 1)  # empty lines between two parts of a mail
         body = [self._context(index) for index in range(at + 1, end)]
-        counts = _counts(body)
         if counts != wanted:
             self._fault(
                 at,

@@ -4,6 +4,7 @@ Written from what kernels must do for the feature, and tried on the public trees
 lists.
 """
 
+import bisect
 import re
 
 from hardboot.patches.constants import MAGIC, Constants, shown, value
@@ -22,7 +23,7 @@ _PATTERNS: dict[Place, str] = {
 }
 _TAKES = r"\bmemblock_\w+[ \t]*\(|reserve\w*[ \t]*\(|\bKEXEC_HB_PAGE_ADDR\b"
 _NEAR = 1200  # characters between the name of the feature and the call
-_CELLS = re.compile(r"\breg(?:ion)?\b[ \t]*=[^;]*;|memblock[\w-]*[ \t]*=[^;]*;")
+_CELLS = re.compile(r"\breg(?:ion)?\b[ \t]*=[^;]{0,400};|memblock[\w-]*[ \t]*=[^;]{0,400};")
 _KEPT = r"reserve|no-map|remove|ramoops|memblock|(?i:hardboot|kexec_?hb)"
 # What the relocation code touches to reset: Qualcomm's PS_HOLD, Tegra's PMC, PSCI by its two calls.
 _RESETS = r"PS_?HOLD|_TLMM_PHYS|_PMC_BASE|\b__(?:SMC|HVC)\(|^[ \t]*(?:smc|hvc)[ \t]|RESET_ADDR"
@@ -63,9 +64,12 @@ def spots(look: Look, constants: Constants) -> dict[Place, Spot]:
 def _reservation(look: Look, constants: Constants) -> Spot | None:
     """Where the page is kept from the kernel's allocator: in a board file, or by a node of a device tree."""
     for file in look.boards:
-        names = [match.end() for match in re.finditer(r"(?i:hardboot|kexec_hb)", file.code)]
         takes = [match.start() for match in re.finditer(_TAKES, file.code)]
-        pairs = [(take - name, name, take) for name in names for take in takes if 0 <= take - name < _NEAR]
+        pairs = []
+        for match in re.finditer(r"(?i:hardboot|kexec_hb)", file.code):
+            following = bisect.bisect_left(takes, match.end())
+            if following < len(takes) and takes[following] - match.end() < _NEAR:
+                pairs.append((takes[following] - match.end(), match.end(), takes[following]))
         if pairs:
             _, name, take = min(pairs)
             return Spot(file.path, file.line_at(take), note=_other_page(constants, file.code[name:take]))

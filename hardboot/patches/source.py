@@ -6,15 +6,17 @@ Pure: text in, text out.
 import re
 from collections.abc import Iterator
 
+# A string or comment that is not closed ends with its line, or with the file: each is looked at once.
+_STRING = r'"(?:\\.|[^"\\\n])*"?'
 _PIECES = {
-    "c": re.compile(r'/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL),
+    "c": re.compile(rf"/\*.*?(?:\*/|\Z)|//[^\n]*|{_STRING}|'(?:\\.|[^'\\\n])*'?", re.DOTALL),
     # GNU as for 32-bit ARM: @ begins a comment anywhere in a line.
-    "S": re.compile(r'/\*.*?(?:\*/|\Z)|//[^\n]*|@[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL),
-    "kconfig": re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"'),
+    "S": re.compile(rf"/\*.*?(?:\*/|\Z)|//[^\n]*|@[^\n]*|{_STRING}", re.DOTALL),
+    "kconfig": re.compile(rf"#[^\n]*|{_STRING}"),
 }
 _DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(if|ifdef|ifndef|elif|else|endif)\b[ \t]*([^\n]*)", re.MULTILINE)
 _HELP = re.compile(r"^[ \t]*(?:---)?help(?:---)?[ \t]*$")
-_FUNCTION = re.compile(r"^(?:\{|[A-Za-z_][^\n;]*\)[ \t]*\{)[ \t]*\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_EDGE = re.compile(r"^(?:(\})|\{[ \t]*$|[A-Za-z_][^\n;]*\)[ \t]*\{[ \t]*$)", re.MULTILINE)  # of functions
 
 
 class Source:
@@ -46,9 +48,17 @@ class Source:
 
     def functions(self) -> Iterator[tuple[int, str]]:
         """The first line and the body of every function, as far as its last line is a brace in column 0."""
-        for match in _FUNCTION.finditer(self.code):
-            brace_alone = match[0].startswith("{")
-            yield self.line_at(match.start()) - brace_alone, match[1]
+        start: re.Match[str] | None = None
+        line, counted = 1, 0
+        for match in _EDGE.finditer(self.code):
+            if start is None:
+                start = None if match[1] else match
+            elif match[1]:
+                line += self.code.count("\n", counted, start.start())
+                counted = start.start()
+                brace_alone = start[0].startswith("{")
+                yield line - brace_alone, self.code[start.end() : match.start()]
+                start = None
 
 
 def line_at(text: str, offset: int) -> int:
@@ -108,9 +118,12 @@ def _without_dead(text: str) -> str:
             stack[-1] = -1
             if word == "endif":
                 stack.pop()
-    for start, end in dead:
-        text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
-    return text
+    pieces, done = [], 0
+    for start, end in sorted(dead):
+        if start >= done:  # not inside another one
+            pieces += [text[done:start], re.sub(r"[^\n]", " ", text[start:end])]
+            done = end
+    return "".join(pieces) + text[done:]
 
 
 def _branch(body: str, *, first: bool) -> str:
@@ -132,5 +145,5 @@ def _branch(body: str, *, first: bool) -> str:
 
 
 def _depth(code: str) -> int:
-    code = re.sub(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', "", code)
+    code = _PIECES["c"].sub("", code)
     return code.count("{") - code.count("}")
