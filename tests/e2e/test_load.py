@@ -1,6 +1,5 @@
 """kexec in its two steps on the virtual phone: load, look, drop, start later, with a reset and without."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,9 @@ def another_computer(tmp_path: Path) -> Hardboot:
 
 
 @pytest.fixture
-def resets(host_phone: VirtualPhone) -> Iterator[int]:
-    """How often the hardware was reset before the test; the phone is restarted behind it."""
-    yield host_phone.status["resets"]
-    host_phone.restart()
+def resets(host_phone: VirtualPhone) -> int:
+    """How often the hardware was reset before the test."""
+    return int(host_phone.status["resets"])
 
 
 def test_a_computer_that_dies_is_replaced_by_another(
@@ -108,3 +106,22 @@ def test_the_same_image_starts_without_a_reset(
     assert again["loaded"]["flag"] == 0
     assert host_phone.status["resets"] == resets
     assert not host_phone.journal_was_replayed()
+
+
+def test_the_ways_to_restart_are_measured_against_each_other(
+    stock_phone: VirtualPhone, tmp_path: Path
+) -> None:
+    chart = tmp_path / "chart.svg"
+    ran = stock_phone("--json", "bench", "-n", "1", "--yes", "--svg", chart)
+    assert "hardboot is left out: the running kernel 6.1." in ran.err
+    document = ran.json
+    assert list(document) == ["runs", "median", "ratio"]
+    assert [run["way"] for run in document["runs"]] == ["reboot", "soft"]
+    for run in document["runs"]:
+        assert list(run) == ["way", "seconds", "phases"]
+        assert list(run["phases"]) == ["quiesce", "reset", "kernel", "userland"]
+        assert sum(run["phases"].values()) == pytest.approx(run["seconds"], abs=0.01)
+        assert document["median"][run["way"]] == run["seconds"]
+    assert document["ratio"]["reboot"] == 1
+    assert chart.read_text().count("<rect") > 8
+    assert stock_phone.kernel["guest"] is False  # it runs its own system again
