@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from series_machine import CASES, cycle
 
 from hardboot import patches
 from hardboot.files import data_dir
@@ -175,6 +176,16 @@ def test_the_profile_fills_in_reset_and_places(tree: Path) -> None:
         "CONFIG_KEXEC_HARDBOOT_KERNEL_LOC=0x3208000",
     }
     assert not [line for line in options if "PSCI" in line or "SET_BITS" in line]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("series", ["arm-6.1", "arm-6.12"], indirect=True)
+def test_a_register_resets_a_machine_that_then_moves_what_it_shall(
+    tree: Path, series: patches.Series, tmp_path: Path, case: str
+) -> None:
+    patches.apply(tree, series, {"hardboot.page": 0x1000, "hardboot.page_size": 0x1000})
+    data = {"KEXEC_HB_RECORD": 24, "CONFIG_KEXEC_HARDBOOT_RESET_MMIO": 1}
+    assert cycle(tree, tmp_path, {**data, **CASES[case]}) == "ok"
 
 
 @every

@@ -56,6 +56,26 @@ copy:	ldr	r3, [r1], #4
 	cmp	r1, r2
 	blo	copy
 	/* what C code sets in the copy of the relocation code */
+#ifdef KEXEC_HB_RECORD
+	ldr	r7, =kexec_data
+	ldr	r0, =KEXEC_HARDBOOT_MAGIC
+	str	r0, [r7, #(KEXEC_HB_RECORD + KEXEC_HARDBOOT_REC_MAGIC)]
+	ldr	r0, =KERNEL
+	str	r0, [r7, #(KEXEC_HB_RECORD + KEXEC_HARDBOOT_REC_ENTRY)]
+	ldr	r0, =MACHINE
+	str	r0, [r7, #(KEXEC_HB_RECORD + KEXEC_HARDBOOT_REC_MACHINE)]
+	ldr	r0, =TREE
+	str	r0, [r7, #(KEXEC_HB_RECORD + KEXEC_HARDBOOT_REC_DTB)]
+	ldr	r0, =RECORD_TREE_SIZE
+	str	r0, [r7, #(KEXEC_HB_RECORD + KEXEC_HARDBOOT_REC_DTB_SIZE)]
+	ldr	r0, =RECORD_KERNEL_SIZE
+	str	r0, [r7, #(KEXEC_HB_RECORD + KEXEC_HARDBOOT_REC_KERNEL_SIZE)]
+	ldr	r4, =CONFIG_KEXEC_HARDBOOT_PAGE
+	b	3f
+	.ltorg
+kexec_data:
+	.space	KEXEC_HB_RECORD + KEXEC_HARDBOOT_REC_SIZE
+#else
 	ldr	r0, =MACHINE
 	str	r0, kexec_mach_type
 	ldr	r0, =TREE
@@ -74,6 +94,7 @@ kexec_mach_type:
 	.long	0
 kexec_boot_atags:
 	.long	0
+#endif
 #include RELOCATION
 
 verdict:
