@@ -314,6 +314,40 @@ def test_a_wrong_address_breaks_its_rule(addresses: dict[str, int], rule: str, m
         layout.check(layout.survey(VIRT, who, None), plan.segments)
 
 
+def refusal(addresses: dict[str, int]) -> str:
+    """What is told of a plan with these addresses."""
+    who = guest()
+    places = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses
+    plan = layout.assemble(VIRT, who, None, **places)
+    with pytest.raises(RefusedError) as error:
+        layout.check(layout.survey(VIRT, who, None), plan.segments)
+    return error.value.what
+
+
+@pytest.mark.parametrize(
+    ("addresses", "nearest"),
+    [
+        ({"initrd": 0x74000000}, "initrd at 0x6ed00000"),  # it ends with lowmem, 0x6f800000
+        ({"initrd": 0x43000000}, "initrd at 0x44200000"),  # behind ramoops
+        ({"kernel": 0x50000000}, "zImage at 0x47ffd000"),  # it begins before the last 8 KiB
+        ({"dtb": 0x44000000}, "dtb at 0x44001000"),
+        ({"dtb": 0x41600000}, "dtb at 0x41608000"),  # the kernel's BSS ends at 0x41607588
+        ({"dtb": 0x45540000}, "dtb at 0x45545000"),
+        ({"dtb": 0x46001000}, "dtb at 0x45fff000"),
+    ],
+)
+def test_a_refusal_tells_the_nearest_placement_that_works(addresses: dict[str, int], nearest: str) -> None:
+    what = refusal(addresses)
+    assert what.endswith(f"; the nearest placement that works: {nearest}")
+    name, _, place = nearest.partition(" at ")
+    name = {"zImage": "kernel"}.get(name, name)
+    assert forced(addresses | {name: int(place, 16)}) == []
+
+
+def test_a_refusal_tells_no_placement_if_moving_one_segment_does_not_help() -> None:
+    assert "nearest" not in refusal({"initrd": 0x74000000, "dtb": 0x44000000})
+
+
 def test_mem_min_is_respected() -> None:
     phone = msgspec.structs.replace(VIRT, mem_min=0x45800000)
     assert "mem-min" in rules(forced({}, phone=phone))

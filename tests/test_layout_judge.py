@@ -83,6 +83,46 @@ def test_what_is_refused_on_a_large_map_has_no_solution_in_whole_mib() -> None:
     assert wrong == []
 
 
+def edges(case: Case) -> list[int]:
+    """Addresses where something begins or ends."""
+    ranges = [*case.banks, case.page, *case.reserved, *case.lost, *([case.buffer] if case.buffer else [])]
+    found = [edge for one in ranges for edge in one]
+    found += [one for one in (case.kernel_loc, case.dtb_loc, case.params, case.mem_min) if one is not None]
+    return [*found, case.base, case.base + 0x2F800000, case.base + 0x8000000, case.base + 0x208000]
+
+
+def test_rules_and_judge_agree_on_any_placement() -> None:
+    agreed = Counter[bool]()
+    for seed in range(150):
+        rng = Random(seed)
+        case = random_case(rng, small=rng.random() < 0.5)
+        where, who, memory = phone(case), guest(case), live(case)
+        size = params_size(case, who, where)
+        terrain = layout.survey(where, who, memory)
+        work = terrain.kernel.core
+        near = edges(case) + ([work.start, work.end] if work else [])
+        try:
+            good = layout.plan(where, who, memory)
+            places = {one.name: (one.addr, one.memsz) for one in good.segments}
+        except RefusedError:
+            continue
+        for _ in range(30):
+            name = rng.choice(sorted(places))
+            edge = rng.choice(near) + rng.choice((0, 0, -places[name][1])) + rng.randint(-2, 2) * PAGE
+            moved = places | {name: (max(edge, 0) // PAGE * PAGE, places[name][1])}
+            if case.atags and name != "initrd":
+                kernel = max(moved[name][0], 0x7000) + (0x7000 if name == "atags" else 0)
+                moved |= {
+                    "zImage": (kernel, moved["zImage"][1]),
+                    "atags": (kernel - 0x7000, moved["atags"][1]),
+                }
+            segments = [layout.Segment(name, place, b"", memsz) for name, (place, memsz) in moved.items()]
+            broken, wrong = layout.violations(terrain, segments), list(faults(case, moved, size))
+            assert bool(broken) == bool(wrong), (seed, moved, broken, wrong)
+            agreed[bool(broken)] += 1
+    assert min(agreed[True], agreed[False]) > 200, agreed
+
+
 # --- the judge itself must see what is wrong
 
 GOOD: Places = {

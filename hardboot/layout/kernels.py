@@ -159,7 +159,7 @@ class ImageNeeds:
     def initrd_zone(self, place: int) -> Range:
         """Where the ramdisk must lie."""
         if not self.recent:
-            return Range(place - self.text_offset, ANYWHERE.end, "RAM above the start of the Image")
+            return Range(self._base(place), ANYWHERE.end, "RAM above the start of the Image")
         end = align_up(place + self.memsz + self.behind, _GIB)
         return Range(
             max(end - _INITRD_WINDOW, 0), align_down(place, _GIB) + _INITRD_WINDOW, "32 GiB around the Image"
@@ -169,7 +169,10 @@ class ImageNeeds:
         """Where the device tree must lie."""
         if self.recent:
             return ANYWHERE
-        return Range.sized(place - self.text_offset, _TREE_REACH, "512 MiB from the start of the Image")
+        return Range.sized(self._base(place), _TREE_REACH, "512 MiB from the start of the Image")
+
+    def _base(self, place: int) -> int:
+        return max(place - self.text_offset, 0)
 
     def tree_block(self, tree: Range) -> Range | None:
         """The one block the tree must lie in; None if there is no such limit."""

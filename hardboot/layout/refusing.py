@@ -128,6 +128,7 @@ def _candidates(terrain: Terrain, others: Sequence[Segment], segment: Segment) -
                 found |= {needs.aligned(max(address - back, 0)) for back in (0, IMAGE_ALIGNMENT)}
             else:
                 found.add((align_up if address >= one.end else align_down)(address, PAGE_SIZE))
-        # Its start is where a zone begins.
+        # At its start, and up to its end, if it is a zone; a kernel must only begin in one.
         found.add(needs.aligned(one.start) if is_kernel else align_up(one.start, PAGE_SIZE))
+        found |= {align_down(max(one.end - size, 0), PAGE_SIZE) for size in (*sizes, PAGE_SIZE)}
     yield from sorted(found)
