@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from qemu.qmp import Message, QMPClient
+from qemu.qmp import ConnectError, Message, QMPClient
 from qemu.qmp.qmp_client import ExecInterruptedError
 
 from hardboot.virtual.machine import EVENTS, LOCK, QMP_SOCKET
@@ -53,11 +53,16 @@ async def supervise(command: Sequence[str]) -> int:
 
 async def _connect(client: QMPClient, process: asyncio.subprocess.Process) -> None:
     deadline = asyncio.get_running_loop().time() + _CONNECT_TIMEOUT_S
-    while not Path(QMP_SOCKET).exists():
+    while True:
         if process.returncode is not None or asyncio.get_running_loop().time() > deadline:
             raise SystemExit(f"QEMU did not start (exit code {process.returncode})")
+        if Path(QMP_SOCKET).exists():
+            try:
+                await client.connect(QMP_SOCKET)
+                return
+            except ConnectError:  # the socket is there a moment before QEMU listens
+                pass
         await asyncio.sleep(0.02)
-    await client.connect(QMP_SOCKET)
 
 
 async def _quit(client: QMPClient) -> None:
