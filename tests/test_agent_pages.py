@@ -108,6 +108,11 @@ def test_a_missing_file_is_an_error(run: Run, core: Path) -> None:  # noqa: F811
     assert done.stderr == b"error=open /missing errno=2\n"
 
 
+def test_a_page_more_than_was_asked_for_is_refused() -> None:
+    with pytest.raises(DeviceError):
+        agent.parse_pages(page(1) + page(2) + b"\x03", 1)
+
+
 @given(st.binary(max_size=3 * PAGE_SIZE), st.integers(1, 20))
 def test_any_answer_is_as_many_pages_as_asked_for_or_refused(data: bytes, count: int) -> None:
     try:

@@ -116,13 +116,12 @@ def parse_pages(data: bytes, count: int) -> list[bytes | None]:
     Raises:
         DeviceError: If it is not such an answer for `count` pages.
     """
-    size = (count + 7) // 8
-    bits = int.from_bytes(data[:size], "little")
-    kept = bits.bit_count()
-    if len(data) != size + kept * PAGE_SIZE or bits >> count:
-        raise _unexpected(f"{len(data)} bytes for {kept} of {count} pages")
+    pages = max(0, len(data) - (count + 7) // 8)
+    bits = int.from_bytes(data[pages:], "little")
+    if bits.bit_count() * PAGE_SIZE != pages or bits >> count or len(data) - pages != (count + 7) // 8:
+        raise _unexpected(f"{len(data)} bytes for {count} pages")
     found: list[bytes | None] = []
-    at = size
+    at = 0
     for index in range(count):
         if bits >> index & 1:
             found.append(data[at : at + PAGE_SIZE])

@@ -4,8 +4,8 @@
  *
  * LIST is a file of runs of pages, two little-endian words each: the number of the first page in FILE,
  * and how many. All runs in a row are one sequence, of which COUNT pages from FIRST on are read. The answer is
- * binary: a bitmap, one bit a page from the lowest bit of the first byte on, set if the page is not zero, filled up
- * to whole bytes; then the pages whose bit is set.
+ * binary: the pages that are not zero; then a bitmap, one bit a page from the lowest bit of the first byte on, set if
+ * the page is there, filled up to whole bytes.
  */
 #include "agent.h"
 
@@ -40,8 +40,8 @@ static int is_zero(const char *page)
 	return 1;
 }
 
-/* One of two passes over the wanted pages of one run: the first fills the bitmap, the second writes the pages. */
-static void pass(long file, const char *path, word page, word count, word index, unsigned char *bitmap, int second)
+/* Write what is not zero of a run of pages, and note it in the bitmap, where they begin at `index`. */
+static void copy(long file, const char *path, word page, word count, word index, unsigned char *bitmap)
 {
 	static char data[BATCH * PAGE_SIZE] __attribute__((aligned(16)));
 
@@ -50,12 +50,10 @@ static void pass(long file, const char *path, word page, word count, word index,
 
 		read_pages(file, path, page, batch, data);
 		for (word i = 0; i < batch; i++, index++) {
-			const char *one = data + i * PAGE_SIZE;
-
-			if (!second && !is_zero(one))
-				bitmap[index / 8] |= (unsigned char)(1 << index % 8);
-			if (second && bitmap[index / 8] & 1 << index % 8)
-				write_all(one, PAGE_SIZE);
+			if (is_zero(data + i * PAGE_SIZE))
+				continue;
+			bitmap[index / 8] |= (unsigned char)(1 << index % 8);
+			write_all(data + i * PAGE_SIZE, PAGE_SIZE);
 		}
 		page += batch;
 		count -= batch;
@@ -66,47 +64,42 @@ void pages(int count, char **arguments)
 {
 	static unsigned char bitmap[PAGES_MAX / 8];
 	static struct run runs[BATCH];
-	word first, wanted;
+	unsigned long long offset = 0;
+	word skip, wanted, done = 0;
 	long file, list;
 
 	output = 2;
 	if (count != 4)
 		usage("usage: agent pages FILE LIST FIRST COUNT", 0);
-	first = number(arguments[2]);
+	skip = number(arguments[2]);
 	wanted = number(arguments[3]);
-	if (!wanted || wanted > PAGES_MAX || first + wanted < first)
+	if (!wanted || wanted > PAGES_MAX)
 		usage("not 1 to 4096 pages:", arguments[3]);
 	file = open_or_fail(arguments[0]);
 	list = open_or_fail(arguments[1]);
-	for (int second = 0; second < 2; second++) {
-		word skip = first, done = 0;
-		unsigned long long offset = 0;
+	while (done < wanted) {
+		long n = read_at(list, (char *)runs, sizeof(runs), offset);
 
-		while (done < wanted) {
-			long n = read_at(list, (char *)runs, sizeof(runs), offset);
+		if (n < 0)
+			fail("read", arguments[1], -n);
+		n /= (long)sizeof(runs[0]);
+		if (!n)
+			usage("past the end of", arguments[1]);
+		offset += (unsigned long long)n * sizeof(runs[0]);
+		for (long i = 0; i < n && done < wanted; i++) {
+			word take = runs[i].count;
 
-			if (n < 0)
-				fail("read", arguments[1], -n);
-			n /= (long)sizeof(runs[0]);
-			if (!n)
-				usage("past the end of", arguments[1]);
-			offset += (unsigned long long)n * sizeof(runs[0]);
-			for (long i = 0; i < n && done < wanted; i++) {
-				word take = runs[i].count;
-
-				if (skip >= take) {
-					skip -= take;
-					continue;
-				}
-				take -= skip;
-				if (take > wanted - done)
-					take = wanted - done;
-				pass(file, arguments[0], runs[i].first + skip, take, done, bitmap, second);
-				skip = 0;
-				done += take;
+			if (skip >= take) {
+				skip -= take;
+				continue;
 			}
+			take -= skip;
+			if (take > wanted - done)
+				take = wanted - done;
+			copy(file, arguments[0], runs[i].first + skip, take, done, bitmap);
+			skip = 0;
+			done += take;
 		}
-		if (!second)
-			write_all((const char *)bitmap, (wanted + 7) / 8);
 	}
+	write_all((const char *)bitmap, (wanted + 7) / 8);
 }
