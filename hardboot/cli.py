@@ -26,6 +26,8 @@ _VERBS = {
     "load": ("hardboot.commands.load:load", "Load an image into the phone's kernel, to start it later."),
     "exec": ("hardboot.commands.exec:execute", "Start what is loaded."),
     "unload": ("hardboot.commands.unload:unload", "Drop what is loaded."),
+    "log": ("hardboot.commands.log:last_log", "What the kernel before this one said last."),
+    "crash": ("hardboot.commands.crash:crash", "Crash the phone, fetch and read the dump."),
     "status": ("hardboot.commands.status:status", "What runs on the phone, and whether it is a host."),
     "bench": ("hardboot.commands.bench:bench", "How long each way to restart the phone takes."),
     "virtual": ("hardboot.commands.virtual:virtual", "The virtual phone."),

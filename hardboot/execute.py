@@ -14,7 +14,7 @@ from hardboot.restart import wait_for_change
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
 _SETTLE_S = 10.0  # a kernel that still answers after this has not been left
 _LAST_WORD_S = 5.0  # the phone may be gone before it has answered
-_READ_LOG = "Read what the ROM said last: adb shell su -c 'cat /sys/fs/pstore/console-ramoops*'"
+_READ_LOG = "Read what the ROM said last: hardboot log"
 
 
 def execute(phone: Phone, journal: Journal, *, wait_s: float, rest: bool = True) -> None:

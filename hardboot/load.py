@@ -3,6 +3,7 @@
 import secrets
 import shlex
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hardboot.errors import DeviceError, RefusedError
 from hardboot.files import sha256_file
 from hardboot.formats import bootimg
 from hardboot.journal import Journal
-from hardboot.layout import BootPlan, LiveMemory
+from hardboot.layout import BootPlan, LiveMemory, Segment
 from hardboot.payload import agent
 from hardboot.payload.agent import AgentSegment
 from hardboot.phone import Phone
@@ -73,7 +74,7 @@ def prepare(
         own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
         parts = [
             own,
-            (cmdlines.BOOTLOADER, _bootloader_words(phone, journal.host.cmdline)),
+            (cmdlines.BOOTLOADER, bootloader_words(phone, journal.host.cmdline)),
             (cmdlines.APPENDED, append),
             (cmdlines.MARK, mark),
         ]
@@ -123,13 +124,7 @@ def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
     )
     record.remember(phone, description)  # now: this computer may not live to see the end of the load
     with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
-        segments = []
-        for segment in plan.segments:
-            source = Path(folder) / segment.name
-            source.write_bytes(segment.data)
-            staged = phone.stage(source, segment.name)
-            journal.pushed_bytes += len(segment.data)
-            segments.append(AgentSegment(staged, segment.addr, segment.memsz))
+        segments = push(phone, plan.segments, journal, Path(folder))
         source = Path(folder) / "record"
         source.write_bytes(record.encode(description))
         note = phone.stage(source, "record")
@@ -146,6 +141,18 @@ def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
         if output.code:
             raise agent.failure("load", output.text)
     journal.loaded = description
+
+
+def push(phone: Phone, segments: Sequence[Segment], journal: Journal, folder: Path) -> list[AgentSegment]:
+    """Bring `segments` to the phone, by way of `folder` on this computer."""
+    pushed = []
+    for segment in segments:
+        source = folder / segment.name
+        source.write_bytes(segment.data)
+        staged = phone.stage(source, segment.name)
+        journal.pushed_bytes += len(segment.data)
+        pushed.append(AgentSegment(staged, segment.addr, segment.memsz))
+    return pushed
 
 
 def unload(phone: Phone) -> Found:
@@ -206,7 +213,7 @@ def check_soft(phone: Phone, *, untested: bool) -> None:
     )
 
 
-def _bootloader_words(phone: Phone, running: str) -> str:
+def bootloader_words(phone: Phone, running: str) -> str:
     """What the bootloader added to the command line of the host image: a guest needs it too."""
     header = phone.pull_root_file(phone.partition("boot"), first=max(bootimg.PAGE_SIZES))
     quirks = phone.profile.cmdline

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,12 +13,17 @@ from hardboot import log, memorymap
 from hardboot import rom as roms
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.commands.plan import describe, show
+from hardboot.crashmap import CRASHKERNEL
 from hardboot.errors import HardbootError, RefusedError
 from hardboot.journal import Journal
 from hardboot.load import Prepared
 from hardboot.phone import Phone, connected
 from hardboot.profile import Profile
+from hardboot.restart import WAIT_S
 from hardboot.rom import Rom
+
+if TYPE_CHECKING:
+    from hardboot.panic import Prepared as PanicKernel
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,24 @@ def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(cls=Command)
 @image_options
+@click.option("--panic", is_flag=True, help="To be started when the running kernel crashes, without a reset.")
+@click.option(
+    "--add-crashkernel",
+    is_flag=True,
+    help=f"With --panic: boot the phone's own system from RAM first, with {CRASHKERNEL}.",
+)
 @pass_settings
-def load(settings: Settings, wanted: Wanted) -> None:
+def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool) -> None:
     """Load IMAGE into the kernel that runs, instead of what it has; `hardboot exec` starts it.
 
-    The phone runs on. What is loaded is lost when it restarts.
+    The phone runs on. What is loaded is lost when it restarts. With --panic the next crash starts it,
+    and only an earlier panic kernel is replaced.
     """
+    if panic:
+        _load_panic(settings, wanted, add_crashkernel)
+        return
+    if add_crashkernel:
+        raise click.UsageError("--add-crashkernel goes with --panic.")
     rom = roms.read(wanted.image)
     with connected(settings.serial, settings.device) as phone:
         journal = Journal(phone.profile.name, phone.serialno)
@@ -88,6 +105,30 @@ def load(settings: Settings, wanted: Wanted) -> None:
         emit_plan(settings, phone, prepared, journal)
     else:
         settings.emit(journal.document(), lambda: _print(journal))
+
+
+def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> None:
+    from hardboot import panic
+
+    if wanted.soft or wanted.cmdline is not None:
+        raise click.UsageError("--panic goes with neither --soft nor --cmdline.")
+    rom = roms.read(wanted.image)
+    with connected(settings.serial, settings.device) as phone:
+        journal = Journal(phone.profile.name, phone.serialno)
+        try:
+            check_tried(phone.profile, allowed=wanted.untested or wanted.dry_run)
+            if add_crashkernel and not wanted.dry_run:
+                panic.add_crashkernel(phone, journal, wait_s=WAIT_S)
+            prepared = panic.prepare(phone, rom, journal, append=wanted.append)
+            if wanted.dry_run:
+                phone.clean()
+            else:
+                panic.load(phone, prepared, journal)
+        except HardbootError as error:
+            error.result = journal.document()
+            raise
+    document = {**journal.document(), "plan": describe(prepared.plan, prepared.cmdline)}
+    settings.emit(document, lambda: _print_panic(prepared, loaded=not wanted.dry_run))
 
 
 def emit_plan(settings: Settings, phone: Phone, prepared: Prepared, journal: Journal) -> None:
@@ -122,6 +163,14 @@ def check_tried(profile: Profile, *, allowed: bool) -> None:
             "and add --untested.",
         )
     log.warn(what)
+
+
+def _print_panic(prepared: "PanicKernel", *, loaded: bool) -> None:
+    for segment in (*(one.range for one in prepared.plan.segments), prepared.elf_header):
+        click.echo(f"  {segment.name:<10} {segment.start:#010x}-{segment.end:#010x}")
+    name = prepared.rom.path.name
+    end = f"{name} starts when the kernel crashes" if loaded else f"{name} fits; nothing was pushed"
+    click.echo(f"hardboot: {end}")
 
 
 def _print(journal: Journal) -> None:

@@ -1,6 +1,6 @@
 """Choose the device tree a guest gets, say why, and adapt it. Pure: trees in, a tree out."""
 
-from hardboot.devicetree.adapting import adapt, adapted, encode_cmdline, memory, reserved
+from hardboot.devicetree.adapting import adapt, adapted, encode_cmdline, for_crash, memory, reserved
 from hardboot.devicetree.choosing import Choice, choose
 from hardboot.devicetree.ids import BoardId
 from hardboot.devicetree.selecting import (
@@ -30,6 +30,7 @@ __all__ = [
     "choose",
     "encode_cmdline",
     "find",
+    "for_crash",
     "in_parts",
     "memory",
     "of_file",

@@ -54,6 +54,22 @@ def adapted(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | None, 
     return result
 
 
+def for_crash(tree: Fdt, *, elf_header: Range, memory: Range) -> Fdt:
+    """A copy of `tree` for a panic kernel: where the crashed kernel is described, and the memory it may use.
+
+    Source: Linux 6.1 drivers/of/fdt.c; arch/arm/boot/compressed/fdt_check_mem_start.c reads the second.
+
+    Raises:
+        InputError: If the tree's address cells are malformed.
+        RefusedError: If an address does not fit into them.
+    """
+    result = Fdt(_copied(tree.root), list(tree.reservations), tree.boot_cpuid)
+    chosen = result.ensure("/chosen")
+    chosen.properties["linux,elfcorehdr"] = _packed(result, [elf_header])
+    chosen.properties["linux,usable-memory-range"] = _packed(result, [memory])
+    return result
+
+
 def encode_cmdline(cmdline: str) -> bytes:
     """A command line as the kernel reads it, without the final NUL.
 
@@ -128,24 +144,31 @@ def _copy_memory(source: Fdt, target: Fdt) -> None:
     banks = memory(source)
     if not banks:
         return
-    address_cells, size_cells = _cells(target.root)
-    reg = bytearray()
-    for bank in banks:
-        if bank.start >> (32 * address_cells) or bank.size >> (32 * size_cells):
-            raise RefusedError(
-                f"the phone's RAM {bank} does not fit into the {address_cells} address and {size_cells} size "
-                "cells of the ROM's device tree",
-                unchanged="Nothing was sent.",
-                fix="Use a ROM whose device tree is made for this phone.",
-            )
-        reg += bank.start.to_bytes(4 * address_cells, "big") + bank.size.to_bytes(4 * size_cells, "big")
+    reg = _packed(target, banks)
     first, *others = _memory_nodes(target) or [Node(f"memory@{banks[0].start:x}")]
     target.root.children = [
         node for node in target.root.children if not any(node is other for other in others)
     ]
     if not any(node is first for node in target.root.children):
         target.root.children.append(first)
-    first.properties |= {"device_type": b"memory\0", "reg": bytes(reg)}
+    first.properties |= {"device_type": b"memory\0", "reg": reg}
+
+
+def _packed(tree: Fdt, ranges: Sequence[Range]) -> bytes:
+    """Addresses and sizes as the root's children have them."""
+    address_cells, size_cells = _cells(tree.root)
+    for item in ranges:
+        if item.start >> (32 * address_cells) or item.size >> (32 * size_cells):
+            raise RefusedError(
+                f"{item} does not fit into the {address_cells} address and {size_cells} size cells of the "
+                "ROM's device tree",
+                unchanged="Nothing was sent.",
+                fix="Use a ROM whose device tree is made for this phone.",
+            )
+    return b"".join(
+        item.start.to_bytes(4 * address_cells, "big") + item.size.to_bytes(4 * size_cells, "big")
+        for item in ranges
+    )
 
 
 def _carry(source: Fdt, target: Fdt, profile: Profile) -> None:

@@ -1,5 +1,6 @@
 """Where every byte of a guest goes, or a refusal that names the rule. Pure: same input, same plan."""
 
+from hardboot.layout.inside import plan_inside
 from hardboot.layout.live import LiveMemory, parse_iomem
 from hardboot.layout.model import AnyKernel, Arm64Kernel, BootPlan, Guest, Segment
 from hardboot.layout.placing import assemble, of_model, plan
@@ -22,6 +23,7 @@ __all__ = [
     "of_model",
     "parse_iomem",
     "plan",
+    "plan_inside",
     "survey",
     "violations",
 ]

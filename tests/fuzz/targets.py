@@ -4,6 +4,7 @@ A value that was read must build back to the same bytes, where the format promis
 """
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import container_builders as build
+import core_builders
 from golden_images import V4_VTS
 from image_builders import board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
 
@@ -28,15 +30,20 @@ from hardboot.formats import (
     devicetrees,
     dtbh,
     dtbo,
+    elfcore,
     fdt,
+    freepages,
     kernel,
+    kernellog,
     qcdt,
+    registers,
     sonyelf,
     sparse,
     sprd,
     tail,
     treefiles,
     vendorboot,
+    vmcoreinfo,
     wrappers,
 )
 from hardboot.formats.containers import Changes, open_container, open_frame
@@ -188,6 +195,15 @@ def _places(parts: Iterable[Part]) -> list[tuple[str, int, int]]:
     return [(part.name, part.offset, len(part.data)) for part in parts if len(part.data)]
 
 
+def crash_dumps(data: bytes) -> None:
+    core = elfcore.parse(data)
+    info = vmcoreinfo.parse(core.vmcoreinfo or b"")
+    registers.cpus(core)
+    for read in (kernellog.read, freepages.find):
+        with contextlib.suppress(InputError):
+            read(core, info)
+
+
 def documents(data: bytes) -> None:
     describe(Path("x"), memoryview(data))
 
@@ -216,6 +232,11 @@ _KERNELS = (
     bytes(8) + struct.pack("<QQQ", 0x80000, 30_000, 0) + bytes(24) + b"ARM\x64" + _KERNEL,
     build.uimage(zimage()),
     zboot(pack(_KERNEL, "gzip")),
+)
+_DUMPS = (
+    core_builders.with_ring().build(0x6000),
+    core_builders.with_records().build(0x6000),
+    core_builders.with_free_blocks({0: 2}).build(0x9000),
 )
 _TABLES = (
     *(build.qcdt(), build.dtbo()),
@@ -262,6 +283,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "unpacked": (unpacked, _PACKED),
     "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
     "containers": (containers, (*_IMAGES, *_REFUSED)),
+    "crash_dumps": (crash_dumps, _DUMPS),
     "documents": (documents, (*_IMAGES, *_KERNELS, *_PACKED, *_REFUSED, _CPIO)),
 }
 

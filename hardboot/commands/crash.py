@@ -1,0 +1,119 @@
+"""hardboot crash: crash the phone, bring the dump over, look into it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hardboot.commands.common import Command, Group, Settings, confirm, pass_settings
+from hardboot.errors import HardbootError
+from hardboot.journal import Journal
+from hardboot.memory import human_size
+from hardboot.phone import connected
+from hardboot.restart import WAIT_S
+
+if TYPE_CHECKING:
+    from hardboot.crashed import Crashed
+
+_WAIT = click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(1, 3600),
+    default=WAIT_S,
+    show_default=True,
+    help="Seconds the panic kernel may take to answer over ADB.",
+)
+
+
+@click.group(cls=Group)
+def crash() -> None:
+    """The dump of a kernel that crashed: `hardboot load --panic` prepares for it."""
+
+
+@crash.command(cls=Command)
+@_WAIT
+@pass_settings
+def trigger(settings: Settings, wait_s: float) -> None:
+    """Crash the running kernel now, and see what comes up."""
+    from hardboot import panic
+
+    with connected(settings.serial, settings.device) as phone:
+        waiting = panic.is_loaded(phone)
+        what = "start the panic kernel" if waiting else "restart the phone (no panic kernel is loaded)"
+        confirm(settings, f"Crash the kernel of {phone.profile.title} {phone.serialno}? This will {what}.")
+        journal = Journal(phone.profile.name, phone.serialno)
+        try:
+            panic.trigger(phone, journal, wait_s=wait_s)
+        except HardbootError as error:
+            error.result = journal.document()
+            raise
+    assert journal.guest is not None
+    release = journal.guest.release
+    text = (
+        f"hardboot: the panic kernel {release} is up; fetch the dump: hardboot crash pull FILE"
+        if journal.outcome == panic.CAPTURE_UP
+        else f"hardboot: the phone restarted into {release}; its last words: hardboot log"
+    )
+    settings.emit(journal.document(), lambda: click.echo(text))
+
+
+@crash.command(cls=Command)
+@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@_WAIT
+@pass_settings
+def pull(settings: Settings, output: Path, wait_s: float) -> None:
+    """Wait for the panic kernel and write the dump to OUTPUT, without pages that were free or are zero."""
+    from hardboot import dump, panic
+
+    with panic.captured(settings.serial, settings.device, wait_s=wait_s) as phone:
+        found = dump.pull(phone, output)
+
+    def show() -> None:
+        left = "not known" if found.free is None else human_size(found.free)
+        click.echo(f"  kernel  {found.release or 'unknown'}")
+        click.echo(f"  memory  {human_size(found.memory)}")
+        click.echo(f"  without {left} that was free, {human_size(found.zero)} that is zero")
+        click.echo(f"  file    {human_size(found.size)}")
+        click.echo(f"  sha256  {found.sha256}")
+        click.echo(f"hardboot: the dump is in {output}; look into it: hardboot crash show {output}")
+
+    settings.emit({**asdict(found), "path": str(output)}, show)
+
+
+@crash.command(name="show", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path))
+@pass_settings
+def show_dump(settings: Settings, file: Path) -> None:
+    """What a dump holds: kernel, RAM, notes, registers, and the kernel's log."""
+    from hardboot import crashed
+
+    found = crashed.read(file)
+    settings.emit(found.document(), lambda: _show(found))
+
+
+def _show(found: "Crashed") -> None:
+    from datetime import UTC, datetime
+
+    when = f", crashed {datetime.fromtimestamp(found.time, UTC):%Y-%m-%d %H:%M:%S} UTC" if found.time else ""
+    click.echo(f"  kernel   {found.release or 'unknown'}, {found.arch}{when}")
+    for one in found.ram:
+        click.echo(f"  RAM      {one}")
+    click.echo(f"  stored   {human_size(found.stored)} of {human_size(sum(one.size for one in found.ram))}")
+    for name, kind, size in found.notes:
+        click.echo(f"  note     {name} type {kind}, {human_size(size)}")
+    if found.panic:
+        click.echo(f"  panic    {found.panic.text}")
+        if found.panic.process:
+            click.echo(f"  process  {found.panic.process[0]} {found.panic.process[1]}")
+    for cpu in found.cpus:
+        mark = ", panicked" if found.panic and found.panic.cpu == cpu.index else ""
+        click.echo(f"  CPU {cpu.index}{mark}, process {cpu.pid}")
+        texts = [f"{name:>7} {value:0{found.bits // 4}x}" for name, value in cpu.registers.items()]
+        per_line = 4 if found.bits == 32 else 3
+        for at in range(0, len(texts), per_line):
+            click.echo("  " + " ".join(texts[at : at + per_line]))
+    if found.log is None:
+        click.echo(f"  log      cannot be read: {found.log_problem}")
+    for line in found.log or ():
+        click.echo(str(line))
