@@ -31,13 +31,14 @@ def virtual() -> None:
     help="Ask for ADB authorisation and accept only this adbkey.pub.",
 )
 @click.option("--adb-maxdata", type=click.IntRange(4096, 1 << 20), help="Largest ADB packet, in bytes.")
+@click.option("--gdb", is_flag=True, help="Let a debugger connect: see `hardboot virtual gdb`.")
 @pass_settings
 def start(
-    settings: Settings, name: str, reset_disk: bool, adb_key: Path | None, adb_maxdata: int | None
+    settings: Settings, name: str, reset_disk: bool, adb_key: Path | None, adb_maxdata: int | None, gdb: bool
 ) -> None:
     """Start the phone and wait until it has booted; make it first if it is new."""
     key = adb_key.read_text(errors="replace") if adb_key else None
-    status = machine.start(name, reset_disk=reset_disk, adb_key=key, adb_maxdata=adb_maxdata)
+    status = machine.start(name, reset_disk=reset_disk, adb_key=key, adb_maxdata=adb_maxdata, gdb=gdb)
     settings.emit(_document(status), lambda: _print(status))
 
 
@@ -80,6 +81,28 @@ def console(settings: Settings, name: str, log_only: bool) -> None:
             fix="Start it: hardboot virtual start; its last messages: hardboot virtual console --log",
         )
     console_view.attach(machine.folder(name) / machine.CONSOLE_SOCKET)
+
+
+@virtual.command(name="gdb", cls=Command)
+@_NAME
+@click.option("--vmlinux", type=click.Path(path_type=Path), help="The guest's kernel with its symbols.")
+@click.option("--run", is_flag=True, help="Start gdb instead of printing its command line.")
+@pass_settings
+def debug(settings: Settings, name: str, vmlinux: Path | None, run: bool) -> None:
+    """Debug the kernel that is booted next, from its first instruction after the reset.
+
+    The phone must have been started with --gdb. Start gdb, then `hardboot boot IMAGE` in another terminal.
+    """
+    import os
+    import shlex
+
+    from hardboot import profile
+    from hardboot.virtual import gdb
+
+    words = gdb.command(name, profile.load(machine.DEVICE).page.start, vmlinux)
+    if run:
+        os.execv(words[0], words)
+    settings.emit({"command": words}, lambda: click.echo(shlex.join(words)))
 
 
 @virtual.command(cls=Command)

@@ -22,7 +22,8 @@ from hardboot.virtual import image
 LOCK = "lock"  # held while the phone runs; holds the supervisor's process id
 EVENTS = "events.jsonl"  # what QEMU reported since the last start
 CONSOLE_SOCKET = "console.sock"
-QMP_SOCKET = "qmp.sock"  # both relative to the folder: socket addresses are at most 107 bytes long
+GDB_SOCKET = "gdb.sock"
+QMP_SOCKET = "qmp.sock"  # all relative to the folder: socket addresses are at most 107 bytes long
 DEVICE = "virt-arm"
 DEFAULT_NAME = DEVICE
 BOOT_COMPLETED = "init: boot completed"  # /init says it on the console
@@ -93,6 +94,7 @@ def start(
     reset_disk: bool = False,
     adb_key: str | None = None,
     adb_maxdata: int | None = None,
+    gdb: bool = False,
 ) -> Status:
     """Start a phone, making it first if it is new, and wait until it has booted.
 
@@ -101,6 +103,7 @@ def start(
         reset_disk: Make a new disk: stock kernel, empty userdata.
         adb_key: Text of an adbkey.pub: the phone then accepts that key only. None: no authorisation.
         adb_maxdata: Largest ADB packet in bytes; None is the daemon's own choice.
+        gdb: Let a debugger connect to the CPUs, through GDB_SOCKET in the phone's folder.
 
     Raises:
         InputError: If it runs already and something else was asked of it.
@@ -110,7 +113,7 @@ def start(
     home = folder(name)
     home.mkdir(parents=True, exist_ok=True)
     if _is_running(home):
-        if reset_disk or adb_key is not None or adb_maxdata is not None:
+        if reset_disk or adb_key is not None or adb_maxdata is not None or gdb:
             raise InputError(
                 f"the virtual phone {name} runs already",
                 unchanged="It runs on as it was.",
@@ -137,7 +140,8 @@ def start(
     console = home / "console.log"
     seen = console.stat().st_size if console.exists() else 0
     with log.step(f"Starting the virtual phone {name}"):
-        process = _launch(home, _command(qemu, port))
+        (home / GDB_SOCKET).unlink(missing_ok=True)
+        process = _launch(home, _command(qemu, port, gdb=gdb))
         _wait_until_booted(home, process, seen)
     return status(name)
 
@@ -160,11 +164,12 @@ def stop(name: str = DEFAULT_NAME) -> bool:
     return True
 
 
-def _command(qemu: str, port: int) -> list[str]:
+def _command(qemu: str, port: int, *, gdb: bool) -> list[str]:
     # Relative names: the supervisor works in the phone's folder.
     return [
         *(qemu, "-M", "virt", "-cpu", "cortex-a15", "-smp", "2", "-m", "1G", "-S"),
         *("-display", "none", "-monitor", "none", "-bios", str(image.bootloader())),
+        *(("-gdb", f"unix:{GDB_SOCKET},server=on,wait=off") if gdb else ()),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
         *(
             "-chardev",
