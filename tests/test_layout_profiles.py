@@ -34,6 +34,7 @@ REASONS = {
     "onyx": ("ram", "hardboot.dtb_loc"),
     "shamu": ("ram", PLANNED),
     "virt-arm": (PLANNED, PLANNED),
+    "virt-arm64": ("bootloader", "bootloader"),
     "z3": ("hardboot.dtb_loc", "hardboot.dtb_loc"),
 }
 
@@ -41,7 +42,8 @@ REASONS = {
 def rom(phone: Profile) -> Guest:
     """A kernel of 12 MiB of the phone's own kind, and a ramdisk of 8 MiB."""
     if phone.arch == "arm64":
-        return Guest(image(12 * MIB, 16 * MIB, anywhere=False), bytes(8 * MIB), Fdt(), "quiet")
+        recent = phone.hardboot.host_abi == "direct"  # an old kernel needs a buffer
+        return Guest(image(12 * MIB, 16 * MIB, anywhere=recent), bytes(8 * MIB), Fdt(), "quiet")
     address = phone.kernel.zreladdr or (phone.kernel.phys_offset or 0) + 0x8000
     old = kernel(size=12 * MIB, edata=None, code=unpacks_to(address))
     tags = (atags.Tag(atags.CORE),) if phone.dtb.kind == "none" else None
