@@ -50,6 +50,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 RUN_TIMEOUT_S = 240
 BUILD_TIMEOUT_S = 3600  # a kernel on a slow machine
 
+# As installed: Python keeps what it compiled, or every command compiles all of hardboot anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # No test touches the phones of whoever runs it: nothing listens on port 1.
 os.environ["ANDROID_ADB_SERVER_PORT"] = "1"
 for name in ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_SERIAL"):
