@@ -25,6 +25,11 @@ def status(settings: Settings) -> None:
     settings.emit(_document(phone, kernel, info, found, rom), lambda: _print(phone, kernel, info, found, rom))
 
 
+def _is_panic_kernel(kernel: KernelIdentity) -> bool:
+    """True if hardboot loaded it to look at the kernel that crashed."""
+    return any(word.startswith("elfcorehdr=") for word in kernel.cmdline.split())
+
+
 def _document(
     phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None
 ) -> dict[str, Any]:
@@ -33,6 +38,7 @@ def _document(
         "serial": phone.serialno,
         "kernel": asdict(kernel),
         "guest": record.is_guest(kernel),
+        "panic_kernel": _is_panic_kernel(kernel),
         "guest_image": rom.document() if rom else None,
         "hardboot": {
             "page": info.hardboot_page,
@@ -49,6 +55,8 @@ def _document(
 def _print(phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None) -> None:
     known = {True: "yes", False: "no", None: "the kernel does not say"}
     what = "a ROM that hardboot booted" if record.is_guest(kernel) else "the kernel of the boot partition"
+    if _is_panic_kernel(kernel):
+        what = "a panic kernel; fetch the dump: hardboot crash pull FILE"
     if rom:
         what += f": {rom.image}"
     page = (

@@ -38,6 +38,7 @@ def test_a_panic_starts_the_kernel_that_waits_and_its_dump_arrives(
 
     crashed = host_phone("--json", "crash", "trigger", "--yes").json
     assert crashed["outcome"] == "capture-up"
+    assert host_phone.kernel["panic_kernel"] is True
     assert host_phone.status["resets"] == status["resets"]
     console = Path(status["console"]).read_bytes()[seen:].decode(errors="replace")
     assert PANIC in console
