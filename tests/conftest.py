@@ -1,5 +1,6 @@
 """Fixtures: kernels built and cached as for users, and virtual phones in a folder of their own."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,18 +35,29 @@ def pytest_runtest_makereport(
     return report
 
 
-class OneWorkerForThePhone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """One worker runs all that needs the virtual phone, the others share the rest, file by file.
-
-    Two virtual phones at once would only slow each other down.
-    """
+class OneWorkerForAPhone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """All tests with one of the phones, a folder in tests/e2e, run on one worker; the rest file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "phone" if nodeid.startswith("tests/e2e/") else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        return file.rpartition("/")[0] if file.startswith("tests/e2e/") else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return OneWorkerForThePhone(config, log)
+    return OneWorkerForAPhone(config, log)
+
+
+@contextmanager
+def shared(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder that all workers share; one of them at a time is in here."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 RUN_TIMEOUT_S = 240
@@ -161,18 +174,20 @@ def host_kernel(series: str, device: str, folder: Path) -> HostKernel:
 @pytest.fixture(scope="session")
 def host_zimage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The host kernel for virt-arm."""
-    built = host_kernel("arm-6.1", "virt-arm", tmp_path_factory.mktemp("host"))
-    shutil.rmtree(built.tree)
-    return built.image
+    with shared(tmp_path_factory, "host") as folder:
+        if not (folder / "image").exists():
+            shutil.rmtree(host_kernel("arm-6.1", "virt-arm", folder).tree)
+    return folder / "image"
 
 
 @pytest.fixture(scope="session")
 def roms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """ROMs to boot, by name: Debian's kernel, and the phone's own stock kernel."""
-    folder = tmp_path_factory.mktemp("roms")
-    found = {name: folder / f"{name}.img" for name in ("debian", "minimal")}
-    for name, path in found.items():
-        Hardboot()("virtual", "rom", path, "--kernel", name, timeout_s=BUILD_TIMEOUT_S)
+    with shared(tmp_path_factory, "roms") as folder:
+        found = {name: folder / f"{name}.img" for name in ("debian", "minimal")}
+        for name, path in found.items():
+            if not path.exists():
+                Hardboot()("virtual", "rom", path, "--kernel", name, timeout_s=BUILD_TIMEOUT_S)
     return found
 
 

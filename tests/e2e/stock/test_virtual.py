@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import VirtualPhone
-from e2e.test_suggest import agrees, drafted
+from drafts import agrees, drafted
 
 from hardboot import devicetree, handset, profile
 from hardboot.memory import Range
