@@ -3,7 +3,8 @@
 import hashlib
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hardboot.errors import InputError
@@ -30,6 +31,17 @@ def cache_dir() -> Path:
 def state_dir() -> Path:
     """Backups, logs and virtual phones: kept ($XDG_STATE_HOME/hardboot)."""
     return _xdg("XDG_STATE_HOME", ".local/state")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process at a time makes `path`; it holds a lock beside it, and the others wait."""
+    import fcntl  # phones are also driven from systems that lack it
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def read_bytes(path: Path, *, limit: int) -> bytes:

@@ -1,5 +1,6 @@
 """The ground everything stands on: ranges, files, programs, and how errors reach people and scripts."""
 
+import fcntl
 import json
 import os
 import signal
@@ -263,3 +264,12 @@ def test_the_environment_of_a_program_is_added_to() -> None:
     script = "import os; print(os.environ['PATH'] != '', os.environ['HARDBOOT_TEST'])"
     out = process.run([sys.executable, "-c", script], timeout_s=30, env={"HARDBOOT_TEST": "yes"})
     assert out == f"True yes{os.linesep}".encode()
+
+
+def test_one_process_at_a_time_makes_a_thing(tmp_path: Path) -> None:
+    made = tmp_path / "cache" / "thing-6.1.176"
+    with files.locked(made), (tmp_path / "cache" / "thing-6.1.176.lock").open() as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with files.locked(made):
+        pass

@@ -4,20 +4,18 @@ A kernel is known by its source, its configuration and its compiler: the same th
 cached kernel.
 """
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot import log
 from hardboot.errors import InputError, ToolError
-from hardboot.files import cache_dir, sha256_file
+from hardboot.files import cache_dir, locked, sha256_file
 from hardboot.process import find_tool, run
 from hardboot.virtual import packages
 
@@ -118,7 +116,8 @@ def unpack(folder: Path, linux: str = LINUX) -> Path:
 def source(linux: str = LINUX) -> Path:
     """The same source, kept in the cache; never written into."""
     folder = cache_dir() / "linux" / packages.version(_package(linux))
-    return folder if folder.exists() else unpack(folder, linux)
+    with locked(folder):
+        return folder if folder.exists() else unpack(folder, linux)
 
 
 def stock() -> Kernel:
@@ -215,8 +214,7 @@ def _build(
     """Build `tree` into the cache, from the objects of `base` where that has them; `keep` leaves objects."""
     for tool, package in (("make", "make"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")):
         find_tool(tool, package)
-    kernel.folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(kernel.folder), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
+    with locked(kernel.folder), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
         if kernel.image.exists():  # built by somebody else while we waited
             return
         # Inside the tree make names its files by relative paths: then objects fit another tree as well.
@@ -299,10 +297,3 @@ def _check_config(wanted: str, result: str) -> None:
             fix="Look for a dependency that is not met (make menuconfig, search for the symbol), "
             "or for a tree without the hardboot patches: hardboot patch status TREE",
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hardboot import log
 from hardboot.errors import ToolError
-from hardboot.files import cache_dir
+from hardboot.files import cache_dir, locked
 from hardboot.process import find_tool, run
 
 RELEASE = "bookworm"
@@ -26,9 +26,11 @@ def part(package: str, suite: str = RELEASE) -> Path:
     Raises:
         ToolError: If this is no Debian system, or the package cannot be had.
     """
-    found = _unpacked(package)
-    if found:
-        return found
+    with locked(_folder()):
+        return _unpacked(package) or _fetch(package, suite)
+
+
+def _fetch(package: str, suite: str) -> Path:
     with log.step(f"Fetching {package} from Debian {suite}"), tempfile.TemporaryDirectory() as folder:
         options = _prepare(suite)
         download = Path(folder)
@@ -56,8 +58,9 @@ def dependency(package: str, prefix: str) -> str:
     known = sorted(_folder().glob(f"{prefix}*_*")) if _folder().is_dir() else []
     if known:
         return known[-1].name.partition("_")[0]
-    options = _prepare(RELEASE)
-    text = run([find_tool("apt-cache", "apt"), *options, "depends", package], timeout_s=60).decode()
+    with locked(_folder()):
+        options = _prepare(RELEASE)
+        text = run([find_tool("apt-cache", "apt"), *options, "depends", package], timeout_s=60).decode()
     for line in text.splitlines():
         kind, _, name = line.strip().partition(": ")
         if kind == "Depends" and name.startswith(prefix):
