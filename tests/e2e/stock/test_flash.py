@@ -130,7 +130,6 @@ def test_a_write_that_reads_back_differently_is_rolled_back(
 def test_when_the_rollback_fails_too_the_error_says_what_to_do(
     stock_phone: VirtualPhone, phone: Phone, host_image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stock_phone("restore", "--yes")
     with monkeypatch.context() as fault:
         fault.setattr(phone.transport, "shell", BadFlash(phone, 2))
         with pytest.raises(DeviceStateError, match="failed too") as caught:
