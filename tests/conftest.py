@@ -36,7 +36,7 @@ def pytest_runtest_makereport(
 
 
 class OneWorkerForAPhone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """A folder in tests/e2e, with one of the phones or with kernels, runs on one worker; the rest file by file."""
+    """Each folder in tests/e2e, with a phone or with kernels, runs on one worker; the rest file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
