@@ -15,7 +15,7 @@ from hardboot.virtual import kernel
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(BUILD_TIMEOUT_S)]
 
 PAGE = 0x44000000
-IMAGE, INITRD, DTB = 0x50000000, 0x56000000, 0x57F00000  # where tests/arm64_init.c puts them
+IMAGE, INITRD, DTB = 0x50000000, 0x56000000, 0x57F00000  # where arm64_init.c puts them
 MACHINES = {
     "hvc, EL1": ("virt", "cortex-a57"),
     "smc, EL2": ("virt,virtualization=on", "cortex-a57"),
