@@ -35,6 +35,11 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are named by how many they are: their content may hold the time, and all workers must agree."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 class OneWorkerForAPhone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Each folder in tests/e2e, with a phone or with kernels, runs on one worker; the rest file by file."""
 
