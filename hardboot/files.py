@@ -1,6 +1,5 @@
 """Files on this computer: the data that ships with hardboot, its cache and state folders, safe writing."""
 
-import hashlib
 import mmap
 import os
 from collections.abc import Iterable, Iterator
@@ -175,5 +174,7 @@ def unwritable(path: Path, error: OSError) -> InputError:
 
 def sha256_file(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
+    import hashlib  # slow to load, and few commands need it
+
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,8 +1,10 @@
 """The patch engine and the series in a tree: all or nothing, no fuzz, nothing outside of the tree."""
 
+import errno
 import hashlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -385,62 +387,87 @@ def test_a_fifo_is_refused_and_not_read(tree: Path, toy: Callable[[str], Callabl
 # Writes that fail
 
 
-@pytest.mark.parametrize("good", range(4))
-def test_a_write_that_fails_puts_everything_back(
-    tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch, good: int
+def test_a_limit_met_while_the_files_are_written_changes_nothing(
+    tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def swapped(*_: object) -> None:
+        pytest.fail("a file was changed before all could be written")
+
     before = snapshot(tree)
-    calls = []
-    real = files.write_atomic
-
-    def full_disk(path: Path, *args: object, **kwargs: object) -> None:
-        calls.append(path)
-        if len(calls) == good + 1:
-            raise InputError(f"{path}: no space left", unchanged="-", fix="-")
-        real(path, *args, **kwargs)  # type: ignore[arg-type]  # passed through as it came
-
-    monkeypatch.setattr(files, "write_atomic", full_disk)
-    with pytest.raises(InputError, match="no space left"):
-        apply(tree, series)
-    assert len(calls) == good + 1 + len(
-        {path for path in calls[:good] if str(path.relative_to(tree)) in before}
-    )
+    monkeypatch.setattr(Path, "replace", swapped)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(InputError, match=r"code\.c: cannot be written: File too large"):
+            apply(tree, series)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert snapshot(tree) == before
 
 
-def test_an_interrupt_in_the_middle_puts_everything_back(
-    tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("good", range(4))
+def test_a_file_that_does_not_take_its_place_puts_everything_back(
+    tree: Path,
+    series: patches.Series,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    error: BaseException,
+    late: bool,
+    good: int,
 ) -> None:
     before = snapshot(tree)
-    real = files.write_atomic
+    real, calls = Path.replace, []
 
-    def interrupted(path: Path, *args: object, **kwargs: object) -> None:
-        if path.name == "new.c":
-            raise KeyboardInterrupt
-        real(path, *args, **kwargs)  # type: ignore[arg-type]  # passed through as it came
+    def failing(self: Path, target: Path) -> Path:
+        calls.append(target)
+        last = len(calls) == good + 1
+        if last and not late:
+            raise error
+        done = real(self, target)
+        if last:
+            raise error
+        return done
 
-    monkeypatch.setattr(files, "write_atomic", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(InputError if isinstance(error, OSError) else KeyboardInterrupt):
         apply(tree, series)
+    assert len(calls) > good
     assert snapshot(tree) == before
 
 
 def test_files_that_cannot_be_put_back_are_named(
     tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = files.write_atomic
-    calls = []
+    real, calls = Path.replace, []
 
-    def dying(path: Path, *args: object, **kwargs: object) -> None:
-        calls.append(path)
+    def dying(self: Path, target: Path) -> Path:
+        calls.append(target)
         if len(calls) > 1:
-            raise InputError(f"{path}: the disk is gone", unchanged="-", fix="-")
-        real(path, *args, **kwargs)  # type: ignore[arg-type]  # passed through as it came
+            raise OSError(errno.EIO, "the disk is gone")
+        return real(self, target)
 
-    monkeypatch.setattr(files, "write_atomic", dying)
+    monkeypatch.setattr(Path, "replace", dying)
     with pytest.raises(InputError) as caught:
         apply(tree, series)
     assert f"half changed: {tree / 'arch/arm/code.c'}" in caught.value.unchanged
+
+
+def test_a_file_changed_by_somebody_else_meanwhile_is_refused(
+    tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = patches.Series.config_fragment
+
+    def slow(self: patches.Series, phone: patches.Values) -> bytes:
+        (tree / "other.c").write_text("a\nb\nmine\n")
+        return real(self, phone)
+
+    monkeypatch.setattr(patches.Series, "config_fragment", slow)
+    with pytest.raises(RefusedError, match=r"other\.c was changed by somebody else"):
+        apply(tree, series)
+    assert (tree / "arch/arm/code.c").read_text() == CODE
+    assert (tree / "other.c").read_text() == "a\nb\nmine\n"
 
 
 # series.toml

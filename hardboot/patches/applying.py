@@ -54,15 +54,18 @@ def survey(tree: Path, series: Series) -> Survey:
         InputError: If this is no kernel tree, or a file cannot be read.
         RefusedError: If the tree's version is not covered, or a file is not a regular one inside the tree.
     """
-    source = Tree(tree)
+    return _survey(Tree(tree), series)[1]
+
+
+def _survey(source: Tree, series: Series) -> tuple[Version, Survey]:
     version = source.version()
     if not series.kernels.cover(version):
         raise RefusedError(
-            f"{tree} is Linux {dotted(version)}; {series.name} covers {series.kernels}",
+            f"{source.root} is Linux {dotted(version)}; {series.name} covers {series.kernels}",
             unchanged="Nothing was changed.",
             fix="Use a kernel that the series covers; `hardboot patch list` shows all.",
         )
-    return take(source, series.read())
+    return version, take(source, series.read())
 
 
 def apply(tree: Path, series: Series, phone: Values, *, dry_run: bool = False) -> Report:
@@ -80,7 +83,7 @@ def apply(tree: Path, series: Series, phone: Values, *, dry_run: bool = False) -
             a value that the profile lacks.
     """
     source = Tree(tree)
-    now = survey(tree, series)
+    version, now = _survey(source, series)
     contents = _contents(tree, series.name, now, "absent")
     changed = tuple(contents)
     before = source.read(CONFIG_NAME)
@@ -95,7 +98,7 @@ def apply(tree: Path, series: Series, phone: Values, *, dry_run: bool = False) -
         contents[CONFIG_NAME] = fragment
     if not dry_run:
         source.write(contents, now.executable)
-    return Report(now.overall if dry_run else "applied", series.name, source.version(), changed, now.offsets)
+    return Report(now.overall if dry_run else "applied", series.name, version, changed, now.offsets)
 
 
 def revert(tree: Path, series: Series) -> Report:
@@ -106,14 +109,14 @@ def revert(tree: Path, series: Series) -> Report:
         RefusedError: If the version is not covered, or the series is there in part or was changed.
     """
     source = Tree(tree)
-    now = survey(tree, series)
+    version, now = _survey(source, series)
     contents = _contents(tree, series.name, now, "applied")
     changed = tuple(contents)
     before = source.read(CONFIG_NAME)
     if before is not None and before.startswith(CONFIG_MARK):
         contents[CONFIG_NAME] = None
     source.write(contents, now.executable)
-    return Report("absent", series.name, source.version(), changed)
+    return Report("absent", series.name, version, changed)
 
 
 def apply_parts(tree: Path, name: str, parts: Parts, *, dry_run: bool = False) -> Report:

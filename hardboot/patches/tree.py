@@ -5,15 +5,17 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hardboot import files
 from hardboot.errors import InputError, RefusedError
+from hardboot.patches.writing import Change, write_all
 
 _FILE_LIMIT = 8 << 20  # bytes; no source file that a series touches comes near
 _MAKEFILE_HEAD = 4096  # bytes; the version is in the first lines
 
 Version = tuple[int, int, int]
+_Stamp = tuple[int, int, int] | None  # tells whether a file was changed; None: it is not there
 
 
 class Tree:
@@ -22,6 +24,8 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._real = Path(os.path.realpath(root))
+        self._folders: dict[str, Path] = {}  # inside of it, by path
+        self._read: dict[str, tuple[_Stamp, bytes | None]] = {}  # what was read, and when it was changed
 
     def version(self) -> Version:
         """Version, patch level and sublevel from the top Makefile.
@@ -58,15 +62,14 @@ class Tree:
             InputError: If it cannot be read.
         """
         place = self._inside(path)
-        try:
-            mode = place.lstat().st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise files.unreadable(place, error) from error
-        if not stat.S_ISREG(mode):
-            raise _unsafe(path, "is not a regular file in this tree")
-        return files.read_bytes(place, limit=_FILE_LIMIT)
+        info = _info(place)
+        content = None
+        if info is not None:
+            if not stat.S_ISREG(info.st_mode):
+                raise _unsafe(path, "is not a regular file in this tree")
+            content = files.read_bytes(place, limit=_FILE_LIMIT)
+        self._read[path] = _stamp(info), content
+        return content
 
     def has(self, path: str) -> bool:
         """True if there is a file or folder `path`."""
@@ -104,102 +107,81 @@ class Tree:
                     yield below, stream.read(_FILE_LIMIT)
 
     def _inside(self, path: str) -> Path:
-        pure = PurePosixPath(path)
-        if (
-            not path
-            or "\0" in path
-            or "\\" in path
-            or pure.is_absolute()
-            or str(pure) != path
-            or ".." in pure.parts
-        ):
+        folder, _, name = path.rpartition("/")
+        if name in ("", ".", "..") or "\0" in name or "\\" in name:
             raise _unsafe(path, "is not a plain path inside the tree")
-        place = self.root / pure
-        # A link among the folders may lead elsewhere in the tree, never out of it.
-        if not Path(os.path.realpath(place.parent)).is_relative_to(self._real):
-            raise _unsafe(path, "leads out of the tree through a symbolic link")
-        return place
+        return (self._folder(folder, path) if folder or path != name else self._real) / name
+
+    def _folder(self, folder: str, path: str) -> Path:
+        """The folder `folder`, looked at once; `path` is what was asked for."""
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._inside(folder)
+            # A link may lead elsewhere in the tree, never out of it.
+            if known.is_symlink():
+                known = Path(os.path.realpath(known))
+                if not known.is_relative_to(self._real):
+                    raise _unsafe(path, "leads out of the tree through a symbolic link")
+            self._folders[folder] = known
+        return known
 
     def write(self, contents: Mapping[str, bytes | None], executable: Mapping[str, bool]) -> None:
-        """Write all files in `contents` (None: delete), or put everything back.
+        """Write all files in `contents` (None: delete), which have been read here before, or none.
 
         Args:
             contents: New content by path.
             executable: Paths whose executable bits change.
 
         Raises:
+            RefusedError: If somebody else has changed one since it was read. Nothing was changed.
             InputError: If a file cannot be written. The tree is as it was, or the error names what is not.
         """
-        undo: list[tuple[Path, bytes | None, int]] = []
-        made: list[Path] = []
-        try:
-            for path, content in contents.items():
-                place = self._inside(path)
-                before = self.read(path)
-                mode = stat.S_IMODE(place.stat().st_mode) if before is not None else 0
-                made += _make_folders(place.parent)
-                undo.append((place, before, mode))
-                _put(place, content, _mode(mode, executable.get(path)))
-            for path in [path for path, content in contents.items() if content is None]:
-                self._prune((self.root / path).parent)
-        except BaseException as error:
-            stuck = _put_back(undo, made)
-            if stuck:
-                raise InputError(
-                    f"{stuck[0]} could not be put back after: {error}",
-                    unchanged=f"The tree is half changed: {', '.join(map(str, stuck))}.",
-                    fix="Make room or give write permission, then restore these files from your copy.",
-                ) from error
-            raise
+        changes = []
+        for path, content in contents.items():
+            place, (stamp, before) = self._inside(path), self._read[path]
+            info = _info(place)
+            if _stamp(info) != stamp:
+                raise RefusedError(
+                    f"{place} was changed by somebody else in this moment",
+                    unchanged="Nothing was changed.",
+                    fix="Try again when nothing else works on this tree.",
+                )
+            mode = stat.S_IMODE(info.st_mode) if info else None
+            changes.append(Change(place, before, content, mode, _mode(mode, executable.get(path))))
+        write_all(changes)
+        for change in changes:
+            if change.after is None:
+                self._prune(change.place.parent)
 
     def _prune(self, folder: Path) -> None:
         """Remove `folder` and those above it while they are empty: source archives have no empty folders."""
         with contextlib.suppress(OSError):
-            while folder != self.root:
+            while folder != self._real:
                 folder.rmdir()
                 folder = folder.parent
 
 
-def _mode(before: int, executable: bool | None) -> int | None:
-    if executable is None or (not before and not executable):
-        return None  # write_atomic keeps the old one, or asks the umask
-    mode = before or 0o644
-    return mode | (mode & 0o444) >> 2 if executable else mode & ~0o111
+def _mode(before: int | None, executable: bool | None) -> int | None:
+    """The permissions of a file that had `before`; None: what the umask gives."""
+    if before is None:
+        return 0o755 if executable else None
+    if executable is None:
+        return before
+    return before | (before & 0o444) >> 2 if executable else before & ~0o111
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+def _info(place: Path) -> os.stat_result | None:
+    """What the file system knows of `place` itself; None if it is not there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        return place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
-        raise files.unwritable(folder, error) from error
-    return missing
+        raise files.unreadable(place, error) from error
 
 
-def _put(place: Path, content: bytes | None, mode: int | None) -> None:
-    if content is not None:
-        files.write_atomic(place, [content], mode=mode, durable=False)
-        return
-    try:
-        place.unlink()
-    except OSError as error:
-        raise files.unwritable(place, error) from error
-
-
-def _put_back(undo: list[tuple[Path, bytes | None, int]], made: list[Path]) -> list[Path]:
-    stuck = []
-    for place, before, mode in reversed(undo):
-        try:
-            if before is None:
-                place.unlink(missing_ok=True)
-            elif not place.exists() or place.read_bytes() != before:
-                files.write_atomic(place, [before], mode=mode, durable=False)
-        except (OSError, InputError):
-            stuck.append(place)
-    for folder in made:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-    return stuck
+def _stamp(info: os.stat_result | None) -> _Stamp:
+    return info and (info.st_ino, info.st_size, info.st_mtime_ns)
 
 
 def _unsafe(path: str, what: str) -> RefusedError:

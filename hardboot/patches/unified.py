@@ -115,6 +115,8 @@ def fit_alone(content: bytes, hunk: Hunk) -> Misfit | None:
 
 def split(content: bytes) -> list[bytes]:
     """The lines of `content` with their ends; only a line feed ends a line."""
+    if b"\r" not in content:
+        return content.splitlines(keepends=True)  # many times as fast
     lines = content.split(b"\n")
     last = lines.pop()
     return [line + b"\n" for line in lines] + ([last] if last else [])
@@ -190,21 +192,24 @@ def parse(data: bytes, name: str) -> tuple[FilePatch, ...]:
 
 class _Reader:
     def __init__(self, data: bytes, name: str) -> None:
-        self._lines = split(data)
+        lines = split(data)
+        self._count = len(lines)
+        self._lines = [*lines, b"", b""]  # one can look two lines ahead
         self._name = name
         self._at = 0
 
     def read(self) -> tuple[FilePatch, ...]:
         patches: list[FilePatch] = []
         in_text = True  # of a mail, which a signature ends, or the next mail
-        while self._at < len(self._lines):
-            if self._peek().startswith(b"diff --git ") or self._plain_header():
+        while self._at < self._count:
+            line = self._peek()
+            if line.startswith(b"diff --git ") or self._plain_header():
                 patches.append(self._file())
                 in_text = False
-            elif self._peek() == b"-- \n" or self._peek().startswith(b"From "):
+            elif line == b"-- \n" or line.startswith(b"From "):
                 in_text = True
                 self._at += 1
-            elif not in_text and self._peek().strip():
+            elif not in_text and line.strip():
                 raise self._wrong("this line belongs to no hunk: the counts before it are wrong")
             else:
                 self._at += 1
@@ -213,8 +218,7 @@ class _Reader:
         return tuple(patches)
 
     def _peek(self, ahead: int = 0) -> bytes:
-        index = self._at + ahead
-        return self._lines[index] if index < len(self._lines) else b""
+        return self._lines[self._at + ahead]
 
     def _plain_header(self) -> bool:
         return self._peek().startswith(b"--- ") and self._peek(1).startswith(b"+++ ")
@@ -263,7 +267,7 @@ class _Reader:
         return self._text(new[2:])
 
     def _extended(self) -> Iterator[tuple[bytes, bytes]]:
-        while self._at < len(self._lines) and not self._plain_header():
+        while self._at < self._count and not self._plain_header():
             line = self._peek().rstrip(b"\n")
             key, _, value = line.rpartition(b" ")
             if key in (b"new file mode", b"deleted file mode", b"old mode", b"new mode"):
@@ -320,33 +324,40 @@ class _Reader:
         if (old_left == 0) != (old_start == 0) or (new_left == 0) != (new_start == 0):
             raise self._wrong("a hunk without context cannot be placed safely")
         self._at += 1
-        body: list[tuple[bytes, bytes]] = []
+        old: list[bytes] = []
+        new: list[bytes] = []
+        size, changed, unended = 0, [], False
         while old_left > 0 or new_left > 0:
-            line = self._peek()
-            kind = b" " if line == b"\n" else line[:1]  # some mailers cut the blank of an empty line
-            if kind not in (b" ", b"-", b"+"):
+            line = self._lines[self._at]
+            kind, text = line[:1], line[1:]
+            if kind == b"\n":  # some mailers cut the blank of an empty line
+                kind, text = b" ", line
+            elif kind not in (b" ", b"-", b"+"):
                 raise self._wrong("the hunk has fewer lines than it announces")
-            body.append((kind, line if line == b"\n" else line[1:]))
-            old_left -= kind != b"+"
-            new_left -= kind != b"-"
             self._at += 1
-            if self._peek().startswith(b"\\ "):
-                body[-1] = (kind, body[-1][1].removesuffix(b"\n"))
+            if self._lines[self._at].startswith(b"\\ "):
+                text, unended = text.removesuffix(b"\n"), True
                 self._at += 1
+            if kind != b" ":
+                changed.append(size)
+            if kind != b"+":
+                old.append(text)
+                old_left -= 1
+            if kind != b"-":
+                new.append(text)
+                new_left -= 1
+            size += 1
         if old_left or new_left:
             raise self._wrong("the hunk has more lines than it announces")
-        changed = [index for index, (kind, _) in enumerate(body) if kind != b" "]
         if not changed:
             raise self._wrong("the hunk changes nothing")
-        old = tuple(text for kind, text in body if kind != b"+")
-        new = tuple(text for kind, text in body if kind != b"-")
-        if any(not text.endswith(b"\n") for side in (old, new) for text in side[:-1]):
+        if unended and any(not text.endswith(b"\n") for side in (old, new) for text in side[:-1]):
             raise self._wrong("only the last line of a file can lack its end")
-        return Hunk(old_start, new_start, old, new, changed[0], len(body) - 1 - changed[-1])
+        return Hunk(old_start, new_start, tuple(old), tuple(new), changed[0], size - 1 - changed[-1])
 
     def _wrong(self, what: str) -> InputError:
         return InputError(
-            f"{self._name}, line {min(self._at + 1, len(self._lines))}: {what}",
+            f"{self._name}, line {min(self._at + 1, self._count)}: {what}",
             unchanged="Nothing was changed.",
             fix="Make the patch again with git format-patch or diff -u.",
         )
