@@ -1,13 +1,19 @@
 """Small images for tests, written by hand from the documents of the formats, not by the code under test."""
 
 import lzma
+import os
 import struct
 import subprocess
+import tempfile
 import zlib
+from functools import cache, lru_cache
+from pathlib import Path
 
 KLSZ = 0x5A534C4B
 HBPG = 0x47504248
 TABLE = 0x100  # where `zimage` puts its extension table
+# For Debian's programs: those in Python run on its own, whatever `python3` is.
+DEBIAN = {**os.environ, "PATH": "/usr/bin:/bin"}
 RELATIVE = struct.pack("<II", 0xE1A0400F, 0xE204433E)  # mov r4, pc; and r4, r4, #0xf8000000
 
 
@@ -80,6 +86,7 @@ def pack(kernel: bytes, how: str) -> bytes:
     return packed + words(len(kernel))
 
 
+@cache
 def dtb(source: str, *, pad: int = 0) -> bytes:
     """A device tree compiled by dtc, with `pad` bytes of room behind it."""
     if not source.startswith("/dts-v1/"):
@@ -97,6 +104,18 @@ def board(model: str) -> bytes:
     """A small device tree of a board."""
     memory = "memory@80000000 { reg = <1 2>; };"
     return dtb(f'/ {{ model = "{model}"; compatible = "acme,board", "acme,soc"; {memory} }};')
+
+
+@lru_cache(maxsize=8)
+def mkbootimg(*words: str, **files: bytes) -> bytes:
+    """The image that AOSP's mkbootimg makes with `words`; each of `files` goes to the option of its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["mkbootimg", *words, "-o", "made.img"]
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+            command += [f"--{name}", name]
+        subprocess.run(command, check=True, timeout=60, cwd=folder, env=DEBIAN)
+        return Path(folder, "made.img").read_bytes()
 
 
 def ikconfig(text: str) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from image_builders import dtbo, qcdt, zimage
+from image_builders import DEBIAN, dtbo, qcdt, zimage
 
 from hardboot import devicetree, profile
 from hardboot.devicetree import Selection, Wanted
@@ -163,7 +163,7 @@ def v2_image(folder: Path, trees: bytes) -> bytes:
         (folder / name).write_bytes(data)
     words = ["--kernel", folder / "kernel", "--ramdisk", folder / "kernel", "--dtb", folder / "dtb"]
     command = ["mkbootimg", *map(str, words), "--header_version", "2", "-o", str(folder / "boot.img")]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=60, env=DEBIAN)
     return (folder / "boot.img").read_bytes()
 
 

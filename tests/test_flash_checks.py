@@ -1,11 +1,10 @@
 """Which images may become the host, before any phone is asked: images by mkbootimg, kernels by hand."""
 
-import subprocess
 from pathlib import Path
 
 import container_builders as build
 import pytest
-from image_builders import hardboot_tag, kernel_with_banner, kernel_with_config, pack, zimage
+from image_builders import hardboot_tag, kernel_with_banner, kernel_with_config, mkbootimg, pack, zimage
 
 from hardboot import flash, profile
 from hardboot.errors import InputError, RefusedError
@@ -17,12 +16,8 @@ WITHOUT = "CONFIG_ARM=y\nCONFIG_KEXEC=y\n# CONFIG_KEXEC_HARDBOOT is not set\n"
 
 
 def image(folder: Path, kernel: bytes) -> Path:
-    (folder / "kernel").write_bytes(kernel)
-    (folder / "ramdisk").write_bytes(b"a ramdisk")
     path = folder / "boot.img"
-    parts = ["--kernel", str(folder / "kernel"), "--ramdisk", str(folder / "ramdisk")]
-    command = ["mkbootimg", *parts, "-o", str(path)]
-    subprocess.run(command, check=True, timeout=60)
+    path.write_bytes(mkbootimg(kernel=kernel, ramdisk=b"a ramdisk"))
     return path
 
 

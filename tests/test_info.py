@@ -13,7 +13,18 @@ import container_builders as build
 import golden_images
 import pytest
 import zstandard
-from image_builders import arm64_image, board, dtb, hardboot_tag, kernel_with_banner, klsz, pack, zimage
+from image_builders import (
+    DEBIAN,
+    arm64_image,
+    board,
+    dtb,
+    hardboot_tag,
+    kernel_with_banner,
+    klsz,
+    pack,
+    zimage,
+)
+from in_process import hardboot
 
 from hardboot import __main__ as main
 from hardboot.describe import describe
@@ -23,7 +34,7 @@ CMDLINE = "console=ttyMSM0,115200 androidboot.hardware=shamu msm_rtb.filter=0x37
 KERNEL = zimage(payload=pack(kernel_with_banner("6.1.0-test"), "xz"), numbers=(0x3C000, 0x208000, 0x10000))
 
 
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def process(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "hardboot", *map(str, arguments)],
         capture_output=True,
@@ -34,7 +45,7 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
 
 
 def document(path: Path) -> dict[str, Any]:
-    done = run("info", path, "--json")
+    done = hardboot("info", path, "--json")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     found: dict[str, Any] = json.loads(done.stdout)
@@ -56,6 +67,7 @@ def make(folder: Path, *, kernel: bytes = KERNEL, cmdline: str = CMDLINE, ramdis
         ],
         check=True,
         timeout=60,
+        env=DEBIAN,
     )
     return target
 
@@ -125,7 +137,7 @@ def test_people_see_a_boot_image_within_80_columns(tmp_path: Path) -> None:
 
 
 def test_a_pipe_gets_one_line_a_value_without_colour(tmp_path: Path) -> None:
-    done = run("info", make(tmp_path), COLUMNS="80")
+    done = process("info", make(tmp_path), COLUMNS="80")
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert f"  command line      {CMDLINE}" in lines
@@ -138,7 +150,7 @@ def test_a_pipe_gets_one_line_a_value_without_colour(tmp_path: Path) -> None:
 def test_a_host_kernel_shows_its_page(tmp_path: Path) -> None:
     path = tmp_path / "zImage"
     path.write_bytes(zimage(tags=hardboot_tag(0x8F000000) + klsz(0x100, 0x3C000)))
-    assert "page at 0x8f000000, ABI version 1" in run("info", path).stdout
+    assert "page at 0x8f000000, ABI version 1" in hardboot("info", path).stdout
     told = document(path)
     assert told["kind"] == "ARM zImage kernel"
     assert told["kernel"]["zimage"]["hardboot_page"] == 0x8F000000
@@ -149,7 +161,7 @@ def test_device_trees_are_shown(tmp_path: Path) -> None:
     path = tmp_path / "phone.dtb"
     path.write_bytes(board("Acme phone") + dtb("/ { };"))
     assert [tree["model"] for tree in document(path)["trees"]["entries"]] == ["Acme phone", None]
-    assert "acme,board acme,soc" in run("info", path).stdout
+    assert "acme,board acme,soc" in hardboot("info", path).stdout
 
 
 def test_damage_in_a_part_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:
@@ -157,16 +169,16 @@ def test_damage_in_a_part_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:
     told = document(path)["boot_image"]["parts"]
     assert "zImage: end at offset 0x2c" in told[0]["problem"]
     assert told[4]["trees"]["entries"][0]["model"] == "Acme phone"
-    assert "zImage: end at offset 0x2c" in run("info", path).stdout
+    assert "zImage: end at offset 0x2c" in hardboot("info", path).stdout
 
 
 def test_text_from_an_image_cannot_steer_the_terminal_or_the_printer(tmp_path: Path) -> None:
     path = make(tmp_path, cmdline="[bold]a\x1b[2Jb[/bold] ü\r")
-    done = run("info", path, PYTHONIOENCODING="utf-8")
+    done = process("info", path, PYTHONIOENCODING="utf-8")
     assert "  command line      [bold]a\\x1b[2Jb[/bold] ü\\r" in done.stdout.splitlines()
     data = path.read_bytes().replace("ü".encode(), b"\xff\xfe")
     path.write_bytes(data)
-    assert "\\udcff\\udcfe" in run("info", path).stdout
+    assert "\\udcff\\udcfe" in hardboot("info", path).stdout
     assert document(path)["boot_image"]["cmdline"] == "[bold]a\x1b[2Jb[/bold] \udcff\udcfe\r"
 
 
@@ -189,7 +201,7 @@ def test_text_from_an_image_cannot_steer_the_terminal_or_the_printer(tmp_path: P
 def test_a_wrong_file_is_refused_in_three_lines(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "wrong.img"
     path.write_bytes(content)
-    done = run("info", path)
+    done = hardboot("info", path)
     assert done.returncode == 3
     assert done.stdout == ""
     what, unchanged, fix = done.stderr.splitlines()
@@ -207,7 +219,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
         (tmp_path, "not a regular file"),
         (pipe, "not a regular file"),
     ):
-        done = run("info", path)
+        done = process("info", path)
         assert (done.returncode, len(done.stderr.splitlines())) == (3, 3)
         assert message in done.stderr
 
@@ -253,7 +265,7 @@ def test_memory_does_not_grow_with_what_a_kernel_unpacks_to(tmp_path: Path) -> N
     assert peak_memory(path) < 45_000_000
     found = document(path)["boot_image"]["parts"][0]["kernel"]
     assert found["looked_size"] >= 20 << 20
-    assert "not in its first 20" in run("info", path).stdout
+    assert "not in its first 20" in hardboot("info", path).stdout
 
 
 @pytest.mark.parametrize("kind", build.every_kind())
@@ -267,7 +279,7 @@ def test_every_kind_is_described_in_80_columns_and_as_json(tmp_path: Path, kind:
     for part in image.get("parts", ()):
         content = path.read_bytes()[part["offset"] : part["offset"] + part["size"]]
         assert part["sha256"] == hashlib.sha256(content).hexdigest()
-    done = run("info", path)
+    done = hardboot("info", path)
     assert done.returncode == 0
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) > 1
@@ -288,9 +300,8 @@ def test_an_id_that_does_not_fit_is_told_with_the_one_that_would(tmp_path: Path)
     image = told(tmp_path, damaged)["boot_image"]
     right = build.image_id(build.KERNEL, build.RAMDISK.replace(b"r", b"R"), build.SECOND)
     assert image["id_check"] == {"algorithm": "sha1", "computed": right.hex(), "matches": False}
-    assert (
-        f"does not fit the parts: their sha1 is {right[:20].hex()}" in run("info", tmp_path / "x.img").stdout
-    )
+    shown = hardboot("info", tmp_path / "x.img").stdout
+    assert f"does not fit the parts: their sha1 is {right[:20].hex()}" in shown
 
 
 def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
@@ -325,10 +336,10 @@ def test_what_a_footer_signs_is_compared_with_the_image(tmp_path: Path) -> None:
     right = hashlib.sha256(b"salt" + data[:8192])
     assert row["digest"] == bytes(range(32)).hex()
     assert (row["computed"], row["matches"]) == (right.hexdigest(), False)
-    assert f"does not fit, it is {right.hexdigest()}" in run("info", tmp_path / "x.img").stdout
+    assert f"does not fit, it is {right.hexdigest()}" in hardboot("info", tmp_path / "x.img").stdout
     damaged = data.replace(b"AVB0", b"AVB1")
     assert "magic at offset 0x0" in told(tmp_path, damaged)["boot_image"]["trailing"][0]["problem"]
-    assert "magic at offset 0x0" in run("info", tmp_path / "x.img").stdout
+    assert "magic at offset 0x0" in hardboot("info", tmp_path / "x.img").stdout
     data = data.replace(bytes(range(32)), right.digest())
     [row] = told(tmp_path, data)["boot_image"]["trailing"][0]["avb"]["descriptors"]
     assert row["matches"] is True
@@ -341,7 +352,7 @@ def test_a_signature_is_compared_with_what_it_signs(tmp_path: Path) -> None:
     found = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]
     assert [row["matches"] for row in found["descriptors"]] == [True]
     assert (found["signature"]["matches"], found["signature"]["key_bits"]) == (True, 4096)
-    assert "signature         fits; a key of 4096 bits" in run("info", tmp_path / "x.img").stdout
+    assert "signature         fits; a key of 4096 bits" in hardboot("info", tmp_path / "x.img").stdout
     found = told(tmp_path, data.replace(b"avbtool 1.2.0", b"avbtool 1.2.1"))["boot_image"]["parts"][2]["avb"]
     assert found["signature"]["matches"] is False
     assert found["signature"]["computed"] != found["signature"]["digest"]
@@ -350,7 +361,7 @@ def test_a_signature_is_compared_with_what_it_signs(tmp_path: Path) -> None:
 def test_what_follows_a_dtbo_table_is_told(tmp_path: Path) -> None:
     found = told(tmp_path, build.every_kind()["dtbo with footer"])
     assert [item["kind"] for item in found["trailing"]] == ["zeros", "AVB vbmeta", "zeros", "AVB footer"]
-    assert "AVB footer" in run("info", tmp_path / "x.img").stdout
+    assert "AVB footer" in hardboot("info", tmp_path / "x.img").stdout
 
 
 def test_a_sparse_image_in_a_sparse_image_is_not_looked_into(tmp_path: Path) -> None:
@@ -361,7 +372,7 @@ def test_a_sparse_image_in_a_sparse_image_is_not_looked_into(tmp_path: Path) -> 
         data = (tmp_path / "sparse").read_bytes()
     found = told(tmp_path, data)["inside"]
     assert found == {"kind": "Android sparse image", "size": found["size"]}
-    assert run("info", tmp_path / "x.img").returncode == 0
+    assert hardboot("info", tmp_path / "x.img").returncode == 0
 
 
 def test_a_sparse_image_is_looked_into(tmp_path: Path) -> None:
@@ -371,7 +382,7 @@ def test_a_sparse_image_is_looked_into(tmp_path: Path) -> None:
     found = document(tmp_path / "sparse.img")
     assert found["sparse"]["expanded_size"] == raw.stat().st_size
     assert found["inside"]["boot_image"] == document(raw)["boot_image"]
-    assert "inside: Android boot image" in run("info", tmp_path / "sparse.img").stdout
+    assert "inside: Android boot image" in hardboot("info", tmp_path / "sparse.img").stdout
     assert told(tmp_path, build.sparse())["sparse"]["chunks"] == {"crc32": 1, "fill": 1, "raw": 1, "skip": 1}
 
 
@@ -380,7 +391,7 @@ def test_a_table_of_trees_shows_the_ids_of_each_entry(tmp_path: Path) -> None:
     assert found["kind"] == "QCDT"
     assert [entry["model"] for entry in found["entries"]] == ["one", "one", "two"]
     assert [entry["ids"]["soc_rev"] for entry in found["entries"]] == [1, 2, 1]
-    assert "platform_id 0xce" in run("info", tmp_path / "x.img").stdout
+    assert "platform_id 0xce" in hardboot("info", tmp_path / "x.img").stdout
 
 
 def test_the_ramdisks_of_vendor_boot_have_their_names(tmp_path: Path) -> None:

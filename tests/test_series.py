@@ -6,10 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from in_process import hardboot
 from series_machine import CASES, cycle
 
 from hardboot import patches
@@ -60,11 +60,6 @@ def hashes(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def hardboot(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hardboot", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def status(tree: Path, device: str) -> str:

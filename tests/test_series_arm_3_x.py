@@ -7,10 +7,10 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from in_process import hardboot
 from series_machine import CASES, DIRECT, KERNEL_LOC, cycle
 
 from hardboot import patches, process, profile
@@ -69,11 +69,6 @@ def hashes(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def hardboot(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hardboot", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def added(name: str, path: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_builders import dtb
+from image_builders import DEBIAN, dtb
 
 from hardboot import profile, suggest
 from hardboot.__main__ import run
@@ -238,7 +238,7 @@ def boot_image(ramdisk_offset: int, cmdline: str) -> bytes:
     words = ["--base", "0", "--ramdisk_offset", hex(ramdisk_offset), "--tags_offset", "0x01e00000"]
     Path("k").write_bytes(bytes(4096))
     command = ["mkbootimg", "--kernel", "k", "--ramdisk", "k", *words, "--cmdline", cmdline, "-o", str(path)]
-    subprocess.run(command, check=True, timeout=30)
+    subprocess.run(command, check=True, timeout=30, env=DEBIAN)
     return path.read_bytes()
 
 

@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import container_builders as build
+import in_process
 import pytest
 from conftest import Hardboot
-from image_builders import board, words
+from image_builders import DEBIAN, board, words
 
 from hardboot.errors import InputError
 from hardboot.formats import avb, bootimg, sonyelf, vendorboot, wrappers
@@ -277,14 +278,15 @@ def test_values_of_a_vendor_ramdisk_may_be_changed(tmp_path: Path) -> None:
     assert image.ramdisks[1].board_id == tuple(range(16))
 
 
-def test_a_signed_image_warns_in_both_directions(tmp_path: Path, hardboot: Hardboot) -> None:
+def test_a_signed_image_warns_in_both_directions(tmp_path: Path) -> None:
     for kind in ("AVB footer", "AVB 1.0", "v4"):
         where = Path(tempdir(tmp_path))
         (where / "in.img").write_bytes(KINDS[kind])
-        assert "signed" in hardboot("unpack", where / "in.img", where / "out").err
-        assert "signature" not in hardboot("pack", where / "out", where / "same.img").err
+        assert "signed" in in_process.hardboot("unpack", where / "in.img", where / "out").stderr
+        assert "signature" not in in_process.hardboot("pack", where / "out", where / "same.img").stderr
         (where / "out/kernel").write_bytes(b"other")
-        assert "the signature no longer fits" in hardboot("pack", where / "out", where / "new.img").err
+        told = in_process.hardboot("pack", where / "out", where / "new.img").stderr
+        assert "the signature no longer fits" in told
 
 
 @pytest.mark.parametrize(
@@ -402,7 +404,7 @@ def mkbootimg(folder: Path, *words: str | Path, vendor: bool = False) -> bytes:
         (folder / name).write_bytes(name.encode() * size)
     target = folder / "made.img"
     output = "--vendor_boot" if vendor else "-o"
-    subprocess.run(["mkbootimg", *words, output, target], check=True, timeout=60, cwd=folder)
+    subprocess.run(["mkbootimg", *words, output, target], check=True, timeout=60, cwd=folder, env=DEBIAN)
     return target.read_bytes()
 
 
@@ -435,7 +437,7 @@ def test_images_of_mkbootimg_come_back_and_agree_with_unpack_bootimg(tmp_path: P
         "--out",
         tmp_path / "theirs",
     ]
-    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    subprocess.run(command, check=True, timeout=60, capture_output=True, env=DEBIAN)
     for path in (tmp_path / "theirs").iterdir():
         ours = folder / path.name.removeprefix("vendor_")
         assert path.read_bytes() == (ours.read_bytes() if ours.exists() else b"")
@@ -451,7 +453,7 @@ def remake(folder: Path, kind: str, files: dict[str, bytes]) -> bytes:
         (work / name).write_bytes(files.get(name, name.encode() * size))
     output = "--vendor_boot" if kind == "vendor" else "-o"
     command: list[str | Path] = ["mkbootimg", *MADE[kind], output, work / "made.img"]
-    subprocess.run(command, check=True, timeout=60, cwd=work)
+    subprocess.run(command, check=True, timeout=60, cwd=work, env=DEBIAN)
     return (work / "made.img").read_bytes()
 
 

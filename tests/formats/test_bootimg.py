@@ -12,6 +12,7 @@ import pytest
 from golden_images import V0, V1, V2, V3, V4
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_builders import DEBIAN
 
 from hardboot.errors import InputError
 from hardboot.formats import bootimg
@@ -65,6 +66,7 @@ def make(tmp_path: Path, version: int) -> bytes:
         ],
         check=True,
         timeout=30,
+        env=DEBIAN,
     )
     return target.read_bytes()
 
@@ -94,7 +96,7 @@ def test_an_image_made_by_mkbootimg_is_read_and_written_the_same(tmp_path: Path,
 
 def unpacked(path: Path, out: Path) -> str:
     command = ["unpack_bootimg", "--boot_img", str(path), "--out", str(out)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=DEBIAN).stdout
 
 
 @VERSIONS

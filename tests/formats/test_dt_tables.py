@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_builders import (
+    DEBIAN,
     arm64_image,
     board,
     dtb,
@@ -105,7 +106,7 @@ def test_what_skales_dtbtool_wrote_is_read_and_written_back(tmp_path: Path, page
         (tmp_path / "dtbs" / f"{number}.dtb").write_bytes(content)
     image = tmp_path / "dt.img"
     command = ["skales-dtbtool", "-o", image, "-s", str(page), tmp_path / "dtbs"]
-    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60)
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60, env=DEBIAN)
     data = image.read_bytes()
     table = qcdt_format.parse(data)
     assert table.version == {"ids": 2, "old": 1, "mainline": 3}[kind]

@@ -1,0 +1,20 @@
+"""The command line without a new Python: for tests of what it answers, not of how it starts and ends."""
+
+import io
+import os
+import subprocess
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest import mock
+
+from hardboot.__main__ import run
+
+
+def hardboot(*words: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """What `hardboot` with these words gives whoever reads its output through pipes."""
+    arguments = [str(word) for word in words]
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
+        code = run(arguments)
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return subprocess.CompletedProcess(["hardboot", *arguments], code, *texts)
