@@ -49,6 +49,7 @@ is = ["mmio"]
 set = { KEXEC_HARDBOOT_RESET_MMIO = "y" }
 profile = { KEXEC_HARDBOOT_RESET_ADDR = "reset.address" }
 """
+VARIANT = '[[variant]]\nhas = "other.c"\ninstead = {{ "{}.patch" = "{}.patch" }}\n[config.set]'
 MAKEFILE = "# SPDX\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 7\nEXTRAVERSION =\n"
 CODE = "".join(f"line {number}\n" for number in range(1, 41))
 ONE = CODE.replace("line 5\n", "line five\n").replace("line 30\n", "line 30\nline 30 and a half\n")
@@ -488,6 +489,8 @@ def test_a_file_changed_by_somebody_else_meanwhile_is_refused(
         ('"0002-two.patch"', '"../toy-6.1/0002-two.patch"', "there is no patch"),
         ('"0002-two.patch"', '"0001-one.patch"', "or one twice"),
         ('["0001-one.patch", "0002-two.patch"]', "[]", "lists no patch"),
+        ("[config.set]", VARIANT.format("0003-none", "0001-one"), "'0003-none.patch', which is not in"),
+        ("[config.set]", VARIANT.format("0001-one", "0003-none"), "there is no patch '0003-none.patch'"),
         ("abi_version", "= abi_version", "series.toml"),
     ],
 )

@@ -17,6 +17,7 @@ from hardboot import patches, process, profile
 from hardboot.errors import RefusedError
 from hardboot.files import data_dir
 from hardboot.patches.status import status
+from hardboot.patches.tree import Tree
 
 SERIES = {"arm-3.4": "flo", "arm-3.10": "shamu"}  # and a phone of each
 PHONES = {
@@ -28,17 +29,19 @@ PHONE: patches.Values = {"hardboot.page": 0x1000, "hardboot.page_size": 0x1000, 
 pytestmark = pytest.mark.parametrize("name", SERIES)
 
 
-def build(folder: Path, name: str, *, drift: int = 0) -> Path:
+def build(folder: Path, name: str, *, drift: int = 0, has: str = "arch/arm/mach-msm/board.c") -> Path:
     """A tree in which the series fits: the lines its hunks expect, where they expect them, and filling.
 
     Args:
         folder: Where to make it.
         name: The series.
         drift: So many lines more before each hunk, as in a tree of another vendor.
+        has: A file that is there, by which the series knows the variant.
     """
-    series = patches.load(name)
+    (folder / has).parent.mkdir(parents=True)
+    (folder / has).write_text("")
+    series = patches.load(name).for_tree(Tree(folder))
     major, minor = series.kernels.min.split(".")
-    (folder / "arch/arm/mach-msm").mkdir(parents=True)
     (folder / "Makefile").write_text(f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = 7\n")
     (folder / "Kconfig").write_text("mainmenu\n")
     made: set[str] = set()
@@ -98,6 +101,28 @@ def test_the_whole_way_on_the_command_line(tree: Path, name: str) -> None:
     assert {place["state"] for place in found["places"]} == {"ours"}, status.stdout
     assert hardboot("patch", "revert", tree).returncode == 0
     assert hashes(tree) == before
+
+
+def test_status_names_the_very_line(tree: Path, name: str) -> None:
+    patches.apply(tree, patches.load(name), PHONE)
+    shown = {
+        place.name: (tree / place.file).read_text().splitlines()[place.line - 1]
+        for place in status(tree).places
+        if place.file and place.line
+    }
+    wanted = {
+        "flag": "#define KEXEC_HARDBOOT\t",
+        "kimage": "unsigned int hardboot : 1;",
+        "load": "image->hardboot = 1;",
+        "prepare": "image->hardboot",
+        "relocation": "KEXEC_HARDBOOT_MAGIC",
+        "decompressor": "KEXEC_HARDBOOT_MAGIC",
+        "reservation": "void __init kexec_hardboot_reserve(void)",
+        "kconfig": "config KEXEC_HARDBOOT",
+        "reset": "CONFIG_KEXEC_HARDBOOT_RESET_ADDR",
+        "config": "CONFIG_KEXEC_HARDBOOT=y",
+    }
+    assert {place: wanted[place] for place in shown if wanted[place] in shown[place]} == wanted
 
 
 def test_a_tree_of_another_vendor_takes_it_with_offsets(tmp_path: Path, name: str) -> None:
@@ -180,7 +205,8 @@ def test_every_phone_of_the_generation_gets_its_values(tree: Path, name: str) ->
 
 
 @pytest.mark.parametrize(
-    ("device", "why"), [("g2", "page"), ("fp1", "watchdog"), ("virt-arm", "psci"), ("jflte", "atags-in-r0")]
+    ("device", "why"),
+    [("g2", "page"), ("fp1", "mtk_wdt_set_timer"), ("virt-arm", "psci"), ("jflte", "atags-in-r0")],
 )
 def test_a_phone_it_cannot_serve_is_refused(tree: Path, name: str, device: str, why: str) -> None:
     before = hashes(tree)

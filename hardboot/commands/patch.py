@@ -23,6 +23,11 @@ _PATCH = click.option(
     type=click.Path(path_type=Path),
     help="This patch file instead of a series; it is repaired if copying has damaged it.",
 )
+MODEL = click.option(
+    "--model",
+    metavar="NAME",
+    help="The model of the phone, where the profile has several, each with its own hardboot page.",
+)
 _TREE = click.argument("tree", type=click.Path(path_type=Path))
 
 
@@ -107,27 +112,30 @@ def status(settings: Settings, tree: Path) -> None:
 @patch.command(cls=Command)
 @_TREE
 @click.option("--dry-run", is_flag=True, help="Check that it fits; change nothing.")
+@MODEL
 @_PATCH
 @pass_settings
-def apply(settings: Settings, tree: Path, dry_run: bool, patch_file: Path | None) -> None:
+def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patch_file: Path | None) -> None:
     """Put the series for --device into the kernel source TREE.
 
     Writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
     """
-    from hardboot import log, patches, profile
+    from hardboot import log, patches
 
     config = None
     if patch_file:
+        if model:
+            raise click.UsageError("--model goes with --device: a patch file has no options.")
         report = patches.apply_parts(tree, patch_file.name, read_patch(patch_file), dry_run=dry_run)
     elif settings.device is None:
         raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
     else:
-        phone = profile.load(settings.device)
+        phone = load_model(settings.device, model)
         series = patches.find(tree, phone.arch)
         check_match(phone, series)
-        if phone.trust("hardboot.page") != "verified":
-            how = phone.how_to_find("hardboot.page")
-            log.warn(f"the hardboot page of {phone.name} is not verified: {how}")
+        fact = "hardboot.models" if model else "hardboot.page"
+        if phone.trust(fact) != "verified":
+            log.warn(f"the hardboot page of {phone.name} is not verified: {phone.how_to_find(fact)}")
         report = patches.apply(tree, series, values(phone), dry_run=dry_run)
         config = patches.CONFIG_NAME
 
@@ -198,6 +206,37 @@ def read_patch(path: Path) -> "dict[str, Sequence[FilePatch]]":
     return {path.name: unified.parse(found.repaired, str(path))}
 
 
+def load_model(device: str, model: str | None) -> "Profile":
+    """The profile `device`, of the model so called where there are several.
+
+    Raises:
+        InputError: If there is no such model.
+        RefusedError: If the page depends on the model, and none is named.
+    """
+    from hardboot import profile
+    from hardboot.errors import InputError
+
+    phone = profile.load(device)
+    models = phone.hardboot.models
+    named = next((one for one in models if one.name == model), None)
+    if named:
+        return phone.for_ram(named.ram_end)
+    pages = " or ".join(f"--model {one.name} (page {one.page:#x})" for one in models)
+    if model:
+        raise InputError(
+            f"the profile {device} knows no model {model!r}",
+            unchanged="Nothing was changed.",
+            fix=f"Give {pages}." if models else "Leave --model out: all phones of this profile are alike.",
+        )
+    if models:
+        raise RefusedError(
+            f"the hardboot page of {phone.title} depends on the model",
+            unchanged="Nothing was changed.",
+            fix=f"Give {pages}; {phone.how_to_find('hardboot.page')}.",
+        )
+    return phone
+
+
 def values(phone: "Profile") -> "Values":
     """What a series can ask of a profile."""
     return {
@@ -221,6 +260,7 @@ def values(phone: "Profile") -> "Values":
 
 def check_match(phone: "Profile", series: "Series") -> None:
     """Refuse a series that cannot make the host kernel that the profile describes."""
+    hooks = f" What it needs before the reset: {'; '.join(phone.reset.hooks)}." if phone.reset.hooks else ""
     for what, wanted, made in (
         ("host_abi", phone.hardboot.host_abi, series.host_abi),
         ("reset method", phone.reset.method, series.reset),
@@ -230,7 +270,7 @@ def check_match(phone: "Profile", series: "Series") -> None:
                 f"{series.name} makes a kernel with {what} {' or '.join(made)}; "
                 f"the profile {phone.name} has {wanted}",
                 unchanged="Nothing was changed.",
-                fix="Use a series made for this phone, or correct the profile if it is wrong.",
+                fix=f"Use a series made for this phone, or correct the profile if it is wrong.{hooks}",
             )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hardboot.commands.common import Command, Settings, pass_settings
-from hardboot.commands.patch import PATCH_LIMIT, check_match, values
+from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, load_model, values
 
 
 @click.command(cls=Command)
@@ -45,18 +45,19 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
 @click.command(cls=Command)
 @click.argument("source", metavar="TREE|SERIES")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@MODEL
 @pass_settings
-def export(settings: Settings, source: str, output: Path) -> None:
+def export(settings: Settings, source: str, output: Path, model: str | None) -> None:
     """Write the series SERIES, or the one for TREE, as one file for patch -p1.
 
     It holds the values of --device too: as a new file, hardboot.config.
     """
-    from hardboot import files, patches, profile
+    from hardboot import files, patches
     from hardboot.patches.export import combined
 
     if settings.device is None:
         raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
-    phone = profile.load(settings.device)
+    phone = load_model(settings.device, model)
     known = {series.name: series for series in patches.all_series()}
     series = known[source] if source in known else patches.find(Path(source), phone.arch)
     check_match(phone, series)

@@ -28,6 +28,12 @@ _KEPT = r"reserve|no-map|remove|ramoops|memblock|(?i:hardboot|kexec_?hb)"
 # What the relocation code touches to reset: Qualcomm's PS_HOLD, Tegra's PMC, PSCI by its two calls.
 _RESETS = r"PS_?HOLD|_TLMM_PHYS|_PMC_BASE|\b__(?:SMC|HVC)\(|^[ \t]*(?:smc|hvc)[ \t]|RESET_ADDR"
 
+# The same in our own series, whose reservation and reset are in files of their own.
+_OURS = _PATTERNS | {
+    "reservation": r"\bkexec_hardboot_reserve[ \t]*\(",
+    "reset": rf"\bkexec_hardboot_hook[ \t]*=|{_RESETS}",
+}
+
 
 def usual(look: Look, place: Place) -> tuple[str, ...]:
     """The files a place is in; none if it may be anywhere."""
@@ -42,6 +48,11 @@ def usual(look: Look, place: Place) -> tuple[str, ...]:
         "kconfig": (f"{base}/Kconfig", "arch/Kconfig", "kernel/Kconfig.kexec"),
     }
     return tuple(path for path in files.get(place, ()) if look.tree.has(path))
+
+
+def line_of_ours(place: Place, file: Source) -> int:
+    """The line, from 1, that makes `file` the place of ours; 0 if there is none."""
+    return file.find(_OURS[place])
 
 
 def spots(look: Look, constants: Constants) -> dict[Place, Spot]:

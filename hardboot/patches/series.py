@@ -78,6 +78,20 @@ class Config(Options, frozen=True, forbid_unknown_fields=True, kw_only=True):
     when: tuple[When, ...] = ()
 
 
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Trees that need other patches in place of some.
+
+    Attributes:
+        has: The path by which such a tree is known.
+        instead: The patch that replaces one of the series, by the latter's name.
+        places: Where parts of the feature live then, if elsewhere.
+    """
+
+    has: str
+    instead: dict[str, str]
+    places: dict[Place, tuple[str, ...]] = {}
+
+
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One folder in patches/.
 
@@ -88,6 +102,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         host_abi: What the patched kernel can do with the record; values of a profile's `hardboot.host_abi`.
         reset: How it can reset the machine; values of a profile's `reset.method`.
         places: The files in which each part of the feature lives.
+        variants: What is different in some trees; `for_tree` takes it into account.
     """
 
     name: str
@@ -103,6 +118,17 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     patches: tuple[str, ...]
     places: dict[Place, tuple[str, ...]]
     config: Config
+    variants: tuple[Variant, ...] = msgspec.field(name="variant", default=())
+
+    def for_tree(self, tree: Tree) -> "Series":
+        """The series as it is for `tree`: with the first variant that it is of, if there is one."""
+        variant = next((item for item in self.variants if tree.has(item.has)), None)
+        if variant is None:
+            return self
+        names = tuple(variant.instead.get(name, name) for name in self.patches)
+        return msgspec.structs.replace(
+            self, patches=names, places={**self.places, **variant.places}, variants=()
+        )
 
     def covers(self) -> str:
         """The kernels it is for, in words."""
@@ -169,7 +195,11 @@ def load(name: str) -> Series:
         raise _bad(path, f"no version lies in {series.kernels}")
     if not series.patches or len(set(series.patches)) != len(series.patches):
         raise _bad(path, "it lists no patch, or one twice")
-    for patch in series.patches:
+    replaced = {name: new for variant in series.variants for name, new in variant.instead.items()}
+    unknown = sorted(replaced.keys() - set(series.patches))
+    if unknown:
+        raise _bad(path, f"a variant replaces {unknown[0]!r}, which is not in the series")
+    for patch in (*series.patches, *replaced.values()):
         if PurePosixPath(patch).name != patch or not (path.parent / patch).is_file():
             raise _bad(path, f"there is no patch {patch!r} beside it")
     missing = [place for place in get_args(Place) if not series.places.get(place)]
@@ -195,7 +225,8 @@ def covering(tree: Tree, arch: str) -> Series | None:
         for item in all_series()
         if item.arch == arch and item.kernels.cover(version) and all(map(tree.has, item.requires))
     ]
-    return max(found, key=lambda item: len(item.requires), default=None)  # the most special one
+    special = max(found, key=lambda item: len(item.requires), default=None)
+    return special.for_tree(tree) if special else None
 
 
 def find(tree: Tree, arch: str | None) -> list[Series]:

@@ -21,6 +21,7 @@ def problems(series: Series, tree: Path) -> list[str]:
         RefusedError: If the series does not cover the tree's version.
     """
     source = Tree(tree)
+    series = series.for_tree(source)
     missing = [path for path in series.requires if not source.has(path)]
     if missing:
         return [f"the tree has no {path}, which the series requires" for path in missing]
