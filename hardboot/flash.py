@@ -104,7 +104,8 @@ def write_image(phone: Phone, path: Path, partition: str) -> Flashed:
             fix="Make the image smaller: a stronger ramdisk compression, a kernel with less built in.",
         )
     saved = _back_up(phone, device, partition, capacity)
-    already = phone.sha256(device, size, first=size) == digest
+    holds = saved.sha256 if size == capacity else phone.sha256(device, size, first=size)
+    already = holds == digest
     if already:
         log.say(f"{device} holds this image already.")
     else:

@@ -9,7 +9,7 @@ from hardboot.errors import DeviceError, DeviceStateError
 from hardboot.phone import KernelIdentity, Phone
 
 WAIT_S = 180.0
-_FIRST_PATIENCE_S = 2.0
+_FIRST_PATIENCE_S = 1.0
 _LAST_PATIENCE_S = 20.0
 _POLL_S = 0.2
 

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot import process
 from hardboot.phone import open_transport
-from hardboot.virtual import kernel
+from hardboot.virtual import kernel, machine
 
 
 @pytest.hookimpl(wrapper=True)
@@ -176,13 +175,31 @@ def host_kernel(series: str, device: str, folder: Path) -> HostKernel:
     return HostKernel(tree, image, Path(hardboot(*build, timeout_s=BUILD_TIMEOUT_S).json["config"]))
 
 
+class HostKernels:
+    """Host kernels by series, built when one is wanted, once for all workers."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+
+    def __getitem__(self, series: str) -> HostKernel:
+        with shared(self._factory, f"host-{series}") as folder:
+            known = folder / "config-path"
+            if not known.exists():
+                built = host_kernel(series, f"virt-{series.partition('-')[0]}", folder)
+                known.write_text(str(built.config))
+            return HostKernel(folder / "linux", folder / "image", Path(known.read_text()))
+
+
 @pytest.fixture(scope="session")
-def host_zimage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def host_kernels(tmp_path_factory: pytest.TempPathFactory) -> HostKernels:
+    """Host kernels of any series for the virtual phone and its arm64 sister."""
+    return HostKernels(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def host_zimage(host_kernels: HostKernels) -> Path:
     """The host kernel for virt-arm."""
-    with shared(tmp_path_factory, "host") as folder:
-        if not (folder / "image").exists():
-            shutil.rmtree(host_kernel("arm-6.1", "virt-arm", folder).tree)
-    return folder / "image"
+    return host_kernels["arm-6.1"].image
 
 
 @pytest.fixture(scope="session")
@@ -207,14 +224,34 @@ class VirtualPhone:
         return self.hardboot(*words, code=code)
 
     @property
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = self("--json", "virtual", "status", "--name", self.name).json
-        return found
+    def status(self) -> machine.Status:
+        """What `hardboot virtual status` says, without a process of its own."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_STATE_HOME", self.hardboot.environment["XDG_STATE_HOME"])
+            return machine.status(self.name)
+
+    @property
+    def serial(self) -> str:
+        """Where its ADB answers."""
+        serial = self.status.serial
+        assert serial
+        return serial
 
     @property
     def kernel(self) -> dict[str, Any]:
+        """What `hardboot status` says."""
         found: dict[str, Any] = self("--json", "status").json
         return found
+
+    @property
+    def boot_id(self) -> str:
+        """The random number the running kernel drew when it started."""
+        return self.run("cat /proc/sys/kernel/random/boot_id").strip()
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the running kernel has hardboot support."""
+        return self.run("test -d /sys/kernel/kexec_hardboot && echo yes").strip() == "yes"
 
     def boot_partition_sha256(self) -> str:
         """Of the boot partition as it lies on the disk, read from outside."""
@@ -230,7 +267,7 @@ class VirtualPhone:
 
     def run(self, command: str) -> str:
         """What a command prints on the phone, run by the ADB user over a connection of its own."""
-        transport = open_transport(self.status["serial"])
+        transport = open_transport(self.serial)
         try:
             return transport.shell(command, timeout_s=30).text
         finally:
@@ -255,10 +292,10 @@ class VirtualPhone:
     def wait(self, resets: int) -> None:
         """Until there were more resets than `resets`, and ADB answers."""
         deadline = time.monotonic() + 60
-        while self.status["resets"] == resets:
+        while self.status.resets == resets:
             assert time.monotonic() < deadline, "the phone was not reset"
             time.sleep(0.1)
-        transport = open_transport(self.status["serial"])
+        transport = open_transport(self.serial)
         try:
             transport.wait(timeout_s=60)
         finally:
@@ -268,6 +305,11 @@ class VirtualPhone:
         """Take the battery out and put it back in."""
         self("virtual", "stop", "--name", self.name)
         self("virtual", "start", "--name", self.name)
+
+    def reset_disk(self) -> None:
+        """Make it a phone out of the box again."""
+        self("virtual", "stop", "--name", self.name)
+        self("virtual", "start", "--name", self.name, "--reset-disk")
 
 
 def _fresh_phone() -> Iterator[VirtualPhone]:
@@ -291,7 +333,7 @@ def stock_phone() -> Iterator[VirtualPhone]:
 def _host_phone(host_zimage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualPhone]:
     image = tmp_path_factory.mktemp("image") / "host.img"
     for phone in _fresh_phone():
-        phone("host-image", phone.status["factory_image"], "--kernel", host_zimage, "-o", image)
+        phone("host-image", phone.status.factory_image, "--kernel", host_zimage, "-o", image)
         phone("flash-host-kernel", image, "--yes", "--reboot")
         yield phone
 
@@ -299,8 +341,8 @@ def _host_phone(host_zimage: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def host_phone(_host_phone: VirtualPhone) -> VirtualPhone:
     """A phone with a host kernel, running it."""
-    if not _host_phone.status["running"]:
+    if not _host_phone.status.running:
         _host_phone("virtual", "start")
-    elif _host_phone.kernel["hardboot"]["page"] is None:
+    elif not _host_phone.is_host:
         _host_phone.restart()
     return _host_phone

@@ -176,7 +176,7 @@ class AdbServices(ABC):
                     fix=reason.fix,
                 ) from reason
             time.sleep(min(pause_s, left))
-            probe_s, pause_s = min(probe_s * 1.5, _LONGEST_PROBE_S), min(pause_s * 1.5, _LONGEST_PAUSE_S)
+            probe_s, pause_s = min(probe_s * 1.25, _LONGEST_PROBE_S), min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
     def _lost(self, error: LinkError, unchanged: str) -> DeviceError:
         return DeviceError(f"{self._name} {error.what}", unchanged=unchanged, fix=error.fix)

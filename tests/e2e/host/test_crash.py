@@ -34,13 +34,13 @@ def test_a_panic_starts_the_kernel_that_waits_and_its_dump_arrives(
         crash_memory[0] <= one["start"] < one["end"] <= crash_memory[1] for one in loaded["plan"]["segments"]
     )
     assert host_phone.kernel["kexec_crash_loaded"] is True
-    status, seen = host_phone.status, Path(host_phone.status["console"]).stat().st_size
+    status, seen = host_phone.status, host_phone.status.console.stat().st_size
 
     crashed = host_phone("--json", "crash", "trigger", "--yes").json
     assert crashed["outcome"] == "capture-up"
     assert host_phone.kernel["panic_kernel"] is True
-    assert host_phone.status["resets"] == status["resets"]
-    console = Path(status["console"]).read_bytes()[seen:].decode(errors="replace")
+    assert host_phone.status.resets == status.resets
+    console = status.console.read_bytes()[seen:].decode(errors="replace")
     assert PANIC in console
     assert "Loading crashdump kernel" in console
     assert "U-Boot" not in console
@@ -84,11 +84,11 @@ def test_a_panic_starts_the_kernel_that_waits_and_its_dump_arrives(
 
 
 def test_a_panic_with_nothing_loaded_restarts_the_phone_and_its_log_is_kept(host_phone: VirtualPhone) -> None:
-    resets = host_phone.status["resets"]
+    resets = host_phone.status.resets
     asked = host_phone("crash", "trigger", code=4)
     assert "no panic kernel is loaded" in asked.three_lines[0]
     assert host_phone("--json", "crash", "trigger", "--yes").json["outcome"] == "restarted"
-    assert host_phone.status["resets"] == resets + 1
+    assert host_phone.status.resets == resets + 1
     assert PANIC in host_phone("log").out
     kept = host_phone("--json", "log", "--all").json["logs"]
     assert any(PANIC in one["text"] for one in kept)

@@ -52,8 +52,8 @@ class Bench:
     def execute(self, prepared: Prepared, until: str, patience_s: float) -> str:
         """Load and execute; what the console shows from the jump on, until `until` or for `patience_s`."""
         journal = Journal("virt-arm", "x", host=self.phone.kernel())
-        console = Path(self.virtual.status["console"])
-        before, resets = console.stat().st_size, self.virtual.status["resets"]
+        console = self.virtual.status.console
+        before, resets = console.stat().st_size, self.virtual.status.resets
         load.load(self.phone, prepared, journal)
         with pytest.raises(DeviceStateError, match="silent"):  # nothing answers so soon
             execute(self.phone, journal, wait_s=0.5)
@@ -62,7 +62,7 @@ class Bench:
         while until not in said and time.monotonic() < deadline:
             time.sleep(0.1)
             said = console.read_bytes()[before:].decode(errors="replace").partition(JUMP)[2]
-        assert self.virtual.status["resets"] == resets + 1, "the phone was reset, once"
+        assert self.virtual.status.resets == resets + 1, "the phone was reset, once"
         return said
 
 
@@ -70,7 +70,7 @@ class Bench:
 def _bench(virtual: VirtualPhone) -> Iterator[Bench]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", virtual.hardboot.environment["XDG_STATE_HOME"])
-        with connected(virtual.status["serial"], None) as phone:
+        with connected(virtual.serial, None) as phone:
             yield Bench(virtual, phone)
 
 

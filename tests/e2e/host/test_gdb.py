@@ -23,7 +23,7 @@ def test_a_breakpoint_at_the_guests_start_kernel_is_hit_after_the_reset(
     vmlinux = kernel.stock().folder / "vmlinux"
     command = shlex.split(host_phone("virtual", "gdb", "--vmlinux", vmlinux).out)
     at_entry = ["-ex", "info registers pc r0 r2", "-ex", "hbreak start_kernel", "-ex", "continue"]
-    resets = host_phone.status["resets"]
+    resets = host_phone.status.resets
     said = tmp_path / "gdb"
     with said.open("wb") as output:
         gdb = subprocess.Popen(
@@ -41,7 +41,7 @@ def test_a_breakpoint_at_the_guests_start_kernel_is_hit_after_the_reset(
             gdb.wait()
     text = said.read_text()
     assert done["outcome"] == "guest-up"
-    assert host_phone.status["resets"] == resets + 1
+    assert host_phone.status.resets == resets + 1
     entry = next(one["start"] for one in done["loaded"]["segments"] if one["name"] == "zImage")
     before, _, after = text.partition("hardboot: this is the guest's first instruction.")
     assert f"breakpoint 2, {entry:#x} in" in before

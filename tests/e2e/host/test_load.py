@@ -17,7 +17,7 @@ def another_computer(tmp_path: Path) -> Hardboot:
 @pytest.fixture
 def resets(host_phone: VirtualPhone) -> int:
     """How often the hardware was reset before the test."""
-    return int(host_phone.status["resets"])
+    return int(host_phone.status.resets)
 
 
 def test_a_computer_that_dies_is_replaced_by_another(
@@ -34,12 +34,12 @@ def test_a_computer_that_dies_is_replaced_by_another(
         process.communicate()
     assert host_phone.kernel["kernel"] == host
     content = host_phone.write_unsynced()
-    ran = another_computer("--serial", host_phone.status["serial"], "--json", "exec")
+    ran = another_computer("--serial", host_phone.serial, "--json", "exec")
     assert ran.err.count("Starting minimal.img (SHA-256 ") == 1
     done = ran.json
     assert done["outcome"] == "guest-up"
     assert done["loaded"]["mark"] in done["guest"]["cmdline"].split()
-    assert host_phone.status["resets"] == resets + 1
+    assert host_phone.status.resets == resets + 1
     assert host_phone.unsynced() == content
     assert not host_phone.journal_was_replayed()
     steps = {one["step"]: one["result"] for one in done["quiesce"]}
@@ -47,7 +47,7 @@ def test_a_computer_that_dies_is_replaced_by_another(
     assert all(one["done"] for one in done["quiesce"])
     # The computer that loaded it knows which image the guest is; the other one does not.
     assert host_phone.kernel["guest_image"]["image"] == "minimal.img"
-    assert another_computer("--serial", host_phone.status["serial"], "--json", "status").json["guest"] is True
+    assert another_computer("--serial", host_phone.serial, "--json", "status").json["guest"] is True
     assert "minimal.img" in host_phone("status").out
 
 
@@ -93,7 +93,7 @@ def test_the_same_image_starts_without_a_reset(
     content = host_phone.write_unsynced()
     done = host_phone("boot", roms["minimal"], "--soft", "--no-quiesce")
     assert done.out.splitlines()[-1].endswith(" is up without a reset")
-    assert host_phone.status["resets"] == resets
+    assert host_phone.status.resets == resets
     assert host_phone.kernel["guest"] is True
     assert host_phone.run("cat /sys/devices/system/cpu/online").strip() == "0-1"
     # The agent's own sync(2) saved the file; but this is what bringing the system to rest is for.
@@ -104,5 +104,5 @@ def test_the_same_image_starts_without_a_reset(
     assert again["outcome"] == "guest-up"
     assert again["guest"]["boot_id"] != again["host"]["boot_id"]
     assert again["loaded"]["flag"] == 0
-    assert host_phone.status["resets"] == resets
+    assert host_phone.status.resets == resets
     assert not host_phone.journal_was_replayed()

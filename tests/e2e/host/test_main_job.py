@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
     host_phone: VirtualPhone, roms: dict[str, Path]
 ) -> None:
-    before, resets = host_phone.boot_partition_sha256(), host_phone.status["resets"]
+    before, resets = host_phone.boot_partition_sha256(), host_phone.status.resets
     host = host_phone.kernel["kernel"]
     done = host_phone("--json", "boot", roms["debian"]).json
     assert done["outcome"] == "guest-up"
@@ -23,7 +23,7 @@ def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
     assert done["pushed_bytes"] > 6_000_000
     names = [phase["name"] for phase in done["phases"]]
     assert names == ["check", "plan", "ask", "push", "load", "look", "quiesce", "reset and boot"]
-    assert host_phone.status["resets"] == resets + 1
+    assert host_phone.status.resets == resets + 1
     assert host_phone.boot_partition_sha256() == before
     now = host_phone.kernel
     assert now["guest"] is True

@@ -1,13 +1,14 @@
 """Kernels made with the series, from whole source trees; the arm64 ones reset and start a guest in QEMU."""
 
 import gzip
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import BUILD_TIMEOUT_S, Hardboot, HostKernel, host_kernel
+from conftest import BUILD_TIMEOUT_S, Hardboot, HostKernels
 
 from hardboot.process import find_tool, run
 from hardboot.virtual import kernel
@@ -23,37 +24,19 @@ MACHINES = {
 }
 
 
-class Hosts:
-    """Host kernels by series, built when they are wanted."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._built: dict[str, HostKernel] = {}
-
-    def __getitem__(self, series: str) -> HostKernel:
-        if series not in self._built:
-            folder = self._folder / series
-            folder.mkdir()
-            self._built[series] = host_kernel(series, f"virt-{series.partition('-')[0]}", folder)
-        return self._built[series]
-
-
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Hosts:
-    """Host kernels of the series that few other tests build."""
-    return Hosts(tmp_path_factory.mktemp("hosts"))
-
-
-@pytest.mark.parametrize("series", ["arm-6.12", "arm64-6.1", "arm64-6.12"])
-def test_a_whole_tree_is_patched_built_and_as_before_afterwards(hosts: Hosts, series: str) -> None:
-    tree = hosts[series].tree
+@pytest.mark.parametrize("series", ["arm-6.1", "arm-6.12", "arm64-6.1", "arm64-6.12"])
+def test_a_whole_tree_is_patched_built_and_as_before_afterwards(
+    host_kernels: HostKernels, series: str
+) -> None:
+    built = host_kernels[series]
     linux = series.partition("-")[2]
-    assert tree.is_dir()
+    assert built.tree.is_dir()
     hardboot = Hardboot()
-    assert hardboot("--json", "patch", "status", tree).json["overall"] == "applied"
-    assert "CONFIG_KEXEC_HARDBOOT_PAGE=0x44000000\n" in hosts[series].config.read_text()
-    hardboot("patch", "revert", tree)
-    subprocess.run(["diff", "-rq", kernel.source(linux), tree], check=True, timeout=300)
+    assert hardboot("--json", "patch", "status", built.tree).json["overall"] == "applied"
+    assert "CONFIG_KEXEC_HARDBOOT_PAGE=0x44000000\n" in built.config.read_text()
+    hardboot("patch", "revert", built.tree)
+    subprocess.run(["diff", "-rq", kernel.source(linux), built.tree], check=True, timeout=300)
+    shutil.rmtree(built.tree)
 
 
 @dataclass(frozen=True)
@@ -101,9 +84,9 @@ def initrd(folder: Path, files: dict[str, Path]) -> Path:
     return target
 
 
-def board(hosts: Hosts, init: Path, folder: Path, pair: tuple[str, str], where: str) -> Board:
+def board(kernels: HostKernels, init: Path, folder: Path, pair: tuple[str, str], where: str) -> Board:
     """A machine whose host kernel, of the first series, has a guest of the other one in its initrd."""
-    host, guest = (hosts[name].image for name in pair)
+    host, guest = (kernels[name].image for name in pair)
     machine, cpu = MACHINES[where]
     small = initrd(folder / "guest", {"init": init})
     dtb = folder / "dtb"
@@ -127,9 +110,9 @@ def board(hosts: Hosts, init: Path, folder: Path, pair: tuple[str, str], where: 
     + [(("arm64-6.12", "arm64-6.1"), where) for where in MACHINES if "VHE" not in where],
 )
 def test_an_arm64_host_resets_the_machine_and_starts_a_guest(
-    hosts: Hosts, init: Path, tmp_path: Path, pair: tuple[str, str], where: str
+    host_kernels: HostKernels, init: Path, tmp_path: Path, pair: tuple[str, str], where: str
 ) -> None:
-    console = board(hosts, init, tmp_path, pair, where).run()
+    console = board(host_kernels, init, tmp_path, pair, where).run()
     versions = [series.partition("-")[2] for series in pair]
     flag = {"6.1": "0x4", "6.12": "0x8000"}[versions[0]]
     conduit = where.partition(",")[0]
@@ -152,8 +135,8 @@ def test_an_arm64_host_resets_the_machine_and_starts_a_guest(
     assert "END guest" in after
 
 
-def test_without_a_reset_no_arm64_guest_starts(hosts: Hosts, init: Path, tmp_path: Path) -> None:
-    machine = board(hosts, init, tmp_path, ("arm64-6.12", "arm64-6.1"), "hvc, EL1")
+def test_without_a_reset_no_arm64_guest_starts(host_kernels: HostKernels, init: Path, tmp_path: Path) -> None:
+    machine = board(host_kernels, init, tmp_path, ("arm64-6.12", "arm64-6.1"), "hvc, EL1")
     console = machine.run(["-no-reboot"])
     assert "hardboot: record at" in console
     assert "GUEST" not in console

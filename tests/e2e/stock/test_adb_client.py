@@ -38,7 +38,7 @@ def adb(tmp_path: Path) -> Iterator[Adb]:
 
 
 def test_shell_push_pull_and_reboot(stock_phone: VirtualPhone, adb: Adb, tmp_path: Path) -> None:
-    serial = stock_phone.status["serial"]
+    serial = stock_phone.serial
     assert "connected to" in adb("connect", serial).stdout
     phone = ("-s", serial)
 
@@ -61,7 +61,7 @@ def test_shell_push_pull_and_reboot(stock_phone: VirtualPhone, adb: Adb, tmp_pat
         if path.is_file():
             assert (tmp_path / "back" / path.relative_to(tree)).read_bytes() == path.read_bytes()
 
-    resets = stock_phone.status["resets"]
+    resets = stock_phone.status.resets
     assert adb(*phone, "reboot").returncode == 0
     stock_phone.wait(resets)
     adb("disconnect")

@@ -9,9 +9,11 @@ import pytest
 from conftest import VirtualPhone
 
 from hardboot import backup, flash
+from hardboot.backup import Backup
 from hardboot.errors import DeviceStateError, RefusedError
 from hardboot.phone import Phone, connect
 from hardboot.transport.base import Output
+from hardboot.virtual import machine
 
 pytestmark = pytest.mark.e2e
 
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def host_image(stock_phone: VirtualPhone, host_zimage: Path, tmp_path: Path) -> Path:
     made = tmp_path / "host.img"
-    stock_phone("host-image", stock_phone.status["factory_image"], "--kernel", host_zimage, "-o", made)
+    stock_phone("host-image", stock_phone.status.factory_image, "--kernel", host_zimage, "-o", made)
     return made
 
 
@@ -27,9 +29,18 @@ def host_image(stock_phone: VirtualPhone, host_zimage: Path, tmp_path: Path) -> 
 def phone(stock_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Phone]:
     """The same phone, held in this process to put faults between it and the flow."""
     monkeypatch.setenv("XDG_STATE_HOME", stock_phone.hardboot.environment["XDG_STATE_HOME"])
-    found = connect(stock_phone.status["serial"], None)
+    found = connect(stock_phone.serial, None)
     yield found
     found.transport.close()
+
+
+@pytest.fixture
+def saved(phone: Phone) -> Backup:
+    """A backup of this phone's boot partition."""
+    if not backup.find(phone.serialno, "boot"):
+        factory = machine.status().factory_image
+        flash.write_image(phone, factory, "boot")  # it is there already: only backed up
+    return backup.find(phone.serialno, "boot")[0]
 
 
 def test_a_phone_out_of_the_box_is_no_host(stock_phone: VirtualPhone, roms: dict[str, Path]) -> None:
@@ -40,7 +51,7 @@ def test_a_phone_out_of_the_box_is_no_host(stock_phone: VirtualPhone, roms: dict
 
 def test_the_stock_image_is_refused_as_a_host(stock_phone: VirtualPhone) -> None:
     before = stock_phone.boot_partition_sha256()
-    refused = stock_phone("flash-host-kernel", stock_phone.status["factory_image"], "--yes", code=4)
+    refused = stock_phone("flash-host-kernel", stock_phone.status.factory_image, "--yes", code=4)
     assert "carries no hardboot support" in refused.three_lines[0]
     assert stock_phone.boot_partition_sha256() == before
 
@@ -77,28 +88,6 @@ def test_flash_and_restore_go_full_circle(stock_phone: VirtualPhone, host_image:
     assert stock_phone.boot_partition_sha256() == before
 
 
-def test_a_backup_of_another_phone_is_refused(
-    stock_phone: VirtualPhone, phone: Phone, host_image: Path
-) -> None:
-    flash.write_image(phone, host_image, "boot")
-    mine = flash.newest_backup(phone)
-    phone.serialno = "SOMEBODYELSES"
-    with pytest.raises(RefusedError, match="SOMEBODYELSES"):
-        flash.restore(phone, mine)
-
-
-def test_a_changed_backup_is_refused(stock_phone: VirtualPhone, phone: Phone, host_image: Path) -> None:
-    flash.write_image(phone, host_image, "boot")
-    saved = flash.newest_backup(phone)
-    content = saved.path.read_bytes()
-    try:
-        saved.path.write_bytes(content[:-1] + b"x")
-        refused = stock_phone("restore", saved.path, "--yes", code=3)
-        assert "SHA-256 differs" in refused.three_lines[0]
-    finally:
-        saved.path.write_bytes(content)
-
-
 class BadFlash:
     """The phone's transport, with a flash memory that changes a byte of what is written `times` times."""
 
@@ -118,7 +107,6 @@ class BadFlash:
 def test_a_write_that_reads_back_differently_is_rolled_back(
     stock_phone: VirtualPhone, phone: Phone, host_image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stock_phone("restore", "--yes")
     before = stock_phone.boot_partition_sha256()
     monkeypatch.setattr(phone.transport, "shell", BadFlash(phone, 1))
     with pytest.raises(DeviceStateError, match="does not hold what was written") as caught:
@@ -142,6 +130,22 @@ def test_when_the_rollback_fails_too_the_error_says_what_to_do(
     assert stock_phone.boot_partition_sha256() == saved.sha256
 
 
+def test_a_backup_of_another_phone_is_refused(phone: Phone, saved: Backup) -> None:
+    phone.serialno = "SOMEBODYELSES"
+    with pytest.raises(RefusedError, match="SOMEBODYELSES"):
+        flash.restore(phone, saved)
+
+
+def test_a_changed_backup_is_refused(stock_phone: VirtualPhone, saved: Backup) -> None:
+    content = saved.path.read_bytes()
+    try:
+        saved.path.write_bytes(content[:-1] + b"x")
+        refused = stock_phone("restore", saved.path, "--yes", code=3)
+        assert "SHA-256 differs" in refused.three_lines[0]
+    finally:
+        saved.path.write_bytes(content)
+
+
 def test_an_image_larger_than_the_partition_is_refused(phone: Phone, tmp_path: Path) -> None:
     large = tmp_path / "large.img"
     with large.open("wb") as stream:
@@ -156,8 +160,8 @@ def test_host_image_keeps_everything_but_the_kernel(
     import subprocess
 
     parts = {}
-    for name, image in (("old", stock_phone.status["factory_image"]), ("new", host_image)):
-        command = ["unpack_bootimg", "--boot_img", image, "--out", tmp_path / name]
+    for name, image in (("old", stock_phone.status.factory_image), ("new", host_image)):
+        command: list[str | Path] = ["unpack_bootimg", "--boot_img", image, "--out", tmp_path / name]
         said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
         parts[name] = [line for line in said.splitlines() if not line.startswith("kernel_size")]
     assert parts["old"] == parts["new"]
