@@ -65,6 +65,7 @@ def zimage(
     return bytes(image)
 
 
+@lru_cache(maxsize=8)
 def kernel_with_banner(release: str, size: int = 300_000, at: int = 100_000) -> bytes:
     """An unpacked kernel: `size` bytes that pack neither to nothing nor too large, with a banner."""
     banner = f"Linux version {release} (who@where) (gcc 12) #1 SMP\n".encode()
@@ -73,6 +74,7 @@ def kernel_with_banner(release: str, size: int = 300_000, at: int = 100_000) -> 
     return body[:at] + banner + body[at + len(banner) :]
 
 
+@lru_cache(maxsize=16)
 def pack(kernel: bytes, how: str) -> bytes:
     """`kernel` compressed as Linux's build does it, its size as the last word."""
     if how == "gzip":  # ends with the size by itself

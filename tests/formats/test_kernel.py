@@ -8,6 +8,7 @@ import tempfile
 import tracemalloc
 import zlib
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,7 @@ TOOLS = pytest.mark.parametrize(
 )
 
 
+@lru_cache(maxsize=16)
 def packed_by(command: str, content: bytes) -> bytes:
     words = [*command.split(), "-c"]
     return subprocess.run(words, input=content, capture_output=True, check=True, timeout=60).stdout
