@@ -234,6 +234,20 @@ def test_a_phone_that_refuses_and_takes_no_more_is_heard(closes: bool) -> None:
     assert caught.value.what == "refuses /x: full"
 
 
+def test_the_answer_to_the_end_of_a_file_may_be_there_at_once() -> None:
+    here, there = socket.socketpair()
+
+    class Prompt(ServerChannel):
+        def write(self, data: bytes, deadline: float) -> None:
+            super().write(data, deadline)
+            if data.startswith(b"DONE"):
+                there.sendall(b"OKAY\0\0\0\0")
+
+    with here, there:
+        sync = Sync(Prompt(here), lambda: time.monotonic() + 5)
+        assert sync.send(io.BytesIO(b"content"), "/x", 0o644, 0, nothing) == 7
+
+
 def test_a_phone_that_takes_no_more_is_given_up() -> None:
     here, there = socket.socketpair()
     with here, there:

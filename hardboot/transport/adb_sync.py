@@ -77,7 +77,7 @@ class Sync:
             total += len(data)
         self._write(batch, remote)
         moved(fresh)
-        self._write([_ID_SIZE.pack(b"DONE", mtime)], remote)
+        self._stream.write(_ID_SIZE.pack(b"DONE", mtime), self._deadline())  # its answer may be here at once
         name, size = _ID_SIZE.unpack(self._take(_ID_SIZE.size))
         if name != b"OKAY":
             raise self._failed(name, size, remote)
