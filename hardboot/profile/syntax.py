@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ def parse(data: bytes, origin: str) -> Profile:
         raise _syntax(origin, text, str(error)) from error
     except RecursionError as error:
         raise wrong(origin, "nested too deeply") from error
-    problem = _unknown_key(document, msgspec.inspect.type_info(Profile), "")
+    problem = _unknown_key(document, _schema(), "")
     if problem:
         raise wrong(origin, problem)
     try:
@@ -35,6 +36,12 @@ def parse(data: bytes, origin: str) -> Profile:
     except msgspec.ValidationError as error:
         raise wrong(origin, _in_toml_words(str(error))) from error
     return profile
+
+
+@cache
+def _schema() -> msgspec.inspect.Type:
+    """What a profile consists of."""
+    return msgspec.inspect.type_info(Profile)
 
 
 def wrong(origin: str, what: str) -> InputError:
