@@ -122,7 +122,7 @@ def test_what_looks_like_a_block_behind_the_last_one_is_not_part_of_the_stream()
     [
         "",
         "--no-check",
-        "--ultra -22 --zstd=chainLog=12,hashLog=12",
+        "--ultra -22 --zstd=chainLog=12,hashLog=12",  # its window, without its large tables
         "--long=27 --no-check",
         "-1 --no-content-size",
     ],
