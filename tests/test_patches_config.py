@@ -189,9 +189,50 @@ def test_a_lost_option_is_told_with_its_reason_and_nothing_is_written(tree: Path
     assert run.returncode == 3
     assert "CONFIG_KEXEC is off, not y:" in run.stdout
     assert "KEXEC needs (!SMP || PM_SLEEP_SMP) &&" in run.stdout
-    assert "1 option did not survive: KEXEC" in run.stderr
+    assert "1 option is not as hardboot needs: KEXEC" in run.stderr
     assert own.read_text() == "CONFIG_SMP=y\nCONFIG_MMU=y\n"
     assert not (tree / ".config").exists()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "why"),
+    [
+        ("XIP_KERNEL", "has no decompressor, which is to look at the hardboot page"),
+        ("LOCK_DOWN_KERNEL_FORCE_INTEGRITY", "lockdown refuses kexec_load(2) with EPERM"),
+        ("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", "lockdown refuses kexec_load(2) with EPERM"),
+        ("SECURITY_LOADPIN_ENFORCE", "LoadPin refuses kexec_load(2) with EPERM"),
+        ("IMA_APPRAISE_REQUIRE_KEXEC_SIGS", "IMA refuses kexec_load(2) with EACCES"),
+    ],
+)
+def test_an_option_that_must_be_off_is_told_with_its_reason(tree: Path, symbol: str, why: str) -> None:
+    before = f"CONFIG_SMP=y\nCONFIG_{symbol}=y\n"
+    (tree / ".config").write_text(before)
+    run = hardboot("patch", "config", tree)
+    assert run.returncode == 3
+    assert f"CONFIG_{symbol} is y, not off:" in run.stdout
+    assert why in run.stdout
+    assert f"1 option is not as hardboot needs: {symbol}" in run.stderr
+    assert (tree / ".config").read_text() == before
+
+
+def test_an_option_of_the_fragment_that_stays_on_is_told(tree: Path) -> None:
+    with (tree / "arch/arm/Kconfig").open("a") as more:
+        more.write("config DEBUG\n\tbool\nconfig DEBUGGER\n\tbool\n\tselect DEBUG if SMP\n")
+    result = "CONFIG_KEXEC=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x3e9df000\nCONFIG_DEBUG=y\n"
+    for more_on, why in (
+        ("", "its default turns it on"),
+        ("CONFIG_DEBUGGER=y\nCONFIG_SMP=y\n", "it comes with DEBUGGER: turn that off"),
+    ):
+        lost = config.check(Tree(tree), "arm", FRAGMENT, result + more_on)
+        assert lost == (config.Lost("DEBUG", "n", "y", why),)
+
+
+def test_what_another_phone_needed_does_not_stay(tree: Path) -> None:
+    others = "KEXEC_HARDBOOT_KERNEL_LOC=0x3208000", "KEXEC_HARDBOOT_MOVE_R2=y", "KEXEC_HARDBOOT_PAGE=0x1000"
+    (tree / ".config").write_text("".join(f"CONFIG_{one}\n" for one in (*others, "KEXEC_FILE=y")))
+    assert config.configure(tree, "arm", tree / ".config") == ()
+    now = kconfig.parse_config((tree / ".config").read_text())
+    assert now == {"KEXEC": "y", "KEXEC_FILE": "y", "KEXEC_HARDBOOT_PAGE": "0x3E9DF000", "MORE": "y"}
 
 
 def test_a_tree_without_fragment_or_configuration_is_refused(tree: Path) -> None:

@@ -180,7 +180,7 @@ def test_every_option_the_code_reads_is_declared_and_set(name: str) -> None:
     options = (series.config, *series.config.when)
     given = {symbol for one in options for symbol in (*one.set, *one.profile)}
     computed = {symbol for symbol, kind in declared.items() if kind == "def_bool"}
-    sized = {"KEXEC", "IKCONFIG", "IKCONFIG_PROC", "ATAGS_PROC", "PROC_DEVICETREE"}
+    sized = {"KEXEC", "IKCONFIG", "IKCONFIG_PROC", "ATAGS_PROC", "PROC_DEVICETREE", "MSM_NATIVE_RESTART"}
     assert given - sized == set(declared) - computed
 
 

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from test_series_arm_3_x import build, hardboot, hashes
+from in_process import hardboot
+from test_series_arm_3_x import build, hashes
 
 HTC = "arch/arm/mach-msm/restart-apq8064.c"
 

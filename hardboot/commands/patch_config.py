@@ -22,8 +22,8 @@ from hardboot.commands.patch import series_of
 def config(settings: Settings, tree: Path, path: Path | None) -> None:
     """Set the options of the patched kernel source TREE in its configuration.
 
-    Merges hardboot.config, runs the tree's olddefconfig, and checks that all options are there. FILE is
-    only written then.
+    Merges hardboot.config, runs the tree's olddefconfig, and checks that all options are there and that none
+    is on which keeps hardboot from working. FILE is only written then.
     """
     from hardboot import log, patches
     from hardboot.errors import InputError
@@ -37,19 +37,20 @@ def config(settings: Settings, tree: Path, path: Path | None) -> None:
     def show() -> None:
         said: set[str] = set()  # one option that is off takes others with it, for the same reason
         for one in lost:
-            found = "off" if one.found == "n" else one.found
-            click.echo(f"CONFIG_{one.symbol} is {found}, not {one.wanted}:")
+            found, wanted = ("off" if value == "n" else value for value in (one.found, one.wanted))
+            click.echo(f"CONFIG_{one.symbol} is {found}, not {wanted}:")
             for reason in one.reason.split("; "):
                 if reason not in said:
                     click.echo(f"  {reason}")
                 said.add(reason)
         if not lost:
-            click.echo(f"{path}: all options of {patches.CONFIG_NAME} are set")
+            click.echo(f"{path}: all options are as {patches.CONFIG_NAME} needs them")
 
     settings.emit({"config": str(path), "lost": [asdict(one) for one in lost]}, show)
     if lost:
         raise InputError(
-            f"{len(lost)} option{'s' * (len(lost) > 1)} did not survive: {', '.join(x.symbol for x in lost)}",
+            f"{len(lost)} option{'s are' if len(lost) > 1 else ' is'} not as hardboot needs: "
+            f"{', '.join(x.symbol for x in lost)}",
             unchanged=f"{path} is as it was.",
-            fix="Set what they need in it, and try again.",
+            fix="Change it as the reasons above say, and try again.",
         )

@@ -1,6 +1,7 @@
 """A patched tree's options into a kernel configuration, by its own Kconfig; what became of them."""
 
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -20,6 +21,15 @@ _CHECKS_COMPILER = (4, 18, 0)  # from here on Kconfig asks the compiler
 _COMPILERS = {
     "arm": ("arm-linux-gnueabihf-", "arm-linux-gnueabi-", "arm-none-linux-gnueabihf-", "arm-none-eabi-"),
     "arm64": ("aarch64-linux-gnu-", "aarch64-none-linux-gnu-"),
+}
+_OWNED = re.compile(r"KEXEC_HARDBOOT(?:_\w+)?")  # options that only a series has
+# What must be off although no series depends on it: an image is then loaded never, or never looked for.
+_FORBIDDEN = {
+    "XIP_KERNEL": "a kernel that runs in place has no decompressor, which is to look at the hardboot page",
+    "LOCK_DOWN_KERNEL_FORCE_INTEGRITY": "lockdown refuses kexec_load(2) with EPERM",
+    "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY": "lockdown refuses kexec_load(2) with EPERM",
+    "SECURITY_LOADPIN_ENFORCE": "LoadPin refuses kexec_load(2) with EPERM: it brings no file to look at",
+    "IMA_APPRAISE_REQUIRE_KEXEC_SIGS": "IMA refuses kexec_load(2) with EACCES: it brings no file to look at",
 }
 _PACKAGES = {"arm": "gcc-arm-linux-gnueabihf", "arm64": "gcc-aarch64-linux-gnu"}
 
@@ -64,7 +74,9 @@ def configure(root: Path, arch: str, path: Path) -> tuple[Lost, ...]:
             unchanged="Nothing was changed.",
             fix=f"Make one first, for example in the tree: make ARCH={arch} …_defconfig",
         )
-    merged = kconfig.merge(files.read_bytes(path, limit=_LIMIT).decode("latin-1"), fragment.decode("latin-1"))
+    before = files.read_bytes(path, limit=_LIMIT).decode("latin-1")
+    # What another phone needed and this one's fragment does not name must not stay.
+    merged = kconfig.merge(kconfig.without(before, _OWNED), fragment.decode("latin-1"))
     make = find_tool("make", "make")
     compiler = _compiler(arch, needed=version >= _CHECKS_COMPILER)
     with tempfile.TemporaryDirectory(prefix="hardboot-config-") as folder:
@@ -91,16 +103,18 @@ def configure(root: Path, arch: str, path: Path) -> tuple[Lost, ...]:
 
 
 def check(tree: Tree, arch: str, fragment: str, result: str) -> tuple[Lost, ...]:
-    """The options of `fragment` that the configuration `result` does not have, each with its reason."""
-    wanted = kconfig.parse_config(fragment)
+    """What is not in the configuration `result` as `fragment` and hardboot need it, with the reasons."""
     have = kconfig.parse_config(result)
+    harm = [Lost(symbol, "n", have[symbol], why) for symbol, why in _FORBIDDEN.items() if symbol in have]
+    wanted = kconfig.parse_config(fragment) | dict.fromkeys(kconfig.parse_off(fragment), "n")
     lost = [symbol for symbol, value in wanted.items() if not _same(have.get(symbol, "n"), value)]
     if not lost:
-        return ()
+        return tuple(harm)
     known = kconfig.Kconfig(tree, arch)
-    return tuple(
-        Lost(symbol, wanted[symbol], have.get(symbol, "n"), known.reason(symbol, have)) for symbol in lost
-    )
+    for symbol in lost:
+        reason = known.reason_on if wanted[symbol] == "n" else known.reason
+        harm.append(Lost(symbol, wanted[symbol], have.get(symbol, "n"), reason(symbol, have)))
+    return tuple(harm)
 
 
 def _same(found: str, wanted: str) -> bool:

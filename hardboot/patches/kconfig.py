@@ -31,6 +31,16 @@ def parse_config(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in _OPTION.finditer(text) if match[1] and match[2] != "n"}
 
 
+def parse_off(text: str) -> list[str]:
+    """The options that a .config says are off."""
+    return [match[1] or match[3] for match in _OPTION.finditer(text) if match[3] or match[2] == "n"]
+
+
+def without(config: str, names: re.Pattern[str]) -> str:
+    """The configuration without the options that are so called; Kconfig gives them their defaults."""
+    return _OPTION.sub(lambda match: "" if names.fullmatch(match[1] or match[3]) else match[0], config)
+
+
 def merge(config: str, fragment: str) -> str:
     """The configuration with the options of `fragment` instead of its own."""
     new = {match[1] or match[3]: match[0] for match in _OPTION.finditer(fragment)}
@@ -51,6 +61,12 @@ class Kconfig:
     def reason(self, symbol: str, config: Config) -> str:
         """Why `symbol` is not on in `config`, down to the options that can be set."""
         return "; ".join(dict.fromkeys(self._why(symbol, config, 0))) or "nothing forbids it: set it"
+
+    def reason_on(self, symbol: str, config: Config) -> str:
+        """Why `symbol` is on in `config` although it was to be off."""
+        selects = self._options[symbol].selects if symbol in self._options else []
+        by = [who for who, condition in selects if holds(who, config) and holds(condition, config)]
+        return f"it comes with {', '.join(by)}: turn that off" if by else "its default turns it on"
 
     def _why(self, symbol: str, config: Config, depth: int) -> Iterator[str]:
         option = self._options.get(symbol)
