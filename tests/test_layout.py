@@ -1,6 +1,7 @@
 """The planner: its numbers against measured ones, and every rule broken once."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ fc4ab000-fc4abfff : restart
 """
 
 
+@lru_cache(maxsize=8)
 def kernel(
     size: int = ARMMP_SIZE,
     edata: int | None = ARMMP_EDATA,

@@ -2,6 +2,7 @@
 
 import subprocess
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -190,11 +191,17 @@ def test_the_limit_counts_over_all_segments(archive: bytes, monkeypatch: pytest.
         ramdisk.parse(data)
 
 
+@cache
+def small(kind: Compression | None) -> bytes:
+    """An archive of one file, packed."""
+    content = b"".join(cpio.build([Archive("newc", (Entry("init", 0o100755, b"x" * 300),))]))
+    return b"".join(compression.compress(kind, [content])) if kind else content
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from([None, *TOOLS]), st.binary(max_size=40), st.integers(0, 500))
 def test_damage_is_refused_or_written_back(kind: Compression | None, noise: bytes, at: int) -> None:
-    content = b"".join(cpio.build([Archive("newc", (Entry("init", 0o100755, b"x" * 300),))]))
-    data = bytearray(b"".join(compression.compress(kind, [content])) if kind else content)
+    data = bytearray(small(kind))
     data[at : at + len(noise)] = noise
     with suppress(InputError):
         segments, rest = ramdisk.parse(bytes(data), limit=1 << 20)
