@@ -6,6 +6,7 @@ lists.
 
 import bisect
 import re
+from collections.abc import Container
 
 from hardboot.patches.constants import MAGIC, Constants, shown, value
 from hardboot.patches.look import Look, Spot
@@ -50,9 +51,13 @@ def usual(look: Look, place: Place) -> tuple[str, ...]:
     return tuple(path for path in files.get(place, ()) if look.tree.has(path))
 
 
-def line_of_ours(place: Place, file: Source) -> int:
-    """The line, from 1, that makes `file` the place of ours; 0 if there is none."""
-    return file.find(_OURS[place])
+def line_of_ours(place: Place, file: Source, ours: Container[bytes]) -> int:
+    """The line, from 1, that makes `file` the place, among the lines `ours`; 0 if there is none."""
+    for match in re.finditer(_OURS[place], file.code, re.MULTILINE):
+        line = file.line_at(match.start())
+        if file.line(line).strip().encode("latin-1") in ours:
+            return line
+    return 0
 
 
 def spots(look: Look, constants: Constants) -> dict[Place, Spot]:

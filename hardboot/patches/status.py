@@ -139,8 +139,8 @@ class _Ours:
                 spots.append(Spot(path, 0, f"{path} has nothing of it"))
                 continue
             lines = file.text.encode("latin-1").split(b"\n")
-            first = probes.line_of_ours(place, file)
-            if not first or lines[first - 1].strip() not in wanted:
+            first = probes.line_of_ours(place, file, wanted)
+            if not first:
                 first = next((number for number, line in enumerate(lines, 1) if line.strip() in wanted), 1)
             spot = damage.leftovers(self._look, file) or Spot(path, first)
             if missing and not spot.damage:
