@@ -1,5 +1,6 @@
 """The entry point: the only broad `except`, the only exit code."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -7,11 +8,15 @@ from hardboot.errors import HardbootError
 
 EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
+_GC_THRESHOLD = 20_000  # objects; Python's 700 makes it look for garbage 150 times while it loads modules
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a bug, 2 usage, 3 to 6 see errors.py, 130 interrupted."""
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    gc.set_threshold(_GC_THRESHOLD)
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    gc.freeze()  # the end of the process frees all there is
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "log",
     "files process",
     "formats",
-    "payload patches",
+    "payload patches background",
     "profile",
     "devicetree",
     "layout",

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from hardboot.background import Task, hashes
 from hardboot.describe import contents
-from hardboot.describe.background import Task, hashes
 from hardboot.describe.contents import Document
 from hardboot.errors import InputError
 from hardboot.formats import bootid, bootimg, tail, wrappers

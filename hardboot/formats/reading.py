@@ -12,6 +12,7 @@ from hardboot.errors import InputError
 Data: TypeAlias = bytes | bytearray | memoryview | mmap
 
 PIECE = 256 << 10  # bytes
+WINDOW = 2 << 20  # bytes; small ones cost more than they hold: threads that hash wait for each other
 
 _U32 = struct.Struct("<I")
 
@@ -35,10 +36,10 @@ def pieces(data: Data, size: int = PIECE) -> Iterator[bytes]:
 
 
 def windows(data: Data) -> Iterator[memoryview]:
-    """`data` in views of PIECE bytes, without a copy; what was seen leaves memory with the next one."""
+    """`data` in views of WINDOW bytes, without a copy; what was seen leaves memory with the next one."""
     seen = view(data)
-    for start in range(0, len(seen), PIECE):
-        yield seen[start : start + PIECE]
+    for start in range(0, len(seen), WINDOW):
+        yield seen[start : start + WINDOW]
         forget(seen)
 
 

@@ -1,7 +1,6 @@
 """The folder an image is taken apart into: the names in it, image.toml, and the frame around the parts."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,8 @@ def read_toml(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: If it cannot be read or does not fit.
     """
+    import tomllib  # slow to load, and unpacking needs none
+
     try:
         document = tomllib.loads(read_bytes(folder / TOML_NAME, limit=_TOML_LIMIT).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

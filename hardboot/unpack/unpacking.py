@@ -1,13 +1,11 @@
 """An image becomes a folder."""
 
-import hashlib
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot import __version__
+from hardboot.background import Task, hashes
 from hardboot.errors import InputError
 from hardboot.files import map_chunks, map_file, unreadable
 from hardboot.formats import sniff, sparse, toml
@@ -41,7 +39,8 @@ def unpack(image: Path, folder: Path) -> Unpacked:
         raise InputError(f"{image}: {error.what}", unchanged="Nothing was written.", fix=error.fix) from error
     _check_empty(folder)
     try:
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        made = folder.absolute().with_name(f".{folder.name}.{os.urandom(8).hex()}")
+        made.mkdir(mode=0o700)
         try:
             _write_folder(made, container, data, image.name, outer.block_size if outer else 0)
             if outer:
@@ -51,6 +50,8 @@ def unpack(image: Path, folder: Path) -> Unpacked:
                 folder.rmdir()
             made.replace(folder)
         except BaseException:
+            import shutil  # slow to load
+
             shutil.rmtree(made, ignore_errors=True)
             raise
     except OSError as error:
@@ -84,21 +85,35 @@ def _check_empty(folder: Path) -> None:
 
 
 def _write_folder(folder: Path, container: Container, data: memoryview, source: str, block_size: int) -> None:
-    rows = []
-    for part in container.parts:
-        if not len(part.data):
-            continue
-        digest = hashlib.sha256()
+    parts = [part for part in container.parts if len(part.data)]
+    algorithm = Task(container.id_algorithm)
+    digests = hashes([part.data for part in parts])
+    for part in parts:
         with (folder / part.name).open("wb") as stream:
             for window in windows(part.data):
-                digest.update(window)
                 stream.write(window)
+    _write_frame(folder, container, data)
+    rows = []
+    for part, digest in zip(parts, digests.result(), strict=True):
         more = dict(container.part_fields.get(part.name, {}))
         row: Fields = {"name": part.name}
         if "name" in more:
             row["label"] = more.pop("name")
         row |= more
-        rows.append({**row, "offset": part.offset, "size": len(part.data), "sha256": digest.hexdigest()})
+        rows.append({**row, "offset": part.offset, "size": len(part.data), "sha256": digest})
+    image = {"layout": LAYOUT, "kind": container.kind, "size": len(data)}
+    if block_size:
+        image["block_size"] = block_size
+    named = algorithm.result()
+    text = toml.dump(
+        [f"{source}, taken apart by hardboot {__version__}.", *_HELP],
+        {"image": image, "header": container.fields | ({"id": named} if named else {})},
+        {"part": rows},
+    )
+    (folder / TOML_NAME).write_text(text, encoding="utf-8")
+
+
+def _write_frame(folder: Path, container: Container, data: memoryview) -> None:
     with (folder / FRAME_NAME).open("wb") as stream:
         end = 0
         for gap in gaps(container.parts, len(data)):
@@ -108,15 +123,6 @@ def _write_folder(folder: Path, container: Container, data: memoryview, source: 
                 if piece.strip(b"\0"):
                     end = stream.tell() - len(piece) + len(piece.rstrip(b"\0"))
         stream.truncate(end)
-    image = {"layout": LAYOUT, "kind": container.kind, "size": len(data)}
-    if block_size:
-        image["block_size"] = block_size
-    text = toml.dump(
-        [f"{source}, taken apart by hardboot {__version__}.", *_HELP],
-        {"image": image, "header": container.fields},
-        {"part": rows},
-    )
-    (folder / TOML_NAME).write_text(text, encoding="utf-8")
 
 
 _HELP = (

@@ -180,8 +180,10 @@ def archives(data: bytes) -> None:
 
 def containers(data: bytes) -> None:
     found = open_container(data)
+    algorithm = found.id_algorithm()
+    fields = found.fields | ({"id": algorithm} if algorithm else {})
     parts = {part.name: part.data for part in found.parts}
-    for _ in found.rebuild(Changes(found.fields, found.part_fields, parts)):
+    for _ in found.rebuild(Changes(fields, found.part_fields, parts)):
         pass
     zeros = bytearray(data)
     for part in found.parts:

@@ -12,12 +12,8 @@ from hardboot.formats.reading import Data, malformed, view
 __all__ = ["Changes", "Container", "Fields", "open_container", "open_frame"]
 
 
-def open_container(data: Data, *, check_id: bool = True) -> Container:
+def open_container(data: Data) -> Container:
     """Take an image apart; its parts are views into `data`.
-
-    Args:
-        data: The file.
-        check_id: Compare the id of a boot image with its parts, which reads all of them.
 
     Raises:
         InputError: If it holds no parts hardboot can take out, or is damaged.
@@ -32,7 +28,7 @@ def open_container(data: Data, *, check_id: bool = True) -> Container:
         container = tables.table(kind, seen)
     else:
         single = rows.single(kind, seen) if kind != sniff.BOOT_IMAGE else None
-        container = single or boots.boot(bootimg.parse(seen), check_id=check_id)
+        container = single or boots.boot(bootimg.parse(seen))
     _check_apart(container)
     return container
 
@@ -60,4 +56,4 @@ def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
     """
     if rows.is_row(kind):
         return rows.row(kind, parts, view(data))
-    return open_container(data, check_id=False)
+    return open_container(data)

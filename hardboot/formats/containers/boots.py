@@ -13,8 +13,8 @@ from hardboot.formats.reading import malformed
 from hardboot.formats.vendorboot import VendorBoot
 
 
-def boot(image: BootImage, *, check_id: bool) -> Container:
-    """A boot image; `check_id` compares its id with its parts, which reads all of them."""
+def boot(image: BootImage) -> Container:
+    """A boot image."""
     layout = image.layout
     named: Fields = {"header_version": image.header_version}
     if image.pxa:
@@ -25,8 +25,7 @@ def boot(image: BootImage, *, check_id: bool) -> Container:
         elif name == "os_version":
             named |= {"os_version": image.os_version_text or "", "os_patch_level": image.os_patch_level or ""}
     if bootimg.has_id(image):
-        algorithm = bootimg.check_id(image) if check_id else None
-        named["id"] = algorithm or (image.id.hex() if any(image.id) else "")
+        named["id"] = image.id.hex() if any(image.id) else ""
     parts = []
     known = {part.name: part for part in image.parts}
     start = len(image.lead)
@@ -42,6 +41,7 @@ def boot(image: BootImage, *, check_id: bool) -> Container:
         part_fields={},
         signed=tail.is_signed(image.tail) or bool(len(image.signature)),
         rebuild=lambda changes: _rebuild_boot(image, changes),
+        id_algorithm=lambda: bootimg.check_id(image),
     )
 
 

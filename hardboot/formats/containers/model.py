@@ -25,11 +25,12 @@ class Container:
 
     Attributes:
         kind: In words, as `sniff` says it.
-        fields: What may be changed, by name; "id" is an algorithm's name if it is that hash of the parts.
+        fields: What may be changed, by name; "id" may become the name of an algorithm, whose hash it then is.
         parts: In file order, without overlap; empty ones are there if the image may have them.
         part_fields: What may be changed of a part.
         signed: The image carries a signature, which no other parts fit.
         rebuild: The file with changes made, in chunks; sizes, offsets and checksums follow.
+        id_algorithm: The algorithm whose hash over the parts "id" is; None if none is. Reads all parts.
     """
 
     kind: str
@@ -38,3 +39,4 @@ class Container:
     part_fields: Mapping[str, Fields]
     signed: bool
     rebuild: Callable[[Changes], Iterator[bytes]] = field(repr=False)
+    id_algorithm: Callable[[], str | None] = field(repr=False, default=lambda: None)
