@@ -26,6 +26,7 @@ class Running:
     Attributes:
         region: Memory set aside for a panic kernel.
         ram: All RAM without it.
+        kernel: Its code and data.
         notes: Where each CPU will leave its registers.
         vmcoreinfo: Where it describes itself.
         offset: What to add to a physical address to get the virtual one; None if it hides that.
@@ -34,6 +35,7 @@ class Running:
 
     region: Range
     ram: tuple[Range, ...]
+    kernel: tuple[Range, ...]
     notes: tuple[Range, ...]
     vmcoreinfo: Range
     offset: int | None
@@ -71,6 +73,7 @@ def look(phone: Phone) -> Running:
     return Running(
         region=region,
         ram=tuple(subtract(ram, [region, above])),
+        kernel=live.kernel,
         notes=_crash_notes(phone),
         vmcoreinfo=_vmcoreinfo(phone),
         offset=offset,
@@ -134,9 +137,7 @@ def describe(running: Running) -> bytes:
     loads = [_load(one, running.offset) for one in low] + [_load(one, None) for one in high]
     # A file offset there is the physical address itself: fs/proc/vmcore.c reads the old memory at p_offset.
     notes = [(one.start, one.size) for one in (*running.notes, running.vmcoreinfo)]
-    size = elfcore.header_size(32)
-    head, table = elfcore.build_headers(32, elfcore.EM_ARM, loads, notes, table_offset=size)
-    return head + table
+    return elfcore.build_headers(32, elfcore.EM_ARM, loads, notes)
 
 
 def _load(memory: Range, offset: int | None) -> Load:

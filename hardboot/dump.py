@@ -5,6 +5,7 @@ which they were; pages that are zero are not sent. What is written is an ELF cor
 and crash open: what was left out reads as zero.
 """
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from hardboot import host, log
 from hardboot.errors import DeviceError, InputError
 from hardboot.files import read_bytes, sha256_file, unreadable
 from hardboot.formats import elfcore, freepages, vmcoreinfo
+from hardboot.formats.compression import Decompressor
 from hardboot.formats.elfcore import Core, Load
 from hardboot.log import Advance
 from hardboot.memory import PAGE_SIZE, Range, align_up, subtract
@@ -25,6 +27,7 @@ from hardboot.phone import STAGING, Phone
 DUMP = "/proc/vmcore"
 _LARGEST = 1 << 40  # bytes
 _CHUNK = 2048  # pages of one transfer: a panic kernel has little memory
+_CHUNK_LIMIT = (_CHUNK + 1) * PAGE_SIZE  # bytes; gzip adds less than a page to what it cannot pack
 _CHUNK_S = 120.0
 # A gap of fewer pages is kept in the file: every stretch takes a program header, and there are at most 65534.
 _LEAST_GAP = 16
@@ -75,6 +78,8 @@ def pull(phone: Phone, target: Path) -> Pulled:
             except InputError as error:
                 log.warn(f"free pages stay in the dump: {error.what}")
                 free = None
+            if free is None:
+                source.compress()
         try:
             memory, left_out, zero = write(target, core, free or (), source)
         except OSError as error:
@@ -119,6 +124,11 @@ class _Vmcore:
                 fix=f"Look at it on the phone: adb shell su -c 'ls -l {DUMP}'",
             )
         self.size = int(said)
+        self._compressed = False
+
+    def compress(self) -> None:
+        """Let the phone compress what it sends from now on, if it has gzip: it will be more than usual."""
+        self._compressed = self._phone.root("gzip -c </dev/null >/dev/null").code == 0
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes of it."""
@@ -147,19 +157,33 @@ class _Vmcore:
     def _chunk(self, runs: str, first: int, count: int, local: Path) -> bytes:
         remote = f"{STAGING}/chunk"
         command = agent.pages_command(host.AGENT, DUMP, runs, first, count, remote)
+        pack = f" && gzip -1 -c < {remote} > {remote}.gz" if self._compressed else ""
+        sent = f"{remote}.gz" if self._compressed else remote
         output = self._phone.root(
-            f"{command} && chmod 644 {remote} && sha256sum < {remote}", timeout_s=_CHUNK_S
+            f"{command} && sha256sum < {remote}{pack} && chmod 644 {sent}", timeout_s=_CHUNK_S
         )
         if output.code:
             raise agent.failure("pages", output.text)
-        self._phone.transport.pull(remote, local, progress=lambda _size: None)
-        if sha256_file(local) != output.text.split()[0]:
+        self._phone.transport.pull(sent, local, progress=lambda _size: None)
+        data = read_bytes(local, limit=_CHUNK_LIMIT)
+        if self._compressed:
+            data = _unpacked(data)
+        if hashlib.sha256(data).hexdigest() != output.text.split()[0]:
             raise DeviceError(
                 "part of the dump arrived damaged",
                 unchanged="Nothing was written; the phone still has the dump.",
                 fix="Try again; check cable and port.",
             )
-        return read_bytes(local, limit=(_CHUNK + 1) * PAGE_SIZE)
+        return data
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What gzip packed; b"" if it is not that, which is no part of a dump."""
+    try:
+        return b"".join(Decompressor("gzip", data, limit=_CHUNK_LIMIT))
+    except InputError as error:
+        log.detail(error.what)
+        return b""
 
 
 def write(target: Path, core: Core, free: Sequence[Range], source: Source) -> tuple[int, int, int]:
@@ -195,10 +219,10 @@ def _write(stream: BinaryIO, core: Core, free: Sequence[Range], source: Source) 
         for piece in pieces
     ]
     total = sum(count for _, count in runs) * PAGE_SIZE
-    notes_at = elfcore.header_size(core.bits)
-    stream.seek(notes_at)
-    stream.write(core.note_bytes)
-    out = _Stretches(stream, align_up(stream.tell(), PAGE_SIZE))
+    # crash wants the program headers at the start, the notes behind them: room for the most there can be.
+    most = sum(load.filesz // PAGE_SIZE // (_LEAST_GAP + 1) + 2 for load in loads)
+    start = elfcore.headers_size(core.bits, 1 + most) + len(core.note_bytes)
+    out = _Stretches(stream, align_up(start, PAGE_SIZE))
     with log.progress("Pulling the dump", total) as advance:
         pages = source.pages(runs, advance)
         for load, pieces in zip(loads, wanted, strict=True):
@@ -211,13 +235,12 @@ def _write(stream: BinaryIO, core: Core, free: Sequence[Range], source: Source) 
                 at = piece.end
             out.skip((load.paddr + load.filesz - at) // PAGE_SIZE)
             out.end()
-    head, table = elfcore.build_headers(
-        core.bits, core.machine, out.loads, [(notes_at, len(core.note_bytes))], table_offset=out.at
-    )
-    stream.seek(out.at)
-    stream.write(table)
+    notes_at = elfcore.headers_size(core.bits, 1 + len(out.loads))
+    notes = [(notes_at, len(core.note_bytes))]
     stream.seek(0)
-    stream.write(head)
+    stream.write(elfcore.build_headers(core.bits, core.machine, out.loads, notes))
+    stream.write(core.note_bytes)
+    stream.truncate(out.at)  # also if nothing was stored
     memory = sum(load.memsz for load in loads)
     return memory, sum(load.filesz for load in loads) - total, out.zero * PAGE_SIZE
 

@@ -1,5 +1,6 @@
 """Dumps as they are written: an ELF core that holds the same memory, without free and zero pages."""
 
+import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,10 @@ def test_the_memory_in_the_file_is_that_of_the_phone(
     assert pages.asked == PAGES - len(left_out)
     found = elfcore.parse(written)
     assert found.notes == core.notes
+    # crash reads the program headers behind the file header, and the notes behind them, and nowhere else.
+    table, count = struct.unpack_from("<28xI12xH", written)
+    kind, notes_at = struct.unpack_from("<2I", written, 52)
+    assert (table, kind, notes_at) == (52, elfcore.PT_NOTE, 52 + 32 * count)
     expected = bytearray(source.memory)
     for number in left_out:
         expected[number * PAGE_SIZE : (number + 1) * PAGE_SIZE] = bytes(PAGE_SIZE)

@@ -220,17 +220,14 @@ def _notes(data: bytes) -> Iterable[Note]:
         at = start + (size + 3) // 4 * 4
 
 
-def build_headers(
-    bits: int, machine: int, loads: Sequence[Load], notes: Sequence[tuple[int, int]], *, table_offset: int
-) -> tuple[bytes, bytes]:
-    """The file header and the program headers of a core file.
+def build_headers(bits: int, machine: int, loads: Sequence[Load], notes: Sequence[tuple[int, int]]) -> bytes:
+    """The start of a core file: file header and program headers, as many bytes as `headers_size` says.
 
     Args:
         bits: 32 or 64.
         machine: The ELF number of the architecture.
         loads: Memory.
         notes: Offset and size of each part of the file that holds notes.
-        table_offset: Where the program headers will lie in the file.
 
     Raises:
         InputError: If there are too many, or a number does not fit into `bits`.
@@ -246,15 +243,13 @@ def build_headers(
         )
     ident = b"\x7fELF" + bytes((bits // 32, 1, 1)) + bytes(9)
     size, width = _FILE[bits].size, _HEADER[bits].size
-    head = _FILE[bits].pack(
-        *(ident, 4, machine, 1, 0, table_offset, 0, 0, size, width, len(entries), 0, 0, 0)
-    )
-    return head, b"".join(entries)
+    head = _FILE[bits].pack(*(ident, 4, machine, 1, 0, size, 0, 0, size, width, len(entries), 0, 0, 0))
+    return b"".join([head, *entries])
 
 
-def header_size(bits: int) -> int:
-    """Bytes of a file header."""
-    return _FILE[bits].size
+def headers_size(bits: int, count: int) -> int:
+    """Bytes of a file header and `count` program headers."""
+    return _FILE[bits].size + count * _HEADER[bits].size
 
 
 def _entry(
