@@ -105,7 +105,7 @@ def additions(
         dropped: See `passed_on`.
     """
     found = [
-        _difference(running, passed_on(own, skip=skipped, replaced=values, dropped=names))
+        difference(running, passed_on(own, skip=skipped, replaced=values, dropped=names))
         for skipped in dict.fromkeys((skip, 0))
         for values, names in ((replaced, dropped), (_NO_CHANGE, ()))
     ]
@@ -122,7 +122,7 @@ def compose(own: str, parts: Sequence[tuple[str, str | None]], *, size: int) -> 
         size: See `CommandLine`; it is the planner's rule that checks it.
     """
     words = [(word, source) for source, text in parts for word in split(text or "")]
-    removed = _difference(own, " ".join(word for word, _ in words))
+    removed = difference(own, " ".join(word for word, _ in words))
     last: dict[str, int] = {}
     end = next((at for at, (word, _) in enumerate(words) if word == "--"), len(words))  # from there: init's
     for at, (word, _) in enumerate(words[:end]):
@@ -134,7 +134,7 @@ def compose(own: str, parts: Sequence[tuple[str, str | None]], *, size: int) -> 
     return CommandLine(tuple(built), tuple(removed), size)
 
 
-def _difference(text: str, known_text: str) -> list[str]:
+def difference(text: str, known_text: str) -> list[str]:
     """The words of `text` that `known_text` does not have as often."""
     known = Counter(split(known_text))
     left = []

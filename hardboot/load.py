@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hardboot import cmdline as cmdlines
-from hardboot import cpus, devicetree, host, layout, log, record
+from hardboot import cpus, host, log, planning, record
 from hardboot.cmdline import CommandLine
 from hardboot.errors import DeviceError, RefusedError
 from hardboot.files import sha256_file
-from hardboot.formats import bootimg
 from hardboot.journal import Journal
 from hardboot.layout import BootPlan, LiveMemory, Segment
 from hardboot.payload import agent
 from hardboot.payload.agent import AgentSegment
 from hardboot.phone import Phone
 from hardboot.record import Found
-from hardboot.rom import NO_TREE, Rom
+from hardboot.rom import Rom
 
 _LOAD_TIMEOUT_S = 120.0
 
@@ -65,25 +63,19 @@ def prepare(
             cpus.check(phone)
         else:
             host.look(phone)
-        live = layout.parse_iomem(phone.read("cat /proc/iomem"))
-        has_atags = phone.profile.dtb.kind == "none"
-        tags = phone.atags() if has_atags else None
-        live_tree = None if has_atags else phone.device_tree()
+        live, running = planning.ask(phone, journal.host.cmdline)
     with journal.phase("plan"), log.step("Planning"):
         mark = f"{record.MARK}={secrets.token_hex(4)}"
-        own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
-        parts = [
-            own,
-            (cmdlines.BOOTLOADER, bootloader_words(phone, journal.host.cmdline)),
-            (cmdlines.APPENDED, append),
-            (cmdlines.MARK, mark),
-        ]
-        line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[phone.profile.arch])
-        choice = None if has_atags else devicetree.choose(rom.trees, phone.profile, live_tree)
-        tree = choice.tree if choice else None
-        guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text, atags=tags)
-        plan = layout.plan(phone.profile, guest, live, soft=soft)
-    return Prepared(rom, plan, mark, choice.reason if choice else NO_TREE, line, live)
+        made = planning.plan(
+            phone.profile, rom, running, cmdline=cmdline, append=append, mark=mark, soft=soft
+        )
+        if not made.plan.complete:
+            raise RefusedError(
+                "the ROM brings no device tree, and the phone shows none to take instead",
+                unchanged="Nothing was sent.",
+                fix="Use a ROM with a device tree, or a host kernel with CONFIG_PROC_DEVICETREE.",
+            )
+    return Prepared(rom, made.plan, mark, made.tree_reason, made.cmdline, live)
 
 
 def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
@@ -210,17 +202,4 @@ def check_soft(phone: Phone, *, untested: bool) -> None:
         fix="Leave --soft out; or try it, with a way back to a working system: --untested"
         if works is None
         else "Leave --soft out.",
-    )
-
-
-def bootloader_words(phone: Phone, running: str) -> str:
-    """What the bootloader added to the command line of the host image: a guest needs it too."""
-    header = phone.pull_root_file(phone.partition("boot"), first=max(bootimg.PAGE_SIZES))
-    quirks = phone.profile.cmdline
-    return cmdlines.additions(
-        running,
-        "" if quirks.ignored else bootimg.parse_cmdline(header or b""),
-        skip=quirks.skip,
-        replaced=quirks.replaced,
-        dropped=quirks.dropped,
     )

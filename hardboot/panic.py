@@ -7,15 +7,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hardboot import boot, devicetree, dump, host, layout, log, record
+from hardboot import boot, devicetree, dump, host, layout, log, planning, record
 from hardboot import cmdline as cmdlines
 from hardboot import load as loading
 from hardboot import rom as roms
 from hardboot.cmdline import CommandLine
-from hardboot.crashmap import CRASHKERNEL, describe, look
+from hardboot.crashmap import CRASHKERNEL, Running, describe, look
 from hardboot.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.layout import BootPlan, Segment
@@ -44,8 +44,7 @@ class Prepared:
 
     rom: Rom
     plan: BootPlan
-    elf_header: Range
-    elf_header_data: bytes
+    running: Running
     tree_reason: str
     cmdline: CommandLine
 
@@ -89,7 +88,9 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         tree = choice.tree and devicetree.for_crash(choice.tree, elf_header=elf_header, memory=usable)
         guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text)
         plan = layout.plan_inside(phone.profile, guest, usable)
-    return Prepared(rom, plan, elf_header, data, choice.reason, line)
+        header = Segment(elf_header.name, elf_header.start, data, elf_header.size)
+        plan = replace(plan, segments=(*plan.segments, header))
+    return Prepared(rom, plan, running, choice.reason, line)
 
 
 def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
@@ -99,16 +100,13 @@ def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
         DeviceError: If something did not arrive or the kernel refused it; no panic kernel is loaded then.
     """
     plan = prepared.plan
-    header = Segment(
-        "elfcorehdr", prepared.elf_header.start, prepared.elf_header_data, prepared.elf_header.size
-    )
     try:
         with journal.phase("ask"), log.step("Asking the running kernel"):
             if host.ask(phone, None).kexec_crash_loaded:
                 journal.replaced = "a panic kernel"
                 log.warn("this replaces the panic kernel that is loaded")
         with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
-            segments = loading.push(phone, (*plan.segments, header), journal, Path(folder))
+            segments = loading.push(phone, plan.segments, journal, Path(folder))
         with journal.phase("load"), log.step("Loading the panic kernel"):
             output = phone.root(
                 agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments),
@@ -256,5 +254,5 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
 
 def _bootloader_words(phone: Phone, running: str) -> str:
     """What the bootloader added, without what hardboot did."""
-    words = cmdlines.split(loading.bootloader_words(phone, running))
+    words = cmdlines.split(planning.bootloader_words(phone, running) or "")
     return " ".join(word for word in words if cmdlines.key(word) not in ("crashkernel", record.MARK))

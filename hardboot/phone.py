@@ -16,7 +16,16 @@ from hardboot.handset import QUICK_S, STAGING, Handset, KernelIdentity, only_pho
 from hardboot.profile import Profile
 from hardboot.transport.base import Transport
 
-__all__ = ["STAGING", "KernelIdentity", "Phone", "connect", "connected", "open_transport", "safe_serial"]
+__all__ = [
+    "STAGING",
+    "KernelIdentity",
+    "Phone",
+    "connect",
+    "connected",
+    "matching",
+    "open_transport",
+    "safe_serial",
+]
 
 
 @dataclass
@@ -97,7 +106,7 @@ def connect(serial: str | None, device: str | None) -> Phone:
     transport = open_transport(serial or only_phone())
     try:
         product, serialno = _product(transport)
-        phone = Phone(transport, _matching(product, chosen), serialno or transport.serial)
+        phone = Phone(transport, matching(product, chosen), serialno or transport.serial)
         phone.tell_model()
         return phone
     except BaseException:
@@ -127,7 +136,12 @@ def _product(transport: Transport) -> tuple[str, str]:
     return lines[0], lines[1] if len(lines) > 1 else ""
 
 
-def _matching(product: str, chosen: Profile | None) -> Profile:
+def matching(product: str, chosen: Profile | None) -> Profile:
+    """The profile for a phone that reports `product` as ro.product.device; `chosen` must be one for it.
+
+    Raises:
+        RefusedError: If no profile fits, or `chosen` does not.
+    """
     found = chosen or profile.match(product)
     if found is None:
         raise RefusedError(

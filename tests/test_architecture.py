@@ -21,6 +21,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "phone",
     "rom",
     "unpack describe",
+    "planning",
     "backup host cpus record lastlog",
     "journal",
     "quiesce restart crashmap dump crashed",

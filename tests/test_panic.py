@@ -1,21 +1,30 @@
 """The panic kernel: what the running kernel tells, how it is described, and where the other one goes."""
 
 import contextlib
+import json
 import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_builders import board
 from test_layout import VIRT, guest, kernel
-from test_record import phone
+from test_plan_command import HostPhone, call, rom_image
+from test_plan_command import kernel as zimage_of_a_rom
+from test_record import Answering, phone
 
-from hardboot import crashmap, devicetree, lastlog, layout
-from hardboot.errors import InputError, RefusedError
+from hardboot import crashmap, devicetree, lastlog, layout, panic
+from hardboot.errors import DeviceError, DeviceStateError, HardbootError, InputError, RefusedError
 from hardboot.formats import elfcore, fdt
+from hardboot.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.memory import Range, subtract
-from hardboot.phone import Phone
-from hardboot.transport.base import Output
+from hardboot.phone import KernelIdentity, Phone
+from hardboot.transport.base import Output, Transport
 
 IOMEM = """\
 09000000-09000fff : pl011@9000000
@@ -35,15 +44,27 @@ Node 0, zone  HighMem
 REGION = Range(0x68000000, 0x6C000000)
 
 
+USUAL = {
+    "/proc/iomem": IOMEM,
+    "_stext": "c0008200 T _stext\n",
+    "crash_notes": "6fbc1000 180\n6fbd2000 180\n",
+    "/sys/kernel/vmcoreinfo": "0x409b0000 1024\n",
+    "zoneinfo": ZONES,
+}
+
+
 def running(**answers: str | Output) -> Phone:
-    usual: dict[str, str | Output] = {
-        "/proc/iomem": IOMEM,
-        "_stext": "c0008200 T _stext\n",
-        "crash_notes": "6fbc1000 180\n6fbd2000 180\n",
-        "/sys/kernel/vmcoreinfo": "0x409b0000 1024\n",
-        "zoneinfo": ZONES,
-    }
-    return phone(**{**usual, **answers})
+    return phone(**{**USUAL, **answers})
+
+
+class CrashPhone(HostPhone):
+    """The same kernel, with a boot partition behind it."""
+
+    def read(self, command: str, *, timeout_s: float = 0) -> str:
+        return self.root(command).text
+
+    def root(self, command: str, *, timeout_s: float = 0) -> Output:
+        return running().root(command)
 
 
 def test_all_that_a_panic_kernel_must_know_is_read() -> None:
@@ -188,7 +209,188 @@ def test_the_tree_tells_both_properties_in_its_own_cells(cells: int) -> None:
     assert tree.find("/chosen") is None
 
 
+def test_a_dry_run_draws_the_memory_set_aside_and_what_goes_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    image = rom_image(tmp_path, kernel_data=zimage_of_a_rom() + board("mine"))
+    capture = CrashPhone(cast(Transport, None), VIRT, "1")
+    capture.header = image.read_bytes()[:4096]
+    monkeypatch.setattr("hardboot.phone.connected", lambda *_: contextlib.nullcontext(capture))
+    svg = tmp_path / "map.svg"
+    out, _ = call(capsys, "load", "--panic", image, "--dry-run", "--svg", svg)
+    for text in (out, svg.read_text()):
+        for name, start, end in (
+            ("zImage", 0x68300000, None),
+            ("elfcorehdr", 0x6BE00000, 0x6BE01000),
+            ("Crash kernel", 0x68000000, 0x6C000000),
+            ("Kernel code", 0x40008000, 0x40410000),
+        ):
+            assert name in text
+            assert f"{start:#010x}-" + (f"{end:#010x}" if end else "") in text, name
+    assert max(map(len, out.splitlines())) <= 80
+    assert "maxcpus=1 reset_devices" in " ".join(out.split())
+    assert "if flashed" not in out
+    document = json.loads(call(capsys, "--json", "load", "--panic", image, "--dry-run")[0])
+    names = [one["name"] for one in document["plan"]["segments"]]
+    assert names == ["zImage", "initrd", "dtb", "elfcorehdr"]
+    call(capsys, "load", "--panic", image, "--svg", svg, code=2)
+
+
+# The crash
+
+
+BEFORE = KernelIdentity("6.1.0", "before", "")
+AFTER = KernelIdentity("6.1.0-capture", "after", "")
+
+
+def triggered(
+    monkeypatch: pytest.MonkeyPatch, now: KernelIdentity | None, *, waiting: bool, dump_there: bool = False
+) -> tuple[Journal, Exception | None, list[str]]:
+    """How `crash trigger` ends if the kernel `now` answers after it."""
+    crashed = phone(kexec_crash_loaded="1\n" if waiting else "0\n", vmcore=Output("", int(not dump_there)))
+    monkeypatch.setattr(crashed, "kernel", lambda **_: BEFORE, raising=False)
+    monkeypatch.setattr(panic, "wait_for_change", lambda *_a, **_k: now)
+    journal = Journal("virt-arm", "S")
+    error: Exception | None = None
+    try:
+        panic.trigger(crashed, journal, wait_s=7)
+    except HardbootError as caught:
+        error = caught
+    commands = cast(Answering, crashed).commands
+    return journal, error, [one for one in commands if "sysrq-trigger" in one]
+
+
+def test_the_panic_kernel_is_known_by_the_dump(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, error, sent = triggered(monkeypatch, AFTER, waiting=True, dump_there=True)
+    assert error is None
+    assert (journal.outcome, journal.host, journal.guest) == (panic.CAPTURE_UP, BEFORE, AFTER)
+    assert len(sent) == 1
+    assert sent[0].startswith("sync; ")
+    assert "echo 5 > /proc/sys/kernel/panic" in sent[0]
+
+
+def test_a_crash_with_nothing_loaded_is_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, error, _ = triggered(monkeypatch, AFTER, waiting=False)
+    assert (error, journal.outcome) == (None, panic.RESTARTED)
+
+
+def test_a_host_that_comes_back_instead_of_the_panic_kernel_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, error, _ = triggered(monkeypatch, AFTER, waiting=True)
+    assert isinstance(error, DeviceError)
+    assert not isinstance(error, DeviceStateError)
+    assert "restarted into 6.1.0-capture instead of the panic kernel" in error.what
+    assert "the dump is lost" in error.unchanged
+    assert (journal.outcome, journal.guest) == (HOST_CAME_BACK, AFTER)
+
+
+def test_a_phone_that_stays_silent_after_the_crash_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, error, _ = triggered(monkeypatch, None, waiting=True)
+    assert isinstance(error, DeviceStateError)
+    assert "silent for 7 s" in error.what
+    assert (journal.outcome, journal.guest) == (PHONE_SILENT, None)
+
+
+def test_a_kernel_that_does_not_crash_is_told_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive = phone(kexec_crash_loaded="1\n")
+    monkeypatch.setattr(alive, "kernel", lambda **_: BEFORE, raising=False)
+
+    def wait(*_arguments: object, still: Callable[[float], None], **_options: object) -> None:
+        still(panic._SETTLE_S)
+        still(panic._SETTLE_S + 0.1)
+
+    monkeypatch.setattr(panic, "wait_for_change", wait)
+    with pytest.raises(DeviceStateError, match="did not crash: its kernel runs on"):
+        panic.trigger(alive, Journal("virt-arm", "S"), wait_s=7)
+
+
+def test_a_connection_that_dies_with_the_kernel_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = phone(kexec_crash_loaded="1\n", **{"sysrq-trigger": DeviceError("gone", unchanged="-", fix="-")})
+    monkeypatch.setattr(gone, "kernel", lambda **_: BEFORE, raising=False)
+    monkeypatch.setattr(panic, "wait_for_change", lambda *_a, **_k: AFTER)
+    journal = Journal("virt-arm", "S")
+    panic.trigger(gone, journal, wait_s=7)
+    assert journal.outcome == panic.CAPTURE_UP
+
+
 # What the phone kept
+
+
+@dataclass
+class Keeping(Answering):
+    """A phone that kept files: what they hold by path, an error for one that cannot be read."""
+
+    files: dict[str, bytes | DeviceError] = field(default_factory=dict)
+    cleaned: bool = False
+
+    def root(self, command: str, *, timeout_s: float = 30) -> Output:
+        if command.startswith("ls -1 "):
+            folder = command.removeprefix("ls -1 ") + "/"
+            names = [path.removeprefix(folder) for path in self.files if path.startswith(folder)]
+            return Output("\n".join(names), 0) if names else Output("ls: no such folder", 1)
+        if command.startswith("test -f "):
+            return Output("", int(command.removeprefix("test -f ") not in self.files))
+        return super().root(command, timeout_s=timeout_s)
+
+    def pull_root_file(self, path: str, *, first: int) -> bytes:
+        content = self.files[path]
+        if isinstance(content, DeviceError):
+            raise content
+        return content[:first]
+
+    def clean(self) -> None:
+        self.cleaned = True
+
+
+def keeping(**files: bytes | DeviceError) -> Keeping:
+    return Keeping({"mountpoint": Output("not mounted", 1)}, files=files)
+
+
+def test_all_that_was_kept_is_read_in_order_and_what_is_no_log_is_not() -> None:
+    old = keeping(
+        **{
+            "/sys/fs/pstore/dmesg-ramoops-0": b"Oops",
+            "/sys/fs/pstore/console-ramoops-0": b"last\x00words",
+            "/sys/fs/pstore/$(reboot)": b"a name that is none",
+            "/sys/fs/pstore/pmsg-ramoops-0": b"",
+            "/proc/last_kmsg": b"older",
+        }
+    )
+    found = lastlog.read(cast(Phone, old))
+    assert [(one.path, one.text, one.truncated) for one in found] == [
+        ("/sys/fs/pstore/console-ramoops-0", "last�words", False),
+        ("/sys/fs/pstore/dmesg-ramoops-0", "Oops", False),
+        ("/proc/last_kmsg", "older", False),
+    ]
+    assert old.cleaned
+
+
+def test_a_log_that_is_too_long_is_cut_and_says_so() -> None:
+    (found,) = lastlog.read(cast(Phone, keeping(**{"/proc/last_kmsg": b"x" * (lastlog._LIMIT + 1)})))
+    assert (len(found.text), found.truncated) == (lastlog._LIMIT, True)
+
+
+def test_no_more_files_are_read_than_a_phone_keeps() -> None:
+    many = {f"/sys/fs/pstore/dmesg-ramoops-{number}": b"x" for number in range(lastlog._MAX_FILES + 5)}
+    assert len(lastlog.read(cast(Phone, keeping(**many)))) == lastlog._MAX_FILES
+
+
+def test_a_phone_that_kept_nothing_has_no_last_words() -> None:
+    assert lastlog.read(cast(Phone, keeping())) == ()
+
+
+def test_a_log_that_cannot_be_read_is_an_error_with_its_name() -> None:
+    broken = DeviceError("Input/output error", unchanged="-", fix="Try again.")
+    with pytest.raises(DeviceError) as error:
+        lastlog.read(cast(Phone, keeping(**{"/proc/last_kmsg": broken})))
+    assert error.value.what == "/proc/last_kmsg cannot be read: Input/output error"
+    assert error.value.fix == "Try again."
+
+
+def test_without_root_no_log_is_read() -> None:
+    rootless = Keeping({"mountpoint": DeviceError("no root shell", unchanged="-", fix="-")})
+    with pytest.raises(DeviceError, match="no root shell"):
+        lastlog.read(cast(Phone, rootless))
 
 
 def test_a_log_from_memory_that_lost_bits_is_shown_without_control_characters() -> None:

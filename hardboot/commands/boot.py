@@ -4,12 +4,9 @@ import click
 
 from hardboot import boot as flow
 from hardboot import rom as roms
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.common import Command, Settings, journaled, pass_settings
 from hardboot.commands.exec import show, start_options
 from hardboot.commands.load import Wanted, emit_plan, image_options
-from hardboot.errors import HardbootError
-from hardboot.journal import Journal
-from hardboot.phone import connected
 
 
 @click.command(cls=Command)
@@ -22,18 +19,13 @@ def boot(settings: Settings, wanted: Wanted, wait_s: float, rest: bool) -> None:
     Nothing is flashed. A restart brings the phone back to its own system.
     """
     rom = roms.read(wanted.image)
-    with connected(settings.serial, settings.device) as phone:
-        journal = Journal(phone.profile.name, phone.serialno)
-        try:
-            prepared = wanted.prepare(phone, rom, journal)
-            if wanted.dry_run:
-                phone.clean()
-            else:
-                flow.boot(phone, prepared, journal, wait_s=wait_s, rest=rest)
-        except HardbootError as error:
-            error.result = journal.document()
-            raise
+    with journaled(settings) as (phone, journal):
+        prepared = wanted.prepare(phone, rom, journal)
+        if wanted.dry_run:
+            phone.clean()
+        else:
+            flow.boot(phone, prepared, journal, wait_s=wait_s, rest=rest)
     if wanted.dry_run:
-        emit_plan(settings, phone, prepared, journal)
+        emit_plan(settings, wanted, phone.profile, prepared, journal)
     else:
         settings.emit(journal.document(), lambda: show(journal))

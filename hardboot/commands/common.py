@@ -1,14 +1,19 @@
 """What every command shares: the global options, accepted before and after the verb, and the way to print."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hardboot import log
+
+if TYPE_CHECKING:
+    from hardboot.journal import Journal
+    from hardboot.phone import Phone
 
 
 @dataclass
@@ -54,6 +59,40 @@ def confirm(settings: Settings, question: str) -> None:
         )
     if not click.confirm(question, err=True):
         raise RefusedError("not confirmed", unchanged="Nothing was sent.", fix="Answer yes, or add --yes.")
+
+
+@contextmanager
+def journaled(settings: Settings) -> "Iterator[tuple[Phone, Journal]]":
+    """The connected phone and a journal; an error takes along what the journal holds by then."""
+    from hardboot import phone as phones
+    from hardboot.errors import HardbootError
+    from hardboot.journal import Journal
+
+    with phones.connected(settings.serial, settings.device) as phone:
+        journal = Journal(phone.profile.name, phone.serialno)
+        try:
+            yield phone, journal
+        except HardbootError as error:
+            error.result = journal.document()
+            raise
+
+
+def wait_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option --wait, which comes as `wait_s`.
+
+    Args:
+        text: Its help.
+    """
+    from hardboot.restart import WAIT_S
+
+    return click.option(
+        "--wait",
+        "wait_s",
+        type=click.FloatRange(1, 3600),
+        default=WAIT_S,
+        show_default=True,
+        help=text,
+    )
 
 
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -6,24 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hardboot.commands.common import Command, Group, Settings, confirm, pass_settings
-from hardboot.errors import HardbootError
-from hardboot.journal import Journal
+from hardboot.commands.common import (
+    Command,
+    Group,
+    Settings,
+    confirm,
+    journaled,
+    pass_settings,
+    wait_option,
+)
 from hardboot.memory import human_size
-from hardboot.phone import connected
-from hardboot.restart import WAIT_S
 
 if TYPE_CHECKING:
     from hardboot.crashed import Crashed
 
-_WAIT = click.option(
-    "--wait",
-    "wait_s",
-    type=click.FloatRange(1, 3600),
-    default=WAIT_S,
-    show_default=True,
-    help="Seconds the panic kernel may take to answer over ADB.",
-)
+_wait = wait_option("Seconds the panic kernel may take to answer over ADB.")
 
 
 @click.group(cls=Group)
@@ -32,22 +29,17 @@ def crash() -> None:
 
 
 @crash.command(cls=Command)
-@_WAIT
+@_wait
 @pass_settings
 def trigger(settings: Settings, wait_s: float) -> None:
     """Crash the running kernel now, and see what comes up."""
     from hardboot import panic
 
-    with connected(settings.serial, settings.device) as phone:
+    with journaled(settings) as (phone, journal):
         waiting = panic.is_loaded(phone)
         what = "start the panic kernel" if waiting else "restart the phone (no panic kernel is loaded)"
         confirm(settings, f"Crash the kernel of {phone.profile.title} {phone.serialno}? This will {what}.")
-        journal = Journal(phone.profile.name, phone.serialno)
-        try:
-            panic.trigger(phone, journal, wait_s=wait_s)
-        except HardbootError as error:
-            error.result = journal.document()
-            raise
+        panic.trigger(phone, journal, wait_s=wait_s)
     assert journal.guest is not None
     release = journal.guest.release
     text = (
@@ -60,7 +52,7 @@ def trigger(settings: Settings, wait_s: float) -> None:
 
 @crash.command(cls=Command)
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
-@_WAIT
+@_wait
 @pass_settings
 def pull(settings: Settings, output: Path, wait_s: float) -> None:
     """Wait for the panic kernel and write the dump to OUTPUT, without pages that were free or are zero."""

@@ -6,12 +6,9 @@ from typing import Any
 import click
 
 from hardboot import execute as flow
-from hardboot.commands.common import Command, Settings, pass_settings
-from hardboot.errors import HardbootError
+from hardboot.commands.common import Command, Settings, journaled, pass_settings, wait_option
 from hardboot.journal import Journal
-from hardboot.phone import connected
 from hardboot.record import SOFT
-from hardboot.restart import WAIT_S
 
 
 def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,14 +20,7 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
         default=True,
         help="For experts: leave Android running and the file systems as they are.",
     )
-    wait = click.option(
-        "--wait",
-        "wait_s",
-        type=click.FloatRange(1, 3600),
-        default=WAIT_S,
-        show_default=True,
-        help="Seconds the ROM may take to answer over ADB.",
-    )
+    wait = wait_option("Seconds the ROM may take to answer over ADB.")
     return wait(quiesce(function))
 
 
@@ -39,13 +29,8 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @pass_settings
 def execute(settings: Settings, wait_s: float, rest: bool) -> None:
     """Start what `hardboot load` has loaded, from this computer or another, and prove that it came up."""
-    with connected(settings.serial, settings.device) as phone:
-        journal = Journal(phone.profile.name, phone.serialno)
-        try:
-            flow.execute(phone, journal, wait_s=wait_s, rest=rest)
-        except HardbootError as error:
-            error.result = journal.document()
-            raise
+    with journaled(settings) as (phone, journal):
+        flow.execute(phone, journal, wait_s=wait_s, rest=rest)
     settings.emit(journal.document(), lambda: show(journal))
 
 

@@ -11,13 +11,14 @@ import click
 from hardboot import load as flow
 from hardboot import log, memorymap
 from hardboot import rom as roms
-from hardboot.commands.common import Command, Settings, pass_settings
-from hardboot.commands.plan import describe, show
+from hardboot.commands import planpage
+from hardboot.commands.common import Command, Settings, journaled, pass_settings
 from hardboot.crashmap import CRASHKERNEL
-from hardboot.errors import HardbootError, RefusedError
+from hardboot.errors import RefusedError
 from hardboot.journal import Journal
 from hardboot.load import Prepared
-from hardboot.phone import Phone, connected
+from hardboot.phone import Phone
+from hardboot.planning import Planned
 from hardboot.profile import Profile
 from hardboot.restart import WAIT_S
 from hardboot.rom import Rom
@@ -35,6 +36,7 @@ class Wanted:
     append: str | None
     soft: bool
     dry_run: bool
+    svg: Path | None
     untested: bool
 
     def prepare(self, phone: Phone, rom: Rom, journal: Journal) -> Prepared:
@@ -51,10 +53,18 @@ def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def command(**words: Any) -> Any:
         wanted = Wanted(**{item.name: words.pop(item.name) for item in fields(Wanted)})
+        if wanted.svg is not None and not wanted.dry_run:
+            raise click.UsageError("--svg goes with --dry-run.")
         return function(wanted=wanted, **words)
 
     for option in (
         click.option("--untested", is_flag=True, help="Also where nobody has seen it work yet."),
+        click.option(
+            "--svg",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="With --dry-run: write the picture of the memory to FILE.",
+        ),
         click.option(
             "--dry-run", is_flag=True, help="Check and plan with the connected phone; push and load nothing."
         ),
@@ -90,19 +100,14 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
     if add_crashkernel:
         raise click.UsageError("--add-crashkernel goes with --panic.")
     rom = roms.read(wanted.image)
-    with connected(settings.serial, settings.device) as phone:
-        journal = Journal(phone.profile.name, phone.serialno)
-        try:
-            prepared = wanted.prepare(phone, rom, journal)
-            if wanted.dry_run:
-                phone.clean()
-            else:
-                flow.load(phone, prepared, journal)
-        except HardbootError as error:
-            error.result = journal.document()
-            raise
+    with journaled(settings) as (phone, journal):
+        prepared = wanted.prepare(phone, rom, journal)
+        if wanted.dry_run:
+            phone.clean()
+        else:
+            flow.load(phone, prepared, journal)
     if wanted.dry_run:
-        emit_plan(settings, phone, prepared, journal)
+        emit_plan(settings, wanted, phone.profile, prepared, journal)
     else:
         settings.emit(journal.document(), lambda: _print(journal))
 
@@ -113,37 +118,34 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
     if wanted.soft or wanted.cmdline is not None:
         raise click.UsageError("--panic goes with neither --soft nor --cmdline.")
     rom = roms.read(wanted.image)
-    with connected(settings.serial, settings.device) as phone:
-        journal = Journal(phone.profile.name, phone.serialno)
-        try:
-            check_tried(phone.profile, allowed=wanted.untested or wanted.dry_run)
-            if add_crashkernel and not wanted.dry_run:
-                panic.add_crashkernel(phone, journal, wait_s=WAIT_S)
-            prepared = panic.prepare(phone, rom, journal, append=wanted.append)
-            if wanted.dry_run:
-                phone.clean()
-            else:
-                panic.load(phone, prepared, journal)
-        except HardbootError as error:
-            error.result = journal.document()
-            raise
-    document = {**journal.document(), "plan": describe(prepared.plan, prepared.cmdline)}
-    settings.emit(document, lambda: _print_panic(prepared, loaded=not wanted.dry_run))
+    with journaled(settings) as (phone, journal):
+        check_tried(phone.profile, allowed=wanted.untested or wanted.dry_run)
+        if add_crashkernel and not wanted.dry_run:
+            panic.add_crashkernel(phone, journal, wait_s=WAIT_S)
+        prepared = panic.prepare(phone, rom, journal, append=wanted.append)
+        if wanted.dry_run:
+            phone.clean()
+        else:
+            panic.load(phone, prepared, journal)
+    memory = prepared.running
+    picture = memorymap.draw(prepared.plan, banks=(*memory.ram, memory.region), host=memory.kernel)
+    title = f"{rom.path.name} on {journal.device}, for a crash"
+    page = planpage.Page(prepared.plan, prepared.cmdline, picture, title, prepared.tree_reason)
+    document = {**journal.document(), "plan": page.document()}
+    if wanted.dry_run:
+        page.emit(settings, document, wanted.svg)
+    else:
+        settings.emit(document, lambda: _print_panic(prepared))
 
 
-def emit_plan(settings: Settings, phone: Phone, prepared: Prepared, journal: Journal) -> None:
+def emit_plan(
+    settings: Settings, wanted: Wanted, profile: Profile, prepared: Prepared, journal: Journal
+) -> None:
     """Print what a dry run found."""
-    picture = memorymap.draw(
-        prepared.plan,
-        banks=prepared.live.banks,
-        host=prepared.live.kernel,
-        mem_min=phone.profile.mem_min if prepared.plan.flag else None,
-    )
-    title = f"{prepared.rom.path.name} on {journal.device}"
-    settings.emit(
-        {**journal.document(), "plan": describe(prepared.plan, prepared.cmdline)},
-        lambda: show(prepared.plan, picture, prepared.cmdline, title, prepared.tree_reason),
-    )
+    rom = prepared.rom
+    made = Planned(prepared.plan, prepared.cmdline, prepared.tree_reason)
+    page = planpage.of(profile, made, prepared.live, own=rom.cmdline, image=rom.path.name)
+    page.emit(settings, {**journal.document(), "plan": page.document()}, wanted.svg)
 
 
 def check_tried(profile: Profile, *, allowed: bool) -> None:
@@ -165,12 +167,10 @@ def check_tried(profile: Profile, *, allowed: bool) -> None:
     log.warn(what)
 
 
-def _print_panic(prepared: "PanicKernel", *, loaded: bool) -> None:
-    for segment in (*(one.range for one in prepared.plan.segments), prepared.elf_header):
-        click.echo(f"  {segment.name:<10} {segment.start:#010x}-{segment.end:#010x}")
-    name = prepared.rom.path.name
-    end = f"{name} starts when the kernel crashes" if loaded else f"{name} fits; nothing was pushed"
-    click.echo(f"hardboot: {end}")
+def _print_panic(prepared: "PanicKernel") -> None:
+    for one in prepared.plan.segments:
+        click.echo(f"  {one.name:<10} {one.range.start:#010x}-{one.range.end:#010x}")
+    click.echo(f"hardboot: {prepared.rom.path.name} starts when the kernel crashes")
 
 
 def _print(journal: Journal) -> None:
