@@ -286,6 +286,19 @@ def test_a_lost_file_is_named(tree: Path, series: patches.Series) -> None:
     assert "sub/folder/new.c: not applied" in [str(at) for item in status.patches for at in item.problems]
 
 
+def test_a_hunk_that_only_removes_lines_is_not_taken_for_applied(
+    tree: Path, series: patches.Series, shipped: Path
+) -> None:
+    text = (
+        "--- a/other.c\n+++ b/other.c\n@@ -2,5 +2,2 @@\n \n-one\n-two\n-\n copy\n@@ -7 +4,2 @@\n end\n+more\n"
+    )
+    (shipped / series.patches[1]).write_text(text)
+    (tree / "other.c").write_text("top\n\none\ntwo\n\n\ncopy\nend\n")
+    error = refused(lambda: apply(tree, series), tree)
+    assert "toy-6.1 does not fit: other.c, hunk 1, line 6: found an empty line, expected" in error.what
+    assert [item.state for item in patches.survey(tree, series).patches] == ["absent", "conflict"]
+
+
 def test_a_file_that_should_be_new_but_exists_is_a_conflict(tree: Path, series: patches.Series) -> None:
     (tree / "sub/folder").mkdir(parents=True)
     (tree / "sub/folder/new.c").write_text("somebody else's\n")

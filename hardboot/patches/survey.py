@@ -147,11 +147,13 @@ def _explain(
             pairs = zip(patch.hunks, unified.reverse(patch).hunks, strict=True)
             for number, (hunk, undo) in enumerate(pairs, 1):
                 misfit = unified.fit_alone(content, hunk)
-                if unified.fit_alone(content, undo) is None:
+                fits_back = unified.fit_alone(content, undo) is None
+                # What only takes lines out leaves nothing to know it by: its context proves nothing.
+                if fits_back and not set(hunk.new) <= set(hunk.old):
                     there = True
                 elif misfit is None:
                     missing.append(Problem(patch.path, number, hunk.old_start, "not applied"))
-                else:
+                elif not fits_back:
                     wrong.append(Problem(patch.path, number, misfit.line, misfit.reason))
     if there:
         return PatchStatus(name, "partial", tuple(missing + wrong or [first]))
