@@ -40,10 +40,25 @@ def boot(
     return page(head, size) + b"".join(page(part, size, fill) for part in parts if part)
 
 
-def boot_v3(version: int = 3, signature: bytes = b"") -> bytes:
-    head = b"ANDROID!" + words(len(KERNEL), len(RAMDISK), 0, 1580 + 4 * (version == 4), 0, 0, 0, 0, version)
+def boot_v2(version: int) -> bytes:
+    """A v1 or v2 image with all its parts."""
+    overlay, tree = dtbo(), board("in the image") if version == 2 else b""
+    parts = (KERNEL, RAMDISK, SECOND, overlay, *((tree,) if tree else ()))
+    numbers = (len(KERNEL), 0x80008000, len(RAMDISK), 0x81000000, len(SECOND), 0x80F00000, 0x80000100)
+    head = b"ANDROID!" + words(*numbers, 2048, version, 13 << 25 | 23 << 4 | 5)
+    head += b"board".ljust(16, b"\0") + b"quiet".ljust(512, b"\0") + image_id(*parts) + bytes(1024)
+    head += words(len(overlay)) + struct.pack(
+        "<QI", sum(len(page(part)) for part in (head, *parts[:3])), 1648
+    )
+    if tree:
+        head = head[:-4] + words(1660, len(tree)) + struct.pack("<Q", 0x81F00000)
+    return b"".join(page(part) for part in (head, *parts))
+
+
+def boot_v3(version: int = 3, signature: bytes = b"", kernel: bytes = KERNEL) -> bytes:
+    head = b"ANDROID!" + words(len(kernel), len(RAMDISK), 0, 1580 + 4 * (version == 4), 0, 0, 0, 0, version)
     head += b"bootconfig".ljust(1536, b"\0") + (words(len(signature)) if version == 4 else b"")
-    return b"".join(page(part, 4096) for part in (head, KERNEL, RAMDISK, signature))
+    return b"".join(page(part, 4096) for part in (head, kernel, RAMDISK, signature))
 
 
 def pxa() -> bytes:
@@ -95,7 +110,12 @@ def avb1_signature() -> bytes:
     return b"\x30\x82" + len(body).to_bytes(2, "big") + body
 
 
-def vendor_boot(version: int, ramdisks: tuple[bytes, ...] = (b"platform ramdisk", b"dlkm ramdisk!")) -> bytes:
+def vendor_boot(
+    version: int,
+    ramdisks: tuple[bytes, ...] = (b"platform ramdisk", b"dlkm ramdisk!"),
+    *,
+    fill: bytes = b"\0",
+) -> bytes:
     body = b"".join(ramdisks)
     head = b"VNDRBOOT" + words(version, 4096, 0x8000, 0x1000000, len(body)) + b"bootconfig".ljust(2048, b"\0")
     head += words(0x100) + b"board".ljust(16, b"\0") + words(2112 + 16 * (version == 4), len(DTB))
@@ -108,7 +128,8 @@ def vendor_boot(version: int, ramdisks: tuple[bytes, ...] = (b"platform ramdisk"
             table += words(len(ramdisk), at, index + 1) + name + words(*range(16))
             at += len(ramdisk)
         head += words(len(table), len(ramdisks), 108, len(config))
-    return b"".join(page(part, 4096) for part in (head, body, DTB, *((table, config) if table else ())))
+    parts = (body, DTB, *((table, config) if table else ()))
+    return page(head, 4096) + b"".join(page(part, 4096, fill) for part in parts)
 
 
 def sony_elf(gap: int = 0) -> bytes:
@@ -138,6 +159,12 @@ def qcdt(gap: bytes = b"") -> bytes:
     rows = [(0xCE, 8, 0, 1, *places[0]), (0xCE, 8, 0, 2, *places[0]), (0xCE, 9, 0, 1, *places[1])]
     head = b"QCDT" + words(2, 3) + b"".join(words(*row) for row in rows)
     return page(head) + gap + b"".join(trees)
+
+
+def qcdt_of(version: int) -> bytes:
+    """A Qualcomm table of any version, with two trees."""
+    ids = (0x7E, 8, 0, 1, 2, 3, 4, 5)[: 3 if version == 1 else 8]
+    return builders.qcdt(version, [(ids, board("one")), ((ids[0] + 1, *ids[1:]), board("two"))])
 
 
 def dtbo(tail: bytes = b"") -> bytes:
@@ -234,10 +261,12 @@ def every_kind() -> dict[str, bytes]:
         "v0 with a wrong id": boot().replace(image_id(KERNEL, RAMDISK, SECOND), b"x" * 32),
         "v0 with a command line that is not UTF-8": boot(cmdline=b'a\xff\xfeb "\\ \x01'),
         "v0 with a tree table": boot(dt=qcdt()),
+        "v1": boot_v2(1),
+        "v2": boot_v2(2),
         "v3": boot_v3(),
         "v4": boot_v3(4, vbmeta().ljust(4096, b"\0")),
         "v4 without signature": boot_v3(4),
-        "init_boot": boot_v3(4).replace(KERNEL, b"\0" * len(KERNEL)),
+        "init_boot": boot_v3(4, kernel=b""),
         "PXA": pxa(),
         "MTK": boot(mtk(KERNEL, b"KERNEL"), mtk(RAMDISK, b"ROOTFS")),
         "MTK with a wrong size": boot(mtk(KERNEL, b"KERNEL") + b"more"),
@@ -250,6 +279,7 @@ def every_kind() -> dict[str, bytes]:
         "AVB 1.0": boot() + avb1_signature() + bytes(5000),
         "vendor_boot v3": vendor_boot(3, (b"ramdisk",)),
         "vendor_boot v4": vendor_boot(4),
+        "vendor_boot v4 with padding that is not zeros": vendor_boot(4, fill=b"\xff"),
         "vendor_boot v4 with a strange table": vendor_boot(4).replace(words(13, 16, 2), words(12, 16, 2)),
         "Sony ELF": sony_elf(),
         "Sony ELF with gaps": sony_elf(100) + bytes(77),
@@ -258,6 +288,8 @@ def every_kind() -> dict[str, bytes]:
         "dtbo": dtbo(),
         "dtbo with footer": with_footer(dtbo(), 65536),
         "DTBH": dtbh(),
+        "SPRD": builders.sprd([((0x227E, 1, 0x20000), board("one")), ((0x227E, 2, 0x20000), board("two"))]),
+        **{f"QCDT {version:#x}": qcdt_of(version) for version in (1, 3, 0x103)},
         "sparse": sparse_of(boot()),
         "sparse with a footer": sparse_of(with_footer(boot_v3(), 65536), 1024),
     }

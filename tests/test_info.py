@@ -402,6 +402,16 @@ def test_the_ramdisks_of_vendor_boot_have_their_names(tmp_path: Path) -> None:
     ]
 
 
+def test_header_and_paddings_of_vendor_boot_are_told(tmp_path: Path) -> None:
+    image = told(tmp_path, build.every_kind()["vendor_boot v4 with padding that is not zeros"])["vendor_boot"]
+    assert [part["padding"] for part in image["parts"]] == ["zeros", "other", "other", "other"]
+    header = image["header"]
+    assert (header["header_size"], header["vendor_ramdisk_size"], header["dtb_addr"]) == (2128, 29, 0x1F00000)
+    assert (header["table_entries"], header["table_entry_size"]) == (2, 108)
+    image = told(tmp_path, build.vendor_boot(3, (b"ramdisk",), fill=b"x"))["vendor_boot"]
+    assert [part["padding"] for part in image["parts"]] == ["other", "other"]
+
+
 def test_what_stops_it_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt

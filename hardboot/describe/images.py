@@ -11,6 +11,7 @@ from hardboot.formats.reading import Data, view
 
 if TYPE_CHECKING:
     from hardboot.formats.bootimg import BootImage
+    from hardboot.formats.header import Layout
     from hardboot.formats.paged import Part
 
 
@@ -38,7 +39,7 @@ def boot(image: "BootImage", data: memoryview) -> Document:
         "cmdline": image.cmdline,
         "tags_addr": image.tags_addr,
         "recovery_dtbo_offset": image.recovery_dtbo_offset,
-        "header": _header(image),
+        "header": _header(image.header[image.header_offset :], image.layout),
         "lead": _lead(image, data),
         "parts": parts,
         **_tail(image.tail, image.tail_offset, data),
@@ -59,12 +60,12 @@ def boot(image: "BootImage", data: memoryview) -> Document:
     return document
 
 
-def _header(image: "BootImage") -> Document:
+def _header(data: bytes, layout: "Layout") -> Document:
     """All fields of the header as stored."""
-    raw = view(image.header[image.header_offset :].ljust(image.layout.size, b"\0"))
+    raw = view(data.ljust(layout.size, b"\0"))
     return {
         name: value.rstrip(b"\0").hex() if isinstance(value, bytes) else value
-        for name, value in image.layout.parse(raw).items()
+        for name, value in layout.parse(raw).items()
         if name not in ("magic", "cmdline", "extra_cmdline", "name", "id")
     }
 
@@ -136,7 +137,8 @@ def vendor_boot(data: memoryview) -> Document:
     digests = hashes([part.data for part in image.parts])
     parts = []
     for index, part in enumerate(image.parts):
-        parts.append(_part(part, 0, image.dtb_addr if part.name == "dtb" else None))
+        padding = image.paddings.get("ramdisk" if index + 1 == len(image.ramdisks) else part.name, b"")
+        parts.append(_part(part, 0, image.dtb_addr if part.name == "dtb" else None, padding))
         if image.header_version == 4 and image.table is None and index < len(image.ramdisks):
             ramdisk = image.ramdisks[index]
             number = ramdisk.type
@@ -151,6 +153,7 @@ def vendor_boot(data: memoryview) -> Document:
     names = ("header_version", "page_size", "name", "cmdline", "kernel_addr", "ramdisk_addr", "tags_addr")
     return {
         **{name: getattr(image, name) for name in names},
+        "header": _header(image.header, image.layout),
         "parts": parts,
         **_tail(image.tail, image.tail_offset, data),
         "padding_missing": image.missing,

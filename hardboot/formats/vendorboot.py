@@ -94,6 +94,15 @@ class VendorBoot(Frame):
     cmdline: str = ""
 
     @property
+    def layout(self) -> Layout:
+        """The header's fields.
+
+        Raises:
+            InputError: If there is no such header version.
+        """
+        return _layout(self.header_version)
+
+    @property
     def ramdisk_size(self) -> int:
         """Bytes of all ramdisks."""
         return sum(len(ramdisk.data) for ramdisk in self.ramdisks)
