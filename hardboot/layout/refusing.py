@@ -27,7 +27,9 @@ def refused(terrain: Terrain, segments: Sequence[Segment], found: Sequence[Viola
     """The error for segments that break rules: the first one, and where one segment had to be instead."""
     first = found[0]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    names = {word for one in first.ranges for word in (one.name, one.name.split(" ")[0])}
+    names = {word for one in first.ranges for word in one.name.split(" ")}
+    if "unpacked" in names:
+        names.add(terrain.kernel.name)
     ways = [
         (abs(place - one.addr), f"{one.name} at {place:#x}")
         for one in segments
@@ -86,7 +88,8 @@ def _nearest(terrain: Terrain, segments: Sequence[Segment], segment: Segment) ->
     for place in sorted(
         _candidates(terrain, others, segment), key=lambda place: (abs(place - segment.addr), place)
     ):
-        if not violations(terrain, _moved(segments, segment, place)):
+        alone = [replace(one, addr=place) if one == segment else one for one in segments]
+        if not violations(terrain, alone) or not violations(terrain, _moved(segments, segment, place)):
             return place
     return None
 
@@ -104,9 +107,12 @@ def _candidates(terrain: Terrain, others: Sequence[Segment], segment: Segment) -
     """Addresses at the edges of everything that can be in a segment's way."""
     needs = terrain.kernel
     is_kernel = segment.name == needs.name
+    found = set()
     kernel = terrain.moved_to(needs.name)
     if kernel is None:
         kernel = next((one.addr for one in others if one.name == needs.name), None)
+        if segment.name == "atags" and kernel is not None:
+            found.add(max(kernel - ATAGS_BELOW, 0))
     ranges = [*terrain.banks, terrain.page, *terrain.reserved, *terrain.bootloader, Range(0, terrain.mem_min)]
     ranges += [terrain.buffer] if terrain.buffer else []
     ranges += [one.range for one in others]
@@ -120,7 +126,6 @@ def _candidates(terrain: Terrain, others: Sequence[Segment], segment: Segment) -
     work = needs.core if kernel is None else needs.work(kernel)
     ranges += [*(needs.zones if is_kernel else ()), *([work] if work else [])]
     sizes = {segment.memsz, segment.memsz + (needs.behind if is_kernel else 0)}
-    found = set()
     for one in ranges:
         # Right behind it, and right below it.
         for address in (one.end, one.end + ATAGS_BELOW, *(max(one.start - size, 0) for size in sizes)):
