@@ -11,12 +11,15 @@ from hardboot import layout
 from hardboot.errors import RefusedError
 from hardboot.formats.fdt import Fdt, Node
 from hardboot.layout import Guest, LiveMemory
+from hardboot.memory import Range
 from hardboot.profile import Profile
 
 VIRT_PLACES = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000}
 MAKO_PLACES = {"kernel": 0x85008000, "initrd": 0x86000000, "dtb": 0x85001000}
 ANGLER_PLACES = {"kernel": 0x80000, "initrd": 0x30000000, "dtb": 0x10000000}
 OLD_64 = guest64(image(anywhere=False), Fdt(Node("", {"x": bytes(9000)})))
+# A zImage right before it would have to move itself, over it.
+TAKEN = LiveMemory((Range(0x40000000, 0x80000000),), reserved=(Range(0x41A80000, 0x41A81000, "taken"),))
 NEXUS_6 = layout.parse_iomem(IOMEM)
 # What no other place can cure: sizes, counts and contents.
 NO_PLACE = {"cmdline-length", "segment-count", "data-fits", "one-magic", "half-of-ram", "buffer-size"}
@@ -37,6 +40,7 @@ CASES: list[tuple[str, Profile, Guest, LiveMemory | None, dict[str, int], dict[s
     ("dtb-size", ANGLER, OLD_64, LOW_RAM, ANGLER_PLACES, {"dtb": 0x1FFFF000}),
     ("decompression-in-ram", DIRECT, guest64(image()), LOW_RAM, PLACES, {"kernel": 0xBEA80000}),
     ("decompression-clear", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x41600000}),
+    ("decompression-clear", VIRT, guest(), TAKEN, VIRT_PLACES, {"kernel": 0x41500000}),
     ("kernel-room", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x45540000}),
     ("moved-clear", moving(dtb_loc=0x21000000), guest(), NEXUS_6, SHAMU_PLACES, {}),
 ]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -329,7 +330,7 @@ class Keeping(Answering):
             names = [path.removeprefix(folder) for path in self.files if path.startswith(folder)]
             return Output("\n".join(names), 0) if names else Output("ls: no such folder", 1)
         if command.startswith("test -f "):
-            return Output("", int(command.removeprefix("test -f ") not in self.files))
+            return Output("", int(shlex.split(command)[-1] not in self.files))
         return super().root(command, timeout_s=timeout_s)
 
     def pull_root_file(self, path: str, *, first: int) -> bytes:
