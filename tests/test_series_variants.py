@@ -1,11 +1,15 @@
 """What the series arm-3.4 makes of a tree depends on the tree and on the model: HTC's restart, LG's G3."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from in_process import hardboot
 from test_series_arm_3_x import build, hashes
+
+from hardboot import patches
+from hardboot.files import data_dir
 
 HTC = "arch/arm/mach-msm/restart-apq8064.c"
 
@@ -38,6 +42,27 @@ def test_htcs_apq8064_is_reset_as_its_own_restart_does_it(tmp_path: Path) -> Non
     assert hardboot("patch", "revert", tree).returncode == 0
     assert hashes(tree) == before
     assert hardboot("patch", "check", "arm-3.4", "--tree", tree).returncode == 0
+
+
+def test_a_variants_patches_are_like_the_others() -> None:
+    found = [(one, variant) for one in patches.all_series() for variant in one.variants]
+    assert found
+    for series, variant in found:
+        for old, new in variant.instead.items():
+            texts = [(data_dir("patches") / series.name / name).read_text() for name in (old, new)]
+            headers = [text.partition("\n\n")[0].splitlines() for text in texts]
+            assert all("SPDX-License-Identifier: GPL-2.0-only" in lines for lines in headers)
+            numbers = [re.search(r"^Subject: (\[PATCH \d/\d\]) ", text, re.MULTILINE) for text in texts]
+            assert all(numbers)
+            assert len({number[1] for number in numbers if number}) == 1
+            assert not re.search(r"^\+.*\b0x[0-9a-fA-F]{5,}\b", texts[1], re.MULTILINE)
+
+
+def test_an_export_for_a_tree_is_of_its_variant(tmp_path: Path) -> None:
+    tree, file = build(tmp_path / "linux", "arm-3.4", has=HTC), tmp_path / "one.patch"
+    assert hardboot("patch", "export", tree, "--device", "m7", "-o", file).returncode == 0
+    assert f"+++ b/{HTC}\n" in file.read_text()
+    assert "mach-msm/restart.c" not in file.read_text()
 
 
 def test_without_the_hook_htcs_tree_is_partial(tmp_path: Path) -> None:
