@@ -60,7 +60,10 @@ def look(phone: Phone) -> Running:
             "system from RAM with it, until the next restart; nothing is flashed.",
         )
     region = regions[0]
-    ram = [Range(align_up(bank.start, PAGE_SIZE), align_down(bank.end, PAGE_SIZE)) for bank in live.banks]
+    ram = [
+        Range(align_up(bank.start, PAGE_SIZE), align_down(bank.end, PAGE_SIZE), bank.name)
+        for bank in live.banks
+    ]
     above = Range(_ADDRESSES.end, max(_ADDRESSES.end, ram[-1].end))
     if above.size:
         log.warn(f"RAM above 4 GiB will not be in the dump: {above}")

@@ -225,6 +225,7 @@ def test_a_dry_run_draws_the_memory_set_aside_and_what_goes_there(
             ("zImage", 0x68300000, None),
             ("elfcorehdr", 0x6BE00000, 0x6BE01000),
             ("Crash kernel", 0x68000000, 0x6C000000),
+            ("System RAM", 0x40000000, 0x68000000),
             ("Kernel code", 0x40008000, 0x40410000),
         ):
             assert name in text

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hardboot.commands.common import Command, Settings, confirm, pass_settings
+from hardboot.commands.common import Command, Settings, confirm, pass_settings, wait_option
 
 if TYPE_CHECKING:
     from hardboot.bench import Bench
@@ -20,14 +20,7 @@ _TITLES = {"reboot": "full reboot", "hardboot": "hardboot", "soft": "soft kexec"
 )
 @click.option("--svg", type=click.Path(path_type=Path), metavar="FILE", help="Write a bar chart to FILE.")
 @click.option("--untested", is_flag=True, help="Also where nobody has seen it work yet.")
-@click.option(
-    "--wait",
-    "wait_s",
-    type=click.FloatRange(1, 3600),
-    default=180.0,
-    show_default=True,
-    help="Seconds a system may take to answer over ADB.",
-)
+@wait_option("Seconds a system may take to answer over ADB.")
 @pass_settings
 def bench(
     settings: Settings, image: Path | None, rounds: int, svg: Path | None, untested: bool, wait_s: float
