@@ -96,11 +96,10 @@ class Bench:
 
 def own_image(phone: Phone, folder: Path) -> Rom:
     """The image in the phone's own boot partition: a guest of the very kernel that a full reboot starts."""
-    device = phone.partition("boot")
     with log.step("Reading the phone's own boot image"):
-        data = phone.pull_root_file(device, first=phone.partition_size(device))
+        data = phone.pull_partition("boot")
     path = folder / "own-boot.img"
-    write_atomic(path, [data or b""])
+    write_atomic(path, [data])
     return rom.read(path)
 
 

@@ -145,12 +145,11 @@ def add_crashkernel(phone: Phone, journal: Journal, *, wait_s: float) -> None:
     if any(word.startswith("crashkernel=") for word in phone.kernel().cmdline.split()):
         log.say("The running kernel has crashkernel= on its command line already.")
         return
-    device = phone.partition("boot")
     with tempfile.TemporaryDirectory() as folder:
         with log.step("Reading the boot partition"):
-            content = phone.pull_root_file(device, first=phone.partition_size(device))
+            content = phone.pull_partition("boot")
         image = Path(folder) / "boot-partition.img"
-        image.write_bytes(content or b"")
+        image.write_bytes(content)
         rom = roms.read(image)
         prepared = loading.prepare(phone, rom, journal, append=CRASHKERNEL)
         boot.boot(phone, prepared, journal, wait_s=wait_s)

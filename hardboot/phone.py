@@ -84,6 +84,18 @@ class Phone(Handset):
             )
         return device
 
+    def pull_partition(self, name: str) -> bytes:
+        """What a partition of the profile holds, whole.
+
+        Raises:
+            RefusedError: See `partition`.
+            DeviceError: If it cannot be read.
+        """
+        device = self.partition(name)
+        path = shlex.quote(device)
+        command = f"dd if={path} bs=1048576 2>/dev/null"  # head reads a few KiB at a time, slowly
+        return self._pull_root_output(path, command, limit=self.partition_size(device)) or b""
+
     def _how_to_find(self, name: str) -> str:
         if f"partitions.{name}" in self.profile.evidence:
             return f"How to find it: {self.profile.how_to_find(f'partitions.{name}')}"
