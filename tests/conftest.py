@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 from real_adb import Adb, build_adbd, free_port
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -96,6 +97,11 @@ class Ran:
         assert lines[2].startswith("  to do: "), self.err
         return lines[0], lines[1], lines[2]
 
+    def checked(self, code: int | None) -> "Ran":
+        """Itself, if it ended with `code`, or with any if that is None."""
+        assert code is None or self.code == code, f"exit code {self.code}\n{self.out}\n{self.err}"
+        return self
+
 
 @dataclass
 class Hardboot:
@@ -113,7 +119,7 @@ class Hardboot:
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80", **self.environment},
         )
 
-    def __call__(self, *words: str | Path, code: int | None = 0, timeout_s: float = RUN_TIMEOUT_S) -> Ran:
+    def process(self, *words: str | Path, code: int | None = 0, timeout_s: float = RUN_TIMEOUT_S) -> Ran:
         """Run to the end; `code` is the exit code it must have, None for any."""
         process = self.start(*words)
         try:
@@ -122,9 +128,12 @@ class Hardboot:
             process.kill()
             process.communicate()
             raise
-        ran = Ran(process.returncode, out, err)
-        assert code is None or ran.code == code, f"exit code {ran.code}\n{out}\n{err}"
-        return ran
+        return Ran(process.returncode, out, err).checked(code)
+
+    def __call__(self, *words: str | Path, code: int | None = 0) -> Ran:
+        """The same without a new Python, which would take as long to start as most commands take."""
+        done = in_process.hardboot(*words, NO_COLOR="1", COLUMNS="80", **self.environment)
+        return Ran(done.returncode, done.stdout, done.stderr).checked(code)
 
 
 @pytest.fixture(scope="session")
@@ -172,7 +181,7 @@ def host_kernel(series: str, device: str, folder: Path) -> HostKernel:
     hardboot = Hardboot()
     assert hardboot("--json", "patch", "apply", tree, "--device", device).json["series"] == series
     build = ("--json", "virtual", "kernel", tree, "--arch", arch, "-o", image)
-    return HostKernel(tree, image, Path(hardboot(*build, timeout_s=BUILD_TIMEOUT_S).json["config"]))
+    return HostKernel(tree, image, Path(hardboot.process(*build, timeout_s=BUILD_TIMEOUT_S).json["config"]))
 
 
 class HostKernels:
@@ -209,7 +218,7 @@ def roms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         found = {name: folder / f"{name}.img" for name in ("debian", "minimal")}
         for name, path in found.items():
             if not path.exists():
-                Hardboot()("virtual", "rom", path, "--kernel", name, timeout_s=BUILD_TIMEOUT_S)
+                Hardboot().process("virtual", "rom", path, "--kernel", name, timeout_s=BUILD_TIMEOUT_S)
     return found
 
 
@@ -303,13 +312,13 @@ class VirtualPhone:
 
     def restart(self) -> None:
         """Take the battery out and put it back in."""
-        self("virtual", "stop", "--name", self.name)
-        self("virtual", "start", "--name", self.name)
+        self.hardboot.process("virtual", "stop", "--name", self.name)
+        self.hardboot.process("virtual", "start", "--name", self.name)
 
     def reset_disk(self) -> None:
         """Make it a phone out of the box again."""
-        self("virtual", "stop", "--name", self.name)
-        self("virtual", "start", "--name", self.name, "--reset-disk")
+        self.hardboot.process("virtual", "stop", "--name", self.name)
+        self.hardboot.process("virtual", "start", "--name", self.name, "--reset-disk")
 
 
 def _fresh_phone() -> Iterator[VirtualPhone]:
@@ -317,7 +326,7 @@ def _fresh_phone() -> Iterator[VirtualPhone]:
     with tempfile.TemporaryDirectory(prefix="hb-") as folder:
         phone = VirtualPhone(Hardboot({"XDG_STATE_HOME": folder}))
         try:
-            phone.hardboot("virtual", "start", timeout_s=BUILD_TIMEOUT_S)
+            phone.hardboot.process("virtual", "start", timeout_s=BUILD_TIMEOUT_S)
             yield phone
         finally:
             phone("virtual", "stop", code=None)
@@ -342,7 +351,7 @@ def _host_phone(host_zimage: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def host_phone(_host_phone: VirtualPhone) -> VirtualPhone:
     """A phone with a host kernel, running it."""
     if not _host_phone.status.running:
-        _host_phone("virtual", "start")
+        _host_phone.hardboot.process("virtual", "start")
     elif not _host_phone.is_host:
         _host_phone.restart()
     return _host_phone

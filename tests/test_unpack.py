@@ -482,16 +482,16 @@ def test_an_image_of_abootimg_comes_back(tmp_path: Path) -> None:
 
 def test_the_commands_tell_what_they_did(tmp_path: Path, hardboot: Hardboot) -> None:
     (tmp_path / "in.img").write_bytes(KINDS["v0"])
-    told = hardboot("--json", "unpack", tmp_path / "in.img", tmp_path / "out").json
+    told = hardboot.process("--json", "unpack", tmp_path / "in.img", tmp_path / "out").json
     assert told["kind"] == "Android boot image"
     assert told["parts"][0] == {"name": "kernel", "size": len(build.KERNEL)}
     assert "as it was unpacked" in hardboot("pack", tmp_path / "out", tmp_path / "again.img").out
     (tmp_path / "out/kernel").write_bytes(b"k")
-    told = hardboot("pack", tmp_path / "out", tmp_path / "again.img", "--json").json
+    told = hardboot.process("pack", tmp_path / "out", tmp_path / "again.img", "--json").json
     assert not told["identical"]
     assert told["changes"] == [
         *(f"kernel: {len(build.KERNEL)} -> 1 bytes", "id: computed anew (sha1)"),
         f"the image: {len(KINDS['v0'])} -> {told['size']} bytes",
     ]
     assert struct.unpack_from("<I", (tmp_path / "again.img").read_bytes(), 8)[0] == 1
-    assert hardboot("pack", tmp_path, tmp_path / "x.img", code=3).three_lines
+    assert hardboot.process("pack", tmp_path, tmp_path / "x.img", code=3).three_lines

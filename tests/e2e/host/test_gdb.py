@@ -19,7 +19,7 @@ def test_a_breakpoint_at_the_guests_start_kernel_is_hit_after_the_reset(
     refused = host_phone("virtual", "gdb", code=5)
     assert "virtual start --gdb" in refused.three_lines[2]
     host_phone("virtual", "stop")
-    host_phone("virtual", "start", "--gdb")
+    host_phone.hardboot.process("virtual", "start", "--gdb")
     vmlinux = kernel.stock().folder / "vmlinux"
     command = shlex.split(host_phone("virtual", "gdb", "--vmlinux", vmlinux).out)
     at_entry = ["-ex", "info registers pc r0 r2", "-ex", "hbreak start_kernel", "-ex", "continue"]

@@ -14,7 +14,7 @@ def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
 ) -> None:
     before, resets = host_phone.boot_partition_sha256(), host_phone.status.resets
     host = host_phone.kernel["kernel"]
-    done = host_phone("--json", "boot", roms["debian"]).json
+    done = host_phone.hardboot.process("--json", "boot", roms["debian"]).json
     assert done["outcome"] == "guest-up"
     assert done["device"] == "virt-arm"
     assert done["host"]["boot_id"] == host["boot_id"]
@@ -51,7 +51,7 @@ def test_the_same_kernel_as_the_hosts_is_told_apart_by_its_mark(
 def test_boot_shows_its_phases_and_takes_another_command_line(
     host_phone: VirtualPhone, roms: dict[str, Path]
 ) -> None:
-    ran = host_phone("boot", roms["minimal"], "--cmdline", "console=ttyAMA0 mine=1")
+    ran = host_phone.hardboot.process("boot", roms["minimal"], "--cmdline", "console=ttyAMA0 mine=1")
     words = host_phone.kernel["kernel"]["cmdline"].split()
     assert "mine=1" in words
     assert "panic=5" not in words  # the image's own

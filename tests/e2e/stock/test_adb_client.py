@@ -77,7 +77,7 @@ def test_authorisation(stock_phone: VirtualPhone, adb: Adb, tmp_path: Path) -> N
     start = ("virtual", "start", "--name", "locked", "--adb-key")
     other = tmp_path / "other"
     adb("keygen", other)
-    stock_phone(*start, other.with_suffix(".pub"))
+    stock_phone.hardboot.process(*start, other.with_suffix(".pub"))
     try:
         serial = stock_phone.hardboot("--json", "virtual", "status", "--name", "locked").json["serial"]
         adb("connect", serial)
@@ -87,7 +87,7 @@ def test_authorisation(stock_phone: VirtualPhone, adb: Adb, tmp_path: Path) -> N
         with pytest.raises(DeviceError, match="does not trust this computer"):
             stranger.shell("true", timeout_s=10)
         stock_phone("virtual", "stop", "--name", "locked")
-        stock_phone(*start, key)
+        stock_phone.hardboot.process(*start, key)
         adb("disconnect")
         adb("connect", serial)
         assert adb("-s", serial, "shell", "echo in").stdout == "in\n"

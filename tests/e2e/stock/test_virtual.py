@@ -31,13 +31,13 @@ def test_start_is_idempotent_and_stop_too(stock_phone: VirtualPhone) -> None:
     stock_phone("virtual", "stop")
     assert stock_phone("virtual", "stop").out == "The virtual phone virt-arm was off already.\n"
     assert stock_phone.status.running is False
-    stock_phone("virtual", "start")
+    stock_phone.hardboot.process("virtual", "start")
     assert stock_phone.serial == first["serial"]
     assert stock_phone.status.resets == 0
 
 
 def test_a_running_phone_is_not_reset_behind_your_back(stock_phone: VirtualPhone) -> None:
-    refused = stock_phone("virtual", "start", "--reset-disk", code=3)
+    refused = stock_phone.hardboot.process("virtual", "start", "--reset-disk", code=3)
     assert "runs already" in refused.three_lines[0]
 
 
