@@ -21,6 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
+    if "info" in arguments:
+        from hardboot.describe import ahead
+
+        ahead.begin(arguments)
+
     from click.exceptions import Abort, ClickException, Exit
 
     from hardboot import cli

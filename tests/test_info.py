@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -412,11 +413,27 @@ def test_header_and_paddings_of_vendor_boot_are_told(tmp_path: Path) -> None:
     assert [part["padding"] for part in image["parts"]] == ["other", "other"]
 
 
+@pytest.mark.parametrize("words", [["info", "{}"], ["--json", "info", "{}"], ["info", "{}", "--json"]])
+def test_an_image_is_read_while_the_command_line_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    read, path = [], tmp_path / "x.img"
+    path.write_bytes(build.boot())
+
+    def noted(path: Path, data: memoryview) -> dict[str, object]:
+        read.append((path, threading.current_thread() is threading.main_thread()))
+        return describe(path, data)
+
+    monkeypatch.setattr("hardboot.describe.ahead.describe", noted)
+    assert main.run([word.format(path) for word in words]) == 0
+    assert read == [(path, False)]  # once, and beside the rest
+
+
 def test_what_stops_it_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hardboot.describe.describe", stopped)
+    monkeypatch.setattr("hardboot.describe.ahead.describe", stopped)
     path = tmp_path / "x.img"
     path.write_bytes(build.boot())
     assert main.run(["info", str(path)]) == 130

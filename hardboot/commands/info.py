@@ -15,10 +15,9 @@ def info(settings: Settings, image: Path) -> None:
 
     With --json every size, offset and address is an integer.
     """
-    from hardboot.describe import describe
-    from hardboot.files import map_file
+    from hardboot.describe import ahead
 
-    document = describe(image, memoryview(map_file(image)))
+    document = ahead.document(image)
 
     def human() -> None:
         from hardboot.commands.infopage import show

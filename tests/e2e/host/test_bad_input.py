@@ -20,13 +20,15 @@ def whole_phone(host_phone: VirtualPhone) -> Iterator[VirtualPhone]:
     sha256, boot_id = host_phone.boot_partition_sha256(), host_phone.boot_id
     yield host_phone
     assert host_phone.boot_partition_sha256() == sha256
+    look = "cat /proc/sys/kernel/random/boot_id /sys/kernel/kexec_loaded /sys/kernel/kexec_hardboot/page"
     try:
-        unchanged = host_phone.run("su -c 'cat /proc/sys/kernel/random/boot_id'").strip() == boot_id
+        now = host_phone.run(f"su -c '{look}'").split()
     except DeviceError:  # the test left it silent
-        unchanged = False
-    if unchanged:
-        assert host_phone.run("cat /sys/kernel/kexec_loaded").strip() == "0"
+        now = []
+    if len(now) == 3:
+        assert now[1:] == ["0", "0x44000000"]
     else:
+        assert boot_id not in now
         host_phone.restart()
         assert host_phone.is_host
 
