@@ -34,6 +34,8 @@ HARDBOOT = [sys.executable, "-m", "hardboot"]
 Command = list[str | Path]
 # As installed: Python keeps what it compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Debian's programs run on Debian's own Python, not through the launcher of another one.
+os.environ["PATH"] = f"/usr/bin:/bin:{os.environ['PATH']}"
 
 
 def seconds(command: Command, before: Callable[[], object]) -> float:

@@ -39,22 +39,19 @@ def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
     assert now["guest"] is False
 
 
-def test_the_same_kernel_as_the_hosts_is_told_apart_by_its_mark(
+def test_boot_shows_its_phases_takes_another_command_line_and_knows_a_guest_with_the_hosts_kernel(
     host_phone: VirtualPhone, roms: dict[str, Path]
 ) -> None:
-    done = host_phone("--json", "boot", roms["minimal"], "--append", "hello=world").json
-    assert done["outcome"] == "guest-up"
-    assert done["guest"]["release"] == done["host"]["release"]
-    assert "hello=world" in done["guest"]["cmdline"].split()
-
-
-def test_boot_shows_its_phases_and_takes_another_command_line(
-    host_phone: VirtualPhone, roms: dict[str, Path]
-) -> None:
-    ran = host_phone.hardboot.process("boot", roms["minimal"], "--cmdline", "console=ttyAMA0 mine=1")
-    words = host_phone.kernel["kernel"]["cmdline"].split()
-    assert "mine=1" in words
-    assert "panic=5" not in words  # the image's own
+    host = host_phone.kernel["kernel"]
+    words = ("--cmdline", "console=ttyAMA0 mine=1", "--append", "hello=world")
+    ran = host_phone.hardboot.process("boot", roms["minimal"], *words)
+    now = host_phone.kernel
+    assert now["guest"] is True
+    assert now["kernel"]["release"] == host["release"]
+    assert now["kernel"]["boot_id"] != host["boot_id"]
+    given = now["kernel"]["cmdline"].split()
+    assert given.index("mine=1") < given.index("hello=world")
+    assert "panic=5" not in given  # the image's own
     lines = ran.out.splitlines()
     assert lines[-1].startswith("hardboot: guest 6.1.")
     assert lines[-1].endswith(" is up after a hardware reset")
