@@ -7,8 +7,9 @@ from hardboot import layout, log
 from hardboot.errors import RefusedError
 from hardboot.formats import elfcore
 from hardboot.formats.elfcore import Load
-from hardboot.memory import PAGE_SIZE, Range, align_down, align_up, subtract
+from hardboot.memory import PAGE_SIZE, Range, subtract
 from hardboot.phone import Phone
+from hardboot.sizes import align_down, align_up
 
 CRASHKERNEL = "crashkernel=64M"
 _REGION = "Crash kernel"  # arch/arm/kernel/setup.c, crashk_res

@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -20,9 +20,11 @@ from hardboot.formats import elfcore, freepages, vmcoreinfo
 from hardboot.formats.compression import Decompressor
 from hardboot.formats.elfcore import Core, Load
 from hardboot.log import Advance
-from hardboot.memory import PAGE_SIZE, Range, align_up, subtract
+from hardboot.memory import PAGE_SIZE, Range, subtract
 from hardboot.payload import agent
 from hardboot.phone import STAGING, Phone
+from hardboot.records import replace
+from hardboot.sizes import align_up
 
 DUMP = "/proc/vmcore"
 _LARGEST = 1 << 40  # bytes

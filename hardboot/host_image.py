@@ -1,11 +1,12 @@
 """Make a host image: a phone's own boot image with another kernel in it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.errors import InputError
 from hardboot.files import read_bytes, write_atomic
 from hardboot.formats import bootimg, wrappers, zimage
+from hardboot.records import replace
 
 _LIMIT = 256 << 20  # bytes
 

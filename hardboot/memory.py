@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from hardboot.sizes import human_size
+
 PAGE_SIZE = 4096  # bytes; the page size of every ARM and arm64 kernel hardboot knows
 
 
@@ -41,16 +43,6 @@ class Range:
         return f"{self.name} {text}" if self.name else text
 
 
-def align_up(value: int, alignment: int) -> int:
-    """The smallest multiple of `alignment` that is >= `value`."""
-    return -(-value // alignment) * alignment
-
-
-def align_down(value: int, alignment: int) -> int:
-    """The largest multiple of `alignment` that is <= `value`."""
-    return value // alignment * alignment
-
-
 def subtract(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
     """What is left of `ranges` without `holes`, sorted; pieces keep their range's name."""
     cuts = sorted((hole.start, hole.end) for hole in holes if hole.start < hole.end)
@@ -67,15 +59,3 @@ def subtract(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
         if start < item.end:
             left.append(Range(start, item.end, item.name))
     return left
-
-
-def human_size(size: int) -> str:
-    """`size` bytes as people read it: 4.0 KiB, 16.0 MiB."""
-    if size < 1024:
-        return f"{size} B"
-    value = float(size)
-    for unit in ("KiB", "MiB", "GiB"):
-        value /= 1024
-        if value < 1024 or unit == "GiB":
-            return f"{value:.1f} {unit}"
-    raise AssertionError

@@ -19,11 +19,12 @@ from hardboot.crashmap import CRASHKERNEL, Running, describe, look
 from hardboot.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.layout import BootPlan, Segment
-from hardboot.memory import PAGE_SIZE, Range, align_up
+from hardboot.memory import PAGE_SIZE, Range
 from hardboot.payload import agent
 from hardboot.phone import Phone, connect
 from hardboot.restart import wait_for_change
 from hardboot.rom import Rom
+from hardboot.sizes import align_up
 
 # At the end of the region, and none of the panic kernel's RAM: ARM kernels map it as they map the old memory.
 _HEADER_ROOM = 2 << 20  # bytes; kernels map RAM in pieces of 2 MiB

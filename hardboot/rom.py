@@ -1,7 +1,7 @@
 """A ROM: the boot image that is to be started, read from a file, and what the planner needs of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from hardboot.formats.kernel import MAX_UNPACKED, Kernel, identify
 from hardboot.formats.reading import Data, view
 from hardboot.formats.zimage import ZImage
 from hardboot.layout import AnyKernel, Arm64Kernel, Guest
+from hardboot.records import replace
 
 NO_TREE = "none: this phone's kernels get ATAGS"  # the reason, where profile.dtb.kind is none
 

@@ -1,13 +1,13 @@
 """Images whose bytes other implementations pinned: small known parts, and the hashes of what they make."""
 
 import struct
-from dataclasses import replace
 from typing import Any
 
 from image_builders import dtb
 
 from hardboot.formats.bootimg import BootImage
 from hardboot.formats.vendorboot import Ramdisk, VendorBoot
+from hardboot.records import replace
 
 V0 = BootImage(
     kernel=b"kernel data",

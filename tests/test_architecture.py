@@ -7,7 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "hardboot"
 LAYERS = (  # from the bottom up; names on one line do not import each other
-    "errors memory cmdline",
+    "errors records sizes",
+    "memory cmdline",
     "log",
     "files process",
     "formats",
@@ -33,7 +34,18 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "__main__",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
-PURE = {"errors", "memory", "cmdline", "formats", "layout", "devicetree", "memorymap", "barchart"}
+PURE = {
+    "errors",
+    "records",
+    "sizes",
+    "memory",
+    "cmdline",
+    "formats",
+    "layout",
+    "devicetree",
+    "memorymap",
+    "barchart",
+}
 IO = {"logging", "os", "pathlib", "socket", "subprocess", "time"}
 # A wrong encoder must not be approved by its twin.
 BANNED = {"virtual": {"formats", "layout", "devicetree"}}

@@ -24,7 +24,8 @@ from hardboot.errors import (
     RefusedError,
     ToolError,
 )
-from hardboot.memory import Range, align_down, align_up, human_size, subtract
+from hardboot.memory import Range, subtract
+from hardboot.sizes import align_down, align_up, human_size
 
 
 def test_ranges_are_half_open() -> None:

@@ -113,7 +113,7 @@ def test_atags_that_do_not_fit_below_the_page_tables_are_refused() -> None:
     room = 0x80203000 - 0x80200100
     filler = atags.Tag(0x54419999, bytes(room - len(atags.build(LIVE_ATAGS)) - 400))
     assert layout.plan(MAKO, legacy(atags=(*LIVE_ATAGS, filler)), MAKO_RAM).complete
-    filler = replace(filler, data=filler.data + bytes(1024))
+    filler = atags.Tag(filler.tag, filler.data + bytes(1024))
     with pytest.raises(RefusedError, match="decompression-clear: atags moved by the host kernel 0x80200100"):
         layout.plan(MAKO, legacy(atags=(*LIVE_ATAGS, filler)), MAKO_RAM)
 

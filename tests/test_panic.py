@@ -187,7 +187,9 @@ def test_memory_that_does_not_begin_where_a_kernel_looks_for_it_is_refused() -> 
 def test_a_kernel_that_unpacks_to_one_address_only_is_refused() -> None:
     from dataclasses import replace
 
-    fixed = replace(guest(kernel()), kernel=replace(kernel(), relocatable=False, zreladdr=0x40008000))
+    from hardboot import records
+
+    fixed = replace(guest(kernel()), kernel=records.replace(kernel(), relocatable=False, zreladdr=0x40008000))
     with pytest.raises(RefusedError, match="always unpacks"):
         layout.plan_inside(VIRT, fixed, MEMORY)
 

@@ -15,7 +15,7 @@ from hardboot.commands.common import (
     pass_settings,
     wait_option,
 )
-from hardboot.memory import human_size
+from hardboot.sizes import human_size
 
 if TYPE_CHECKING:
     from hardboot.crashed import Crashed

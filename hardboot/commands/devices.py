@@ -245,8 +245,9 @@ def _plain(value: Any) -> Any:
 
 def _text(fact: str, value: Any) -> str:
     """A value as people read it; ranges without the name, which is in the fact's."""
-    from hardboot.memory import Range, human_size
+    from hardboot.memory import Range
     from hardboot.profile.schema import Carry
+    from hardboot.sizes import human_size
 
     if isinstance(value, Range):
         return f"{value.start:#010x}-{value.end:#010x} ({human_size(value.size)})"

@@ -114,7 +114,7 @@ def _ids(candidate: "Candidate") -> list[str]:
 
 
 def _show(image: Path, source: "Source", selection: "Selection") -> None:
-    from hardboot.memory import human_size
+    from hardboot.sizes import human_size
 
     place = f"{source.part} part, " if source.part else ""
     click.echo(f"{image.name}: {place}{source.kind}, {len(source.candidates)} entries")

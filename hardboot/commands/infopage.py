@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hardboot.commands.page import Page, Row
-from hardboot.memory import human_size
+from hardboot.sizes import human_size
 
 if TYPE_CHECKING:
     from hardboot.describe import Document

@@ -1,6 +1,5 @@
 """hardboot unpack and pack: an image as a folder, and back."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -8,7 +7,8 @@ import click
 from hardboot import log
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.commands.page import safe
-from hardboot.memory import human_size
+from hardboot.records import asdict
+from hardboot.sizes import human_size
 
 
 @click.command(cls=Command, short_help="Take an image apart into a folder.")

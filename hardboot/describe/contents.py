@@ -1,11 +1,11 @@
 """What is inside a part of an image: a kernel, device trees, a ramdisk, a vbmeta image. As documents."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hardboot.errors import InputError
 from hardboot.formats import sniff
 from hardboot.formats.reading import Data, view
+from hardboot.records import asdict
 
 if TYPE_CHECKING:
     from hardboot.formats.devicetrees import TreeEntry

@@ -1,10 +1,10 @@
 """The header of arm64 kernels. Source: Linux Documentation/arm64/booting.rst."""
 
 import struct
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.records import dataclass
 
 ARM64_MAGIC = b"ARM\x64"
 HEADER_SIZE = 64  # bytes

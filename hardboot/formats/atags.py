@@ -5,11 +5,11 @@ ATAG_CORE; COMMAND_LINE_SIZE is 1024). All words are little-endian.
 """
 
 import struct
-from dataclasses import dataclass, field
 
 from hardboot.errors import InputError
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.memory import Range
+from hardboot.records import dataclass, field
 
 NONE = 0
 CORE = 0x54410001

@@ -4,11 +4,11 @@ Sources: AOSP external/avb, libavb/avb_footer.h, avb_vbmeta_image.h, avb_*_descr
 for 1.0, system/extras/verity/BootSignature.java.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from hardboot.formats.header import Layout, read_text
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.records import dataclass
 
 FOOTER_SIZE = 64
 VBMETA_MAGIC = b"AVB0"

@@ -5,7 +5,6 @@ device tree table whose size stands in the version word; Magisk's bootimg.cpp fo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 
 from hardboot.formats import bootid, wrappers
 from hardboot.formats import tail as tails
@@ -28,7 +27,8 @@ from hardboot.formats.header import Layout, Values, kept_text, read_text, stored
 from hardboot.formats.headerpage import cmdline, find_header, parse_cmdline, read_header, unknown_version
 from hardboot.formats.paged import Frame, Part, Slot, lay, take
 from hardboot.formats.reading import Data, malformed, pieces, view
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field, replace
+from hardboot.sizes import align_up
 
 __all__ = ["BOOT_MAGIC", "PAGE_SIZES", "Algorithm", "BootImage", "Part", "build", "parse", "parse_cmdline"]
 

@@ -5,11 +5,11 @@ POSIX pax, "cpio Interchange Format" (odc).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from hardboot.formats.reading import Data, malformed, view
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field, replace
+from hardboot.sizes import align_up
 
 Kind: TypeAlias = Literal["newc", "crc", "odc"]
 

@@ -5,7 +5,6 @@ Trees are only parsed when asked for: a table of two hundred is read in no time.
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from hardboot.errors import InputError
@@ -14,6 +13,7 @@ from hardboot.formats.compression import Compression
 from hardboot.formats.dttable import Table
 from hardboot.formats.fdt import Fdt
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.records import dataclass, field
 
 Kind: TypeAlias = Literal["device trees", "appended", "QCDT", "DTBH", "SPRD", "dt_table"]
 Ids: TypeAlias = Mapping[str, int | str | tuple[int, ...]]

@@ -3,11 +3,11 @@
 Source: Samsung's dtbtool in its kernels' scripts; boot-deploy and pmbootstrap read platform and subtype.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from hardboot.formats.dttable import Table
 from hardboot.formats.wordtable import WordTable
+from hardboot.records import dataclass
 
 DTBH_MAGIC = b"DTBH"
 

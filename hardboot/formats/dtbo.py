@@ -4,12 +4,12 @@ Sources: AOSP system/libufdt, utils/src/dt_table.h and mkdtboimg.py. All words a
 """
 
 import struct
-from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from hardboot.formats import dttable
 from hardboot.formats.dttable import Fill, Place, Slot
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.records import dataclass, field, replace
 
 DT_TABLE_MAGIC = 0xD7B7AB1E
 Compression: TypeAlias = Literal["zlib", "gzip"]

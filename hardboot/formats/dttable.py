@@ -5,11 +5,11 @@ Trees are not looked into: a table of two hundred is read in no time, and writte
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from hardboot.formats.reading import Data, malformed, view
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field, replace
+from hardboot.sizes import align_up
 
 MAX_ENTRIES = 4096  # in one table; the largest seen has 200
 _LAST_PADDING = 16384  # bytes; the padding of the last tree may be missing: a page of the largest size

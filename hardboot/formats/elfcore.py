@@ -8,12 +8,12 @@ import io
 import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from hardboot.errors import InputError
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.records import dataclass, field
 
 PT_LOAD = 1
 PT_NOTE = 4

@@ -4,13 +4,13 @@ The token stream is read in one flat loop: a phone's tree has tens of thousands 
 """
 
 import struct
-from dataclasses import dataclass
 
 from hardboot.errors import InputError
 from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.tree import WHAT, WORD, Fdt, Node, cells, read_u32s, strings, text, u32
-from hardboot.memory import align_up
+from hardboot.records import dataclass
+from hardboot.sizes import align_up
 
 __all__ = [
     "Fdt",

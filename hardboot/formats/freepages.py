@@ -6,12 +6,12 @@ PAGE_BUDDY_MAPCOUNT_VALUE.
 """
 
 import struct
-from dataclasses import dataclass
 
 from hardboot.formats.elfcore import Core
 from hardboot.formats.reading import malformed
 from hardboot.formats.vmcoreinfo import Vmcoreinfo
 from hardboot.memory import PAGE_SIZE, Range
+from hardboot.records import dataclass
 
 _WHAT = "page structures of the dump"
 _PAGES_LIMIT = 1 << 21  # 8 GiB, more than a 32-bit ARM phone can have

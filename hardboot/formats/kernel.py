@@ -6,7 +6,6 @@ looked at while it streams by and is never kept.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from hardboot.errors import InputError
@@ -17,6 +16,7 @@ from hardboot.formats.kernelscan import Scan
 from hardboot.formats.reading import PIECE, Data, forget, malformed, pieces, u32, view
 from hardboot.formats.sniff import described
 from hardboot.formats.zimage import ZImage
+from hardboot.records import dataclass, field, replace
 
 MAX_UNPACKED = 128 << 20  # bytes, over all attempts; Debian's armmp, one of the largest, unpacks to 20 MiB
 _MAX_CANDIDATES = 256  # places that begin like a compressed kernel or a device tree

@@ -6,11 +6,11 @@ kernel/printk/printk_ringbuffer.{h,c} and Documentation/admin-guide/kdump/gdbmac
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hardboot.formats.elfcore import Core
 from hardboot.formats.reading import malformed
 from hardboot.formats.vmcoreinfo import Vmcoreinfo
+from hardboot.records import dataclass
 
 _WHAT = "kernel log of the dump"
 _LIMIT = 16 << 20  # bytes of each table; kernels have 128 KiB to some MiB

@@ -1,11 +1,11 @@
 """Parts one behind the other, each filled up to whole pages: so boot and vendor_boot images are laid out."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hardboot.formats.reading import Data, malformed, pieces, view
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field
+from hardboot.sizes import align_up
 
 
 class Part(NamedTuple):

@@ -5,12 +5,12 @@ device folders of Motorola's phones, whose entries end with the name of a board.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from hardboot.formats import dttable
 from hardboot.formats.dttable import Place, Table
 from hardboot.formats.reading import Data, view
+from hardboot.records import dataclass
 
 QCDT_MAGIC = b"QCDT"
 MOTOROLA = 0x100  # set in the version: each entry ends with a model

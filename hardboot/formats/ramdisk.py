@@ -4,14 +4,14 @@ Source: Linux init/initramfs.c, unpack_to_rootfs, and driver-api/early-userspace
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from hardboot.formats import compression, cpio
 from hardboot.formats.compression import Compression
 from hardboot.formats.cpio import Archive, Entry
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.sniff import described
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field, replace
+from hardboot.sizes import align_up
 
 MAX_SEGMENTS = 64  # vendor ramdisks are concatenated: a handful
 

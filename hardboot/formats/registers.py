@@ -5,9 +5,9 @@ arch/arm64/include/uapi/asm/ptrace.h for the order of the registers.
 """
 
 import struct
-from dataclasses import dataclass, field
 
 from hardboot.formats.elfcore import EM_ARM, Core
+from hardboot.records import dataclass, field
 
 NT_PRSTATUS = 1
 EM_AARCH64 = 183

@@ -5,13 +5,13 @@ padded); Sony's own images leave gaps between them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hardboot.formats.header import Layout
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data, malformed, pieces, view
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field, replace
+from hardboot.sizes import align_up
 
 _WHAT = "Sony ELF boot image"
 _IDENT = b"\x7fELF\x01\x01\x01\x61"  # 32 bits, little-endian, version 1, the ABI is ARM's

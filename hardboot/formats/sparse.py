@@ -4,10 +4,10 @@ Source: AOSP system/core, libsparse/sparse_format.h.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from hardboot.formats.header import Layout
 from hardboot.formats.reading import PIECE, Data, malformed, pieces, view
+from hardboot.records import dataclass, field
 
 _WHAT = "sparse image"
 _MAGIC = 0xED26FF3A

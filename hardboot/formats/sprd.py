@@ -3,11 +3,11 @@
 Source: dtbtool in Spreadtrum's device folders, whose entries are sprd,sc-id of each tree.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from hardboot.formats.dttable import Table
 from hardboot.formats.wordtable import WordTable
+from hardboot.records import dataclass
 
 SPRD_MAGIC = b"SPRD"
 

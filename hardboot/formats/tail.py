@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from hardboot.formats.reading import Data, forget, pieces, view
-from hardboot.memory import align_up
+from hardboot.sizes import align_up
 
 if TYPE_CHECKING:
     from hardboot.formats.avb import Footer

@@ -2,10 +2,10 @@
 
 import struct
 import zlib
-from dataclasses import dataclass, field
 
 from hardboot.formats.reading import Data, malformed, view
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field
+from hardboot.sizes import align_up
 
 UIMAGE_MAGIC = 0x27051956
 HEADER_SIZE = 64  # bytes

@@ -4,14 +4,14 @@ Source: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h, vendor_boot_img_
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from hardboot.formats.header import Layout, kept_text, read_text
 from hardboot.formats.paged import Frame, Part, Slot, lay, take
 from hardboot.formats.reading import Data, malformed, pieces, view
 from hardboot.formats.sniff import VENDOR_BOOT_IMAGE, described, sniff
-from hardboot.memory import align_up
+from hardboot.records import dataclass, field
+from hardboot.sizes import align_up
 
 VENDOR_BOOT_MAGIC = b"VNDRBOOT"
 MAX_RAMDISKS = 256  # mkbootimg writes one entry a --vendor_ramdisk_fragment; phones have up to five

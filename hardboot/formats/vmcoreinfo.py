@@ -4,7 +4,8 @@ Source: Linux Documentation/admin-guide/kdump/vmcoreinfo.rst and include/linux/c
 """
 
 import re
-from dataclasses import dataclass, field
+
+from hardboot.records import dataclass, field
 
 _LIMIT = 1 << 16  # bytes; kernels write at most 4096
 _FIELD = re.compile(r"([A-Za-z_][\w().\-]{0,127})=(.{0,256})")

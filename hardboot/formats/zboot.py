@@ -4,9 +4,9 @@ Source: Linux drivers/firmware/efi/libstub/zboot-header.S.
 """
 
 import struct
-from dataclasses import dataclass, field
 
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.records import dataclass, field
 
 ZBOOT_MAGIC = b"MZ\0\0zimg"
 

@@ -5,12 +5,12 @@ kernels without AUTO_ZRELADDR unpack to.
 """
 
 import struct
-from dataclasses import dataclass, field
 
 from hardboot.formats import fdt
 from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, u32, view
 from hardboot.formats.sniff import described
+from hardboot.records import dataclass, field
 
 ZIMAGE_MAGIC = 0x016F2818
 EXTENSION_MAGIC = 0x45454545

@@ -11,9 +11,10 @@ from hardboot.layout.kernels import WINDOW
 from hardboot.layout.live import LiveMemory
 from hardboot.layout.model import BootPlan, Guest
 from hardboot.layout.placing import plan
-from hardboot.memory import Range, human_size
+from hardboot.memory import Range
 from hardboot.profile import Profile
 from hardboot.profile.schema import Kernel
+from hardboot.sizes import human_size
 
 
 def plan_inside(profile: Profile, guest: Guest, memory: Range) -> BootPlan:

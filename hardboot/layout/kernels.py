@@ -12,8 +12,9 @@ from hardboot.errors import RefusedError
 from hardboot.formats.reading import Data
 from hardboot.formats.zimage import ZImage
 from hardboot.layout.model import Arm64Kernel, Guest
-from hardboot.memory import PAGE_SIZE, Range, align_down, align_up, human_size
+from hardboot.memory import PAGE_SIZE, Range
 from hardboot.profile import Profile
+from hardboot.sizes import align_down, align_up, human_size
 
 MIB = 1 << 20
 ANYWHERE = Range(0, 1 << 48, "RAM")

@@ -15,8 +15,9 @@ from hardboot.layout.model import BootPlan, Guest, Segment
 from hardboot.layout.refusing import no_room, refused
 from hardboot.layout.rules import Violation, violations
 from hardboot.layout.terrain import Terrain, build_params, survey
-from hardboot.memory import PAGE_SIZE, Range, align_up, human_size
+from hardboot.memory import PAGE_SIZE, Range
 from hardboot.profile import Profile
+from hardboot.sizes import align_up, human_size
 
 _SOFT = 0  # no flag of kexec_load(2): the image is jumped to
 

@@ -9,7 +9,8 @@ from hardboot.layout.kernels import ANYWHERE, IMAGE_ALIGNMENT
 from hardboot.layout.model import Segment
 from hardboot.layout.rules import FIXES, RULES, Violation, violations
 from hardboot.layout.terrain import ATAGS_BELOW, Terrain
-from hardboot.memory import PAGE_SIZE, Range, align_down, align_up, human_size
+from hardboot.memory import PAGE_SIZE, Range
+from hardboot.sizes import align_down, align_up, human_size
 
 
 def check(terrain: Terrain, segments: Sequence[Segment]) -> None:

@@ -9,7 +9,8 @@ from hardboot.formats.fdt import FDT_MAGIC
 from hardboot.layout.kernels import IMAGE_ALIGNMENT, WINDOW, ZImageNeeds
 from hardboot.layout.model import Segment
 from hardboot.layout.terrain import ATAGS_BELOW, Terrain
-from hardboot.memory import PAGE_SIZE, Range, human_size
+from hardboot.memory import PAGE_SIZE, Range
+from hardboot.sizes import human_size
 
 SEGMENT_MAX = 16  # include/uapi/linux/kexec.h, KEXEC_SEGMENT_MAX
 

@@ -9,8 +9,9 @@ from hardboot.formats import atags, fdt
 from hardboot.layout.kernels import Needs, needs
 from hardboot.layout.live import LiveMemory
 from hardboot.layout.model import Guest
-from hardboot.memory import PAGE_SIZE, Range, align_up, human_size, subtract
+from hardboot.memory import PAGE_SIZE, Range, subtract
 from hardboot.profile import Profile
+from hardboot.sizes import align_up, human_size
 
 # machine_kexec() of kernels without device tree takes the ATAGS from here: KEXEC_ARM_ZIMAGE_OFFSET 0x8000
 # minus KEXEC_ARM_ATAGS_OFFSET 0x1000 below the kernel (arch/arm/include/asm/kexec.h).

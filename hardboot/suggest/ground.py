@@ -8,8 +8,9 @@ from hardboot import devicetree, layout
 from hardboot.errors import InputError
 from hardboot.formats import headerpage
 from hardboot.formats.fdt import Fdt
-from hardboot.memory import PAGE_SIZE, Range, align_down, align_up, subtract
+from hardboot.memory import PAGE_SIZE, Range, subtract
 from hardboot.profile import Known
+from hardboot.sizes import align_down, align_up
 from hardboot.suggest import families
 from hardboot.suggest.findings import Findings
 

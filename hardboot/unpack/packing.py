@@ -1,7 +1,6 @@
 """A folder becomes an image again."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from hardboot.formats import sparse, toml
 from hardboot.formats.bootid import ALGORITHMS
 from hardboot.formats.containers import Changes, Container, Fields, open_frame
 from hardboot.formats.reading import Data, sha256, view
+from hardboot.records import dataclass
 from hardboot.unpack.folder import FRAME_NAME, SPARSE_NAME, Frame, read_toml, wrong
 
 _COMPUTED = ("name", "offset", "size", "sha256")

@@ -1,7 +1,6 @@
 """An image becomes a folder."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot import __version__
@@ -11,6 +10,7 @@ from hardboot.files import map_chunks, map_file, unreadable
 from hardboot.formats import sniff, sparse, toml
 from hardboot.formats.containers import Container, Fields, open_container
 from hardboot.formats.reading import pieces, view, windows
+from hardboot.records import dataclass
 from hardboot.unpack.folder import FRAME_NAME, LAYOUT, SPARSE_NAME, TOML_NAME, gaps
 
 

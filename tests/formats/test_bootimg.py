@@ -4,7 +4,6 @@ import hashlib
 import re
 import struct
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from image_builders import DEBIAN
 from hardboot.errors import InputError
 from hardboot.formats import bootimg
 from hardboot.formats.bootimg import BootImage
+from hardboot.records import replace
 
 DT = replace(V0, dt=b"QCDT data")
 PXA = replace(

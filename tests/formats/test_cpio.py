@@ -2,7 +2,6 @@
 
 import subprocess
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from hardboot.errors import InputError
 from hardboot.formats import cpio
 from hardboot.formats.cpio import Archive, Entry
+from hardboot.records import replace
 
 KINDS = pytest.mark.parametrize("kind", ["newc", "crc", "odc"])
 

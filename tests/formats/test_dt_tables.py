@@ -6,7 +6,6 @@ import subprocess
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from hardboot.formats import dtbo as dtbo_format
 from hardboot.formats import qcdt as qcdt_format
 from hardboot.formats import sprd as sprd_format
 from hardboot.formats.dttable import Slot
+from hardboot.records import replace
 
 A, B, C = board("a"), board("b"), board("c")
 QCDT_IDS: dict[int, tuple[int, ...]] = {

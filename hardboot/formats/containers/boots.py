@@ -1,7 +1,6 @@
 """Boot images, vendor_boot images and Sony's ELF as containers."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hardboot.formats import bootimg, sniff, tail, vendorboot, wrappers
 from hardboot.formats.bootheader import PARTS, stored_os_version
@@ -11,6 +10,7 @@ from hardboot.formats.containers.model import Changes, Container, Fields
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import malformed
 from hardboot.formats.vendorboot import VendorBoot
+from hardboot.records import replace
 
 
 def boot(image: BootImage) -> Container:

@@ -1,11 +1,11 @@
 """One view of every image that holds parts: its fields, its parts, and how to write it with others."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data
+from hardboot.records import dataclass, field
 
 Fields = dict[str, Any]  # int, str or a list of int
 

@@ -1,7 +1,6 @@
 """Tables of device trees as containers."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +9,7 @@ from hardboot.formats import sniff, tail
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import malformed, pieces
+from hardboot.records import replace
 
 KINDS = (sniff.QCDT_TABLE, sniff.DTBH_TABLE, sniff.SPRD_TABLE, sniff.OVERLAY_TABLE)
 
