@@ -1,6 +1,8 @@
 """The assembly of a 32-bit series, as a patched tree has it, through real resets of QEMU's vexpress-a9."""
 
+import json
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +28,7 @@ CASES: dict[str, dict[str, int]] = {
         "CONFIG_KEXEC_HARDBOOT_RESET_SET_BITS": REBOOT,
     },
 }
+_PAGE = 0x63FFF000
 _VALUES = {
     "BOOT_R2": 0x60800000,
     "TREE": 0x64000000,
@@ -35,7 +38,7 @@ _VALUES = {
     "RECORD_KERNEL_SIZE": 0x1000,
     "SYSTEM_RESET": REBOOT,
     "CONFIG_KEXEC_HARDBOOT": 1,
-    "CONFIG_KEXEC_HARDBOOT_PAGE": 0x63FFF000,
+    "CONFIG_KEXEC_HARDBOOT_PAGE": _PAGE,
     "CONFIG_KEXEC_HARDBOOT_PAGE_SIZE": 0x1000,
     "CONFIG_KEXEC_HARDBOOT_RESET_ADDR": 0x100000A4,
     "CONFIG_KEXEC_HARDBOOT_RESET_VALUE": REBOOT,
@@ -59,13 +62,14 @@ def blocks(path: Path) -> list[str]:
     return found
 
 
-def cycle(tree: Path, folder: Path, values: Mapping[str, int]) -> str:
+def cycle(tree: Path, folder: Path, values: Mapping[str, int], *, watchdog: bool = False) -> str:
     """Run series_cycle/cycle.S with the code of the patched `tree`; its verdict, "ok" if all is well.
 
     Args:
         tree: With a series in it.
         folder: For what is built.
         values: Macros that differ from the usual ones.
+        watchdog: Reset the machine from outside, once the record is there and the code is seen to wait.
     """
     called, *relocation = blocks(tree / "arch/arm/kernel/relocate_kernel.S")
     assert "bne\t3f" in called
@@ -81,5 +85,40 @@ def cycle(tree: Path, folder: Path, values: Mapping[str, int]) -> str:
     qemu = process.find_tool("qemu-system-arm", "qemu-system-arm")
     machine = [qemu, "-M", "vexpress-a9", "-m", "128", "-nic", "none", "-nographic", "-monitor", "none"]
     machine += ["-audiodev", "none,id=none", "-serial", "none", "-semihosting", "-kernel", str(image)]
+    if watchdog:
+        return _reset_from_outside(machine)
     run = subprocess.run(machine, capture_output=True, text=True, timeout=60, check=True)
     return run.stderr.strip().splitlines()[-1]
+
+
+def _reset_from_outside(machine: list[str]) -> str:
+    """Run `machine`, and be the watchdog that its code waits for."""
+    pipe, words = subprocess.PIPE, [*machine, "-qmp", "stdio"]
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as qemu:
+        send, answers = qemu.stdin, qemu.stdout
+        assert send
+        assert answers
+
+        def ask(command: str, **arguments: str) -> str:
+            send.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+            send.flush()
+            for line in answers:
+                if "return" in (answer := json.loads(line)):
+                    return str(answer["return"])
+            raise AssertionError("the machine ended by itself")
+
+        def recorded() -> bool:
+            return "0x4a5db007" in ask("human-monitor-command", **{"command-line": f"xp /1wx {_PAGE:#x}"})
+
+        try:
+            ask("qmp_capabilities")
+            until = time.monotonic() + 30
+            while not recorded():
+                assert time.monotonic() < until, "no record was written"
+                time.sleep(0.05)
+            time.sleep(0.5)
+            assert recorded(), "it did not wait"
+            ask("system_reset")
+            return qemu.communicate(timeout=30)[1].strip().splitlines()[-1]
+        finally:
+            qemu.kill()

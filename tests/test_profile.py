@@ -326,7 +326,17 @@ def test_the_lint_finds(old: str, new: str, fact: str) -> None:
         (
             'method = "mmio"',
             'method = "watchdog"',
-            "reset: address, value and set_bits belong to method mmio",
+            "reset: value and set_bits belong to method mmio",
+        ),
+        (
+            'method = "mmio"\naddress = 0xfc4ab000\nvalue = 0x0',
+            'method = "psci"\naddress = 0xfc4ab000',
+            "reset: address belongs to method mmio or watchdog",
+        ),
+        (
+            'method = "mmio"\naddress = 0xfc4ab000\nvalue = 0x0',
+            'method = "watchdog"\naddress = 0xfc4ab002',
+            "reset.address: 0xfc4ab002 is not a multiple of 4",
         ),
         ('arch = "arm"', 'arch = "arm64"', "hardboot.host_abi: copy-dtb is nothing that arm64"),
         ('kind = "section"', 'kind = "none"', "dtb.kind: none is for host kernels that pass ATAGS on"),

@@ -64,7 +64,7 @@ def list_(settings: Settings) -> None:
             "abi_version": item.abi_version,
             "flag": item.flag,
             "host_abi": list(item.host_abi),
-            "reset": list(item.reset),
+            "reset": list(item.resets),
             "patches": list(item.patches),
         }
         for item in known
@@ -75,7 +75,7 @@ def list_(settings: Settings) -> None:
         for item in known:
             click.echo(
                 f"{item.name:{width}}  Linux {item.kernels.min} to below {item.kernels.below}, "
-                f"{len(item.patches)} patches, reset by {', '.join(item.reset)}"
+                f"{len(item.patches)} patches, reset by {', '.join(item.resets)}"
             )
 
     settings.emit(document, show)

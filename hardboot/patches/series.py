@@ -85,11 +85,13 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         has: The path by which such a tree is known.
         instead: The patch that replaces one of the series, by the latter's name.
         places: Where parts of the feature live then, if elsewhere.
+        reset: How kernels of such trees can reset the machine, if not as those of the series.
     """
 
     has: str
     instead: dict[str, str]
     places: dict[Place, tuple[str, ...]] = {}
+    reset: tuple[str, ...] = ()
 
 
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -125,10 +127,18 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         variant = next((item for item in self.variants if tree.has(item.has)), None)
         if variant is None:
             return self
-        names = tuple(variant.instead.get(name, name) for name in self.patches)
         return msgspec.structs.replace(
-            self, patches=names, places={**self.places, **variant.places}, variants=()
+            self,
+            patches=tuple(variant.instead.get(name, name) for name in self.patches),
+            places={**self.places, **variant.places},
+            reset=variant.reset or self.reset,
+            variants=(),
         )
+
+    @property
+    def resets(self) -> tuple[str, ...]:
+        """How the kernels of all its trees can reset the machine, each way once."""
+        return tuple(dict.fromkeys((*self.reset, *(way for one in self.variants for way in one.reset))))
 
     def covers(self) -> str:
         """The kernels it is for, in words."""

@@ -21,6 +21,7 @@ def problems(series: Series, tree: Path) -> list[str]:
         RefusedError: If the series does not cover the tree's version.
     """
     source = Tree(tree)
+    marks = {variant.has for variant in series.variants}
     series = series.for_tree(source)
     missing = [path for path in series.requires if not source.has(path)]
     if missing:
@@ -33,7 +34,7 @@ def problems(series: Series, tree: Path) -> list[str]:
     touched = {patch.path for parts in series.read().values() for patch in parts}
     with tempfile.TemporaryDirectory(prefix="hardboot-check-") as folder:
         copy = Path(folder) / "linux"
-        for name in sorted(touched | {"Makefile", "Kconfig"}):
+        for name in sorted(touched | marks | {"Makefile", "Kconfig"}):
             content = source.read(name)
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             if content is not None:

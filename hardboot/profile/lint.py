@@ -243,10 +243,12 @@ def _reset(profile: Profile) -> Iterator[Problem]:
     if reset.method == "mmio":
         if reset.address is None or writes != 1:
             yield Problem("reset", "method mmio needs address, and either value or set_bits")
-        elif reset.address % 4:
-            yield Problem("reset.address", f"{reset.address:#x} is not a multiple of 4")
-    elif reset.address is not None or writes:
-        yield Problem("reset", "address, value and set_bits belong to method mmio")
+    elif writes:
+        yield Problem("reset", "value and set_bits belong to method mmio")
+    elif reset.address is not None and reset.method != "watchdog":
+        yield Problem("reset", "address belongs to method mmio or watchdog")
+    if reset.address is not None and reset.address % 4:
+        yield Problem("reset.address", f"{reset.address:#x} is not a multiple of 4")
 
 
 def _dtb(profile: Profile) -> Iterator[Problem]:

@@ -171,6 +171,7 @@ class Reset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         method: `mmio` writes `value` to `address`, or sets `set_bits` there; `watchdog`: a hook of the board
             arms the watchdog, the code waits for it. None if unknown.
+        address: The register of `mmio`; with `watchdog` the first one of the watchdog, if the hook needs it.
         hooks: What the board must do before, in words.
     """
 
