@@ -1,10 +1,17 @@
 """The entry point: the only broad `except`, the only exit code."""
 
+from __future__ import annotations
+
 import gc
 import sys
-from collections.abc import Sequence
 
+from hardboot import plain
+from hardboot.commands.settings import Settings
 from hardboot.errors import HardbootError
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
@@ -21,29 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
-    if "info" in arguments:
-        from hardboot.describe import ahead
-
-        ahead.begin(arguments)
-
-    from click.exceptions import Abort, ClickException, Exit
-
-    from hardboot import cli
-    from hardboot.commands.common import Settings
-
     settings = Settings()
     try:
-        cli.root.main(arguments, prog_name="hardboot", standalone_mode=False, obj=settings)
-    except Exit as done:
-        return done.exit_code
-    except ClickException as error:
-        error.show()
-        return error.exit_code
+        work = plain.find(arguments, settings)
+        if work:
+            work()
+            return 0
+        from hardboot import cli
+
+        return cli.run(arguments, settings)
     except HardbootError as error:
-        cli.report(error, settings)
+        _report(error, settings)
         return error.exit_code
-    except (KeyboardInterrupt, Abort):
-        cli.report(
+    except KeyboardInterrupt:
+        _report(
             HardbootError(
                 "interrupted",
                 unchanged="What the last line above says was done, is done; what it names may be half done.",
@@ -56,9 +54,16 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return EXIT_BUG
     except Exception:
-        cli.report_bug(settings)
+        from hardboot import reports
+
+        reports.report_bug(settings)
         return EXIT_BUG
-    return 0
+
+
+def _report(error: HardbootError, settings: Settings) -> None:
+    from hardboot import reports
+
+    reports.report(error, settings)
 
 
 if __name__ == "__main__":

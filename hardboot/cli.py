@@ -1,12 +1,10 @@
-"""The command line: the root group with its verbs, loaded when they are run, and how errors are shown."""
-
-import sys
+"""The command line: the root group with its verbs, loaded when they are run."""
 
 import click
+from click.exceptions import Abort, ClickException, Exit
 
-from hardboot import __version__, log
-from hardboot.commands.common import Group, Settings, emit_json
-from hardboot.errors import HardbootError
+from hardboot import __version__
+from hardboot.commands.common import Group, Settings
 
 _VERBS = {
     "devices": ("hardboot.commands.devices:devices", "Profiles of phones: list, show, check."),
@@ -45,55 +43,19 @@ def root() -> None:
     """Boot any Android boot image on a rooted phone, from RAM, after a real hardware reset."""
 
 
-def report(error: HardbootError, settings: Settings) -> None:
-    """Show an error: three lines on stderr and, with --json, one document on stdout."""
-    if settings.json:
-        emit_json(
-            {
-                **error.result,
-                "error": {
-                    "kind": type(error).__name__,
-                    "what": error.what,
-                    "unchanged": error.unchanged,
-                    "fix": error.fix,
-                    "exit_code": error.exit_code,
-                },
-            }
-        )
-    if settings.verbose:
-        import traceback
+def run(arguments: list[str], settings: Settings) -> int:
+    """Parse the command line, tell `settings`, do it, and return the exit code.
 
-        traceback.print_exc()
-    out = log.console()
-    out.print(f"hardboot: {error.what}", style="bold red", markup=False)
-    out.print(f"  state: {error.unchanged}", markup=False)
-    out.print(f"  to do: {error.fix}", markup=False)
-
-
-def report_bug(settings: Settings) -> None:
-    """Show an exception nobody expected: with -v where it happened, else the log that holds it."""
-    import traceback
-
-    from hardboot.files import state_dir
-
-    text = traceback.format_exc()
-    if settings.verbose:
-        sys.stderr.write(text)
-    path = state_dir() / "last-bug.log"
+    Raises:
+        KeyboardInterrupt: Also where a question was answered with it.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"hardboot {__version__}\n{_command_line()}\n{text}")
-        where = f"Report it with {path}"
-    except OSError:
-        where = "Run it again with -v and report what it prints"
-    out = log.console()
-    out.print(f"hardboot: a bug: {text.strip().splitlines()[-1]}", style="bold red", markup=False)
-    out.print("  state: unknown; nothing more was sent.", markup=False)
-    out.print(f"  to do: {where}; look at the phone before you try again.", markup=False)
-
-
-def _command_line() -> str:
-    """The command line of this run, quoted."""
-    import shlex
-
-    return shlex.join(sys.argv)
+        root.main(arguments, prog_name="hardboot", standalone_mode=False, obj=settings)
+    except Exit as done:
+        return done.exit_code
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except Abort as error:
+        raise KeyboardInterrupt from error
+    return 0

@@ -1,23 +1,34 @@
 """Files on this computer: the data that ships with hardboot, its cache and state folders, safe writing."""
 
+from __future__ import annotations
+
 import mmap
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import stat
 
 from hardboot.errors import InputError
 
-_PACKAGE = Path(__file__).parent
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from typing import Self
+
+    Data = bytes | bytearray | memoryview | mmap.mmap
 
 
 def data_dir(name: str) -> Path:
     """The folder `name` ("devices", "patches") that ships with hardboot: in a checkout or installed."""
-    checkout = _PACKAGE.parent / name
-    return checkout if checkout.is_dir() else _PACKAGE / "_data" / name
+    from pathlib import Path  # takes 12 ms to load, and showing an image needs none
+
+    package = Path(__file__).parent
+    checkout = package.parent / name
+    return checkout if checkout.is_dir() else package / "_data" / name
 
 
 def _xdg(variable: str, fallback: str) -> Path:
+    from pathlib import Path
+
     base = os.environ.get(variable)
     return (Path(base) if base else Path.home() / fallback) / "hardboot"
 
@@ -32,54 +43,67 @@ def state_dir() -> Path:
     return _xdg("XDG_STATE_HOME", ".local/state")
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Only one process at a time makes `path`; it holds a lock beside it, and the others wait."""
-    import fcntl  # phones are also driven from systems that lack it
+class Locked:
+    """While it is entered only this process makes `path`: it holds a lock beside it, and others wait."""
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        import fcntl  # phones are also driven from systems that lack it
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = self._path.with_name(f"{self._path.name}.lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
 
 
-def read_bytes(path: Path, *, limit: int) -> bytes:
+def read_bytes(path: Path | str, *, limit: int) -> bytes:
     """The content of `path`.
 
     Raises:
         InputError: If it cannot be read or is larger than `limit` bytes.
     """
     try:
-        size = path.stat().st_size
+        size = os.stat(path).st_size
         if size > limit:
             raise InputError(
                 f"{path}: {size} bytes, the limit is {limit}",
                 unchanged="Nothing was changed.",
                 fix="Check that this is the right file.",
             )
-        return path.read_bytes()
+        with open(path, "rb") as stream:
+            return stream.read()
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-def map_file(path: Path) -> mmap.mmap:
+def map_file(path: Path | str) -> mmap.mmap:
     """The content of `path`, mapped read-only: only what is looked at is read.
 
     Raises:
         InputError: If it cannot be read, is no regular file or is empty.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise _wrong_file(path, "not a regular file")
-        with path.open("rb") as stream:
-            if not os.fstat(stream.fileno()).st_size:
+        # Without waiting, as for who writes into a pipe; the two flags are not in every system.
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            info = os.fstat(file)
+            if not stat.S_ISREG(info.st_mode):
+                raise _wrong_file(path, "not a regular file")
+            if not info.st_size:
                 raise _wrong_file(path, "empty file")
-            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            return mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(file)
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-def map_chunks(chunks: Iterable[bytes]) -> mmap.mmap:
+def map_chunks(chunks: Iterable[Data]) -> mmap.mmap:
     """What `chunks` give, mapped read-only from a temporary file without a name; zeros take no room there.
 
     Raises:
@@ -107,7 +131,7 @@ def map_chunks(chunks: Iterable[bytes]) -> mmap.mmap:
         ) from error
 
 
-def _wrong_file(path: Path, problem: str) -> InputError:
+def _wrong_file(path: Path | str, problem: str) -> InputError:
     return InputError(
         f"{path}: {problem}",
         unchanged="Nothing was changed.",
@@ -115,7 +139,7 @@ def _wrong_file(path: Path, problem: str) -> InputError:
     )
 
 
-def unreadable(path: Path, error: OSError) -> InputError:
+def unreadable(path: Path | str, error: OSError) -> InputError:
     """The error for a file that cannot be opened or read."""
     return InputError(
         f"{path}: {error.strerror or error}",
@@ -125,7 +149,7 @@ def unreadable(path: Path, error: OSError) -> InputError:
 
 
 def write_atomic(
-    path: Path, chunks: Iterable[bytes], *, mode: int | None = None, durable: bool = True
+    path: Path | str, chunks: Iterable[Data], *, mode: int | None = None, durable: bool = True
 ) -> None:
     """Write `path` through a temporary file beside it and a rename: there is never half a file.
 
@@ -137,33 +161,34 @@ def write_atomic(
     """
     if mode is None:
         try:
-            mode = path.stat().st_mode & 0o7777
+            mode = os.stat(path).st_mode & 0o7777
         except FileNotFoundError:
             umask = os.umask(0)
             os.umask(umask)
             mode = 0o666 & ~umask
-    import tempfile  # slow to load, and reading needs none
-
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        file = os.open(temporary, flags, 0o600)
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with os.fdopen(file, "wb") as stream:
                 for chunk in chunks:
                     stream.write(chunk)
                 stream.flush()
                 if durable:
                     os.fsync(stream.fileno())
-            temporary.chmod(mode)
-            temporary.replace(path)
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            if os.path.exists(temporary):
+                os.unlink(temporary)
             raise
     except OSError as error:
         raise unwritable(path, error) from error
 
 
-def unwritable(path: Path, error: OSError) -> InputError:
+def unwritable(path: Path | str, error: OSError) -> InputError:
     """The error for a file or folder that cannot be made, changed or removed."""
     return InputError(
         f"{path}: cannot be written: {error.strerror or error}",

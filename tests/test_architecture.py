@@ -30,7 +30,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "flash boot host_image suggest bench",
     "panic",
     "commands",
-    "cli",
+    "cli plain reports",
     "__main__",
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -270,7 +270,7 @@ def test_the_environment_of_a_program_is_added_to() -> None:
 def test_one_process_at_a_time_makes_a_thing(tmp_path: Path) -> None:
     made = tmp_path / "cache" / "thing-6.1.176"
     beside = tmp_path / "cache" / "thing-6.1.176.lock"
-    with files.locked(made), beside.open() as lock, pytest.raises(BlockingIOError):
+    with files.Locked(made), beside.open() as lock, pytest.raises(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with files.locked(made):
+    with files.Locked(made):
         pass

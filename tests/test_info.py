@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,9 @@ from image_builders import (
 )
 from in_process import hardboot
 
-from hardboot import __main__ as main
 from hardboot.describe import describe
 from hardboot.formats import bootimg
+from hardboot.formats.reading import WINDOW
 
 CMDLINE = "console=ttyMSM0,115200 androidboot.hardware=shamu msm_rtb.filter=0x37 " * 3 + "end"
 KERNEL = zimage(payload=pack(kernel_with_banner("6.1.0-test"), "xz"), numbers=(0x3C000, 0x208000, 0x10000))
@@ -251,11 +250,12 @@ def test_memory_does_not_grow_with_the_image(tmp_path: Path) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
     small.mkdir()
     large.mkdir()
-    image = make(large, ramdisk_size=64 << 20)
-    assert image.stat().st_size > 64 << 20
+    image = make(large, ramdisk_size=96 << 20)
+    assert image.stat().st_size > 96 << 20
     peak = peak_memory(image)
     assert peak < 45_000_000
-    assert peak - peak_memory(make(small)) < 8 << 20
+    windows = 2 * WINDOW  # of the two threads that hash
+    assert peak - peak_memory(make(small)) < windows + (2 << 20)
 
 
 def test_memory_does_not_grow_with_what_a_kernel_unpacks_to(tmp_path: Path) -> None:
@@ -411,30 +411,3 @@ def test_header_and_paddings_of_vendor_boot_are_told(tmp_path: Path) -> None:
     assert (header["table_entries"], header["table_entry_size"]) == (2, 108)
     image = told(tmp_path, build.vendor_boot(3, (b"ramdisk",), fill=b"x"))["vendor_boot"]
     assert [part["padding"] for part in image["parts"]] == ["other", "other"]
-
-
-@pytest.mark.parametrize("words", [["info", "{}"], ["--json", "info", "{}"], ["info", "{}", "--json"]])
-def test_an_image_is_read_while_the_command_line_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
-) -> None:
-    read, path = [], tmp_path / "x.img"
-    path.write_bytes(build.boot())
-
-    def noted(path: Path, data: memoryview) -> dict[str, object]:
-        read.append((path, threading.current_thread() is threading.main_thread()))
-        return describe(path, data)
-
-    monkeypatch.setattr("hardboot.describe.ahead.describe", noted)
-    assert main.run([word.format(path) for word in words]) == 0
-    assert read == [(path, False)]  # once, and beside the rest
-
-
-def test_what_stops_it_is_told_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("hardboot.describe.ahead.describe", stopped)
-    path = tmp_path / "x.img"
-    path.write_bytes(build.boot())
-    assert main.run(["info", str(path)]) == 130
-    assert main.run(["info", str(path), "--json"]) == 130

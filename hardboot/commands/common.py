@@ -3,42 +3,27 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hardboot import log
+from hardboot.commands.settings import Settings
 
 if TYPE_CHECKING:
     from hardboot.journal import Journal
     from hardboot.phone import Phone
 
-
-@dataclass
-class Settings:
-    """The global options of one run."""
-
-    device: str | None = None
-    serial: str | None = None
-    json: bool = False
-    verbose: bool = False
-    yes: bool = False
-
-    def emit(self, document: Any, human: Callable[[], None]) -> None:
-        """Print the result on stdout: `document` as JSON with --json, else what `human` prints."""
-        if self.json:
-            emit_json(document)
-        else:
-            human()
-
-
-def emit_json(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    import json
-
-    click.echo(json.dumps(document, indent=2))
+__all__ = [
+    "Command",
+    "Group",
+    "Settings",
+    "confirm",
+    "journaled",
+    "pass_settings",
+    "wait_option",
+]
 
 
 def confirm(settings: Settings, question: str) -> None:

@@ -1,12 +1,15 @@
 """What `hardboot info` prints for people. Written without rich, which takes longer to load than the rest."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from hardboot.commands.page import Page, Row
 from hardboot.sizes import human_size
 
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     from hardboot.describe import Document
 
 _NOTABLE = (  # what a host or guest kernel is judged by
@@ -16,14 +19,14 @@ _NOTABLE = (  # what a host or guest kernel is judged by
 )
 
 
-def show(document: "Document") -> None:
+def show(document: Document) -> None:
     """Print the document of an image."""
     page = Page()
     page.heading(f"{document['path']}: {document['kind']}, {human_size(document['size'])}")
     _show_image(page, document)
 
 
-def _show_image(page: Page, document: "Document") -> None:
+def _show_image(page: Page, document: Document) -> None:
     for name, rows in (
         ("boot_image", _boot_rows),
         ("vendor_boot", _vendor_rows),
@@ -47,7 +50,7 @@ def _show_image(page: Page, document: "Document") -> None:
     _show_content(page, document)
 
 
-def _boot_rows(image: "Document") -> list[Row]:
+def _boot_rows(image: Document) -> list[Row]:
     variant = "Samsung's PXA header" if image["pxa"] else f"v{image['header_version']}"
     rows = [
         ("header", f"{variant}, pages of {image['page_size']} bytes"),
@@ -65,7 +68,7 @@ def _boot_rows(image: "Document") -> list[Row]:
     return rows
 
 
-def _id(image: "Document") -> str:
+def _id(image: Document) -> str:
     stored, check = image["id"].removesuffix("0" * 24), image["id_check"]
     if not check:
         return "none"
@@ -79,7 +82,7 @@ def _fits(matches: bool) -> str:
     return "fits" if matches else "does not fit"
 
 
-def _vendor_rows(image: "Document") -> list[Row]:
+def _vendor_rows(image: Document) -> list[Row]:
     return [
         ("header", f"v{image['header_version']}, pages of {image['page_size']} bytes"),
         ("name", image["name"] or "none"),
@@ -90,11 +93,11 @@ def _vendor_rows(image: "Document") -> list[Row]:
     ]
 
 
-def _sony_rows(image: "Document") -> list[Row]:
+def _sony_rows(image: Document) -> list[Row]:
     return [("entry address", _hex(image["entry_addr"]))]
 
 
-def _show_parts(page: Page, image: "Document") -> None:
+def _show_parts(page: Page, image: Document) -> None:
     page.blank()
     rows = []
     for part in image["parts"]:
@@ -129,7 +132,7 @@ def _show_parts(page: Page, image: "Document") -> None:
             _show_content(page, part)
 
 
-def _what(part: "Document") -> str:
+def _what(part: Document) -> str:
     words = [part["kind"] or "unknown"]
     if "mtk" in part:
         words.append(f"behind a MediaTek header ({part['mtk']['name']})")
@@ -140,7 +143,7 @@ def _what(part: "Document") -> str:
     return ", ".join(words)
 
 
-def _notes(image: "Document") -> Iterator[tuple[str, ...]]:
+def _notes(image: Document) -> Iterator[tuple[str, ...]]:
     for item in image["trailing"]:
         yield item["kind"], _hex(item["offset"]), human_size(item["size"]), ""
     if image.get("padding_missing"):
@@ -152,7 +155,7 @@ def _notes(image: "Document") -> Iterator[tuple[str, ...]]:
         )
 
 
-def _show_content(page: Page, document: "Document") -> None:
+def _show_content(page: Page, document: Document) -> None:
     """The kernel, device trees, ramdisk or vbmeta in a file or in a part."""
     if "problem" in document:
         page.rows([("problem", document["problem"])])
@@ -177,7 +180,7 @@ def _show_content(page: Page, document: "Document") -> None:
             _show_avb(page, item)
 
 
-def _show_avb(page: Page, document: "Document") -> None:
+def _show_avb(page: Page, document: Document) -> None:
     if document.get("kind") == "AVB vbmeta" and "problem" in document:
         page.rows([("problem", document["problem"])])
     if "avb" in document:
@@ -195,14 +198,14 @@ def _show_avb(page: Page, document: "Document") -> None:
             page.rows([("signature", f"{_fits(signature['matches'])}; {key}")])
 
 
-def _signed(descriptor: "Document") -> str:
+def _signed(descriptor: Document) -> str:
     if descriptor["matches"] is None:
         return str(descriptor["text"])
     told = f"{descriptor['text']}: {descriptor['digest']} {_fits(descriptor['matches'])}"
     return told if descriptor["matches"] else f"{told}, it is {descriptor['computed']}"
 
 
-def _kernel_rows(kernel: "Document") -> list[Row]:
+def _kernel_rows(kernel: Document) -> list[Row]:
     looked = kernel["looked_size"]
     within = f"not in its first {human_size(looked)}" if looked else ""
     rows = [
@@ -245,7 +248,7 @@ def _config(config: dict[str, str] | None, within: str) -> str:
     return " ".join([*(f"no {name}" for name in missing), *found])
 
 
-def _show_trees(page: Page, entries: "list[Document]") -> None:
+def _show_trees(page: Page, entries: list[Document]) -> None:
     if not entries:
         return
     rows = []

@@ -3,9 +3,14 @@
 What comes from an image is shown so that it cannot steer a terminal.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Sequence
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LABEL_WIDTH = 18  # columns
 _PIPE_WIDTH = 1 << 16  # columns: nothing is folded in a pipe
@@ -24,20 +29,20 @@ class Page:
     def heading(self, text: str) -> None:
         """A line that stands out."""
         for line in _folded(safe(text), self._width):
-            self._line(self._style(line.rstrip(), _BOLD))
+            self.line(self._style(line.rstrip(), _BOLD))
 
     def blank(self) -> None:
         """An empty line."""
-        self._line()
+        self.line()
 
     def rows(self, rows: Sequence[Row]) -> None:
         """A label and a value a line."""
         for label, value in rows:
             first = f"  {label}".ljust(_LABEL_WIDTH)
             folded = _folded(safe(value), self._width - len(first) - 2)
-            self._line(f"{self._style(first, _CYAN)}  {folded[0]}".rstrip())
+            self.line(f"{self._style(first, _CYAN)}  {folded[0]}".rstrip())
             for line in folded[1:]:
-                self._line(f"{' ' * len(first)}  {line}".rstrip())
+                self.line(f"{' ' * len(first)}  {line}".rstrip())
 
     def table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, numbers: int) -> None:
         """Columns of which `numbers` behind the first are right-aligned; the last one is folded."""
@@ -51,12 +56,13 @@ class Page:
             )
             for line, part in enumerate(_folded(row[-1], room)):
                 text = f"{head if line == 0 else ' ' * len(head)}{part}".rstrip()
-                self._line(self._style(text, _CYAN) if number == 0 else text)
+                self.line(self._style(text, _CYAN) if number == 0 else text)
 
     def _style(self, text: str, style: str) -> str:
         return f"{style}{text}{_PLAIN}" if self._styled else text
 
-    def _line(self, text: str = "") -> None:
+    def line(self, text: str = "") -> None:
+        """A line as it is, but for what the terminal cannot show."""
         encoding = sys.stdout.encoding or "utf-8"
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 

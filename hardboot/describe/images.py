@@ -1,24 +1,25 @@
 """Boot images, vendor_boot images and Sony's ELF as documents: header, parts, what lies behind them."""
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
-from hardboot.background import Task, hashes
+from hardboot.background import begin, hashes
 from hardboot.describe import contents
 from hardboot.describe.contents import Document
 from hardboot.errors import InputError
 from hardboot.formats import bootid, bootimg, tail, wrappers
 from hardboot.formats.reading import Data, view
 
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
 if TYPE_CHECKING:
     from hardboot.formats.bootimg import BootImage
     from hardboot.formats.header import Layout
     from hardboot.formats.paged import Part
 
 
-def boot(image: "BootImage", data: memoryview) -> Document:
+def boot(image: BootImage, data: memoryview) -> Document:
     """A boot image, which `data` is."""
     name = bootid.hash_of(image.id) if bootimg.has_id(image) else None
-    computed = Task(lambda: bootid.compute_ids(image.parts, name)) if name else None
+    computed = begin(lambda: bootid.compute_ids(image.parts, name)) if name else None
     digests = hashes([part.data for part in image.parts])
     addresses = {
         name: getattr(image, f"{name}_addr")
@@ -45,12 +46,12 @@ def boot(image: "BootImage", data: memoryview) -> Document:
         **_tail(image.tail, image.tail_offset, data),
         "padding_missing": image.missing,
     }
-    for part, digest in zip(parts, digests.result(), strict=True):
+    for part, digest in zip(parts, digests(), strict=True):
         part["sha256"] = digest
     document["id"] = image.id.hex()
     document["id_check"] = None
     if computed:
-        ids = computed.result()
+        ids = computed()
         algorithm = bootid.found_algorithm(image.id, ids)
         document["id_check"] = {
             "algorithm": algorithm or name,
@@ -60,7 +61,7 @@ def boot(image: "BootImage", data: memoryview) -> Document:
     return document
 
 
-def _header(data: bytes, layout: "Layout") -> Document:
+def _header(data: bytes, layout: Layout) -> Document:
     """All fields of the header as stored."""
     raw = view(data.ljust(layout.size, b"\0"))
     return {
@@ -70,7 +71,7 @@ def _header(data: bytes, layout: "Layout") -> Document:
     }
 
 
-def _lead(image: "BootImage", data: memoryview) -> Document | None:
+def _lead(image: BootImage, data: memoryview) -> Document | None:
     if image.header_offset:
         return {"kind": "Amonet microloader", "size": image.header_offset}
     if not image.lead:
@@ -105,7 +106,7 @@ def _tail(rest: Data, offset: int, data: memoryview) -> Document:
 
 
 def _part(
-    part: "Part", shift: int, address: int | None, padding: bytes = b"", partition: Data = b""
+    part: Part, shift: int, address: int | None, padding: bytes = b"", partition: Data = b""
 ) -> Document:
     """A part without its hash; `partition` is what a signature among the parts is over."""
     document: Document = {
@@ -148,7 +149,7 @@ def vendor_boot(data: memoryview) -> Document:
                 "type": vendorboot.RAMDISK_TYPES[number] if known else str(number),
                 "board_id": list(ramdisk.board_id),
             }
-    for row, digest in zip(parts, digests.result(), strict=True):
+    for row, digest in zip(parts, digests(), strict=True):
         row["sha256"] = digest
     names = ("header_version", "page_size", "name", "cmdline", "kernel_addr", "ramdisk_addr", "tags_addr")
     return {
@@ -168,7 +169,7 @@ def sony(data: memoryview) -> Document:
     addresses = {one.name: one.addr for one in image.segments}
     digests = hashes([part.data for part in image.parts])
     parts = [_part(part, 0, addresses[part.name]) for part in image.parts]
-    for row, digest in zip(parts, digests.result(), strict=True):
+    for row, digest in zip(parts, digests(), strict=True):
         row["sha256"] = digest
     end = len(data) - len(image.gaps[-1])
     return {"entry_addr": image.entry, "parts": parts, **_tail(image.gaps[-1], end, data)}

@@ -4,17 +4,26 @@ Sources: AOSP system/tools/mkbootimg, mkbootimg.py (write_header); LineageOS's c
 size of a device tree table even if there is none.
 """
 
-import hashlib
-from collections.abc import Iterable
-from typing import Literal, get_args
+from __future__ import annotations
 
-from hardboot.formats.paged import Part
+import hashlib
+
 from hardboot.formats.reading import view, windows
 
-Hash = Literal["sha1", "sha256"]
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Literal
+
+    from hardboot.formats.paged import Part
+
+    Hash = Literal["sha1", "sha256"]
+    Algorithm = Literal["sha1", "sha256", "sha1-dt", "sha256-dt"]
+else:
+    Hash = Algorithm = str
+
 # "-dt": the size 0 of a missing device tree table is hashed, as LineageOS does it.
-Algorithm = Literal["sha1", "sha256", "sha1-dt", "sha256-dt"]
-ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+ALGORITHMS: tuple[Algorithm, ...] = ("sha1", "sha256", "sha1-dt", "sha256-dt")
 
 
 def compute_ids(parts: Iterable[Part], name: Hash) -> dict[Algorithm, bytes]:
@@ -42,7 +51,7 @@ def compute_ids(parts: Iterable[Part], name: Hash) -> dict[Algorithm, bytes]:
     return {_plain(name): plain.digest().ljust(32, b"\0"), with_dt: other.digest().ljust(32, b"\0")}
 
 
-def _without_dt(digest: "hashlib._Hash") -> "hashlib._Hash":
+def _without_dt(digest: hashlib._Hash) -> hashlib._Hash:
     found = digest.copy()
     found.update(bytes(4))
     return found

@@ -4,7 +4,7 @@ Sources: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h and mkbootimg.py
 device tree table whose size stands in the version word; Magisk's bootimg.cpp for PXA and Amonet.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
 
 from hardboot.formats import bootid, wrappers
 from hardboot.formats import tail as tails
@@ -26,9 +26,13 @@ from hardboot.formats.bootid import Algorithm
 from hardboot.formats.header import Layout, Values, kept_text, read_text, stored_text
 from hardboot.formats.headerpage import cmdline, find_header, parse_cmdline, read_header, unknown_version
 from hardboot.formats.paged import Frame, Part, Slot, lay, take
-from hardboot.formats.reading import Data, malformed, pieces, view
+from hardboot.formats.reading import Data, malformed, view, windows
 from hardboot.records import dataclass, field, replace
 from hardboot.sizes import align_up
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["BOOT_MAGIC", "PAGE_SIZES", "Algorithm", "BootImage", "Part", "build", "parse", "parse_cmdline"]
 
@@ -166,7 +170,7 @@ def _wrong_page_size(value: int) -> str:
     return f"{value}, it must be one of {PAGE_SIZES}"
 
 
-def build(image: BootImage) -> Iterator[bytes]:
+def build(image: BootImage) -> Iterator[Data]:
     """The file, in chunks; sizes are computed, everything else is written as it stands (see `renew`).
 
     Raises:
@@ -175,11 +179,11 @@ def build(image: BootImage) -> Iterator[bytes]:
     return _chunks(_header_page(image), image)
 
 
-def _chunks(page: bytes, image: BootImage) -> Iterator[bytes]:
+def _chunks(page: bytes, image: BootImage) -> Iterator[Data]:
     yield image.lead
     yield page
     yield from lay(image.parts, image.paddings, image.missing, image.page_size)
-    yield from pieces(image.tail)
+    yield from windows(image.tail)
 
 
 def _header_page(image: BootImage) -> bytes:

@@ -1,14 +1,20 @@
 """Parts one behind the other, each filled up to whole pages: so boot and vendor_boot images are laid out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from __future__ import annotations
 
-from hardboot.formats.reading import Data, malformed, pieces, view
+from hardboot.formats.reading import malformed, view, windows
 from hardboot.records import dataclass, field
 from hardboot.sizes import align_up
 
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-class Part(NamedTuple):
+    from hardboot.formats.reading import Data
+
+
+@dataclass(frozen=True)
+class Part:
     """One part of an image: where it lies in the file, and its bytes."""
 
     name: str
@@ -35,7 +41,8 @@ class Frame:
     tail_offset: int = field(compare=False, default=0)
 
 
-class Slot(NamedTuple):
+@dataclass(frozen=True)
+class Slot:
     """What a header says of a part: its size in bytes, and the field that says so."""
 
     name: str
@@ -44,7 +51,8 @@ class Slot(NamedTuple):
     field_offset: int
 
 
-class Taken(NamedTuple):
+@dataclass(frozen=True)
+class Taken:
     """Parts cut out of an image.
 
     Attributes:
@@ -68,11 +76,12 @@ def take(data: memoryview, what: str, offset: int, page_size: int, slots: Iterab
     """
     parts: dict[str, memoryview] = {}
     paddings: dict[str, bytes] = {}
-    for name, size, stated_in, stated_at in slots:
+    for slot in slots:
+        name, size = slot.name, slot.size
         end = offset + size
         if end > len(data) and size:
             problem = f"{size} bytes from {offset:#x}, the file ends at {len(data):#x}"
-            raise malformed(what, stated_in, stated_at, problem)
+            raise malformed(what, slot.field, slot.field_offset, problem)
         parts[name] = data[offset:end]
         if size:
             offset = align_up(end, page_size)
@@ -82,13 +91,11 @@ def take(data: memoryview, what: str, offset: int, page_size: int, slots: Iterab
     return Taken(parts, paddings, max(0, offset - len(data)), min(offset, len(data)))
 
 
-def lay(
-    parts: Sequence[Part], paddings: Mapping[str, bytes], missing: int, page_size: int
-) -> Iterator[bytes]:
+def lay(parts: Sequence[Part], paddings: Mapping[str, bytes], missing: int, page_size: int) -> Iterator[Data]:
     """The parts with their paddings, in pieces; a padding kept for another size becomes zeros."""
     filled = [part for part in parts if len(view(part.data))]
     for part in filled:
-        yield from pieces(part.data)
+        yield from windows(part.data)
         wanted = -len(view(part.data)) % page_size
         padding = paddings.get(part.name, b"")
         if len(padding) != wanted:

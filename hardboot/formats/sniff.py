@@ -22,7 +22,8 @@ UIMAGE = "U-Boot image"
 DHTB_IMAGE = "boot image in a DHTB wrapper"
 TEXT = "text file"
 EMPTY = "empty file"
-TREE_KINDS = (DEVICE_TREE, OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE)
+TABLE_KINDS = (OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE)
+TREE_KINDS = (DEVICE_TREE, *TABLE_KINDS)
 
 # Offset, bytes found there, name. The first that fits wins: kernels come before the MZ they may begin with.
 _MAGICS = (

@@ -9,7 +9,7 @@ from typing import Any
 
 from hardboot.formats.header import Layout
 from hardboot.formats.paged import Part
-from hardboot.formats.reading import Data, malformed, pieces, view
+from hardboot.formats.reading import Data, malformed, view, windows
 from hardboot.records import dataclass, field, replace
 from hardboot.sizes import align_up
 
@@ -152,7 +152,7 @@ def with_parts(image: SonyElf, parts: dict[str, Data]) -> SonyElf:
     return replace(image, segments=tuple(segments[one.name] for one in image.segments), gaps=tuple(gaps))
 
 
-def build(image: SonyElf) -> Iterator[bytes]:
+def build(image: SonyElf) -> Iterator[Data]:
     """The file, in chunks; sizes are computed, offsets are those of the segments.
 
     Raises:
@@ -173,8 +173,8 @@ def build(image: SonyElf) -> Iterator[bytes]:
     return _chunks(bytes(lead), image)
 
 
-def _chunks(lead: bytes, image: SonyElf) -> Iterator[bytes]:
+def _chunks(lead: bytes, image: SonyElf) -> Iterator[Data]:
     yield lead
     for one, gap in zip(_in_file_order(image.segments), image.gaps, strict=True):
-        yield from pieces(one.data)
-        yield from pieces(gap)
+        yield from windows(one.data)
+        yield from windows(gap)

@@ -1,12 +1,15 @@
 """What follows the last part of an image: signatures, marks of makers, zeros up to the partition's size."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from __future__ import annotations
 
-from hardboot.formats.reading import Data, forget, pieces, view
+from hardboot.formats.reading import forget, pieces, view
+from hardboot.records import dataclass
 from hardboot.sizes import align_up
 
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
 if TYPE_CHECKING:
     from hardboot.formats.avb import Footer
+    from hardboot.formats.reading import Data
 
 # Samsung's and LG's bootloaders look for these behind the last page (Magisk, magiskboot.hpp).
 SAMSUNG_MARK = b"SEANDROIDENFORCE"
@@ -17,7 +20,8 @@ _ZEROS = bytes(1 << 20)
 _FOOTER_SIZE = 64
 
 
-class Item(NamedTuple):
+@dataclass(frozen=True)
+class Item:
     """One thing in a tail; `offset` from the start of the tail, in bytes."""
 
     name: str
@@ -43,7 +47,7 @@ def items(tail: Data, tail_offset: int) -> tuple[Item, ...]:
     return (*found, *_plain_items(seen, offset, len(seen)))
 
 
-def _footer(data: Data) -> "Footer | None":
+def _footer(data: Data) -> Footer | None:
     """The AVB footer of `data`; the module that reads it is loaded for images that seem to have one."""
     if bytes(view(data)[-_FOOTER_SIZE:][:4]) != b"AVBf":
         return None
@@ -146,7 +150,7 @@ def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
     return bytes(seen[: len(seen) - zeros]) + bytes(max(0, zeros - grown))
 
 
-def _moved_footer(tail: memoryview, footer: "Footer", old_offset: int, new_offset: int) -> bytes:
+def _moved_footer(tail: memoryview, footer: Footer, old_offset: int, new_offset: int) -> bytes:
     start = footer.vbmeta_offset - old_offset
     vbmeta = bytes(tail[start : start + footer.vbmeta_size])
     lost = bytes(tail[:start]).rstrip(b"\0")  # marks between the last part and vbmeta

@@ -8,7 +8,7 @@ from typing import Any
 
 from hardboot.formats.header import Layout, kept_text, read_text
 from hardboot.formats.paged import Frame, Part, Slot, lay, take
-from hardboot.formats.reading import Data, malformed, pieces, view
+from hardboot.formats.reading import Data, malformed, view, windows
 from hardboot.formats.sniff import VENDOR_BOOT_IMAGE, described, sniff
 from hardboot.records import dataclass, field
 from hardboot.sizes import align_up
@@ -252,7 +252,7 @@ def _table(ramdisks: tuple[Ramdisk, ...]) -> bytes:
     return out
 
 
-def build(image: VendorBoot) -> Iterator[bytes]:
+def build(image: VendorBoot) -> Iterator[Data]:
     """The file, in chunks; sizes, offsets and the ramdisk table are computed.
 
     Raises:
@@ -261,10 +261,10 @@ def build(image: VendorBoot) -> Iterator[bytes]:
     return _chunks(_header(image), image)
 
 
-def _chunks(header: bytes, image: VendorBoot) -> Iterator[bytes]:
+def _chunks(header: bytes, image: VendorBoot) -> Iterator[Data]:
     yield header
     yield from lay(image.sections, image.paddings, image.missing, image.page_size)
-    yield from pieces(image.tail)
+    yield from windows(image.tail)
 
 
 def _header(image: VendorBoot) -> bytes:

@@ -4,17 +4,24 @@ Sources: Magisk native/src/boot/{magiskboot.hpp,bootimg.hpp,bootimg.cpp} (DHTB, 
 libmbbootimg mtk_p.h and loki_p.h.
 """
 
+from __future__ import annotations
+
 import hashlib
 import struct
-from collections.abc import Iterator
 from itertools import chain
-from typing import NamedTuple
 
 from hardboot.errors import InputError
 from hardboot.formats.bootheader import BOOT_MAGIC
 from hardboot.formats.header import Layout, read_text
-from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.reading import malformed, view
 from hardboot.formats.sniff import TEXT, sniff
+from hardboot.records import dataclass
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hardboot.formats.reading import Data
 
 LEAD_MAX = 64 << 10  # bytes a loader may take in front of a boot image
 AMONET_SIZE = 1024
@@ -61,7 +68,8 @@ def lead_size(data: memoryview) -> int:
     return max(0, bytes(data[: LEAD_MAX + len(BOOT_MAGIC)]).find(BOOT_MAGIC))
 
 
-class Dhtb(NamedTuple):
+@dataclass(frozen=True)
+class Dhtb:
     """A DHTB header: bytes it covers, its SHA-256 over them, and the SHA-256 they have."""
 
     size: int
@@ -85,7 +93,7 @@ def read_dhtb(data: memoryview) -> Dhtb:
     return Dhtb(size, bytes(data[8:40]), computed)
 
 
-def dhtb_header(old: bytes, rest: Iterator[bytes], growth: int) -> bytes:
+def dhtb_header(old: bytes, rest: Iterator[Data], growth: int) -> bytes:
     """The DHTB header `old` for an image that grew by `growth` bytes to `rest`."""
     size = max(0, struct.unpack_from("<I", old, _DHTB_SIZE_OFFSET)[0] + growth)
     digest, left = hashlib.sha256(), size
@@ -98,7 +106,8 @@ def dhtb_header(old: bytes, rest: Iterator[bytes], growth: int) -> bytes:
     return bytes(header)
 
 
-class Mtk(NamedTuple):
+@dataclass(frozen=True)
+class Mtk:
     """A part with a MediaTek header in front of it.
 
     Attributes:

@@ -1,15 +1,23 @@
 """The folder an image is taken apart into: the names in it, image.toml, and the frame around the parts."""
 
-import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
+
+import os
+from mmap import mmap
 
 from hardboot.errors import InputError
 from hardboot.files import read_bytes
-from hardboot.formats.containers import Fields
 from hardboot.formats.paged import Part
-from hardboot.formats.reading import Data, pieces, view
+from hardboot.formats.reading import view, windows
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from hardboot.formats.containers import Fields
+    from hardboot.formats.reading import Data
 
 TOML_NAME = "image.toml"
 FRAME_NAME = "frame.bin"
@@ -17,28 +25,31 @@ SPARSE_NAME = "sparse.bin"
 LAYOUT = 1  # of the folder
 _TOML_LIMIT = 1 << 20  # bytes
 _IMAGE_LIMIT = 1 << 30  # bytes; boot partitions have up to 128 MiB
-_PART_NAME = re.compile("[a-z_]{1,20}[0-9]{0,4}")  # so it cannot leave the folder
+_PART_NAME = "[a-z_]{1,20}[0-9]{0,4}"  # so it cannot leave the folder
 
 
-def wrong(folder: Path, problem: str) -> InputError:
+def wrong(folder: Path | str, problem: str) -> InputError:
     """The error for an image.toml that does not fit."""
     return InputError(
-        f"{folder / TOML_NAME}: {problem}",
+        f"{os.path.join(folder, TOML_NAME)}: {problem}",
         unchanged="Nothing was written.",
         fix="Correct it, or unpack the image again into another folder.",
     )
 
 
-def read_toml(folder: Path) -> dict[str, Any]:
+def read_toml(folder: Path | str) -> dict[str, Any]:
     """image.toml, its layout checked: [image], [header] and [[part]] with names and numbers.
 
     Raises:
         InputError: If it cannot be read or does not fit.
     """
-    import tomllib  # slow to load, and unpacking needs none
+    import re  # both slow to load, and unpacking needs none
+    import tomllib
 
     try:
-        document = tomllib.loads(read_bytes(folder / TOML_NAME, limit=_TOML_LIMIT).decode("utf-8"))
+        document = tomllib.loads(
+            read_bytes(os.path.join(folder, TOML_NAME), limit=_TOML_LIMIT).decode("utf-8")
+        )
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise wrong(folder, str(error)) from error
     image, rows = document.get("image"), document.setdefault("part", [])
@@ -52,7 +63,7 @@ def read_toml(folder: Path) -> dict[str, Any]:
         raise wrong(folder, f"[image] block_size: {image['block_size']!r}")
     for row in rows:
         numbers = isinstance(row, dict) and _is_size(row.get("offset")) and _is_size(row.get("size"))
-        if not numbers or not _PART_NAME.fullmatch(str(row.get("name"))) or "sha256" not in row:
+        if not numbers or not re.fullmatch(_PART_NAME, str(row.get("name"))) or "sha256" not in row:
             raise wrong(folder, f"a [[part]] lacks name, offset, size or sha256: {row!r}")
     return document
 
@@ -80,7 +91,7 @@ class Frame:
         parts: Where the parts are, in file order.
     """
 
-    def __init__(self, folder: Path, size: int, rows: dict[str, Fields]) -> None:
+    def __init__(self, folder: Path | str, size: int, rows: dict[str, Fields]) -> None:
         """Read frame.bin.
 
         Args:
@@ -100,10 +111,10 @@ class Frame:
             gaps.append(range(end, offset))
             end = offset + length
         self._gaps = gaps
-        kept = read_bytes(folder / FRAME_NAME, limit=max(1, size))
+        kept = read_bytes(os.path.join(folder, FRAME_NAME), limit=max(1, size))
         if len(kept) > sum(map(len, gaps)):
             raise wrong(folder, f"{FRAME_NAME} has {len(kept)} bytes, {sum(map(len, gaps))} are missing")
-        self.data = bytearray(size)
+        self.data = mmap(-1, size) if size else bytearray()  # zeros that take no room
         at = 0
         for gap in gaps:
             piece = kept[at : at + len(gap)]
@@ -112,9 +123,9 @@ class Frame:
         seen = view(self.data)
         self.parts = tuple(Part(name, start, seen[start : start + length]) for name, start, length in places)
 
-    def chunks(self, parts: Mapping[str, Data]) -> Iterator[bytes]:
+    def chunks(self, parts: Mapping[str, Data]) -> Iterator[Data]:
         """The image with `parts`, which are as long as they were."""
         for index, gap in enumerate(self._gaps):
-            yield from pieces(view(self.data)[gap.start : gap.stop])
+            yield from windows(view(self.data)[gap.start : gap.stop])
             if index < len(self.parts):
-                yield from pieces(parts[self.parts[index].name])
+                yield from windows(parts[self.parts[index].name])

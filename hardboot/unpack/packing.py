@@ -1,21 +1,32 @@
 """A folder becomes an image again."""
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import TypeVar
+from __future__ import annotations
 
+import os
+
+from hardboot.background import begin
 from hardboot.errors import InputError
 from hardboot.files import map_chunks, map_file, write_atomic
-from hardboot.formats import sparse, toml
+from hardboot.formats import toml
 from hardboot.formats.bootid import ALGORITHMS
-from hardboot.formats.containers import Changes, Container, Fields, open_frame
-from hardboot.formats.reading import Data, sha256, view
+from hardboot.formats.containers import Changes, open_frame
+from hardboot.formats.reading import sha256, view
 from hardboot.records import dataclass
 from hardboot.unpack.folder import FRAME_NAME, SPARSE_NAME, Frame, read_toml, wrong
 
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+    from typing import TypeVar
+
+    from hardboot.formats.containers import Container, Fields
+    from hardboot.formats.reading import Data
+
+    _T = TypeVar("_T")
+
 _COMPUTED = ("name", "offset", "size", "sha256")
 _FIXED = ("header_version", "pxa")
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Packed:
         signed: It carries a signature that no longer fits.
     """
 
-    path: Path
+    path: Path | str
     kind: str
     size: int
     identical: bool
@@ -36,7 +47,7 @@ class Packed:
     signed: bool
 
 
-def pack(folder: Path, image: Path) -> Packed:
+def pack(folder: Path | str, image: Path | str) -> Packed:
     """Write the image whose parts lie in `folder`: the same file if nothing was changed there.
 
     Raises:
@@ -58,24 +69,32 @@ def pack(folder: Path, image: Path) -> Packed:
         raise wrong(folder, f"the parts do not lie where {FRAME_NAME} says")
     parts = {name: _read_part(folder, name, expected=name in rows) for name in known}
     named, part_fields = _values(folder, document["header"], rows, container)
-    changes = [*_part_changes(parts, rows), *_field_changes(container, named, part_fields)]
-    if changes:
-        wanted = Changes(named, part_fields, parts)
-        chunks = _within(folder, lambda: container.rebuild(wanted))
-    else:
-        chunks = frame.chunks(parts)
+    fields = [*_field_changes(container, named, part_fields)]
+    parts_changed, same_size = _resized(parts, rows)
+    while same_size and not fields and not parts_changed:  # to know soon whether anything was changed
+        parts_changed |= _rewritten([same_size.pop(0)], parts, rows)
+    others = begin(lambda: _rewritten(same_size, parts, rows))
+    try:
+        if fields or parts_changed:
+            wanted = Changes(named, part_fields, parts)
+            chunks = _within(folder, lambda: container.rebuild(wanted))
+        else:
+            chunks = frame.chunks(parts)
+    finally:
+        parts_changed |= others()
+    changes = [*(parts_changed[name] for name in known if name in parts_changed), *fields]
     block_size = document["image"].get("block_size")
     if block_size is not None:
         chunks = _within(folder, lambda: _sparse(folder, chunks, block_size, anew=bool(changes)))
     size = 0
 
-    def counted() -> Iterator[bytes]:
+    def counted() -> Iterator[Data]:
         nonlocal size
         for chunk in chunks:
             size += len(chunk)
             yield chunk
 
-    write_atomic(image, counted())
+    write_atomic(image, counted(), durable=False)  # it can be packed again
     identical = not changes
     if changes and named.get("id") in ALGORITHMS:
         changes.append(f"id: computed anew ({named['id']})")
@@ -87,12 +106,18 @@ def pack(folder: Path, image: Path) -> Packed:
     return Packed(image, kind, size, identical, tuple(changes), container.signed and not identical)
 
 
-def _sparse(folder: Path, chunks: Iterator[bytes], block_size: int, *, anew: bool) -> Iterator[bytes]:
+def _sparse(folder: Path | str, chunks: Iterator[Data], block_size: int, *, anew: bool) -> Iterator[Data]:
+    from hardboot.formats import sparse
+
     raw = view(map_chunks(chunks))
-    return sparse.build(raw, block_size) if anew else sparse.restore(map_file(folder / SPARSE_NAME), raw)
+    return (
+        sparse.build(raw, block_size)
+        if anew
+        else sparse.restore(map_file(os.path.join(folder, SPARSE_NAME)), raw)
+    )
 
 
-def _within(folder: Path, work: Callable[[], _T]) -> _T:
+def _within(folder: Path | str, work: Callable[[], _T]) -> _T:
     try:
         return work()
     except InputError as error:
@@ -101,30 +126,42 @@ def _within(folder: Path, work: Callable[[], _T]) -> _T:
         ) from error
 
 
-def _read_part(folder: Path, name: str, *, expected: bool) -> Data:
+def _read_part(folder: Path | str, name: str, *, expected: bool) -> Data:
     """The file of a part; one that may be there and is not is empty."""
-    path = folder / name
-    if not expected and not path.exists():
+    path = os.path.join(folder, name)
+    if not expected and not os.path.exists(path):
         return b""
-    if path.is_file() and not path.stat().st_size:
+    if os.path.isfile(path) and not os.path.getsize(path):
         return b""
     return map_file(path)
 
 
-def _part_changes(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> Iterator[str]:
+def _resized(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> tuple[dict[str, str], list[str]]:
+    """What is told of parts that came, went or changed in size; the names of the others, small ones first."""
+    told, same = {}, []
     for name, data in parts.items():
         row = rows.get(name)
         if row is None:
             if len(data):
-                yield f"{name}: added, {len(data)} bytes"
+                told[name] = f"{name}: added, {len(data)} bytes"
         elif len(data) != row["size"]:
-            yield f"{name}: {row['size']} -> {len(data)} bytes"
-        elif sha256(data) != row["sha256"]:
-            yield f"{name}: other content, {len(data)} bytes"
+            told[name] = f"{name}: {row['size']} -> {len(data)} bytes"
+        else:
+            same.append(name)
+    return told, sorted(same, key=lambda name: len(parts[name]))
+
+
+def _rewritten(names: list[str], parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> dict[str, str]:
+    """What is told of those parts that are as long as they were, with other bytes in them."""
+    return {
+        name: f"{name}: other content, {len(parts[name])} bytes"
+        for name in names
+        if sha256(parts[name]) != rows[name]["sha256"]
+    }
 
 
 def _values(
-    folder: Path, header: Fields, rows: Mapping[str, Fields], container: Container
+    folder: Path | str, header: Fields, rows: Mapping[str, Fields], container: Container
 ) -> tuple[Fields, dict[str, Fields]]:
     """The fields of the image and of its parts, as image.toml says them."""
     named = _checked(folder, "[header]", header, container.fields)
@@ -137,7 +174,7 @@ def _values(
     return named, part_fields
 
 
-def _checked(folder: Path, where: str, given: Fields, known: Fields) -> Fields:
+def _checked(folder: Path | str, where: str, given: Fields, known: Fields) -> Fields:
     for name, value in given.items():
         if name not in known:
             raise wrong(folder, f"{where}: unknown name {name!r}; known are {', '.join(known)}")

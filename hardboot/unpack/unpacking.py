@@ -1,30 +1,37 @@
 """An image becomes a folder."""
 
+from __future__ import annotations
+
 import os
-from pathlib import Path
 
 from hardboot import __version__
-from hardboot.background import Task, hashes
+from hardboot.background import begin, hashes
 from hardboot.errors import InputError
 from hardboot.files import map_chunks, map_file, unreadable
-from hardboot.formats import sniff, sparse, toml
-from hardboot.formats.containers import Container, Fields, open_container
+from hardboot.formats import sniff, toml
+from hardboot.formats.containers import open_container
 from hardboot.formats.reading import pieces, view, windows
 from hardboot.records import dataclass
 from hardboot.unpack.folder import FRAME_NAME, LAYOUT, SPARSE_NAME, TOML_NAME, gaps
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hardboot.formats.containers import Container, Fields
 
 
 @dataclass(frozen=True)
 class Unpacked:
     """What was written: the image's kind, and name and size in bytes of each part."""
 
-    folder: Path
+    folder: Path | str
     kind: str
     parts: tuple[tuple[str, int], ...]
     signed: bool
 
 
-def unpack(image: Path, folder: Path) -> Unpacked:
+def unpack(image: Path | str, folder: Path | str) -> Unpacked:
     """Write the parts of `image` into `folder`, which must not exist or be empty.
 
     Raises:
@@ -32,23 +39,29 @@ def unpack(image: Path, folder: Path) -> Unpacked:
     """
     file = view(map_file(image))
     try:
-        outer = sparse.parse(file) if sniff.sniff(file) == sniff.SPARSE_IMAGE else None
-        data = view(map_chunks(sparse.expand(outer))) if outer else file
+        outer, data = None, file
+        if sniff.sniff(file) == sniff.SPARSE_IMAGE:
+            from hardboot.formats import sparse
+
+            outer = sparse.parse(file)
+            data = view(map_chunks(sparse.expand(outer)))
         container = open_container(data)
     except InputError as error:
         raise InputError(f"{image}: {error.what}", unchanged="Nothing was written.", fix=error.fix) from error
     _check_empty(folder)
     try:
-        made = folder.absolute().with_name(f".{folder.name}.{os.urandom(8).hex()}")
-        made.mkdir(mode=0o700)
+        parent, name = os.path.split(os.path.abspath(folder))
+        made = os.path.join(parent, f".{name}.{os.urandom(8).hex()}")
+        os.mkdir(made, mode=0o700)
         try:
-            _write_folder(made, container, data, image.name, outer.block_size if outer else 0)
+            _write_folder(made, container, data, os.path.basename(image), outer.block_size if outer else 0)
             if outer:
-                (made / SPARSE_NAME).write_bytes(b"".join(sparse.skeleton(outer, file)))
-            made.chmod(0o777 & ~_umask())
-            if folder.exists():
-                folder.rmdir()
-            made.replace(folder)
+                with open(os.path.join(made, SPARSE_NAME), "wb") as stream:
+                    stream.writelines(sparse.skeleton(outer, file))
+            os.chmod(made, 0o777 & ~_umask())
+            if os.path.exists(folder):
+                os.rmdir(folder)
+            os.replace(made, folder)
         except BaseException:
             import shutil  # slow to load
 
@@ -71,30 +84,30 @@ def _umask() -> int:
     return umask
 
 
-def _check_empty(folder: Path) -> None:
+def _check_empty(folder: Path | str) -> None:
     try:
-        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        if not os.path.exists(folder) or (os.path.isdir(folder) and not os.listdir(folder)):
             return
     except OSError as error:
         raise unreadable(folder, error) from error
     raise InputError(
-        f"{folder}: {'the folder is not empty' if folder.is_dir() else 'this is not a folder'}",
+        f"{folder}: {'the folder is not empty' if os.path.isdir(folder) else 'this is not a folder'}",
         unchanged="Nothing was written.",
         fix="Give a folder that does not exist yet, or is empty.",
     )
 
 
-def _write_folder(folder: Path, container: Container, data: memoryview, source: str, block_size: int) -> None:
+def _write_folder(folder: str, container: Container, data: memoryview, source: str, block_size: int) -> None:
     parts = [part for part in container.parts if len(part.data)]
-    algorithm = Task(container.id_algorithm)
+    algorithm = begin(container.id_algorithm)
     digests = hashes([part.data for part in parts])
     for part in parts:
-        with (folder / part.name).open("wb") as stream:
+        with open(os.path.join(folder, part.name), "wb") as stream:
             for window in windows(part.data):
                 stream.write(window)
     _write_frame(folder, container, data)
     rows = []
-    for part, digest in zip(parts, digests.result(), strict=True):
+    for part, digest in zip(parts, digests(), strict=True):
         more = dict(container.part_fields.get(part.name, {}))
         row: Fields = {"name": part.name}
         if "name" in more:
@@ -104,17 +117,18 @@ def _write_folder(folder: Path, container: Container, data: memoryview, source: 
     image = {"layout": LAYOUT, "kind": container.kind, "size": len(data)}
     if block_size:
         image["block_size"] = block_size
-    named = algorithm.result()
+    named = algorithm()
     text = toml.dump(
         [f"{source}, taken apart by hardboot {__version__}.", *_HELP],
         {"image": image, "header": container.fields | ({"id": named} if named else {})},
         {"part": rows},
     )
-    (folder / TOML_NAME).write_text(text, encoding="utf-8")
+    with open(os.path.join(folder, TOML_NAME), "w", encoding="utf-8") as stream:
+        stream.write(text)
 
 
-def _write_frame(folder: Path, container: Container, data: memoryview) -> None:
-    with (folder / FRAME_NAME).open("wb") as stream:
+def _write_frame(folder: str, container: Container, data: memoryview) -> None:
+    with open(os.path.join(folder, FRAME_NAME), "wb") as stream:
         end = 0
         for gap in gaps(container.parts, len(data)):
             kept = view(data)[gap.start : gap.stop]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hardboot import log
 from hardboot.errors import ToolError
-from hardboot.files import cache_dir, locked
+from hardboot.files import Locked, cache_dir
 from hardboot.process import find_tool, run
 
 RELEASE = "bookworm"
@@ -26,7 +26,7 @@ def part(package: str, suite: str = RELEASE) -> Path:
     Raises:
         ToolError: If this is no Debian system, or the package cannot be had.
     """
-    with locked(_folder()):
+    with Locked(_folder()):
         return _unpacked(package) or _fetch(package, suite)
 
 
@@ -58,7 +58,7 @@ def dependency(package: str, prefix: str) -> str:
     known = sorted(_folder().glob(f"{prefix}*_*")) if _folder().is_dir() else []
     if known:
         return known[-1].name.partition("_")[0]
-    with locked(_folder()):
+    with Locked(_folder()):
         options = _prepare(RELEASE)
         text = run([find_tool("apt-cache", "apt"), *options, "depends", package], timeout_s=60).decode()
     for line in text.splitlines():

@@ -48,13 +48,13 @@ from hardboot.formats import (
 )
 from hardboot.formats.containers import Changes, open_container, open_frame
 from hardboot.formats.paged import Part
-from hardboot.formats.reading import view
+from hardboot.formats.reading import Data, view
 
 Target = Callable[[bytes], None]
 LIMIT = 8 << 20  # bytes a target unpacks
 
 
-def _same(chunks: Iterable[bytes], data: bytes) -> None:
+def _same(chunks: Iterable[Data], data: bytes) -> None:
     if b"".join(chunks) != data:
         raise AssertionError("it does not build back to the same bytes")
 

@@ -3,11 +3,17 @@
 An image is taken apart into parts and a frame, which is all the rest; both together are the file again.
 """
 
-from hardboot.formats import bootimg, sniff, vendorboot
-from hardboot.formats.containers import boots, rows, tables
+from __future__ import annotations
+
+from hardboot.formats import bootimg, sniff
+from hardboot.formats.containers import boots
 from hardboot.formats.containers.model import Changes, Container, Fields
-from hardboot.formats.paged import Part
-from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.reading import malformed, view
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from hardboot.formats.paged import Part
+    from hardboot.formats.reading import Data
 
 __all__ = ["Changes", "Container", "Fields", "open_container", "open_frame"]
 
@@ -20,17 +26,28 @@ def open_container(data: Data) -> Container:
     """
     seen = view(data)
     kind = sniff.sniff(seen)
-    if kind == sniff.VENDOR_BOOT_IMAGE:
-        container = boots.vendor_boot(vendorboot.parse(seen))
-    elif kind == sniff.SONY_ELF:
-        container = boots.sony(seen)
-    elif kind in tables.KINDS:
-        container = tables.table(kind, seen)
-    else:
-        single = rows.single(kind, seen) if kind != sniff.BOOT_IMAGE else None
-        container = single or boots.boot(bootimg.parse(seen))
+    container = _known(kind, seen) if kind != sniff.BOOT_IMAGE else None
+    if container is None:
+        container = boots.boot(bootimg.parse(seen))
     _check_apart(container)
     return container
+
+
+def _known(kind: str | None, data: memoryview) -> Container | None:
+    """What is no boot image, or none at first sight: None."""
+    if kind == sniff.VENDOR_BOOT_IMAGE:
+        from hardboot.formats import vendorboot
+
+        return boots.vendor_boot(vendorboot.parse(data))
+    if kind == sniff.SONY_ELF:
+        return boots.sony(data)
+    if kind in sniff.TABLE_KINDS:
+        from hardboot.formats.containers import tables
+
+        return tables.table(kind, data)
+    from hardboot.formats.containers import rows
+
+    return rows.single(kind, data)
 
 
 def _check_apart(container: Container) -> None:
@@ -54,6 +71,9 @@ def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
     Raises:
         InputError: If `data` is damaged, or of another kind.
     """
-    if rows.is_row(kind):
-        return rows.row(kind, parts, view(data))
+    if kind != sniff.BOOT_IMAGE:
+        from hardboot.formats.containers import rows
+
+        if rows.is_row(kind):
+            return rows.row(kind, parts, view(data))
     return open_container(data)

@@ -1,16 +1,23 @@
 """Boot images, vendor_boot images and Sony's ELF as containers."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from hardboot.formats import bootimg, sniff, tail, vendorboot, wrappers
+from hardboot.formats import bootimg, sniff, tail, wrappers
 from hardboot.formats.bootheader import PARTS, stored_os_version
-from hardboot.formats.bootid import ALGORITHMS, Algorithm
-from hardboot.formats.bootimg import BootImage
+from hardboot.formats.bootid import ALGORITHMS
 from hardboot.formats.containers.model import Changes, Container, Fields
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import malformed
-from hardboot.formats.vendorboot import VendorBoot
 from hardboot.records import replace
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hardboot.formats.bootid import Algorithm
+    from hardboot.formats.bootimg import BootImage
+    from hardboot.formats.reading import Data
+    from hardboot.formats.vendorboot import VendorBoot
 
 
 def boot(image: BootImage) -> Container:
@@ -45,7 +52,7 @@ def boot(image: BootImage) -> Container:
     )
 
 
-def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[bytes]:
+def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
     named = dict(changes.fields)
     algorithm: Algorithm | None = None
     stated = named.pop("id", "")
@@ -94,7 +101,9 @@ def vendor_boot(image: VendorBoot) -> Container:
     )
 
 
-def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[bytes]:
+def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[Data]:
+    from hardboot.formats import vendorboot
+
     parts: Fields = dict(changes.parts)
     ramdisks = []
     for index, ramdisk in enumerate(image.ramdisks):
@@ -114,7 +123,7 @@ def sony(data: memoryview) -> Container:
 
     image = sonyelf.parse(data)
 
-    def rebuild(changes: Changes) -> Iterator[bytes]:
+    def rebuild(changes: Changes) -> Iterator[Data]:
         moved = sonyelf.with_parts(image, dict(changes.parts))
         segments = (replace(one, addr=changes.part_fields[one.name]["load_addr"]) for one in moved.segments)
         return sonyelf.build(replace(moved, segments=tuple(segments), entry=changes.fields["entry_addr"]))

@@ -1,13 +1,20 @@
 """One view of every image that holds parts: its fields, its parts, and how to write it with others."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from __future__ import annotations
 
-from hardboot.formats.paged import Part
-from hardboot.formats.reading import Data
 from hardboot.records import dataclass, field
 
-Fields = dict[str, Any]  # int, str or a list of int
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from hardboot.formats.paged import Part
+    from hardboot.formats.reading import Data
+
+    Fields = dict[str, Any]  # int, str or a list of int
+else:
+    Fields = dict
 
 
 @dataclass(frozen=True)
@@ -38,5 +45,5 @@ class Container:
     parts: tuple[Part, ...]
     part_fields: Mapping[str, Fields]
     signed: bool
-    rebuild: Callable[[Changes], Iterator[bytes]] = field(repr=False)
+    rebuild: Callable[[Changes], Iterator[Data]] = field(repr=False)
     id_algorithm: Callable[[], str | None] = field(repr=False, default=lambda: None)

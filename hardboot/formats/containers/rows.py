@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hardboot.formats import compression, sniff, tail
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.paged import Part
-from hardboot.formats.reading import pieces
+from hardboot.formats.reading import Data, windows
 
 _KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE)
 _KINDS = (*_KERNELS, sniff.DEVICE_TREE, sniff.VBMETA_IMAGE, sniff.CPIO)
@@ -67,12 +67,12 @@ def _trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:
 def row(kind: str, parts: tuple[Part, ...], data: memoryview) -> Container:
     """Parts that only follow each other: no header says where they are."""
 
-    def rebuild(changes: Changes) -> Iterator[bytes]:
+    def rebuild(changes: Changes) -> Iterator[Data]:
         at = 0
         for part in parts:
-            yield from pieces(data[at : part.offset])
-            yield from pieces(changes.parts[part.name])
+            yield from windows(data[at : part.offset])
+            yield from windows(changes.parts[part.name])
             at = part.offset + len(part.data)
-        yield from pieces(data[at:])
+        yield from windows(data[at:])
 
     return Container(kind, {}, parts, {}, signed=kind == sniff.VBMETA_IMAGE, rebuild=rebuild)

@@ -8,23 +8,21 @@ from hardboot.errors import InputError
 from hardboot.formats import sniff, tail
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.paged import Part
-from hardboot.formats.reading import malformed, pieces
+from hardboot.formats.reading import Data, malformed, pieces
 from hardboot.records import replace
-
-KINDS = (sniff.QCDT_TABLE, sniff.DTBH_TABLE, sniff.SPRD_TABLE, sniff.OVERLAY_TABLE)
 
 
 def table(kind: str, data: memoryview) -> Container:
-    """A table of one of KINDS; each of its trees is a part."""
+    """A table of one of sniff.TABLE_KINDS; each of its trees is a part."""
     from hardboot.formats import dtbh, dtbo, qcdt, sprd
 
-    module: ModuleType = dict(zip(KINDS, (qcdt, dtbh, sprd, dtbo), strict=True))[kind]
+    module: ModuleType = dict(zip(sniff.TABLE_KINDS, (dtbo, qcdt, dtbh, sprd), strict=True))[kind]
     found = module.parse(data)
     _check_outside(kind, module, found, data)
     names = [f"tree{index}" for index in range(len(found.trees))]
     order = sorted(range(len(names)), key=lambda index: found.trees[index].offset)
 
-    def rebuild(changes: Changes) -> Iterator[bytes]:
+    def rebuild(changes: Changes) -> Iterator[Data]:
         slots = [
             replace(slot, data=changes.parts[name], offset=None, size=None)
             for name, slot in zip(names, found.trees, strict=True)

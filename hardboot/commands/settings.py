@@ -1,0 +1,32 @@
+"""The global options of one run, and the way to print. Loaded by all commands, so it loads nothing itself."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Settings:
+    """The global options of one run."""
+
+    device: str | None = None
+    serial: str | None = None
+    json: bool = False
+    verbose: bool = False
+    yes: bool = False
+
+    def emit(self, document: Any, human: Callable[[], None]) -> None:
+        """Print the result on stdout: `document` as JSON with --json, else what `human` prints."""
+        if self.json:
+            emit_json(document)
+        else:
+            human()
+
+
+def emit_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    import json
+
+    print(json.dumps(document, indent=2))

@@ -1,0 +1,61 @@
+"""How errors are shown: to people, to programs, and bugs to us."""
+
+import sys
+
+from hardboot import __version__, log
+from hardboot.commands.settings import Settings, emit_json
+from hardboot.errors import HardbootError
+
+
+def report(error: HardbootError, settings: Settings) -> None:
+    """Show an error: three lines on stderr and, with --json, one document on stdout."""
+    if settings.json:
+        emit_json(
+            {
+                **error.result,
+                "error": {
+                    "kind": type(error).__name__,
+                    "what": error.what,
+                    "unchanged": error.unchanged,
+                    "fix": error.fix,
+                    "exit_code": error.exit_code,
+                },
+            }
+        )
+    if settings.verbose:
+        import traceback
+
+        traceback.print_exc()
+    out = log.console()
+    out.print(f"hardboot: {error.what}", style="bold red", markup=False)
+    out.print(f"  state: {error.unchanged}", markup=False)
+    out.print(f"  to do: {error.fix}", markup=False)
+
+
+def report_bug(settings: Settings) -> None:
+    """Show an exception nobody expected: with -v where it happened, else the log that holds it."""
+    import traceback
+
+    from hardboot.files import state_dir
+
+    text = traceback.format_exc()
+    if settings.verbose:
+        sys.stderr.write(text)
+    path = state_dir() / "last-bug.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"hardboot {__version__}\n{_command_line()}\n{text}")
+        where = f"Report it with {path}"
+    except OSError:
+        where = "Run it again with -v and report what it prints"
+    out = log.console()
+    out.print(f"hardboot: a bug: {text.strip().splitlines()[-1]}", style="bold red", markup=False)
+    out.print("  state: unknown; nothing more was sent.", markup=False)
+    out.print(f"  to do: {where}; look at the phone before you try again.", markup=False)
+
+
+def _command_line() -> str:
+    """The command line of this run, quoted."""
+    import shlex
+
+    return shlex.join(sys.argv)
