@@ -1,9 +1,15 @@
 """The phone's other CPUs: without a reset nothing else stops them from running on in the old kernel."""
 
 from hardboot.errors import RefusedError
+from hardboot.handset import read
 from hardboot.phone import Phone
+from hardboot.transport.base import Output
 
 _CPUS = "/sys/devices/system/cpu"
+# For `roots`, together with other questions; `parse` reads the answer.
+QUESTION = (
+    f"cd {_CPUS} && for cpu in cpu[1-9]*; do [ ! -d $cpu ] || [ -e $cpu/online ] || echo $cpu; done; true"
+)
 _WITHOUT_SOFT = "Leave --soft out: a reset stops every CPU."
 
 
@@ -13,9 +19,12 @@ def check(phone: Phone) -> None:
     Raises:
         RefusedError: If the kernel has no switch for one (CONFIG_HOTPLUG_CPU).
     """
-    stuck = phone.read(
-        f"cd {_CPUS} && for cpu in cpu[1-9]*; do [ ! -d $cpu ] || [ -e $cpu/online ] || echo $cpu; done; true"
-    )
+    parse(phone.root(QUESTION))
+
+
+def parse(answer: Output) -> None:
+    """See that in the answer to QUESTION. Raises RefusedError like `check`."""
+    stuck = read(QUESTION, answer)
     if stuck:
         raise RefusedError(
             f"the running kernel cannot take {' '.join(stuck.split())} offline (CONFIG_HOTPLUG_CPU)",

@@ -2,7 +2,7 @@
 
 import shlex
 
-from hardboot import cpus, host, log, record
+from hardboot import cpus, handset, host, log, record
 from hardboot.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.payload import agent
@@ -32,10 +32,11 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, rest: bool = True)
         DeviceError: If the host kernel came back instead of the guest.
     """
     with journal.phase("look"), log.step("Looking at what is loaded"):
-        journal.host = before = phone.kernel()
-        loaded = _startable(record.find(phone, before))
+        kernel, found, kept = phone.roots(handset.KERNEL, record.QUESTION, host.IS_KEPT)
+        journal.host = before = handset.parse_kernel(kernel)
+        loaded = _startable(record.parse(found, before))
         journal.loaded = loaded
-        program = host.kept_agent(phone)
+        program = host.kept_agent(phone, kept)
         if loaded.start == SOFT:
             cpus.offline(phone)
     log.say(f"Starting {loaded}")

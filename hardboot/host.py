@@ -1,24 +1,28 @@
 """The running kernel as a host: what it can do, asked by the agent, held against the profile."""
 
 import shlex
+from collections.abc import Sequence
 
 from hardboot.errors import RefusedError
+from hardboot.handset import KERNEL, parse_kernel
 from hardboot.payload import agent
 from hardboot.payload.agent import AgentInfo
 from hardboot.phone import STAGING, Phone
 from hardboot.profile import Profile
+from hardboot.transport.base import Output
 
 AGENT = f"{STAGING}/agent"  # where `ask` puts it
 # Where it stays as long as something is loaded: /data may be read-only when it is needed. Not if programs
 # may not run from /dev.
 _KEPT = "/dev/hardboot-agent"
 KEEP_AGENT = f"cat {AGENT} >{_KEPT} && chmod 700 {_KEPT} && {{ {_KEPT} info >/dev/null 2>&1 || rm {_KEPT}; }}"
+IS_KEPT = f"test -x {_KEPT}"  # for `roots`; `kept_agent` reads the answer
 _PAGE = "/sys/kernel/kexec_hardboot/page"  # shown by hardboot's own kernel series
 
 
-def kept_agent(phone: Phone) -> str:
-    """The path of an agent on the phone that can be run: the one that was kept, else a new one."""
-    if phone.root(f"test -x {_KEPT}").code == 0:
+def kept_agent(phone: Phone, answer: Output) -> str:
+    """The path of an agent on the phone that can be run: the one kept if IS_KEPT says so, else a new one."""
+    if answer.code == 0:
         return _KEPT
     return phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
 
@@ -47,8 +51,7 @@ def info(phone: Phone, flag: int | None) -> AgentInfo:
 
 def has_hardboot(phone: Phone) -> bool:
     """True if the running kernel shows the profile's sign of hardboot support."""
-    presence = phone.profile.presence
-    return presence is not None and phone.root(f"test -e {shlex.quote(presence)}").code == 0
+    return phone.profile.presence is not None and phone.root(questions(phone.profile)[0]).code == 0
 
 
 def look(phone: Phone) -> None:
@@ -57,11 +60,22 @@ def look(phone: Phone) -> None:
     Raises:
         RefusedError: If it has no hardboot support, or keeps another page than the profile.
     """
-    if phone.profile.presence is not None and not has_hardboot(phone):
-        raise _no_support(phone.kernel().release)
-    page = phone.root(f"cat {_PAGE}")
-    if page.code == 0 and int(page.text, 16) != phone.profile.hardboot.page:
-        raise _other_page(phone.profile, int(page.text, 16))
+    kernel, *answers = phone.roots(KERNEL, *questions(phone.profile))
+    parse(phone.profile, parse_kernel(kernel).release, answers)
+
+
+def questions(profile: Profile) -> tuple[str, str]:
+    """What `look` asks; for `roots`, where `parse` reads the answers."""
+    return f"test -e {shlex.quote(profile.presence or '/')}", f"cat {_PAGE}"
+
+
+def parse(profile: Profile, release: str, answers: Sequence[Output]) -> None:
+    """See in the answers to `questions` what `look` does; `release` is that of the kernel."""
+    presence, page = answers
+    if presence.code:
+        raise _no_support(release)
+    if page.code == 0 and int(page.text, 16) != profile.hardboot.page:
+        raise _other_page(profile, int(page.text, 16))
 
 
 def check(profile: Profile, info: AgentInfo) -> int:

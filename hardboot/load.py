@@ -9,8 +9,9 @@ from pathlib import Path
 
 from hardboot import cpus, host, log, planning, record
 from hardboot.cmdline import CommandLine
-from hardboot.errors import DeviceError, RefusedError
+from hardboot.errors import DeviceError, HardbootError, RefusedError
 from hardboot.files import sha256_file
+from hardboot.handset import KERNEL, parse_kernel
 from hardboot.journal import Journal
 from hardboot.layout import BootPlan, LiveMemory, Segment
 from hardboot.payload import agent
@@ -57,25 +58,31 @@ def prepare(
         DeviceError: If there is no root, or the phone does not answer.
         RefusedError: If the running kernel cannot do it, or the planner refuses.
     """
-    with journal.phase("check"), log.step("Checking the phone"):
-        journal.host = phone.kernel()
-        if soft:
-            cpus.check(phone)
-        else:
-            host.look(phone)
-        live, running = planning.ask(phone, journal.host.cmdline)
-    with journal.phase("plan"), log.step("Planning"):
-        mark = f"{record.MARK}={secrets.token_hex(4)}"
-        made = planning.plan(
-            phone.profile, rom, running, cmdline=cmdline, append=append, mark=mark, soft=soft
-        )
-        if not made.plan.complete:
-            raise RefusedError(
-                "the ROM brings no device tree, and the phone shows none to take instead",
-                unchanged="Nothing was sent.",
-                fix="Use a ROM with a device tree, or a host kernel with CONFIG_PROC_DEVICETREE.",
+    try:
+        with journal.phase("check"), log.step("Checking the phone"):
+            support = (cpus.QUESTION,) if soft else host.questions(phone.profile)
+            kernel, *answers = phone.roots(KERNEL, *support, *planning.questions(phone))
+            journal.host = now = parse_kernel(kernel)
+            if soft:
+                cpus.parse(answers[0])
+            else:
+                host.parse(phone.profile, now.release, answers[: len(support)])
+            live, running = planning.parse(phone, now.cmdline, answers[len(support) :])
+        with journal.phase("plan"), log.step("Planning"):
+            mark = f"{record.MARK}={secrets.token_hex(4)}"
+            made = planning.plan(
+                phone.profile, rom, running, cmdline=cmdline, append=append, mark=mark, soft=soft
             )
-    return Prepared(rom, made.plan, mark, made.tree_reason, made.cmdline, live)
+            if not made.plan.complete:
+                raise RefusedError(
+                    "the ROM brings no device tree, and the phone shows none to take instead",
+                    unchanged="Nothing was sent.",
+                    fix="Use a ROM with a device tree, or a host kernel with CONFIG_PROC_DEVICETREE.",
+                )
+        return Prepared(rom, made.plan, mark, made.tree_reason, made.cmdline, live)
+    except HardbootError:
+        phone.clean()
+        raise
 
 
 def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
@@ -116,10 +123,9 @@ def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
     )
     record.remember(phone, description)  # now: this computer may not live to see the end of the load
     with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
-        segments = push(phone, plan.segments, journal, Path(folder))
         source = Path(folder) / "record"
         source.write_bytes(record.encode(description))
-        note = phone.stage(source, "record")
+        segments, (note,) = push(phone, plan.segments, journal, Path(folder), source)
     with journal.phase("load"), log.step("Loading"):
         # One command: it ends also if this computer does not live to see it.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)
@@ -135,16 +141,24 @@ def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
     journal.loaded = description
 
 
-def push(phone: Phone, segments: Sequence[Segment], journal: Journal, folder: Path) -> list[AgentSegment]:
-    """Bring `segments` to the phone, by way of `folder` on this computer."""
-    pushed = []
+def push(
+    phone: Phone, segments: Sequence[Segment], journal: Journal, folder: Path, *others: Path
+) -> tuple[list[AgentSegment], list[str]]:
+    """Bring `segments` to the phone, by way of `folder` on this computer, and other files with them.
+
+    Returns:
+        The segments, and the paths of the other files on the phone.
+    """
     for segment in segments:
-        source = folder / segment.name
-        source.write_bytes(segment.data)
-        staged = phone.stage(source, segment.name)
-        journal.pushed_bytes += len(segment.data)
-        pushed.append(AgentSegment(staged, segment.addr, segment.memsz))
-    return pushed
+        (folder / segment.name).write_bytes(segment.data)
+    sources = [*(folder / segment.name for segment in segments), *others]
+    staged = phone.stage_all([(source, source.name) for source in sources])
+    journal.pushed_bytes += sum(len(segment.data) for segment in segments)
+    pushed = [
+        AgentSegment(path, segment.addr, segment.memsz)
+        for path, segment in zip(staged, segments, strict=False)
+    ]
+    return pushed, staged[len(segments) :]
 
 
 def unload(phone: Phone) -> Found:

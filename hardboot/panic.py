@@ -107,7 +107,7 @@ def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
                 journal.replaced = "a panic kernel"
                 log.warn("this replaces the panic kernel that is loaded")
         with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
-            segments = loading.push(phone, plan.segments, journal, Path(folder))
+            segments, _ = loading.push(phone, plan.segments, journal, Path(folder))
         with journal.phase("load"), log.step("Loading the panic kernel"):
             output = phone.root(
                 agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments),

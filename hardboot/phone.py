@@ -12,9 +12,19 @@ from dataclasses import dataclass
 
 from hardboot import layout, profile
 from hardboot.errors import DeviceError, RefusedError
-from hardboot.handset import QUICK_S, STAGING, Handset, KernelIdentity, only_phone, open_transport
+from hardboot.handset import (
+    FIND_ROOT,
+    QUICK_S,
+    STAGING,
+    Copy,
+    Handset,
+    KernelIdentity,
+    only_phone,
+    open_transport,
+    root_way,
+)
 from hardboot.profile import Profile
-from hardboot.transport.base import Transport
+from hardboot.transport.base import Output
 
 __all__ = [
     "STAGING",
@@ -26,6 +36,9 @@ __all__ = [
     "open_transport",
     "safe_serial",
 ]
+
+
+_PRODUCT = "getprop ro.product.device; getprop ro.serialno"
 
 
 @dataclass
@@ -51,6 +64,14 @@ class Phone(Handset):
         Raises:
             RefusedError: If the profile names none, or it is no block device, read-only, or of another size.
         """
+        return self.parse_partition(name, self.root(self.partition_command(name)))
+
+    def partition_path(self, name: str) -> str:
+        """Where the profile has a partition.
+
+        Raises:
+            RefusedError: If it names none.
+        """
         known = self.profile.partitions.get(name)
         if known is None:
             raise RefusedError(
@@ -58,10 +79,18 @@ class Phone(Handset):
                 unchanged="Nothing was sent.",
                 fix=self._how_to_find(name),
             )
-        path = shlex.quote(known.path)
-        facts = self.root(
+        return known.path
+
+    def partition_command(self, name: str) -> str:
+        """For `roots`; `parse_partition` reads the answer. Raises RefusedError like `partition_path`."""
+        path = shlex.quote(self.partition_path(name))
+        return (
             f"test -b {path} && readlink -f {path} && blockdev --getsize64 {path} && blockdev --getro {path}"
         )
+
+    def parse_partition(self, name: str, facts: Output) -> str:
+        """The block device in the answer to `partition_command`. Raises RefusedError like `partition`."""
+        known = self.profile.partitions[name]
         lines = facts.text.split()
         if facts.code or len(lines) != 3:
             raise RefusedError(
@@ -92,9 +121,8 @@ class Phone(Handset):
             DeviceError: If it cannot be read.
         """
         device = self.partition(name)
-        path = shlex.quote(device)
-        command = f"dd if={path} bs=1048576 2>/dev/null"  # head reads a few KiB at a time, slowly
-        return self._pull_root_output(path, command, limit=self.partition_size(device)) or b""
+        by = f"dd if={shlex.quote(device)} bs=1048576 2>/dev/null"  # head reads a few KiB at a time, slowly
+        return self._pull_copy(Copy("partition", device, self.partition_size(device), by)) or b""
 
     def _how_to_find(self, name: str) -> str:
         if f"partitions.{name}" in self.profile.evidence:
@@ -117,8 +145,12 @@ def connect(serial: str | None, device: str | None) -> Phone:
     chosen = profile.load(device) if device else None
     transport = open_transport(serial or only_phone())
     try:
-        product, serialno = _product(transport)
-        phone = Phone(transport, matching(product, chosen), serialno or transport.serial)
+        # One command for all of it: each takes as long as what it asks.
+        said, root = transport.shells([(_PRODUCT, QUICK_S), (FIND_ROOT, QUICK_S)])
+        product, serialno = _product(said)
+        phone = Phone(
+            transport, matching(product, chosen), serialno or transport.serial, _root_way=root_way(root)
+        )
         phone.tell_model()
         return phone
     except BaseException:
@@ -136,8 +168,7 @@ def connected(serial: str | None, device: str | None) -> Iterator[Phone]:
         phone.transport.close()
 
 
-def _product(transport: Transport) -> tuple[str, str]:
-    output = transport.shell("getprop ro.product.device; getprop ro.serialno", timeout_s=QUICK_S)
+def _product(output: Output) -> tuple[str, str]:
     lines = [line.strip() for line in output.text.splitlines()]
     if output.code or not lines or not lines[0]:
         raise DeviceError(

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from hardboot import cmdline as cmdlines
 from hardboot import devicetree, layout
 from hardboot.cmdline import CommandLine
-from hardboot.formats import bootimg
+from hardboot.errors import RefusedError
+from hardboot.formats import atags, bootimg
 from hardboot.formats.atags import Tag
 from hardboot.formats.fdt import Fdt
+from hardboot.handset import TREE, Copy, read
 from hardboot.layout import BootPlan, LiveMemory
 from hardboot.phone import Phone
 from hardboot.profile import Profile
 from hardboot.rom import NO_TREE, Rom
+from hardboot.transport.base import Output
 
+_IOMEM = "cat /proc/iomem"
+_ATAGS = Copy("atags", "/proc/atags")
 _NO_PHONE = "the phone's own; it is not at hand, so a stand-in is planned for"
 
 
@@ -46,22 +51,49 @@ class Planned:
     tree_reason: str
 
 
-def ask(phone: Phone, running_cmdline: str) -> tuple[LiveMemory, Running]:
-    """Ask the connected phone for all a planner can use; returns its memory map, and that with the rest.
+def questions(phone: Phone) -> list[str]:
+    """What to ask a connected phone with `roots` for all a planner can use; makes the staging folder.
 
     Raises:
-        DeviceError: If there is no root, or the phone does not answer.
+        DeviceError: If the phone does not answer.
+        RefusedError: If the profile knows no boot partition.
+    """
+    header, tree = _header(phone), _tree(phone.profile)
+    phone.make_staging()
+    return [_IOMEM, tree.command, phone.partition_command("boot"), header.command]
+
+
+def parse(phone: Phone, running_cmdline: str, answers: list[Output]) -> tuple[LiveMemory, Running]:
+    """The answers to `questions`: the phone's memory map, and that with the rest.
+
+    Raises:
+        DeviceError: If the phone does not answer.
         RefusedError: If its kernel does not show its ATAGS, or its boot partition is not the profile's.
         InputError: If an answer is malformed.
     """
-    live = layout.parse_iomem(phone.read("cat /proc/iomem"))
+    iomem, tree, _, _ = answers
+    live = layout.parse_iomem(read(_IOMEM, iomem))
     has_atags = phone.profile.dtb.kind == "none"
     return live, Running(
         live,
-        tree=None if has_atags else phone.device_tree(),
-        atags=phone.atags() if has_atags else None,
-        bootloader=bootloader_words(phone, running_cmdline),
+        tree=None if has_atags else phone.fetch_device_tree(tree),
+        atags=_parse_atags(phone.fetch(_ATAGS, tree)) if has_atags else None,
+        bootloader=_bootloader_words(phone, running_cmdline, answers[2:]),
     )
+
+
+def _tree(profile: Profile) -> Copy:
+    return _ATAGS if profile.dtb.kind == "none" else TREE
+
+
+def _parse_atags(data: bytes | None) -> tuple[Tag, ...]:
+    if data is None:
+        raise RefusedError(
+            f"the running kernel shows no {_ATAGS.path}",
+            unchanged="Nothing was sent.",
+            fix="Use a host kernel built with CONFIG_ATAGS_PROC.",
+        )
+    return atags.parse(data)
 
 
 def plan(
@@ -109,8 +141,19 @@ def plan(
 
 def bootloader_words(phone: Phone, running: str) -> str | None:
     """What the bootloader added to the command line of the host image: a guest needs it too."""
-    header = phone.pull_root_file(phone.partition("boot"), first=max(bootimg.PAGE_SIZES))
-    return additions(phone.profile, running, header or b"")
+    header = _header(phone)
+    phone.make_staging()
+    return _bootloader_words(phone, running, phone.roots(phone.partition_command("boot"), header.command))
+
+
+def _header(phone: Phone) -> Copy:
+    return Copy("boot-header", phone.partition_path("boot"), max(bootimg.PAGE_SIZES))
+
+
+def _bootloader_words(phone: Phone, running: str, answers: list[Output]) -> str | None:
+    facts, header = answers
+    phone.parse_partition("boot", facts)
+    return additions(phone.profile, running, phone.fetch(_header(phone), header) or b"")
 
 
 def additions(profile: Profile, running: str, header: bytes) -> str | None:

@@ -1,14 +1,17 @@
 """Bring the running system to rest: kexec and a reset do not wait for what was not written yet.
 
-Each step has a time limit, says what came of it, and does not keep the next one from being tried.
+Each step has a time limit, says what came of it, and does not keep the next one from being tried. All of them
+are one root command: a root shell can take longer to start than what it is asked to do.
 """
 
 import time
+from collections.abc import Iterator
 
 from hardboot import log
 from hardboot.errors import DeviceError
 from hardboot.journal import Rested
 from hardboot.phone import Phone
+from hardboot.transport.base import Output
 
 _QUICK_S = 20.0
 _SYNC_S = 60.0  # an eMMC writes back some hundred MiB in this time
@@ -70,13 +73,18 @@ _STEPS = (
 def quiesce(phone: Phone) -> list[Rested]:
     """Stop what writes, write everything back, make the file systems read-only; warn of what did not work."""
     rested = []
-    for name, title, script, limit_s in _STEPS:
+    answers: Iterator[Output] = iter(())
+    for number, (name, title, _, _) in enumerate(_STEPS):
         start = time.monotonic()
         with log.step(title):
             try:
-                output = phone.root(script, timeout_s=limit_s)
+                output = next(answers, None)
+                if output is None:  # at first, and when the one before took the shell down with it
+                    answers = phone.root_steps([(script, limit_s) for *_, script, limit_s in _STEPS[number:]])
+                    output = next(answers)
                 done, said = output.code == 0, " ".join(output.text.split())[-200:]
             except DeviceError as error:
+                answers = iter(())  # what hangs keeps its shell
                 done, said = False, error.what
         rested.append(Rested(name, said or ("done" if done else "failed"), done, time.monotonic() - start))
         if not done:

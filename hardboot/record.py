@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from hardboot import log
+from hardboot import handset, log
 from hardboot.errors import InputError
 from hardboot.files import read_bytes, state_dir, write_atomic
 from hardboot.layout import BootPlan
 from hardboot.phone import KernelIdentity, Phone, safe_serial
+from hardboot.transport.base import Output
 
 MARK = "androidboot.hardboot"  # with a number drawn for each load: proof that this guest is the one
 # /dev is in RAM and root's: what lies there is gone with the kernel that has something loaded, and it can be
@@ -21,6 +22,8 @@ HARD: Literal["hard"] = "hard"
 SOFT: Literal["soft"] = "soft"
 _LIMIT = 64 << 10  # bytes; a record has one or two KiB
 _LOADED = "/sys/kernel/kexec_loaded"
+# For `roots`, together with other questions; `parse` reads the answer.
+QUESTION = f"cat {_LOADED} 2>/dev/null || echo unknown; head -c {_LIMIT} {RECORD} 2>/dev/null; echo"
 
 _Text = Annotated[str, Meta(max_length=4096)]
 _Address = Annotated[int, Meta(ge=0, lt=1 << 52)]  # the most an ARM CPU has
@@ -128,9 +131,12 @@ def decode(text: str | bytes) -> Loaded | None:
 
 def find(phone: Phone, kernel: KernelIdentity) -> Found:
     """What waits in the running `kernel`."""
-    text = phone.read(
-        f"cat {_LOADED} 2>/dev/null || echo unknown; head -c {_LIMIT} {RECORD} 2>/dev/null; echo"
-    )
+    return parse(phone.root(QUESTION), kernel)
+
+
+def parse(output: Output, kernel: KernelIdentity) -> Found:
+    """The answer to QUESTION, asked of `kernel`."""
+    text = handset.read(QUESTION, output)
     state, _, rest = text.partition("\n")
     loaded = {"0": False, "1": True}.get(state.strip())
     record = decode(rest) if rest.strip() and loaded is not False else None

@@ -9,9 +9,7 @@ from hardboot.errors import DeviceError, DeviceStateError
 from hardboot.phone import KernelIdentity, Phone
 
 WAIT_S = 180.0
-_FIRST_PATIENCE_S = 1.0
-_LAST_PATIENCE_S = 20.0
-_POLL_S = 0.2
+_POLL_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -58,19 +56,15 @@ def wait_for_change(
         still: Called with the seconds passed each time the old kernel answers; may raise.
     """
     start = time.monotonic()
-    # Short at first: a question asked just before the reset is never answered.
-    patience_s = _FIRST_PATIENCE_S
     while (left := start + wait_s - time.monotonic()) > 0:
+        time.sleep(min(_POLL_S, left))  # first of all: a phone on its way down has enough to do
         try:
-            phone.transport.wait(timeout_s=left)
-            now = phone.kernel(timeout_s=patience_s)
+            now = phone.kernel_anew(timeout_s=left)
         except DeviceError as error:
             log.detail(error.what)
-            patience_s = min(patience_s * 1.5, _LAST_PATIENCE_S)
             continue
         if now.boot_id != before.boot_id:
             return now
         if still:
             still(time.monotonic() - start)
-        time.sleep(_POLL_S)
     return None

@@ -20,9 +20,9 @@ from hardboot import planning, profile, rom
 from hardboot.__main__ import run
 from hardboot.errors import InputError
 from hardboot.formats import fdt
-from hardboot.formats.fdt import Fdt
 from hardboot.formats.zimage import ZImage
-from hardboot.phone import KernelIdentity, Phone
+from hardboot.handset import KERNEL, Copy
+from hardboot.phone import Phone
 from hardboot.profile import schema
 from hardboot.transport.base import Output, Transport
 
@@ -338,28 +338,32 @@ def test_no_profile_needs_another_command(capsys: pytest.CaptureFixture[str], tm
 
 
 class HostPhone(Phone):
-    """A phone whose answers are given; it takes nothing."""
+    """A phone whose answers are given; it takes nothing, and it has no device tree."""
 
     header = b""
 
-    def kernel(self, *, timeout_s: float = 0) -> KernelIdentity:
-        return KernelIdentity("6.1.0", "boot-id", RUNNING)
+    iomem = "40000000-7fffffff : System RAM\n  40300000-412fffff : Kernel code\n"
 
-    def read(self, command: str, *, timeout_s: float = 0) -> str:
-        assert command == "cat /proc/iomem"
-        return "40000000-7fffffff : System RAM\n  40300000-412fffff : Kernel code\n"
+    def roots(self, *commands: str, timeout_s: float = 0) -> list[Output]:
+        return [self.root(command) for command in commands]
 
     def root(self, command: str, *, timeout_s: float = 0) -> Output:
-        return Output("", 0 if command.startswith("test -e") else 1)
+        if command == KERNEL:
+            return Output(f"6.1.0\nboot-id\n{RUNNING}\n", 0)
+        if command == "cat /proc/iomem":
+            return Output(self.iomem, 0)
+        known = self.profile.partitions["boot"]
+        if command.startswith("test -b"):
+            assert known.path in command
+            return Output(f"/dev/block/boot\n{known.size or 0}\n0\n", 0)
+        return Output("", 0 if command.startswith(("test -e", "if test -e")) else 1)
 
-    def partition(self, name: str) -> str:
-        return self.profile.partitions[name].path
+    def fetch(self, copy: Copy, answer: Output) -> bytes | None:
+        assert answer.code == 0
+        return self.header if copy.path == self.partition_path("boot") else None
 
-    def pull_root_file(self, path: str, *, first: int = 0) -> bytes | None:
-        return self.header if path == self.partition("boot") else None
-
-    def device_tree(self) -> Fdt | None:
-        return None
+    def make_staging(self, size: int = 0) -> None:
+        assert not size
 
     def clean(self) -> None:
         pass

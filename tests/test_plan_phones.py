@@ -12,9 +12,10 @@ from test_plan_command import HostPhone, call, rom_image
 from hardboot import profile, rom
 from hardboot.errors import RefusedError
 from hardboot.formats import atags
+from hardboot.handset import Copy
 from hardboot.layout import Arm64Kernel
 from hardboot.phone import Phone
-from hardboot.transport.base import Transport
+from hardboot.transport.base import Output, Transport
 
 MIB = 1 << 20
 # What stands for a Nexus 6 with 3 GiB: its real /proc/iomem was never found.
@@ -106,15 +107,12 @@ class AtagsPhone(HostPhone):
     """A phone without device trees."""
 
     tags: bytes | None = None
+    iomem = "80200000-887fffff : System RAM\n90000000-fdffffff : System RAM\n"
 
-    def read(self, command: str, *, timeout_s: float = 0) -> str:
-        assert command == "cat /proc/iomem"
-        return "80200000-887fffff : System RAM\n90000000-fdffffff : System RAM\n"
+    def fetch(self, copy: Copy, answer: Output) -> bytes | None:
+        return self.tags if copy.path == "/proc/atags" else super().fetch(copy, answer)
 
-    def pull_root_file(self, path: str, *, first: int = 0) -> bytes | None:
-        return self.tags if path == "/proc/atags" else super().pull_root_file(path, first=first)
-
-    def device_tree(self) -> None:
+    def fetch_device_tree(self, answer: Output) -> None:
         raise AssertionError("it has none")
 
 

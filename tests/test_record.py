@@ -1,5 +1,6 @@
 """What is remembered of a loaded ROM, bringing the system to rest, and what a phone may answer to that."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -41,6 +42,8 @@ class Answering:
     profile: Any = VIRT
     serialno: str = "S"
     commands: list[str] = field(default_factory=list)
+    shells: int = 0  # root shells that were started for several commands
+    dies_with: int | None = None  # the code of a command that ends its shell
 
     def root(self, command: str, *, timeout_s: float = 30) -> Output:
         assert timeout_s < 120  # each step is bounded
@@ -49,6 +52,17 @@ class Answering:
         if isinstance(answer, DeviceError):
             raise answer
         return answer
+
+    def roots(self, *commands: str, timeout_s: float = 30) -> list[Output]:
+        return [self.root(command, timeout_s=timeout_s) for command in commands]
+
+    def root_steps(self, commands: list[tuple[str, float]]) -> Iterator[Output]:
+        self.shells += 1
+        for command, timeout_s in commands:
+            output = self.root(command, timeout_s=timeout_s)
+            yield output
+            if output.code == self.dies_with:
+                return
 
     def read(self, command: str, *, timeout_s: float = 30) -> str:
         return self.root(command, timeout_s=timeout_s).text.rstrip("\n")
@@ -128,7 +142,9 @@ def test_a_guest_is_known_by_its_mark_on_the_computer_that_loaded_it(
 
 
 def test_the_system_comes_to_rest_in_order_and_says_how() -> None:
-    rested = quiesce(phone(zygote="none runs\n"))
+    me = phone(zygote="none runs\n")
+    rested = quiesce(me)
+    assert cast(Answering, me).shells == 1
     assert [(one.step, one.result, one.done) for one in rested] == [
         ("framework", "none runs", True),
         ("sync", "done", True),
@@ -149,9 +165,17 @@ def test_a_step_that_fails_or_hangs_keeps_no_other_from_being_tried(
         ("read-only", False),
         ("flush", True),
     ]
+    assert cast(Answering, me).shells == 2  # what hangs keeps the one it is in
     said = capsys.readouterr().err
     assert "warning: making the file systems read-only: /data is still writable" in said
     assert "did not end the command" in said
+
+
+def test_a_step_that_takes_its_shell_down_keeps_no_other_from_being_tried() -> None:
+    me = phone(zygote=Output("Killed\n", 137))
+    cast(Answering, me).dies_with = 137
+    assert [one.done for one in quiesce(me)] == [False, True, True, True]
+    assert cast(Answering, me).shells == 2
 
 
 def test_a_cpu_without_a_switch_or_that_stays_online_is_refused() -> None:

@@ -87,13 +87,15 @@ def _connected(serial: str | None) -> "tuple[Profile, Running]":
     from hardboot import phone as phones
     from hardboot import planning
     from hardboot.errors import DeviceError
+    from hardboot.handset import KERNEL, parse_kernel
 
     try:
         with phones.connected(serial, None) as phone:
-            kernel = phone.kernel()
-            _warn_of_guest(kernel.cmdline)
             try:
-                return phone.profile, planning.ask(phone, kernel.cmdline)[1]
+                said, *answers = phone.roots(KERNEL, *planning.questions(phone))
+                kernel = parse_kernel(said)
+                _warn_of_guest(kernel.cmdline)
+                return phone.profile, planning.parse(phone, kernel.cmdline, answers)[1]
             finally:
                 phone.clean()
     except DeviceError as error:

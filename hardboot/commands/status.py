@@ -7,6 +7,7 @@ import click
 
 from hardboot import host, record
 from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.handset import KERNEL, parse_kernel
 from hardboot.payload.agent import AgentInfo
 from hardboot.phone import KernelIdentity, Phone, connected
 from hardboot.record import Found, Loaded
@@ -17,9 +18,10 @@ from hardboot.record import Found, Loaded
 def status(settings: Settings) -> None:
     """Look at the phone: which kernel runs, whether it has hardboot support, whether something is loaded."""
     with connected(settings.serial, settings.device) as phone:
-        kernel = phone.kernel()
+        said, loaded = phone.roots(KERNEL, record.QUESTION)
+        kernel = parse_kernel(said)
+        found = record.parse(loaded, kernel)
         info = host.ask(phone, phone.profile.hardboot.flag)
-        found = record.find(phone, kernel)
         rom = record.recall(phone, kernel)
         phone.clean()
     settings.emit(_document(phone, kernel, info, found, rom), lambda: _print(phone, kernel, info, found, rom))

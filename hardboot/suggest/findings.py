@@ -101,10 +101,9 @@ def ask(handset: Handset) -> Findings:
         InputError: If it does not say what it is.
     """
     notes: list[str] = []
-    texts = {}
     with log.step("Asking the phone"):
-        for name, command in COMMANDS.items():
-            texts[name] = handset.root(command, timeout_s=_SLOW_S).text
+        outputs = handset.roots(*COMMANDS.values(), timeout_s=_SLOW_S)
+        texts = {name: output.text for name, output in zip(COMMANDS, outputs, strict=True)}
         found = Findings(texts)
         tree, header = None, b""
         try:

@@ -1,14 +1,16 @@
 """A phone reached over TCP: the adbd of the virtual phone, or of a phone after `adb tcpip 5555`."""
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hardboot import log
 from hardboot.transport import adb_keys
+from hardboot.transport.adb_dial import dial, knock
 from hardboot.transport.adb_link import Link, LinkError
-from hardboot.transport.adb_services import AdbServices
+from hardboot.transport.adb_services import AdbServices, pause_s
 
 
 class AdbTcp(AdbServices):
@@ -20,8 +22,7 @@ class AdbTcp(AdbServices):
         connect_timeout_s: For the TCP connection and a handshake that needs no user, seconds.
         idle_timeout_s: A transfer ends when nothing moves for this long, seconds.
         auth_timeout_s: How long the phone's user has to confirm this computer's key, seconds.
-        probe_timeout_s: The first time-out of one try of `wait`, seconds; it grows with each try. A short
-            one: in front of a virtual phone QEMU accepts every connection, whether or not somebody listens.
+        probe_timeout_s: How long one try of `wait` may stay without an answer at first, seconds.
         key_folder: Where adbkey and adbkey.pub are; None is adb's own folder.
     """
 
@@ -33,7 +34,7 @@ class AdbTcp(AdbServices):
         connect_timeout_s: float = 5.0,
         idle_timeout_s: float = 20.0,
         auth_timeout_s: float = 30.0,
-        probe_timeout_s: float = 0.7,
+        probe_timeout_s: float = 2.0,
         key_folder: Path | None = None,
     ) -> None:
         serial = f"{host}:{port}"
@@ -54,9 +55,22 @@ class AdbTcp(AdbServices):
             link.close()
 
     def _connect_anew(self, timeout_s: float, end: float) -> None:
-        self._connect(timeout_s, end)
+        start = time.monotonic()
 
-    def _connect(self, timeout_s: float, end: float | None = None) -> Link:
+        def first() -> socket.socket:
+            host, port = self._host, self._port
+            return knock(host, port, patience_s=timeout_s, pause_s=lambda: pause_s(start), end=end)
+
+        self._connect(first, timeout_s, end)
+
+    def _connect_now(self) -> Link:
+        timeout_s = self._connect_timeout_s
+        deadline = time.monotonic() + timeout_s
+        return self._connect(lambda: dial(self._host, self._port, deadline=deadline), timeout_s)
+
+    def _connect(
+        self, greeted: Callable[[], socket.socket], timeout_s: float, end: float | None = None
+    ) -> Link:
         """Connect and shake hands; the user's confirmation may take until `end` at the latest."""
 
         def ask() -> float:
@@ -64,11 +78,12 @@ class AdbTcp(AdbServices):
             limit = time.monotonic() + self._auth_timeout_s
             return limit if end is None else min(limit, end)
 
-        deadline = time.monotonic() + timeout_s
         try:
-            self._link = link = Link(self._host, self._port, deadline=deadline)
+            self._link = link = Link(greeted())
             link.handshake(
-                lambda: adb_keys.signer(self._key_folder or adb_keys.default_folder()), ask, deadline=deadline
+                lambda: adb_keys.signer(self._key_folder or adb_keys.default_folder()),
+                ask,
+                deadline=time.monotonic() + timeout_s,
             )
         except LinkError as error:
             self.close()
@@ -81,7 +96,7 @@ class AdbTcp(AdbServices):
     @contextmanager
     def _connected(self, unchanged: str) -> Iterator[Link]:
         """The connection, made if there is none; it is dropped if the work on it does not end well."""
-        link = self._link or self._connect(self._connect_timeout_s)
+        link = self._link or self._connect_now()
         try:
             yield link
         except LinkError as error:

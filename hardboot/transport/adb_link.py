@@ -46,6 +46,15 @@ class Signer(Protocol):
         """The public key as it stands in adbkey.pub."""
 
 
+def _packet(command: bytes, arg0: int, arg1: int, data: bytes, *, summed: bool) -> bytes:
+    word = int.from_bytes(command, "little")
+    check = sum(data) & 0xFFFFFFFF if summed else 0
+    return _HEADER.pack(word, arg0, arg1, len(data), check, word ^ 0xFFFFFFFF) + data
+
+
+HELLO = _packet(b"CNXN", VERSION, MAX_DATA, b"host::\0", summed=True)  # what every connection begins with
+
+
 @dataclass(frozen=True)
 class Packet:
     """One packet from the phone."""
@@ -57,28 +66,14 @@ class Packet:
 
 
 class Link:
-    """A connection from the TCP handshake on. `deadline` is a time of time.monotonic() everywhere."""
+    """A connection on which HELLO was sent. `deadline` is a time of time.monotonic() everywhere."""
 
-    def __init__(self, host: str, port: int, *, deadline: float) -> None:
+    def __init__(self, greeted: socket.socket) -> None:
         self.max_data = MIN_MAX_DATA
         self._version = 0
         self._local_id = 0
         self._buffer = bytearray()
-        try:
-            self._socket = socket.create_connection(
-                (host, port), timeout=max(deadline - time.monotonic(), 0.01)
-            )
-        except TimeoutError as error:
-            raise LinkError("does not answer") from error
-        except ConnectionRefusedError as error:
-            raise LinkError(
-                "refuses the connection: no ADB listens there",
-                "Turn on USB debugging and ADB over TCP (adb tcpip 5555), or start the virtual phone.",
-            ) from error
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host name that IDNA cannot encode
-            raise LinkError(
-                f"cannot be reached: {error}", "Check the name or address and the port."
-            ) from error
+        self._socket = greeted
         # Without it a packet waits for the ACK of the one before, which the phone delays by 40 ms.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -90,7 +85,7 @@ class Link:
             self._socket.close()
 
     def handshake(self, signer: Callable[[], Signer], ask: Callable[[], float], *, deadline: float) -> None:
-        """Say who we are; prove it if the phone wants that.
+        """See what the phone says to HELLO; prove who we are if it wants that.
 
         Args:
             signer: Called for the key when the phone asks for one.
@@ -100,7 +95,6 @@ class Link:
         Raises:
             LinkError: If the phone does not let us in.
         """
-        self.send(b"CNXN", VERSION, MAX_DATA, b"host::\0", deadline)
         key: Signer | None = None
         offered = False
         while True:
@@ -156,16 +150,14 @@ class Link:
 
     def send(self, command: bytes, arg0: int, arg1: int, data: bytes, deadline: float) -> None:
         """Send one packet, header and payload together."""
-        word = int.from_bytes(command, "little")
-        check = 0 if self._version >= _SKIP_CHECKSUM else sum(data) & 0xFFFFFFFF
-        header = _HEADER.pack(word, arg0, arg1, len(data), check, word ^ 0xFFFFFFFF)
+        packet = _packet(command, arg0, arg1, data, summed=self._version < _SKIP_CHECKSUM)
         try:
             self._socket.settimeout(_left(deadline))
-            self._socket.sendall(header + data)
+            self._socket.sendall(packet)
         except TimeoutError as error:
             raise LinkError("takes no more data") from error
         except OSError as error:
-            raise _broken(error) from error
+            raise broken(error) from error
 
     def receive(self, deadline: float) -> Packet:
         """The next packet.
@@ -193,7 +185,7 @@ class Link:
             except TimeoutError as error:
                 raise LinkError("does not answer") from error
             except OSError as error:
-                raise _broken(error) from error
+                raise broken(error) from error
             if not data:
                 raise LinkError("closed the connection")
             buffer += data
@@ -273,7 +265,8 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _broken(error: OSError) -> LinkError:
+def broken(error: OSError) -> LinkError:
+    """What to say of a connection that broke."""
     return LinkError(f"lost the connection: {error.strerror or error}")
 
 

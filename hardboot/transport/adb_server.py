@@ -22,10 +22,10 @@ class AdbServer(AdbServices):
     Args:
         serial: As `adb devices` shows it.
         idle_timeout_s: A transfer ends when nothing moves for this long, seconds.
-        probe_timeout_s: The first time-out of one try of `wait`, seconds; it grows with each try.
+        probe_timeout_s: How long one try of `wait` may stay without an answer at first, seconds.
     """
 
-    def __init__(self, serial: str, *, idle_timeout_s: float = 20.0, probe_timeout_s: float = 0.7) -> None:
+    def __init__(self, serial: str, *, idle_timeout_s: float = 20.0, probe_timeout_s: float = 2.0) -> None:
         super().__init__(
             serial, f"the phone {serial}", idle_timeout_s=idle_timeout_s, probe_timeout_s=probe_timeout_s
         )

@@ -3,7 +3,7 @@
 import stat
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -12,14 +12,21 @@ from hardboot import files
 from hardboot.errors import DeviceError, InputError
 from hardboot.transport.adb_link import LinkError
 from hardboot.transport.adb_sync import Channel, Sync
-from hardboot.transport.base import Output, Progress
-from hardboot.transport.nonce import Answer
+from hardboot.transport.base import SHELL, Output, Progress
+from hardboot.transport.nonce import Answers
 
 _SLOWEST = 256 * 1024  # bytes per second; a transfer slower than this as a whole has failed
 _UNSIZED = 512 * 1024 * 1024  # bytes; the most of a file whose size the phone does not tell
 _LOOK = "Look at what the phone does, then try again."
-_LONGEST_PAUSE_S = 0.3
-_LONGEST_PROBE_S = 4.0
+_SHARE = 0.01  # of the time waited already: so long nothing is tried again, but at least
+SHORTEST_PAUSE_S = 0.05
+_GROWTH = 1.5
+_LONGEST_PROBE_S = 20.0
+
+
+def pause_s(start: float) -> float:
+    """Seconds until the next try, for who has waited since `start`: what is short after long is not felt."""
+    return max(SHORTEST_PAUSE_S, _SHARE * (time.monotonic() - start))
 
 
 class Way(Protocol):
@@ -36,7 +43,8 @@ class AdbServices(ABC):
         serial: What the phone is called; HOST:PORT for a phone on the network.
         name: The phone in an error's words.
         idle_timeout_s: A transfer ends when nothing moves for this long, seconds.
-        probe_timeout_s: The first time-out of one try of `wait`, seconds; it grows with each try.
+        probe_timeout_s: How long one try of `wait` may stay without an answer at first, seconds; more after
+            each that was not enough.
     """
 
     def __init__(self, serial: str, name: str, *, idle_timeout_s: float, probe_timeout_s: float) -> None:
@@ -57,26 +65,50 @@ class AdbServices(ABC):
     def close(self) -> None:
         """Drop the connection; never fails."""
 
-    def shell(self, command: str, *, timeout_s: float) -> Output:
-        """Run `command` in the phone's shell as the ADB user. The caller has quoted it.
+    def shell(self, command: str, *, timeout_s: float, way: str = SHELL) -> Output:
+        """Run `command` in a shell of the phone. The caller has quoted it.
 
         A command that leaves something running in the background returns all the same.
+
+        Args:
+            command: What to run.
+            timeout_s: Seconds it may take.
+            way: How the phone starts the shell; `{}` stands for the command as one word.
 
         Raises:
             DeviceError: If the phone is out of reach, or the command does not end in `timeout_s` seconds.
         """
-        deadline = time.monotonic() + timeout_s
-        answer = Answer(command)
-        output = None
-        with self._connected("The command may have run on the phone, or run still.") as way:
-            stream = way.open(f"shell:{answer.line}".encode(), deadline=deadline)
-            while output is None:
-                data = self._read_in_time(stream.read, deadline, timeout_s)
-                if not data:
-                    raise LinkError("ended the shell without an exit code", _LOOK)
-                output = answer.feed(data)
-            stream.close(deadline)
+        (output,) = self.shells([(command, timeout_s)], way=way)
         return output
+
+    def shells(self, commands: Sequence[tuple[str, float]], *, way: str = SHELL) -> Iterator[Output]:
+        """Run commands one after another in one shell of the phone; yields what each gave when it ends.
+
+        If the shell itself ends, that is the answer of the command it was at, and the last.
+
+        Args:
+            commands: What to run, and the seconds each may take. All but the last get a subshell, for which
+                their quoting must be whole.
+            way: As for `shell`.
+
+        Raises:
+            DeviceError: If the phone is out of reach, or a command does not end in time.
+        """
+        answers = Answers([command for command, _ in commands], way)
+        with self._connected("The command may have run on the phone, or run still.") as channels:
+            stream = None
+            for _, timeout_s in commands:
+                deadline = time.monotonic() + timeout_s
+                stream = stream or channels.open(f"shell:{answers.line}".encode(), deadline=deadline)
+                while (output := answers.next()) is None:
+                    data = self._read_in_time(stream.read, deadline, timeout_s)
+                    if not data:
+                        raise LinkError("ended the shell without an exit code", _LOOK)
+                    answers.feed(data)
+                yield output
+                if answers.ended:
+                    stream.close(deadline)
+                    return
 
     def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:
         """Copy a file to the absolute path `remote` with permission bits `mode`.
@@ -149,25 +181,30 @@ class AdbServices(ABC):
 
             files.write_atomic(target, content())
 
-    def wait(self, *, timeout_s: float) -> None:
-        """Connect anew, trying until a shell on the phone answers.
+    def wait(self, command: str = "echo", *, timeout_s: float, way: str = SHELL) -> Output:
+        """Connect anew and run `command` as `shell` does, trying until the phone answers.
 
         Raises:
             DeviceError: If it does not within `timeout_s` seconds; tells why the last whole try failed.
         """
-        end = time.monotonic() + timeout_s
-        probe_s, pause_s = self._probe_timeout_s, 0.05
+        start = time.monotonic()
+        end = start + timeout_s
+        probe_s = self._probe_timeout_s
         reason: DeviceError | None = None
         while True:
             self.close()
-            try_s = min(probe_s, max(end - time.monotonic(), 0.01))
+            begun = time.monotonic()
+            try_s = min(probe_s, max(end - begun, 0.01))
             try:
                 self._connect_anew(try_s, end)
-                self.shell("echo", timeout_s=min(probe_s, max(end - time.monotonic(), 0.01)))
-                return
+                begun = time.monotonic()
+                try_s = min(probe_s, max(end - begun, 0.01))
+                return self.shell(command, timeout_s=try_s, way=way)
             except DeviceError as error:
                 if reason is None or try_s == probe_s:  # a try cut short only tells that there was no time
                     reason = error
+                if time.monotonic() - begun >= probe_s:  # else the phone has answered, or is not there
+                    probe_s = min(probe_s * _GROWTH, _LONGEST_PROBE_S)
             left = end - time.monotonic()
             if left <= 0:
                 raise DeviceError(
@@ -175,8 +212,7 @@ class AdbServices(ABC):
                     unchanged="Nothing more was sent to it.",
                     fix=reason.fix,
                 ) from reason
-            time.sleep(min(pause_s, left))
-            probe_s, pause_s = min(probe_s * 1.25, _LONGEST_PROBE_S), min(pause_s * 1.5, _LONGEST_PAUSE_S)
+            time.sleep(min(pause_s(start), left))
 
     def _lost(self, error: LinkError, unchanged: str) -> DeviceError:
         return DeviceError(f"{self._name} {error.what}", unchanged=unchanged, fix=error.fix)
