@@ -28,8 +28,11 @@ PHASES = ("quiesce", "reset", "kernel", "userland")
 _STAMP = r"^(?:<\d+>)?\[ *(\d+\.\d+)\] "
 # init/main.c: run_init_process(), free_initmem() of arch/arm/mm/init.c before it said that.
 _INIT = re.compile(_STAMP + r"(?:Run \S+ as init process|Freeing (?:unused kernel|init) )", re.MULTILINE)
-# kernel/reboot.c, kernel_restart(): the last line of a kernel that restarts the phone.
-_LAST = re.compile(_STAMP + r"(?:reboot: )?Restarting system", re.MULTILINE)
+# The last line of a kernel that is left: kernel/reboot.c, kernel_restart(); kernel/kexec_core.c (kexec.c
+# before 4.3), kernel_kexec(), and machine_kexec() of arch/arm.
+_LAST = re.compile(
+    _STAMP + r"(?:reboot: |kexec_core: |kexec: )?(?:Restarting system|Starting new kernel|Bye!)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -175,19 +178,19 @@ def _once(
     phone: Phone, image: Rom, way: str, before: KernelIdentity, wait_s: float
 ) -> tuple[Run, KernelIdentity]:
     """Restart once; the times are those of this computer's clock."""
+    rested: float | None = None
     if way == REBOOT:
         old_start = _kernel_start(phone)
         start = time.monotonic()
         leave(phone)
         now = _back(wait_for_change(phone, before, wait_s=wait_s), wait_s)
         end = time.monotonic()
-        last = _stamp(phone, "cat /sys/fs/pstore/console-ramoops*", _LAST)
-        rested = None if last is None else old_start + last
     else:
         journal = Journal(phone.profile.name, phone.serialno)
         prepared = load.prepare(phone, image, journal, soft=way == SOFT)
         load.load(phone, prepared, journal)
         journal.phases.clear()
+        old_start = _kernel_start(phone)
         start = time.monotonic()
         execute(phone, journal, wait_s=wait_s)
         assert journal.guest is not None
@@ -196,6 +199,9 @@ def _once(
         rested = start + sum(first)
         end = start + sum(one.seconds for one in journal.phases)
     begun = _kernel_start(phone)
+    left = _stamp(phone, "cat /sys/fs/pstore/console-ramoops*", _LAST)
+    if left is not None:  # else, of hardboot's own ways, when the last command of the old kernel had ended
+        rested = old_start + left
     init = _stamp(phone, "dmesg", _INIT)
     marks = (start, rested, begun, None if init is None else begun + init, end)
     return Run(way, end - start, dict(_split(marks))), now

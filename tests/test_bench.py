@@ -62,6 +62,9 @@ def test_the_kernels_own_stamps_are_found() -> None:
         "12.5",
         "3.1",
     ]
+    kexec = "[  472.4] kexec_core: Starting new kernel\n[  472.5] CPU1 killed.\n[  472.537] Bye!\n"
+    assert bench._LAST.findall(kexec)[-1] == "472.537"
+    assert bench._LAST.findall("[  7.5] Starting new kernel\n") == ["7.5"]  # Linux 3.4
 
 
 def test_the_chart_is_an_svg_with_bars_to_scale() -> None:

@@ -112,6 +112,52 @@ def test_many_commands_run_on_one_connection(transport: Transport) -> None:
         assert transport.shell(f"echo {i}; exit {i}", timeout_s=10) == Output(f"{i}\n", i)
 
 
+def test_several_commands_in_one_shell_are_told_apart(transport: Transport) -> None:
+    commands = [
+        "echo one; exit 3",
+        "printf 'no newline' # and a comment",
+        "echo two >&2; false",
+        "true",
+        "cat <<END\nof\nEND",
+        "sleep 100 & echo started",
+        "echo 'it'\"'\"'s'; exit 7",
+    ]
+    assert list(transport.shells([(command, 10) for command in commands])) == [
+        Output("one\n", 3),
+        Output("no newline", 0),
+        Output("two\n", 1),
+        Output("", 0),
+        Output("of\n", 0),
+        Output("started\n", 0),
+        Output("it's\n", 7),
+    ]
+    assert transport.shell("echo on", timeout_s=10).text == "on\n"
+
+
+def test_each_command_of_several_is_told_when_it_ends(transport: Transport, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    answers = transport.shells([("echo one", 10), (f"until [ -e {seen} ]; do sleep 0.01; done", 10)])
+    assert next(answers).text == "one\n"
+    seen.touch()
+    assert next(answers).code == 0
+
+
+def test_a_shell_that_dies_ends_the_commands_there(transport: Transport) -> None:
+    answers = list(transport.shells([("echo one", 10), ("kill -9 $$", 10), ("echo three", 10)]))
+    assert [one.code for one in answers] == [0, 137]
+    assert answers[0].text == "one\n"
+
+
+def test_a_command_of_several_that_hangs_is_given_up_alone(transport: Transport) -> None:
+    answers = transport.shells([("echo one", 10), ("sleep 100", 0.3), ("echo three", 10)])
+    assert next(answers).text == "one\n"
+    start = time.monotonic()
+    with pytest.raises(DeviceError, match="did not end the command within"):
+        next(answers)
+    assert time.monotonic() - start < 5
+    assert transport.shell("echo on", timeout_s=10).text == "on\n"
+
+
 @pytest.mark.parametrize("size", [0, 1, 4087, 4088, 4089, 65536, 300_001])
 def test_a_file_comes_back_as_it_was_sent(
     transport: Transport, tmp_path: Path, size: int, request: pytest.FixtureRequest
@@ -346,13 +392,24 @@ def test_wait_gives_up_connections_that_are_accepted_and_then_silent() -> None:
         assert adbd.connections >= 4
 
 
+def test_wait_tries_the_next_connection_while_others_are_silent() -> None:
+    with FakeAdbd(silent_connections=5) as adbd:
+        here = phone(adbd.port, patience_s=20)
+        start = time.monotonic()
+        assert here.wait("echo up; exit 3", timeout_s=25) == Output("up\n", 3)
+        assert time.monotonic() - start < 10
+        here.close()
+
+
 def test_wait_drops_the_old_connection() -> None:
     with FakeAdbd() as adbd:
         here = phone(adbd.port)
         here.shell("true", timeout_s=5)
+        before = adbd.connections
         here.wait(timeout_s=5)
         here.close()
-        assert adbd.connections == 2
+        assert before == 1
+        assert adbd.connections > before
 
 
 # Keys
