@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from hardboot import plain
@@ -22,21 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a bug, 2 usage, 3 to 6 see errors.py, 130 interrupted."""
     gc.set_threshold(_GC_THRESHOLD)
     code = run(list(sys.argv[1:] if arguments is None else arguments))
-    gc.freeze()  # the end of the process frees all there is
-    sys.exit(code)
+    sys.stderr.flush()
+    os._exit(code)  # the end of the process frees all there is, in less time than Python
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     settings = Settings()
     try:
-        work = plain.find(arguments, settings)
-        if work:
-            work()
-            return 0
-        from hardboot import cli
-
-        return cli.run(arguments, settings)
+        code = _run(arguments, settings)
+        sys.stdout.flush()
+        return code
     except HardbootError as error:
         _report(error, settings)
         return error.exit_code
@@ -50,14 +47,23 @@ def run(arguments: list[str]) -> int:
             settings,
         )
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # whoever reads the output has seen enough
         return EXIT_BUG
     except Exception:
         from hardboot import reports
 
         reports.report_bug(settings)
         return EXIT_BUG
+
+
+def _run(arguments: list[str], settings: Settings) -> int:
+    work = plain.find(arguments, settings)
+    if work:
+        work()
+        return 0
+    from hardboot import cli
+
+    return cli.run(arguments, settings)
 
 
 def _report(error: HardbootError, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Plain command lines do without a parser what the parser would do, and load little."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,18 @@ def test_what_stops_it_is_told_as_ever(image: Path, monkeypatch: pytest.MonkeyPa
     done = hardboot("info", image, "--json")
     assert (done.returncode, '"exit_code": 130' in done.stdout) == (130, False)
     assert "hardboot: interrupted" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["info", "{}"], ["devices", "list"]], ids=["plain", "parsed"])
+def test_output_that_cannot_be_written_is_no_success(image: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", "hardboot", *(word.format(image) for word in words)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, b"No space left on device" in done.stderr) == (1, True)
