@@ -37,14 +37,7 @@ MKBOOTIMG_LAYOUT = (
     *("--base", "0x40000000", "--pagesize", "2048"),
     *("--kernel_offset", "0x02000000", "--ramdisk_offset", "0x03000000", "--tags_offset", "0x02e00000"),
 )
-_SYSTEM_SCRIPTS = {
-    "getprop": "getprop",
-    "setprop": "setprop",
-    "reboot": "reboot",
-    "start": "framework",
-    "stop": "framework",
-    "zygote": "zygote",
-}
+_TOOLS = ("getprop", "setprop", "start", "stop", "reboot", "zygote")  # names of toolbox.c
 _ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4")
 
 
@@ -157,8 +150,7 @@ def _ramdisk(folder: Path, name: str, modules: dict[str, Path]) -> Path:
     root = folder / "root"
     for sub in ("sbin", "dev", "proc", "sys", "system", "data", "modules"):
         (root / sub).mkdir(parents=True)
-    _install(PHONE / "init", root / "init", 0o750)
-    _install(packages.part("busybox-static") / "bin" / "busybox", root / "sbin" / "busybox", 0o755)
+    compile_program("init", root / "init", 0o750)
     compile_program("adbd", root / "sbin" / "adbd", 0o750)
     compile_program("su", root / "sbin" / "su", 0o6755)
     (root / "default.prop").write_text(f"ro.build.display.id={name}\n")
@@ -176,7 +168,7 @@ def _ramdisk(folder: Path, name: str, modules: dict[str, Path]) -> Path:
 
 
 def compile_program(name: str, target: Path, mode: int) -> None:
-    """Compile one of the phone's own programs (adbd, su) for ARM, static."""
+    """Compile one of the phone's own programs for ARM, static."""
     sources = sorted(PHONE.glob(f"{name}*.c"))
     compiler = find_tool(f"{kernel.ARM.cross}gcc", kernel.ARM.package)
     run([compiler, "-O2", "-static", "-s", "-o", target, *sources], timeout_s=120)
@@ -192,8 +184,9 @@ def _system(root: Path) -> None:
     _install(packages.part("mksh") / "usr/lib/arm-linux-musleabihf/bin/mksh", binaries / "sh", 0o755)
     for applet in (PHONE / "applets").read_text().split():
         (binaries / applet).symlink_to("busybox")
-    for name, script in _SYSTEM_SCRIPTS.items():
-        _install(PHONE / script, binaries / name, 0o755)
+    compile_program("toolbox", binaries / "toolbox", 0o755)
+    for name in _TOOLS:
+        (binaries / name).symlink_to("toolbox")
     _install(PHONE / "build.prop", root / "build.prop", 0o644)
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from drafts import agrees, drafted
 
 from hardboot import devicetree, handset, profile
 from hardboot.memory import Range
+from hardboot.phone import open_transport
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e
@@ -75,6 +77,43 @@ def test_recovery_is_reached_once_through_the_boot_control_block(stock_phone: Vi
     assert stock_phone.run("getprop ro.boot.mode").strip() == "recovery"
     stock_phone.restart()
     assert stock_phone.run("getprop ro.boot.mode").strip() == ""
+
+
+def test_properties_are_read_and_set_as_on_android(stock_phone: VirtualPhone) -> None:
+    root = "su -c 'setprop a.b one; setprop a.b \"two words\"; setprop ro.product.device mine; echo $?'"
+    assert stock_phone.run(root).splitlines() == ["setprop: ro.product.device is read-only", "1"]
+    look = "getprop a.b; getprop ro.product.device; getprop no.such; getprop no.such other; getprop"
+    *single, listed = stock_phone.run(look).split("\n", 4)
+    assert single == ["two words", "virt-arm", "", "other"]
+    lines = listed.splitlines()
+    assert lines == sorted(lines)
+    assert {"[a.b]: [two words]", "[ro.product.device]: [virt-arm]"} <= set(lines)
+    assert "Permission denied" in stock_phone.run("setprop a.b three")
+
+
+def test_the_framework_writes_to_data_until_it_is_stopped(stock_phone: VirtualPhone) -> None:
+    look = "getprop init.svc.zygote; pidof zygote || echo none"
+    state, process = stock_phone.run(f"su -c 'start; rm -f /data/app/alive; stop; start'; {look}").split()
+    assert state == "running"
+    assert process.isdigit()
+    assert stock_phone.run("su -c 'usleep 200000; cut -d. -f1 /data/app/alive'").strip().isdigit()
+    assert stock_phone.run(f"su -c stop; usleep 100000; {look}").split() == ["stopped", "none"]
+    stock_phone.run("su -c start")
+
+
+def test_init_starts_adbd_again_and_says_how_it_ended(stock_phone: VirtualPhone) -> None:
+    seen = stock_phone.status.console.stat().st_size
+    stock_phone.run("su -c 'sleep 0.2; killall -9 adbd' </dev/null >/dev/null 2>&1 &")
+    transport = open_transport(stock_phone.serial)
+    try:
+        deadline = time.monotonic() + 30
+        while b"adbd: listening" not in (said := stock_phone.status.console.read_bytes()[seen:]):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.1)
+        assert said.index(b"init: adbd ended with 137") < said.index(b"adbd: listening")
+        transport.wait(timeout_s=60)
+    finally:
+        transport.close()
 
 
 def test_the_profile_agrees_with_the_phone(stock_phone: VirtualPhone) -> None:
