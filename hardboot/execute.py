@@ -1,7 +1,5 @@
 """Start what is loaded: bring the system to rest, leave the kernel, and prove what came up."""
 
-import shlex
-
 from hardboot import cpus, handset, host, log, record
 from hardboot.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
@@ -82,9 +80,10 @@ def _leave(phone: Phone, program: str, drivers: tuple[str, ...]) -> None:
         for folder in drivers
     ]
     words.append(f"exec {agent.exec_command(program)}")
-    script = shlex.quote("; ".join(words))
+    # Who hangs up does not stop it: what starts with HUP ignored keeps it so. No program more than needed.
+    background = f"({'; '.join(words)}) </dev/null >{_EXEC_LOG} 2>&1 &"
     try:
-        phone.root(f"setsid sh -c {script} </dev/null >{_EXEC_LOG} 2>&1 &", timeout_s=_LAST_WORD_S)
+        phone.root(f"trap '' HUP; {background}", timeout_s=_LAST_WORD_S)
     except DeviceError as error:
         log.detail(error.what)
 

@@ -94,8 +94,8 @@ def write_image(phone: Phone, path: Path, partition: str) -> Flashed:
         DeviceError: If the phone failed before anything was written.
         DeviceStateError: If the read-back differs; the backup was put back if that was possible.
     """
-    device = phone.partition(partition)
-    capacity = phone.partition_size(device)
+    found = phone.partition(partition)
+    device, capacity = found.path, found.size
     size, digest = path.stat().st_size, sha256_file(path)
     if size > capacity:
         raise RefusedError(
@@ -161,7 +161,7 @@ def newest_backup(phone: Phone) -> Backup:
             fix="Flash the boot image of the phone's maker with fastboot.",
         )
     device = phone.partition(PARTITION)
-    now = phone.sha256(device, phone.partition_size(device))
+    now = phone.sha256(device.path, device.size)
     return next((backup for backup in found if backup.sha256 != now), found[0])
 
 
@@ -206,10 +206,9 @@ def _write(phone: Phone, source: str, device: str, size: int, digest: str) -> No
     target = shlex.quote(device)
     limit_s = 60 + size / _SLOW_BYTES_PER_S
     with log.step(f"Writing {device}"):
-        phone.read(
-            f"dd if={shlex.quote(source)} of={target} bs=1048576 conv=notrunc,fsync", timeout_s=limit_s
-        )
-        phone.read(f"sync; blockdev --flushbufs {target}; echo 3 > /proc/sys/vm/drop_caches")
+        copy = f"dd if={shlex.quote(source)} of={target} bs=1048576 conv=notrunc,fsync"
+        flush = f"sync; blockdev --flushbufs {target}; echo 3 > /proc/sys/vm/drop_caches"
+        phone.read(f"{copy} && {{ {flush}; }}", timeout_s=limit_s)
     with log.step(f"Reading {device} back"):
         found = phone.sha256(device, size, first=size)
     if found != digest:

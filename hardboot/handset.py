@@ -212,12 +212,21 @@ class Handset:
         outputs = self.roots(*commands, timeout_s=_time_for(max(sizes)))
         for (source, name), target, command, output in zip(files, targets, commands, outputs, strict=True):
             if _sha256(target, read(command, output)) != sha256_file(source):
-                raise DeviceError(
-                    f"{name} arrived damaged on the phone",
-                    unchanged="Nothing was loaded or written; the copy lies in the staging folder only.",
-                    fix="Try again; check cable, port and free space (adb shell df /data).",
-                )
+                raise _damaged(name)
         return targets
+
+    def stage_program(self, source: Path, name: str, command: str) -> Output:
+        """Copy a program into the staging folder and run `command` as root if it arrived whole, in one."""
+        target, digest = f"{STAGING}/{name}", sha256_file(source)
+        self.make_staging(source.stat().st_size)
+        self.transport.push(source, target, mode=0o755, progress=lambda _size: None)
+        said = self.root(
+            f'sum=$({_sha256_command(target)}) && echo "$sum" && case $sum in {digest}*) {command} ;; esac'
+        )
+        proof, _, text = said.text.partition("\n")
+        if _sha256(target, proof) != digest:
+            raise _damaged(name)
+        return Output(text, said.code)
 
     def sha256(self, path: str, size: int, *, first: int | None = None) -> str:
         """The SHA-256 the phone computes of a file or block device.
@@ -238,10 +247,6 @@ class Handset:
             self._room = None
         except DeviceError as error:
             log.detail(f"the staging folder {STAGING} stays: {error}")
-
-    def partition_size(self, device: str) -> int:
-        """Bytes of a block device `partition` returned."""
-        return int(self.read(f"blockdev --getsize64 {shlex.quote(device)}"))
 
     def make_staging(self, size: int = 0) -> None:
         """Make the folder, unless that was done, and see that `size` bytes more fit."""
@@ -409,6 +414,14 @@ def _sha256(path: str, text: str) -> str:
             fix="The phone needs sha256sum (toybox or busybox): adb shell sha256sum --help",
         )
     return found[0]
+
+
+def _damaged(name: str) -> DeviceError:
+    return DeviceError(
+        f"{name} arrived damaged on the phone",
+        unchanged="Nothing was loaded or written; the copy lies in the staging folder only.",
+        fix="Try again; check cable, port and free space (adb shell df /data).",
+    )
 
 
 def _time_for(size: int) -> float:

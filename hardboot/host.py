@@ -37,13 +37,16 @@ def ask(phone: Phone, flag: int | None) -> AgentInfo:
     Raises:
         DeviceError: If there is no root, or the agent does not run.
     """
-    phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
-    return info(phone, flag)
+    program = agent.binary(phone.profile.arch)
+    return _parse_info(phone.stage_program(program, "agent", agent.info_command(AGENT, flag)))
 
 
 def info(phone: Phone, flag: int | None) -> AgentInfo:
     """Ask the agent that `ask` put on the phone once more."""
-    output = phone.root(agent.info_command(AGENT, flag))
+    return _parse_info(phone.root(agent.info_command(AGENT, flag)))
+
+
+def _parse_info(output: Output) -> AgentInfo:
     if output.code:
         raise agent.failure("info", output.text)
     return agent.parse_info(output.text)

@@ -41,6 +41,14 @@ __all__ = [
 _PRODUCT = "getprop ro.product.device; getprop ro.serialno"
 
 
+@dataclass(frozen=True)
+class BlockDevice:
+    """What a partition of the profile is on a phone: the path of its device, and its bytes."""
+
+    path: str
+    size: int
+
+
 @dataclass
 class Phone(Handset):
     """A connected phone and its profile; made by `connect`."""
@@ -58,7 +66,7 @@ class Phone(Handset):
             live = layout.parse_iomem(self.read("cat /proc/iomem"))
             self.profile = layout.of_model(self.profile, live)
 
-    def partition(self, name: str) -> str:
+    def partition(self, name: str) -> BlockDevice:
         """The block device behind a partition of the profile, checked to be there.
 
         Raises:
@@ -88,7 +96,7 @@ class Phone(Handset):
             f"test -b {path} && readlink -f {path} && blockdev --getsize64 {path} && blockdev --getro {path}"
         )
 
-    def parse_partition(self, name: str, facts: Output) -> str:
+    def parse_partition(self, name: str, facts: Output) -> BlockDevice:
         """The block device in the answer to `partition_command`. Raises RefusedError like `partition`."""
         known = self.profile.partitions[name]
         lines = facts.text.split()
@@ -111,7 +119,7 @@ class Phone(Handset):
                 unchanged="Nothing was written.",
                 fix="A locked bootloader protects it: unlock the phone the way its maker intends.",
             )
-        return device
+        return BlockDevice(device, int(size))
 
     def pull_partition(self, name: str) -> bytes:
         """What a partition of the profile holds, whole.
@@ -121,8 +129,9 @@ class Phone(Handset):
             DeviceError: If it cannot be read.
         """
         device = self.partition(name)
-        by = f"dd if={shlex.quote(device)} bs=1048576 2>/dev/null"  # head reads a few KiB at a time, slowly
-        return self._pull_copy(Copy("partition", device, self.partition_size(device), by)) or b""
+        # head reads a few KiB at a time, slowly
+        by = f"dd if={shlex.quote(device.path)} bs=1048576 2>/dev/null"
+        return self._pull_copy(Copy("partition", device.path, device.size, by)) or b""
 
     def _how_to_find(self, name: str) -> str:
         if f"partitions.{name}" in self.profile.evidence:

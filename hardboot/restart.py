@@ -9,7 +9,7 @@ from hardboot.errors import DeviceError, DeviceStateError
 from hardboot.phone import KernelIdentity, Phone
 
 WAIT_S = 180.0
-_POLL_S = 0.3
+_POLL_S = 0.5
 
 
 @dataclass(frozen=True)

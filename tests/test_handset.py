@@ -99,6 +99,20 @@ def test_a_file_that_arrives_damaged_is_named(
         phone(transport).stage_all([(tmp_path / name, name) for name in ("good", "bad")])
 
 
+def test_a_program_runs_only_if_it_arrived_whole(
+    transport: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho ran; exit 3\n")
+    command = f"{tmp_path}/staging/name"
+    assert phone(transport).stage_program(program, "name", command) == Output("ran\n", 3)
+    assert transport.count == 2
+    monkeypatch.setattr("hardboot.handset.sha256_file", lambda _path: "0" * 64)
+    with pytest.raises(DeviceError, match="name arrived damaged"):
+        phone(transport).stage_program(program, "name", f"touch {tmp_path}/ran")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_room_is_asked_for_once_and_counted(transport: Counted) -> None:
     me = phone(transport)
     me._room = 1000

@@ -34,7 +34,7 @@ class AdbTcp(AdbServices):
         connect_timeout_s: float = 5.0,
         idle_timeout_s: float = 20.0,
         auth_timeout_s: float = 30.0,
-        probe_timeout_s: float = 2.0,
+        probe_timeout_s: float = 3.0,
         key_folder: Path | None = None,
     ) -> None:
         serial = f"{host}:{port}"

@@ -25,7 +25,7 @@ class AdbServer(AdbServices):
         probe_timeout_s: How long one try of `wait` may stay without an answer at first, seconds.
     """
 
-    def __init__(self, serial: str, *, idle_timeout_s: float = 20.0, probe_timeout_s: float = 2.0) -> None:
+    def __init__(self, serial: str, *, idle_timeout_s: float = 20.0, probe_timeout_s: float = 3.0) -> None:
         super().__init__(
             serial, f"the phone {serial}", idle_timeout_s=idle_timeout_s, probe_timeout_s=probe_timeout_s
         )
