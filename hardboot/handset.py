@@ -21,7 +21,7 @@ from hardboot.transport.base import SHELL, Output, Transport
 
 STAGING = "/data/local/tmp/hardboot"
 QUICK_S = 30.0
-_SMALL = 256 << 10  # bytes; a push nobody needs to watch
+_SMALL = 256 << 10  # bytes; a push nobody needs to watch, and for which there is room or adbd says so
 _BLOCK = 1 << 20  # bytes that dd reads at a time
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for, in bytes a second
 _ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
@@ -87,6 +87,7 @@ class Handset:
 
     transport: Transport
     _root_way: str | None = field(default=None, repr=False, kw_only=True)
+    _staged: bool = field(default=False, init=False, repr=False)
     _room: float | None = field(default=None, init=False, repr=False)  # in the staging folder once made
 
     def shell(self, command: str, *, timeout_s: float = QUICK_S) -> Output:
@@ -204,7 +205,7 @@ class Handset:
         """`stage` several files, each under its name."""
         sizes = [source.stat().st_size for source, _ in files]
         targets = [f"{STAGING}/{name}" for _, name in files]
-        self.make_staging(sum(sizes))
+        self._make_room(sum(sizes))
         for (source, name), target, size in zip(files, targets, sizes, strict=True):
             with log.progress(f"Pushing {name}", size, quiet=size < _SMALL) as advance:
                 self.transport.push(source, target, mode=mode, progress=advance)
@@ -218,7 +219,7 @@ class Handset:
     def stage_program(self, source: Path, name: str, command: str) -> Output:
         """Copy a program into the staging folder and run `command` as root if it arrived whole, in one."""
         target, digest = f"{STAGING}/{name}", sha256_file(source)
-        self.make_staging(source.stat().st_size)
+        self._make_room(source.stat().st_size)
         self.transport.push(source, target, mode=0o755, progress=lambda _size: None)
         said = self.root(
             f'sum=$({_sha256_command(target)}) && echo "$sum" && case $sum in {digest}*) {command} ;; esac'
@@ -240,16 +241,17 @@ class Handset:
 
     def clean(self) -> None:
         """Remove the staging folder if it was used; a phone that does not answer is left alone."""
-        if self._room is None:
+        if not self._staged:
             return
         try:
             self.root(f"rm -rf {STAGING}")
-            self._room = None
+            self._room, self._staged = None, False
         except DeviceError as error:
             log.detail(f"the staging folder {STAGING} stays: {error}")
 
     def make_staging(self, size: int = 0) -> None:
         """Make the folder, unless that was done, and see that `size` bytes more fit."""
+        self._staged = True
         if self._room is None:
             self._room = self._make_staging()
         if self._room < size:
@@ -259,6 +261,12 @@ class Handset:
                 fix="Make room on /data.",
             )
         self._room -= size
+
+    def _make_room(self, size: int) -> None:
+        """`make_staging` where it is needed: adbd makes the folders of what it receives."""
+        self._staged = True
+        if size >= _SMALL or self._room is not None:
+            self.make_staging(size)
 
     def _make_staging(self) -> float:
         """Make the folder; returns the bytes that fit, infinitely many if the phone does not tell."""

@@ -73,12 +73,12 @@ def phone(transport: Counted) -> Handset:
 def test_files_are_staged_and_proven_by_two_shells(transport: Counted, tmp_path: Path) -> None:
     files = []
     for number in range(4):
-        (tmp_path / f"{number}").write_bytes(bytes([number]) * number * 1000)
+        (tmp_path / f"{number}").write_bytes(bytes([number]) * number * 100_000)
         files.append((tmp_path / f"{number}", f"name {number}"))
     me = phone(transport)
     assert me.stage_all(files) == [str(tmp_path / f"staging/name {number}") for number in range(4)]
     assert transport.count == 2
-    assert (tmp_path / "staging/name 3").read_bytes() == bytes([3]) * 3000
+    assert (tmp_path / "staging/name 3").read_bytes() == bytes([3]) * 300_000
     me.stage(files[0][0], "again")
     assert transport.count == 3  # the folder is there
     me.clean()
@@ -106,7 +106,7 @@ def test_a_program_runs_only_if_it_arrived_whole(
     program.write_text("#!/bin/sh\necho ran; exit 3\n")
     command = f"{tmp_path}/staging/name"
     assert phone(transport).stage_program(program, "name", command) == Output("ran\n", 3)
-    assert transport.count == 2
+    assert transport.count == 1
     monkeypatch.setattr("hardboot.handset.sha256_file", lambda _path: "0" * 64)
     with pytest.raises(DeviceError, match="name arrived damaged"):
         phone(transport).stage_program(program, "name", f"touch {tmp_path}/ran")
