@@ -70,18 +70,18 @@ def test_nothing_is_written_without_a_yes(stock_phone: VirtualPhone, host_image:
 
 
 class BadFlash:
-    """The phone's transport, with a flash memory that changes a byte of what is written `times` times."""
+    """The phone's root shell, with a flash memory that changes a byte of what is written `times` times."""
 
     def __init__(self, phone: Phone, times: int) -> None:
-        self._shell = phone.transport.shell
+        self._root = phone.root
         self._left = times
 
-    def __call__(self, command: str, *, timeout_s: float) -> Output:
-        output = self._shell(command, timeout_s=timeout_s)
+    def __call__(self, command: str, *, timeout_s: float = 30) -> Output:
+        output = self._root(command, timeout_s=timeout_s)
         if "of=/dev/vda2" in command and self._left:
             self._left -= 1
             damage = "echo x | dd of=/dev/vda2 bs=1 seek=5000 conv=notrunc,fsync 2>/dev/null"
-            assert self._shell(f"su -c '{damage}'", timeout_s=30).code == 0
+            assert self._root(damage).code == 0
         return output
 
 
@@ -89,7 +89,7 @@ def test_a_write_that_reads_back_differently_is_rolled_back(
     stock_phone: VirtualPhone, phone: Phone, host_image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = stock_phone.boot_partition_sha256()
-    monkeypatch.setattr(phone.transport, "shell", BadFlash(phone, 1))
+    monkeypatch.setattr(phone, "root", BadFlash(phone, 1))
     with pytest.raises(DeviceStateError, match="does not hold what was written") as caught:
         flash.write_image(phone, host_image, "boot")
     assert "was put back" in caught.value.unchanged
@@ -100,7 +100,7 @@ def test_when_the_rollback_fails_too_the_error_says_what_to_do(
     stock_phone: VirtualPhone, phone: Phone, host_image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as fault:
-        fault.setattr(phone.transport, "shell", BadFlash(phone, 2))
+        fault.setattr(phone, "root", BadFlash(phone, 2))
         with pytest.raises(DeviceStateError, match="failed too") as caught:
             flash.write_image(phone, host_image, "boot")
     assert "Do not restart the phone" in caught.value.fix
