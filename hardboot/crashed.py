@@ -1,7 +1,6 @@
 """A dump on this computer: which kernel crashed, what its CPUs did, and what it said last."""
 
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from hardboot.formats.elfcore import Core
 from hardboot.formats.kernellog import Line
 from hardboot.formats.registers import Cpu
 from hardboot.memory import Range
+from hardboot.records import asdict, dataclass
 
 _MACHINES = {elfcore.EM_ARM: "arm", registers.EM_AARCH64: "arm64"}
 # What kernels say when they crash: kernel/panic.c, arch/arm/mm/fault.c, arch/arm/kernel/traps.c.

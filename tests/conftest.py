@@ -20,7 +20,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot import process
 from hardboot.phone import open_transport
-from hardboot.virtual import kernel, machine
+from hardboot.virtual import image, kernel, machine
 
 
 @pytest.hookimpl(wrapper=True)
@@ -266,8 +266,6 @@ class VirtualPhone:
         """Of the boot partition as it lies on the disk, read from outside."""
         import hashlib
 
-        from hardboot.virtual import image
-
         place = image.partition("boot")
         disk = Path(self.hardboot.environment["XDG_STATE_HOME"], "hardboot/virtual", self.name, "disk.img")
         with disk.open("rb") as stream:
@@ -321,10 +319,22 @@ class VirtualPhone:
         self.hardboot.process("virtual", "start", "--name", self.name, "--reset-disk")
 
 
-def _fresh_phone() -> Iterator[VirtualPhone]:
+def _deliver_with(phone: VirtualPhone, host_zimage: Path) -> None:
+    """Make the phone's disk as flash-host-kernel leaves it; that it does is shown in tests/e2e/stock."""
+    home = phone.status.factory_image.parent
+    home.mkdir(parents=True)
+    image.stock_boot_image(phone.status.factory_image)
+    host = home / "host.img"
+    phone("host-image", phone.status.factory_image, "--kernel", host_zimage, "-o", host)
+    image.factory_disk(home / "disk.img", host)
+
+
+def _fresh_phone(host_zimage: Path | None = None) -> Iterator[VirtualPhone]:
     # Short: the sockets of adb and QEMU lie below it.
     with tempfile.TemporaryDirectory(prefix="hb-") as folder:
         phone = VirtualPhone(Hardboot({"XDG_STATE_HOME": folder}))
+        if host_zimage:
+            _deliver_with(phone, host_zimage)
         try:
             phone.hardboot.process("virtual", "start", timeout_s=BUILD_TIMEOUT_S)
             yield phone
@@ -339,12 +349,8 @@ def stock_phone() -> Iterator[VirtualPhone]:
 
 
 @pytest.fixture(scope="session")
-def _host_phone(host_zimage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualPhone]:
-    image = tmp_path_factory.mktemp("image") / "host.img"
-    for phone in _fresh_phone():
-        phone("host-image", phone.status.factory_image, "--kernel", host_zimage, "-o", image)
-        phone("flash-host-kernel", image, "--yes", "--reboot")
-        yield phone
+def _host_phone(host_zimage: Path) -> Iterator[VirtualPhone]:
+    yield from _fresh_phone(host_zimage)
 
 
 @pytest.fixture

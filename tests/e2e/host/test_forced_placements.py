@@ -84,19 +84,45 @@ def bench(host_phone: VirtualPhone) -> Iterator[Bench]:
     host_phone.restart()
 
 
+@dataclass
+class Above:
+    """A boot with the zImage above the first 128 MiB: it comes up, but not as it should.
+
+    Attributes:
+        broken: The rules that the planner refuses it by.
+        said: What the guest said until it was up.
+        seconds: From the command to load it until then.
+    """
+
+    broken: set[str]
+    said: str
+    seconds: float
+
+
 @pytest.fixture(scope="module")
-def patience_s(_host_phone: VirtualPhone, roms: dict[str, Path]) -> float:
-    """Longer than a kernel takes from the jump to its userland: half of all that a good placement takes."""
+def above(_host_phone: VirtualPhone, roms: dict[str, Path]) -> Above:
     if not _host_phone.is_host:
         _host_phone.restart()
-    with _bench(_host_phone) as good:
-        prepared, broken = good.forced(roms["minimal"], initrd=0x68000000, dtb=0x67F00000)
-        assert broken == set()
+    with _bench(_host_phone) as bench:
+        prepared, broken = bench.forced(roms["minimal"], kernel=0x50000000, initrd=0x54000000, dtb=0x53000000)
         start = time.monotonic()
-        assert UP in good.execute(prepared, UP, 60)
-        taken = time.monotonic() - start
+        found = Above(broken, bench.execute(prepared, UP, 60), time.monotonic() - start)
     _host_phone.restart()
-    return max(4, taken / 2)
+    return found
+
+
+@pytest.fixture
+def patience_s(above: Above) -> float:
+    """Longer than a kernel takes from the jump to its first word: half of all that a boot takes."""
+    return max(2, above.seconds / 2)
+
+
+def test_a_zimage_above_the_first_128_mib_loses_the_ram_below_it(above: Above) -> None:
+    assert above.broken == {"zimage-window"}
+    assert UP in above.said
+    memory = re.search(r"Memory: \d+K/(\d+)K available", above.said)
+    assert memory
+    assert int(memory[1]) == (1024 - 256) * 1024, "of 1 GiB, what lies below the kernel is missing"
 
 
 @pytest.mark.parametrize("initrd", [0x74000000, 0x7F000000])
@@ -109,32 +135,18 @@ def test_a_ramdisk_in_highmem_hangs_without_a_word(
     assert STARTED not in bench.execute(prepared, STARTED, patience_s)
 
 
-def test_a_ramdisk_where_the_bootloader_loads_its_own_is_lost(
-    bench: Bench, roms: dict[str, Path], patience_s: float
-) -> None:
+def test_a_ramdisk_where_the_bootloader_loads_its_own_is_lost(bench: Bench, roms: dict[str, Path]) -> None:
     prepared, broken = bench.forced(roms["debian"], initrd=0x43000000)
     assert broken == {"outside-bootloader"}
-    said = bench.execute(prepared, "Initramfs unpacking failed", 4 * patience_s)
+    said = bench.execute(prepared, "Initramfs unpacking failed", 60)
     assert "Initramfs unpacking failed" in said
 
 
-def test_a_zimage_above_the_first_128_mib_loses_the_ram_below_it(
-    bench: Bench, roms: dict[str, Path], patience_s: float
-) -> None:
-    prepared, broken = bench.forced(roms["minimal"], kernel=0x50000000, initrd=0x54000000, dtb=0x53000000)
-    assert broken == {"zimage-window"}
-    memory = re.search(r"Memory: \d+K/(\d+)K available", bench.execute(prepared, UP, 4 * patience_s))
-    assert memory
-    assert int(memory[1]) == (1024 - 256) * 1024, "of 1 GiB, what lies below the kernel is missing"
-
-
-def test_a_ramdisk_where_the_kernel_unpacks_itself_is_lost(
-    bench: Bench, roms: dict[str, Path], patience_s: float
-) -> None:
+def test_a_ramdisk_where_the_kernel_unpacks_itself_is_lost(bench: Bench, roms: dict[str, Path]) -> None:
     # The zImage lies where it unpacks to, so it moves itself first, over the ramdisk.
     prepared, broken = bench.forced(roms["debian"], kernel=0x40300000, initrd=UNPACKED)
     assert broken == {"decompression-clear"}
-    said = bench.execute(prepared, "Kernel panic", 4 * patience_s)
+    said = bench.execute(prepared, "Kernel panic", 60)
     assert "Kernel panic - not syncing: VFS: Unable to mount root fs" in said
 
 

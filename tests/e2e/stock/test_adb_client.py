@@ -71,7 +71,9 @@ def test_shell_push_pull_and_reboot(stock_phone: VirtualPhone, adb: Adb, tmp_pat
     assert "Restarting system" in adb(*phone, "shell", "su -c 'cat /sys/fs/pstore/console-ramoops*'").stdout
 
 
-def test_authorisation(stock_phone: VirtualPhone, adb: Adb, tmp_path: Path) -> None:
+def test_authorisation_of_a_second_phone(
+    stock_phone: VirtualPhone, roms: dict[str, Path], adb: Adb, tmp_path: Path
+) -> None:
     key = tmp_path / ".android" / "adbkey.pub"
     assert key.exists()  # the server made it when it started
     start = ("virtual", "start", "--name", "locked", "--adb-key")
@@ -79,6 +81,11 @@ def test_authorisation(stock_phone: VirtualPhone, adb: Adb, tmp_path: Path) -> N
     adb("keygen", other)
     stock_phone.hardboot.process(*start, other.with_suffix(".pub"))
     try:
+        refused = stock_phone("boot", roms["minimal"], code=4)
+        assert "2 phones are connected" in refused.three_lines[0]
+        assert "--serial" in refused.three_lines[2]
+        first = stock_phone("--json", "--serial", stock_phone.serial, "status").json
+        assert first["serial"] == "HBVIRT-ARM"
         serial = stock_phone.hardboot("--json", "virtual", "status", "--name", "locked").json["serial"]
         adb("connect", serial)
         assert "unauthorized" in adb("-s", serial, "shell", "true").stderr
