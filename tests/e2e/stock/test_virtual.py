@@ -11,6 +11,7 @@ from conftest import VirtualPhone
 from drafts import agrees, drafted
 
 from hardboot import devicetree, handset, profile
+from hardboot.handset import Copy
 from hardboot.memory import Range
 from hardboot.phone import open_transport
 from hardboot.virtual import image
@@ -140,9 +141,9 @@ def test_the_tree_out_of_its_files_is_the_one_the_bootloader_made(
     monkeypatch.setenv("XDG_STATE_HOME", stock_phone.hardboot.environment["XDG_STATE_HOME"])
     with handset.reach(stock_phone.serial) as found:
         whole = found.device_tree()
-        monkeypatch.setattr(handset, "_TREE", "/nowhere")  # as on kernels before 3.19
+        monkeypatch.setattr(handset, "TREE", Copy("tree", "/nowhere"))  # kernels before 3.19
         files = found.device_tree()
-        monkeypatch.setattr(handset, "_TREE_FILES", "/nowhere")
+        monkeypatch.setattr(handset, "_TREE_FILES", Copy("tree", "/nowhere"))
         assert found.device_tree() is None
     assert whole
     assert files
