@@ -79,12 +79,11 @@ def quiesce(phone: Phone) -> list[Rested]:
         with log.step(title):
             try:
                 output = next(answers, None)
-                if output is None:  # at first, and when the one before took the shell down with it
+                if output is None:  # at first, and when the one before hangs or took the shell down with it
                     answers = phone.root_steps([(script, limit_s) for *_, script, limit_s in _STEPS[number:]])
                     output = next(answers)
                 done, said = output.code == 0, " ".join(output.text.split())[-200:]
             except DeviceError as error:
-                answers = iter(())  # what hangs keeps its shell
                 done, said = False, error.what
         rested.append(Rested(name, said or ("done" if done else "failed"), done, time.monotonic() - start))
         if not done:
