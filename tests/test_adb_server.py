@@ -189,7 +189,7 @@ def test_a_request_too_long_for_old_phones_is_not_sent(server: Adb, real_adbd: P
     """It would end the server, with the connections of everybody who uses it."""
     with RealAdbd(real_adbd, "-m", "4096") as daemon:
         here = connected(server, daemon)
-        around = len("shell:sh -c '#'; echo 0123456789abcdef$?")
+        around = len("shell:sh -c '#'; echo 0123456789abcdef.$?")
         assert here.shell("#" + " " * (SERVICE_MAX - around), timeout_s=5).code == 0
         for command in ("#" + " " * (SERVICE_MAX - around + 1), "#" + "x" * 100_000, "a\0b"):
             with pytest.raises(DeviceError, match="cannot take a request"):

@@ -3,16 +3,21 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from real_adb import RealAdbd
 
-from hardboot import handset
+from hardboot import cpus, handset, host, planning, profile, quiesce, record
 from hardboot.errors import DeviceError
 from hardboot.files import sha256_file
 from hardboot.handset import FIND_ROOT, Copy, Handset, root_way
+from hardboot.phone import Phone
+from hardboot.suggest.findings import COMMANDS
 from hardboot.transport.adb import AdbTcp
-from hardboot.transport.base import Output
+from hardboot.transport.adb_requests import SERVICE_MAX
+from hardboot.transport.base import Output, Transport
+from hardboot.transport.nonce import Answers
 
 ID = '[ "$1" = -u ] && echo "${FAKE_UID-2000}"'
 MAGISK = '[ "$1" = -c ] && FAKE_UID=0 exec sh -c "$2"; echo unknown user >&2; exit 1'
@@ -42,6 +47,27 @@ def test_root_is_found_the_way_the_phone_grants_it(
         ["/bin/sh", "-c", FIND_ROOT], env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=20
     )
     assert root_way(Output(done.stdout, done.returncode)) == way
+
+
+def together(name: str) -> list[list[str]]:
+    """What hardboot asks the phone called `name` in one root command each."""
+    me = Phone(cast(Transport, None), profile.load(name), "S")
+    me._room = 0
+    asked = planning.questions(me)
+    return [
+        [handset.KERNEL, *host.questions(me.profile), *asked],
+        [handset.KERNEL, cpus.QUESTION, *asked],
+        [handset.KERNEL, record.QUESTION, host.IS_KEPT],
+        [script for *_, script, _ in quiesce._STEPS],
+        list(COMMANDS.values()),
+    ]
+
+
+@pytest.mark.parametrize("name", [one for one in profile.names() if profile.load(one).partitions])
+def test_what_is_asked_together_fits_into_a_packet_of_an_old_phone(name: str) -> None:
+    for commands in together(name):
+        for way in handset._ROOT_WAYS:
+            assert len(f"shell:{Answers(commands, way).line}") < SERVICE_MAX - 1000
 
 
 class Counted(AdbTcp):
