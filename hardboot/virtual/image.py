@@ -32,6 +32,8 @@ ADB_KEYS_OFFSET = 4096  # bytes into misc; /init copies this page to /data/misc/
 ENVIRONMENT_SIZE = 0x40000  # bytes; CONFIG_ENV_SIZE of Debian's qemu_arm U-Boot
 FLASH_BANK_SIZE = 64 * MIB  # QEMU -M virt wants each pflash bank whole
 CMDLINE = "console=ttyAMA0,115200 panic=5 androidboot.console=ttyAMA0"
+# Debian's kernel also tests its ciphers and clears all memory it gives out: with QEMU that takes seconds.
+DEBIAN_CMDLINE = f"{CMDLINE} init_on_alloc=0 cryptomgr.notests"
 # Addresses the boot images carry; U-Boot loads the parts where the header says.
 MKBOOTIMG_LAYOUT = (
     *("--base", "0x40000000", "--pagesize", "2048"),
@@ -75,7 +77,7 @@ def debian_rom(target: Path) -> str:
     with log.step(f"Packing {target.name} with kernel {release}"), tempfile.TemporaryDirectory() as folder:
         modules = _modules(files, release, Path(folder))
         ramdisk = _ramdisk(Path(folder), f"Debian {release}", modules)
-        _mkbootimg(target, files / "boot" / f"vmlinuz-{release}", ramdisk, CMDLINE)
+        _mkbootimg(target, files / "boot" / f"vmlinuz-{release}", ramdisk, DEBIAN_CMDLINE)
     return release
 
 

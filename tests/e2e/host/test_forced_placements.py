@@ -16,10 +16,11 @@ from hardboot.execute import execute
 from hardboot.journal import Journal
 from hardboot.load import Prepared
 from hardboot.phone import Phone, connected
+from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e
 
-CMDLINE = "console=ttyAMA0,115200 panic=0 androidboot.console=ttyAMA0"
+CMDLINE = image.DEBIAN_CMDLINE.replace("panic=5", "panic=0")
 STARTED = "Linux version"  # the first line of a kernel that found its console
 UP = "init: boot completed"
 JUMP = "Starting kernel ..."  # U-Boot's last word
