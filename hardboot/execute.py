@@ -7,11 +7,10 @@ from hardboot.payload import agent
 from hardboot.phone import KernelIdentity, Phone
 from hardboot.quiesce import quiesce
 from hardboot.record import SOFT, Found, Loaded
-from hardboot.restart import wait_for_change
+from hardboot.restart import last_word, wait_for_change
 
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
 _SETTLE_S = 10.0  # a kernel that still answers after this has not been left
-_LAST_WORD_S = 5.0  # the phone may be gone before it has answered
 _READ_LOG = "Read what the ROM said last: hardboot log"
 
 
@@ -82,10 +81,7 @@ def _leave(phone: Phone, program: str, drivers: tuple[str, ...]) -> None:
     words.append(f"exec {agent.exec_command(program)}")
     # Who hangs up does not stop it: what starts with HUP ignored keeps it so. No program more than needed.
     background = f"({'; '.join(words)}) </dev/null >{_EXEC_LOG} 2>&1 &"
-    try:
-        phone.root(f"trap '' HUP; {background}", timeout_s=_LAST_WORD_S)
-    except DeviceError as error:
-        log.detail(error.what)
+    last_word(phone, f"trap '' HUP; {background}")
 
 
 def _not_left(said: str) -> DeviceStateError:

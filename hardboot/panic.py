@@ -22,7 +22,7 @@ from hardboot.layout import BootPlan, Segment
 from hardboot.memory import PAGE_SIZE, Range
 from hardboot.payload import agent
 from hardboot.phone import Phone, connect
-from hardboot.restart import wait_for_change
+from hardboot.restart import last_word, wait_for_change
 from hardboot.rom import Rom
 from hardboot.sizes import align_up
 
@@ -37,6 +37,7 @@ RESTARTED = "restarted"
 _SETTLE_S = 10.0  # a kernel that still answers after this did not crash
 _LOAD_TIMEOUT_S = 120.0
 _POLL_S = 0.5
+_SYNC_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -216,12 +217,8 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
     with journal.phase("crash"), log.step("Crashing the running kernel, waiting for the next one"):
         # A kernel that would stand still for ever is given a time, so that it restarts if nothing starts.
         patience = f"[ $(cat /proc/sys/kernel/panic) != 0 ] || echo {_PANIC_S} > /proc/sys/kernel/panic"
-        try:
-            phone.root(
-                f"sync; {patience}; (sleep 0.2; echo c > /proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &"
-            )
-        except DeviceError as error:  # gone before it answered
-            log.detail(error.what)
+        crash = "(sleep 0.2; echo c > /proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &"
+        last_word(phone, f"sync; {patience}; {crash}", timeout_s=_SYNC_S)
 
         def still(seconds: float) -> None:
             if seconds > _SETTLE_S:

@@ -10,6 +10,7 @@ from hardboot.phone import KernelIdentity, Phone
 
 WAIT_S = 180.0
 _POLL_S = 0.5
+_LAST_WORD_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,16 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
 
 
 def leave(phone: Phone) -> None:
-    """Tell the phone to reboot; in the background, as the connection dies without a word at times."""
-    phone.root("reboot </dev/null >/dev/null 2>&1 &")
+    """Tell the phone to reboot."""
+    last_word(phone, "reboot </dev/null >/dev/null 2>&1 &")
+
+
+def last_word(phone: Phone, command: str, *, timeout_s: float = _LAST_WORD_S) -> None:
+    """Run as root what ends the kernel, in the background: the phone may be gone before it has answered."""
+    try:
+        phone.root(command, timeout_s=timeout_s)
+    except DeviceError as error:
+        log.detail(error.what)
 
 
 def wait_for_change(
