@@ -33,6 +33,7 @@ _BOOT_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 15
 # Translated code QEMU keeps. After a reset each store into a page with code of the kernel before throws
 # that code out piece by piece: with QEMU's own 1 GiB the next kernel takes a second longer to unpack itself.
+# What the bootloader reads over the kernel before (`overwrite` in uboot.env) throws its code out at once.
 _CODE_CACHE_MIB = 32
 
 

@@ -145,7 +145,7 @@ def test_a_ramdisk_where_the_bootloader_loads_its_own_is_lost(bench: Bench, roms
 
 def test_a_ramdisk_where_the_kernel_unpacks_itself_is_lost(bench: Bench, roms: dict[str, Path]) -> None:
     # The zImage lies where it unpacks to, so it moves itself first, over the ramdisk.
-    prepared, broken = bench.forced(roms["debian"], kernel=0x40300000, initrd=UNPACKED)
+    prepared, broken = bench.forced(roms["debian"], kernel=0x40600000, initrd=UNPACKED)
     assert broken == {"decompression-clear"}
     said = bench.execute(prepared, "Kernel panic", 60)
     assert "Kernel panic - not syncing: VFS: Unable to mount root fs" in said
