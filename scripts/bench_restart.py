@@ -79,7 +79,8 @@ def main() -> None:
             "boot image: a full reboot through the bootloader into the boot partition, hardboot after a",
             "reset, soft kexec without one. What hardboot starts was loaded beforehand. Phases in",
             "seconds, of the run in the middle: until the old kernel is left, until the new one's clock",
-            "runs (bootloader and unpacking), until init starts, until the shell.",
+            "runs (bootloader and unpacking), until init starts, until the shell. Soft kexec skips the",
+            "bootloader; in QEMU it pays for that, as the new kernel unpacks itself over translated code.",
             "",
             f"{ROUNDS} rounds on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
             f"load {os.getloadavg()[0]:.1f}.",

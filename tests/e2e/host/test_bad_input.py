@@ -1,8 +1,11 @@
 """What goes wrong ends in three lines and an exit code, and the phone still boots its host kernel."""
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -132,6 +135,16 @@ def test_a_rom_that_hangs_leaves_a_silent_phone(
     assert b"Kernel panic - not syncing" in whole_phone.status.console.read_bytes()[seen:]
 
 
+def qemu_of(serial: str) -> int:
+    """The process of the virtual phone whose ADB answers there."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it may have ended
+            program, *words = path.read_bytes().split(b"\0")
+            if program.endswith(b"qemu-system-arm") and any(f":{serial}-".encode() in word for word in words):
+                return int(path.parent.name)
+    raise LookupError(serial)
+
+
 def test_a_phone_that_dies_in_the_middle_of_a_push(
     whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
 ) -> None:
@@ -144,7 +157,7 @@ def test_a_phone_that_dies_in_the_middle_of_a_push(
         while "initrd" not in whole_phone.run("ls /data/local/tmp/hardboot 2>&1"):
             assert time.monotonic() < deadline, "the push never began"
             assert process.poll() is None, process.communicate()
-        subprocess.run(["pkill", "-KILL", "-f", f"qemu-system-arm.*{serial}-"], check=True, timeout=10)
+        os.kill(qemu_of(serial), signal.SIGKILL)
         _out, err = process.communicate(timeout=90)
     finally:
         process.kill()
