@@ -200,10 +200,13 @@ def test_a_bug_is_told_with_its_log(
     assert "Traceback" in log.read_text()
 
 
-def test_ctrl_c_ends_with_130(hardboot: Hardboot) -> None:
+def test_ctrl_c_ends_with_130(hardboot: Hardboot, request: pytest.FixtureRequest) -> None:
     # Nobody listens at this address, so it waits until it is interrupted.
     import socket
 
+    # A shell that runs the tests in its background lets them ignore it, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
