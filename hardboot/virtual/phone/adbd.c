@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 64
+#define BACKLOG 256		/* who waits for a phone knocks many times: what overflows answers seconds later */
 #define AID_SHELL 2000	/* Android's uid and gid of adb's shell, android_filesystem_config.h */
 #define FEATURES "shell_v2,stat_v2,ls_v2,sendrecv_v2,fixed_push_mkdir,fixed_push_symlink_timestamp"
 
@@ -129,7 +130,7 @@ static int listen_on(const char *address, uint16_t port)
 		usage();
 	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&where, sizeof(where)) || listen(fd, 16))
+	if (bind(fd, (struct sockaddr *)&where, sizeof(where)) || listen(fd, BACKLOG))
 		die("listen");
 	if (getsockname(fd, (struct sockaddr *)&where, &size))
 		die("getsockname");
