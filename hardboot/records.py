@@ -39,8 +39,7 @@ else:
                     delattr(cls, name)
             cls._record_fields = fields
             compared = [name for name, one in fields.items() if one.compare]
-            cls.__init__ = _init(fields, kw_only, hasattr(cls, "__post_init__"))
-            cls.__init__.__qualname__ = f"{cls.__qualname__}.__init__"
+            cls.__init__ = _late_init(cls, fields, kw_only)
 
             def values(self):
                 return [self.__dict__[name] for name in compared]
@@ -55,6 +54,17 @@ else:
             return cls
 
         return make
+
+    def _late_init(cls, fields, kw_only):
+        """`__init__` of a class, made when it is first called: many classes are loaded and never used."""
+
+        def __init__(self, *values, **named):
+            made = _init(fields, kw_only, hasattr(cls, "__post_init__"))
+            made.__qualname__ = f"{cls.__qualname__}.__init__"
+            cls.__init__ = made
+            made(self, *values, **named)
+
+        return __init__
 
     def _init(fields, kw_only, checked):
         """`__init__` of a class with these fields, as fast as if it had been written by hand."""

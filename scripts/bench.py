@@ -30,8 +30,8 @@ from hardboot.virtual import kernel, packages
 RUNS = 11
 TIMEOUT_S = 120
 MIB = 1 << 20
-HARDBOOT = [sys.executable, "-m", "hardboot"]
 Command = list[str | Path]
+HARDBOOT: Command = [Path(sys.executable).with_name("hardboot")]
 # As installed: Python keeps what it compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Debian's programs run on Debian's own Python, not through the launcher of another one.

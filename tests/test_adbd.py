@@ -87,7 +87,7 @@ def start(adbd: Path, tmp_path: Path) -> Iterator[Start]:
             groups = [1, 2] if IS_ROOT else None  # what services must not keep
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [str(adbd), *common, *options],
+                    ["nohup", str(adbd), *common, *options],  # its services do not inherit that
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     extra_groups=groups,

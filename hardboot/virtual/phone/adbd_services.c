@@ -64,6 +64,7 @@ void end_inheritance(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);	/* whoever started adbd may ignore it (nohup): a closed stream hangs up */
 }
 
 /* Runs the reboot program as adbd itself, as Android's init would do it for us; then waits for the end. */
