@@ -76,13 +76,10 @@ def peak_mb(*words: str | Path) -> float:
     return int(done.stderr.splitlines()[-1]) * 1024 / 1e6
 
 
-def race(ours: Command, theirs: Command, before: Callable[[], object] = lambda: None) -> tuple[float, float]:
-    """The medians of two commands that take turns."""
-    times: tuple[list[float], list[float]] = [], []
-    for _ in range(RUNS):
-        for found, command in zip(times, (ours, theirs), strict=True):
-            found.append(seconds(command, before))
-    return statistics.median(times[0]), statistics.median(times[1])
+def race(*commands: Command, before: Callable[[], object] = lambda: None) -> list[float]:
+    """The medians of commands that take turns."""
+    rounds = [[seconds(command, before) for command in commands] for _ in range(RUNS)]
+    return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
 def best(work: Callable[[], object]) -> float:
@@ -168,21 +165,23 @@ def measure(folder: Path) -> list[tuple[str, str, str, str, str]]:
         subprocess.run(["rm", "-rf", out, again], check=True, timeout=TIMEOUT_S)
 
     unpack: Command = ["unpack_bootimg", "--out", out, "--boot_img"]
-    compare("info, 64 MiB v2 image", *race([*HARDBOOT, "info", noise], [*unpack, noise], clean), "0.6")
     alone: Command = [sys.executable, "-c", HASHES, noise]
-    compare(
-        "the two hashes of info alone", *race(alone, [*unpack, noise], clean), "none: what info cannot beat"
-    )
+    info, hashes, theirs = race([*HARDBOOT, "info", noise], alone, [*unpack, noise], before=clean)
+    compare("info, 64 MiB v2 image", info, theirs, "0.6")
+    compare("the two hashes of info alone", hashes, theirs, "none: what info cannot beat")
     goal = "none: the peer does not look inside"
-    compare("info, with a real kernel in it", *race([*HARDBOOT, "info", real], [*unpack, real], clean), goal)
-    compare("unpack", *race([*HARDBOOT, "unpack", noise, out], [*unpack, noise], clean), "1.0")
+    info, theirs = race([*HARDBOOT, "info", real], [*unpack, real], before=clean)
+    compare("info, with a real kernel in it", info, theirs, goal)
+    ours, theirs = race([*HARDBOOT, "unpack", noise, out], [*unpack, noise], before=clean)
+    compare("unpack", ours, theirs, "1.0")
     clean()
     subprocess.run([*HARDBOOT, "unpack", noise, out], check=True, stdout=subprocess.DEVNULL)
     (out / "dtb").write_bytes(os.urandom(120 * 1024))
-    theirs: Command = ["mkbootimg", "--header_version", "2", "--pagesize", "4096", "-o", again]
+    pack: Command = ["mkbootimg", "--header_version", "2", "--pagesize", "4096", "-o", again]
     for part in ("kernel", "ramdisk", "dtb"):
-        theirs += [f"--{part}", out / part]
-    compare("pack, one part changed", *race([*HARDBOOT, "pack", out, again], theirs), "1.0")
+        pack += [f"--{part}", out / part]
+    ours, theirs = race([*HARDBOOT, "pack", out, again], pack)
+    compare("pack, one part changed", ours, theirs, "1.0")
     sparse = folder / "sparse.img"
     subprocess.run(["img2simg", real, sparse], check=True, timeout=TIMEOUT_S)
     images = (
