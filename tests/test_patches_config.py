@@ -133,6 +133,15 @@ def test_the_reason_for_a_lost_option_is_found(
     assert reason in kconfig.Kconfig(Tree(tree), "arm").reason(symbol, on(*off))
 
 
+def test_files_beside_the_tree_are_not_read_but_named(tree: Path) -> None:
+    (tree.parent / "maker").mkdir()
+    (tree.parent / "maker" / "Kconfig").write_text('config NOTHING\n\tbool "nothing"\n')
+    with (tree / "Kconfig").open("a") as top:
+        top.write('source "../maker/Kconfig"\n')
+    reason = kconfig.Kconfig(Tree(tree), "arm").reason("NOTHING", on())
+    assert reason == "no Kconfig file of this tree defines NOTHING (not looked at: ../maker/Kconfig)"
+
+
 @pytest.mark.parametrize(
     ("condition", "met"),
     [

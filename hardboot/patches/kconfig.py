@@ -56,6 +56,7 @@ class Kconfig:
         self._arch = arch
         self._options: dict[str, _Option] = {}
         self._seen: set[str] = set()
+        self._outside: list[str] = []  # files that lie elsewhere, such as a maker's beside the tree
         self._file("Kconfig", [])
 
     def reason(self, symbol: str, config: Config) -> str:
@@ -71,7 +72,8 @@ class Kconfig:
     def _why(self, symbol: str, config: Config, depth: int) -> Iterator[str]:
         option = self._options.get(symbol)
         if option is None:
-            yield f"no Kconfig file of this tree defines {symbol}"
+            elsewhere = f" (not looked at: {', '.join(self._outside)})" if self._outside else ""
+            yield f"no Kconfig file of this tree defines {symbol}{elsewhere}"
             return
         unmet = [[need for need in needs if not holds(need, config)] for needs in option.needs]
         missing = min(unmet, key=len, default=[])
@@ -127,6 +129,7 @@ class Kconfig:
         for variable in ("$(SRCARCH)", "$SRCARCH", "$(ARCH)", "$ARCH"):
             name = name.replace(variable, self._arch)
         if "$" in name or ".." in PurePosixPath(name).parts or name.startswith("/"):
+            self._outside.append(name)
             return
         folder = str(PurePosixPath(beside).parent) if beside else "."
         self._file(name if folder == "." else f"{folder}/{name}", conditions)
