@@ -348,6 +348,11 @@ def test_what_a_footer_signs_is_compared_with_the_image(tmp_path: Path) -> None:
     assert (row["computed"], row["matches"]) == (None, None)
 
 
+def test_flags_of_a_vbmeta_image_are_told_in_the_words_of_fastboot(tmp_path: Path) -> None:
+    assert told(tmp_path, build.vbmeta())["avb"]["disabled"] == ["verification"]
+    assert "flags             0x2 (verification disabled)\n" in hardboot("info", tmp_path / "x.img").stdout
+
+
 def test_a_signature_is_compared_with_what_it_signs(tmp_path: Path) -> None:
     data = b"".join(bootimg.build(golden_images.V4_VTS))
     found = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]

@@ -185,10 +185,12 @@ def _show_avb(page: Page, document: Document) -> None:
         page.rows([("problem", document["problem"])])
     if "avb" in document:
         avb = document["avb"]
+        disabled = ", ".join(f"{name} disabled" for name in avb["disabled"])
         page.rows(
             [
                 ("AVB", f"{avb['release'] or 'unknown tool'}, algorithm {avb['algorithm']}"),
-                ("flags", f"{avb['flags']:#x}, rollback index {avb['rollback_index']}"),
+                ("flags", f"{avb['flags']:#x}{f' ({disabled})' if disabled else ''}"),
+                ("rollback index", str(avb["rollback_index"])),
                 *(("signs", _signed(descriptor)) for descriptor in avb["descriptors"]),
             ]
         )

@@ -45,6 +45,7 @@ def avb(data: memoryview, partition: Data) -> Document:
         "avb": {
             "algorithm": found.algorithm,
             "flags": found.flags,
+            "disabled": avb.disabled(found.flags),
             "rollback_index": found.rollback_index,
             "release": found.release,
             "descriptors": descriptors,

@@ -53,7 +53,7 @@ _VBMETA = Layout(
 )
 _ALGORITHMS = ("none", *(f"SHA{hash_}_RSA{key}" for hash_ in (256, 512) for key in (2048, 4096, 8192)))
 _TAGS = ("property", "hashtree", "hash", "kernel command line", "chain partition")
-_PROPERTY, _HASHED, _CHAIN = 0, 2, 4
+_PROPERTY, _TREE, _HASHED, _COMMAND_LINE, _CHAIN = range(5)
 _HASH = Layout(
     "hash descriptor",
     ">",
@@ -65,8 +65,26 @@ _HASH = Layout(
     ("flags", "I"),
     ("reserved", "60s"),
 )
+_HASHTREE = Layout(
+    "hashtree descriptor",
+    ">",
+    ("version", "I"),
+    ("image_size", "Q"),
+    ("tree", "2Q"),
+    ("block_sizes", "2I"),
+    ("fec_roots", "I"),
+    ("fec", "2Q"),
+    ("hash", "32s"),
+    ("name_size", "I"),
+    ("salt_size", "I"),
+    ("digest_size", "I"),
+    ("flags", "I"),
+    ("reserved", "60s"),
+)
 _CHAIN_NAME = 76  # bytes in front of the name: location, two sizes, 64 reserved bytes
 _PROPERTY_KEY = 16
+_COMMAND_LINE_TEXT = 8
+_FLAGS = ("verity", "verification")  # libavb avb_vbmeta_image.h, AvbVBMetaImageFlags; as fastboot names them
 
 
 @dataclass(frozen=True)
@@ -167,6 +185,11 @@ def parse_vbmeta(data: Data) -> VbMeta:
     )
 
 
+def disabled(flags: int) -> list[str]:
+    """What a vbmeta image's flags disable."""
+    return [name for bit, name in enumerate(_FLAGS) if flags >> bit & 1]
+
+
 def _block(block: memoryview, head: dict[str, Any], name: str) -> bytes:
     offset, size = head[f"{name}_offset"], head[f"{name}_size"]
     if offset + size > len(block):
@@ -193,6 +216,12 @@ def _descriptor(tag: int, body: memoryview) -> Descriptor:
     name = _TAGS[tag] if tag < len(_TAGS) else f"descriptor {tag}"
     if tag == _HASHED and len(body) >= _HASH.size:
         return _hash_descriptor(body)
+    if tag == _TREE and len(body) >= _HASHTREE.size:
+        tree = _HASHTREE.parse(body)
+        partition = read_text(bytes(body[_HASHTREE.size : _HASHTREE.size + tree["name_size"]]))
+        return Descriptor(f"{name} of {partition}, {tree['image_size']} bytes, {read_text(tree['hash'])}")
+    if tag == _COMMAND_LINE and len(body) > _COMMAND_LINE_TEXT:
+        return Descriptor(f"{name}: {read_text(bytes(body[_COMMAND_LINE_TEXT:]))}")
     if tag == _PROPERTY and len(body) > _PROPERTY_KEY:
         key, _, value = bytes(body[_PROPERTY_KEY:]).partition(b"\0")
         return Descriptor(f"{name} {read_text(key)}: {read_text(value)}")

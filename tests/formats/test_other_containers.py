@@ -104,6 +104,18 @@ def test_a_damaged_vbmeta_image_is_refused(data: bytes, message: str) -> None:
         avb.parse_vbmeta(data)
 
 
+def test_a_vbmeta_image_names_the_partitions_of_its_hashtrees_and_the_command_line() -> None:
+    tree = struct.pack(">IQQQIIIQQ32s", 1, 4194304, 4194304, 40960, 4096, 4096, 2, 0, 0, b"sha256")
+    tree += struct.pack(">IIII60x", 6, 4, 32, 0) + b"system" + b"salt" + bytes(32) + bytes(6)
+    line = struct.pack(">II", 1, 8) + b"dm-verity"[:8]
+    rows = b"".join(struct.pack(">QQ", tag, len(body)) + body for tag, body in ((1, tree), (3, line)))
+    data = patched(patched(VBMETA[:256], 0x14, ">Q", len(rows)), 0x68, ">Q", len(rows)) + rows
+    assert [one.text for one in avb.parse_vbmeta(data).descriptors] == [
+        "hashtree of system, 4194304 bytes, sha256",
+        "kernel command line: dm-verit",
+    ]
+
+
 def test_a_footer_that_points_outside_is_none() -> None:
     good = build.with_footer(b"x" * 4096, 16384)
     found = avb.parse_footer(good)
