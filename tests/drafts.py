@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from conftest import VirtualPhone
+from phones import VirtualPhone
 
 from hardboot import profile
 from hardboot.profile import Profile

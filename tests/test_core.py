@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import Hardboot
 from hypothesis import given
 from hypothesis import strategies as st
+from phones import Hardboot
 
 from hardboot import __main__, backup, cli, cmdline, files, process
 from hardboot.errors import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import container_builders as build
 import in_process
 import pytest
-from conftest import Hardboot
 from image_builders import DEBIAN, board, words
+from phones import Hardboot
 
 from hardboot.errors import InputError
 from hardboot.formats import avb, bootimg, sonyelf, vendorboot, wrappers

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import Hardboot, VirtualPhone
+from phones import Hardboot, VirtualPhone
 
 from hardboot.errors import DeviceError
 from hardboot.virtual import image

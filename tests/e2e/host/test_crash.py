@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
+from phones import VirtualPhone
 
 from hardboot import process
 from hardboot.files import cache_dir

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
 from drafts import agrees, drafted
+from phones import VirtualPhone
 
 from hardboot import layout, profile, rom
 from hardboot.formats.fdt import Fdt

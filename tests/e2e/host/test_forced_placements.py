@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
+from phones import VirtualPhone
 
 from hardboot import layout, load, rom
 from hardboot.errors import DeviceError, DeviceStateError, RefusedError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Hardboot, VirtualPhone
+from phones import Hardboot, VirtualPhone
 
 pytestmark = pytest.mark.e2e
 

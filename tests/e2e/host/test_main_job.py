@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
+from phones import VirtualPhone
 
 pytestmark = pytest.mark.e2e
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
+from phones import VirtualPhone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak]
 

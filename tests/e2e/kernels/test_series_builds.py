@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import BUILD_TIMEOUT_S, Hardboot, HostKernels
+from phones import BUILD_TIMEOUT_S, Hardboot, HostKernels
 
 from hardboot.process import find_tool, run
 from hardboot.virtual import kernel

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
+from phones import VirtualPhone
 
 from hardboot.errors import DeviceError
 from hardboot.transport.adb import AdbTcp

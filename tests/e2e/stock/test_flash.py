@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
+from phones import VirtualPhone
 
 from hardboot import backup, flash
 from hardboot.backup import Backup

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from conftest import BUILD_TIMEOUT_S, HostKernels, VirtualPhone
+from phones import BUILD_TIMEOUT_S, HostKernels, VirtualPhone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(BUILD_TIMEOUT_S)]
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import VirtualPhone
 from drafts import agrees, drafted
+from phones import VirtualPhone
 
 from hardboot import devicetree, handset, profile
 from hardboot.handset import Copy
