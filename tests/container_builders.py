@@ -80,8 +80,7 @@ def amonet() -> bytes:
     return bytes(image)
 
 
-def dhtb(tail: bytes = SAMSUNG + b"\xff" * 4) -> bytes:
-    inner = boot() + tail
+def dhtb(inner: bytes = boot() + SAMSUNG + b"\xff" * 4) -> bytes:
     head = b"DHTB\1\0\0\0" + hashlib.sha256(inner).digest() + bytes(8) + words(len(inner))
     return page(head, 512) + inner + bytes(4096)
 
@@ -246,6 +245,9 @@ def every_row() -> dict[str, bytes]:
         "vbmeta of a partition": vbmeta() + bytes(65536),
         "cpio": cpio,
         "ramdisk": gzip.compress(cpio, mtime=0) + bytes(3),
+        "zImage behind a MediaTek header": mtk(zimage(), b"KERNEL"),
+        "ramdisk behind a MediaTek header": mtk(gzip.compress(cpio, mtime=0), b"ROOTFS"),
+        "vbmeta in a DHTB wrapper": dhtb(vbmeta() + bytes(1000)),
         "packed table of trees": gzip.compress(dtbo(), mtime=0),
     }
 

@@ -330,6 +330,23 @@ def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
     assert parts[2]["avb"]["release"] == "avbtool 1.2.0"
 
 
+def test_what_stands_behind_a_makers_header_alone_is_told(tmp_path: Path) -> None:
+    rows = build.every_row()
+    found = told(tmp_path, rows["zImage behind a MediaTek header"])
+    assert (found["kind"], found["lead"]) == (
+        *("ARM zImage kernel", {"kind": "MediaTek header (KERNEL)", "size": 512}),
+    )
+    assert (
+        "in front          MediaTek header (KERNEL), 512 B\n" in hardboot("info", tmp_path / "x.img").stdout
+    )
+    assert "ramdisk" in told(tmp_path, rows["ramdisk behind a MediaTek header"])
+    found = told(tmp_path, rows["vbmeta in a DHTB wrapper"])
+    assert (found["kind"], found["lead"]["kind"]) == ("AVB vbmeta image", "DHTB header")
+    assert found["lead"]["matches"] is True
+    (tmp_path / "x.img").write_bytes(build.mtk(zimage(), b"KERNEL") + b"more")
+    assert "MTK header: size at offset 0x4" in hardboot("info", tmp_path / "x.img").stderr
+
+
 def test_what_a_footer_signs_is_compared_with_the_image(tmp_path: Path) -> None:
     """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
     data = build.with_footer(build.boot_v3(), 65536)

@@ -1,6 +1,7 @@
 """hardboot unpack and pack: every kind of image comes back byte for byte, and takes changed parts."""
 
 import gzip
+import re
 import struct
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import container_builders as build
 import in_process
 import pytest
-from image_builders import DEBIAN, board, words
+from image_builders import DEBIAN, board, words, zimage
 from phones import Hardboot
 
 from hardboot.errors import InputError
@@ -207,6 +208,26 @@ def test_the_dhtb_checksum_follows(tmp_path: Path) -> None:
     assert found.stored == found.computed
     inner = again[512 : 512 + found.size]
     assert inner.endswith(build.SAMSUNG + b"\xff" * 4)
+
+
+def test_the_header_in_front_of_a_kernel_or_a_vbmeta_image_alone_follows(tmp_path: Path) -> None:
+    folder = taken_apart(tmp_path, ROWS["zImage behind a MediaTek header"])
+    assert (folder / "kernel").read_bytes() == zimage()
+    (folder / "kernel").write_bytes(zimage() + b"longer")
+    done, again = packed(folder)
+    assert again == build.mtk(zimage() + b"longer", b"KERNEL")
+    assert not done.signed
+    folder = taken_apart(Path(tempdir(tmp_path)), ROWS["vbmeta in a DHTB wrapper"])
+    assert (folder / "vbmeta").read_bytes() == build.vbmeta()
+    (folder / "vbmeta").write_bytes(build.vbmeta() + b"longer")
+    done, again = packed(folder)
+    assert again == build.dhtb(build.vbmeta() + b"longer" + bytes(1000))
+    assert done.signed
+
+
+def test_a_part_behind_a_header_of_another_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape("MTK header: size at offset 0x4")):
+        taken_apart(tmp_path, build.mtk(zimage(), b"KERNEL") + b"more")
 
 
 def test_a_footer_moves_and_the_partition_keeps_its_size(tmp_path: Path) -> None:

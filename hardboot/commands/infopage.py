@@ -61,11 +61,15 @@ def _boot_rows(image: Document) -> list[Row]:
     ]
     if image["header_version"] < 3:
         rows += [("id", _id(image)), ("tags address", _hex(image["tags_addr"]))]
-    lead = image["lead"]
-    if lead:
-        checked = "" if "matches" not in lead else f", checksum {_fits(lead['matches'])}"
-        rows.append(("in front", f"{lead['kind']}, {human_size(lead['size'])}{checked}"))
-    return rows
+    return rows + _lead_rows(image)
+
+
+def _lead_rows(document: Document) -> list[Row]:
+    lead = document.get("lead")
+    if not lead:
+        return []
+    checked = "" if "matches" not in lead else f", checksum {_fits(lead['matches'])}"
+    return [("in front", f"{lead['kind']}, {human_size(lead['size'])}{checked}")]
 
 
 def _id(image: Document) -> str:
@@ -159,6 +163,7 @@ def _show_content(page: Page, document: Document) -> None:
     """The kernel, device trees, ramdisk or vbmeta in a file or in a part."""
     if "problem" in document:
         page.rows([("problem", document["problem"])])
+    page.rows(_lead_rows(document))
     if "kernel" in document:
         page.rows(_kernel_rows(document["kernel"]))
         _show_trees(page, document["kernel"]["dtbs"])

@@ -39,7 +39,8 @@ def _image(data: memoryview, *, inside: bool = False) -> Document:
         if inside:
             return {"kind": kind}
         return {"kind": kind, **_sparse(data)}
-    found = contents.content(data)
+    wrapped = kind in (sniff.DHTB_IMAGE, sniff.MTK_PART)
+    found = images.behind_header(data) if wrapped else contents.content(data)
     if found.keys() & {"kernel", "trees", "ramdisk", "avb"}:
         return found | (images.behind_overlays(data) if kind == sniff.OVERLAY_TABLE else {})
     if "problem" in found:

@@ -6,7 +6,7 @@ from hardboot.background import begin, hashes
 from hardboot.describe import contents
 from hardboot.describe.contents import Document
 from hardboot.errors import InputError
-from hardboot.formats import bootid, bootimg, tail, wrappers
+from hardboot.formats import bootid, bootimg, sniff, tail, wrappers
 from hardboot.formats.reading import Data, view
 
 TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
@@ -78,7 +78,11 @@ def _lead(image: BootImage, data: memoryview) -> Document | None:
         return None
     if not wrappers.is_dhtb(image.lead):
         return {"kind": "unknown loader", "size": len(image.lead)}
-    document: Document = {"kind": "DHTB header", "size": len(image.lead)}
+    return _dhtb(data)
+
+
+def _dhtb(data: memoryview) -> Document:
+    document: Document = {"kind": "DHTB header", "size": wrappers.DHTB_SIZE}
     try:
         found = wrappers.read_dhtb(data)
     except InputError as error:
@@ -124,7 +128,7 @@ def _part(
         document["mtk"] = {"name": mtk.name, "size": len(mtk.data)}
     problem = wrappers.problem_of_mtk(part.data)
     if problem:
-        return {**document, "kind": "part with a MediaTek header", "problem": problem.what}
+        return {**document, "kind": sniff.MTK_PART, "problem": problem.what}
     found = contents.content(mtk.data if mtk else part.data, partition)
     found.pop("problem_error", None)
     return {**document, **found}
@@ -173,6 +177,25 @@ def sony(data: memoryview) -> Document:
         row["sha256"] = digest
     end = len(data) - len(image.gaps[-1])
     return {"entry_addr": image.entry, "parts": parts, **_tail(image.gaps[-1], end, data)}
+
+
+def behind_header(data: memoryview) -> Document:
+    """A kernel, a ramdisk or a vbmeta image behind a maker's header; as `contents.content` tells what it is.
+
+    Raises:
+        InputError: If the header does not fit what follows it.
+    """
+    if wrappers.is_dhtb(data):
+        found = contents.content(data[wrappers.DHTB_SIZE :])
+        return {**found, "lead": _dhtb(data)} if found.keys() - {"kind"} else {}
+    problem = wrappers.problem_of_mtk(data)
+    if problem:
+        raise problem
+    mtk = wrappers.split_mtk(data)
+    if mtk is None:
+        return {}
+    lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(mtk.header)}
+    return {**contents.content(mtk.data), "lead": lead}
 
 
 def behind_overlays(data: memoryview) -> Document:

@@ -19,7 +19,8 @@ SONY_ELF = "Sony boot image (ELF)"
 CPIO = "cpio archive"
 ZBOOT = "EFI zboot kernel"
 UIMAGE = "U-Boot image"
-DHTB_IMAGE = "boot image in a DHTB wrapper"
+DHTB_IMAGE = "image in a DHTB wrapper"
+MTK_PART = "part with a MediaTek header"
 TEXT = "text file"
 EMPTY = "empty file"
 TABLE_KINDS = (OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE)
@@ -45,7 +46,7 @@ _MAGICS = (
     (0, b"AVB0", VBMETA_IMAGE),
     (0, b"DHTB\1\0\0\0", DHTB_IMAGE),
     (0, b"microloader", "Amonet microloader"),
-    (0, b"\x88\x16\x88\x58", "part with a MediaTek header"),
+    (0, b"\x88\x16\x88\x58", MTK_PART),
     (0, b"CHROMEOS", "ChromeOS kernel image"),
     (0, b"$OS$", "Intel OSIP image"),
     (0, b"-SIGNED-BY-SIGNBLOB-", "Tegra blob"),
@@ -91,4 +92,4 @@ def described(data: Data) -> str:
     name = sniff(data)
     if name is None:
         return f"unknown data (it begins with {bytes(view(data)[:8]).hex(' ')})"
-    return name if name.endswith(" data") else f"an {name}" if name[0] in "aeAEI" else f"a {name}"
+    return name if name.endswith(" data") else f"an {name}" if name[0] in "aeiAEI" else f"a {name}"

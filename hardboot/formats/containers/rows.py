@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hardboot.formats import compression, sniff, tail
+from hardboot.formats import compression, sniff, tail, wrappers
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data, windows
@@ -10,26 +10,33 @@ from hardboot.formats.reading import Data, windows
 _KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE)
 _KINDS = (*_KERNELS, sniff.DEVICE_TREE, sniff.VBMETA_IMAGE, sniff.CPIO)
 _PACKED = " data"  # how the kinds of compressed files end
+_LEADS = {sniff.MTK_PART: wrappers.MTK_SIZE, sniff.DHTB_IMAGE: wrappers.DHTB_SIZE}  # bytes in front
 
 
 def is_row(kind: str) -> bool:
     """True if images of that kind have no table of their parts."""
-    return kind in _KINDS or kind.endswith(_PACKED)
+    return kind in _KINDS or kind in _LEADS or kind.endswith(_PACKED)
 
 
 def single(kind: str | None, data: memoryview) -> Container | None:
     """A file without a table of its parts: a kernel with trees behind it, trees, a ramdisk, a vbmeta image.
 
-    None if it is none of them.
+    None if it is none of them, nor one of them behind a maker's header.
     """
-    how = compression.detect(data)
-    cut = _cut(kind, how, data)
+    lead = _LEADS.get(kind or "", 0)
+    inside = data[lead:]
+    if lead:
+        problem = wrappers.problem_of_mtk(data)
+        if problem:
+            raise problem
+    how = compression.detect(inside)
+    cut = _cut(sniff.sniff(inside) if lead else kind, how, inside)
     if cut is None:
         return None
     parts: list[Part] = []
-    end = 0
+    end = lead
     for name, one in cut:
-        start = end + tail.leading_zeros(data[end:]) if parts else 0
+        start = end + tail.leading_zeros(data[end:]) if parts else lead
         parts.append(Part(name, start, one))
         end = start + len(one)
     return row(kind or f"{how}{_PACKED}", tuple(parts), data)
@@ -65,14 +72,25 @@ def _trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:
 
 
 def row(kind: str, parts: tuple[Part, ...], data: memoryview) -> Container:
-    """Parts that only follow each other: no header says where they are."""
+    """Parts that only follow each other: no header says where they are; one in front may say their size."""
+    lead = _LEADS.get(kind, 0)
 
     def rebuild(changes: Changes) -> Iterator[Data]:
-        at = 0
+        old = bytes(data[:lead])
+        growth = sum(len(changes.parts[part.name]) - len(part.data) for part in parts)
+        if kind == sniff.MTK_PART:
+            yield wrappers.mtk_header(old, len(data) - lead + growth)
+        elif kind == sniff.DHTB_IMAGE:
+            yield wrappers.dhtb_header(old, behind(changes), growth)
+        yield from behind(changes)
+
+    def behind(changes: Changes) -> Iterator[Data]:
+        at = lead
         for part in parts:
             yield from windows(data[at : part.offset])
             yield from windows(changes.parts[part.name])
             at = part.offset + len(part.data)
         yield from windows(data[at:])
 
-    return Container(kind, {}, parts, {}, signed=kind == sniff.VBMETA_IMAGE, rebuild=rebuild)
+    signed = any(part.name == "vbmeta" for part in parts)
+    return Container(kind, {}, parts, {}, signed=signed, rebuild=rebuild)
