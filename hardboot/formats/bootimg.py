@@ -229,6 +229,9 @@ def _text_fields(image: BootImage, layout: Layout, was: Values) -> Values:
         size = BOOT_ARGS_SIZE + BOOT_EXTRA_ARGS_SIZE
         both = stored_text(image.cmdline, WHAT, "cmdline", layout.offsets["cmdline"], size)
         first = len(was["cmdline"])
+        # Bootloaders look for a NUL, or put one there and lose a byte; newer mkbootimg leaves room for it.
+        if "extra_cmdline" in was and not any(both[-2:]):
+            both = both[: first - 1] + b"\0" + both[first - 1 : -1]
         stored |= {"cmdline": both[:first], "extra_cmdline": both[first:]}
     return stored
 
