@@ -158,14 +158,15 @@ def write_atomic(
         chunks: The content, in order.
         mode: Permission bits; None keeps those of an existing target, else uses the umask.
         durable: Wait until it is on the disk, for what nobody could make again.
+
+    Raises:
+        InputError: If it cannot be written, or `path` is a device or a folder, whose place it would take.
     """
+    old = _mode_of(path)
     if mode is None:
-        try:
-            mode = os.stat(path).st_mode & 0o7777
-        except FileNotFoundError:
-            umask = os.umask(0)
-            os.umask(umask)
-            mode = 0o666 & ~umask
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask if old is None else old
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")
     try:
@@ -186,6 +187,23 @@ def write_atomic(
             raise
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def _mode_of(path: Path | str) -> int | None:
+    """The permission bits of the file at `path`; None if there is none."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if not stat.S_ISREG(mode):
+        raise InputError(
+            f"{path}: not a regular file",
+            unchanged="The target is as it was.",
+            fix="Give the name of a file: one that is there, or a new one.",
+        )
+    return mode & 0o7777
 
 
 def unwritable(path: Path | str, error: OSError) -> InputError:

@@ -94,6 +94,22 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         files.write_atomic(tmp_path / "missing" / "x", [b""])
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    pipe, folder, loop = tmp_path / "pipe", tmp_path / "folder", tmp_path / "loop"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    loop.symlink_to(loop)
+    for target in (pipe, folder):
+        with pytest.raises(InputError, match="not a regular file"):
+            files.write_atomic(target, [b"new"])
+    for target in (loop, tmp_path / "file" / "below"):
+        (tmp_path / "file").write_bytes(b"")
+        with pytest.raises(InputError, match="cannot be written"):
+            files.write_atomic(target, [b"new"])
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "loop", "pipe"]
+
+
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.write_bytes(bytes(11))
