@@ -300,9 +300,11 @@ def test_values_of_a_vendor_ramdisk_may_be_changed(tmp_path: Path) -> None:
 
 
 def test_a_signed_image_warns_in_both_directions(tmp_path: Path) -> None:
-    for kind in ("AVB footer", "AVB 1.0", "v4"):
+    behind_a_mark = build.boot() + build.SAMSUNG + bytes(2032) + build.avb1_signature()
+    for data in (KINDS["AVB footer"], KINDS["AVB 1.0"], KINDS["v4"], behind_a_mark):
         where = Path(tempdir(tmp_path))
-        (where / "in.img").write_bytes(KINDS[kind])
+        (where / "in.img").write_bytes(data)
+        assert "a changed image no longer verifies" in in_process.hardboot("info", where / "in.img").stdout
         assert "signed" in in_process.hardboot("unpack", where / "in.img", where / "out").stderr
         assert "signature" not in in_process.hardboot("pack", where / "out", where / "same.img").stderr
         (where / "out/kernel").write_bytes(b"other")

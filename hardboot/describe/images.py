@@ -46,6 +46,7 @@ def boot(image: BootImage, data: memoryview) -> Document:
         **_tail(image.tail, image.tail_offset, data),
         "padding_missing": image.missing,
     }
+    document["signed"] |= bool(len(image.signature))
     for part, digest in zip(parts, digests(), strict=True):
         part["sha256"] = digest
     document["id"] = image.id.hex()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SAMSUNG_MARK = b"SEANDROIDENFORCE"
 LG_MARK = bytes.fromhex("41a9e467744d1d1ba429f2ecea655279")
 _MARKS = {SAMSUNG_MARK: "SEANDROIDENFORCE mark", LG_MARK: "LG bump mark"}
+_SIGNATURE = "AVB 1.0 signature"
 _PAGE = 4096  # bytes; avbtool puts vbmeta at a multiple of a block
 _ZEROS = bytes(1 << 20)
 _FOOTER_SIZE = 64
@@ -91,7 +92,7 @@ def _at(data: memoryview) -> tuple[int, str]:
             return len(mark), name
     signature = _signature_size(data)
     if signature:
-        return signature, "AVB 1.0 signature"
+        return signature, _SIGNATURE
     zeros = leading_zeros(data)
     if zeros:
         return zeros, "zeros"
@@ -123,7 +124,7 @@ def trailing_zeros(data: memoryview) -> int:
 
 def is_signed(tail: Data) -> bool:
     """True if the tail holds a signature over the parts: changing them makes it worthless."""
-    return _footer(tail) is not None or _signature_size(tail) is not None
+    return _footer(tail) is not None or any(item.name == _SIGNATURE for item in items(tail, 0))
 
 
 def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
