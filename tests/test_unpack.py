@@ -190,6 +190,22 @@ def test_the_id_follows_the_parts(tmp_path: Path) -> None:
     assert image.id == build.image_id(b"another kernel" * 1000, build.RAMDISK, build.SECOND, build.qcdt())
 
 
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("v0", 'id = "sha1"', "sha256"),
+        ("v0", 'id = "sha1"', "sha1-dt"),
+        ("v0 with a wrong id", f'id = "{b"x".hex() * 32}"', "sha1"),
+    ],
+)
+def test_the_id_may_become_another_hash(tmp_path: Path, kind: str, old: str, new: str) -> None:
+    folder = taken_apart(tmp_path, KINDS[kind])
+    edit(folder, old, f'id = "{new}"')
+    done, again = packed(folder)
+    assert (done.identical, done.changes) == (False, (f"id: computed anew ({new})",))
+    assert bootimg.check_id(bootimg.parse(again)) == new
+
+
 def test_an_id_that_did_not_fit_stays(tmp_path: Path) -> None:
     done, again = changed_kernel(tmp_path, "v0 with a wrong id")
     assert bootimg.parse(again).id == b"x" * 32

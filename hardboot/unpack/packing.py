@@ -69,7 +69,8 @@ def pack(folder: Path | str, image: Path | str) -> Packed:
         raise wrong(folder, f"the parts do not lie where {FRAME_NAME} says")
     parts = {name: _read_part(folder, name, expected=name in rows) for name in known}
     named, part_fields = _values(folder, document["header"], rows, container)
-    fields = [*_field_changes(container, named, part_fields)]
+    algorithm = document["image"].get("id_algorithm")
+    fields = [*_field_changes(container, named, part_fields, algorithm)]
     parts_changed, same_size = _resized(parts, rows)
     while same_size and not fields and not parts_changed:  # to know soon whether anything was changed
         parts_changed |= _rewritten([same_size.pop(0)], parts, rows)
@@ -96,8 +97,8 @@ def pack(folder: Path | str, image: Path | str) -> Packed:
 
     write_atomic(image, counted(), durable=False)  # it can be packed again
     identical = not changes
-    if changes and named.get("id") in ALGORITHMS:
-        changes.append(f"id: computed anew ({named['id']})")
+    if changes and named.get("id") in ALGORITHMS and named["id"] == algorithm:
+        changes.append(_computed_anew(algorithm))
     if block_size is not None:
         changes += ["the sparse image: all its chunks are written anew"] if changes else []
     elif size != frame.size:
@@ -189,11 +190,21 @@ def _checked(folder: Path | str, where: str, given: Fields, known: Fields) -> Fi
     return {**known, **given}
 
 
-def _field_changes(container: Container, named: Fields, part_fields: Mapping[str, Fields]) -> Iterator[str]:
+def _field_changes(
+    container: Container, named: Fields, part_fields: Mapping[str, Fields], algorithm: str | None
+) -> Iterator[str]:
+    """What is told of changed fields; the id was the hash by `algorithm`, if it was one."""
     for name, old in container.fields.items():
-        if named[name] != old and not (name == "id" and named[name] in ALGORITHMS):
+        if name == "id" and named[name] in ALGORITHMS:
+            if named[name] != algorithm:
+                yield _computed_anew(named[name])
+        elif named[name] != old:
             yield f"{name}: {old!r} -> {named[name]!r}"
     for part, known in container.part_fields.items():
         for name, old in known.items():
             if part_fields[part][name] != old:
                 yield f"{part}: {name}: {old!r} -> {part_fields[part][name]!r}"
+
+
+def _computed_anew(algorithm: str) -> str:
+    return f"id: computed anew ({algorithm})"

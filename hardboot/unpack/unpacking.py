@@ -118,6 +118,8 @@ def _write_folder(folder: str, container: Container, data: memoryview, source: s
     if block_size:
         image["block_size"] = block_size
     named = algorithm()
+    if named:
+        image["id_algorithm"] = named
     text = toml.dump(
         [f"{source}, taken apart by hardboot {__version__}.", *_HELP],
         {"image": image, "header": container.fields | ({"id": named} if named else {})},
