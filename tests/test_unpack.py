@@ -335,6 +335,7 @@ def test_a_signed_image_warns_in_both_directions(tmp_path: Path) -> None:
         ('name = "kernel"', 'name = "/etc/passwd"', "[[part]]"),
         ('name = "kernel"', 'name = "karnel"', "'karnel' is none of kernel, ramdisk, second, dt"),
         ("layout = 1", "layout = 2", "layout"),
+        ('kind = "Android boot image"', "kind = 7", "[image] kind: 7"),
         ("[image]", "[image", "image.toml"),
         ("offset = 0x800", "offset = 0x7f", "do not lie where frame.bin says"),
         ("offset = 0x1800", "offset = 0x900", "does not lie behind the others"),
@@ -360,6 +361,14 @@ def test_a_wrong_description_is_refused_and_nothing_is_written(
         packed(folder)
     assert message in caught.value.what
     assert not (tmp_path / "again.img").exists()
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000], ids=["long", "deep"])
+def test_a_value_python_does_not_read_is_refused(tmp_path: Path, value: str) -> None:
+    folder = taken_apart(tmp_path, KINDS["v0"])
+    edit(folder, "kernel_addr = 0x80008000", f"kernel_addr = {value}")
+    with pytest.raises(InputError, match=r"image\.toml"):
+        packed(folder)
 
 
 def test_a_missing_part_is_refused(tmp_path: Path) -> None:

@@ -50,13 +50,15 @@ def read_toml(folder: Path | str) -> dict[str, Any]:
         document = tomllib.loads(
             read_bytes(os.path.join(folder, TOML_NAME), limit=_TOML_LIMIT).decode("utf-8")
         )
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers too long, of brackets too deep
         raise wrong(folder, str(error)) from error
     image, rows = document.get("image"), document.setdefault("part", [])
     if not isinstance(image, dict) or image.get("layout") != LAYOUT:
         raise wrong(folder, f"[image] layout is not {LAYOUT}: not written by this hardboot")
     if not isinstance(document.setdefault("header", {}), dict) or not isinstance(rows, list):
         raise wrong(folder, "[header] or [[part]] is missing")
+    if not isinstance(image.get("kind"), str):
+        raise wrong(folder, f"[image] kind: {image.get('kind')!r}")
     if not _is_size(image.get("size")):
         raise wrong(folder, f"[image] size: {image.get('size')!r}")
     if "block_size" in image and not _is_size(image["block_size"]):
