@@ -402,6 +402,23 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     assert (taken_apart(tmp_path, KINDS["v0"]) / "kernel").read_bytes() == build.KERNEL
 
 
+@pytest.mark.parametrize("given", ["link", "."])
+def test_an_empty_folder_stays_the_folder_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """As where something is mounted, or what a shell stands in."""
+    (tmp_path / "in.img").write_bytes(KINDS["v0"])
+    (tmp_path / "out").mkdir(mode=0o750)
+    (tmp_path / "link").symlink_to("out")
+    before = (tmp_path / "out").stat()
+    monkeypatch.chdir(tmp_path / "out")
+    unpack(tmp_path / "in.img", tmp_path / given if given == "link" else given)
+    after = (tmp_path / "out").stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert packed(tmp_path / "out")[1] == KINDS["v0"]
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_a_target_that_exists_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     folder = taken_apart(tmp_path, KINDS["v0"])
     (tmp_path / "again.img").write_bytes(b"precious")

@@ -50,7 +50,8 @@ def unpack(image: Path | str, folder: Path | str) -> Unpacked:
         raise InputError(f"{image}: {error.what}", unchanged="Nothing was written.", fix=error.fix) from error
     _check_empty(folder)
     try:
-        parent, name = os.path.split(os.path.abspath(folder))
+        there = os.path.exists(folder)
+        parent, name = (folder, "") if there else os.path.split(os.path.abspath(folder))
         made = os.path.join(parent, f".{name}.{os.urandom(8).hex()}")
         os.mkdir(made, mode=0o700)
         try:
@@ -58,10 +59,11 @@ def unpack(image: Path | str, folder: Path | str) -> Unpacked:
             if outer:
                 with open(os.path.join(made, SPARSE_NAME), "wb") as stream:
                     stream.writelines(sparse.skeleton(outer, file))
-            os.chmod(made, 0o777 & ~_umask())
-            if os.path.exists(folder):
-                os.rmdir(folder)
-            os.replace(made, folder)
+            if there:
+                _move(made, folder)
+            else:
+                os.chmod(made, 0o777 & ~_umask())
+                os.replace(made, folder)
         except BaseException:
             import shutil  # slow to load
 
@@ -82,6 +84,13 @@ def _umask() -> int:
     umask = os.umask(0)
     os.umask(umask)
     return umask
+
+
+def _move(made: str, folder: Path | str) -> None:
+    """The files of `made` into `folder`; what makes them a folder to pack comes last."""
+    for name in sorted(os.listdir(made), key=lambda name: name == TOML_NAME):
+        os.replace(os.path.join(made, name), os.path.join(folder, name))
+    os.rmdir(made)
 
 
 def _check_empty(folder: Path | str) -> None:
