@@ -27,7 +27,7 @@ from image_builders import (
 from in_process import hardboot
 
 from hardboot.describe import describe
-from hardboot.formats import bootimg
+from hardboot.formats import bootimg, compression
 from hardboot.formats.reading import WINDOW
 
 CMDLINE = "console=ttyMSM0,115200 androidboot.hardware=shamu msm_rtb.filter=0x37 " * 3 + "end"
@@ -328,6 +328,24 @@ def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
     assert "MTK header: size" in parts[0]["problem"]
     parts = told(tmp_path, kinds["v4"])["boot_image"]["parts"]
     assert parts[2]["avb"]["release"] == "avbtool 1.2.0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"),
+    [("gzip", "gzip"), ("lz4", "lz4"), ("lz4-legacy", "lz4"), ("xz", "xz"), ("lzma", "lzma")],
+)
+def test_a_compressed_boot_image_is_to_be_unpacked_first(tmp_path: Path, kind: Any, program: str) -> None:
+    path = tmp_path / "boot.img.packed"
+    path.write_bytes(b"".join(compression.compress(kind, [build.boot()])))
+    for done in (hardboot("info", path), hardboot("unpack", path, tmp_path / "out")):
+        assert done.returncode == 3
+        assert "data with an Android boot image in it" in done.stderr
+        assert f"Unpack it first, for example with {program} -d, and" in done.stderr
+
+
+def test_a_packed_table_of_trees_is_told_with_its_compression(tmp_path: Path) -> None:
+    found = told(tmp_path, build.every_row()["packed table of trees"])
+    assert found["kind"] == "device tree overlay table (dtbo), gzip"
 
 
 def test_what_stands_behind_a_makers_header_alone_is_told(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def _packed(data: memoryview) -> Document:
             ramdisk = {"compression": how, "format": _cpio_format(memoryview(head))}
             return {"kind": f"ramdisk (cpio, {how})", "ramdisk": ramdisk}
         if inner in sniff.TREE_KINDS:
-            return {"trees": _trees(data)}
+            return {"kind": f"{inner}, {how}", "trees": _trees(data)}
     elif how == "lzop":
         return {}
     from hardboot.formats import kernel

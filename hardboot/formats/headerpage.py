@@ -18,7 +18,16 @@ from hardboot.formats.bootheader import (
 )
 from hardboot.formats.header import Layout, Values, read_text
 from hardboot.formats.reading import Data, malformed, u32, view
-from hardboot.formats.sniff import BOOT_IMAGE, VENDOR_BOOT_IMAGE, described, sniff
+from hardboot.formats.sniff import (
+    BOOT_IMAGE,
+    SPARSE_IMAGE,
+    VBMETA_IMAGE,
+    VENDOR_BOOT_IMAGE,
+    described,
+    sniff,
+)
+
+_IMAGES = (BOOT_IMAGE, VENDOR_BOOT_IMAGE, VBMETA_IMAGE, SPARSE_IMAGE)  # that may come compressed
 
 
 def parse_cmdline(page: Data) -> str:
@@ -100,7 +109,26 @@ def _not_a_boot_image(data: memoryview) -> InputError:
     fix = "Give a boot image (boot.img, recovery.img, init_boot.img)."
     if sniff(data) == VENDOR_BOOT_IMAGE:
         fix = "Give the boot image: this one holds the vendor's part of the ramdisk, and no kernel."
-    return malformed(WHAT, "magic", 0, f"this is {described(data)}, not an {BOOT_IMAGE}", fix=fix)
+    seen = described(data)
+    how, content = _inside(data)
+    if content and sniff(content):
+        seen += f" with {described(content)} in it"
+        if sniff(content) in _IMAGES:
+            fix = f"Unpack it first, for example with {how} -d, and give what comes out."
+    return malformed(WHAT, "magic", 0, f"this is {seen}, not an {BOOT_IMAGE}", fix=fix)
+
+
+def _inside(data: memoryview) -> tuple[str, bytes]:
+    """The program that unpacks `data`, and how its content begins; nothing if it is damaged or not packed."""
+    from hardboot.formats import compression  # slow to load
+
+    how = compression.detect(data)
+    if how in (None, "lzop"):
+        return "", b""
+    try:
+        return str(how).partition("-")[0], compression.peek(data)
+    except InputError:
+        return "", b""
 
 
 def unknown_version(version: int) -> InputError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hardboot.errors import InputError
 from hardboot.formats import compression, sniff, tail, wrappers
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.paged import Part
@@ -63,7 +64,12 @@ def _cut(kind: str | None, how: str | None, data: memoryview) -> list[tuple[str,
             return [("trees", data)]
     elif not kernel.is_kernel(data):
         return None
-    found = kernel.identify(data, config=False)
+    try:
+        found = kernel.identify(data, config=False)
+    except InputError:
+        if how and not kernel.is_kernel(data):
+            return None  # compressed, and nothing that stands alone
+        raise
     return [("kernel", data[: found.size]), *_trees(found.dtbs)]
 
 
