@@ -188,6 +188,13 @@ def sprd(entries: list[tuple[tuple[int, int, int], bytes]], *, page: int = 2048)
     return _table(b"SPRD" + words(1, len(entries)), rows, trees, page)
 
 
+def pxa(magic: bytes, entries: list[tuple[tuple[int, int], bytes]], *, page: int = 2048) -> bytes:
+    """A Marvell table of device trees; each entry chip, revision, tree."""
+    trees = list(dict.fromkeys(tree for _, tree in entries))
+    rows = [(words(*ids), b"", tree) for ids, tree in entries]
+    return _table(magic + words(1, len(entries)), rows, trees, page)
+
+
 def dtbo(entries: list[tuple[tuple[int, ...], bytes]], *, version: int = 0) -> bytes:
     """A table of overlays; each entry id, revision, four custom words, and its tree."""
     trees = list(dict.fromkeys(tree for _, tree in entries))

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from hardboot.errors import InputError
-from hardboot.formats import compression, dtbh, dtbo, fdt, kernel, qcdt, sprd, zimage
+from hardboot.formats import compression, dtbh, dtbo, fdt, kernel, pxa, qcdt, sprd, zimage
 from hardboot.formats.compression import Compression
 from hardboot.formats.dttable import Table
 from hardboot.formats.fdt import Fdt
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.records import dataclass, field
 
-Kind: TypeAlias = Literal["device trees", "appended", "QCDT", "DTBH", "SPRD", "dt_table"]
+Kind: TypeAlias = Literal[
+    "device trees", "appended", "QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "dt_table"
+]
 Ids: TypeAlias = Mapping[str, int | str | tuple[int, ...]]
 
 MAX_TABLE = 64 << 20  # bytes of a compressed table, unpacked; the largest seen has 5 MiB
@@ -23,6 +25,7 @@ MAX_TABLE = 64 << 20  # bytes of a compressed table, unpacked; the largest seen 
 _WHAT = "device trees"
 _MAGICS = (
     *(qcdt.QCDT_MAGIC, dtbh.DTBH_MAGIC, sprd.SPRD_MAGIC),
+    *(pxa.PXA_DT_MAGIC, pxa.PXA_19XX_MAGIC),
     *(dtbo.DT_TABLE_MAGIC.to_bytes(4, "big"), fdt.FDT_MAGIC.to_bytes(4, "big")),
 )
 
@@ -92,7 +95,7 @@ def find(data: Data) -> DeviceTrees | None:
     kind = compression.detect(seen)
     if kind == "lzop":
         return None
-    if kind and compression.peek(seen)[:4] in _MAGICS:
+    if kind and compression.peek(seen).startswith(_MAGICS):
         content, _ = compression.unpack(kind, seen, limit=MAX_TABLE)
         inside = _table(memoryview(content)) or _plain(memoryview(content))
         return DeviceTrees(inside.kind, inside.entries, kind) if inside else None
@@ -124,6 +127,10 @@ def _table(data: memoryview) -> DeviceTrees | None:
         return _entries("DTBH", dtbh.parse(data), dtbh.IDS)
     if magic == sprd.SPRD_MAGIC:
         return _entries("SPRD", sprd.parse(data), sprd.IDS)
+    if data[: len(pxa.PXA_DT_MAGIC)] == pxa.PXA_DT_MAGIC:
+        return _entries("PXA-DT", pxa.PXA_DT.parse(data), pxa.PXA_DT.ids)
+    if data[: len(pxa.PXA_19XX_MAGIC)] == pxa.PXA_19XX_MAGIC:
+        return _entries("PXA-19xx", pxa.PXA_19XX.parse(data), pxa.PXA_19XX.ids)
     return None
 
 

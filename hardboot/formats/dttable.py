@@ -17,8 +17,7 @@ _LAST_PADDING = 16384  # bytes; the padding of the last tree may be missing: a p
 TERMINATOR = 4  # bytes
 PAGE_SIZES = (4096, 2048)
 
-_HEADER = struct.Struct("<4sII")  # magic, version, number of entries
-HEADER_SIZE = _HEADER.size
+_NUMBERS = struct.Struct("<II")  # version, number of entries; in front of them the magic
 
 Fill = tuple[tuple[int, memoryview], ...]
 E = TypeVar("E")
@@ -95,17 +94,19 @@ def read_rows(
     Raises:
         InputError: If the magic or version is another, or the entries do not fit.
     """
-    if len(data) < HEADER_SIZE:
-        raise malformed(what, "header", 0, f"{len(data)} bytes, it has {HEADER_SIZE}")
-    found, version, count = _HEADER.unpack_from(data)
+    start = len(magic) + _NUMBERS.size
+    if len(data) < start:
+        raise malformed(what, "header", 0, f"{len(data)} bytes, it has {start}")
+    found = bytes(data[: len(magic)])
     if found != magic:
         raise malformed(what, "magic", 0, f"{found!r}, not {magic!r}")
-    size = _layout(what, version, layouts).size
-    end = HEADER_SIZE + count * size
+    version, count = _NUMBERS.unpack_from(data, len(magic))
+    layout = _layout(what, version, layouts, len(magic))
+    end = start + count * layout.size
     if count > MAX_ENTRIES or end > len(data):
-        raise malformed(what, "entries", 8, f"{count} entries do not fit into {len(data)} bytes")
-    layout = layouts[version]
-    rows = tuple(Row(layout.unpack_from(data, at), at) for at in range(HEADER_SIZE, end, size))
+        problem = f"{count} entries do not fit into {len(data)} bytes"
+        raise malformed(what, "entries", len(magic) + 4, problem)
+    rows = tuple(Row(layout.unpack_from(data, at), at) for at in range(start, end, layout.size))
     return version, rows, end
 
 
@@ -121,17 +122,17 @@ def build_rows(
     Raises:
         InputError: If the version is unknown or a number does not fit.
     """
-    layout = _layout(what, version, layouts)
-    head = _HEADER.pack(magic, version, len(rows))
+    layout = _layout(what, version, layouts, len(magic))
+    head = magic + _NUMBERS.pack(version, len(rows))
     try:
         return head + b"".join(layout.pack(*row) for row in rows)
     except struct.error as error:
-        raise malformed(what, "entry", HEADER_SIZE, str(error), fix="Check its numbers.") from error
+        raise malformed(what, "entry", len(head), str(error), fix="Check its numbers.") from error
 
 
-def _layout(what: str, version: int, layouts: Mapping[int, struct.Struct]) -> struct.Struct:
+def _layout(what: str, version: int, layouts: Mapping[int, struct.Struct], at: int) -> struct.Struct:
     if version not in layouts:
-        raise malformed(what, "version", 4, f"{version:#x}, known are {', '.join(map(hex, layouts))}")
+        raise malformed(what, "version", at, f"{version:#x}, known are {', '.join(map(hex, layouts))}")
     return layouts[version]
 
 
@@ -156,7 +157,7 @@ def slot_of(what: str, slots: Sequence[Slot], index: int) -> tuple[int, int]:
         InputError: If there is no such tree.
     """
     if not 0 <= index < len(slots):
-        raise malformed(what, "entry", HEADER_SIZE, f"tree {index}, there are {len(slots)}", fix="Check it.")
+        raise malformed(what, "entry", 0, f"tree {index}, there are {len(slots)}", fix="Check it.")
     return slots[index].offset or 0, slots[index].stated_size
 
 

@@ -13,6 +13,8 @@ OVERLAY_TABLE = "device tree overlay table (dtbo)"
 QCDT_TABLE = "Qualcomm device tree table (QCDT)"
 DTBH_TABLE = "Samsung device tree table (DTBH)"
 SPRD_TABLE = "Spreadtrum device tree table (SPRD)"
+PXA_DT_TABLE = "Marvell device tree table (PXA-DT)"
+PXA_19XX_TABLE = "Marvell device tree table (PXA-19xx)"
 SPARSE_IMAGE = "Android sparse image"
 VBMETA_IMAGE = "AVB vbmeta image"
 SONY_ELF = "Sony boot image (ELF)"
@@ -23,7 +25,7 @@ DHTB_IMAGE = "image in a DHTB wrapper"
 MTK_PART = "part with a MediaTek header"
 TEXT = "text file"
 EMPTY = "empty file"
-TABLE_KINDS = (OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE)
+TABLE_KINDS = (OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE, PXA_DT_TABLE, PXA_19XX_TABLE)
 TREE_KINDS = (DEVICE_TREE, *TABLE_KINDS)
 
 # Offset, bytes found there, name. The first that fits wins: kernels come before the MZ they may begin with.
@@ -40,7 +42,8 @@ _MAGICS = (
     (0, b"QCDT", QCDT_TABLE),
     (0, b"DTBH", DTBH_TABLE),
     (0, b"SPRD", SPRD_TABLE),
-    (0, b"PXA-DT", "Marvell device tree table (PXA-DT)"),
+    (0, b"PXA-DT", PXA_DT_TABLE),
+    (0, b"PXA-19xx", PXA_19XX_TABLE),
     (0, b"\x27\x05\x19\x56", UIMAGE),
     (0, b"\x3a\xff\x26\xed", SPARSE_IMAGE),
     (0, b"AVB0", VBMETA_IMAGE),

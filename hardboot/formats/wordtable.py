@@ -1,4 +1,4 @@
-"""Tables of device trees whose entries are words in one order: what DTBH and SPRD share."""
+"""Tables of device trees whose entries are words in one order: what DTBH, SPRD and PXA share."""
 
 import struct
 from collections.abc import Callable

@@ -20,6 +20,7 @@ from image_builders import (
     dtbh,
     dtbo,
     kernel_with_banner,
+    pxa,
     qcdt,
     sprd,
     words,
@@ -30,6 +31,7 @@ from hardboot.errors import InputError
 from hardboot.formats import compression, devicetrees, dttable, fdt
 from hardboot.formats import dtbh as dtbh_format
 from hardboot.formats import dtbo as dtbo_format
+from hardboot.formats import pxa as pxa_format
 from hardboot.formats import qcdt as qcdt_format
 from hardboot.formats import sprd as sprd_format
 from hardboot.formats.dttable import Slot
@@ -55,6 +57,8 @@ SAMPLES: dict[str, tuple[Any, bytes]] = {
     **{f"QCDT {version:#x}": (qcdt_format, several(version)) for version in (1, 2, 3, 0x103)},
     "DTBH": (dtbh_format, dtbh([((0x1EBE, 0x50A6, 0x217584DA, 0, 2), A), ((0x1EBE, 1, 2, 3, 255), B)])),
     "SPRD": (sprd_format, sprd([((0x227E, 1, 0x20000), A), ((0x227E, 2, 0x20000), B)])),
+    "PXA-DT": (pxa_format.PXA_DT, pxa(b"PXA-DT", [((0xF45, 0), A), ((0xF45, 1), B)])),
+    "PXA-19xx": (pxa_format.PXA_19XX, pxa(b"PXA-19xx", [((0xF59, 0), A), ((0xF59, 1), B)])),
     "dt_table": (
         dtbo_format,
         dtbo([((1, 2, 3, 4, 5, 6), A), ((7, 0, 0, 0, 0, 0), B), ((8, 0, 0, 0, 0, 0), A)]),
@@ -419,7 +423,9 @@ def _same_or_refused(build: Callable[[], bytes], data: bytes) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(
-    st.sampled_from([b"QCDT", b"DTBH", b"SPRD", b"\xd7\xb7\xab\x1e", b"\xd0\x0d\xfe\xed"]),
+    st.sampled_from(
+        [b"QCDT", b"DTBH", b"SPRD", b"PXA-DT", b"PXA-19xx", b"\xd7\xb7\xab\x1e", b"\xd0\x0d\xfe\xed"]
+    ),
     st.binary(max_size=200),
 )
 def test_any_bytes_are_refused_or_read(magic: bytes, data: bytes) -> None:

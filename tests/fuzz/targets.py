@@ -35,6 +35,7 @@ from hardboot.formats import (
     freepages,
     kernel,
     kernellog,
+    pxa,
     qcdt,
     registers,
     sonyelf,
@@ -141,7 +142,7 @@ def trees_in_a_row(data: bytes) -> None:
 
 
 def tree_table(data: bytes) -> None:
-    for module in (qcdt, dtbh, sprd, dtbo):
+    for module in (qcdt, dtbh, sprd, pxa.PXA_DT, pxa.PXA_19XX, dtbo):
         try:
             table = module.parse(data)
         except InputError:
@@ -151,7 +152,7 @@ def tree_table(data: bytes) -> None:
         except InputError:  # trees that lie on each other with other content cannot be told apart
             continue
         if again != data:
-            raise AssertionError(f"{module.__name__}: it does not build back to the same bytes")
+            raise AssertionError(f"{module}: it does not build back to the same bytes")
 
 
 def any_trees(data: bytes) -> None:

@@ -1,7 +1,6 @@
 """Tables of device trees as containers."""
 
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 from hardboot.errors import InputError
@@ -14,9 +13,10 @@ from hardboot.records import replace
 
 def table(kind: str, data: memoryview) -> Container:
     """A table of one of sniff.TABLE_KINDS; each of its trees is a part."""
-    from hardboot.formats import dtbh, dtbo, qcdt, sprd
+    from hardboot.formats import dtbh, dtbo, pxa, qcdt, sprd
 
-    module: ModuleType = dict(zip(sniff.TABLE_KINDS, (dtbo, qcdt, dtbh, sprd), strict=True))[kind]
+    formats = (dtbo, qcdt, dtbh, sprd, pxa.PXA_DT, pxa.PXA_19XX)
+    module: Any = dict(zip(sniff.TABLE_KINDS, formats, strict=True))[kind]
     found = module.parse(data)
     _check_outside(kind, module, found, data)
     names = [f"tree{index}" for index in range(len(found.trees))]
@@ -43,7 +43,7 @@ def table(kind: str, data: memoryview) -> Container:
     )
 
 
-def _check_outside(kind: str, module: ModuleType, table: Any, data: memoryview) -> None:
+def _check_outside(kind: str, module: Any, table: Any, data: memoryview) -> None:
     """A tree that lies on the table itself is no part: without it the table says something else."""
     frame = bytearray(data)
     for slot in table.trees:
