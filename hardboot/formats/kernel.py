@@ -63,7 +63,7 @@ class Payload:
     Attributes:
         compression: "lzop" cannot be looked into.
         offset: Where it begins in the file, in bytes.
-        size: Bytes it has there; None if its end was not looked for.
+        size: Bytes it has there; None if its end was neither looked for nor stated.
         unpacked_size: Bytes unpacked; None if that was not looked for.
     """
 
@@ -191,7 +191,8 @@ def _find_payload(kernel: ZImage, want: _Want) -> tuple[Payload | None, Scan]:
                 scan = Scan()  # more than the kernel states: this was not it
             whole = False
         budget -= max(stream.size, stream.fed)
-        size, unpacked = (stream.end, stream.size) if whole else (None, kernel.edata_size)
+        stated = _stated_size(kernel, kind, found.start())
+        size, unpacked = (stream.end, stream.size) if whole else (stated, kernel.edata_size)
         payload = Payload(kind, found.start(), size, unpacked)
         if scan.release or scan.cut:
             return payload, scan
@@ -200,6 +201,13 @@ def _find_payload(kernel: ZImage, want: _Want) -> tuple[Payload | None, Scan]:
         if budget <= 0:
             break
     return best
+
+
+def _stated_size(kernel: ZImage, kind: Compression, start: int) -> int | None:
+    """Bytes of the stream at `start`, if the zImage states its end: of gzip that word is a part."""
+    if kernel.payload_end is None:
+        return None
+    return kernel.payload_end - (0 if kind == "gzip" else 4) - start
 
 
 def _read(stream: Decompressor, scan: Scan, look: int, *, to_end: bool) -> bool:
