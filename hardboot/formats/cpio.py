@@ -290,7 +290,9 @@ def _is_kept(entry: Entry, layout: _Layout, numbers: dict[str, int], name: bytes
 
 
 def replaced(archive: Archive, name: str, data: Data) -> Archive:
-    """`archive` with other content in its file `name`.
+    """`archive` with other content in its file `name`, whose hard links have it too.
+
+    Writers put the content of linked files to the last one, or to all: so it stays.
 
     Raises:
         InputError: If there is no such file.
@@ -299,9 +301,20 @@ def replaced(archive: Archive, name: str, data: Data) -> Archive:
     if old is None or not old.is_file:
         problem = f"{name[:80]!r} is not a file in it"
         raise malformed(_WHAT, "entry", archive.offset, problem, fix="Look at the names it has.")
+    links = [entry for entry in archive.entries if entry is old or _are_linked(entry, old)]
+    holders = [entry for entry in links[:-1] if len(entry.data)] + links[-1:]
     check = sum(bytes(data)) & 0xFFFFFFFF if archive.kind == "crc" else old.check
-    new = replace(old, data=data, check=check)
-    return replace(archive, entries=tuple(new if entry is old else entry for entry in archive.entries))
+    entries = (
+        replace(entry, data=data, check=check) if any(entry is one for one in holders) else entry
+        for entry in archive.entries
+    )
+    return replace(archive, entries=tuple(entries))
+
+
+def _are_linked(one: Entry, other: Entry) -> bool:
+    """True if both are names of one file: as Linux (init/initramfs.c, find_link) sees it."""
+    same = all(getattr(one, name) == getattr(other, name) for name in ("ino", "dev_major", "dev_minor"))
+    return same and one.is_file and other.is_file and min(one.nlink, other.nlink) > 1
 
 
 def appended(archives: tuple[Archive, ...], entries: Iterable[Entry]) -> tuple[Archive, ...]:

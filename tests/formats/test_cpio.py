@@ -129,6 +129,24 @@ def test_gnu_cpio_reads_an_archive_made_from_nothing(kind: cpio.Kind, tmp_path: 
     assert parsed(written((archive,))) == (archive,)
 
 
+@pytest.mark.parametrize("kind", ["newc", "crc", "odc"])
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_changed_file_is_changed_under_all_its_names(tmp_path: Path, kind: str, name: str) -> None:
+    """GNU cpio writes the content of hard links to the last one (newc, crc) or to all (odc)."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"old content")
+    (folder / "b").hardlink_to(folder / "a")
+    (folder / "c").write_bytes(b"another file")
+    (archive,) = parsed(packed(folder, kind))
+    changed = cpio.replaced(archive, name, b"new")
+    data = {entry.name: bytes(entry.data) for entry in changed.entries}
+    first = b"new" if kind == "odc" else b""
+    assert [data["a"], data["b"], data["c"]] == [first, b"new", b"another file"]
+    unpacked(written((changed,)), tmp_path / "out")
+    assert [(tmp_path / "out" / one).read_bytes() for one in "ab"] == [b"new", b"new"]
+
+
 def test_an_appended_archive_leaves_the_others_as_they_were(folder: Path, tmp_path: Path) -> None:
     data = packed(folder, "newc") + packed(folder, "odc")[:-3]
     archives = parsed(data + bytes(2))
