@@ -5,6 +5,7 @@ from click.exceptions import Abort, ClickException, Exit
 
 from hardboot import __version__
 from hardboot.commands.common import Group, Settings
+from hardboot.commands.settings import emit_json
 
 _VERBS = {
     "devices": ("hardboot.commands.devices:devices", "Profiles of phones: list, show, check."),
@@ -54,6 +55,10 @@ def run(arguments: list[str], settings: Settings) -> int:
     except Exit as done:
         return done.exit_code
     except ClickException as error:
+        if "--json" in arguments:
+            what, fix = error.format_message(), "Look at --help."
+            told = {"kind": "UsageError", "what": what, "unchanged": "Nothing was done.", "fix": fix}
+            emit_json({"error": {**told, "exit_code": error.exit_code}})
         error.show()
         return error.exit_code
     except Abort as error:

@@ -199,6 +199,17 @@ def test_a_wrong_option_is_a_usage_error(hardboot: Hardboot) -> None:
     assert hardboot("nonsense", code=2).out == ""
 
 
+def test_a_usage_error_is_a_document_too(hardboot: Hardboot) -> None:
+    for words in (("info",), ("info", "--nonsense"), ("nonsense",)):
+        error = hardboot(*words, "--json", code=2).json["error"]
+        assert (error["kind"], error["exit_code"]) == ("UsageError", 2)
+
+
+def test_the_name_of_a_file_cannot_steer_the_terminal(hardboot: Hardboot) -> None:
+    told = hardboot("info", "a\x1b[31m", code=3).three_lines
+    assert told[0] == "hardboot: a\\x1b[31m: No such file or directory"
+
+
 def test_a_bug_is_told_with_its_log(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
