@@ -3,6 +3,7 @@
 import sys
 
 from hardboot import __version__, log
+from hardboot.commands.page import safe
 from hardboot.commands.settings import Settings, emit_json
 from hardboot.errors import HardbootError
 
@@ -27,9 +28,14 @@ def report(error: HardbootError, settings: Settings) -> None:
 
         traceback.print_exc()
     out = log.console()
-    out.print(f"hardboot: {error.what}", style="bold red", markup=False)
-    out.print(f"  state: {error.unchanged}", markup=False)
-    out.print(f"  to do: {error.fix}", markup=False)
+    out.print(f"hardboot: {_shown(error.what)}", style="bold red", markup=False)
+    out.print(f"  state: {_shown(error.unchanged)}", markup=False)
+    out.print(f"  to do: {_shown(error.fix)}", markup=False)
+
+
+def _shown(text: str) -> str:
+    """`text` without what could steer a terminal, as names of files may."""
+    return "\n".join(map(safe, text.split("\n")))
 
 
 def report_bug(settings: Settings) -> None:

@@ -430,6 +430,15 @@ def test_a_target_that_exists_is_replaced_whole_or_not_at_all(tmp_path: Path) ->
     assert packed(folder)[1] == KINDS["v0"]
 
 
+def test_names_of_files_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "in.img").write_bytes(KINDS["v0"])
+    evil = tmp_path / "\x1b[31m"
+    out = in_process.hardboot("unpack", tmp_path / "in.img", evil).stdout
+    out += in_process.hardboot("pack", evil, tmp_path / "\x1b[32m").stdout
+    assert "\x1b" not in out
+    assert out.count("\\x1b[3") == 2
+
+
 def test_no_name_of_an_image_becomes_a_path(tmp_path: Path) -> None:
     evil = vendor_named(b"../../../evil\0/x")
     folder = taken_apart(tmp_path, evil)

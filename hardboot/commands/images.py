@@ -29,11 +29,11 @@ def unpack(settings: Settings, image: str, folder: str) -> None:
     done = run(image, folder)
 
     def human() -> None:
-        from hardboot.commands.page import Page
+        from hardboot.commands.page import Page, safe
         from hardboot.sizes import human_size
 
         page = Page()
-        page.line(f"{done.folder}: {done.kind}")
+        page.line(safe(f"{done.folder}: {done.kind}"))
         for name, size in done.parts:
             page.line(f"  {name:<18}{human_size(size)}")
 
@@ -56,7 +56,7 @@ def pack(settings: Settings, folder: str, image: str) -> None:
 
         page = Page()
         same = ", as it was unpacked" if done.identical else ""
-        page.line(f"{done.path}: {done.kind}, {done.size} bytes{same}")
+        page.line(safe(f"{done.path}: {done.kind}, {done.size} bytes{same}"))
         for change in done.changes:
             page.line(f"  {safe(change)}")
 
