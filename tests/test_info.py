@@ -1,5 +1,6 @@
 """`hardboot info` as people and programs meet it: its output, its refusals, and what it reads."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -162,6 +163,16 @@ def test_device_trees_are_shown(tmp_path: Path) -> None:
     path.write_bytes(board("Acme phone") + dtb("/ { };"))
     assert [tree["model"] for tree in document(path)["trees"]["entries"]] == ["Acme phone", None]
     assert "acme,board acme,soc" in hardboot("info", path).stdout
+
+
+def test_what_follows_device_trees_is_told(tmp_path: Path) -> None:
+    trees = board("Acme phone") + dtb("/ { };")
+    (tmp_path / "trees.dtb").write_bytes(trees + b"junk" * 5)
+    assert document(tmp_path / "trees.dtb")["trees"]["trailing_size"] == 20
+    assert "  behind the trees  20 B" in hardboot("info", tmp_path / "trees.dtb").stdout.splitlines()
+    (tmp_path / "packed").write_bytes(gzip.compress(trees))
+    assert document(tmp_path / "packed")["trees"]["trailing_size"] is None
+    assert "behind" not in hardboot("info", tmp_path / "packed").stdout
 
 
 def test_damage_in_a_part_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:

@@ -172,6 +172,8 @@ def _show_content(page: Page, document: Document) -> None:
         if found["compression"]:
             page.rows([("compression", found["compression"])])
         _show_trees(page, found["entries"])
+        if found["trailing_size"] and not document.get("trailing"):
+            page.rows([("behind the trees", human_size(found["trailing_size"]))])
     if "ramdisk" in document:
         ramdisk = document["ramdisk"]
         page.rows(

@@ -164,7 +164,7 @@ def _trees(data: memoryview) -> Document:
         fdt.total_size(data)  # refuses what would only be left over
     found = devicetrees.find(data)
     if found is None:
-        return {"kind": None, "compression": None, "entries": []}
+        return {"kind": None, "compression": None, "entries": [], "trailing_size": None}
     seen: dict[tuple[int, int], Document] = {}
     entries = []
     for entry in found.entries:
@@ -172,7 +172,13 @@ def _trees(data: memoryview) -> Document:
         if key not in seen:
             seen[key] = _tree(entry)
         entries.append({**seen[key], "ids": {name: _plain(value) for name, value in entry.ids.items()}})
-    return {"kind": found.kind, "compression": found.compression, "entries": entries}
+    end = max((entry.offset + len(entry.data) for entry in found.entries), default=0)
+    return {
+        "kind": found.kind,
+        "compression": found.compression,
+        "entries": entries,
+        "trailing_size": None if found.compression else len(data) - end,
+    }
 
 
 def _plain(value: object) -> object:
