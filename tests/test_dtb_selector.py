@@ -10,7 +10,7 @@ import container_builders
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from image_builders import dtb, dtbh, dtbo, qcdt, sprd, zimage
+from image_builders import dtb, dtbh, dtbo, pxa, qcdt, sprd, zimage
 
 from hardboot import devicetree, profile, rom
 from hardboot.__main__ import run
@@ -248,6 +248,13 @@ def test_samsungs_table_gives_ranges_of_hardware_revisions() -> None:
 def test_spreadtrums_table_is_chosen_from() -> None:
     rows = [((8830, 1, 0x20000), ONE), ((8830, 1, 0x20001), TWO), ((8830, 2, 0x20001), THREE)]
     assert in_file(sprd(rows), "sc-id=8830,1,0x20005") == 1
+
+
+def test_marvells_table_is_chosen_from_by_equal_chip_and_revision() -> None:
+    rows = [((0xF45, 1), ONE), ((0xF47, 1), TWO), ((0xF47, 2), THREE)]
+    for magic in (b"PXA-DT", b"PXA-19xx"):
+        assert in_file(pxa(magic, rows), "rev-id=0xf47,2") == 2
+        assert in_file(pxa(magic, rows), "rev-id=0xf47,3") is None
 
 
 def test_overlay_tables_are_chosen_from_by_id_and_rev() -> None:

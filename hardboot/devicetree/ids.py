@@ -2,7 +2,8 @@
 
 Sources: lk2nd platform/msm_shared/dev_tree.c (qcom,msm-id of two and three cells, qcom,board-id,
 qcom,pmic-id, the subtype in the variant's top byte); efidroid modules_libboot qcdt.c (LGE's fourth cell,
-Oppo's four-cell board-id, htc,project-id); dtbtool of Samsung's Exynos and of Spreadtrum's kernels.
+Oppo's four-cell board-id, htc,project-id); dtbtool of Samsung's Exynos, of Spreadtrum's and of Marvell's
+kernels.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +18,7 @@ from hardboot.formats.fdt import Node
 from hardboot.formats.reading import malformed
 
 Cells: TypeAlias = Sequence[tuple[int, ...]]
-Scheme: TypeAlias = Literal["htc", "qcom", "QCDT", "exynos", "sprd", "dt_table"]
+Scheme: TypeAlias = Literal["htc", "qcom", "QCDT", "exynos", "sprd", "pxa", "dt_table"]
 
 MAX_IDS = 1024  # of one tree; a tree of OnePlus' has 8
 _OPPO_PROJECTS = range(10000, 30000)  # five digits, such as 15055; no variant_id of Qualcomm's looks so
@@ -29,6 +30,7 @@ _PROPERTIES = {  # what a person may type, and the property it stands for
     "pmic-id": "qcom,pmic-id",
     "project-id": "htc,project-id",
     "sc-id": "sprd,sc-id",
+    "rev-id": "pxa,rev-id",
     "chip": "model_info-chip",
     "hw-rev": "model_info-hw_rev",
     "hw-rev-end": "model_info-hw_rev_end",
@@ -39,6 +41,7 @@ _LABELS: dict[Scheme, tuple[str, str, str, str]] = {
     "htc": ("project", "pcb", "subtype", "soc_rev"),
     "exynos": ("chip", "platform", "subtype", "hw_rev"),
     "sprd": ("chip", "platform", "subtype", "revision"),
+    "pxa": ("chip", "revision", "subtype", "soc_rev"),
     "dt_table": ("id", "rev", "subtype", "revision"),
 }
 
@@ -50,7 +53,8 @@ class BoardId:
     Attributes:
         scheme: Who gave the numbers. Entries of a QCDT hold qcom's words, on HTC's phones HTC's.
         platform: The chip; of dt_table the id.
-        variant: The kind of board; of HTC the pcb, of dt_table the rev.
+        variant: The kind of board; of HTC the pcb, of Marvell the board's revision, of dt_table
+            the rev.
         soc_rev: Of a tree the lowest revision it is for, of a phone its own; of Exynos of the hardware.
         last_rev: The highest revision, where one is stated.
         board_rev: LGE's fourth cell.
@@ -118,7 +122,7 @@ def of_properties(root: Node) -> tuple[BoardId, ...]:
     Raises:
         InputError: If an id property is malformed, or there are more than MAX_IDS.
     """
-    return tuple(dict.fromkeys([*_htc(root), *_qcom(root), *_exynos(root), *_sprd(root)]))
+    return tuple(dict.fromkeys([*_htc(root), *_qcom(root), *_exynos(root), *_sprd(root), *_pxa(root)]))
 
 
 def of_rows(msm_ids: Cells, board_ids: Cells) -> tuple[BoardId, ...]:
@@ -150,6 +154,8 @@ def of_entry(kind: Kind, ids: Ids) -> BoardId | None:
         return BoardId("exynos", words["chip"], words["platform"], words["subtype"], first, last)
     if kind == "SPRD":
         return BoardId("sprd", words["chip"], words["platform"], soc_rev=words["revision"])
+    if kind in ("PXA-DT", "PXA-19xx"):
+        return BoardId("pxa", words["chip"], words["revision"])
     if kind == "dt_table":
         return BoardId("dt_table", words["id"], words["rev"])
     return None
@@ -276,6 +282,11 @@ def _htc(root: Node) -> Iterable[BoardId]:
 def _sprd(root: Node) -> Iterable[BoardId]:
     for chip, platform, revision in _tuples(root, "sprd,sc-id", 3):
         yield BoardId("sprd", chip, platform, soc_rev=revision)
+
+
+def _pxa(root: Node) -> Iterable[BoardId]:
+    for chip, revision in _tuples(root, "pxa,rev-id", 2):
+        yield BoardId("pxa", chip, revision)
 
 
 def _exynos(root: Node) -> Iterable[BoardId]:

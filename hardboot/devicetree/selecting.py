@@ -12,7 +12,7 @@ from hardboot.formats.devicetrees import DeviceTrees, TreeEntry
 from hardboot.formats.fdt import Fdt
 from hardboot.profile import Profile
 
-_ORDER: tuple[Scheme, ...] = ("htc", "qcom", "exynos", "sprd", "dt_table")
+_ORDER: tuple[Scheme, ...] = ("htc", "qcom", "exynos", "sprd", "pxa", "dt_table")
 _CLOSE = 40  # characters of a compatible list that are shown
 
 
