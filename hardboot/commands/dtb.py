@@ -27,8 +27,8 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
     """Show every device tree of IMAGE, which one is for the phone, and why the others are not.
 
     The phone is the one with the ids --match ID, else the one of profile --device NAME. No phone is needed.
-    Words of --match besides msm-id and board-id: pmic-id, project-id (HTC), sc-id (Spreadtrum), rev-id (Marvell), chip,
-    hw-rev (Exynos), id (overlay tables), model (Motorola's tables).
+    Words of --match besides msm-id and board-id: pmic-id, project-id (HTC), sc-id (Spreadtrum),
+    rev-id (Marvell), chip, hw-rev (Exynos), id (overlay tables), model (Motorola's tables).
     """
     from hardboot import devicetree
     from hardboot.errors import InputError, RefusedError
