@@ -371,6 +371,15 @@ def test_a_value_python_does_not_read_is_refused(tmp_path: Path, value: str) -> 
         packed(folder)
 
 
+def test_an_image_too_large_to_be_packed_again_is_not_taken_apart(tmp_path: Path) -> None:
+    with (tmp_path / "in.img").open("wb") as stream:
+        stream.write(KINDS["v0"])
+        stream.truncate((1 << 30) + 1)
+    with pytest.raises(InputError, match="1073741825 bytes, the limit is 1073741824"):
+        unpack(tmp_path / "in.img", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_part_is_refused(tmp_path: Path) -> None:
     folder = taken_apart(tmp_path, KINDS["v0"])
     (folder / "ramdisk").unlink()

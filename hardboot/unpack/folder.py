@@ -24,7 +24,7 @@ FRAME_NAME = "frame.bin"
 SPARSE_NAME = "sparse.bin"
 LAYOUT = 1  # of the folder
 _TOML_LIMIT = 1 << 20  # bytes
-_IMAGE_LIMIT = 1 << 30  # bytes; boot partitions have up to 128 MiB
+IMAGE_LIMIT = 1 << 30  # bytes; boot partitions have up to 128 MiB
 _PART_NAME = "[a-z_]{1,20}[0-9]{0,4}"  # so it cannot leave the folder
 
 
@@ -71,7 +71,7 @@ def read_toml(folder: Path | str) -> dict[str, Any]:
 
 
 def _is_size(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= _IMAGE_LIMIT
+    return type(value) is int and 0 <= value <= IMAGE_LIMIT
 
 
 def gaps(parts: tuple[Part, ...], size: int) -> Iterator[range]:

@@ -12,7 +12,7 @@ from hardboot.formats import sniff, toml
 from hardboot.formats.containers import open_container
 from hardboot.formats.reading import pieces, view, windows
 from hardboot.records import dataclass
-from hardboot.unpack.folder import FRAME_NAME, LAYOUT, SPARSE_NAME, TOML_NAME, gaps
+from hardboot.unpack.folder import FRAME_NAME, IMAGE_LIMIT, LAYOUT, SPARSE_NAME, TOML_NAME, gaps
 
 TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
 if TYPE_CHECKING:
@@ -38,6 +38,12 @@ def unpack(image: Path | str, folder: Path | str) -> Unpacked:
         InputError: If the image cannot be taken apart, or the folder cannot be written.
     """
     file = view(map_file(image))
+    if len(file) > IMAGE_LIMIT:
+        raise InputError(
+            f"{image}: {len(file)} bytes, the limit is {IMAGE_LIMIT}",
+            unchanged="Nothing was written.",
+            fix="Check that this is the right file.",
+        )
     try:
         outer, data = None, file
         if sniff.sniff(file) == sniff.SPARSE_IMAGE:
