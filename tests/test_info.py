@@ -334,7 +334,9 @@ def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
     image = told(tmp_path, kinds["loader in front"])["boot_image"]
     assert image["lead"] == {"kind": "unknown loader", "size": 5000}
     parts = told(tmp_path, kinds["MTK"])["boot_image"]["parts"]
-    assert parts[0]["mtk"] == {"name": "KERNEL", "size": len(build.KERNEL)}
+    digest = hashlib.sha256(build.KERNEL).hexdigest()
+    assert parts[0]["mtk"] == {"name": "KERNEL", "size": len(build.KERNEL), "sha256": digest}
+    assert f"  its data  {digest}\n" in hardboot("info", tmp_path / "x.img").stdout
     parts = told(tmp_path, kinds["MTK with a wrong size"])["boot_image"]["parts"]
     assert "MTK header: size" in parts[0]["problem"]
     parts = told(tmp_path, kinds["v4"])["boot_image"]["parts"]

@@ -64,6 +64,14 @@ def _boot_rows(image: Document) -> list[Row]:
     return rows + _lead_rows(image)
 
 
+def _hashes(image: Document) -> Iterator[tuple[str, str]]:
+    for part in image["parts"]:
+        if part["size"]:
+            yield part["name"], part["sha256"]
+        if "mtk" in part:
+            yield "  its data", part["mtk"]["sha256"]  # what unpack writes
+
+
 def _lead_rows(document: Document) -> list[Row]:
     lead = document.get("lead")
     if not lead:
@@ -119,8 +127,7 @@ def _show_parts(page: Page, image: Document) -> None:
         rows.append(row)
     page.table(("part", "offset", "size", "address", "what it is"), rows, numbers=3)
     page.blank()
-    hashes = [(part["name"], part["sha256"]) for part in image["parts"] if part["size"]]
-    page.table(("part", "SHA-256"), hashes, numbers=0)
+    page.table(("part", "SHA-256"), list(_hashes(image)), numbers=0)
     notes = list(_notes(image))
     if notes:
         page.blank()

@@ -7,7 +7,7 @@ from hardboot.describe import contents
 from hardboot.describe.contents import Document
 from hardboot.errors import InputError
 from hardboot.formats import bootid, bootimg, sniff, tail, wrappers
-from hardboot.formats.reading import Data, view
+from hardboot.formats.reading import Data, sha256, view
 
 TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _part(
         return {**document, "kind": None}
     mtk = wrappers.split_mtk(part.data)
     if mtk:
-        document["mtk"] = {"name": mtk.name, "size": len(mtk.data)}
+        document["mtk"] = {"name": mtk.name, "size": len(mtk.data), "sha256": sha256(mtk.data)}
     problem = wrappers.problem_of_mtk(part.data)
     if problem:
         return {**document, "kind": sniff.MTK_PART, "problem": problem.what}
