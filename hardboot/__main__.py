@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever reads the output has seen enough
         return EXIT_BUG
-    except Exception:
+    except Exception:  # a bug, whatever it is: three lines and a log, and no traceback
         from hardboot import reports
 
         reports.report_bug(settings)

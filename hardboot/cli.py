@@ -5,7 +5,8 @@ from click.exceptions import Abort, ClickException, Exit
 
 from hardboot import __version__
 from hardboot.commands.common import Group, Settings
-from hardboot.commands.settings import emit_json
+from hardboot.commands.settings import emit_error
+from hardboot.errors import UsageError
 
 _VERBS = {
     "devices": ("hardboot.commands.devices:devices", "Profiles of phones: list, show, check."),
@@ -57,8 +58,7 @@ def run(arguments: list[str], settings: Settings) -> int:
     except ClickException as error:
         if "--json" in arguments:
             what, fix = error.format_message(), "Look at --help."
-            told = {"kind": "UsageError", "what": what, "unchanged": "Nothing was done.", "fix": fix}
-            emit_json({"error": {**told, "exit_code": error.exit_code}})
+            emit_error(UsageError(what, unchanged="Nothing was done.", fix=fix))
         error.show()
         return error.exit_code
     except Abort as error:

@@ -26,6 +26,12 @@ class HardbootError(Exception):
         self.result: dict[str, object] = {}
 
 
+class UsageError(HardbootError):
+    """A command line that cannot be read."""
+
+    exit_code = 2
+
+
 class InputError(HardbootError):
     """A file, profile, patch or value that was given is wrong."""
 

@@ -164,9 +164,7 @@ def write_atomic(
     """
     old = _mode_of(path)
     if mode is None:
-        umask = os.umask(0)
-        os.umask(umask)
-        mode = 0o666 & ~umask if old is None else old
+        mode = 0o666 & ~umask() if old is None else old
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")
     try:
@@ -187,6 +185,13 @@ def write_atomic(
             raise
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def umask() -> int:
+    """The permission bits that new files and folders do not get."""
+    found = os.umask(0)
+    os.umask(found)
+    return found
 
 
 def _mode_of(path: Path | str) -> int | None:

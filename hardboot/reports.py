@@ -4,25 +4,14 @@ import sys
 
 from hardboot import __version__, log
 from hardboot.commands.page import safe
-from hardboot.commands.settings import Settings, emit_json
+from hardboot.commands.settings import Settings, emit_error
 from hardboot.errors import HardbootError
 
 
 def report(error: HardbootError, settings: Settings) -> None:
     """Show an error: three lines on stderr and, with --json, one document on stdout."""
     if settings.json:
-        emit_json(
-            {
-                **error.result,
-                "error": {
-                    "kind": type(error).__name__,
-                    "what": error.what,
-                    "unchanged": error.unchanged,
-                    "fix": error.fix,
-                    "exit_code": error.exit_code,
-                },
-            }
-        )
+        emit_error(error)
     if settings.verbose:
         import traceback
 

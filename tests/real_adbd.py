@@ -94,6 +94,10 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists() and process_state(pid)[0] != "Z"
 
 
+def wait_for_end(pid: int, what: str) -> None:
+    wait_until(lambda: not alive(pid), what)
+
+
 def process_state(pid: int) -> tuple[str, int]:
     """State letter and parent of a process."""
     with contextlib.suppress(OSError):

@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from hardboot.errors import HardbootError
+
 
 class Settings:
     """The global options of one run."""
@@ -30,3 +32,19 @@ def emit_json(document: Any) -> None:
     import json
 
     print(json.dumps(document, indent=2))
+
+
+def emit_error(error: HardbootError) -> None:
+    """Print an error as one document on stdout."""
+    emit_json(
+        {
+            **error.result,
+            "error": {
+                "kind": type(error).__name__,
+                "what": error.what,
+                "unchanged": error.unchanged,
+                "fix": error.fix,
+                "exit_code": error.exit_code,
+            },
+        }
+    )

@@ -102,12 +102,8 @@ def _packed(data: memoryview) -> Document:
         return {}
     from hardboot.formats import kernel
 
-    try:
-        return _kernel(kernel.identify(data, look=_LOOK))
-    except InputError:
-        if how and not kernel.is_kernel(data):
-            return {}  # compressed, and neither kernel nor ramdisk
-        raise
+    found = kernel.find(data, look=_LOOK)
+    return _kernel(found) if found else {}
 
 
 def _cpio_format(data: memoryview) -> str:

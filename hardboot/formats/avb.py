@@ -54,10 +54,7 @@ _VBMETA = Layout(
 _ALGORITHMS = ("none", *(f"SHA{hash_}_RSA{key}" for hash_ in (256, 512) for key in (2048, 4096, 8192)))
 _TAGS = ("property", "hashtree", "hash", "kernel command line", "chain partition")
 _PROPERTY, _TREE, _HASHED, _COMMAND_LINE, _CHAIN = range(5)
-_HASH = Layout(
-    "hash descriptor",
-    ">",
-    ("image_size", "Q"),
+_DIGEST = (  # how the descriptors of a hash and of a tree of hashes end
     ("hash", "32s"),
     ("name_size", "I"),
     ("salt_size", "I"),
@@ -65,6 +62,7 @@ _HASH = Layout(
     ("flags", "I"),
     ("reserved", "60s"),
 )
+_HASH = Layout("hash descriptor", ">", ("image_size", "Q"), *_DIGEST)
 _HASHTREE = Layout(
     "hashtree descriptor",
     ">",
@@ -74,12 +72,7 @@ _HASHTREE = Layout(
     ("block_sizes", "2I"),
     ("fec_roots", "I"),
     ("fec", "2Q"),
-    ("hash", "32s"),
-    ("name_size", "I"),
-    ("salt_size", "I"),
-    ("digest_size", "I"),
-    ("flags", "I"),
-    ("reserved", "60s"),
+    *_DIGEST,
 )
 _CHAIN_NAME = 76  # bytes in front of the name: location, two sizes, 64 reserved bytes
 _PROPERTY_KEY = 16

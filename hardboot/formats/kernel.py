@@ -138,6 +138,20 @@ def identify(data: Data, *, config: bool = True, look: int = MAX_UNPACKED) -> Ke
     raise malformed("kernel", "magic", 0, f"this is {described(seen)}", fix="Give a kernel.")
 
 
+def find(data: Data, *, config: bool = True, look: int = MAX_UNPACKED) -> Kernel | None:
+    """What `identify` says; None of what is compressed and holds no kernel.
+
+    Raises:
+        InputError: As `identify`.
+    """
+    try:
+        return identify(data, config=config, look=look)
+    except InputError:
+        if compression.detect(view(data)) and not is_kernel(data):
+            return None
+        raise
+
+
 def is_kernel(data: Data) -> bool:
     """True if `data` begins with the header of a kernel; what is compressed as a whole is not looked into."""
     seen = view(data)

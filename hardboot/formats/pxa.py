@@ -3,9 +3,6 @@
 Source: dtbtool in the device folders of Samsung's Marvell phones, whose entries are pxa,rev-id of each tree.
 """
 
-from typing import TypeAlias
-
-from hardboot.formats.dttable import Table
 from hardboot.formats.wordtable import WordTable
 from hardboot.records import dataclass
 
@@ -28,7 +25,6 @@ class Entry:
     tree: int = 0
 
 
-Pxa: TypeAlias = Table[Entry]
 _WORDS = ("chip", "revision", "offset", "size")
 PXA_DT: WordTable[Entry] = WordTable("Marvell device tree table", PXA_DT_MAGIC, 1, Entry, _WORDS)
 PXA_19XX: WordTable[Entry] = WordTable("Marvell device tree table", PXA_19XX_MAGIC, 1, Entry, _WORDS)

@@ -7,7 +7,7 @@ import os
 from hardboot import __version__
 from hardboot.background import begin, hashes
 from hardboot.errors import InputError
-from hardboot.files import map_chunks, map_file, unreadable
+from hardboot.files import map_chunks, map_file, umask, unreadable
 from hardboot.formats import sniff, toml
 from hardboot.formats.containers import open_container
 from hardboot.formats.reading import pieces, view, windows
@@ -68,7 +68,7 @@ def unpack(image: Path | str, folder: Path | str) -> Unpacked:
             if there:
                 _move(made, folder)
             else:
-                os.chmod(made, 0o777 & ~_umask())
+                os.chmod(made, 0o777 & ~umask())
                 os.replace(made, folder)
         except BaseException:
             import shutil  # slow to load
@@ -84,12 +84,6 @@ def unpack(image: Path | str, folder: Path | str) -> Unpacked:
     sizes = tuple((part.name, len(part.data)) for part in container.parts if len(part.data))
     kind = f"{container.kind}, sparse" if outer else container.kind
     return Unpacked(folder, kind, sizes, container.signed)
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
 
 
 def _move(made: str, folder: Path | str) -> None:

@@ -20,6 +20,7 @@ from real_adbd import (
     descendants,
     random_file,
     sha256,
+    wait_for_end,
     wait_until,
 )
 
@@ -213,7 +214,7 @@ def test_commands_end_with_their_client_and_leave_no_zombies(phone: Phone) -> No
         pid = int(pid_file.read_text())
         assert alive(pid)
         client.kill()
-    wait_until(lambda: not alive(pid), "the shell is hung up")
+    wait_for_end(pid, "the shell is hung up")
     wait_until(lambda: len(descendants(phone.daemon.pid)) == 1, "only the connection is left")
     phone.good("shell", "true")
     wait_until(lambda: len(descendants(phone.daemon.pid)) == 1, "nothing stays of a finished command")

@@ -17,6 +17,7 @@ from real_adbd import (
     alive,
     assert_serves,
     descendants,
+    wait_for_end,
     wait_until,
 )
 
@@ -210,7 +211,7 @@ def test_closing_a_stream_hangs_up_its_command(daemon: Daemon) -> None:
             assert alive(int(found[1]))
             raw.send(b"CLSE", 1, remote)
             assert raw.receive()[0] == b"CLSE"
-            wait_until(lambda pid=int(found[1]): not alive(pid), "the command is hung up")  # type: ignore[misc]
+            wait_for_end(int(found[1]), "the command is hung up")
 
 
 def test_the_window_size_reaches_the_terminal(daemon: Daemon) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from core_builders import (
     SIZE,
     VIRT,
     Dump,
+    Message,
     prstatus,
     with_characters,
     with_free_blocks,
@@ -42,17 +44,19 @@ EXPECTED = [
 
 
 @pytest.mark.parametrize("build", [with_ring, with_records])
-def test_the_log_is_read_with_its_times(build: type[Dump]) -> None:
+def test_the_log_is_read_with_its_times(build: Callable[[], Dump]) -> None:
     assert read_log(build()) == EXPECTED
 
 
 @pytest.mark.parametrize("count", [7, 8, 9, 20, 50])
 @pytest.mark.parametrize("build", [with_ring, with_records])
-def test_of_a_log_that_went_round_the_newest_messages_are_read(build: type[Dump], count: int) -> None:
+def test_of_a_log_that_went_round_the_newest_messages_are_read(
+    build: Callable[[tuple[Message, ...]], Dump], count: int
+) -> None:
     messages = tuple(
         (number * 1_000_000_000, b"message %d " % number * (number % 5 + 1)) for number in range(count)
     )
-    found = read_log(build(messages))  # type: ignore[arg-type]
+    found = read_log(build(messages))
     wanted = [f"[{number:5}.000000] {said.decode()}" for number, (_, said) in enumerate(messages)]
     assert 3 <= len(found) <= len(wanted)
     assert found == wanted[-len(found) :]

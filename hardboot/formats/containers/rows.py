@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from hardboot.errors import InputError
 from hardboot.formats import compression, sniff, tail, wrappers
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.paged import Part
@@ -64,13 +63,8 @@ def _cut(kind: str | None, how: str | None, data: memoryview) -> list[tuple[str,
             return [("trees", data)]
     elif not kernel.is_kernel(data):
         return None
-    try:
-        found = kernel.identify(data, config=False)
-    except InputError:
-        if how and not kernel.is_kernel(data):
-            return None  # compressed, and nothing that stands alone
-        raise
-    return [("kernel", data[: found.size]), *_trees(found.dtbs)]
+    found = kernel.find(data, config=False)
+    return [("kernel", data[: found.size]), *_trees(found.dtbs)] if found else None
 
 
 def _trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:
