@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_builders import board
+from planned import HostPhone, call, rom_image
+from planned import kernel as zimage_of_a_rom
 from test_layout import VIRT, guest, kernel
-from test_plan_command import HostPhone, call, rom_image
-from test_plan_command import kernel as zimage_of_a_rom
 from test_record import Answering, phone
 
 from hardboot import crashmap, devicetree, lastlog, layout, panic

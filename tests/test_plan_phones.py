@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from image_builders import arm64_image, dtb, kernel_with_banner, pack, unpacks_to, zimage
-from test_plan_command import HostPhone, call, rom_image
+from planned import HostPhone, call, rom_image
 
 from hardboot import profile, rom
 from hardboot.errors import RefusedError

@@ -1,44 +1,26 @@
 """hardboot unpack and pack: every kind of image comes back byte for byte, and takes changed parts."""
 
-import gzip
 import re
 import struct
 import subprocess
 from pathlib import Path
 
 import container_builders as build
-import in_process
 import pytest
-from image_builders import DEBIAN, board, words, zimage
-from phones import Hardboot
+from image_builders import board, words, zimage
+from unpacked import KINDS, edit, packed, taken_apart, tempdir
 
 from hardboot.errors import InputError
 from hardboot.formats import avb, bootimg, sonyelf, vendorboot, wrappers
-from hardboot.unpack import Packed, pack, unpack
+from hardboot.unpack import Packed
 
 ROWS = build.every_row()
-KINDS = build.every_kind()
+
+
 ALL = pytest.mark.parametrize("kind", KINDS)
+
+
 EVERY = pytest.mark.parametrize("data", [*KINDS.values(), *ROWS.values()], ids=[*KINDS, *ROWS])
-
-
-def taken_apart(folder: Path, data: bytes) -> Path:
-    (folder / "in.img").write_bytes(data)
-    unpack(folder / "in.img", folder / "out")
-    return folder / "out"
-
-
-def packed(folder: Path) -> tuple[Packed, bytes]:
-    target = folder.parent / "again.img"
-    done = pack(folder, target)
-    return done, target.read_bytes()
-
-
-def edit(folder: Path, old: str, new: str) -> None:
-    path = folder / "image.toml"
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 @EVERY
@@ -155,12 +137,6 @@ def test_a_changed_part_comes_back_from_the_image(tmp_path: Path, kind: str, gro
             expected = changed if other == name else (folder / other).read_bytes()
             found = second / other
             assert (found.read_bytes() if found.exists() else b"") == expected
-
-
-def tempdir(folder: Path) -> str:
-    import tempfile
-
-    return tempfile.mkdtemp(dir=folder)
 
 
 def test_a_longer_tree_moves_the_others(tmp_path: Path) -> None:
@@ -313,268 +289,3 @@ def test_values_of_a_vendor_ramdisk_may_be_changed(tmp_path: Path) -> None:
     assert [one.name for one in image.ramdisks] == ["ramdisk 0", "modules"]
     assert [bytes(one.data) for one in image.ramdisks] == [b"longer than it was before", b"dlkm ramdisk!"]
     assert image.ramdisks[1].board_id == tuple(range(16))
-
-
-def test_a_signed_image_warns_in_both_directions(tmp_path: Path) -> None:
-    behind_a_mark = build.boot() + build.SAMSUNG + bytes(2032) + build.avb1_signature()
-    for data in (KINDS["AVB footer"], KINDS["AVB 1.0"], KINDS["v4"], behind_a_mark):
-        where = Path(tempdir(tmp_path))
-        (where / "in.img").write_bytes(data)
-        assert "a changed image no longer verifies" in in_process.hardboot("info", where / "in.img").stdout
-        assert "signed" in in_process.hardboot("unpack", where / "in.img", where / "out").stderr
-        assert "signature" not in in_process.hardboot("pack", where / "out", where / "same.img").stderr
-        (where / "out/kernel").write_bytes(b"other")
-        told = in_process.hardboot("pack", where / "out", where / "new.img").stderr
-        assert "the signature no longer fits" in told
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('name = "kernel"', 'name = "../kernel"', "[[part]]"),
-        ('name = "kernel"', 'name = "/etc/passwd"', "[[part]]"),
-        ('name = "kernel"', 'name = "karnel"', "'karnel' is none of kernel, ramdisk, second, dt"),
-        ("layout = 1", "layout = 2", "layout"),
-        ('kind = "Android boot image"', "kind = 7", "[image] kind: 7"),
-        ("[image]", "[image", "image.toml"),
-        ("offset = 0x800", "offset = 0x7f", "do not lie where frame.bin says"),
-        ("offset = 0x1800", "offset = 0x900", "does not lie behind the others"),
-        ("offset = 0x800", "offset = -1", "[[part]]"),
-        ("size = 3300", "size = 99999999999999", "[[part]]"),
-        ("page_size = 2048", "page_size = 2047", "page_size at offset 0x24: 2047"),
-        ("page_size = 2048", 'page_size = "big"', "page_size: 'big' is not like 2048"),
-        ("header_version = 0", "header_version = 2", "it cannot be changed"),
-        ("page_size = 2048", "page_sise = 2048", "unknown name 'page_sise'"),
-        ('id = "sha1"', 'id = "md5"', "'md5'"),
-        ('cmdline = "', 'cmdline = "' + "x" * 1600, "the limit is 1536"),
-        ('os_version = "13.0.0"', 'os_version = "13"', "os_version"),
-        ("kernel_addr = 0x80008000", "kernel_addr = 0x180008000", "does not fit"),
-        ('kind = "Android boot image"', 'kind = "device tree"', "unknown name 'header_version'"),
-    ],
-)
-def test_a_wrong_description_is_refused_and_nothing_is_written(
-    tmp_path: Path, old: str, new: str, message: str
-) -> None:
-    folder = taken_apart(tmp_path, KINDS["v0"])
-    edit(folder, old, new)
-    with pytest.raises(InputError) as caught:
-        packed(folder)
-    assert message in caught.value.what
-    assert not (tmp_path / "again.img").exists()
-
-
-@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000], ids=["long", "deep"])
-def test_a_value_python_does_not_read_is_refused(tmp_path: Path, value: str) -> None:
-    folder = taken_apart(tmp_path, KINDS["v0"])
-    edit(folder, "kernel_addr = 0x80008000", f"kernel_addr = {value}")
-    with pytest.raises(InputError, match=r"image\.toml"):
-        packed(folder)
-
-
-def test_an_image_too_large_to_be_packed_again_is_not_taken_apart(tmp_path: Path) -> None:
-    with (tmp_path / "in.img").open("wb") as stream:
-        stream.write(KINDS["v0"])
-        stream.truncate((1 << 30) + 1)
-    with pytest.raises(InputError, match="1073741825 bytes, the limit is 1073741824"):
-        unpack(tmp_path / "in.img", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_missing_part_is_refused(tmp_path: Path) -> None:
-    folder = taken_apart(tmp_path, KINDS["v0"])
-    (folder / "ramdisk").unlink()
-    with pytest.raises(InputError, match="ramdisk"):
-        packed(folder)
-
-
-def test_a_frame_that_grew_is_refused(tmp_path: Path) -> None:
-    folder = taken_apart(tmp_path, KINDS["v0"])
-    with (folder / "frame.bin").open("ab") as stream:
-        stream.write(bytes(100000))
-    with pytest.raises(InputError, match=r"frame\.bin"):
-        packed(folder)
-
-
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "in.img").write_bytes(KINDS["v0"])
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/mine").write_text("x")
-    with pytest.raises(InputError, match="not empty"):
-        unpack(tmp_path / "in.img", tmp_path / "out")
-    with pytest.raises(InputError, match="not a folder"):
-        unpack(tmp_path / "in.img", tmp_path / "in.img")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["in.img", "mine", "out"]
-
-
-def test_an_empty_folder_is_used(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    assert (taken_apart(tmp_path, KINDS["v0"]) / "kernel").read_bytes() == build.KERNEL
-
-
-@pytest.mark.parametrize("given", ["link", "."])
-def test_an_empty_folder_stays_the_folder_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
-) -> None:
-    """As where something is mounted, or what a shell stands in."""
-    (tmp_path / "in.img").write_bytes(KINDS["v0"])
-    (tmp_path / "out").mkdir(mode=0o750)
-    (tmp_path / "link").symlink_to("out")
-    before = (tmp_path / "out").stat()
-    monkeypatch.chdir(tmp_path / "out")
-    unpack(tmp_path / "in.img", tmp_path / given if given == "link" else given)
-    after = (tmp_path / "out").stat()
-    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
-    assert packed(tmp_path / "out")[1] == KINDS["v0"]
-    assert (tmp_path / "link").is_symlink()
-
-
-def test_a_target_that_exists_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    folder = taken_apart(tmp_path, KINDS["v0"])
-    (tmp_path / "again.img").write_bytes(b"precious")
-    edit(folder, "page_size = 2048", "page_size = 2047")
-    with pytest.raises(InputError):
-        packed(folder)
-    assert (tmp_path / "again.img").read_bytes() == b"precious"
-    edit(folder, "page_size = 2047", "page_size = 2048")
-    assert packed(folder)[1] == KINDS["v0"]
-
-
-def test_names_of_files_cannot_steer_the_terminal(tmp_path: Path) -> None:
-    (tmp_path / "in.img").write_bytes(KINDS["v0"])
-    evil = tmp_path / "\x1b[31m"
-    out = in_process.hardboot("unpack", tmp_path / "in.img", evil).stdout
-    out += in_process.hardboot("pack", evil, tmp_path / "\x1b[32m").stdout
-    assert "\x1b" not in out
-    assert out.count("\\x1b[3") == 2
-
-
-def test_no_name_of_an_image_becomes_a_path(tmp_path: Path) -> None:
-    evil = vendor_named(b"../../../evil\0/x")
-    folder = taken_apart(tmp_path, evil)
-    assert sorted(path.name for path in folder.iterdir()) == [
-        *("bootconfig", "dtb", "frame.bin", "image.toml", "ramdisk0", "ramdisk1"),
-    ]
-    assert packed(folder)[1] == evil
-
-
-def vendor_named(name: bytes) -> bytes:
-    return KINDS["vendor_boot v4"].replace(b"ramdisk 0".ljust(32, b"\0"), name.ljust(32, b"\0"))
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"CHROMEOS" + bytes(5000), "this is a ChromeOS kernel image"),
-        (b"$OS$" + bytes(5000), "this is an Intel OSIP image"),
-        (b"-SIGNED-BY-SIGNBLOB-" + bytes(5000), "this is a Tegra blob"),
-        (b"MSM-RADIO-UPDATE" + bytes(5000), "this is a Tegra blob"),
-        (build.boot()[:0x400] + b"LOKI" + build.boot()[0x404:], "patched by Loki"),
-        (b"\x89LZO\0\r\n\x1a\n" + bytes(500), "hardboot does not unpack lzop"),
-        (gzip.compress(b"Dear reader"), "this is gzip data with a text file in it"),
-        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 32, 2), "a tree lies on the table itself"),
-        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 0, 12) + bytes(50), "a tree lies on the table itself"),
-    ],
-)
-def test_what_is_not_supported_is_refused_by_name(tmp_path: Path, data: bytes, message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        taken_apart(tmp_path, data)
-    assert caught.value.fix
-    assert [path.name for path in tmp_path.iterdir()] == ["in.img"]
-
-
-def mkbootimg(folder: Path, *words: str | Path, vendor: bool = False) -> bytes:
-    for name, size in (("k", 5000), ("r", 3000), ("d", 700)):
-        (folder / name).write_bytes(name.encode() * size)
-    target = folder / "made.img"
-    output = "--vendor_boot" if vendor else "-o"
-    subprocess.run(["mkbootimg", *words, output, target], check=True, timeout=60, cwd=folder, env=DEBIAN)
-    return target.read_bytes()
-
-
-MADE: dict[str, tuple[str, ...]] = {
-    "v0": ("--kernel", "k", "--ramdisk", "r", "--cmdline", "quiet", "--pagesize", "4096"),
-    "v1": ("--header_version", "1", "--kernel", "k", "--ramdisk", "r", "--second", "d"),
-    "v2": ("--header_version", "2", "--kernel", "k", "--ramdisk", "r", "--dtb", "d"),
-    "v3": ("--header_version", "3", "--kernel", "k", "--ramdisk", "r", "--os_version", "12.0.0"),
-    # Debian's unpack_bootimg takes the header for one page, whatever its size: a page must hold it.
-    "vendor": (
-        *("--header_version", "3", "--vendor_ramdisk", "r", "--dtb", "d", "--vendor_cmdline", "a"),
-        *("--pagesize", "4096"),
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", MADE)
-def test_images_of_mkbootimg_come_back_and_agree_with_unpack_bootimg(tmp_path: Path, kind: str) -> None:
-    data = mkbootimg(tmp_path, *MADE[kind], vendor=kind == "vendor")
-    folder = taken_apart(tmp_path, data)
-    assert packed(folder)[1] == data
-    first = "ramdisk" if kind == "vendor" else "kernel"
-    (folder / first).write_bytes(b"changed" * 1234)
-    done, again = packed(folder)
-    assert done.changes[0].endswith(f"-> {7 * 1234} bytes")
-    command: list[str | Path] = [
-        "unpack_bootimg",
-        "--boot_img",
-        tmp_path / "again.img",
-        "--out",
-        tmp_path / "theirs",
-    ]
-    subprocess.run(command, check=True, timeout=60, capture_output=True, env=DEBIAN)
-    for path in (tmp_path / "theirs").iterdir():
-        ours = folder / path.name.removeprefix("vendor_")
-        assert path.read_bytes() == (ours.read_bytes() if ours.exists() else b"")
-    swapped = {"k": b"changed" * 1234} if first == "kernel" else {"r": b"changed" * 1234}
-    remade = remake(tmp_path, kind, swapped)
-    assert again == remade
-
-
-def remake(folder: Path, kind: str, files: dict[str, bytes]) -> bytes:
-    """What mkbootimg makes of the changed part."""
-    work = Path(tempdir(folder))
-    for name, size in (("k", 5000), ("r", 3000), ("d", 700)):
-        (work / name).write_bytes(files.get(name, name.encode() * size))
-    output = "--vendor_boot" if kind == "vendor" else "-o"
-    command: list[str | Path] = ["mkbootimg", *MADE[kind], output, work / "made.img"]
-    subprocess.run(command, check=True, timeout=60, cwd=work, env=DEBIAN)
-    return (work / "made.img").read_bytes()
-
-
-def test_an_image_of_abootimg_comes_back(tmp_path: Path) -> None:
-    (tmp_path / "k").write_bytes(b"k" * 5000)
-    (tmp_path / "r").write_bytes(b"r" * 3000)
-    command = ["abootimg", "--create", "made.img", "-k", "k", "-r", "r", "-c", "pagesize=0x800"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
-    data = (tmp_path / "made.img").read_bytes()
-    folder = taken_apart(tmp_path, data)
-    assert packed(folder)[1] == data
-    (folder / "ramdisk").write_bytes(b"R" * 4000)
-    _, again = packed(folder)
-    (tmp_path / "again").mkdir()
-    subprocess.run(
-        ["abootimg", "-x", tmp_path / "again.img"],
-        cwd=tmp_path / "again",
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    assert (tmp_path / "again/initrd.img").read_bytes() == b"R" * 4000
-    assert (tmp_path / "again/zImage").read_bytes() == b"k" * 5000
-    assert again != data
-
-
-def test_the_commands_tell_what_they_did(tmp_path: Path, hardboot: Hardboot) -> None:
-    (tmp_path / "in.img").write_bytes(KINDS["v0"])
-    told = hardboot.process("--json", "unpack", tmp_path / "in.img", tmp_path / "out").json
-    assert told["kind"] == "Android boot image"
-    assert told["parts"][0] == {"name": "kernel", "size": len(build.KERNEL)}
-    assert "as it was unpacked" in hardboot("pack", tmp_path / "out", tmp_path / "again.img").out
-    (tmp_path / "out/kernel").write_bytes(b"k")
-    told = hardboot.process("pack", tmp_path / "out", tmp_path / "again.img", "--json").json
-    assert not told["identical"]
-    assert told["changes"] == [
-        *(f"kernel: {len(build.KERNEL)} -> 1 bytes", "id: computed anew (sha1)"),
-        f"the image: {len(KINDS['v0'])} -> {told['size']} bytes",
-    ]
-    assert struct.unpack_from("<I", (tmp_path / "again.img").read_bytes(), 8)[0] == 1
-    assert hardboot.process("pack", tmp_path, tmp_path / "x.img", code=3).three_lines
