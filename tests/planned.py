@@ -13,11 +13,7 @@ from hardboot.phone import Phone
 from hardboot.transport.base import Output
 
 EDATA = 300_000
-
-
 PACKED = pack(kernel_with_banner("6.1.0-test", EDATA), "xz")
-
-
 IOMEM = "00000000-0d9fffff : System RAM\n0fb00000-bfffffff : System RAM\n"
 
 
