@@ -13,6 +13,7 @@ _VERBS = {
     "info": ("hardboot.commands.info:info", "What is inside an image."),
     "unpack": ("hardboot.commands.unpack:unpack", "Take an image apart into a folder."),
     "pack": ("hardboot.commands.unpack:pack", "Make an image of a folder again."),
+    "ramdisk": ("hardboot.commands.ramdisk:ramdisk", "What is in a ramdisk: list, extract, change."),
     "patch": ("hardboot.commands.patch:patch", "Put hardboot support into a kernel tree."),
     "dtb": ("hardboot.commands.dtb:dtb", "Which device tree of an image is for a phone, and why."),
     "plan": ("hardboot.commands.plan:plan", "Where every byte of an image would go."),

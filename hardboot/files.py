@@ -10,7 +10,7 @@ from hardboot.errors import InputError
 
 TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from typing import Self
 
@@ -185,6 +185,58 @@ def write_atomic(
             raise
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def make_folder(folder: Path | str, fill: Callable[[str], None], *, last: str = "") -> None:
+    """Make `folder` with what `fill` puts into the folder it is given: all of it, or nothing.
+
+    Args:
+        folder: Must not exist or be empty.
+        fill: Its errors leave nothing behind.
+        last: The file that makes a folder whole, moved last into one that exists.
+
+    Raises:
+        InputError: If there is something in `folder`, or it cannot be written.
+    """
+    _check_empty(folder)
+    try:
+        there = os.path.exists(folder)
+        parent, name = (folder, "") if there else os.path.split(os.path.abspath(folder))
+        made = os.path.join(parent, f".{name}.{os.urandom(8).hex()}")
+        os.mkdir(made, mode=0o700)
+        try:
+            fill(made)
+            if there:
+                for name in sorted(os.listdir(made), key=lambda name: name == last):
+                    os.replace(os.path.join(made, name), os.path.join(folder, name))
+                os.rmdir(made)
+            else:
+                os.chmod(made, 0o777 & ~umask())
+                os.replace(made, folder)
+        except BaseException:
+            import shutil  # slow to load
+
+            shutil.rmtree(made, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written: {error.strerror or error}",
+            unchanged="Nothing was written.",
+            fix="Choose a folder in a place that exists, is writable and has room.",
+        ) from error
+
+
+def _check_empty(folder: Path | str) -> None:
+    try:
+        if not os.path.exists(folder) or (os.path.isdir(folder) and not os.listdir(folder)):
+            return
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    raise InputError(
+        f"{folder}: {'the folder is not empty' if os.path.isdir(folder) else 'this is not a folder'}",
+        unchanged="Nothing was written.",
+        fix="Give a folder that does not exist yet, or is empty.",
+    )
 
 
 def umask() -> int:

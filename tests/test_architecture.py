@@ -21,7 +21,7 @@ LAYERS = (  # from the bottom up; names on one line do not import each other
     "handset",
     "phone",
     "rom",
-    "unpack describe",
+    "unpack describe ramdisk",
     "planning",
     "backup host cpus record lastlog",
     "journal",

@@ -7,6 +7,7 @@ POSIX pax, "cpio Interchange Format" (odc).
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
+from hardboot.errors import InputError
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.records import dataclass, field, replace
 from hardboot.sizes import align_up
@@ -19,6 +20,8 @@ MAX_ARCHIVES = 1024  # in a row
 MAX_NAME = 4096  # bytes with the NUL; Linux init/initramfs.c, PATH_MAX
 
 S_IFMT, S_IFDIR, S_IFREG, S_IFLNK = 0o170000, 0o040000, 0o100000, 0o120000
+
+SEE_NAMES = "Look at the names it has: hardboot ramdisk list."
 
 _WHAT = "cpio archive"
 
@@ -300,7 +303,7 @@ def replaced(archive: Archive, name: str, data: Data) -> Archive:
     old = archive.find(name)
     if old is None or not old.is_file:
         problem = f"{name[:80]!r} is not a file in it"
-        raise malformed(_WHAT, "entry", archive.offset, problem, fix="Look at the names it has.")
+        raise InputError(problem, unchanged="Nothing was changed.", fix=SEE_NAMES)
     links = [entry for entry in archive.entries if entry is old or _are_linked(entry, old)]
     holders = [entry for entry in links[:-1] if len(entry.data)] + links[-1:]
     check = sum(bytes(data)) & 0xFFFFFFFF if archive.kind == "crc" else old.check
@@ -313,8 +316,12 @@ def replaced(archive: Archive, name: str, data: Data) -> Archive:
 
 def _are_linked(one: Entry, other: Entry) -> bool:
     """True if both are names of one file: as Linux (init/initramfs.c, find_link) sees it."""
-    same = all(getattr(one, name) == getattr(other, name) for name in ("ino", "dev_major", "dev_minor"))
-    return same and one.is_file and other.is_file and min(one.nlink, other.nlink) > 1
+    return _file_of(one) == _file_of(other) and one.is_file and min(one.nlink, other.nlink) > 1
+
+
+def _file_of(entry: Entry) -> tuple[int, ...]:
+    """What names of one file have in common."""
+    return entry.mode & S_IFMT, entry.ino, entry.dev_major, entry.dev_minor
 
 
 def appended(archives: tuple[Archive, ...], entries: Iterable[Entry]) -> tuple[Archive, ...]:
@@ -343,13 +350,17 @@ def relative_parts(name: str) -> tuple[str, ...]:
 
 
 def to_extract(archives: Iterable[Archive]) -> Iterator[tuple[tuple[str, ...], Entry]]:
-    """Every entry with its path, in order; links are told, following them is never needed.
+    """Every entry with its path, in order; following links is never needed.
+
+    Of a file with several names, whose content the archive may have once only, each has it.
 
     Raises:
         InputError: If a name would leave the folder, by itself or through a link unpacked before.
     """
     links: set[tuple[str, ...]] = set()
     for archive in archives:
+        named = [entry for entry in archive.entries if entry.nlink > 1 and len(entry.data)]
+        contents = {_file_of(entry): entry.data for entry in named}
         for entry in archive.entries:
             parts = relative_parts(entry.name)
             for depth in range(1, len(parts)):
@@ -360,4 +371,5 @@ def to_extract(archives: Iterable[Archive]) -> Iterator[tuple[tuple[str, ...], E
             links.discard(parts)
             if entry.is_link:
                 links.add(parts)
-            yield parts, entry
+            shared = entry.is_file and entry.nlink > 1 and not len(entry.data)
+            yield parts, replace(entry, data=contents.get(_file_of(entry), b"")) if shared else entry

@@ -5,6 +5,7 @@ Source: Linux init/initramfs.c, unpack_to_rootfs, and driver-api/early-userspace
 
 from collections.abc import Iterable, Iterator
 
+from hardboot.errors import InputError
 from hardboot.formats import compression, cpio
 from hardboot.formats.compression import Compression
 from hardboot.formats.cpio import Archive, Entry
@@ -60,7 +61,13 @@ def parse(data: Data, *, limit: int = compression.MAX_UNPACKED) -> tuple[tuple[S
             raise malformed(_WHAT, "entries", len(data) - len(rest), f"more than {cpio.MAX_ENTRIES}")
         segments.append(segment)
     if not segments:
-        raise malformed(_WHAT, "magic", 0, f"this is {described(rest)}", fix="Give a ramdisk (cpio).")
+        raise malformed(
+            _WHAT,
+            "magic",
+            0,
+            f"this is {described(rest)}",
+            fix="Give a ramdisk (cpio): hardboot unpack takes it out of an image.",
+        )
     return tuple(segments), rest
 
 
@@ -133,7 +140,7 @@ def replaced(segments: tuple[Segment, ...], name: str, data: Data) -> tuple[Segm
                 now = (*archives[:number], changed, *archives[number + 1 :])
                 segment = replace(segments[index], archives=now, packed=b"")
                 return (*segments[:index], segment, *segments[index + 1 :])
-    raise malformed(_WHAT, "entry", 0, f"{name[:80]!r} is not in it", fix="Look at the names it has.")
+    raise InputError(f"{name[:80]!r} is not in it", unchanged="Nothing was changed.", fix=cpio.SEE_NAMES)
 
 
 def appended(segments: tuple[Segment, ...], new: Iterable[Entry]) -> tuple[Segment, ...]:

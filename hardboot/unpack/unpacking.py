@@ -7,7 +7,7 @@ import os
 from hardboot import __version__
 from hardboot.background import begin, hashes
 from hardboot.errors import InputError
-from hardboot.files import map_chunks, map_file, umask, unreadable
+from hardboot.files import make_folder, map_chunks, map_file
 from hardboot.formats import sniff, toml
 from hardboot.formats.containers import open_container
 from hardboot.formats.reading import pieces, view, windows
@@ -54,56 +54,17 @@ def unpack(image: Path | str, folder: Path | str) -> Unpacked:
         container = open_container(data)
     except InputError as error:
         raise InputError(f"{image}: {error.what}", unchanged="Nothing was written.", fix=error.fix) from error
-    _check_empty(folder)
-    try:
-        there = os.path.exists(folder)
-        parent, name = (folder, "") if there else os.path.split(os.path.abspath(folder))
-        made = os.path.join(parent, f".{name}.{os.urandom(8).hex()}")
-        os.mkdir(made, mode=0o700)
-        try:
-            _write_folder(made, container, data, os.path.basename(image), outer.block_size if outer else 0)
-            if outer:
-                with open(os.path.join(made, SPARSE_NAME), "wb") as stream:
-                    stream.writelines(sparse.skeleton(outer, file))
-            if there:
-                _move(made, folder)
-            else:
-                os.chmod(made, 0o777 & ~umask())
-                os.replace(made, folder)
-        except BaseException:
-            import shutil  # slow to load
 
-            shutil.rmtree(made, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written: {error.strerror or error}",
-            unchanged="Nothing was written.",
-            fix="Choose a folder in a place that exists, is writable and has room.",
-        ) from error
+    def fill(made: str) -> None:
+        _write_folder(made, container, data, os.path.basename(image), outer.block_size if outer else 0)
+        if outer:
+            with open(os.path.join(made, SPARSE_NAME), "wb") as stream:
+                stream.writelines(sparse.skeleton(outer, file))
+
+    make_folder(folder, fill, last=TOML_NAME)
     sizes = tuple((part.name, len(part.data)) for part in container.parts if len(part.data))
     kind = f"{container.kind}, sparse" if outer else container.kind
     return Unpacked(folder, kind, sizes, container.signed)
-
-
-def _move(made: str, folder: Path | str) -> None:
-    """The files of `made` into `folder`; what makes them a folder to pack comes last."""
-    for name in sorted(os.listdir(made), key=lambda name: name == TOML_NAME):
-        os.replace(os.path.join(made, name), os.path.join(folder, name))
-    os.rmdir(made)
-
-
-def _check_empty(folder: Path | str) -> None:
-    try:
-        if not os.path.exists(folder) or (os.path.isdir(folder) and not os.listdir(folder)):
-            return
-    except OSError as error:
-        raise unreadable(folder, error) from error
-    raise InputError(
-        f"{folder}: {'the folder is not empty' if os.path.isdir(folder) else 'this is not a folder'}",
-        unchanged="Nothing was written.",
-        fix="Give a folder that does not exist yet, or is empty.",
-    )
 
 
 def _write_folder(folder: str, container: Container, data: memoryview, source: str, block_size: int) -> None:

@@ -60,6 +60,22 @@ def test_boot_shows_its_phases_takes_another_command_line_and_knows_a_guest_with
     assert "Resetting the hardware" in ran.err
 
 
+def test_linux_finds_what_was_put_into_a_ramdisk(
+    host_phone: VirtualPhone, roms: dict[str, Path], tmp_path: Path
+) -> None:
+    folder, more = tmp_path / "rom", tmp_path / "more"
+    host_phone("unpack", roms["minimal"], folder)
+    (more / "etc").mkdir(parents=True)
+    (more / "etc/added").write_text("appended")
+    (tmp_path / "prop").write_text("replaced")
+    host_phone("ramdisk", "replace", folder / "ramdisk", "default.prop", tmp_path / "prop")
+    host_phone("ramdisk", "append", folder / "ramdisk", more)
+    host_phone("pack", folder, tmp_path / "rom.img")
+    host_phone.hardboot.process("boot", tmp_path / "rom.img")
+    assert host_phone.run("cat /default.prop /etc/added") == "replacedappended"
+    assert "-rwsr-sr-x" in host_phone.run("ls -l /sbin/su")
+
+
 def test_a_dry_run_pushes_nothing_and_prints_the_plan(
     host_phone: VirtualPhone, roms: dict[str, Path]
 ) -> None:
