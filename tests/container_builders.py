@@ -278,6 +278,7 @@ def every_kind() -> dict[str, bytes]:
         "Amonet": amonet(),
         "loader in front": b"LOADER\0\xff".ljust(5000, b"\x11") + boot(),
         "AVB footer": with_footer(boot_v3(), 65536),
+        "AVB footer of a nearly full partition": with_footer(boot(bytes(range(256)) * 300), 98304),
         "AVB 1.0": boot() + avb1_signature() + bytes(5000),
         "vendor_boot v3": vendor_boot(3, (b"ramdisk",)),
         "vendor_boot v4": vendor_boot(4),

@@ -323,6 +323,9 @@ def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
     assert [item["kind"] for item in image["trailing"]] == [
         *("SEANDROIDENFORCE mark", "unknown data", "zeros"),
     ]
+    full = told(tmp_path, kinds["AVB footer of a nearly full partition"])["boot_image"]
+    assert [item["kind"] for item in full["trailing"]] == ["AVB vbmeta", "zeros", "AVB footer"]
+    assert full["signed"] is True
     image = told(tmp_path, kinds["AVB footer"])["boot_image"]
     assert image["signed"]
     assert [item["kind"] for item in image["trailing"]] == ["AVB vbmeta", "zeros", "AVB footer"]

@@ -107,7 +107,7 @@ def _tail(rest: Data, offset: int, data: memoryview) -> Document:
             except InputError as error:
                 row["problem"] = error.what
         items.append(row)
-    return {"trailing_size": len(rest), "trailing": items, "signed": tail.is_signed(rest)}
+    return {"trailing_size": len(rest), "trailing": items, "signed": tail.is_signed(rest, offset)}
 
 
 def _part(

@@ -131,14 +131,20 @@ class VbMeta:
     key: bytes
 
 
-def parse_footer(data: Data) -> Footer | None:
-    """The footer at the end of `data`; None if there is none, or one that points outside of `data`."""
+def parse_footer(data: Data, offset: int = 0) -> Footer | None:
+    """The footer at the end of a partition; None if there is none, or one that points outside of it.
+
+    Args:
+        data: The partition, or the end of it.
+        offset: Where `data` begins in the partition, in bytes.
+    """
     seen = view(data)
     start = len(seen) - FOOTER_SIZE
     if start < 0 or seen[start : start + 4] != _FOOTER_MAGIC:
         return None
     head = FOOTER.parse(seen, start)
-    if head["vbmeta_offset"] + head["vbmeta_size"] > start or head["original_image_size"] > start:
+    end = offset + start
+    if head["vbmeta_offset"] + head["vbmeta_size"] > end or head["original_image_size"] > end:
         return None
     return Footer(head["original_image_size"], head["vbmeta_offset"], head["vbmeta_size"])
 

@@ -16,6 +16,7 @@ SAMSUNG_MARK = b"SEANDROIDENFORCE"
 LG_MARK = bytes.fromhex("41a9e467744d1d1ba429f2ecea655279")
 _MARKS = {SAMSUNG_MARK: "SEANDROIDENFORCE mark", LG_MARK: "LG bump mark"}
 _SIGNATURE = "AVB 1.0 signature"
+_LOST_FOOTER = "AVB footer that points outside of the file"
 _PAGE = 4096  # bytes; avbtool puts vbmeta at a multiple of a block
 _ZEROS = bytes(1 << 20)
 _FOOTER_SIZE = 64
@@ -48,13 +49,17 @@ def items(tail: Data, tail_offset: int) -> tuple[Item, ...]:
     return (*found, *_plain_items(seen, offset, len(seen)))
 
 
-def _footer(data: Data) -> Footer | None:
-    """The AVB footer of `data`; the module that reads it is loaded for images that seem to have one."""
-    if bytes(view(data)[-_FOOTER_SIZE:][:4]) != b"AVBf":
+def _seems_footed(tail: Data) -> bool:
+    return bytes(view(tail)[-_FOOTER_SIZE:][:4]) == b"AVBf"
+
+
+def _footer(tail: Data, tail_offset: int) -> Footer | None:
+    """The AVB footer of a tail; the module that reads it is loaded for images that seem to have one."""
+    if not _seems_footed(tail):
         return None
     from hardboot.formats import avb
 
-    return avb.parse_footer(data)
+    return avb.parse_footer(tail, tail_offset)
 
 
 def _signature_size(data: Data) -> int | None:
@@ -66,14 +71,15 @@ def _signature_size(data: Data) -> int | None:
 
 
 def _footer_items(tail: memoryview, tail_offset: int) -> list[Item]:
-    footer = _footer(tail)
+    at = len(tail) - _FOOTER_SIZE
+    footer = _footer(tail, tail_offset)
     if footer is None:
-        return []
+        return [Item(_LOST_FOOTER, at, _FOOTER_SIZE)] if at >= 0 and _seems_footed(tail) else []
     found = []
     start = footer.vbmeta_offset - tail_offset
     if start >= 0 and footer.vbmeta_size:
         found.append(Item("AVB vbmeta", start, footer.vbmeta_size))
-    return [*found, Item("AVB footer", len(tail) - _FOOTER_SIZE, _FOOTER_SIZE)]
+    return [*found, Item("AVB footer", at, _FOOTER_SIZE)]
 
 
 def _plain_items(tail: memoryview, start: int, end: int) -> list[Item]:
@@ -122,9 +128,11 @@ def trailing_zeros(data: memoryview) -> int:
     return len(data)
 
 
-def is_signed(tail: Data) -> bool:
+def is_signed(tail: Data, tail_offset: int) -> bool:
     """True if the tail holds a signature over the parts: changing them makes it worthless."""
-    return _footer(tail) is not None or any(item.name == _SIGNATURE for item in items(tail, 0))
+    if _footer(tail, tail_offset):
+        return True
+    return any(item.name == _SIGNATURE for item in items(tail, tail_offset))
 
 
 def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
@@ -142,7 +150,7 @@ def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
     grown = new_offset - old_offset
     if not grown or not len(seen):
         return tail
-    footer = _footer(seen)
+    footer = _footer(seen, old_offset)
     if footer is not None and footer.vbmeta_offset >= old_offset:
         return _moved_footer(seen, footer, old_offset, new_offset)
     zeros = trailing_zeros(seen)

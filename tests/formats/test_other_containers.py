@@ -124,6 +124,16 @@ def test_a_footer_that_points_outside_is_none() -> None:
     assert avb.parse_footer(patched(good, len(good) - 64 + 0x1C, ">Q", 1 << 63)) is None
     assert avb.parse_footer(patched(good, len(good) - 64 + 0xC, ">Q", 1 << 63)) is None
     assert avb.parse_footer(good[-63:]) is None
+    assert avb.parse_footer(good[12288:], 12288) == found
+    assert avb.parse_footer(good[12288:], 0) is None
+
+
+def test_a_footer_that_points_outside_is_told() -> None:
+    data = build.with_footer(b"x" * 4096, 16384)[12288:]
+    lost = "AVB footer that points outside of the file"
+    assert [(item.name, item.offset) for item in tail.items(data, 0)] == [("zeros", 0), (lost, 4096 - 64)]
+    assert not tail.is_signed(data, 0)
+    assert bytes(tail.renew(data, 0, 4096)) == data
 
 
 def test_a_tail_is_told_byte_for_byte() -> None:

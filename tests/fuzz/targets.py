@@ -96,6 +96,7 @@ def signatures(data: bytes) -> None:
     size = sum(item.size for item in tail.items(data, 0))
     if size != len(data):
         raise AssertionError("the tail is not covered")
+    tail.items(data, 4096)
     tail.renew(data, 4096, 8192)
     tail.renew(data, 8192, 4096)
     avb.parse_footer(data)

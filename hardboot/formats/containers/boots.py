@@ -46,7 +46,7 @@ def boot(image: BootImage) -> Container:
         fields=named,
         parts=tuple(parts),
         part_fields={},
-        signed=tail.is_signed(image.tail) or bool(len(image.signature)),
+        signed=tail.is_signed(image.tail, image.tail_offset) or bool(len(image.signature)),
         rebuild=lambda changes: _rebuild_boot(image, changes),
         id_algorithm=lambda: bootimg.check_id(image),
     )
@@ -96,7 +96,7 @@ def vendor_boot(image: VendorBoot) -> Container:
         fields={name: getattr(image, name) for name in (*names, "name", "cmdline")},
         parts=image.parts,
         part_fields=part_fields,
-        signed=tail.is_signed(image.tail),
+        signed=tail.is_signed(image.tail, image.tail_offset),
         rebuild=lambda changes: _rebuild_vendor_boot(image, changes),
     )
 

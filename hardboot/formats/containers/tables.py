@@ -38,7 +38,7 @@ def table(kind: str, data: memoryview) -> Container:
         fields={},
         parts=tuple(Part(names[one], found.trees[one].offset, found.trees[one].data) for one in order),
         part_fields={},
-        signed=module is dtbo and tail.is_signed(found.tail),
+        signed=module is dtbo and tail.is_signed(found.tail, found.total_size),
         rebuild=rebuild,
     )
 
