@@ -28,7 +28,7 @@ from image_builders import (
 from in_process import hardboot
 
 from hardboot.describe import describe
-from hardboot.formats import bootimg, compression
+from hardboot.formats import avbcheck, bootimg, compression
 from hardboot.formats.reading import WINDOW
 
 CMDLINE = "console=ttyMSM0,115200 androidboot.hardware=shamu msm_rtb.filter=0x37 " * 3 + "end"
@@ -409,10 +409,23 @@ def test_a_signature_is_compared_with_what_it_signs(tmp_path: Path) -> None:
     found = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]
     assert [row["matches"] for row in found["descriptors"]] == [True]
     assert (found["signature"]["matches"], found["signature"]["key_bits"]) == (True, 4096)
-    assert "signature         fits; a key of 4096 bits" in hardboot("info", tmp_path / "x.img").stdout
+    assert found["signature"]["test_key"] is None
+    said = hardboot("info", tmp_path / "x.img").stdout
+    assert "signature         fits; a key of 4096 bits" in said
+    assert "test key" not in said
     found = told(tmp_path, data.replace(b"avbtool 1.2.0", b"avbtool 1.2.1"))["boot_image"]["parts"][2]["avb"]
     assert found["signature"]["matches"] is False
     assert found["signature"]["computed"] != found["signature"]["digest"]
+
+
+def test_a_signature_that_anybody_can_make_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"".join(bootimg.build(golden_images.V4_VTS))
+    signature = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]["signature"]
+    monkeypatch.setattr(avbcheck, "_TEST_KEYS", {signature["key_sha1"]: "testkey_x"})
+    found = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]["signature"]
+    assert found == {**signature, "test_key": "testkey_x"}
+    line = "test key          AOSP's public testkey_x: anybody can sign with it\n"
+    assert line in hardboot("info", tmp_path / "x.img").stdout
 
 
 def test_what_follows_a_dtbo_table_is_told(tmp_path: Path) -> None:

@@ -136,6 +136,30 @@ def test_output_that_cannot_be_written_is_no_success(image: Path, words: list[st
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["info x.img", "--json info x.img", "devices list"])
+def test_output_that_finds_no_room_is_no_bug(image: Path, words: str, unbuffered: str) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
-    assert (done.returncode, b"No space left on device" in done.stderr) == (1, True)
+        done = subprocess.run(
+            [sys.executable, "-m", "hardboot", *words.split()],
+            cwd=image.parent,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "hardboot: no room to write: No space left on device"
+    assert len(done.stderr.splitlines()) == 3
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), (">&- 2>&-", 0), ("x >&- 2>&-", 2)])
+def test_closed_streams_are_no_bug(image: Path, closed: str, code: int) -> None:
+    command = f'"$0" -m hardboot info "$1" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, image], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")

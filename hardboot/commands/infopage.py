@@ -212,6 +212,8 @@ def _show_avb(page: Page, document: Document) -> None:
         if signature:
             key = f"a key of {signature['key_bits']} bits, its SHA-1 {signature['key_sha1']}"
             page.rows([("signature", f"{_fits(signature['matches'])}; {key}")])
+            if signature["test_key"]:
+                page.rows([("test key", f"AOSP's public {signature['test_key']}: anybody can sign with it")])
 
 
 def _signed(descriptor: Document) -> str:

@@ -55,7 +55,8 @@ def avb(data: memoryview, partition: Data) -> Document:
                 "computed": signature.computed.hex(),
                 "matches": signature.fits,
                 "key_bits": signature.key_bits,
-                "key_sha1": signature.key_sha1.hex(),
+                "key_sha1": signature.key_sha1,
+                "test_key": signature.test_key,
             },
         }
     }

@@ -18,6 +18,12 @@ _DIGEST_INFO = {  # RFC 8017, chapter 9.2, note 1
     "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
     "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
 }
+# By SHA-1 of the public key. The private ones lie in AOSP, external/avb, test/data/testkey_rsa2048.pem and
+# testkey_rsa4096.pem; what avbtool says of them, in system/core, fs_mgr/libfs_avb/tests/avb_util_test.cpp.
+_TEST_KEYS = {
+    "cdbb77177f731920bbe0a0f94f84d9038ae0617d": "testkey_rsa2048",
+    "2597c218aae470a130f61162feaae70afd97f011": "testkey_rsa4096",
+}
 
 
 class Signature(NamedTuple):
@@ -26,12 +32,14 @@ class Signature(NamedTuple):
     Attributes:
         computed: The hash over what is signed, as it is now.
         key_sha1: SHA-1 of the public key as stored, as `avbtool info_image` shows it.
+        test_key: The name of AOSP's test key it is signed with, as anybody can; None if with another key.
         fits: The signature is the key's, over `computed`.
     """
 
     computed: bytes
     key_bits: int
-    key_sha1: bytes
+    key_sha1: str
+    test_key: str | None
     fits: bool
 
 
@@ -45,7 +53,8 @@ def check_signature(vbmeta: VbMeta) -> Signature | None:
         digest.update(block)
     computed = digest.digest()
     fits = vbmeta.digest == computed and _verify(vbmeta, int(bits), _DIGEST_INFO[name] + computed)
-    return Signature(computed, int(bits), hashlib.sha1(vbmeta.key).digest(), fits)
+    key_sha1 = hashlib.sha1(vbmeta.key).hexdigest()
+    return Signature(computed, int(bits), key_sha1, _TEST_KEYS.get(key_sha1), fits)
 
 
 def _verify(vbmeta: VbMeta, bits: int, signed: bytes) -> bool:

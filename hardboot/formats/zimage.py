@@ -94,7 +94,7 @@ def parse(data: Data) -> ZImage:
         raise malformed(_WHAT, "endian flag", 0x30, problem, fix="Give a little-endian ARM kernel.")
     size = head["end"] - head["start"]
     if not _HEADER.size <= size <= len(seen):
-        raise malformed(_WHAT, "end", 0x2C, f"the kernel has {size} bytes, the file {len(seen)}")
+        raise malformed(_WHAT, "end", 0x2C, f"the kernel has {size} bytes, there are {len(seen)}")
     kernel = seen[:size]
     dtbs, padding = fdt.split(seen[size:])
     numbers = (

@@ -115,7 +115,7 @@ def test_padding_and_false_magics_are_not_trees() -> None:
     [
         (b"", "header at offset 0x0: 0 bytes, it has 60"),
         (zimage()[:59], "header at offset 0x0: 59 bytes"),
-        (zimage()[:-1], f"end at offset 0x2c: the kernel has {len(zimage())} bytes, the file "),
+        (zimage()[:-1], f"end at offset 0x2c: the kernel has {len(zimage())} bytes, there are "),
         (patched(0x2C, 8), "end at offset 0x2c: the kernel has 8 bytes"),
         (patched(0x28, 0x80000000), "end at offset 0x2c: the kernel has -2147"),
         (patched(0x30, 0x01020304), "endian flag at offset 0x30: the kernel is big-endian"),
