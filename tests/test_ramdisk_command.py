@@ -276,6 +276,7 @@ def test_append_adds_what_was_changed_after_extract(tmp_path: Path) -> None:
         Entry("sbin/su", 0o106755, b"old", gid=2000),
         Entry("sbin/sh", 0o100500, b"old", uid=1),
         Entry("sbin/kept", 0o100400, b"kept"),
+        Entry("no/folder/of/its/own", FILE, b"x"),
         Entry("link", LINK, b"old"),
         Entry("two", FILE, b"", ino=9, nlink=2),
         Entry("names", FILE, b"shared", ino=9, nlink=2),

@@ -102,11 +102,14 @@ def _is_same(entry: Entry, known: Entry) -> bool:
 
 
 def _files(old: Ramdisk) -> dict[str, Entry]:
-    """The entry that stays of each name."""
+    """The entry that stays of each name; also of folders that are there by what lies below them only."""
     try:
-        return {"/".join(parts): entry for parts, entry in to_extract(old.archives)}
+        entries = list(to_extract(old.archives))
     except InputError as error:
         raise about(old.path, error) from error
+    above = {"/".join(parts[:depth]) for parts, _ in entries for depth in range(1, len(parts))}
+    folders = {name: Entry(name, stat.S_IFDIR | 0o755) for name in above}
+    return folders | {"/".join(parts): entry for parts, entry in entries}
 
 
 def _entries_below(folder: Path) -> Iterator[Entry]:
