@@ -2,7 +2,7 @@
 
 A private apt state (sources, lists, cache) of the foreign architecture armhf lives in the cache
 folder; packages are unpacked there, never installed. Which mirror is asked is taken from the system's
-apt configuration; the release is fixed, so every phone is made of the same parts.
+apt configuration, where it names one; the release is fixed, so every phone is made of the same parts.
 """
 
 import shutil
@@ -17,6 +17,10 @@ from hardboot.process import find_tool, run
 RELEASE = "bookworm"
 SECURITY = "bookworm-security"  # where the release gets newer kernels; asked for their source only
 ARCHITECTURE = "armhf"
+_DEBIAN = {  # https://www.debian.org/doc/manuals/debian-reference/ch02, "Debian archive basics"
+    "Debian": "http://deb.debian.org/debian",
+    "Debian-Security": "http://deb.debian.org/debian-security",
+}
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -109,18 +113,19 @@ def _prepare(suite: str) -> list[str]:
 
 
 def _mirror(label: str) -> str:
-    """The address of the Debian mirror that this system uses for what bears this label."""
-    if shutil.which("apt-get"):
-        rows = run(
-            ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"],
-            timeout_s=60,
+    """The address of the Debian mirror that this system uses for what bears this label; else Debian's own."""
+    if not shutil.which("apt-get"):
+        raise ToolError(
+            "the virtual phone is made of Debian packages, and this system has no apt-get",
+            unchanged="Nothing was fetched.",
+            fix="Use Debian 12 or newer; a container or virtual machine will do.",
         )
-        for row in rows.decode().splitlines():
-            origin, found, address = row.split("|", 2)
-            if (origin, found) == ("Debian", label):
-                return address
-    raise ToolError(
-        f"the virtual phone is made of Debian packages, and this system has no mirror for {label} configured",
-        unchanged="Nothing was fetched.",
-        fix="Use Debian 12 or newer (a container or virtual machine will do) and run: apt-get update",
+    rows = run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"],
+        timeout_s=60,
     )
+    for row in rows.decode().splitlines():
+        origin, found, address = row.split("|", 2)
+        if (origin, found) == ("Debian", label):
+            return address
+    return _DEBIAN[label]
