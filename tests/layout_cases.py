@@ -120,14 +120,14 @@ def random_case(rng: Random, *, small: bool) -> Case:
             rng.choice((None, 0x10000)) if stated else None,
             None if stated or rng.random() < 0.3 else 3 * file,
         )
-    extra: dict[str, int | Span2 | None] = {}
+    kernel_loc = dtb_loc = params = buffer = None
     if abi == "copy-dtb":
-        extra = {"dtb_loc": near, "kernel_loc": rng.choice((None, base + size // 2 // PAGE * PAGE))}
+        dtb_loc, kernel_loc = near, rng.choice((None, base + size // 2 // PAGE * PAGE))
     elif "atags" in abi:
-        extra = {"params": base + 0x100}
+        params = base + 0x100
     elif abi == "buffer":
         start = base + rng.randrange(size // 2 // PAGE, size // PAGE) * PAGE
-        extra = {"buffer": (start, min(start + size // 4 // PAGE * PAGE, end))}
+        buffer = (start, min(start + size // 4 // PAGE * PAGE, end))
     return Case(
         abi="direct" if abi == "direct64" else abi,
         banks=banks,
@@ -141,7 +141,10 @@ def random_case(rng: Random, *, small: bool) -> Case:
         tree=rng.choice((0, 5000, 60000)),
         small=small,
         zreladdr=rng.choice((None, base + 0x8000)),
-        **extra,  # type: ignore[arg-type]
+        kernel_loc=kernel_loc,
+        dtb_loc=dtb_loc,
+        params=params,
+        buffer=buffer,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from image_builders import unpacks_to
-from test_layout import MIB, guest, kernel
+from layout_guests import MIB, guest, kernel
 
 from hardboot import layout, profile
 from hardboot.errors import RefusedError

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from test_layout import IOMEM, SHAMU, SHAMU_PLACES, VIRT, guest, moving
+from layout_guests import IOMEM, SHAMU, SHAMU_PLACES, VIRT, guest, moving
 from test_layout_hosts import ANGLER, DIRECT, LOW_RAM, MAKO, MAKO_RAM, PLACES, guest64, image, legacy
 
 from hardboot import layout
@@ -23,7 +23,6 @@ TAKEN = LiveMemory((Range(0x40000000, 0x80000000),), reserved=(Range(0x41A80000,
 NEXUS_6 = layout.parse_iomem(IOMEM)
 # What no other place can cure: sizes, counts and contents.
 NO_PLACE = {"cmdline-length", "segment-count", "data-fits", "one-magic", "half-of-ram", "buffer-size"}
-
 CASES: list[tuple[str, Profile, Guest, LiveMemory | None, dict[str, int], dict[str, int]]] = [
     ("page-aligned", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x46F00800}),
     ("disjoint", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x46001000}),

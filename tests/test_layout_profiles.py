@@ -2,7 +2,7 @@
 
 import pytest
 from image_builders import unpacks_to
-from test_layout import MIB, kernel
+from layout_guests import MIB, kernel
 from test_layout_hosts import image
 
 from hardboot import layout, profile

@@ -7,8 +7,8 @@ import layout_cases as cases
 import msgspec
 import pytest
 from layout_cases import random_case
+from layout_guests import IOMEM, SHAMU, VIRT, guest, kernel
 from layout_judge import faults
-from test_layout import IOMEM, SHAMU, VIRT, guest, kernel
 
 from hardboot import layout
 from hardboot.errors import RefusedError

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_builders import board
+from layout_guests import VIRT, guest, kernel
 from planned import HostPhone, call, rom_image
 from planned import kernel as zimage_of_a_rom
-from test_layout import VIRT, guest, kernel
 from test_record import Answering, phone
 
 from hardboot import crashmap, devicetree, lastlog, layout, panic
@@ -43,8 +43,6 @@ Node 0, zone  HighMem
   start_pfn:           458752
 """
 REGION = Range(0x68000000, 0x6C000000)
-
-
 USUAL = {
     "/proc/iomem": IOMEM,
     "_stext": "c0008200 T _stext\n",

@@ -7,7 +7,7 @@ import kernel_trees as trees
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_patches import hardboot
+from toy_series import hardboot
 
 from hardboot.errors import InputError, ToolError
 from hardboot.patches import config, kconfig

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_patches import git, hardboot, make_tree
+from toy_series import git, hardboot, make_tree
 
 from hardboot.patches.lint import lint
 

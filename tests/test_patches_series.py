@@ -5,7 +5,7 @@ from pathlib import Path
 
 import kernel_trees as trees
 import pytest
-from test_patches import git, snapshot
+from toy_series import git, snapshot
 
 from hardboot import files, patches
 from hardboot.patches.export import combined

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import kernel_trees as trees
 import pytest
-from test_patches import hardboot
+from toy_series import hardboot
 
 from hardboot import files, patches
 from hardboot.errors import RefusedError

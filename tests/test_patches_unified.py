@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_patches import git
+from toy_series import git
 
 from hardboot.errors import InputError
 from hardboot.patches import unified
