@@ -18,13 +18,15 @@ import libfdt
 import page
 
 from hardboot import devicetree, layout, patches, profile
-from hardboot.files import data_dir
-from hardboot.formats import devicetrees, fdt, qcdt, zimage
-from hardboot.formats.dttable import Slot
-from hardboot.formats.fdt import Fdt, Node
-from hardboot.formats.paged import Part
+from hardboot.base.files import data_dir
+from hardboot.base.memory import Range
+from hardboot.formats.boot.paged import Part
+from hardboot.formats.containers import devicetrees
+from hardboot.formats.kernels import zimage
+from hardboot.formats.trees import fdt, qcdt
+from hardboot.formats.trees.dttable import Slot
+from hardboot.formats.trees.fdt import Fdt, Node
 from hardboot.layout import Guest, LiveMemory
-from hardboot.memory import Range
 from hardboot.virtual import kernel, packages
 
 RUNS = 11

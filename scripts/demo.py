@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hardboot.files import sha256_file
+from hardboot.base.files import sha256_file
 from hardboot.virtual import image, machine
 
 NAME = "demo"

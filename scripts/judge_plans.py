@@ -1,7 +1,8 @@
 """Plan many random phones, ROMs and memory maps, and hold each answer against an independent judge.
 
-The cases are those of tests/layout_cases.py, the judge is tests/layout_judge.py. One case in twenty has a
-small map: if it is refused, every placement is tried. Of the large ones, one in a hundred is, in whole MiB.
+The cases are those of tests/support/layout_cases.py, the judge is tests/support/layout_judge.py. One case in
+twenty has a small map: if it is refused, every placement is tried. Of the large ones, one in a hundred is, in
+whole MiB.
 Ends with 1 if a plan breaks a rule, or more than 5 % of what was tried has a solution.
 Run it with `make judge`.
 """
@@ -12,10 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
+from judged import outcome
 from layout_cases import random_case
-from test_layout_judge import outcome
 
 CASES = 100_000
 _SMALL = 20

@@ -11,7 +11,7 @@ from phones import BUILD_TIMEOUT_S, Hardboot, HostKernels, VirtualPhone, shared
 from real_adb import Adb, build_adbd, free_port
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from hardboot import process
+from hardboot.base import process
 from hardboot.virtual import image, kernel
 
 

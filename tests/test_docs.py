@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+from layers import FLOORS
 from msgspec import Struct
 from msgspec.structs import fields
-from test_architecture import LAYERS
 
-from hardboot import cli
+from hardboot.commands import cli
 from hardboot.layout import RULES
 from hardboot.patches import series
 from hardboot.profile import schema
@@ -183,7 +183,7 @@ def test_the_page_on_how_it_works_names_every_rule_and_layer() -> None:
     assert [rule for rule in RULES if f"`{rule}`" not in text] == []
     picture = next(block for language, block in _BLOCK.findall(text) if language == "text")
     lines = [set(re.split(r"\s{2,}", line)[0].replace("*", "").split()) for line in picture.splitlines()]
-    assert lines == [set(layer.split()) for layer in reversed(LAYERS)]
+    assert lines == [set(layer.split()) for layer in reversed(FLOORS)]
 
 
 def test_the_picture_is_an_svg_that_needs_nothing_else() -> None:

@@ -1,7 +1,7 @@
 """The fuzz targets on their own corpus and on damaged copies of it; `make fuzz` runs them for longer."""
 
 import pytest
-from fuzz.targets import TARGETS, run
+from fuzz_targets import TARGETS, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

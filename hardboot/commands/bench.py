@@ -8,7 +8,7 @@ import click
 from hardboot.commands.common import Command, Settings, confirm, pass_settings, wait_option
 
 if TYPE_CHECKING:
-    from hardboot.bench import Bench
+    from hardboot.flows.bench import Bench
 
 _TITLES = {"reboot": "full reboot", "hardboot": "hardboot", "soft": "soft kexec"}
 
@@ -31,11 +31,12 @@ def bench(
     IMAGE, loaded beforehand. Without IMAGE they start the phone's own boot image: all ways end in the same
     kernel then, and the ratio says what the way itself costs.
     """
-    from hardboot import barchart, rom
-    from hardboot import bench as flow
+    from hardboot.base.files import write_atomic
+    from hardboot.commands import barchart
     from hardboot.commands.load import check_tried
-    from hardboot.files import write_atomic
-    from hardboot.phone import connected
+    from hardboot.device.phone import connected
+    from hardboot.flows import bench as flow
+    from hardboot.flows import rom
 
     guest = rom.read(image) if image else None
     with connected(settings.serial, settings.device) as phone:

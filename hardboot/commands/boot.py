@@ -2,11 +2,11 @@
 
 import click
 
-from hardboot import boot as flow
-from hardboot import rom as roms
 from hardboot.commands.common import Command, Settings, journaled, pass_settings
 from hardboot.commands.exec import show, start_options
 from hardboot.commands.load import Wanted, emit_plan, image_options
+from hardboot.flows import boot as flow
+from hardboot.flows import rom as roms
 
 
 @click.command(cls=Command)

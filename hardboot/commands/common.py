@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hardboot import log
+from hardboot.base import log
 from hardboot.commands.settings import Settings
 
 if TYPE_CHECKING:
-    from hardboot.journal import Journal
-    from hardboot.phone import Phone
+    from hardboot.device.phone import Phone
+    from hardboot.flows.journal import Journal
 
 __all__ = [
     "Command",
@@ -32,26 +32,26 @@ def confirm(settings: Settings, question: str) -> None:
     Raises:
         RefusedError: If nobody can be asked, or the answer is no.
     """
-    from hardboot.errors import RefusedError
+    from hardboot.base.errors import RefusedError
 
     if settings.yes:
         return
     if not sys.stdin.isatty():
         raise RefusedError(
             f"not confirmed: {question}",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Add --yes to go ahead.",
         )
     if not click.confirm(question, err=True):
-        raise RefusedError("not confirmed", unchanged="Nothing was sent.", fix="Answer yes, or add --yes.")
+        raise RefusedError("not confirmed", state="Nothing was sent.", fix="Answer yes, or add --yes.")
 
 
 @contextmanager
 def journaled(settings: Settings) -> "Iterator[tuple[Phone, Journal]]":
     """The connected phone and a journal; an error takes along what the journal holds by then."""
-    from hardboot import phone as phones
-    from hardboot.errors import HardbootError
-    from hardboot.journal import Journal
+    from hardboot.base.errors import HardbootError
+    from hardboot.device import phone as phones
+    from hardboot.flows.journal import Journal
 
     with phones.connected(settings.serial, settings.device) as phone:
         journal = Journal(phone.profile.name, phone.serialno)
@@ -68,7 +68,7 @@ def wait_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     Args:
         text: Its help.
     """
-    from hardboot.restart import WAIT_S
+    from hardboot.flows.restart import WAIT_S
 
     return click.option(
         "--wait",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hardboot.base.sizes import human_size
 from hardboot.commands.common import (
     Command,
     Group,
@@ -15,10 +16,9 @@ from hardboot.commands.common import (
     pass_settings,
     wait_option,
 )
-from hardboot.sizes import human_size
 
 if TYPE_CHECKING:
-    from hardboot.crashed import Crashed
+    from hardboot.crash.analysis import Crashed
 
 _wait = wait_option("Seconds the panic kernel may take to answer over ADB.")
 
@@ -33,7 +33,7 @@ def crash() -> None:
 @pass_settings
 def trigger(settings: Settings, wait_s: float) -> None:
     """Crash the running kernel now, and see what comes up."""
-    from hardboot import panic
+    from hardboot.crash import panic
 
     with journaled(settings) as (phone, journal):
         waiting = panic.is_loaded(phone)
@@ -56,7 +56,8 @@ def trigger(settings: Settings, wait_s: float) -> None:
 @pass_settings
 def pull(settings: Settings, output: Path, wait_s: float) -> None:
     """Wait for the panic kernel and write the dump to OUTPUT, without pages that were free or are zero."""
-    from hardboot import dump, panic
+    from hardboot.crash import panic
+    from hardboot.crash import pull as dump
 
     with panic.captured(settings.serial, settings.device, wait_s=wait_s) as phone:
         found = dump.pull(phone, output)
@@ -78,7 +79,7 @@ def pull(settings: Settings, output: Path, wait_s: float) -> None:
 @pass_settings
 def show_dump(settings: Settings, file: Path) -> None:
     """What a dump holds: kernel, RAM, notes, registers, and the kernel's log."""
-    from hardboot import crashed
+    from hardboot.crash import analysis as crashed
 
     found = crashed.read(file)
     settings.emit(found.document(), lambda: _show(found))

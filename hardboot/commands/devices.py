@@ -110,7 +110,7 @@ def show(settings: Settings, name: str) -> None:
 def check(settings: Settings, files: tuple[Path, ...]) -> None:
     """Check profiles: the FILEs given, else all that ship with hardboot."""
     from hardboot import profile
-    from hardboot.errors import InputError
+    from hardboot.base.errors import InputError
 
     shipped = list(profile.everything())
     given = [(str(path), profile.read(path)) for path in files] or [(one.name, one) for one in shipped]
@@ -130,7 +130,7 @@ def check(settings: Settings, files: tuple[Path, ...]) -> None:
         "\n".join(
             [f"{len(found)} problems:", *(f"  {origin}: {fact}: {what}" for origin, fact, what in found)]
         ),
-        unchanged="Nothing was changed.",
+        state="Nothing was changed.",
         fix="Correct the profile and check it again.",
     )
 
@@ -155,11 +155,11 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
     /sys/firmware/fdt) or device-tree (a copy of /proc/device-tree, or a tar of it: device-tree.tar), and
     boot.img. The more there is, the more is known. Proposed are the hardboot page and mem_min, with reasons.
     """
-    from hardboot import log
     from hardboot import suggest as drafts
-    from hardboot.files import write_atomic
-    from hardboot.handset import reach
-    from hardboot.record import MARK
+    from hardboot.base import log
+    from hardboot.base.files import write_atomic
+    from hardboot.device.handset import reach
+    from hardboot.device.record import MARK
 
     if folder is not None:
         found = drafts.read(folder)
@@ -236,7 +236,7 @@ def _plain(value: Any) -> Any:
     """A value as JSON has it; ranges with an exclusive end."""
     import msgspec
 
-    from hardboot.memory import Range
+    from hardboot.base.memory import Range
 
     if isinstance(value, Range):
         return {"start": value.start, "end": value.end}
@@ -245,9 +245,9 @@ def _plain(value: Any) -> Any:
 
 def _text(fact: str, value: Any) -> str:
     """A value as people read it; ranges without the name, which is in the fact's."""
-    from hardboot.memory import Range
+    from hardboot.base.memory import Range
+    from hardboot.base.sizes import human_size
     from hardboot.profile.schema import Carry
-    from hardboot.sizes import human_size
 
     if isinstance(value, Range):
         return f"{value.start:#010x}-{value.end:#010x} ({human_size(value.size)})"

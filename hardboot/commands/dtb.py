@@ -31,18 +31,18 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
     rev-id (Marvell), chip, hw-rev (Exynos), id (overlay tables), model (Motorola's tables).
     """
     from hardboot import devicetree
-    from hardboot.errors import InputError, RefusedError
-    from hardboot.files import map_file
+    from hardboot.base.errors import InputError, RefusedError
+    from hardboot.base.files import map_file
 
     wanted, who = _wanted(settings, match)
     try:
         source = devicetree.find(map_file(image))
     except InputError as error:
-        raise InputError(f"{image}: {error.what}", unchanged=error.unchanged, fix=error.fix) from error
+        raise InputError(f"{image}: {error.what}", state=error.state, fix=error.fix) from error
     if source is None:
         raise InputError(
             f"{image}: there is no device tree in it",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="Give a boot, vendor_boot, dt or dtbo image, or a kernel with device trees behind it.",
         )
     selection = devicetree.select(source.candidates, wanted)
@@ -50,7 +50,7 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
     if selection.choice is None:
         refusal = RefusedError(
             f"{image}: no device tree to take for {who}: {selection.reason}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="Give more of the phone's ids with --match, as its own device tree has them, "
             "or use an image made for this phone.",
         )
@@ -64,7 +64,7 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
 def _wanted(settings: Settings, match: str | None) -> "tuple[Wanted, str]":
     """The ids to look for, and whose they are."""
     from hardboot import devicetree, profile
-    from hardboot.errors import RefusedError
+    from hardboot.base.errors import RefusedError
 
     if match is not None:
         return devicetree.typed(match), match
@@ -75,7 +75,7 @@ def _wanted(settings: Settings, match: str | None) -> "tuple[Wanted, str]":
     if not found.ids:
         raise RefusedError(
             f"the ids of {phone.name} are not known",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="Read them on the phone and give them with --match: "
             "adb shell xxd -c 4 -p /proc/device-tree/qcom,msm-id (on HTC's phones htc,project-id)",
         )
@@ -105,7 +105,7 @@ def _document(source: "Source", selection: "Selection") -> dict[str, Any]:
 
 
 def _ids(candidate: "Candidate") -> list[str]:
-    from hardboot.errors import InputError
+    from hardboot.base.errors import InputError
 
     try:
         return [str(one) for one in candidate.ids]
@@ -114,7 +114,7 @@ def _ids(candidate: "Candidate") -> list[str]:
 
 
 def _show(image: Path, source: "Source", selection: "Selection") -> None:
-    from hardboot.sizes import human_size
+    from hardboot.base.sizes import human_size
 
     place = f"{source.part} part, " if source.part else ""
     click.echo(f"{image.name}: {place}{source.kind}, {len(source.candidates)} entries")

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from hardboot import execute as flow
 from hardboot.commands.common import Command, Settings, journaled, pass_settings, wait_option
-from hardboot.journal import Journal
-from hardboot.record import SOFT
+from hardboot.device.record import SOFT
+from hardboot.flows import execute as flow
+from hardboot.flows.journal import Journal
 
 
 def start_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from hardboot import backup as backups
-from hardboot import flash
 from hardboot.commands.common import Command, Settings, confirm, pass_settings
-from hardboot.phone import connected
-from hardboot.restart import Restarted, restart
+from hardboot.device.phone import connected
+from hardboot.flows import backup as backups
+from hardboot.flows import flash
+from hardboot.flows.restart import Restarted, restart
 
 
 @click.command(name="flash-host-kernel", cls=Command)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from hardboot import host_image as images
-from hardboot import log
+from hardboot.base import log
 from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.flows import host_image as images
 
 
 @click.command(name="host-image", cls=Command)

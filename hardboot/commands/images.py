@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from hardboot.commands.settings import Settings
+from hardboot.commands.settings import Settings
 
 
 def info(settings: Settings, image: str) -> None:
     """Show what is inside `image`."""
-    from hardboot.describe import describe
-    from hardboot.files import map_file
+    from hardboot.base.files import map_file
+    from hardboot.images.describe import describe
 
     document = describe(image, memoryview(map_file(image)))
 
@@ -24,13 +22,13 @@ def info(settings: Settings, image: str) -> None:
 
 def unpack(settings: Settings, image: str, folder: str) -> None:
     """Take `image` apart into `folder`."""
-    from hardboot.unpack.unpacking import unpack as run
+    from hardboot.images.unpack.unpacking import unpack as run
 
     done = run(image, folder)
 
     def human() -> None:
+        from hardboot.base.sizes import human_size
         from hardboot.commands.page import Page, safe
-        from hardboot.sizes import human_size
 
         page = Page()
         page.line(safe(f"{done.folder}: {done.kind}"))
@@ -46,8 +44,9 @@ def unpack(settings: Settings, image: str, folder: str) -> None:
 
 def pack(settings: Settings, folder: str, image: str) -> None:
     """Make `image` of `folder` again."""
-    from hardboot.records import asdict
-    from hardboot.unpack.packing import pack as run
+    from dataclasses import asdict
+
+    from hardboot.images.unpack.packing import pack as run
 
     done = run(folder, image)
 
@@ -66,6 +65,6 @@ def pack(settings: Settings, folder: str, image: str) -> None:
 
 
 def _warn(text: str) -> None:
-    from hardboot import log
+    from hardboot.base import log
 
     log.warn(text)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from hardboot.base.sizes import human_size
 from hardboot.commands.page import Page, Row
-from hardboot.sizes import human_size
-
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    from hardboot.describe import Document
+from hardboot.images.describe import Document
 
 _NOTABLE = (  # what a host or guest kernel is judged by
     *("KEXEC", "KEXEC_HARDBOOT", "KEXEC_FILE", "CRASH_DUMP", "ARM_APPENDED_DTB", "ARM_ATAG_DTB_COMPAT"),

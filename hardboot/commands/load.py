@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hardboot import load as flow
-from hardboot import log, memorymap
-from hardboot import rom as roms
+from hardboot import memorymap
+from hardboot.base import log
+from hardboot.base.errors import RefusedError
 from hardboot.commands import planpage
 from hardboot.commands.common import Command, Settings, journaled, pass_settings
-from hardboot.crashmap import CRASHKERNEL
-from hardboot.errors import RefusedError
-from hardboot.journal import Journal
-from hardboot.load import Prepared
-from hardboot.phone import Phone
-from hardboot.planning import Planned
+from hardboot.crash.elfcorehdr import CRASHKERNEL
+from hardboot.device.phone import Phone
+from hardboot.flows import load as flow
+from hardboot.flows import rom as roms
+from hardboot.flows.journal import Journal
+from hardboot.flows.load import Prepared
+from hardboot.flows.planning import Planned
+from hardboot.flows.restart import WAIT_S
+from hardboot.flows.rom import Rom
 from hardboot.profile import Profile
-from hardboot.restart import WAIT_S
-from hardboot.rom import Rom
 
 if TYPE_CHECKING:
-    from hardboot.panic import Prepared as PanicKernel
+    from hardboot.crash.panic import Prepared as PanicKernel
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
 
 
 def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> None:
-    from hardboot import panic
+    from hardboot.crash import panic
 
     if wanted.soft or wanted.cmdline is not None:
         raise click.UsageError("--panic goes with neither --soft nor --cmdline.")
@@ -160,7 +161,7 @@ def check_tried(profile: Profile, *, allowed: bool) -> None:
     if not allowed:
         raise RefusedError(
             f"{what}: addresses in its profile may be wrong",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix=f"Read hardboot devices show {profile.name}, have a way back to a working boot partition, "
             "and add --untested.",
         )

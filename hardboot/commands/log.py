@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import click
 
-from hardboot import lastlog
+from hardboot.base.errors import DeviceError
 from hardboot.commands.common import Command, Settings, pass_settings
-from hardboot.errors import DeviceError
-from hardboot.phone import connected
+from hardboot.crash import lastlog
+from hardboot.device.phone import connected
 
 
 @click.command(name="log", cls=Command)
@@ -24,7 +24,7 @@ def last_log(settings: Settings, every: bool) -> None:
     if not found:
         raise DeviceError(
             "the phone kept no log: nothing in /sys/fs/pstore, and no /proc/last_kmsg",
-            unchanged="The phone is as it was.",
+            state="The phone is as it was.",
             fix="Look whether its kernel has pstore and a place in RAM for it (ramoops in its device tree); "
             "after a cold start there is none.",
         )

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 _LABEL_WIDTH = 18  # columns
 _PIPE_WIDTH = 1 << 16  # columns: nothing is folded in a pipe

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hardboot.base.errors import RefusedError
 from hardboot.commands.common import Command, Group, Settings, pass_settings
-from hardboot.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,8 @@ def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patc
 
     Writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
     """
-    from hardboot import log, patches
+    from hardboot import patches
+    from hardboot.base import log
 
     config = None
     if patch_file:
@@ -189,8 +190,8 @@ def read_patch(path: Path) -> "dict[str, Sequence[FilePatch]]":
     Raises:
         InputError: If it cannot be read, or not be repaired.
     """
-    from hardboot import files, log
-    from hardboot.errors import InputError
+    from hardboot.base import files, log
+    from hardboot.base.errors import InputError
     from hardboot.patches import unified
     from hardboot.patches.lint import lint
 
@@ -198,7 +199,7 @@ def read_patch(path: Path) -> "dict[str, Sequence[FilePatch]]":
     if found.beyond_repair:
         raise InputError(
             f"{path}, {found.beyond_repair[0]}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="`hardboot patch lint FILE` shows all that is wrong; get the patch from another place.",
         )
     if found.faults:
@@ -214,7 +215,7 @@ def load_model(device: str, model: str | None) -> "Profile":
         RefusedError: If the page depends on the model, and none is named.
     """
     from hardboot import profile
-    from hardboot.errors import InputError
+    from hardboot.base.errors import InputError
 
     phone = profile.load(device)
     models = phone.hardboot.models
@@ -225,13 +226,13 @@ def load_model(device: str, model: str | None) -> "Profile":
     if model:
         raise InputError(
             f"the profile {device} knows no model {model!r}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix=f"Give {pages}." if models else "Leave --model out: all phones of this profile are alike.",
         )
     if models:
         raise RefusedError(
             f"the hardboot page of {phone.title} depends on the model",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix=f"Give {pages}; {phone.how_to_find('hardboot.page')}.",
         )
     return phone
@@ -269,7 +270,7 @@ def check_match(phone: "Profile", series: "Series") -> None:
             raise RefusedError(
                 f"{series.name} makes a kernel with {what} {' or '.join(made)}; "
                 f"the profile {phone.name} has {wanted}",
-                unchanged="Nothing was changed.",
+                state="Nothing was changed.",
                 fix=f"Use a series made for this phone, or correct the profile if it is wrong.{hooks}",
             )
 

@@ -25,8 +25,9 @@ def config(settings: Settings, tree: Path, path: Path | None) -> None:
     Merges hardboot.config, runs the tree's olddefconfig, and checks that all options are there and that none
     is on which keeps hardboot from working. FILE is only written then.
     """
-    from hardboot import log, patches
-    from hardboot.errors import InputError
+    from hardboot import patches
+    from hardboot.base import log
+    from hardboot.base.errors import InputError
     from hardboot.patches.config import configure
 
     path = path or tree / ".config"
@@ -51,6 +52,6 @@ def config(settings: Settings, tree: Path, path: Path | None) -> None:
         raise InputError(
             f"{len(lost)} option{'s are' if len(lost) > 1 else ' is'} not as hardboot needs: "
             f"{', '.join(x.symbol for x in lost)}",
-            unchanged=f"{path} is as it was.",
+            state=f"{path} is as it was.",
             fix="Change it as the reasons above say, and try again.",
         )

@@ -15,8 +15,8 @@ from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, load_model,
 @pass_settings
 def lint(settings: Settings, file: Path, repair: bool) -> None:
     """Find what copying has damaged in the patch FILE: blanks, line ends, counts, modes."""
-    from hardboot import files
-    from hardboot.errors import InputError
+    from hardboot.base import files
+    from hardboot.base.errors import InputError
     from hardboot.patches.lint import lint as find
 
     found = find(files.read_bytes(file, limit=PATCH_LIMIT), str(file))
@@ -37,7 +37,7 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
         fix = "Add --repair." if not found.beyond_repair else "Get the patch from another place."
         raise InputError(
             f"{file} has {len(found.faults)} faults, {len(found.beyond_repair)} of them beyond repair",
-            unchanged="The file is as it was.",
+            state="The file is as it was.",
             fix=fix,
         )
 
@@ -52,7 +52,8 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 
     It holds the values of --device too: as a new file, hardboot.config.
     """
-    from hardboot import files, patches
+    from hardboot import patches
+    from hardboot.base import files
     from hardboot.patches.export import combined
 
     if settings.device is None:
@@ -78,7 +79,8 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 @pass_settings
 def check(settings: Settings, name: str, tree: Path) -> None:
     """Try SERIES on a copy of the files of TREE that it changes: apply, status, revert."""
-    from hardboot import log, patches
+    from hardboot import patches
+    from hardboot.base import log
     from hardboot.patches import trial
 
     series = patches.load(name)
@@ -93,10 +95,10 @@ def check(settings: Settings, name: str, tree: Path) -> None:
 
     settings.emit({"series": name, "problems": problems}, show)
     if problems:
-        from hardboot.errors import InputError
+        from hardboot.base.errors import InputError
 
         raise InputError(
             f"{name} has {len(problems)} problems on {tree}",
-            unchanged="The tree was not changed.",
+            state="The tree was not changed.",
             fix="Correct the series; docs/adding-a-series.md says what is expected.",
         )

@@ -9,7 +9,7 @@ import click
 from hardboot.commands.common import Command, Settings, pass_settings
 
 if TYPE_CHECKING:
-    from hardboot.planning import Running
+    from hardboot.flows.planning import Running
     from hardboot.profile import Profile
 
 _LIMIT = 8 << 20  # bytes of a file copied from a phone
@@ -50,9 +50,10 @@ def plan(
     With --device NAME it is planned from the profile alone; --from DIR adds what the phone says of itself.
     With neither, the connected phone is asked.
     """
-    from hardboot import layout, planning, profile, rom
+    from hardboot import layout, profile
+    from hardboot.base.files import read_bytes
     from hardboot.commands import planpage
-    from hardboot.files import read_bytes
+    from hardboot.flows import planning, rom
 
     guest_rom = rom.read(image)
     if folder is not None:
@@ -84,10 +85,10 @@ def plan(
 
 def _connected(serial: str | None) -> "tuple[Profile, Running]":
     """The profile of the connected phone, and what it says of itself."""
-    from hardboot import phone as phones
-    from hardboot import planning
-    from hardboot.errors import DeviceError
-    from hardboot.handset import KERNEL, parse_kernel
+    from hardboot.base.errors import DeviceError
+    from hardboot.device import phone as phones
+    from hardboot.device.handset import KERNEL, parse_kernel
+    from hardboot.flows import planning
 
     try:
         with phones.connected(serial, None) as phone:
@@ -105,10 +106,11 @@ def _connected(serial: str | None) -> "tuple[Profile, Running]":
 
 def _copied(folder: Path, device: str | None) -> "tuple[Profile, Running]":
     """The profile of the phone whose files lie in `folder`, and what they say."""
-    from hardboot import layout, planning, profile, suggest
-    from hardboot.files import read_bytes
-    from hardboot.formats import atags
-    from hardboot.phone import matching
+    from hardboot import layout, profile, suggest
+    from hardboot.base.files import read_bytes
+    from hardboot.device.phone import matching
+    from hardboot.flows import planning
+    from hardboot.formats.kernels import atags
 
     found = suggest.read(folder)
     phone = matching(found.device, profile.load(device) if device else None)
@@ -124,8 +126,8 @@ def _copied(folder: Path, device: str | None) -> "tuple[Profile, Running]":
 
 
 def _warn_of_guest(running: str) -> None:
-    from hardboot import log
-    from hardboot.record import MARK
+    from hardboot.base import log
+    from hardboot.device.record import MARK
 
     if MARK in running:
         log.warn("a ROM runs that hardboot has started: its words are taken for the bootloader's")

@@ -6,12 +6,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardboot import memorymap, planning
-from hardboot.cmdline import BOOTLOADER, ROM, CommandLine
+from hardboot import memorymap
+from hardboot.base.cmdline import BOOTLOADER, ROM, CommandLine
 from hardboot.commands.common import Settings
+from hardboot.flows import planning
+from hardboot.flows.planning import Planned
 from hardboot.layout import BootPlan, LiveMemory
 from hardboot.memorymap import Kind, MemoryMap
-from hardboot.planning import Planned
 from hardboot.profile import Profile
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Page:
     def emit(self, settings: Settings, document: dict[str, Any], svg: Path | None) -> None:
         """Print it, or `document` with --json; and write the picture to the file `svg`."""
         if svg is not None:
-            from hardboot.files import write_atomic
+            from hardboot.base.files import write_atomic
 
             write_atomic(svg, [memorymap.svg(self.picture, self.title).encode()])
         settings.emit(document, lambda: _show(self))

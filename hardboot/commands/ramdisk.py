@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hardboot import log
+from hardboot.base import log
+from hardboot.base.sizes import human_size
 from hardboot.commands.common import Command, Group, Settings, pass_settings
 from hardboot.commands.page import Page, safe
-from hardboot.sizes import human_size
 
 if TYPE_CHECKING:
-    from hardboot.formats.cpio import Archive, Entry
-    from hardboot.ramdisk import Changed, Ramdisk
+    from hardboot.formats.archives.cpio import Archive, Entry
+    from hardboot.images.ramdisk import Changed, Ramdisk
 
 _ramdisk = click.argument("ramdisk", type=click.Path(path_type=Path))
 _output = click.option(
@@ -38,7 +38,7 @@ def ramdisk() -> None:
 @pass_settings
 def list_(settings: Settings, ramdisk: Path) -> None:
     """Show what is in RAMDISK, in the order Linux unpacks it: of one name the last one stays."""
-    from hardboot.ramdisk import read
+    from hardboot.images.ramdisk import read
 
     found = read(ramdisk)
     settings.emit(_document(found), lambda: _show(found))
@@ -54,7 +54,7 @@ def extract(settings: Settings, ramdisk: Path, folder: Path, names: tuple[str, .
 
     With NAMEs only these files and folders. Devices are left out, permissions come along, owners do not.
     """
-    from hardboot.ramdisk import extract as run
+    from hardboot.images.ramdisk import extract as run
 
     done = run(ramdisk, folder, names)
 
@@ -78,7 +78,7 @@ def replace(settings: Settings, ramdisk: Path, name: str, file: Path, output: Pa
 
     All else stays as it is, byte for byte before it is compressed.
     """
-    from hardboot.ramdisk import replace as run
+    from hardboot.images.ramdisk import replace as run
 
     with log.step("packing the ramdisk"):
         done = run(ramdisk, name, file, output or ramdisk)
@@ -96,7 +96,7 @@ def append(settings: Settings, ramdisk: Path, folder: Path, output: Path | None)
     Linux unpacks it over them. After `extract` that is what you changed there: changed files keep their
     owner, and their mode unless you changed it; new ones belong to root. What you deleted stays in RAMDISK.
     """
-    from hardboot.ramdisk import append as run
+    from hardboot.images.ramdisk import append as run
 
     with log.step("packing the ramdisk"):
         done = run(ramdisk, folder, output or ramdisk)

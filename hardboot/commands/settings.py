@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+from collections.abc import Callable
+from typing import Any
 
-    from hardboot.errors import HardbootError
+from hardboot.base.errors import HardbootError
 
 
 class Settings:
@@ -42,7 +40,7 @@ def emit_error(error: HardbootError) -> None:
             "error": {
                 "kind": type(error).__name__,
                 "what": error.what,
-                "unchanged": error.unchanged,
+                "state": error.state,
                 "fix": error.fix,
                 "exit_code": error.exit_code,
             },

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from hardboot import host, record
 from hardboot.commands.common import Command, Settings, pass_settings
-from hardboot.handset import KERNEL, parse_kernel
+from hardboot.device import host, record
+from hardboot.device.handset import KERNEL, parse_kernel
+from hardboot.device.phone import KernelIdentity, Phone, connected
+from hardboot.device.record import Found, Loaded
 from hardboot.payload.agent import AgentInfo
-from hardboot.phone import KernelIdentity, Phone, connected
-from hardboot.record import Found, Loaded
 
 
 @click.command(cls=Command)

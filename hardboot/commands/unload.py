@@ -2,9 +2,9 @@
 
 import click
 
-from hardboot import load as flow
 from hardboot.commands.common import Command, Settings, pass_settings
-from hardboot.phone import connected
+from hardboot.device.phone import connected
+from hardboot.flows import load as flow
 
 
 @click.command(cls=Command)
@@ -30,7 +30,7 @@ def unload(settings: Settings, panic: bool) -> None:
 
 
 def _unload_panic(settings: Settings) -> None:
-    from hardboot import panic
+    from hardboot.crash import panic
 
     with connected(settings.serial, settings.device) as phone:
         was_loaded = panic.unload(phone)

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from hardboot.base.errors import DeviceError
 from hardboot.commands.common import Command, Group, Settings, pass_settings
-from hardboot.errors import DeviceError
 from hardboot.virtual import console as console_view
 from hardboot.virtual import image, kernel, machine
 
@@ -77,7 +77,7 @@ def console(settings: Settings, name: str, log_only: bool) -> None:
     if not found.running:
         raise DeviceError(
             f"the virtual phone {name} is off",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Start it: hardboot virtual start; its last messages: hardboot virtual console --log",
         )
     console_view.attach(machine.folder(name) / machine.CONSOLE_SOCKET)
@@ -136,7 +136,7 @@ def source(settings: Settings, directory: Path, linux: str) -> None:
 @pass_settings
 def build_kernel(settings: Settings, tree: Path, output: Path, arch: str) -> None:
     """Build the kernel of TREE for the virtual phone."""
-    from hardboot.files import write_atomic
+    from hardboot.base.files import write_atomic
 
     built = kernel.build(tree, kernel.TARGETS[arch])
     write_atomic(output, [built.image.read_bytes()])

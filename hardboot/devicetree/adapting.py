@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from hardboot.errors import InputError, RefusedError
-from hardboot.formats import fdt
-from hardboot.formats.fdt import Fdt, Node
-from hardboot.memory import Range
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.base.memory import Range
+from hardboot.formats.trees import fdt
+from hardboot.formats.trees.fdt import Fdt, Node
 from hardboot.profile import Profile
 
 # What a kernel takes when the root does not say: Linux 6.1 include/linux/of.h, OF_ROOT_NODE_*_CELLS_DEFAULT.
@@ -162,7 +162,7 @@ def _packed(tree: Fdt, ranges: Sequence[Range]) -> bytes:
             raise RefusedError(
                 f"{item} does not fit into the {address_cells} address and {size_cells} size cells of the "
                 "ROM's device tree",
-                unchanged="Nothing was sent.",
+                state="Nothing was sent.",
                 fix="Use a ROM whose device tree is made for this phone.",
             )
     return b"".join(
@@ -244,6 +244,6 @@ def _ranges(value: bytes, cells: tuple[int, int], name: str) -> list[Range]:
 def _malformed(what: str, problem: str) -> InputError:
     return InputError(
         f"{what}: {problem}" if what.startswith("the ") else f"device tree: {what}: {problem}",
-        unchanged="Nothing was sent.",
+        state="Nothing was sent.",
         fix="Check the ROM, and what --cmdline and --append give.",
     )

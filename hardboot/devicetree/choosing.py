@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hardboot.base.errors import RefusedError
 from hardboot.devicetree.selecting import Candidate, Wanted, of_profile, select, wanted
-from hardboot.errors import RefusedError
-from hardboot.formats.fdt import Fdt
+from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Profile
 
 _SHOWN = 4  # verdicts in an error; `hardboot dtb` shows all
@@ -41,7 +41,7 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
         if live is None:
             raise RefusedError(
                 "the ROM brings no device tree, and no phone is there to take its own from",
-                unchanged="Nothing was sent.",
+                state="Nothing was sent.",
                 fix="Connect the phone, or use a ROM with a device tree.",
             )
         return Choice(live, "live", "the ROM brings none: the phone's own, as its bootloader made it")
@@ -69,7 +69,7 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
 def _ambiguous(what: str) -> RefusedError:
     return RefusedError(
         what,
-        unchanged="Nothing was sent.",
+        state="Nothing was sent.",
         fix="See hardboot dtb IMAGE for all of them, or build the ROM's boot image with the one device tree "
         "of this phone.",
     )

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, TypeAlias
 
-from hardboot.errors import InputError
-from hardboot.formats import fdt
-from hardboot.formats.devicetrees import Ids, Kind
-from hardboot.formats.fdt import Node
+from hardboot.base.errors import InputError
+from hardboot.formats.containers.devicetrees import Ids, Kind
 from hardboot.formats.reading import malformed
+from hardboot.formats.trees import fdt
+from hardboot.formats.trees.fdt import Node
 
 Cells: TypeAlias = Sequence[tuple[int, ...]]
 Scheme: TypeAlias = Literal["htc", "qcom", "QCDT", "exynos", "sprd", "pxa", "dt_table"]
@@ -211,7 +211,7 @@ def _numbers(word: str, value: str) -> tuple[int, ...]:
 def _wrong(text: str, problem: str) -> InputError:
     return InputError(
         f"--match {text[:80]!r}: {problem}",
-        unchanged="Nothing was sent.",
+        state="Nothing was sent.",
         fix="Write it as in the phone's device tree: --match 178,0x47,0x8200, or "
         '--match "msm-id=194,0x10000 board-id=8,0".',
     )

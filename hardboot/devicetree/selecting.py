@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from hardboot.base.errors import InputError
 from hardboot.devicetree import matching
 from hardboot.devicetree.ids import BoardId, Scheme, of_entry, of_properties, of_rows, parse
-from hardboot.errors import InputError
-from hardboot.formats import fdt
-from hardboot.formats.devicetrees import DeviceTrees, TreeEntry
-from hardboot.formats.fdt import Fdt
+from hardboot.formats.containers.devicetrees import DeviceTrees, TreeEntry
+from hardboot.formats.trees import fdt
+from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Profile
 
 _ORDER: tuple[Scheme, ...] = ("htc", "qcom", "exynos", "sprd", "pxa", "dt_table")

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hardboot.devicetree.selecting import Candidate, of_file
-from hardboot.formats import bootimg, devicetrees, sniff, sonyelf, vendorboot, wrappers
-from hardboot.formats.paged import Part
+from hardboot.formats import sniff
+from hardboot.formats.boot import bootimg, sonyelf, vendorboot, wrappers
+from hardboot.formats.boot.paged import Part
+from hardboot.formats.containers import devicetrees
 from hardboot.formats.reading import Data, view
 
 _PARTS = ("dtb", "dt", "kernel")  # what the bootloader prefers, first

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 from hardboot.formats.reading import malformed
 
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    Values = dict[str, Any]
-else:
-    Values = dict
+Values = dict[str, Any]
 
 
 class Layout:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 import mmap as _mmap
 import struct
+from collections.abc import Iterator
 from mmap import mmap
 
-from hardboot.errors import InputError
-
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from hardboot.base.errors import InputError
 
 Data = bytes | bytearray | memoryview | mmap
 
@@ -87,6 +84,6 @@ def malformed(
     """
     return InputError(
         f"{what}: {field} at offset {offset:#x}: {problem}",
-        unchanged="Nothing was changed.",
+        state="Nothing was changed.",
         fix=fix,
     )

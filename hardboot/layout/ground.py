@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from hardboot.base.memory import PAGE_SIZE, Range, subtract
+from hardboot.base.sizes import align_up
 from hardboot.layout.kernels import ANYWHERE, ZImageNeeds
 from hardboot.layout.terrain import ATAGS_BELOW, Terrain
-from hardboot.memory import PAGE_SIZE, Range, subtract
-from hardboot.sizes import align_up
 
 _ROUND = 1 << 20  # bytes; no rule: addresses are easier to read, and maps of MiB sections are not split
 _ATAGS_ROUND = 0x8000  # so far above such an address lies a kernel with ATAGS, as kexec-tools has it

@@ -5,16 +5,16 @@ Nothing outside is written, and no bootloader runs before it starts. It takes th
 
 from msgspec.structs import replace
 
-from hardboot.errors import RefusedError
-from hardboot.formats.zimage import ZImage
+from hardboot.base.errors import RefusedError
+from hardboot.base.memory import Range
+from hardboot.base.sizes import human_size
+from hardboot.formats.kernels.zimage import ZImage
 from hardboot.layout.kernels import WINDOW
 from hardboot.layout.live import LiveMemory
 from hardboot.layout.model import BootPlan, Guest
 from hardboot.layout.placing import plan
-from hardboot.memory import Range
 from hardboot.profile import Profile
 from hardboot.profile.schema import Kernel
-from hardboot.sizes import human_size
 
 
 def plan_inside(profile: Profile, guest: Guest, memory: Range) -> BootPlan:
@@ -28,19 +28,19 @@ def plan_inside(profile: Profile, guest: Guest, memory: Range) -> BootPlan:
         raise RefusedError(
             f"the memory set aside, {memory}, does not begin at a multiple of {human_size(WINDOW)}: the "
             "kernel would take another address for the start of its RAM",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Leave the address out (crashkernel=64M): newer kernels choose one. Or give one yourself.",
         )
     if not isinstance(guest.kernel, ZImage) or guest.tree is None:
         raise RefusedError(
             "a panic kernel must be a 32-bit ARM kernel (zImage) that gets a device tree",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Use such an image, or one that brings its device tree.",
         )
     if guest.kernel.zreladdr is not None:
         raise RefusedError(
             f"this kernel always unpacks to {guest.kernel.zreladdr:#x}, over the kernel that crashed",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Build the panic kernel with CONFIG_AUTO_ZRELADDR=y (CONFIG_ARM_PATCH_PHYS_VIRT=y).",
         )
     alone = replace(profile, kernel=Kernel(), ram_spans=(), reserved_spans=())

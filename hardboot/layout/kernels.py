@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from hardboot.errors import RefusedError
+from hardboot.base.errors import RefusedError
+from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.base.sizes import align_down, align_up, human_size
+from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.reading import Data
-from hardboot.formats.zimage import ZImage
 from hardboot.layout.model import Arm64Kernel, Guest
-from hardboot.memory import PAGE_SIZE, Range
 from hardboot.profile import Profile
-from hardboot.sizes import align_down, align_up, human_size
 
 MIB = 1 << 20
 ANYWHERE = Range(0, 1 << 48, "RAM")
@@ -195,7 +195,7 @@ def needs(profile: Profile, guest: Guest, base: int) -> tuple[Needs, list[str]]:
     if arch != profile.arch:
         raise RefusedError(
             f"the ROM's kernel is for {arch}, {profile.title} ({profile.name}) is {profile.arch}",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Use a ROM that is made for this phone.",
         )
     if isinstance(guest.kernel, ZImage):

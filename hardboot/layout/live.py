@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hardboot.errors import InputError
-from hardboot.memory import Range
+from hardboot.base.errors import InputError
+from hardboot.base.memory import Range
 
 _LINE = re.compile(r"( *)([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.*)")
 _MAX_LINES = 65536  # the largest phones list some hundred
@@ -69,4 +69,4 @@ def parse_iomem(text: str) -> LiveMemory:
 
 
 def _wrong(problem: str, fix: str) -> InputError:
-    return InputError(f"/proc/iomem: {problem}", unchanged="Nothing was sent.", fix=fix)
+    return InputError(f"/proc/iomem: {problem}", state="Nothing was sent.", fix=fix)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from hardboot.formats.arm64image import Arm64Image
-from hardboot.formats.atags import Tag
-from hardboot.formats.fdt import Fdt
+from hardboot.base.memory import Range
+from hardboot.formats.kernels.arm64image import Arm64Image
+from hardboot.formats.kernels.atags import Tag
+from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.reading import Data
-from hardboot.formats.zimage import ZImage
-from hardboot.memory import Range
+from hardboot.formats.trees.fdt import Fdt
 
 
 @dataclass(frozen=True)

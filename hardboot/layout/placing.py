@@ -8,6 +8,8 @@ of the segments and every free range is tried, to the page.
 from dataclasses import replace
 from itertools import permutations
 
+from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.base.sizes import align_up, human_size
 from hardboot.layout.ground import Ground, Places
 from hardboot.layout.kernels import ImageNeeds
 from hardboot.layout.live import LiveMemory
@@ -15,9 +17,7 @@ from hardboot.layout.model import BootPlan, Guest, Segment
 from hardboot.layout.refusing import no_room, refused
 from hardboot.layout.rules import Violation, violations
 from hardboot.layout.terrain import Terrain, build_params, survey
-from hardboot.memory import PAGE_SIZE, Range
 from hardboot.profile import Profile
-from hardboot.sizes import align_up, human_size
 
 _SOFT = 0  # no flag of kexec_load(2): the image is jumped to
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hardboot.errors import RefusedError
+from hardboot.base.errors import RefusedError
+from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.base.sizes import align_down, align_up, human_size
 from hardboot.layout.ground import Ground, Places
 from hardboot.layout.kernels import ANYWHERE, IMAGE_ALIGNMENT
 from hardboot.layout.model import Segment
 from hardboot.layout.rules import FIXES, RULES, Violation, violations
 from hardboot.layout.terrain import ATAGS_BELOW, Terrain
-from hardboot.memory import PAGE_SIZE, Range
-from hardboot.sizes import align_down, align_up, human_size
 
 
 def check(terrain: Terrain, segments: Sequence[Segment]) -> None:
@@ -74,7 +74,7 @@ def no_room(ground: Ground, name: str, places: Places) -> RefusedError:
 
 def _refusal(rule: str, what: str, fix: str | None = None) -> RefusedError:
     fix = FIXES[fix or rule]
-    return RefusedError(f"layout rule {rule}: {what}", unchanged="Nothing was sent.", fix=fix)
+    return RefusedError(f"layout rule {rule}: {what}", state="Nothing was sent.", fix=fix)
 
 
 def _bare(terrain: Terrain, name: str, place: int) -> Segment:

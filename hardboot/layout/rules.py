@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from hardboot.formats.fdt import FDT_MAGIC
+from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.base.sizes import human_size
+from hardboot.formats.trees.fdt import FDT_MAGIC
 from hardboot.layout.kernels import IMAGE_ALIGNMENT, WINDOW, ZImageNeeds
 from hardboot.layout.model import Segment
 from hardboot.layout.terrain import ATAGS_BELOW, Terrain
-from hardboot.memory import PAGE_SIZE, Range
-from hardboot.sizes import human_size
 
 SEGMENT_MAX = 16  # include/uapi/linux/kexec.h, KEXEC_SEGMENT_MAX
 

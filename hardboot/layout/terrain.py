@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 from hardboot import devicetree
-from hardboot.cmdline import SIZES
-from hardboot.errors import RefusedError
-from hardboot.formats import atags, fdt
+from hardboot.base.cmdline import SIZES
+from hardboot.base.errors import RefusedError
+from hardboot.base.memory import PAGE_SIZE, Range, subtract
+from hardboot.base.sizes import align_up, human_size
+from hardboot.formats.kernels import atags
+from hardboot.formats.trees import fdt
 from hardboot.layout.kernels import Needs, needs
 from hardboot.layout.live import LiveMemory
 from hardboot.layout.model import Guest
-from hardboot.memory import PAGE_SIZE, Range, subtract
 from hardboot.profile import Profile
-from hardboot.sizes import align_up, human_size
 
 # machine_kexec() of kernels without device tree takes the ATAGS from here: KEXEC_ARM_ZIMAGE_OFFSET 0x8000
 # minus KEXEC_ARM_ATAGS_OFFSET 0x1000 below the kernel (arch/arm/include/asm/kexec.h).
@@ -162,7 +163,7 @@ def _banks(profile: Profile, live: LiveMemory | None) -> tuple[Range, ...]:
     if not below:
         raise RefusedError(
             f"all RAM lies above 4 GiB, the first bank at {known[0].start:#x}",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="A 32-bit ARM kernel cannot start there: use the right profile.",
         )
     return below
@@ -192,6 +193,6 @@ def _host(profile: Profile, kernel: str) -> tuple[Range | None, tuple[tuple[str,
 def _unknown(profile: Profile, fact: str, words: str, then: str = "") -> RefusedError:
     return RefusedError(
         f"not known of {profile.title}: {words}",
-        unchanged="Nothing was sent.",
+        state="Nothing was sent.",
         fix=f"How to find it: {profile.how_to_find(fact)}. {then}".rstrip(),
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.base.sizes import align_down, align_up
 from hardboot.layout import BootPlan
-from hardboot.memory import PAGE_SIZE, Range
-from hardboot.sizes import align_down, align_up
 
 _BIG = 8  # a shape of at least 1/8 of all is clear in the overview; it is no part of a cluster
 _GAP = 16  # a gap of more than 1/16 of all parts two clusters

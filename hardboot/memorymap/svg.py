@@ -4,10 +4,10 @@ import textwrap
 from html import escape
 from types import MappingProxyType
 
-from hardboot.memory import Range
+from hardboot.base.memory import Range
+from hardboot.base.sizes import human_size
 from hardboot.memorymap.model import Kind, MemoryMap, Panel, Shape
 from hardboot.memorymap.terminal import visible
-from hardboot.sizes import human_size
 
 WIDTH = 1120  # pixels
 TRACK = Range(336, 1104)  # pixels from left to right

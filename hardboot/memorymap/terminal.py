@@ -4,9 +4,9 @@ import textwrap
 import unicodedata
 from types import MappingProxyType
 
-from hardboot.memory import Range
+from hardboot.base.memory import Range
+from hardboot.base.sizes import human_size
 from hardboot.memorymap.model import Kind, MemoryMap, Panel, Shape
-from hardboot.sizes import human_size
 
 MIN_WIDTH = 60  # characters; below, bars would be too short to tell anything
 MAX_WIDTH = 140

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot.errors import RefusedError
+from hardboot.base.errors import RefusedError
 from hardboot.patches import series as known
 from hardboot.patches.series import CONFIG_MARK, CONFIG_NAME, Series, Values, dotted
 from hardboot.patches.survey import Offset, State, Survey, take
@@ -62,7 +62,7 @@ def _survey(source: Tree, series: Series) -> tuple[Version, Survey]:
     if not series.kernels.cover(version):
         raise RefusedError(
             f"{source.root} is Linux {dotted(version)}; {series.name} covers {series.kernels}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="Use a kernel that the series covers; `hardboot patch list` shows all.",
         )
     return version, take(source, series.read())
@@ -90,7 +90,7 @@ def apply(tree: Path, series: Series, phone: Values, *, dry_run: bool = False) -
     if before is not None and not before.startswith(CONFIG_MARK):
         raise RefusedError(
             f"{tree / CONFIG_NAME} exists and was not written by hardboot",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="Move it away; its name is needed for the options of this series.",
         )
     fragment = series.config_fragment(phone)
@@ -164,4 +164,4 @@ def _contents(tree: Path, name: str, now: Survey, state: State) -> dict[str, byt
     fix = "`hardboot patch status TREE` shows every place; start from a fresh source tree."
     if status(tree).author == "foreign":
         fix = "Take the other author's patch out first; `hardboot patch status TREE` shows its places."
-    raise RefusedError(f"{name} {what}: {problems[0]}", unchanged="Nothing was changed.", fix=fix)
+    raise RefusedError(f"{name} {what}: {problems[0]}", state="Nothing was changed.", fix=fix)

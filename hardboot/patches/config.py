@@ -7,12 +7,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot import files
-from hardboot.errors import InputError, ToolError
+from hardboot.base import files
+from hardboot.base.errors import InputError, ToolError
+from hardboot.base.process import find_tool, run
 from hardboot.patches import kconfig
 from hardboot.patches.series import CONFIG_NAME
 from hardboot.patches.tree import Tree
-from hardboot.process import find_tool, run
 
 _LIMIT = 4 << 20  # bytes of a configuration
 _TIMEOUT_S = 900
@@ -65,13 +65,13 @@ def configure(root: Path, arch: str, path: Path) -> tuple[Lost, ...]:
     if fragment is None:
         raise InputError(
             f"{root} has no {CONFIG_NAME}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="Put a series in first: hardboot patch apply TREE --device NAME",
         )
     if not path.is_file():
         raise InputError(
             f"there is no configuration at {path}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix=f"Make one first, for example in the tree: make ARCH={arch} …_defconfig",
         )
     before = files.read_bytes(path, limit=_LIMIT).decode("latin-1")
@@ -132,7 +132,7 @@ def _compiler(arch: str, *, needed: bool) -> str:
     if needed and not found:
         raise ToolError(
             f"no compiler for {arch} was found: {', '.join(f'{prefix}gcc' for prefix in _COMPILERS[arch])}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix=f"Set CROSS_COMPILE, or install one, on Debian: apt-get install {_PACKAGES[arch]}",
         )
     return found

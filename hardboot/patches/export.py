@@ -1,6 +1,6 @@
 """A series as one file for people who do not run hardboot."""
 
-from hardboot import files
+from hardboot.base import files
 from hardboot.patches.series import CONFIG_NAME, Series, Values
 
 _LIMIT = 4 << 20  # bytes of one patch

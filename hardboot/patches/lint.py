@@ -6,7 +6,7 @@ Pure: bytes in, bytes out.
 import re
 from dataclasses import dataclass
 
-from hardboot.errors import InputError
+from hardboot.base.errors import InputError
 from hardboot.patches import unified
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.*)")

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-from hardboot import files
-from hardboot.errors import InputError, RefusedError
+from hardboot.base import files
+from hardboot.base.errors import InputError, RefusedError
 from hardboot.patches import unified
 from hardboot.patches.tree import Tree, Version
 
@@ -176,7 +176,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 if not isinstance(value, int):
                     raise RefusedError(
                         f"{self.name} needs {name} for CONFIG_{symbol}; the profile does not have it",
-                        unchanged="Nothing was changed.",
+                        state="Nothing was changed.",
                         fix="Add it to the profile; `hardboot devices show NAME` says how to find it.",
                     )
                 lines.append(_option(symbol, f"{value:#x}"))
@@ -252,7 +252,7 @@ def find(tree: Tree, arch: str | None) -> list[Series]:
     version = dotted(tree.version())
     raise RefusedError(
         f"no series covers Linux {version}{f' for {arch}' if arch else ''} as it is in {tree.root}",
-        unchanged="Nothing was changed.",
+        state="Nothing was changed.",
         fix=f"Use a kernel that is covered ({covered}), or write a series: docs/adding-a-series.md.",
     )
 
@@ -270,4 +270,4 @@ def _minor(text: str) -> tuple[int, int]:
 
 
 def _bad(path: Path, what: str) -> InputError:
-    return InputError(f"{path}: {what}", unchanged="Nothing was changed.", fix="Correct this file.")
+    return InputError(f"{path}: {what}", state="Nothing was changed.", fix="Correct this file.")

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hardboot import files
-from hardboot.errors import InputError, RefusedError
+from hardboot.base import files
+from hardboot.base.errors import InputError, RefusedError
 from hardboot.patches.writing import Change, write_all
 
 _FILE_LIMIT = 8 << 20  # bytes; no source file that a series touches comes near
@@ -48,7 +48,7 @@ class Tree:
             if match is None:
                 raise InputError(
                     f"{self.root} is not the top of a Linux kernel tree",
-                    unchanged="Nothing was changed.",
+                    state="Nothing was changed.",
                     fix="Name the unpacked source folder: the one with Makefile, Kconfig and arch/.",
                 )
             numbers.append(int(match[1]))
@@ -143,7 +143,7 @@ class Tree:
             if _stamp(info) != stamp:
                 raise RefusedError(
                     f"{place} was changed by somebody else in this moment",
-                    unchanged="Nothing was changed.",
+                    state="Nothing was changed.",
                     fix="Try again when nothing else works on this tree.",
                 )
             mode = stat.S_IMODE(info.st_mode) if info else None
@@ -187,6 +187,6 @@ def _stamp(info: os.stat_result | None) -> _Stamp:
 def _unsafe(path: str, what: str) -> RefusedError:
     return RefusedError(
         f"{path!r} {what}",
-        unchanged="Nothing was changed.",
+        state="Nothing was changed.",
         fix="Use a freshly unpacked source tree and the series that ships with hardboot.",
     )

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from hardboot.errors import HardbootError
+from hardboot.base.errors import HardbootError
 from hardboot.patches.applying import apply, revert, survey
 from hardboot.patches.series import Series, Values
 from hardboot.patches.status import status

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hardboot.errors import InputError
+from hardboot.base.errors import InputError
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _MODES = {b"100644": False, b"100755": True}  # git's only modes of regular files: executable or not
@@ -358,6 +358,6 @@ class _Reader:
     def _wrong(self, what: str) -> InputError:
         return InputError(
             f"{self._name}, line {min(self._at + 1, self._count)}: {what}",
-            unchanged="Nothing was changed.",
+            state="Nothing was changed.",
             fix="Make the patch again with git format-patch or diff -u.",
         )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot import files
-from hardboot.errors import InputError
+from hardboot.base import files
+from hardboot.base.errors import InputError
 
 # What a file system says that cannot reserve room; the write itself tells whether there is any.
 _NO_RESERVING = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
@@ -54,7 +54,7 @@ def write_all(changes: Sequence[Change]) -> None:
         if stuck:
             raise InputError(
                 f"{stuck[0]} could not be put back after: {error or type(error).__name__}",
-                unchanged=f"The tree is half changed: {', '.join(map(str, stuck))}.",
+                state=f"The tree is half changed: {', '.join(map(str, stuck))}.",
                 fix="Make room or give write permission, then restore these files from your copy.",
             ) from error
         if isinstance(error, OSError):

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot.errors import DeviceError, InputError
-from hardboot.memory import PAGE_SIZE
+from hardboot.base.errors import DeviceError, InputError
+from hardboot.base.memory import PAGE_SIZE
 
 KEXEC_ON_CRASH = 0x1  # include/uapi/linux/kexec.h
 KEXEC_ARCH_DEFAULT = 0x0
@@ -62,7 +62,7 @@ def binary(arch: str) -> Path:
     if not re.fullmatch(r"[a-z0-9]+", arch) or not path.is_file():
         raise InputError(
             f"there is no agent for the architecture {arch!r}",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Correct the arch in the profile of this phone; hardboot knows arm.",
         )
     return path
@@ -174,7 +174,7 @@ def _unexpected(text: str) -> DeviceError:
     shown = text.strip()[-300:] or "nothing"
     return DeviceError(
         f"the agent on the phone answered what it never says: {shown!r}",
-        unchanged=_STILL_RUNS,
+        state=_STILL_RUNS,
         fix="Run the command again; it copies the agent anew. If it stays so, report it with -v.",
     )
 
@@ -197,7 +197,7 @@ def failure(step: str, text: str) -> DeviceError:
         said = " ".join(text.split())[-300:] or "it printed nothing"
         return DeviceError(
             f"the agent did not run on the phone: {said}",
-            unchanged=_STILL_RUNS,
+            state=_STILL_RUNS,
             fix="Check that the root shell works (su -c id) and that programs may run from the staging folder"
             " (not mounted noexec, not forbidden by SELinux: try setenforce 0).",
         )
@@ -205,7 +205,7 @@ def failure(step: str, text: str) -> DeviceError:
         return explain(step, found.errno)
     return DeviceError(
         f"the agent on the phone failed: {found.what}: {errno_text(found.errno)}",
-        unchanged=_STILL_RUNS,
+        state=_STILL_RUNS,
         fix="Check free space (df /data) and permissions in the staging folder, then try again.",
     )
 
@@ -353,4 +353,4 @@ def explain(step: str, errno: int) -> DeviceError:
         ),
     )
     call = _CALLS.get(step, "the kernel refused the agent's call")
-    return DeviceError(f"{call}: {errno_text(errno)}: {cause}", unchanged=_STILL_RUNS, fix=fix)
+    return DeviceError(f"{call}: {errno_text(errno)}: {cause}", state=_STILL_RUNS, fix=fix)

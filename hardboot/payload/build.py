@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot import log, process
+from hardboot.base import log, process
 
 PAYLOAD = Path(__file__).parent
 _TIMEOUT_S = 240

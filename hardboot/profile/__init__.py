@@ -8,8 +8,8 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hardboot.errors import InputError
-from hardboot.files import data_dir, read_bytes
+from hardboot.base.errors import InputError
+from hardboot.base.files import data_dir, read_bytes
 from hardboot.profile.lint import Problem, check, facts
 from hardboot.profile.schema import Evidence, Known, Profile, Span
 from hardboot.profile.syntax import parse, wrong
@@ -53,7 +53,7 @@ def load(name_or_codename: str) -> Profile:
     near = difflib.get_close_matches(name_or_codename, known, n=1)
     raise InputError(
         f"no profile is called {name_or_codename!r}" + (f"; did you mean {near[0]}?" if near else ""),
-        unchanged="Nothing was sent.",
+        state="Nothing was sent.",
         fix=f"Use one of: {', '.join(known)}.",
     )
 

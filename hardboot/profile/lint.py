@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import fields
 
-from hardboot.memory import PAGE_SIZE, Range
+from hardboot.base.memory import PAGE_SIZE, Range
 from hardboot.profile.schema import Carry, Profile, Span
 
 _32_BIT = 1 << 32

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from hardboot.errors import RefusedError
-from hardboot.memory import Range
+from hardboot.base.errors import RefusedError
+from hardboot.base.memory import Range
 
 Unsigned = Annotated[int, Meta(ge=0, le=(1 << 48) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
@@ -103,7 +103,7 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.page_addr is None:
             raise RefusedError(
                 "the address of the hardboot page is not known",
-                unchanged="Nothing was sent.",
+                state="Nothing was sent.",
                 fix="hardboot devices show NAME says what is known of it, and how to find it.",
             )
         return self.page_addr
@@ -289,7 +289,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             known = f"; it is one of {', '.join(values)}" if values else ""
             raise RefusedError(
                 f"not known of {self.title}: the address of the hardboot page{known}",
-                unchanged="Nothing was sent.",
+                state="Nothing was sent.",
                 fix=f"How to find it: {self.how_to_find('hardboot.page')}.",
             )
         return Range.sized(self.hardboot.page_addr, self.hardboot.page_size, "hardboot page")

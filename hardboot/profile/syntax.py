@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hardboot.errors import InputError
+from hardboot.base.errors import InputError
 from hardboot.profile.schema import Profile
 
 
@@ -48,7 +48,7 @@ def wrong(origin: str, what: str) -> InputError:
     """The error for a profile that is wrong; `origin` names its file."""
     return InputError(
         f"{origin}: {what}",
-        unchanged="Nothing was sent.",
+        state="Nothing was sent.",
         fix="Correct the profile; hardboot devices check FILE tests it.",
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hardboot import profile
-from hardboot.memory import Range
+from hardboot.base.memory import Range
 from hardboot.profile import Profile
 from hardboot.suggest.drafting import draft
 from hardboot.suggest.findings import COMMANDS, Findings, ask, read

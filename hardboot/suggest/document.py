@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from hardboot.base.memory import Range
 from hardboot.formats import toml
-from hardboot.memory import Range
 from hardboot.profile import Known
 from hardboot.suggest.ground import Stated
 

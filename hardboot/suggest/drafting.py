@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
-from hardboot import cmdline as cmdlines
 from hardboot import profile
-from hardboot.errors import InputError
-from hardboot.formats import fdt, headerpage
-from hardboot.memory import PAGE_SIZE, Range
+from hardboot.base import cmdline as cmdlines
+from hardboot.base.errors import InputError
+from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.formats.boot import headerpage
+from hardboot.formats.trees import fdt
 from hardboot.profile import Profile
 from hardboot.suggest import proposing
 from hardboot.suggest.document import Draft, plain, span

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from hardboot.memory import Range
+from hardboot.base.memory import Range
 
 _LK = "msm8916-mainline/lk2nd target/{}/rules.mk (Code Aurora's LK; the phone's own may differ)"
 _LK_SIZE = 0x100000  # MEMSIZE

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hardboot import log
-from hardboot.errors import DeviceError, InputError
-from hardboot.files import map_file, read_bytes
-from hardboot.formats import bootimg, fdt, treefiles
-from hardboot.formats.fdt import Fdt
-from hardboot.handset import Handset
+from hardboot.base import log
+from hardboot.base.errors import DeviceError, InputError
+from hardboot.base.files import map_file, read_bytes
+from hardboot.device.handset import Handset
+from hardboot.formats.boot import bootimg
+from hardboot.formats.trees import fdt, treefiles
+from hardboot.formats.trees.fdt import Fdt
 
 _TEXT_LIMIT = 8 << 20  # bytes
 _TREE_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
@@ -127,7 +128,7 @@ def read(folder: Path) -> Findings:
     """
     if not folder.is_dir():
         raise InputError(
-            f"{folder} is no folder", unchanged="Nothing was written.", fix="Name a folder that exists."
+            f"{folder} is no folder", state="Nothing was written.", fix="Name a folder that exists."
         )
     texts = {}
     for name in COMMANDS:
@@ -161,6 +162,6 @@ def _checked(found: Findings, origin: str) -> Findings:
         f"{origin}: {_PRODUCT} is {found.device!r}, which is no name: a profile needs one"
         if found.device
         else f"{origin}: nothing says what phone it is: {_PRODUCT} is missing",
-        unchanged="Nothing was written.",
+        state="Nothing was written.",
         fix="Put the output of adb shell getprop into a file called getprop in that folder.",
     )

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from hardboot import devicetree, layout
-from hardboot.errors import InputError
-from hardboot.formats import headerpage
-from hardboot.formats.fdt import Fdt
-from hardboot.memory import PAGE_SIZE, Range, subtract
+from hardboot.base.errors import InputError
+from hardboot.base.memory import PAGE_SIZE, Range, subtract
+from hardboot.base.sizes import align_down, align_up
+from hardboot.formats.boot import headerpage
+from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Known
-from hardboot.sizes import align_down, align_up
 from hardboot.suggest import families
 from hardboot.suggest.findings import Findings
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hardboot.memory import PAGE_SIZE, Range, subtract
+from hardboot.base.memory import PAGE_SIZE, Range, subtract
+from hardboot.base.sizes import align_down, align_up
 from hardboot.profile import Known
-from hardboot.sizes import align_down, align_up
 from hardboot.suggest.ground import Ground
 
 # Ports of the old patches take 1 MiB away, and say so in the log without its size.

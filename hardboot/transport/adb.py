@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hardboot import log
+from hardboot.base import log
 from hardboot.transport import adb_keys
 from hardboot.transport.adb_dial import dial, knock
 from hardboot.transport.adb_link import Link, LinkError
@@ -94,14 +94,14 @@ class AdbTcp(AdbServices):
         return link
 
     @contextmanager
-    def _connected(self, unchanged: str) -> Iterator[Link]:
+    def _connected(self, state: str) -> Iterator[Link]:
         """The connection, made if there is none; it is dropped if the work on it does not end well."""
         link = self._link or self._connect_now()
         try:
             yield link
         except LinkError as error:
             self.close()
-            raise self._lost(error, unchanged) from error
+            raise self._lost(error, state) from error
         except BaseException:
             self.close()
             raise

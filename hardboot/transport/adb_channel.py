@@ -6,7 +6,7 @@ import select
 import socket
 import time
 
-from hardboot.errors import InputError
+from hardboot.base.errors import InputError
 from hardboot.transport.adb_link import LinkError
 
 _HOST, _PORT = "127.0.0.1", "5037"  # adb.h, DEFAULT_ADB_PORT
@@ -26,7 +26,7 @@ def address() -> tuple[str, int]:
     if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536):
         raise InputError(
             f"ANDROID_ADB_SERVER_PORT is {port!r}, which is no TCP port",
-            unchanged="Nothing was sent.",
+            state="Nothing was sent.",
             fix="Unset it, or set it to the port the ADB server listens on (5037).",
         )
     return os.environ.get("ANDROID_ADB_SERVER_ADDRESS") or _HOST, int(port)

@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from hardboot.errors import InputError
+from hardboot.base.errors import InputError
 from hardboot.transport.adb_link import Signer
 
 _KEY_BITS = 2048  # AOSP libcrypto_utils, ANDROID_PUBKEY_MODULUS_SIZE
@@ -56,6 +56,6 @@ def signer(folder: Path) -> Signer:
 def _unusable(path: Path, why: str) -> InputError:
     return InputError(
         f"{path}: the ADB key cannot be used: {why}",
-        unchanged="Nothing was sent; the key was not touched.",
+        state="Nothing was sent; the key was not touched.",
         fix="Repair its permissions, or move the file away: a new key is then made, and the phone asks once.",
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hardboot import log
+from hardboot.base import log
 from hardboot.transport.adb_channel import ServerChannel, dial
 from hardboot.transport.adb_link import LinkError
 from hardboot.transport.adb_services import AdbServices
@@ -45,12 +45,12 @@ class AdbServer(AdbServices):
                 raise self._lost(error, "Nothing was sent.") from error
 
     @contextmanager
-    def _connected(self, unchanged: str) -> Iterator["_Door"]:
+    def _connected(self, state: str) -> Iterator["_Door"]:
         door = _Door(self.serial)
         try:
             yield door
         except LinkError as error:
-            raise self._lost(error, unchanged if door.channel else "Nothing was sent.") from error
+            raise self._lost(error, state if door.channel else "Nothing was sent.") from error
         finally:
             if door.channel:
                 door.channel.close()

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from hardboot import files
-from hardboot.errors import DeviceError, InputError
+from hardboot.base import files
+from hardboot.base.errors import DeviceError, InputError
 from hardboot.transport.adb_link import LinkError
 from hardboot.transport.adb_sync import Channel, Sync
 from hardboot.transport.base import SHELL, Output, Progress
@@ -54,8 +54,8 @@ class AdbServices(ABC):
         self._probe_timeout_s = probe_timeout_s
 
     @abstractmethod
-    def _connected(self, unchanged: str) -> AbstractContextManager[Way]:
-        """The way to the phone; a LinkError on it becomes a DeviceError that says `unchanged`."""
+    def _connected(self, state: str) -> AbstractContextManager[Way]:
+        """The way to the phone; a LinkError on it becomes a DeviceError that says `state`."""
 
     @abstractmethod
     def _connect_anew(self, timeout_s: float, end: float) -> None:
@@ -138,7 +138,7 @@ class AdbServices(ABC):
             if sent != size:
                 raise InputError(
                     f"{source}: changed while it was read: {size} bytes at first, then {sent}",
-                    unchanged=f"{remote} on the phone is incomplete; nothing was started.",
+                    state=f"{remote} on the phone is incomplete; nothing was started.",
                     fix="Make sure that nothing writes to the file, then try again.",
                 )
             if arrived != size & 0xFFFFFFFF:
@@ -209,13 +209,13 @@ class AdbServices(ABC):
             if left <= 0:
                 raise DeviceError(
                     f"the phone did not come back within {timeout_s:.0f} s: {reason.what}",
-                    unchanged="Nothing more was sent to it.",
+                    state="Nothing more was sent to it.",
                     fix=reason.fix,
                 ) from reason
             time.sleep(min(pause_s(start), left))
 
-    def _lost(self, error: LinkError, unchanged: str) -> DeviceError:
-        return DeviceError(f"{self._name} {error.what}", unchanged=unchanged, fix=error.fix)
+    def _lost(self, error: LinkError, state: str) -> DeviceError:
+        return DeviceError(f"{self._name} {error.what}", state=state, fix=error.fix)
 
     def _deadline(self, size: int) -> Callable[[], float]:
         """The time for the next packet of a transfer of `size` bytes: idle and overall limits."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hardboot import log
-from hardboot.errors import DeviceError
+from hardboot.base import log
+from hardboot.base.errors import DeviceError
 
 _ESCAPE = b"\x1d"  # Ctrl-]
 
@@ -28,7 +28,7 @@ def attach(path: Path) -> None:
         except OSError as error:
             raise DeviceError(
                 f"the phone's serial port cannot be opened: {error.strerror or error}",
-                unchanged="Nothing was sent.",
+                state="Nothing was sent.",
                 fix="One terminal at a time can use it; close the other one.",
             ) from error
         finally:

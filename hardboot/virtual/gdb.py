@@ -6,8 +6,8 @@ page, with the magic last; the word behind the magic is the address the guest is
 
 from pathlib import Path
 
-from hardboot.errors import DeviceError, InputError
-from hardboot.process import find_tool
+from hardboot.base.errors import DeviceError, InputError
+from hardboot.base.process import find_tool
 from hardboot.virtual import machine
 
 RECORD_MAGIC = 0x4A5DB007
@@ -50,13 +50,13 @@ def command(name: str, page: int, vmlinux: Path | None) -> list[str]:
     if not machine.status(name).running or not (home / machine.GDB_SOCKET).exists():
         raise DeviceError(
             f"the virtual phone {name} is off, or cannot be debugged",
-            unchanged="Nothing was started.",
+            state="Nothing was started.",
             fix="Start it for that: hardboot virtual stop, then hardboot virtual start --gdb",
         )
     if vmlinux is not None and not vmlinux.is_file():
         raise InputError(
             f"{vmlinux}: no such file",
-            unchanged="Nothing was started.",
+            state="Nothing was started.",
             fix="Name the vmlinux that was built together with the guest's kernel.",
         )
     script = home / "guest.gdb"

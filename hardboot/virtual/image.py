@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot import log
-from hardboot.errors import InputError
-from hardboot.files import read_bytes, write_atomic
-from hardboot.process import find_tool, run
+from hardboot.base import log
+from hardboot.base.errors import InputError
+from hardboot.base.files import read_bytes, write_atomic
+from hardboot.base.process import find_tool, run
 from hardboot.virtual import kernel, packages
 
 PHONE = Path(__file__).parent / "phone"
@@ -135,7 +135,7 @@ def authorise(disk: Path, public_key: str) -> None:
     if len(page) > 4096:
         raise InputError(
             f"the public key has {len(page)} bytes, the limit is 4096",
-            unchanged="The phone was not started.",
+            state="The phone was not started.",
             fix="Name the adbkey.pub that belongs to your ADB key, usually ~/.android/adbkey.pub.",
         )
     with disk.open("r+b") as stream:

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot import log
-from hardboot.errors import InputError, ToolError
-from hardboot.files import Locked, cache_dir, sha256_file
-from hardboot.process import find_tool, run
+from hardboot.base import log
+from hardboot.base.errors import InputError, ToolError
+from hardboot.base.files import Locked, cache_dir, sha256_file
+from hardboot.base.process import find_tool, run
 from hardboot.virtual import packages
 
 LINUX = "6.1"  # the virtual phone's own
@@ -97,7 +97,7 @@ def unpack(folder: Path, linux: str = LINUX) -> Path:
     if folder.exists():
         raise InputError(
             f"{folder} exists already",
-            unchanged="Nothing was unpacked.",
+            state="Nothing was unpacked.",
             fix="Name a folder that does not exist.",
         )
     archive = _package(linux) / "usr" / "src" / f"linux-source-{linux}.tar.xz"
@@ -140,7 +140,7 @@ def build(tree: Path, target: Target = ARM) -> Kernel:
     if not (tree / "Kconfig").is_file() or not (tree / "arch" / target.arch).is_dir():
         raise InputError(
             f"{tree} is not a Linux source tree",
-            unchanged="Nothing was built.",
+            state="Nothing was built.",
             fix="Name the top folder of a kernel source, for example from: hardboot virtual source DIR",
         )
     fragment = tree / TREE_FRAGMENT
@@ -293,7 +293,7 @@ def _check_config(wanted: str, result: str) -> None:
     if lost:
         raise ToolError(
             f"the kernel configuration lost {', '.join(lost)}",
-            unchanged="Nothing was built.",
+            state="Nothing was built.",
             fix="Look for a dependency that is not met (make menuconfig, search for the symbol), "
             "or for a tree without the hardboot patches: hardboot patch status TREE",
         )

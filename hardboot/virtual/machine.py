@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot import log
-from hardboot.errors import DeviceError, InputError, ToolError
-from hardboot.files import state_dir
-from hardboot.process import find_tool
+from hardboot.base import log
+from hardboot.base.errors import DeviceError, InputError, ToolError
+from hardboot.base.files import state_dir
+from hardboot.base.process import find_tool
 from hardboot.virtual import image
 
 LOCK = "lock"  # held while the phone runs; holds the supervisor's process id
@@ -63,7 +63,7 @@ def folder(name: str = DEFAULT_NAME) -> Path:
     if not name or not all(char.isalnum() or char in "-_" for char in name):
         raise InputError(
             f"{name!r} is no name for a virtual phone",
-            unchanged="Nothing was started.",
+            state="Nothing was started.",
             fix="Use letters, digits, - and _.",
         )
     return state_dir() / "virtual" / name
@@ -120,7 +120,7 @@ def start(
         if reset_disk or adb_key is not None or adb_maxdata is not None or gdb:
             raise InputError(
                 f"the virtual phone {name} runs already",
-                unchanged="It runs on as it was.",
+                state="It runs on as it was.",
                 fix="Stop it first: hardboot virtual stop",
             )
         return status(name)
@@ -128,7 +128,7 @@ def start(
     if importlib.util.find_spec("qemu") is None:
         raise ToolError(
             "the Python package qemu.qmp is not installed",
-            unchanged="The phone was not started.",
+            state="The phone was not started.",
             fix="Install it: pip install 'hardboot[virtual]'",
         )
     disk, factory = home / "disk.img", home / "factory-boot.img"
@@ -161,7 +161,7 @@ def stop(name: str = DEFAULT_NAME) -> bool:
         if time.monotonic() > deadline:
             raise DeviceError(
                 f"the virtual phone {name} did not stop within {_STOP_TIMEOUT_S} s",
-                unchanged="It may still run.",
+                state="It may still run.",
                 fix=f"End process {(home / LOCK).read_text().strip()} by hand.",
             )
         time.sleep(0.05)
@@ -213,14 +213,14 @@ def _wait_until_booted(home: Path, process: "subprocess.Popen[bytes]", seen: int
             said = (home / "supervisor.log").read_text(errors="replace").strip().splitlines()
             raise ToolError(
                 f"QEMU ended with {process.returncode}: {said[-1] if said else 'no message'}",
-                unchanged="The phone is off; its disk is as it was.",
+                state="The phone is off; its disk is as it was.",
                 fix=f"Read {home / 'supervisor.log'} and {console}.",
             )
         if time.monotonic() > deadline:
             stop(home.name)
             raise DeviceError(
                 f"the virtual phone did not boot within {_BOOT_TIMEOUT_S} s",
-                unchanged="It was switched off; its disk is as it was.",
+                state="It was switched off; its disk is as it was.",
                 fix=f"Read {console}; a new disk: hardboot virtual start --reset-disk",
             )
         time.sleep(0.05)
@@ -261,7 +261,7 @@ def _free_port(home: Path) -> int:
             return int(port)
     raise ToolError(
         f"no TCP port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free",
-        unchanged="The phone was not started.",
+        state="The phone was not started.",
         fix="Stop another virtual phone: hardboot virtual stop --name NAME",
     )
 

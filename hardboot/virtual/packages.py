@@ -9,10 +9,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hardboot import log
-from hardboot.errors import ToolError
-from hardboot.files import Locked, cache_dir
-from hardboot.process import find_tool, run
+from hardboot.base import log
+from hardboot.base.errors import ToolError
+from hardboot.base.files import Locked, cache_dir
+from hardboot.base.process import find_tool, run
 
 RELEASE = "bookworm"
 SECURITY = "bookworm-security"  # where the release gets newer kernels; asked for their source only
@@ -71,7 +71,7 @@ def dependency(package: str, prefix: str) -> str:
             return name
     raise ToolError(
         f"Debian's {package} names no {prefix}… package",
-        unchanged="Nothing was fetched.",
+        state="Nothing was fetched.",
         fix="Check that the Debian mirror of this system works: apt-get update",
     )
 
@@ -117,7 +117,7 @@ def _mirror(label: str) -> str:
     if not shutil.which("apt-get"):
         raise ToolError(
             "the virtual phone is made of Debian packages, and this system has no apt-get",
-            unchanged="Nothing was fetched.",
+            state="Nothing was fetched.",
             fix="Use Debian 12 or newer; a container or virtual machine will do.",
         )
     rows = run(

@@ -5,9 +5,11 @@ import hashlib
 import pytest
 from golden_images import GOLDEN, UBOOT, V4_VTS
 
-from hardboot.formats import avb, avbcheck, bootimg, vendorboot
-from hardboot.formats.bootimg import BootImage
-from hardboot.formats.vendorboot import VendorBoot
+from hardboot.formats.avb import vbmeta as avb
+from hardboot.formats.avb import verify as avbcheck
+from hardboot.formats.boot import bootimg, vendorboot
+from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.boot.vendorboot import VendorBoot
 
 
 def check(image: BootImage | VendorBoot, hash_name: str, expected: str) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import container_builders as build
 import pytest
 
-from hardboot.errors import InputError
-from hardboot.formats import avb, sonyelf, sparse, tail, wrappers
+from hardboot.base.errors import InputError
+from hardboot.formats.archives import sparse
+from hardboot.formats.avb import vbmeta as avb
+from hardboot.formats.boot import sonyelf, tail, wrappers
 
 
 def patched(data: bytes, offset: int, form: str, *values: int) -> bytes:

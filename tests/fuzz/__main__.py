@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "support"))
 RSS_LIMIT_MB = 300
 INPUT_LIMIT = 64 << 10  # bytes
 SLOWEST_S = 25  # for one input
@@ -29,7 +29,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.one:
         return fuzz(options.one, options.targets)
-    from fuzz.targets import TARGETS
+    from fuzz_targets import TARGETS
 
     chosen = options.targets or list(TARGETS)
     failed = []
@@ -71,7 +71,7 @@ def fuzz(name: str, arguments: list[str]) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["hardboot"]):
-        from fuzz.targets import TARGETS, run
+        from fuzz_targets import TARGETS, run
 
     target = TARGETS[name][0]
     atheris.Setup([sys.argv[0], *arguments], lambda data: run(target, data))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from toy_series import NEW, ONE, SERIES, TWO, apply, git, make_tree
 
-from hardboot import files, patches
+from hardboot import patches
+from hardboot.base import files
 
 
 @pytest.fixture

@@ -5,15 +5,12 @@ An image is taken apart into parts and a frame, which is all the rest; both toge
 
 from __future__ import annotations
 
-from hardboot.formats import bootimg, sniff
+from hardboot.formats import sniff
+from hardboot.formats.boot import bootimg
+from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import boots
 from hardboot.formats.containers.model import Changes, Container, Fields
-from hardboot.formats.reading import malformed, view
-
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from hardboot.formats.paged import Part
-    from hardboot.formats.reading import Data
+from hardboot.formats.reading import Data, malformed, view
 
 __all__ = ["Changes", "Container", "Fields", "open_container", "open_frame"]
 
@@ -36,7 +33,7 @@ def open_container(data: Data) -> Container:
 def _known(kind: str | None, data: memoryview) -> Container | None:
     """What is no boot image, or none at first sight: None."""
     if kind == sniff.VENDOR_BOOT_IMAGE:
-        from hardboot.formats import vendorboot
+        from hardboot.formats.boot import vendorboot
 
         return boots.vendor_boot(vendorboot.parse(data))
     if kind == sniff.SONY_ELF:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from hardboot.formats import bootimg, sniff, tail, wrappers
-from hardboot.formats.bootheader import PARTS, stored_os_version
-from hardboot.formats.bootid import ALGORITHMS
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hardboot.formats import sniff
+from hardboot.formats.boot import bootimg, tail, wrappers
+from hardboot.formats.boot.bootheader import PARTS, stored_os_version
+from hardboot.formats.boot.bootid import ALGORITHMS, Algorithm
+from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.boot.paged import Part
+from hardboot.formats.boot.vendorboot import VendorBoot
 from hardboot.formats.containers.model import Changes, Container, Fields
-from hardboot.formats.paged import Part
-from hardboot.formats.reading import malformed
-from hardboot.records import replace
-
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hardboot.formats.bootid import Algorithm
-    from hardboot.formats.bootimg import BootImage
-    from hardboot.formats.reading import Data
-    from hardboot.formats.vendorboot import VendorBoot
+from hardboot.formats.reading import Data, malformed
 
 
 def boot(image: BootImage) -> Container:
@@ -102,7 +98,7 @@ def vendor_boot(image: VendorBoot) -> Container:
 
 
 def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[Data]:
-    from hardboot.formats import vendorboot
+    from hardboot.formats.boot import vendorboot
 
     parts: Fields = dict(changes.parts)
     ramdisks = []
@@ -119,7 +115,7 @@ def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[Data]:
 
 def sony(data: memoryview) -> Container:
     """A boot image of Sony's."""
-    from hardboot.formats import sonyelf
+    from hardboot.formats.boot import sonyelf
 
     image = sonyelf.parse(data)
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from hardboot.records import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-TYPE_CHECKING = False  # of `typing`, which takes 11 ms to load
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+from hardboot.formats.boot.paged import Part
+from hardboot.formats.reading import Data
 
-    from hardboot.formats.paged import Part
-    from hardboot.formats.reading import Data
-
-    Fields = dict[str, Any]  # int, str or a list of int
-else:
-    Fields = dict
+Fields = dict[str, Any]  # int, str or a list of int
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from hardboot.formats import compression, sniff, tail, wrappers
+from hardboot.formats import sniff
+from hardboot.formats.archives import compression
+from hardboot.formats.boot import tail, wrappers
+from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container
-from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data, windows
 
 _KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE)
@@ -44,7 +46,9 @@ def single(kind: str | None, data: memoryview) -> Container | None:
 
 def _cut(kind: str | None, how: str | None, data: memoryview) -> list[tuple[str, memoryview]] | None:
     """What follows each other in a file, with zeros between; `how` it is compressed."""
-    from hardboot.formats import avb, fdt, kernel
+    from hardboot.formats.avb import vbmeta as avb
+    from hardboot.formats.kernels import kernel
+    from hardboot.formats.trees import fdt
 
     if kind == sniff.DEVICE_TREE:
         fdt.total_size(data)  # refuses what `split` would only leave over

@@ -1,19 +1,20 @@
 """Tables of device trees as containers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from hardboot.errors import InputError
-from hardboot.formats import sniff, tail
+from hardboot.base.errors import InputError
+from hardboot.formats import sniff
+from hardboot.formats.boot import tail
+from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container
-from hardboot.formats.paged import Part
 from hardboot.formats.reading import Data, malformed, pieces
-from hardboot.records import replace
 
 
 def table(kind: str, data: memoryview) -> Container:
     """A table of one of sniff.TABLE_KINDS; each of its trees is a part."""
-    from hardboot.formats import dtbh, dtbo, pxa, qcdt, sprd
+    from hardboot.formats.trees import dtbh, dtbo, pxa, qcdt, sprd
 
     formats = (dtbo, qcdt, dtbh, sprd, pxa.PXA_DT, pxa.PXA_19XX)
     module: Any = dict(zip(sniff.TABLE_KINDS, formats, strict=True))[kind]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from phones import Hardboot, VirtualPhone
 
-from hardboot.errors import DeviceError
+from hardboot.base.errors import DeviceError
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from phones import VirtualPhone
 
-from hardboot import process
-from hardboot.files import cache_dir
+from hardboot.base import process
+from hardboot.base.files import cache_dir
 
 pytestmark = pytest.mark.e2e
 

@@ -6,8 +6,9 @@ import pytest
 from drafts import agrees, drafted
 from phones import VirtualPhone
 
-from hardboot import layout, profile, rom
-from hardboot.formats.fdt import Fdt
+from hardboot import layout, profile
+from hardboot.flows import rom
+from hardboot.formats.trees.fdt import Fdt
 
 pytestmark = pytest.mark.e2e
 

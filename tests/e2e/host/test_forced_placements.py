@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from phones import VirtualPhone
 
-from hardboot import layout, load, rom
-from hardboot.errors import DeviceError, DeviceStateError, RefusedError
-from hardboot.execute import execute
-from hardboot.journal import Journal
-from hardboot.load import Prepared
-from hardboot.phone import Phone, connected
+from hardboot import layout
+from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
+from hardboot.device.phone import Phone, connected
+from hardboot.flows import load, rom
+from hardboot.flows.execute import execute
+from hardboot.flows.journal import Journal
+from hardboot.flows.load import Prepared
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from phones import BUILD_TIMEOUT_S, Hardboot, HostKernels
 
-from hardboot.process import find_tool, run
+from hardboot.base.process import find_tool, run
 from hardboot.virtual import kernel
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(BUILD_TIMEOUT_S)]

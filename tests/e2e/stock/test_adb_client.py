@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from phones import VirtualPhone
 
-from hardboot.errors import DeviceError
+from hardboot.base.errors import DeviceError
 from hardboot.transport.adb import AdbTcp
 
 pytestmark = pytest.mark.e2e

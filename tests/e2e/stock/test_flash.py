@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from phones import VirtualPhone
 
-from hardboot import backup, flash
-from hardboot.backup import Backup
-from hardboot.errors import DeviceStateError, RefusedError
-from hardboot.phone import Phone, connect
+from hardboot.base.errors import DeviceStateError, RefusedError
+from hardboot.device.phone import Phone, connect
+from hardboot.flows import backup, flash
+from hardboot.flows.backup import Backup
 from hardboot.transport.base import Output
 from hardboot.virtual import machine
 
@@ -92,7 +92,7 @@ def test_a_write_that_reads_back_differently_is_rolled_back(
     monkeypatch.setattr(phone, "root", BadFlash(phone, 1))
     with pytest.raises(DeviceStateError, match="does not hold what was written") as caught:
         flash.write_image(phone, host_image, "boot")
-    assert "was put back" in caught.value.unchanged
+    assert "was put back" in caught.value.state
     assert stock_phone.boot_partition_sha256() == before
 
 

@@ -10,10 +10,11 @@ import pytest
 from drafts import agrees, drafted
 from phones import VirtualPhone
 
-from hardboot import devicetree, handset, profile
-from hardboot.handset import Copy
-from hardboot.memory import Range
-from hardboot.phone import open_transport
+from hardboot import devicetree, profile
+from hardboot.base.memory import Range
+from hardboot.device import handset
+from hardboot.device.handset import Copy
+from hardboot.device.phone import open_transport
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e

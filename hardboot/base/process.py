@@ -1,0 +1,129 @@
+"""Run a program: bounded in time, without a shell, with an error that can be pasted into a terminal."""
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hardboot.base.errors import ToolError
+
+_TAIL_LINES = 12
+
+
+def find_tool(name: str, package: str) -> str:
+    """The full path of program `name`, which Debian ships in `package`.
+
+    Raises:
+        ToolError: If it is not installed.
+    """
+    path = os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise ToolError(
+            f"{name} is not installed",
+            state="Nothing was changed.",
+            fix=f"Install it, on Debian: apt-get install {package}",
+        )
+    return found
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> bytes:
+    """Run `command` to its end and return its standard output.
+
+    Args:
+        command: Program and arguments; never given to a shell.
+        timeout_s: The whole process group is killed after this many seconds.
+        cwd: Working folder.
+        env: Variables on top of this process's own.
+        stdin: What the program reads; None is the empty input.
+        on_line: Called with each line of output and error output, mixed; then nothing is returned.
+
+    Raises:
+        ToolError: If it is missing, exits with another code than 0, is killed, or runs out of time.
+    """
+    words = [str(word) for word in command]
+    try:
+        child = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **env} if env else None,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ToolError(
+            f"cannot start {words[0]}: {error.strerror or error}",
+            state="The program did not run.",
+            fix="Check that it is installed and can be executed.",
+        ) from error
+    with child:
+        try:
+            if on_line:
+                output, errors = b"", _follow(child, timeout_s, on_line)
+            else:
+                output, errors = child.communicate(stdin, timeout=timeout_s)
+        except BaseException as error:
+            _kill_group(child)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise _failed(words, f"still ran after {timeout_s:.0f} s and was ended", b"") from error
+            raise
+    if child.returncode:
+        code = child.returncode
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+        raise _failed(words, how, errors)
+    return output
+
+
+def _follow(child: "subprocess.Popen[bytes]", timeout_s: float, on_line: Callable[[str], None]) -> bytes:
+    import threading
+
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        _kill_group(child)
+
+    timer = threading.Timer(timeout_s, expire)
+    timer.start()
+    tail: list[bytes] = []
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            tail = [*tail[1 - _TAIL_LINES :], line]
+            on_line(line.decode(errors="replace").rstrip("\n"))
+        child.wait()
+    finally:
+        timer.cancel()
+    if expired.is_set():
+        raise subprocess.TimeoutExpired(child.args, timeout_s)
+    return b"".join(tail)
+
+
+def _kill_group(child: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _failed(words: Sequence[str], how: str, errors: bytes) -> ToolError:
+    tail = errors.decode(errors="replace").strip().splitlines()[-_TAIL_LINES:]
+    detail = "".join(f"\n  {line}" for line in tail)
+    return ToolError(
+        f"{words[0]} {how}{detail}",
+        state="What it was to make may be missing or incomplete.",
+        fix=f"Look at its message; the command was: {shlex.join(words)}",
+    )

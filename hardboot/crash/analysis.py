@@ -1,0 +1,132 @@
+"""A dump on this computer: which kernel crashed, what its CPUs did, and what it said last."""
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hardboot.base.errors import InputError
+from hardboot.base.files import map_file
+from hardboot.base.memory import Range
+from hardboot.formats.crashdump import elfcore, kernellog, registers, vmcoreinfo
+from hardboot.formats.crashdump.elfcore import Core
+from hardboot.formats.crashdump.kernellog import Line
+from hardboot.formats.crashdump.registers import Cpu
+
+_MACHINES = {elfcore.EM_ARM: "arm", registers.EM_AARCH64: "arm64"}
+# What kernels say when they crash: kernel/panic.c, arch/arm/mm/fault.c, arch/arm/kernel/traps.c.
+_CRASH = re.compile(r"Kernel panic - not syncing|Internal error: |Unable to handle kernel |kernel BUG at ")
+_WHO = re.compile(r"\bCPU: (\d{1,4}) PID: (\d{1,10}) Comm: (.{1,16}?) (?:Kdump: loaded )?(?:Not t|T)ainted")
+
+
+@dataclass(frozen=True)
+class Panic:
+    """What the log says of the crash.
+
+    Attributes:
+        text: The first line about it.
+        process: Number and name of the process that ran; None if it does not say.
+        cpu: Index in `Crashed.cpus` of the CPU it ran on; None if that is not certain.
+    """
+
+    text: str
+    process: tuple[int, str] | None
+    cpu: int | None
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """What a dump holds.
+
+    Attributes:
+        arch: "arm", "arm64", or the ELF number of another architecture.
+        ram: The memory it is about, physical; sorted.
+        stored: Bytes of it that are in the file.
+        notes: Who, type, bytes.
+        log: The kernel's messages; None if they could not be read, `log_problem` says why.
+    """
+
+    path: Path
+    arch: str
+    bits: int
+    release: str | None
+    time: int | None
+    ram: tuple[Range, ...]
+    stored: int
+    notes: tuple[tuple[str, int, int], ...]
+    cpus: tuple[Cpu, ...]
+    panic: Panic | None
+    log: tuple[Line, ...] | None
+    log_problem: str | None
+
+    def document(self) -> dict[str, Any]:
+        """All of it, for programs."""
+        return {
+            "file": str(self.path),
+            "arch": self.arch,
+            "bits": self.bits,
+            "release": self.release,
+            "time": self.time,
+            "ram": [{"start": one.start, "end": one.end} for one in self.ram],
+            "stored": self.stored,
+            "notes": [{"name": name, "type": kind, "size": size} for name, kind, size in self.notes],
+            "cpus": [asdict(cpu) for cpu in self.cpus],
+            "panic": asdict(self.panic) if self.panic else None,
+            "log": None if self.log is None else [str(line) for line in self.log],
+            "log_problem": self.log_problem,
+        }
+
+
+def read(path: Path) -> Crashed:
+    """Look into the dump `path`; only what is looked at is read from disk.
+
+    Raises:
+        InputError: If it cannot be read, is no core file, or is malformed.
+    """
+    core = elfcore.parse(map_file(path))
+    info = vmcoreinfo.parse(core.vmcoreinfo or b"")
+    lines: tuple[Line, ...] | None
+    try:
+        lines, problem = kernellog.read(core, info), None
+    except InputError as error:
+        lines, problem = None, error.what
+    cpus = registers.cpus(core)
+    time = info.fields.get("CRASHTIME", "")
+    return Crashed(
+        path=path,
+        arch=_MACHINES.get(core.machine, str(core.machine)),
+        bits=core.bits,
+        release=info.release,
+        time=int(time) if re.fullmatch(r"\d{1,15}", time) else None,
+        ram=_ram(core),
+        stored=sum(load.filesz for load in core.loads),
+        notes=tuple((note.name, note.type, len(note.data)) for note in core.notes),
+        cpus=cpus,
+        panic=_panic(lines or (), cpus),
+        log=lines,
+        log_problem=problem,
+    )
+
+
+def _ram(core: Core) -> tuple[Range, ...]:
+    joined: list[Range] = []
+    for one in sorted(Range.sized(load.paddr, load.memsz) for load in core.loads if load.memsz):
+        if joined and one.start <= joined[-1].end:
+            joined[-1] = Range(joined[-1].start, max(joined[-1].end, one.end))
+        else:
+            joined.append(one)
+    return tuple(joined)
+
+
+def _panic(lines: tuple[Line, ...], cpus: tuple[Cpu, ...]) -> Panic | None:
+    """The first words on the crash, and the process named next."""
+    first = next((at for at, line in enumerate(lines) if _CRASH.search(line.text)), None)
+    if first is None:
+        return None
+    who = next((found for line in lines[first:] if (found := _WHO.search(line.text))), None)
+    if who is None:
+        return Panic(lines[first].text, None, None)
+    number, pid = int(who[1]), int(who[2])
+    fits = [cpu.index for cpu in cpus if cpu.pid == pid]
+    cpu = number if number in fits else fits[0] if len(fits) == 1 else None
+    return Panic(lines[first].text, (pid, who[3]), cpu)

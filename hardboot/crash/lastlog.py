@@ -1,0 +1,76 @@
+"""What a phone's kernels said before the last restart: pstore, and last_kmsg of older kernels."""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from hardboot.base import log
+from hardboot.base.errors import DeviceError
+from hardboot.device.phone import Phone
+
+_FOLDER = "/sys/fs/pstore"
+_LIMIT = 4 << 20  # bytes of one file; phones keep at most some MiB
+_MAX_FILES = 64
+# fs/pstore/inode.c and fs/pstore/ram.c for the names; drivers/staging/android/ram_console.c of 3.0 and 3.4;
+# MediaTek's aee (last_kmsg, and pstore).
+_OLD = ("/proc/last_kmsg",)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+_ORDER = ("console", "dmesg", "pmsg", "ftrace")
+
+
+@dataclass(frozen=True)
+class LastWords:
+    """One log of a kernel that is gone.
+
+    Attributes:
+        path: Where the phone shows it.
+        text: What it says; what is no text is replaced.
+        truncated: True if the file is longer than what was read.
+    """
+
+    path: str
+    text: str
+    truncated: bool = False
+
+
+def read(phone: Phone) -> tuple[LastWords, ...]:
+    """Every log the phone kept over the restart: console logs first, then dumps of crashes, then others.
+
+    Raises:
+        DeviceError: If there is no root, or a file cannot be read.
+    """
+    with log.step("Reading what the phone kept"):
+        # Android mounts it; a recovery may not.
+        phone.root(f"mountpoint -q {_FOLDER} || mount -t pstore pstore {_FOLDER}")
+        names = [name for name in phone.root(f"ls -1 {_FOLDER}").text.split() if _NAME.fullmatch(name)]
+        paths = [f"{_FOLDER}/{name}" for name in sorted(names, key=_rank)[:_MAX_FILES]]
+        found = [one for path in (*paths, *_OLD) if (one := _read(phone, path))]
+        phone.clean()
+    return tuple(found)
+
+
+def _read(phone: Phone, path: str) -> LastWords | None:
+    if phone.root(f"test -f {shlex.quote(path)}").code:
+        return None
+    try:
+        data = phone.pull_root_file(path, first=_LIMIT)
+    except DeviceError as error:
+        raise DeviceError(
+            f"{path} cannot be read: {error.what}", state="The phone is as it was.", fix=error.fix
+        ) from error
+    if not data:
+        return None
+    return LastWords(path, readable(data), len(data) == _LIMIT)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return next((at for at, kind in enumerate(_ORDER) if name.startswith(kind)), len(_ORDER)), name
+
+
+def readable(data: bytes) -> str:
+    """A log as a terminal may be shown it: memory that kept its content only nearly is no text everywhere."""
+    text = data.decode("utf-8", "replace")
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else "" if char == "\r" else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )

@@ -1,0 +1,89 @@
+"""Which pages of a crashed kernel were free: nobody misses them in a dump.
+
+For kernels with one array of page structures (FLATMEM). The first page of a free block says so in
+`_mapcount`, its order lies in `private`. Source: Linux Documentation/admin-guide/kdump/vmcoreinfo.rst,
+PAGE_BUDDY_MAPCOUNT_VALUE.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.formats.crashdump.elfcore import Core
+from hardboot.formats.crashdump.vmcoreinfo import Vmcoreinfo
+from hardboot.formats.reading import malformed
+
+_WHAT = "page structures of the dump"
+_PAGES_LIMIT = 1 << 21  # 8 GiB, more than a 32-bit ARM phone can have
+_ORDERS = range(1, 32)  # how many sizes of blocks a kernel may have; MAX_ORDER is 11
+_STRUCT_SIZES = range(16, 257)  # bytes
+
+
+@dataclass(frozen=True)
+class _Layout:
+    mem_map: int
+    size: int
+    mapcount: int
+    private: int
+    free: int
+    orders: int
+
+
+def find(core: Core, info: Vmcoreinfo) -> tuple[Range, ...] | None:
+    """The free memory, physical and sorted; None if the kernel does not tell how to find it.
+
+    The array begins with the page at the lowest address of RAM. Should that not be so, blocks will not lie
+    where blocks of their size do, and nothing is believed.
+
+    Raises:
+        InputError: If the page structures make no sense, or are not there.
+    """
+    layout = _layout(info)
+    if layout is None or not core.loads:
+        return None
+    first = min(load.paddr for load in core.loads) // PAGE_SIZE
+    last = max(load.paddr + load.memsz for load in core.loads) // PAGE_SIZE
+    if last - first > _PAGES_LIMIT:
+        return None
+    array = core.memory(core.word(layout.mem_map), (last - first) * layout.size)
+    return tuple(_blocks(array, layout, first, core.bits))
+
+
+def _layout(info: Vmcoreinfo) -> _Layout | None:
+    mem_map, size = info.symbol("mem_map"), info.size("page")
+    mapcount, private = info.offset("page._mapcount"), info.offset("page.private")
+    free, orders = info.number("PAGE_BUDDY_MAPCOUNT_VALUE"), info.length("zone.free_area")
+    if None in (mem_map, size, mapcount, private, free, orders) or info.symbol("mem_section") is not None:
+        return None
+    assert mem_map is not None
+    assert size is not None
+    assert mapcount is not None
+    assert private is not None
+    assert free is not None
+    assert orders is not None
+    inside = 0 <= mapcount <= size - 4 and 0 <= private <= size - 8
+    if size not in _STRUCT_SIZES or not inside or orders not in _ORDERS:
+        raise malformed(
+            _WHAT, "VMCOREINFO", 0, f"{size} bytes, {mapcount}, {private}, {orders} sizes of blocks"
+        )
+    return _Layout(mem_map, size, mapcount, private, free & 0xFFFFFFFF, orders)
+
+
+def _blocks(array: bytes, layout: _Layout, first: int, bits: int) -> list[Range]:
+    counts = struct.Struct(f"<{layout.mapcount}xI{layout.size - layout.mapcount - 4}x")
+    found: list[Range] = []
+    end = first
+    for index, (count,) in enumerate(counts.iter_unpack(array)):
+        page = first + index
+        if count != layout.free or page < end:
+            continue
+        at = index * layout.size + layout.private
+        order = int.from_bytes(array[at : at + bits // 8], "little")
+        if order >= layout.orders or page % (1 << order):
+            raise malformed(_WHAT, "order", at, f"a block of 2^{order} pages at page {page:#x}")
+        end = page + (1 << order)
+        start = page * PAGE_SIZE
+        if found and found[-1].end == start:
+            start = found.pop().start
+        found.append(Range(start, end * PAGE_SIZE))
+    return found

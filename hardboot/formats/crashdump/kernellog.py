@@ -1,0 +1,211 @@
+"""The kernel's log (dmesg) out of a dump of its memory.
+
+Three generations, told apart by what VMCOREINFO names. Sources: Linux 6.1
+kernel/printk/printk_ringbuffer.{h,c} and Documentation/admin-guide/kdump/gdbmacros.txt (5.10 and newer);
+3.10 kernel/printk.c, struct log (3.5 to 5.9); 3.4 kernel/printk.c, log_buf (up to 3.4).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hardboot.formats.crashdump.elfcore import Core
+from hardboot.formats.crashdump.vmcoreinfo import Vmcoreinfo
+from hardboot.formats.reading import malformed
+
+_WHAT = "kernel log of the dump"
+_LIMIT = 16 << 20  # bytes of each table; kernels have 128 KiB to some MiB
+_COUNT_LIMIT = 1 << 19  # messages; a kernel makes room for one in 32 bytes of text
+_READY = (1, 2)  # enum desc_state: committed, finalized
+_TIME_SIZE = 8
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message: seconds since the kernel started, None where it is not stored apart, and its text."""
+
+    seconds: float | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.seconds is None else f"[{self.seconds:12.6f}] {self.text}"
+
+
+def read(core: Core, info: Vmcoreinfo) -> tuple[Line, ...]:
+    """The messages, oldest first.
+
+    Raises:
+        InputError: If the kernel does not tell where they are, or they are not in the dump, or make no sense.
+    """
+    if info.symbol("prb") is not None:
+        return tuple(_ring(core, info))
+    if info.symbol("log_first_idx") is not None:
+        return tuple(_records(core, info))
+    if info.symbol("log_end") is not None:
+        return tuple(_text(core, info))
+    raise malformed(
+        _WHAT,
+        "VMCOREINFO",
+        0,
+        "it names no buffer of the kernel's log",
+        fix="Open the dump with a debugger and the kernel's vmlinux: gdb-multiarch VMLINUX DUMP",
+    )
+
+
+@dataclass(frozen=True)
+class _Struct:
+    """A structure in memory, whose members VMCOREINFO places."""
+
+    name: str
+    data: bytes
+    info: Vmcoreinfo
+    bits: int
+
+    def member(self, name: str, size: int) -> int:
+        at = _known(self.info.offset(f"{self.name}.{name}"), f"OFFSET({self.name}.{name})")
+        if not 0 <= at <= len(self.data) - size:
+            raise malformed(_WHAT, f"{self.name}.{name}", at, f"the structure has {len(self.data)} bytes")
+        return int.from_bytes(self.data[at : at + size], "little")
+
+    def word(self, name: str) -> int:
+        return self.member(name, self.bits // 8)
+
+    def part(self, name: str, kind: str) -> "_Struct":
+        at = _known(self.info.offset(f"{self.name}.{name}"), f"OFFSET({self.name}.{name})")
+        size = _size(self.info, kind)
+        if not 0 <= at <= len(self.data) - size:
+            raise malformed(_WHAT, f"{self.name}.{name}", at, f"the structure has {len(self.data)} bytes")
+        return _Struct(kind, self.data[at : at + size], self.info, self.bits)
+
+
+def _ring(core: Core, info: Vmcoreinfo) -> Iterator[Line]:
+    """The lockless ring of 5.10: descriptors and infos of the same index, and a ring of text blocks."""
+
+    def of(kind: str, data: bytes) -> _Struct:
+        return _Struct(kind, data, info, core.bits)
+
+    def table(kind: str, address: int) -> bytes:
+        size = count * _size(info, kind)
+        _bounded(f"{count} of {kind}", size)
+        return core.memory(address, size)
+
+    at = core.word(_known(info.symbol("prb"), "SYMBOL(prb)"))
+    ring = of("printk_ringbuffer", core.memory(at, _size(info, "printk_ringbuffer")))
+    descriptors, texts = ring.part("desc_ring", "prb_desc_ring"), ring.part("text_data_ring", "prb_data_ring")
+    count = 1 << min(descriptors.member("count_bits", 4), 32)
+    if count > _COUNT_LIMIT:
+        raise malformed(_WHAT, "count_bits", 0, f"room for {count} messages, the limit is {_COUNT_LIMIT}")
+    text_size = 1 << min(texts.member("size_bits", 4), 32)
+    _bounded("the text", text_size)
+    descs, infos = (
+        table("prb_desc", descriptors.word("descs")),
+        table("printk_info", descriptors.word("infos")),
+    )
+    text = core.memory(texts.word("data"), text_size)
+    counter = _known(info.offset("atomic_long_t.counter"), "OFFSET(atomic_long_t.counter)")
+    if counter:
+        raise malformed(_WHAT, "atomic_long_t.counter", counter, "it must be at 0")
+    mask = (1 << (core.bits - 2)) - 1
+    identity, head = descriptors.word("tail_id") & mask, descriptors.word("head_id") & mask
+    left = text_size
+    desc_size, info_size = _size(info, "prb_desc"), _size(info, "printk_info")
+    for _ in range(count):
+        slot = identity % count
+        descriptor = of("prb_desc", descs[slot * desc_size :][:desc_size])
+        record = of("printk_info", infos[slot * info_size :][:info_size])
+        state = descriptor.word("state_var")
+        if state & mask == identity and state >> (core.bits - 2) in _READY:
+            block = descriptor.part("text_blk_lpos", "prb_data_blk_lpos")
+            said = _block(text, block.word("begin"), block.word("next"), core.bits // 8)
+            if said is not None:
+                said = said[: min(record.member("text_len", 2), left)]
+                left -= len(said)  # blocks do not overlap: in all, they are no more than the buffer
+                yield from _lines(record.member("ts_nsec", _TIME_SIZE), said)
+        if identity == head:
+            return
+        identity = (identity + 1) & mask
+
+
+def _block(text: bytes, begin: int, following: int, id_size: int) -> bytes | None:
+    """What a block of the text ring holds, behind its id; None for a block without data."""
+    if begin & 1 or following & 1:  # FAILED_LPOS, NO_LPOS
+        return None
+    size = len(text)
+    # A block that would not have fitted before the end lies at the start.
+    start = begin % size if begin // size == following // size else 0
+    return text[start + id_size : max(following % size, start + id_size)]
+
+
+def _records(core: Core, info: Vmcoreinfo) -> Iterator[Line]:
+    """One buffer of records of different lengths, 3.5 to 5.9; a length of 0 means: go on at the start."""
+    kind = "printk_log" if info.size("printk_log") is not None else "log"
+    size = _size(info, kind)
+    length = int.from_bytes(
+        core.memory(_known(info.symbol("log_buf_len"), "SYMBOL(log_buf_len)"), 4), "little"
+    )
+    _bounded("the buffer", length)
+    buffer = core.memory(core.word(_known(info.symbol("log_buf"), "SYMBOL(log_buf)")), length)
+    at, end = (
+        int.from_bytes(core.memory(_known(info.symbol(name), f"SYMBOL({name})"), 4), "little")
+        for name in ("log_first_idx", "log_next_idx")
+    )
+    wrapped = False
+    while at != end:
+        record = _Struct(kind, buffer[at : at + size], info, core.bits)
+        step = record.member("len", 2) if len(record.data) == size else 0
+        text_size = record.member("text_len", 2) if step else 0
+        if step and step < size + text_size:
+            raise malformed(_WHAT, "len", at, f"{step} bytes hold no record of {size} and {text_size}")
+        if not step:
+            if wrapped:
+                return
+            wrapped, at = True, 0
+            continue
+        said = buffer[at + size : at + size + text_size]
+        yield from _lines(record.member("ts_nsec", _TIME_SIZE), said)
+        at += step
+
+
+def _text(core: Core, info: Vmcoreinfo) -> Iterator[Line]:
+    """A ring of characters, up to 3.4; `log_end` counts all that were ever written."""
+    length, end, logged = (
+        int.from_bytes(core.memory(_known(info.symbol(name), f"SYMBOL({name})"), 4), "little")
+        for name in ("log_buf_len", "log_end", "logged_chars")
+    )
+    _bounded("the buffer", length)
+    buffer = core.memory(core.word(_known(info.symbol("log_buf"), "SYMBOL(log_buf)")), length)
+    if not length:
+        return
+    first = end % length
+    said = buffer[:first] if logged < length else buffer[first:] + buffer[:first]
+    for line in said.decode("utf-8", "replace").splitlines():
+        yield Line(None, _clean(line))
+
+
+def _lines(nanoseconds: int, said: bytes) -> Iterator[Line]:
+    for line in said.decode("utf-8", "replace").split("\n"):
+        yield Line(nanoseconds / 1e9, _clean(line))
+
+
+def _clean(line: str) -> str:
+    """What a terminal may be shown: anything else becomes a replacement character."""
+    return "".join(
+        char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in line
+    )
+
+
+def _size(info: Vmcoreinfo, name: str) -> int:
+    found = _known(info.size(name), f"SIZE({name})")
+    if not 0 < found <= 1 << 16:
+        raise malformed(_WHAT, f"SIZE({name})", 0, f"{found} bytes")
+    return found
+
+
+def _known(value: int | None, name: str) -> int:
+    if value is None:
+        raise malformed(_WHAT, "VMCOREINFO", 0, f"it does not tell {name}")
+    return value
+
+
+def _bounded(what: str, size: int) -> None:
+    if size > _LIMIT:
+        raise malformed(_WHAT, "size", 0, f"{what}: {size} bytes, the limit is {_LIMIT}")

@@ -1,0 +1,53 @@
+"""VMCOREINFO: what a kernel tells of its own structures, for who reads its memory.
+
+Source: Linux Documentation/admin-guide/kdump/vmcoreinfo.rst and include/linux/crash_core.h.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+_LIMIT = 1 << 16  # bytes; kernels write at most 4096
+_FIELD = re.compile(r"([A-Za-z_][\w().\-]{0,127})=(.{0,256})")
+
+
+@dataclass(frozen=True)
+class Vmcoreinfo:
+    """The lines KEY=VALUE of the note."""
+
+    fields: dict[str, str] = field(repr=False)
+
+    @property
+    def release(self) -> str | None:
+        """The crashed kernel's release, as `uname -r` printed it."""
+        return self.fields.get("OSRELEASE")
+
+    def symbol(self, name: str) -> int | None:
+        """The virtual address of a symbol."""
+        return self._number(f"SYMBOL({name})", 16)
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a structure."""
+        return self._number(f"SIZE({name})", 10)
+
+    def offset(self, name: str) -> int | None:
+        """Where a member ("page.flags") lies in its structure, bytes."""
+        return self._number(f"OFFSET({name})", 10)
+
+    def length(self, name: str) -> int | None:
+        """Elements of an array."""
+        return self._number(f"LENGTH({name})", 10)
+
+    def number(self, name: str) -> int | None:
+        """A number."""
+        return self._number(f"NUMBER({name})", 10)
+
+    def _number(self, key: str, base: int) -> int | None:
+        text = self.fields.get(key, "")
+        pattern = r"(0[xX])?[0-9a-fA-F]{1,16}" if base == 16 else r"-?[0-9]{1,20}"
+        return int(text, base) if re.fullmatch(pattern, text) else None
+
+
+def parse(data: bytes) -> Vmcoreinfo:
+    """Read the note; what is no line KEY=VALUE is left out, of a key that comes twice the last one counts."""
+    text = data[:_LIMIT].partition(b"\0")[0].decode("ascii", "replace")
+    return Vmcoreinfo({found[1]: found[2] for line in text.split("\n") if (found := _FIELD.fullmatch(line))})

@@ -1,0 +1,1 @@
+"""Kernels, whatever they are wrapped in, and the ATAGS that old ones are given."""

@@ -1,0 +1,1 @@
+"""Device trees, overlays, and the tables that hold several."""

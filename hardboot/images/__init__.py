@@ -1,0 +1,1 @@
+"""Images in files: described, unpacked, packed; the files of a ramdisk."""

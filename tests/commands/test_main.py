@@ -1,0 +1,67 @@
+"""Whatever ends a run, it ends with the right code and words: interrupts, full disks, closed streams."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import container_builders as build
+import pytest
+from in_process import hardboot
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "x.img"
+    path.write_bytes(build.boot())
+    return path
+
+
+def test_what_stops_it_is_told_as_ever(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hardboot.images.describe.describe", stopped)
+    assert hardboot("info", image).returncode == 130
+    done = hardboot("info", image, "--json")
+    assert (done.returncode, '"exit_code": 130' in done.stdout) == (130, False)
+    assert "hardboot: interrupted" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["info", "{}"], ["devices", "list"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_no_success(image: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", "hardboot", *(word.format(image) for word in words)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["info x.img", "--json info x.img", "devices list"])
+def test_output_that_finds_no_room_is_no_bug(image: Path, words: str, unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hardboot", *words.split()],
+            cwd=image.parent,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "hardboot: no room to write: No space left on device"
+    assert len(done.stderr.splitlines()) == 3
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), (">&- 2>&-", 0), ("x >&- 2>&-", 2)])
+def test_closed_streams_are_no_bug(image: Path, closed: str, code: int) -> None:
+    command = f'"$0" -m hardboot info "$1" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, image], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")

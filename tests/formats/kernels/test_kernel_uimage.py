@@ -1,0 +1,46 @@
+"""uImages are looked into."""
+
+import pytest
+from image_builders import (
+    board,
+    kernel_with_config,
+    pack,
+    zimage,
+)
+from packed_kernels import CONFIG, RELEASE, is_right, mkimage, packed_by, trees
+
+from hardboot.base.errors import InputError
+from hardboot.formats.kernels.kernel import identify
+
+
+@pytest.mark.parametrize("kind", ["kernel", "multi"])
+def test_a_uimage_is_looked_into(kind: str) -> None:
+    inner = zimage(payload=pack(kernel_with_config(RELEASE, CONFIG), "gzip"))
+    data = mkimage(inner, *([b"ramdisk", b"tree"] if kind == "multi" else []), kind=kind)
+    kernel = identify(data + board("a") + bytes(8))
+    assert is_right(kernel)
+    assert (kernel.kind, kernel.wrappers) == ("zImage", ("uImage",))
+    assert (kernel.size, bytes(kernel.padding)) == (len(data), bytes(8))
+    assert trees(kernel) == [board("a")]
+    assert kernel.payload is not None
+    assert data[kernel.payload.offset :].startswith(b"\x1f\x8b")
+
+
+def test_a_uimage_with_a_packed_raw_kernel_is_read() -> None:
+    content = kernel_with_config(RELEASE, CONFIG)
+    kernel = identify(mkimage(packed_by("gzip -n9", content), compression="gzip"))
+    assert is_right(kernel)
+    assert (kernel.kind, kernel.unpacked_size) == ("Image", len(content))
+    assert identify(mkimage(content)).release == RELEASE
+
+
+def test_a_uimage_in_a_uimage_or_without_a_kernel_is_refused() -> None:
+    inner = zimage()
+    with pytest.raises(InputError, match="another U-Boot image"):
+        identify(mkimage(mkimage(inner)))
+    with pytest.raises(InputError, match="holds no kernel"):
+        identify(mkimage(inner, kind="ramdisk"))
+    damaged = bytearray(mkimage(inner))
+    damaged[40] ^= 1
+    with pytest.raises(InputError, match="header checksum at offset 0x4"):
+        identify(bytes(damaged))

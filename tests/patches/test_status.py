@@ -1,0 +1,352 @@
+"""What state a tree is in: every class of status, on trees written for it."""
+
+import json
+from pathlib import Path
+
+import kernel_trees as trees
+import pytest
+from toy_series import hardboot
+
+from hardboot import patches
+from hardboot.base import files
+from hardboot.base.errors import RefusedError
+from hardboot.patches.status import PlaceState, Status, status
+
+MACHINE = "arch/arm/kernel/machine_kexec.c"
+RELOCATE = "arch/arm/kernel/relocate_kernel.S"
+HEAD = "arch/arm/boot/compressed/head.S"
+MEMORY = "arch/arm/mach-msm/include/mach/memory.h"
+NEEDED = ["flag", "kimage", "load", "prepare", "relocation", "decompressor", "kconfig"]
+PLACES = [*NEEDED[:6], "reservation", "kconfig", "reset", "config"]
+
+
+@pytest.fixture(autouse=True)
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy series is the only one there is."""
+    trees.series(tmp_path / "patches")
+    monkeypatch.setattr(files, "data_dir", lambda name: tmp_path / name)
+
+
+def foreign(folder: Path, *without: str) -> Path:
+    """A tree with another author's support, but for some places."""
+    places = {place: edits for place, edits in trees.FOREIGN.items() if place not in without}
+    return trees.write(folder / "linux", trees.edited(trees.BASE, places))
+
+
+def ours(folder: Path) -> Path:
+    return trees.write(folder / "linux", trees.edited(trees.BASE, trees.OURS))
+
+
+def change(tree: Path, name: str, old: str, new: str) -> None:
+    text = (tree / name).read_text()
+    assert old in text, text
+    (tree / name).write_text(text.replace(old, new))
+
+
+def states(found: Status) -> dict[str, str]:
+    return {place.name: place.state for place in found.places}
+
+
+def place(found: Status, name: str) -> PlaceState:
+    return next(one for one in found.places if one.name == name)
+
+
+# Another author's
+
+
+def test_an_untouched_tree_is_absent(tmp_path: Path) -> None:
+    found = status(trees.write(tmp_path / "linux", trees.BASE))
+    assert (found.overall, found.author) == ("absent", None)
+    assert [one.name for one in found.places] == PLACES
+    assert {one.state for one in found.places} == {"absent"}
+    assert {one.line for one in found.places} == {None}
+
+
+def test_another_authors_support_is_found_place_by_place(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    found = status(tree)
+    assert (found.overall, found.author) == ("applied", "foreign")
+    assert [one.detail for one in found.places if one.detail] == []
+    assert states(found) == dict.fromkeys(PLACES[:-1], "foreign") | {"config": "absent"}
+    for one in found.places[:-1]:
+        assert one.file
+        assert one.line
+        assert "ard" in (tree / one.file).read_text().splitlines()[one.line - 1].lower() or one.name in (
+            "relocation",  # the line of the magic
+            "decompressor",
+            "reservation",  # the line of the call
+        )
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_without_a_place_it_needs_a_tree_is_partial(tmp_path: Path, name: str) -> None:
+    found = status(foreign(tmp_path, name))
+    assert (found.overall, states(found)[name]) == ("partial", "absent")
+
+
+@pytest.mark.parametrize("name", ["reservation", "reset"])
+def test_what_others_can_do_without_is_told_but_not_missed(tmp_path: Path, name: str) -> None:
+    found = status(foreign(tmp_path, name))
+    assert (found.overall, states(found)[name]) == ("applied", "absent")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new", "detail"),
+    [
+        (
+            "prepare",
+            MACHINE,
+            "\t\tkexec_hardboot = 1;\n",
+            "\t\tkexec_hardboot = 1;\n +\n",
+            "a line of a diff",
+        ),
+        ("prepare", MACHINE, "\t\tkexec_hardboot = 1;\n", "+\t\tkexec_hardboot = 1;\n", "a line of a diff"),
+        ("prepare", MACHINE, "hook();\n\t}\n", "hook();\n", "the braces of the function in line 6"),
+        ("prepare", MACHINE, "\tgo();", "<<<<<<< HEAD\n\tgo();", "a line of a diff"),
+        ("load", "kernel/kexec.c", "flags)\n{", "flags)\n{\n@@ -1,3 +1,4 @@", "a line of a diff"),
+        (
+            "load",
+            "kernel/kexec.c",
+            "\t\timage->hard",
+            "#ifdef X\n\t\timage->hard",
+            "#if and #endif do not pair",
+        ),
+        ("relocation", MEMORY, "UL(0x3e9df000)", "UL(0x00000000)", "the address of the page is 0"),
+        ("relocation", MEMORY, "#define KEXEC_HB", "/* #define KEXEC_HB", "is commented out"),
+        ("relocation", MEMORY, "#define KEXEC_HB", "// #define KEXEC_HB", "is commented out"),
+        ("relocation", MEMORY, "#define KEXEC_HB_PAGE_ADDR", "#define OTHER", "is defined nowhere"),
+        (
+            "decompressor",
+            HEAD,
+            "=KEXEC_HB_PAGE_ADDR",
+            "=0x3e9de000",
+            "the page is 0x3e9de000, but the relocation",
+        ),
+        (
+            "decompressor",
+            HEAD,
+            "=KEXEC_HB_PAGE_MAGIC",
+            "=0x4a5db097",
+            "the magic is 0x4a5db097, but the relocation",
+        ),
+        ("flag", "include/linux/kexec.h", " | KEXEC_HARDBOOT)", ")", "KEXEC_FLAGS"),
+        (
+            "flag",
+            "include/uapi/linux/kexec.h",
+            "#define KEXEC_ARCH",
+            "#define KEXEC_UPDATE_ELFCOREHDR 0x00000004\n#define KEXEC_ARCH",
+            "KEXEC_UPDATE_ELFCOREHDR has the same value",
+        ),
+    ],
+)
+def test_what_is_broken_is_told_with_its_line(
+    tmp_path: Path, name: str, file: str, old: str, new: str, detail: str
+) -> None:
+    tree = foreign(tmp_path)
+    change(tree, file, old, new)
+    found = status(tree)
+    broken = place(found, name)
+    assert (found.overall, broken.state) == ("misapplied", "damaged")
+    assert detail in broken.detail
+    assert broken.file in (file, RELOCATE)
+    assert broken.line
+
+
+def test_the_flag_of_older_kernels_is_damage_from_6_6_on(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    trees.write(tree, {}, (6, 5))
+    assert status(tree).overall == "applied"
+    trees.write(tree, {}, (6, 6))
+    found = status(tree)
+    assert (found.overall, place(found, "flag").detail) == (
+        "misapplied",
+        "0x4 means KEXEC_UPDATE_ELFCOREHDR from Linux 6.6 on",
+    )
+
+
+def test_rejected_hunks_are_damage_and_a_backup_is_only_told(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    (tree / f"{MACHINE}.orig").write_text("before\n")
+    found = status(tree)
+    assert (found.overall, place(found, "prepare").detail) == ("applied", f"a patch left {MACHINE}.orig")
+    (tree / f"{HEAD}.rej").write_text("about something else\n")
+    assert status(tree).overall == "applied"
+    (tree / f"{HEAD}.rej").write_text("+ KEXEC_HARDBOOT\n")
+    found = status(tree)
+    assert (found.overall, place(found, "decompressor").file) == ("misapplied", f"{HEAD}.rej")
+
+
+def test_a_rejected_hunk_is_told_where_nothing_else_is(tmp_path: Path) -> None:
+    tree = foreign(tmp_path, "decompressor")
+    (tree / f"{HEAD}.rej").write_text("+ KEXEC_HARDBOOT\n")
+    found = status(tree)
+    assert (found.overall, states(found)["decompressor"]) == ("misapplied", "damaged")
+
+
+def test_what_is_whole_but_cannot_work_is_told(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    change(tree, HEAD, "\t.section .start\nstart:\n", "")
+    (tree / HEAD).write_text((tree / HEAD).read_text() + "start:\n")
+    change(tree, "arch/arm/mach-msm/board.c", "0x3e9e0000", "0x08000000")
+    text = (tree / RELOCATE).read_text().replace("\tldr r2, kexec_hardboot\n", "")
+    (tree / RELOCATE).write_text("\tldr r2, kexec_hardboot\n" + text)
+    found = status(tree)
+    assert found.overall == "applied"
+    assert "nothing runs it" in place(found, "decompressor").detail
+    assert "before the segments are copied" in place(found, "relocation").detail
+    assert place(found, "reservation").detail == "it reserves 0x7fff000, the page is at 0x3e9df000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/* image->hardboot = 1; */",
+        "// image->hardboot = 1;",
+        "#if 0\n\timage->hardboot = 1;\n#endif",
+        "#if 0\n#ifdef A\n#endif\n\timage->hardboot = 1;\n#else\n#endif",
+    ],
+)
+def test_what_no_compiler_sees_is_absent(tmp_path: Path, text: str) -> None:
+    tree = foreign(tmp_path, "load")
+    change(tree, "kernel/kexec.c", "\treturn machine", f"{text}\n\treturn machine")
+    assert states(status(tree))["load"] == "absent"
+
+
+def test_a_help_text_is_no_option(tmp_path: Path) -> None:
+    tree = foreign(tmp_path, "kconfig")
+    change(
+        tree,
+        "arch/arm/Kconfig",
+        "\t  Starts kernels.\n",
+        "\t  Starts kernels.\n\n\t  config KEXEC_HARDBOOT\n",
+    )
+    assert states(status(tree))["kconfig"] == "absent"
+
+
+def test_braces_in_either_branch_of_a_conditional_pair(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    both = "#ifdef A\n\tif (a) {\n#else\n\tif (b) {\n#endif\n\t}\n"
+    change(tree, MACHINE, "\tgo();\n", f"{both}\tputs(\"{{\");\n\tgo('{{');\n")
+    assert status(tree).overall == "applied"
+
+
+def test_a_node_of_a_device_tree_reserves_the_page(tmp_path: Path) -> None:
+    tree = foreign(tmp_path, "reservation")
+    node = "/ {\n\thole {\n\t\tqcom,memblock-reserve = <0x3e9df000 0x1000>;\n\t};\n};\n"
+    other = "/ {\n\tuart@3e9df000 {\n\t\treg = <0x3e9df000 0x1000>;\n\t};\n};\n"
+    trees.write(tree, {"arch/arm/boot/dts/a.dtsi": other, "arch/arm/boot/dts/msm/b.dtsi": node})
+    found = place(status(tree), "reservation")
+    assert (found.state, found.file, found.line) == ("foreign", "arch/arm/boot/dts/msm/b.dtsi", 3)
+
+
+def test_a_machine_that_resets_in_the_relocation_code_needs_no_hook(tmp_path: Path) -> None:
+    tree = foreign(tmp_path, "reset")
+    change(tree, RELOCATE, "\tstr r4, [r3]\n", "\tstr r4, [r3]\n\tldr r0, =MSM_PSHOLD_PHYS\n\tstr r1, [r0]\n")
+    found = place(status(tree), "reset")
+    assert (found.state, found.file) == ("foreign", RELOCATE)
+
+
+def test_the_page_may_be_an_option(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    change(tree, MEMORY, "UL(0x3e9df000)", "UL(CONFIG_KEXEC_HB_PAGE_ADDR)")
+    config = tree / "arch/arm/configs/phone_defconfig"
+    config.parent.mkdir()
+    for text, state in (("0x3e9df000", "applied"), ("0x0", "misapplied")):
+        config.write_text(f"CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HB_PAGE_ADDR={text}\n")
+        found = status(tree)
+        assert found.overall == state
+        assert place(found, "config").file == "arch/arm/configs/phone_defconfig"
+
+
+def test_the_trees_own_configuration_counts_before_the_default_one(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    trees.write(tree, {"arch/arm/configs/phone_defconfig": "CONFIG_KEXEC_HARDBOOT=y\n"})
+    (tree / ".config").write_text("CONFIG_KEXEC_HARDBOOT=y\n")
+    assert place(status(tree), "config").file == ".config"
+    (tree / ".config").write_text("# CONFIG_KEXEC_HARDBOOT is not set\n")
+    assert states(status(tree))["config"] == "absent"
+
+
+# Ours
+
+
+def test_our_series_is_told_from_anothers(tmp_path: Path) -> None:
+    tree = trees.write(tmp_path / "linux", trees.BASE)
+    patches.apply(tree, patches.find(tree), {"hardboot.page": 0x3E9DF000})
+    found = status(tree)
+    assert (found.overall, found.author) == ("applied", "hardboot")
+    assert states(found) == dict.fromkeys(PLACES, "ours")
+    assert place(found, "config").file == "hardboot.config"
+    assert trees.edited(trees.BASE, trees.OURS)[MACHINE] == (tree / MACHINE).read_text()
+
+
+def test_lines_that_were_added_around_ours_are_no_damage(tmp_path: Path) -> None:
+    tree = ours(tmp_path)
+    change(tree, MACHINE, "\tgo();", "\t/* more */\n\tgo();")
+    assert patches.survey(tree, patches.find(tree)).overall != "applied"
+    assert status(tree).overall == "applied"
+
+
+def test_a_lost_line_of_ours_is_damage_and_is_shown(tmp_path: Path) -> None:
+    tree = ours(tmp_path)
+    change(tree, MACHINE, "\tour_prepare_0(two);\n", "")
+    found = status(tree)
+    assert (found.overall, found.author) == ("misapplied", "hardboot")
+    assert "1 line is missing: our_prepare_0(two);" in place(found, "prepare").detail
+
+
+def test_a_file_without_ours_is_absent_and_the_tree_partial(tmp_path: Path) -> None:
+    tree = ours(tmp_path)
+    (tree / HEAD).write_text(trees.BASE[HEAD])
+    found = status(tree)
+    assert (found.overall, found.author, states(found)["decompressor"]) == ("partial", "hardboot", "absent")
+
+
+def test_leftovers_in_our_files_are_damage(tmp_path: Path) -> None:
+    tree = ours(tmp_path)
+    change(tree, MACHINE, "\tgo();", " +\n\tgo();")
+    assert states(status(tree))["prepare"] == "damaged"
+
+
+def test_a_fragment_without_a_page_is_damage(tmp_path: Path) -> None:
+    tree = ours(tmp_path)
+    (tree / "hardboot.config").write_text("CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x0\n")
+    found = status(tree)
+    assert (found.overall, place(found, "config").detail) == ("misapplied", "the address of the page is 0")
+
+
+def test_a_refused_series_names_the_other_author(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    with pytest.raises(RefusedError) as caught:
+        patches.apply(tree, patches.find(tree), {"hardboot.page": 0x3E9DF000})
+    assert "Take the other author's patch out first" in caught.value.fix
+
+
+# The command line
+
+
+def test_the_document_has_these_keys_and_no_others(tmp_path: Path) -> None:
+    run = hardboot("--json", "patch", "status", foreign(tmp_path))
+    assert run.returncode == 0, run.stderr
+    document = json.loads(run.stdout)
+    assert list(document) == ["overall", "author", "places"]
+    assert {tuple(one) for one in document["places"]} == {("name", "state", "file", "line", "detail")}
+    assert (document["overall"], document["author"]) == ("applied", "foreign")
+
+
+def test_people_get_one_line_a_place_and_the_reason(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    change(tree, MEMORY, "0x3e9df000", "0x0")
+    lines = hardboot("patch", "status", tree).stdout.splitlines()
+    assert lines[0] == "misapplied, by another author"
+    assert f"  relocation    damaged  {MEMORY}:2" in lines
+    assert (
+        lines[lines.index(f"  relocation    damaged  {MEMORY}:2") + 1].strip()
+        == "the address of the page is 0"
+    )
+
+
+def test_a_folder_that_is_no_kernel_tree_is_refused(tmp_path: Path) -> None:
+    run = hardboot("patch", "status", tmp_path)
+    assert run.returncode == 3
+    assert "not the top of a Linux kernel tree" in run.stderr

@@ -1,0 +1,293 @@
+"""The agent: built as committed, run on this computer and as ARM code, and the Python that speaks with it."""
+
+import contextlib
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from agents import Run, arm
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardboot.base.errors import DeviceError, InputError
+from hardboot.payload import agent, build
+
+
+def put(root: Path, path: str, content: str) -> None:
+    target = root / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(content)
+
+
+# The committed binary
+
+
+@pytest.mark.parametrize("name", build.PROGRAMS)
+def test_the_committed_binary_is_what_its_source_builds(name: str) -> None:
+    assert build.build(name) == (build.PAYLOAD / name).read_bytes(), "run python -m hardboot.payload.build"
+
+
+def test_the_binary_is_a_small_static_arm_program_without_libraries() -> None:
+    from elftools.elf.elffile import ELFFile
+
+    path = agent.binary("arm")
+    with path.open("rb") as stream:
+        elf = ELFFile(stream)
+        kinds = {segment["p_type"] for segment in elf.iter_segments()}
+        assert (elf["e_machine"], elf["e_type"], elf.elfclass) == ("EM_ARM", "ET_EXEC", 32)
+        assert not kinds & {"PT_INTERP", "PT_DYNAMIC"}
+        writable = [s for s in elf.iter_segments() if s["p_flags"] & 2]
+        assert all(not segment["p_flags"] & 1 for segment in writable)
+    assert path.stat().st_size < 8192
+
+
+def test_an_unknown_architecture_has_no_agent() -> None:
+    for arch in ("mips", "../agent", ""):
+        with pytest.raises(InputError, match="no agent"):
+            agent.binary(arch)
+
+
+def test_the_arm_binary_tells_about_the_running_kernel() -> None:
+    done = arm("info")
+    info = agent.parse_info(done.stdout)
+    assert done.returncode == 0
+    assert info.release == os.uname().release
+    assert info.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert info.probe is None
+
+
+@pytest.mark.parametrize("arguments", [(), ("jump",), ("load", "0x4"), ("exec", "now"), ("info", "4")])
+def test_the_arm_binary_refuses_wrong_arguments(arguments: tuple[str, ...]) -> None:
+    done = arm(*arguments)
+    assert done.returncode == 1
+    assert agent.parse_failure(done.stdout) is not None
+    assert "errno=22" in done.stdout
+
+
+def test_the_arm_binary_refuses_a_segment_that_wraps_around() -> None:
+    done = arm("load", "0x4", "0x0", "/missing@0xfffff000:0x2000")
+    assert done.stdout == "error=past the last address: /missing@0xfffff000:0x2000 errno=22\n"
+
+
+# Its rules
+
+
+def test_load_hands_every_segment_to_the_kernel(run: Run, tmp_path: Path) -> None:
+    kernel, odd = tmp_path / "kernel", tmp_path / "a@b:c 'd"
+    kernel.write_bytes(b"\x01" * 5000)
+    odd.write_bytes(b"\x02" * 4096)
+    segments = [
+        agent.AgentSegment(str(kernel), 0x41008000, 0x3000),
+        agent.AgentSegment(str(odd), 0x42000000, 0x1000),
+    ]
+    command = agent.load_command("agent", 0x4, 0x41008000, segments)
+    done = run(*shlex.split(command)[1:])
+    assert done.stdout == "loaded=2\n"
+    assert done.stderr.splitlines() == [
+        "kexec_load 0x41008000 2 0x4",
+        "segment 0x41008000 0x3000 0x1388 5000",
+        "segment 0x42000000 0x1000 0x1000 8192",
+    ]
+    assert done.returncode == 0
+
+
+def test_sixteen_segments_are_loaded_and_seventeen_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    words = [f"{tmp_path}/x@{0x40000000 + (i << 12):#x}:0x1000" for i in range(17)]
+    assert run("load", "0x0", "0x40000000", *words[:16]).stdout == "loaded=16\n"
+    refused = run("load", "0x0", "0x40000000", *words)
+    assert refused.stdout == "error=more than 16 segments errno=22\n"
+    assert refused.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("segment", "what"),
+    [
+        ("0x41000000:0x1000", "not FILE@ADDR:MEMSZ:"),
+        ("@0x41000000:0x1000", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x41000000", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x41000000:", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x41000000:0x", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@41000000:0x1000", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x141000000:0x1000", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x4100000g:0x1000", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x4100\x10\x11:0x1000", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x41000000:0x1000:0x1000", "not FILE@ADDR:MEMSZ:"),
+        ("FILE@0x41000800:0x1000", "not page aligned:"),
+        ("FILE@0x41000000:0x1800", "not page aligned:"),
+        ("FILE@0x41000000:0x0", "not page aligned:"),
+        ("FILE@0x41000000:0x1000", "larger than its segment:"),
+        ("EMPTY@0x41000000:0x1000", "empty file:"),
+        ("MISSING@0x41000000:0x1000", "open"),
+        ("FOLDER@0x41000000:0x7ffff000", ""),
+    ],
+)
+def test_a_wrong_segment_is_refused_before_the_kernel_is_called(
+    run: Run, tmp_path: Path, segment: str, what: str
+) -> None:
+    (tmp_path / "FILE").write_bytes(b"x" * 4097)
+    (tmp_path / "EMPTY").touch()
+    (tmp_path / "FOLDER").mkdir()
+    done = run("load", "0x4", "0x41008000", f"{tmp_path}/{segment}" if segment[0].isalpha() else segment)
+    found = agent.parse_failure(done.stdout)
+    assert found is not None
+    assert found.what.startswith(what)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("load",),
+        ("load", "0x4"),
+        ("load", "0x4", "0x41008000"),
+        ("load", "4", "0x41008000", "/dev/null@0x41000000:0x1000"),
+        ("load", "0x4", "0x141008000", "/dev/null@0x41000000:0x1000"),
+        ("unload",),
+        ("unload", "0x4", "0x4"),
+        ("unload", ""),
+        ("exec", "now"),
+        ("info", "0x"),
+        ("info", "0x4", "0x8"),
+        ("info", "0x5"),
+        ("start",),
+        (),
+    ],
+)
+def test_wrong_arguments_are_refused_before_the_kernel_is_called(
+    run: Run, arguments: tuple[str, ...]
+) -> None:
+    done = run(*arguments)
+    found = agent.parse_failure(done.stdout)
+    assert found is not None
+    assert found.errno == 22
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def test_the_kernels_error_is_passed_on(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    done = run("load", "0x4", "0x40000000", f"{tmp_path}/x@0x40000000:0x1000", errno=99)
+    assert done.returncode == 1
+    assert agent.parse_failure(done.stdout) == agent.AgentFailure("kexec_load", 99)
+    done = run("unload", "0x0", errno=1)
+    assert agent.parse_failure(done.stdout) == agent.AgentFailure("kexec_load", 1)
+
+
+def test_unload_is_a_load_of_nothing(run: Run) -> None:
+    done = run(*shlex.split(agent.unload_command("agent", 0x1))[1:])
+    assert (done.stdout, done.stderr, done.returncode) == ("unloaded=1\n", "kexec_load 0 0 0x1\n", 0)
+
+
+def test_exec_syncs_and_then_asks_for_the_kexec_reboot(run: Run) -> None:
+    done = run(*shlex.split(agent.exec_command("agent"))[1:], errno=22)
+    assert done.stderr.splitlines() == ["sync", "reboot 0xfee1dead 0x28121969 0x45584543"]
+    assert agent.parse_failure(done.stdout) == agent.AgentFailure("reboot", 22)
+    assert done.returncode == 1
+
+
+def test_a_long_name_does_not_overflow(run: Run) -> None:
+    done = run("load", "0x4", "0x41008000", "/" + "n" * 60000 + "@0x41000000:0x1000")
+    assert agent.parse_failure(done.stdout) == agent.AgentFailure("open /" + "n" * 4095, 36)
+
+
+# What it tells
+
+
+def test_info_without_a_flag_does_not_touch_kexec(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, "/sys/kernel/kexec_loaded", "0\n")
+    done = run(*shlex.split(agent.info_command("agent"))[1:])
+    assert done.stderr == ""
+    info = agent.parse_info(done.stdout)
+    assert info.kexec_loaded is False
+    assert (info.kexec_crash_loaded, info.boot_id, info.hardboot_page, info.probe) == (None, None, None, None)
+
+
+def test_info_tells_what_the_host_kernel_exposes(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, "/sys/kernel/kexec_loaded", "0\n")
+    put(tmp_path, "/sys/kernel/kexec_crash_loaded", "1\n")
+    put(tmp_path, "/proc/sys/kernel/random/boot_id", "1219bbb3-6943\n")
+    put(tmp_path, "/sys/kernel/kexec_hardboot/page", "0x44000000\n")
+    put(tmp_path, "/sys/kernel/kexec_hardboot/flag", "0x8000\n")
+    put(tmp_path, "/sys/kernel/kexec_hardboot/version", "1\n")
+    done = run(*shlex.split(agent.info_command("agent", 0x8000))[1:])
+    assert done.stderr == "kexec_load 0 0 0x8000\n"
+    assert agent.parse_info(done.stdout) == agent.AgentInfo(
+        release=os.uname().release,
+        boot_id="1219bbb3-6943",
+        kexec_loaded=False,
+        kexec_crash_loaded=True,
+        hardboot_page=0x44000000,
+        hardboot_flag=0x8000,
+        hardboot_version="1",
+        probe=0,
+    )
+
+
+@pytest.mark.parametrize("loaded", ["1\n", "", None])
+def test_info_never_probes_while_something_may_be_loaded(
+    run: Run, tmp_path: Path, loaded: str | None
+) -> None:
+    if loaded is not None:
+        put(tmp_path, "/sys/kernel/kexec_loaded", loaded)
+    done = run("info", "0x4")
+    assert done.stderr == ""
+    assert agent.parse_info(done.stdout).probe is None
+
+
+def test_a_refused_probe_gives_its_errno(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, "/sys/kernel/kexec_loaded", "0\n")
+    assert agent.parse_info(run("info", "0x4", errno=22).stdout).probe == 22
+
+
+def test_a_hostile_file_cannot_forge_lines(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, "/sys/kernel/kexec_loaded", "1\rkexec_loaded=0\n")
+    put(tmp_path, "/sys/kernel/kexec_hardboot/version", "v\x1b[31m" + "1" * 5000)
+    text = run("info", "0x4").stdout
+    assert "probe=skipped" in text
+    assert "\x1b" not in text
+    assert "kexec_loaded=1?kexec_loaded=0\n" in text
+    with pytest.raises(DeviceError):
+        agent.parse_info(text)
+
+
+# The Python side
+
+
+def test_a_path_with_spaces_and_quotes_stays_one_word() -> None:
+    segment = agent.AgentSegment("/data/it's; reboot", 0x1000, 0x1000)
+    command = agent.load_command("/data/a b", 0x4, 0x1000, [segment])
+    assert shlex.split(command) == ["/data/a b", "load", "0x4", "0x1000", "/data/it's; reboot@0x1000:0x1000"]
+
+
+@given(st.text())
+def test_any_answer_is_read_or_refused(text: str) -> None:
+    for answer in (text, f"release=1\nkexec_loaded=0\nkexec_crash_loaded=0\nprobe={text}"):
+        with contextlib.suppress(DeviceError):
+            assert agent.parse_info(answer).release
+
+
+@pytest.mark.parametrize("step", ["load", "probe", "unload", "exec", "info"])
+def test_every_errno_is_explained(step: str) -> None:
+    for errno in range(200):
+        error = agent.explain(step, errno)
+        assert error.what
+        assert error.fix
+        assert "nothing was written or reset" in error.state
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "said"),
+    [
+        ("load", "error=kexec_load errno=38\n", "CONFIG_KEXEC"),
+        ("load", "noise\r\nerror=kexec_load errno=99\r\n", "hardboot page"),
+        ("exec", "synced=1\nerror=reboot errno=22\n", "nothing is loaded"),
+        ("load", "error=open /data/x errno=2\n", "open /data/x: no such file (ENOENT)"),
+        ("load", "sh: /data/agent: Permission denied", "did not run on the phone: sh: /data/agent"),
+        ("load", "", "it printed nothing"),
+    ],
+)
+def test_a_failed_agent_is_put_into_words(step: str, text: str, said: str) -> None:
+    assert said in agent.failure(step, text).what

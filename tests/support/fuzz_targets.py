@@ -1,0 +1,281 @@
+"""What is fuzzed: each target takes any bytes and may raise InputError and nothing else.
+
+A value that was read must build back to the same bytes, where the format promises that.
+"""
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import struct
+import tarfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import container_builders as build
+import core_builders
+from golden_images import V4_VTS
+from image_builders import board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
+
+from hardboot.base.errors import InputError
+from hardboot.formats.archives import compression, cpio, sparse
+from hardboot.formats.avb import vbmeta as avb
+from hardboot.formats.avb import verify as avbcheck
+from hardboot.formats.boot import bootimg, sonyelf, tail, vendorboot, wrappers
+from hardboot.formats.boot.paged import Part
+from hardboot.formats.containers import Changes, devicetrees, open_container, open_frame
+from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
+from hardboot.formats.kernels import atags, kernel
+from hardboot.formats.reading import Data, view
+from hardboot.formats.trees import dtbh, dtbo, fdt, pxa, qcdt, sprd, treefiles
+from hardboot.images.describe import describe
+
+Target = Callable[[bytes], None]
+LIMIT = 8 << 20  # bytes a target unpacks
+
+
+def _same(chunks: Iterable[Data], data: bytes) -> None:
+    if b"".join(chunks) != data:
+        raise AssertionError("it does not build back to the same bytes")
+
+
+def boot_image(data: bytes) -> None:
+    image = bootimg.parse(data)
+    bootimg.check_id(image)
+    _same(bootimg.build(image), data)
+    b"".join(bootimg.build(bootimg.renew(image)))
+
+
+def vendor_boot(data: bytes) -> None:
+    image = vendorboot.parse(data)
+    _same(vendorboot.build(image), data)
+    if image.tail_offset != min(image.end, len(data)):
+        raise AssertionError("the end is not where the tail begins")
+
+
+def sony_elf(data: bytes) -> None:
+    _same(sonyelf.build(sonyelf.parse(data)), data)
+
+
+def sparse_image(data: bytes) -> None:
+    image = sparse.parse(data)
+    size = 0
+    for piece in sparse.expand(image):
+        size += len(piece)
+        if size > LIMIT:
+            return
+    if size != image.size:
+        raise AssertionError("it does not expand to the size it states")
+    raw = b"".join(sparse.expand(image))
+    _same(sparse.restore(b"".join(sparse.skeleton(image, data)), raw), data)
+    _same(sparse.expand(sparse.parse(b"".join(sparse.build(raw, image.block_size)))), raw)
+
+
+def signatures(data: bytes) -> None:
+    size = sum(item.size for item in tail.items(data, 0))
+    if size != len(data):
+        raise AssertionError("the tail is not covered")
+    tail.items(data, 4096)
+    tail.renew(data, 4096, 8192)
+    tail.renew(data, 8192, 4096)
+    avb.parse_footer(data)
+    found = avb.parse_vbmeta(data)
+    avbcheck.check_signature(found)
+    for one in found.descriptors:
+        avbcheck.hash_of(one, data)
+
+
+def boot_parameters(data: bytes) -> None:
+    found = atags.parse(data)
+    atags.memory(found)
+    atags.cmdline(found)
+    if not data.startswith(atags.build(found)[:-8]):
+        raise AssertionError("it does not build back to the same bytes")
+
+
+def maker_headers(data: bytes) -> None:
+    seen = view(data)
+    wrappers.lead_size(seen)
+    wrappers.problem_of_mtk(data)
+    mtk = wrappers.split_mtk(data)
+    if mtk:
+        _same((wrappers.with_mtk(mtk.header, mtk.data),), data)
+    if wrappers.is_dhtb(data):
+        wrappers.read_dhtb(seen)
+
+
+def device_tree(data: bytes) -> None:
+    tree = fdt.parse(data)
+    again = fdt.parse(fdt.build(tree))
+    if again != tree:
+        raise AssertionError("the tree changed on the way")
+
+
+def tree_files(data: bytes) -> None:
+    fdt.build(treefiles.parse_tar(data))
+
+
+def trees_in_a_row(data: bytes) -> None:
+    found, rest = fdt.split(data)
+    if sum(map(len, found)) + len(rest) > len(data):
+        raise AssertionError("more than there was")
+
+
+def tree_table(data: bytes) -> None:
+    for module in (qcdt, dtbh, sprd, pxa.PXA_DT, pxa.PXA_19XX, dtbo):
+        try:
+            table = module.parse(data)
+        except InputError:
+            continue
+        try:
+            again = module.build(table)
+        except InputError:  # trees that lie on each other with other content cannot be told apart
+            continue
+        if again != data:
+            raise AssertionError(f"{module}: it does not build back to the same bytes")
+
+
+def any_trees(data: bytes) -> None:
+    found = devicetrees.find(data)
+    for entry in found.entries[:16] if found else ():
+        entry.tree()
+
+
+def kernels(data: bytes) -> None:
+    found = kernel.identify(data)
+    if found.size + sum(map(len, found.dtbs)) + len(found.padding) > len(data):
+        raise AssertionError("more than there was")
+
+
+def unpacked(data: bytes) -> None:
+    compression.decompress(data, limit=LIMIT)
+
+
+def archives(data: bytes) -> None:
+    found, rest = cpio.parse(data)
+    _same((*cpio.build(found), bytes(rest)), data)
+    for parts, _ in cpio.to_extract(found):
+        if ".." in parts or "" in parts or any("/" in part or "\0" in part for part in parts):
+            raise AssertionError(f"{parts} leaves the folder")
+
+
+def containers(data: bytes) -> None:
+    found = open_container(data)
+    algorithm = found.id_algorithm()
+    fields = found.fields | ({"id": algorithm} if algorithm else {})
+    parts = {part.name: part.data for part in found.parts}
+    for _ in found.rebuild(Changes(fields, found.part_fields, parts)):
+        pass
+    zeros = bytearray(data)
+    for part in found.parts:
+        zeros[part.offset : part.offset + len(part.data)] = bytes(len(part.data))
+    frame = open_frame(found.kind, zeros, found.parts)
+    if _places(frame.parts) != _places(found.parts):
+        raise AssertionError("without the parts, the frame says something else")
+
+
+def _places(parts: Iterable[Part]) -> list[tuple[str, int, int]]:
+    return [(part.name, part.offset, len(part.data)) for part in parts if len(part.data)]
+
+
+def crash_dumps(data: bytes) -> None:
+    core = elfcore.parse(data)
+    info = vmcoreinfo.parse(core.vmcoreinfo or b"")
+    registers.cpus(core)
+    for read in (kernellog.read, freepages.find):
+        with contextlib.suppress(InputError):
+            read(core, info)
+
+
+def documents(data: bytes) -> None:
+    describe(Path("x"), memoryview(data))
+
+
+_IMAGES = (*build.every_kind().values(), *build.every_row().values())
+_REFUSED = (
+    *(b"CHROMEOS" + bytes(99), b"$OS$" + bytes(99), b"-SIGNED-BY-SIGNBLOB-" + bytes(99)),
+    *(b"MSM-RADIO-UPDATE" + bytes(99), build.boot()[:0x400] + b"LOKI" + build.boot()[0x404:]),
+)
+_ATAGS = struct.pack("<5I", 5, 0x54410001, 1, 4096, 0) + struct.pack("<4I", 4, 0x54410002, 1 << 28, 1 << 31)
+_KERNEL = kernel_with_banner("6.1.0", 30_000, 10_000)
+_CPIO = b"".join(
+    (
+        *(b"070701", *(b"%08x" % value for value in (1, 0o100644, 0, 0, 1, 0, 4, 0, 0, 0, 0, 5, 0))),
+        *(b"init\0\0", b"data", b"070701"),
+        *(b"%08x" % value for value in (0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0)),
+        b"TRAILER!!!\0\0\0\0",
+    )
+)
+_PACKED = (gzip.compress(_CPIO), bz2.compress(_CPIO), lzma.compress(_CPIO), pack(_KERNEL, "lzma"))
+_KERNELS = (
+    zimage(),
+    zimage(tags=hardboot_tag(0x8F000000) + klsz(0x100, 0x3C000)),
+    zimage(payload=pack(_KERNEL, "gzip")) + board("x"),
+    pack(_KERNEL, "gzip") + board("x"),
+    bytes(8) + struct.pack("<QQQ", 0x80000, 30_000, 0) + bytes(24) + b"ARM\x64" + _KERNEL,
+    build.uimage(zimage()),
+    zboot(pack(_KERNEL, "gzip")),
+)
+_DUMPS = (
+    core_builders.with_ring().build(0x6000),
+    core_builders.with_records().build(0x6000),
+    core_builders.with_free_blocks({0: 2}).build(0x9000),
+)
+_TABLES = (
+    *(build.qcdt(), build.dtbo()),
+    b"DTBH" + struct.pack("<10I", 2, 1, 7870, 0x50A6, 0x217584DA, 0, 255, 2048, 2048, 0x20) + bytes(4048),
+    b"SPRD" + struct.pack("<7I", 1, 1, 8830, 1, 0x20000, 2048, 2048) + bytes(4064),
+)
+
+
+# Each target with the images it starts from.
+def _tar_of_a_tree() -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for name in ("./compatible", "./chosen/name", "./soc/fb@1/reg"):
+            info = tarfile.TarInfo(name)
+            info.size = 8
+            archive.addfile(info, io.BytesIO(bytes(8)))
+    return target.getvalue()
+
+
+TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
+    "boot_image": (boot_image, _IMAGES),
+    "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
+    "tree_files": (tree_files, (_tar_of_a_tree(),)),
+    "sony_elf": (sony_elf, (build.sony_elf(), build.sony_elf(100))),
+    "sparse_image": (sparse_image, (build.sparse(4096), build.sparse(1024))),
+    "signatures": (
+        signatures,
+        (
+            build.vbmeta(),
+            bytes(V4_VTS.signature),
+            build.with_footer(b"", 4096),
+            build.avb1_signature(),
+            build.SAMSUNG,
+            build.BUMP,
+        ),
+    ),
+    "boot_parameters": (boot_parameters, (_ATAGS + struct.pack("<3I", 3, 0x54410009, 0x78) + bytes(8),)),
+    "maker_headers": (maker_headers, (build.mtk(b"x", b"KERNEL"), build.dhtb(), build.amonet())),
+    "device_tree": (device_tree, (board("x"),)),
+    "trees_in_a_row": (trees_in_a_row, (board("x") + bytes(5) + board("y") + bytes(9),)),
+    "tree_table": (tree_table, _TABLES),
+    "any_trees": (any_trees, (*_TABLES, gzip.compress(build.dtbo()), *_KERNELS)),
+    "kernels": (kernels, _KERNELS),
+    "unpacked": (unpacked, _PACKED),
+    "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
+    "containers": (containers, (*_IMAGES, *_REFUSED)),
+    "crash_dumps": (crash_dumps, _DUMPS),
+    "documents": (documents, (*_IMAGES, *_KERNELS, *_PACKED, *_REFUSED, _CPIO)),
+}
+
+
+def run(target: Target, data: bytes) -> None:
+    """One input: what is refused is fine."""
+    try:
+        target(data)
+    except InputError as error:
+        if not (error.what and error.state and error.fix):
+            raise AssertionError("an error without its three lines") from error

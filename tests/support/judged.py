@@ -1,0 +1,34 @@
+"""A case planned, and its answer held against the independent judge."""
+
+from layout_cases import PAGE, Case, guest, live, params_size, phone
+from layout_judge import faults, solution
+
+from hardboot import layout
+from hardboot.base.errors import RefusedError
+from hardboot.layout import RULES
+
+
+def outcome(case: Case, *, tried: bool = False) -> tuple[str, list[str]]:
+    """`planned` or the rule that refused, and what the judge says against it.
+
+    If a small map is refused, every place is tried; if a large one, every MiB, if `tried`.
+    """
+    where, who, memory = phone(case), guest(case), live(case)
+    size = params_size(case, who, where)
+    try:
+        plan = layout.plan(where, who, memory)
+    except RefusedError as error:
+        rule = error.what.split(":")[0].removeprefix("layout rule ")
+        if rule not in (*RULES, "room"):
+            return rule, [f"no layout rule: {error.what}"]
+        found = None
+        if case.small or tried:
+            found = solution(case, size, step=PAGE if case.small else 1 << 20)
+        return rule, [f"refused by {error.what}, but there is {found}"] if found else []
+    places = {one.name: (one.addr, one.memsz) for one in plan.segments}
+    assert plan == layout.plan(where, who, memory), "the same input gives the same plan"
+    assert plan.complete
+    assert plan.entry == places["Image" if where.arch == "arm64" else "zImage"][0]
+    assert plan.dtb_addr == places["atags" if case.atags else "dtb"][0]
+    assert (plan.initrd.size if plan.initrd else 0) == case.ramdisk
+    return "planned", list(faults(case, places, size))

@@ -1,0 +1,27 @@
+"""The floors of the package and of its rooms, from the bottom up. Rooms on one floor import none of it."""
+
+FLOORS = (
+    "base",
+    "formats",
+    "payload patches profile",
+    "devicetree",
+    "layout",
+    "memorymap transport virtual",
+    "device images",
+    "flows suggest",
+    "crash",
+    "commands",
+    "__main__",
+)
+FORMATS = (
+    "reading",
+    "header sniff toml",
+    "archives avb crashdump trees",
+    "boot kernels",
+    "containers",
+)
+BASE = (
+    "errors sizes",
+    "memory cmdline log",
+    "files process",
+)

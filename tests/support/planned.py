@@ -1,0 +1,81 @@
+"""ROMs to plan for, and a phone that answers from what tests give it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from image_builders import kernel_with_banner, mkbootimg, pack, zimage
+
+from hardboot.__main__ import run
+from hardboot.device.handset import KERNEL, Copy
+from hardboot.device.phone import Phone
+from hardboot.transport.base import Output
+
+EDATA = 300_000
+PACKED = pack(kernel_with_banner("6.1.0-test", EDATA), "xz")
+IOMEM = "00000000-0d9fffff : System RAM\n0fb00000-bfffffff : System RAM\n"
+
+
+def kernel(**options: Any) -> bytes:
+    return zimage(**({"payload": PACKED} | options))
+
+
+def rom_image(
+    folder: Path, *, kernel_data: bytes | None = None, ramdisk: bytes | None = bytes(4097), **parts: Any
+) -> Path:
+    """A boot image made by Debian's mkbootimg."""
+    words = ["--base", "0x40000000", "--cmdline", "console=ttyAMA0 quiet"]
+    files = {"kernel": kernel() if kernel_data is None else kernel_data, "ramdisk": ramdisk, **parts}
+    if "dtb" in parts:
+        words += ["--header_version", "2"]
+    path = folder / "rom.img"
+    path.write_bytes(mkbootimg(*words, **{name: data for name, data in files.items() if data is not None}))
+    return path
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str | Path, code: int = 0) -> tuple[str, str]:
+    assert run([str(word) for word in arguments]) == code
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+def plan(capsys: pytest.CaptureFixture[str], image: Path, *arguments: str | Path) -> dict[str, Any]:
+    out, _ = call(capsys, "--json", "plan", image, "--device", "virt-arm", *arguments)
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+class HostPhone(Phone):
+    """A phone whose answers are given; it takes nothing, and it has no device tree."""
+
+    header = b""
+
+    iomem = "40000000-7fffffff : System RAM\n  40300000-412fffff : Kernel code\n"
+
+    def roots(self, *commands: str, timeout_s: float = 0) -> list[Output]:
+        return [self.root(command) for command in commands]
+
+    def root(self, command: str, *, timeout_s: float = 0) -> Output:
+        if command == KERNEL:
+            return Output(f"6.1.0\nboot-id\n{RUNNING}\n", 0)
+        if command == "cat /proc/iomem":
+            return Output(self.iomem, 0)
+        known = self.profile.partitions["boot"]
+        if command.startswith("test -b"):
+            assert known.path in command
+            return Output(f"/dev/block/boot\n{known.size or 0}\n0\n", 0)
+        return Output("", 0 if command.startswith(("test -e", "if test -e")) else 1)
+
+    def fetch(self, copy: Copy, answer: Output) -> bytes | None:
+        assert answer.code == 0
+        return self.header if copy.path == self.partition_path("boot") else None
+
+    def make_staging(self, size: int = 0) -> None:
+        assert not size
+
+    def clean(self) -> None:
+        pass
+
+
+RUNNING = "console=null quiet androidboot.serialno=1"

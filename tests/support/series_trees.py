@@ -1,0 +1,56 @@
+"""Kernel trees made of what the hunks of a series ask for."""
+
+import hashlib
+from pathlib import Path
+
+from in_process import hardboot
+
+from hardboot import patches
+from hardboot.patches.tree import Tree
+
+
+def build(folder: Path, name: str, *, drift: int = 0, has: str = "arch/arm/mach-msm/board.c") -> Path:
+    """A tree in which the series fits: the lines its hunks expect, where they expect them, and filling.
+
+    Args:
+        folder: Where to make it.
+        name: The series.
+        drift: So many lines more before each hunk, as in a tree of another vendor.
+        has: A file that is there, by which the series knows the variant.
+    """
+    (folder / has).parent.mkdir(parents=True)
+    (folder / has).write_text("")
+    series = patches.load(name).for_tree(Tree(folder))
+    major, minor = series.kernels.min.split(".")
+    (folder / "Makefile").write_text(f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = 7\n")
+    (folder / "Kconfig").write_text("mainmenu\n")
+    made: set[str] = set()
+    for parts in series.read().values():
+        for patch in parts:
+            if patch.path not in made and not patch.creates:
+                lines: list[bytes] = []
+                for hunk in patch.hunks:
+                    room = hunk.old_start - 1 - len(lines) + drift
+                    lines += [b"/* %s %d */\n" % (patch.path.encode(), len(lines) + i) for i in range(room)]
+                    lines += hunk.old
+                if patch.hunks[-1].trailing:
+                    lines.append(b"/* the end */\n")
+                (folder / patch.path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / patch.path).write_bytes(b"".join(lines))
+            made.add(patch.path)
+    return folder
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def fragment(tree: Path, device: str) -> dict[str, str]:
+    run = hardboot("patch", "apply", tree, "--device", device)
+    assert run.returncode == 0, run.stderr
+    lines = (tree / patches.CONFIG_NAME).read_text().splitlines()
+    return dict(line.removeprefix("CONFIG_").split("=") for line in lines if line.startswith("CONFIG_"))

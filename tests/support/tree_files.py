@@ -1,0 +1,15 @@
+"""A device tree unpacked into files."""
+
+from pathlib import Path
+
+from hardboot.formats.trees import fdt
+
+
+def unpacked(tree: fdt.Fdt, folder: Path) -> Path:
+    """The tree as Linux shows it: a folder each node, a file each property, and each node's name as one."""
+    for path, node in tree.root.walk():
+        here = folder / path.lstrip("/")
+        here.mkdir(exist_ok=True, parents=True)
+        for name, value in {**node.properties, "name": f"{node.name}\0".encode()}.items():
+            (here / name).write_bytes(value)
+    return folder

@@ -1,0 +1,157 @@
+"""Commands and files go there and back, over every transport."""
+
+import random
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_adbd import FakeAdbd
+from real_adb import RealAdbd
+from transports import nothing, phone
+
+from hardboot.base.errors import DeviceError
+from hardboot.transport.adb_server import AdbServer
+from hardboot.transport.base import Output, Transport
+
+pytestmark = pytest.mark.timeout(30)  # nothing here may hang
+
+
+@pytest.fixture(params=["fake", "fake terminal", "adbd", "adbd 4 KiB", "server", "server 4 KiB"])
+def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
+    """The same tests on every kind of adbd, straight and through a real ADB server."""
+    kind: str = request.param
+    if kind.startswith("fake"):
+        with FakeAdbd(crlf="terminal" in kind) as adbd:
+            here = phone(adbd.port)
+            yield here
+            here.close()
+    else:
+        options = ("-m", "4096") if "4 KiB" in kind else ()
+        with RealAdbd(request.getfixturevalue("real_adbd"), *options) as real:
+            if "server" in kind:
+                port = str(request.getfixturevalue("adb").port)
+                request.getfixturevalue("monkeypatch").setenv("ANDROID_ADB_SERVER_PORT", port)
+                through: Transport = AdbServer(real.serial)
+            else:
+                through = phone(real.port)
+            through.wait(timeout_s=10)
+            yield through
+            through.close()
+
+
+# What works
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "code"),  # None: not looked at
+    [
+        ("echo one; echo two >&2", "one\ntwo\n", 0),
+        ("printf 'no newline'", "no newline", 0),
+        ("exit 7", "", 7),
+        ("(exit 3)", "", 3),
+        ("false", "", 1),
+        ("kill -9 $$", None, 137),
+        ("echo 'unbalanced", None, 2),
+        ("echo a # comment", "a\n", 0),
+        ("echo 'x'; set -x; ps -ef | grep '[s]h -c' > /dev/null; true", None, 0),
+        ("printf '\\000\\377\\200abc'", "\0��abc", 0),
+        ("printf 'a\\nb'", "a\nb", 0),
+        ("sleep 100 & echo started", "started\n", 0),
+        ("cat < /dev/null", "", 0),
+        ("echo \"it's\" '$HOME'", "it's $HOME\n", 0),
+    ],
+)
+def test_a_command_gives_its_output_and_exit_code(
+    transport: Transport, command: str, text: str | None, code: int
+) -> None:
+    output = transport.shell(command, timeout_s=10)
+    if text is not None:
+        assert output.text == text
+    assert output.code == code
+
+
+def test_much_output_arrives_whole(transport: Transport) -> None:
+    output = transport.shell("seq 1 40000", timeout_s=20)
+    assert output.text == "".join(f"{i}\n" for i in range(1, 40001))
+    assert output.code == 0
+
+
+def test_many_commands_run_on_one_connection(transport: Transport) -> None:
+    for i in range(20):
+        assert transport.shell(f"echo {i}; exit {i}", timeout_s=10) == Output(f"{i}\n", i)
+
+
+def test_several_commands_in_one_shell_are_told_apart(transport: Transport) -> None:
+    commands = [
+        "echo one; exit 3",
+        "printf 'no newline' # and a comment",
+        "echo two >&2; false",
+        "true",
+        "cat <<END\nof\nEND",
+        "sleep 100 & echo started",
+        "echo 'it'\"'\"'s'; exit 7",
+    ]
+    assert list(transport.shells([(command, 10) for command in commands])) == [
+        Output("one\n", 3),
+        Output("no newline", 0),
+        Output("two\n", 1),
+        Output("", 0),
+        Output("of\n", 0),
+        Output("started\n", 0),
+        Output("it's\n", 7),
+    ]
+    assert transport.shell("echo on", timeout_s=10).text == "on\n"
+
+
+def test_each_command_of_several_is_told_when_it_ends(transport: Transport, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    answers = transport.shells([("echo one", 10), (f"until [ -e {seen} ]; do sleep 0.01; done", 10)])
+    assert next(answers).text == "one\n"
+    seen.touch()
+    assert next(answers).code == 0
+
+
+def test_a_shell_that_dies_ends_the_commands_there(transport: Transport) -> None:
+    answers = list(transport.shells([("echo one", 10), ("kill -9 $$", 10), ("echo three", 10)]))
+    assert [one.code for one in answers] == [0, 137]
+    assert answers[0].text == "one\n"
+
+
+def test_a_command_of_several_that_hangs_is_given_up_alone(transport: Transport) -> None:
+    answers = transport.shells([("echo one", 10), ("sleep 100", 0.3), ("echo three", 10)])
+    assert next(answers).text == "one\n"
+    start = time.monotonic()
+    with pytest.raises(DeviceError, match="did not end the command within"):
+        next(answers)
+    assert time.monotonic() - start < 5
+    assert transport.shell("echo on", timeout_s=10).text == "on\n"
+
+
+@pytest.mark.parametrize("size", [0, 1, 4087, 4088, 4089, 65536, 300_001])
+def test_a_file_comes_back_as_it_was_sent(
+    transport: Transport, tmp_path: Path, size: int, request: pytest.FixtureRequest
+) -> None:
+    content = random.Random(size).randbytes(size)
+    source, back = tmp_path / "source", tmp_path / "back"
+    source.write_bytes(content)
+    remote = str(tmp_path / "on the phone, 1")
+    there: list[int] = []
+    transport.push(source, remote, mode=0o755, progress=there.append)
+    if size:
+        here: list[int] = []
+        transport.pull(remote, back, progress=here.append)
+        assert back.read_bytes() == content
+        assert sum(here) == size
+    assert sum(there) == size
+    if "fake" not in request.node.callspec.id:
+        assert Path(remote).read_bytes() == content
+        assert stat.S_IMODE(Path(remote).stat().st_mode) & 0o700 == 0o700
+
+
+def test_a_missing_file_is_told_and_nothing_is_written(transport: Transport, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="has no file /missing"):
+        transport.pull("/missing", tmp_path / "back", progress=nothing)
+    assert list(tmp_path.iterdir()) == []
+    assert transport.shell("echo on", timeout_s=10).text == "on\n"
