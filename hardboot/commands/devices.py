@@ -10,8 +10,7 @@ import click
 from hardboot.commands.common import Group, Settings, pass_settings
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from hardboot.commands.output import Output
     from hardboot.profile import Profile
 
 _NOT_SHOWN = ("name", "title", "codenames", "notes")  # told before and behind the table
@@ -77,9 +76,9 @@ def show(settings: Settings, name: str) -> None:
     }
 
     def human() -> None:
-        from rich.console import Console
+        from hardboot.commands.output import Output
 
-        out = Console(highlight=False)
+        out = Output()
         stated = {fact: _text(fact, value) for fact, value, _, _ in rows}
         out.print(f"{phone.name}: {phone.title} ({', '.join(phone.codenames)})", markup=False)
         _print_table(
@@ -265,7 +264,7 @@ def _text(fact: str, value: Any) -> str:
     )
 
 
-def _print_item(out: "Console", text: str) -> None:
+def _print_item(out: "Output", text: str) -> None:
     """One entry of a list, as wide as the terminal."""
     from rich.text import Text
 
@@ -275,13 +274,14 @@ def _print_item(out: "Console", text: str) -> None:
 
 def _print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from hardboot.commands.output import Output
 
     table = Table(*titles, box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(table)
+    Output().print(table)

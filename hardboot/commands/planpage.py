@@ -16,7 +16,7 @@ from hardboot.memorymap import Kind, MemoryMap
 from hardboot.profile import Profile
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from hardboot.commands.output import Output
 
 _FLASHED = "if flashed"  # by the bootloader, to the image's own line
 _DEFAULT_WIDTH = 80  # characters, in a pipe
@@ -125,10 +125,10 @@ def of(
 def _show(page: Page) -> None:
     import os
 
-    from rich.console import Console
+    from hardboot.commands.output import Output
 
     plan, line = page.plan, page.line
-    out = Console(highlight=False)
+    out = Output()
     width = out.width if out.is_terminal or "COLUMNS" in os.environ else _DEFAULT_WIDTH
     _say(out, page.title, "bold", width)
     out.print()
@@ -185,7 +185,7 @@ def _style(kind: Kind | None) -> str:
     return _STYLES.get(kind.name, "") if kind else ""
 
 
-def _takes_unicode(out: "Console") -> bool:
+def _takes_unicode(out: "Output") -> bool:
     try:
         memorymap.GLYPHS.encode(out.encoding)
     except (UnicodeEncodeError, LookupError):
@@ -193,7 +193,7 @@ def _takes_unicode(out: "Console") -> bool:
     return True
 
 
-def _say(out: "Console", text: str, style: str, width: int) -> None:
+def _say(out: "Output", text: str, style: str, width: int) -> None:
     """Print a text; what does not fit on the first line goes on indented."""
     import textwrap
 
@@ -202,7 +202,7 @@ def _say(out: "Console", text: str, style: str, width: int) -> None:
         _put(out, [(row, style)])
 
 
-def _put(out: "Console", pieces: list[tuple[str, str]]) -> None:
+def _put(out: "Output", pieces: list[tuple[str, str]]) -> None:
     """Print one line as it is: nothing in it is taken for markup."""
     from rich.text import Text
 
