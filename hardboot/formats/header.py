@@ -71,32 +71,3 @@ class Layout:
                 )
             out += packed
         return bytes(out)
-
-
-def read_text(raw: bytes) -> str:
-    """A text field up to its NUL; bytes that are not UTF-8 are kept as surrogates."""
-    return raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
-
-
-def stored_text(text: str, what: str, field: str, offset: int, size: int) -> bytes:
-    """`text` for a field of `size` bytes, filled with NULs.
-
-    Raises:
-        InputError: If it is too long or holds what cannot be stored.
-    """
-    try:
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        problem = f"{error.reason}: {text!r}"
-        raise malformed(what, field, offset, problem, fix="Take that character out.") from error
-    if len(raw) > size:
-        fix = "Make it shorter."
-        raise malformed(what, field, offset, f"{len(raw)} bytes, the limit is {size}", fix=fix)
-    if b"\0" in raw:
-        raise malformed(what, field, offset, "it has a NUL character", fix="Take it out.")
-    return raw.ljust(size, b"\0")
-
-
-def kept_text(old: bytes, text: str, what: str, field: str, offset: int) -> bytes:
-    """The bytes of a text field: as they were read if they say `text`, else `text` anew."""
-    return old if read_text(old) == text else stored_text(text, what, field, offset, len(old))

@@ -15,7 +15,7 @@ FLOORS = (
 )
 FORMATS = (
     "reading",
-    "header sniff toml",
+    "header record_struct sniff text_field toml",
     "archives avb crashdump trees",
     "boot kernels",
     "containers",

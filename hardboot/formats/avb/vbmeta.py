@@ -7,8 +7,9 @@ for 1.0, system/extras/verity/BootSignature.java.
 from dataclasses import dataclass
 from typing import Any
 
-from hardboot.formats.header import Layout, read_text
+from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.text_field import read_text
 
 FOOTER_SIZE = 64
 VBMETA_MAGIC = b"AVB0"

@@ -29,8 +29,9 @@ from hardboot.formats.boot.bootheader import (
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.headerpage import cmdline, find_header, parse_cmdline, read_header, unknown_version
 from hardboot.formats.boot.paged import Frame, Part, Slot, lay, take
-from hardboot.formats.header import Layout, Values, kept_text, read_text, stored_text
+from hardboot.formats.header import Layout, Values
 from hardboot.formats.reading import Data, malformed, view, windows
+from hardboot.formats.text_field import kept_text, read_text, stored_text
 
 __all__ = ["BOOT_MAGIC", "PAGE_SIZES", "Algorithm", "BootImage", "Part", "build", "parse", "parse_cmdline"]
 

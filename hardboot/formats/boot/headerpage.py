@@ -16,7 +16,7 @@ from hardboot.formats.boot.bootheader import (
     VERSION_OFFSET,
     WHAT,
 )
-from hardboot.formats.header import Layout, Values, read_text
+from hardboot.formats.header import Layout, Values
 from hardboot.formats.reading import Data, malformed, u32, view
 from hardboot.formats.sniff import (
     BOOT_IMAGE,
@@ -26,6 +26,7 @@ from hardboot.formats.sniff import (
     described,
     sniff,
 )
+from hardboot.formats.text_field import read_text
 
 _IMAGES = (BOOT_IMAGE, VENDOR_BOOT_IMAGE, VBMETA_IMAGE, SPARSE_IMAGE)  # that may come compressed
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from hardboot.base.sizes import align_up
 from hardboot.formats.boot.paged import Frame, Part, Slot, lay, take
-from hardboot.formats.header import Layout, kept_text, read_text
+from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, view, windows
 from hardboot.formats.sniff import VENDOR_BOOT_IMAGE, described, sniff
+from hardboot.formats.text_field import kept_text, read_text
 
 VENDOR_BOOT_MAGIC = b"VNDRBOOT"
 MAX_RAMDISKS = 256  # mkbootimg writes one entry a --vendor_ramdisk_fragment; phones have up to five

@@ -14,9 +14,10 @@ from itertools import chain
 
 from hardboot.base.errors import InputError
 from hardboot.formats.boot.bootheader import BOOT_MAGIC
-from hardboot.formats.header import Layout, read_text
+from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.sniff import TEXT, sniff
+from hardboot.formats.text_field import read_text
 
 LEAD_MAX = 64 << 10  # bytes a loader may take in front of a boot image
 AMONET_SIZE = 1024
