@@ -15,7 +15,7 @@ FLOORS = (
 )
 FORMATS = (
     "reading",
-    "header record_struct sniff text_field toml",
+    "binary_record header sniff text_field toml",
     "archives avb crashdump trees",
     "boot kernels",
     "containers",
