@@ -1,24 +1,37 @@
-"""Compressed streams as kernels and ramdisks use them: told apart, unpacked within bounds, packed.
+"""Compressed streams of kernels and ramdisks: detect, decompress within bounds, compress.
 
 Sources: RFC 1952 (gzip), RFC 8878 (zstd), the .xz and lz4 frame specifications, Linux
 lib/decompress_unlz4.c (lz4 legacy), Magisk's magiskboot (LG's variant of it).
 """
 
+import bz2
 import io
+import lzma
 import struct
+import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
+
+import lz4.frame
 
 from hardboot.base.errors import InputError
-from hardboot.formats.archives import lz4legacy, zstdframe
+from hardboot.formats.archives import lz4legacy
 from hardboot.formats.reading import PIECE, Data, forget, malformed, view
 from hardboot.formats.sniff import described
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Compression: TypeAlias = Literal["gzip", "xz", "lzma", "bzip2", "lz4", "lz4-legacy", "lz4-lg", "zstd"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
 MAX_UNPACKED = 192 << 20  # bytes; the largest kernels and ramdisks of phones unpack to under 100 MiB
 MAX_DICTIONARY = 96 << 20  # bytes of decoder memory; Linux's xz_wrap.sh uses 32 MiB, lzma -9 64 MiB
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_WINDOW_LOG = 27  # at most 128 MiB of decoder memory: what zstd -22 --ultra uses, as Linux's build does
 
 _INPUT = 64 << 10  # bytes fed at a time
 _OUTPUT = 256 << 10  # bytes unpacked at a time
@@ -31,31 +44,50 @@ _MAGICS: dict[bytes, Compression | Literal["lzop"]] = {
     b"\x04\x22\x4d\x18": "lz4",
     b"\x03\x21\x4c\x18": "lz4",
     b"\x89LZO": "lzop",
-    zstdframe.MAGIC: "zstd",
+    ZSTD_MAGIC: "zstd",
 }
 _LZMA_DICTIONARIES = tuple(1 << power for power in range(12, 28)) + tuple(
     3 << power for power in range(11, 26)
 )
 
 
-class Decompressor:
-    """One compressed stream at the start of `data`: iterate over it for its content, in pieces.
+class _Decoder(Protocol):
+    """The interface of the standard library's decompressors."""
 
-    Pieces have at most 256 KiB; nothing is kept. What follows the stream is left alone.
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes | None: ...  # lz4 says None for b""
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Encoder(Protocol):
+    """The interface of the standard library's compressors."""
+
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+class Decompressor:
+    """Decompress the stream that `data` begins with: iterate for its content, in pieces of at most 256 KiB.
+
+    Nothing is kept, and data after the end of the stream is not touched.
 
     Attributes:
-        size: Bytes unpacked so far; of the whole content once the iteration ended.
-        fed: Bytes of `data` looked at so far.
-        end: Offset in `data` behind the stream; None until the iteration ended.
+        size: Bytes decompressed so far; once the iteration has ended, of the whole content.
+        fed: Bytes of `data` read so far.
+        end: Offset in `data` where the stream ends; None until the iteration has ended.
     """
 
     def __init__(self, kind: Compression, data: Data, *, limit: int = MAX_UNPACKED) -> None:
-        """Prepare to unpack; reads nothing.
+        """Prepare to decompress; read nothing yet.
 
         Args:
             kind: As `detect` names it.
             data: Begins with the stream.
-            limit: Bytes the content may have.
+            limit: Largest size of the content, in bytes.
         """
         self.kind = kind
         self.size = self.fed = 0
@@ -64,25 +96,23 @@ class Decompressor:
         self._limit = limit
 
     def __iter__(self) -> Iterator[bytes]:
-        """The content.
+        """Yield the content.
 
         Raises:
-            InputError: If the stream is damaged, cut off, needs too much memory, or exceeds the limit.
+            InputError: If the stream is damaged or truncated, needs too much memory, or exceeds the limit.
         """
         for piece in _UNPACK[self.kind](self):
             self.size += len(piece)
             if self.size > self._limit:
-                raise self._wrong(0, f"it unpacks to more than {self._limit} bytes, the limit")
+                raise self._wrong(0, f"it decompresses to more than {self._limit} bytes, the limit")
             yield piece
         if self.end is None:
-            raise self._wrong(len(self._data), f"it is cut off after {self.size} unpacked bytes")
+            raise self._wrong(len(self._data), f"truncated after {self.size} decompressed bytes")
 
     def _wrong(self, offset: int, problem: str) -> InputError:
         return malformed(f"{self.kind} data", "stream", offset, problem)
 
     def _gunzip(self) -> Iterator[bytes]:
-        import zlib
-
         decoder = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         for start, piece in self._fed():
             waiting = piece
@@ -96,8 +126,7 @@ class Decompressor:
                 self.end = start + len(piece) - len(decoder.unused_data)
                 return
 
-    def _decode(self, decoder: Any, errors: type[Exception] | tuple[type[Exception], ...]) -> Iterator[bytes]:
-        """With a decoder of the standard library's interface: decompress, needs_input, eof, unused_data."""
+    def _decode(self, decoder: _Decoder, errors: type[Exception]) -> Iterator[bytes]:
         for start, piece in self._fed():
             waiting = piece
             try:
@@ -113,20 +142,14 @@ class Decompressor:
                 return
 
     def _unxz(self) -> Iterator[bytes]:
-        import lzma
-
         container = lzma.FORMAT_XZ if self.kind == "xz" else lzma.FORMAT_ALONE
         decoder = lzma.LZMADecompressor(container, memlimit=MAX_DICTIONARY)
         return self._decode(decoder, lzma.LZMAError)
 
     def _bunzip2(self) -> Iterator[bytes]:
-        import bz2
-
         return self._decode(bz2.BZ2Decompressor(), OSError)
 
     def _unlz4(self) -> Iterator[bytes]:
-        import lz4.frame
-
         return self._decode(lz4.frame.LZ4FrameDecompressor(), RuntimeError)
 
     def _unlz4_legacy(self) -> Iterator[bytes]:
@@ -134,10 +157,11 @@ class Decompressor:
         self.end = end if self.kind == "lz4-legacy" else lz4legacy.check_raw_size(self._data, end, self.size)
 
     def _unzstd(self) -> Iterator[bytes]:
-        self.end = yield from zstdframe.decompress(self._data)
+        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
+        return self._decode(zstd.ZstdDecompressor(options=options), zstd.ZstdError)
 
     def _fed(self) -> Iterator[tuple[int, bytes]]:
-        """The packed data in pieces with their offsets."""
+        """Yield the compressed data in pieces, each with its offset."""
         for start in range(0, len(self._data), _INPUT):
             self.fed = min(start + _INPUT, len(self._data))
             yield start, bytes(self._data[start : start + _INPUT])
@@ -158,9 +182,9 @@ _UNPACK: dict[str, Callable[[Decompressor], Iterator[bytes]]] = {
 
 
 def detect(data: Data) -> Compression | Literal["lzop"] | None:
-    """What `data` is compressed with, by its first bytes; None if by nothing known. lzop is never unpacked.
+    """Return what `data` is compressed with, by its first bytes; None if it is not, or with another program.
 
-    LG's lz4 is told from plain lz4 legacy by what follows the last block; only block sizes are read.
+    LG's lz4 differs from plain lz4 legacy in what follows the last block: only block sizes are read for it.
     """
     seen = view(data)
     head = bytes(seen[:13])
@@ -173,7 +197,7 @@ def detect(data: Data) -> Compression | Literal["lzop"] | None:
 
 
 def _is_lzma(head: bytes) -> bool:
-    """An .lzma header: properties 0x5d, a dictionary size the encoders write, a believable content size."""
+    """Return True for an .lzma header: properties 0x5d, a usual dictionary size, a plausible content size."""
     if len(head) < 13 or head[0] != 0x5D:
         return False
     dictionary, size = struct.unpack_from("<IQ", head, 1)
@@ -181,10 +205,10 @@ def _is_lzma(head: bytes) -> bool:
 
 
 def decompress(data: Data, *, limit: int = MAX_UNPACKED) -> bytes:
-    """The whole content of the one stream that `data` is; zeros may follow it.
+    """Return the whole content of `data`, which is one stream; zeros may follow it.
 
     Raises:
-        InputError: If it is not compressed, with lzop, damaged, or exceeds `limit` bytes unpacked.
+        InputError: If it is not compressed, is lzop, is damaged, or decompresses to more than `limit` bytes.
     """
     seen = view(data)
     kind = detect(seen)
@@ -198,10 +222,10 @@ def decompress(data: Data, *, limit: int = MAX_UNPACKED) -> bytes:
 
 
 def unpack(kind: Compression, data: Data, *, limit: int = MAX_UNPACKED) -> tuple[bytes, int]:
-    """The whole content of the stream `data` begins with, and where the stream ends.
+    """Return the whole content of the stream that `data` begins with, and the offset where the stream ends.
 
     Raises:
-        InputError: If it is damaged or exceeds `limit` bytes unpacked.
+        InputError: If it is damaged or decompresses to more than `limit` bytes.
     """
     stream = Decompressor(kind, data, limit=limit)
     content = io.BytesIO()  # a list of pieces and their sum would be there twice
@@ -211,7 +235,7 @@ def unpack(kind: Compression, data: Data, *, limit: int = MAX_UNPACKED) -> tuple
 
 
 def peek(data: Data) -> bytes:
-    """The first bytes of the content, a piece of at most 256 KiB; data that is not compressed as it is.
+    """Return the first bytes of the content, at most 256 KiB; of data that is not compressed its own.
 
     Raises:
         InputError: If the stream is damaged there.
@@ -224,45 +248,43 @@ def peek(data: Data) -> bytes:
 
 
 def unreadable(data: Data) -> InputError:
-    """The error for data that hardboot cannot unpack: lzop, or no compression it knows."""
+    """Return the error for data that hardboot cannot decompress: lzop, or of no known compression."""
     if detect(data) == "lzop":
-        fix = "Unpack it with lzop -d and pack it with another program: no phone needs lzop."
-        return malformed("lzop data", "magic", 0, "hardboot does not unpack lzop", fix=fix)
+        fix = "Decompress it with lzop -d and use another program: no phone needs lzop."
+        return malformed("lzop data", "magic", 0, "hardboot does not read lzop", fix=fix)
     return malformed("compressed data", "magic", 0, f"this is {described(data)}")
 
 
 def compress(kind: Compression, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """A stream that kernels and bootloaders read: the same bytes for the same content, on every machine."""
+    """Yield a stream that kernels and bootloaders read; the same content gives the same bytes everywhere."""
     if kind in ("lz4-legacy", "lz4-lg"):
         yield from lz4legacy.compress(pieces, lg=kind == "lz4-lg")
         return
-    encoder = _encoder(kind)
     if kind == "lz4":
-        yield encoder.begin()
+        yield from _lz4_frame(pieces)
+        return
+    encoder = _encoder(kind)
     for piece in pieces:
         yield encoder.compress(piece)
     yield encoder.flush()
 
 
-def _encoder(kind: Compression) -> Any:
+def _lz4_frame(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    encoder = lz4.frame.LZ4FrameCompressor(compression_level=9, content_checksum=True)
+    yield encoder.begin()
+    for piece in pieces:
+        yield encoder.compress(piece)
+    yield encoder.flush()
+
+
+def _encoder(kind: Compression) -> _Encoder:
     if kind == "gzip":
-        import zlib
-
         return zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
-    if kind in ("xz", "lzma"):
-        import lzma
-
-        if kind == "lzma":
-            return lzma.LZMACompressor(lzma.FORMAT_ALONE)
-        return lzma.LZMACompressor(lzma.FORMAT_XZ, check=lzma.CHECK_CRC32)  # Linux knows no other check
     if kind == "bzip2":
-        import bz2
-
         return bz2.BZ2Compressor()
     if kind == "zstd":
-        import zstandard
-
-        return zstandard.ZstdCompressor(level=19, write_checksum=True).compressobj()
-    import lz4.frame
-
-    return lz4.frame.LZ4FrameCompressor(compression_level=9, content_checksum=True)
+        parameter = zstd.CompressionParameter
+        return zstd.ZstdCompressor(options={parameter.compression_level: 19, parameter.checksum_flag: 1})
+    if kind == "lzma":
+        return lzma.LZMACompressor(lzma.FORMAT_ALONE)
+    return lzma.LZMACompressor(lzma.FORMAT_XZ, check=lzma.CHECK_CRC32)  # Linux knows no other check

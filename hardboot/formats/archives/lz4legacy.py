@@ -6,6 +6,8 @@ Sources: Linux lib/decompress_unlz4.c; lz4's doc/lz4_Frame_format.md, "Legacy fr
 
 from collections.abc import Generator, Iterable, Iterator
 
+import lz4.block
+
 from hardboot.formats.reading import PIECE, Data, forget, malformed, u32, view
 
 MAGIC = b"\x02\x21\x4c\x18"
@@ -51,8 +53,6 @@ def decompress(data: Data) -> Generator[bytes, None, int]:
     Raises:
         InputError: If a block is damaged, or there is none.
     """
-    import lz4.block
-
     seen = view(data)
     end = len(MAGIC)
     for offset, size in blocks(seen):
@@ -89,8 +89,6 @@ def check_raw_size(data: Data, end: int, size: int) -> int:
 
 def compress(pieces: Iterable[bytes], *, lg: bool = False) -> Iterator[bytes]:
     """The stream; with LG's size behind it if `lg`."""
-    import lz4.block
-
     yield MAGIC
     size = 0
     for block in _regrouped(pieces):

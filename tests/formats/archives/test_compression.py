@@ -3,7 +3,7 @@
 import lzma
 import subprocess
 import tracemalloc
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import lru_cache
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from image_builders import kernel_with_banner, words
 
 from hardboot.base.errors import InputError
-from hardboot.formats.archives import compression, lz4legacy, zstdframe
+from hardboot.formats.archives import compression, lz4legacy
 from hardboot.formats.archives.compression import COMPRESSIONS, Compression, Decompressor
 
 CONTENT = kernel_with_banner("1.2.3")
@@ -174,12 +174,33 @@ def test_little_data_that_unpacks_to_much_comes_in_small_pieces(kind: Compressio
     assert peak < 19 << 20
 
 
-def test_a_zstd_frame_of_endless_empty_blocks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = zstdframe.MAGIC + b"\0\x58" + b"\0\0\0" * 100 + b"\x01\0\0"
-    assert compression.decompress(data) == b""
-    monkeypatch.setattr(zstdframe, "_MAX_BLOCKS", 100)
-    with pytest.raises(InputError, match="more than 100 blocks"):
-        compression.decompress(data)
+def rle_frame(blocks: int, size: int) -> bytes:
+    """A zstd frame of blocks that each repeat one byte `size` times: 4 bytes become up to 128 KiB."""
+    head = (1 << 1 | size << 3).to_bytes(3, "little") + b"A"
+    return compression.ZSTD_MAGIC + b"\0\x38" + head * blocks + b"\x01\0\0"
+
+
+def test_64_kib_of_zstd_that_decompress_to_gigabytes_come_in_small_pieces() -> None:
+    data = rle_frame(16_000, 128 << 10)
+    assert len(data) < 65_000
+    stream = Decompressor("zstd", data, limit=3 << 30)
+    assert max(map(len, stream)) == 256 << 10
+    assert (stream.size, stream.end) == (16_000 * (128 << 10), len(data))
+    with pytest.raises(InputError, match="more than 1048576 bytes, the limit"):
+        compression.decompress(data, limit=1 << 20)
+
+
+def test_a_zstd_frame_of_many_empty_blocks_is_read_to_its_end() -> None:
+    data = rle_frame(0, 0)[:-3] + b"\0\0\0" * 300_000 + b"\x01\0\0"
+    stream = Decompressor("zstd", data + b"more")
+    assert (b"".join(stream), stream.end) == (b"", len(data))
+
+
+@pytest.mark.parametrize(("window_log", "fits"), [(27, True), (28, False)])
+def test_a_zstd_window_of_more_than_128_mib_is_refused(window_log: int, fits: bool) -> None:
+    data = compression.ZSTD_MAGIC + bytes((0, window_log - 10 << 3)) + b"\x01\0\0"
+    with nullcontext() if fits else pytest.raises(InputError, match="too much memory"):
+        assert compression.decompress(data) == b""
 
 
 def test_a_dictionary_larger_than_the_limit_is_refused() -> None:
@@ -243,6 +264,6 @@ HEADS = {kind: packed(kind, b"x")[:8] for kind in COMPRESSIONS}
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(COMPRESSIONS), st.binary(max_size=300))
 def test_any_bytes_are_refused_or_unpacked(kind: Compression, data: bytes) -> None:
-    magics = {"zstd": zstdframe.MAGIC, "lz4-legacy": lz4legacy.MAGIC, "lz4-lg": lz4legacy.MAGIC}
+    magics = {"zstd": compression.ZSTD_MAGIC, "lz4-legacy": lz4legacy.MAGIC, "lz4-lg": lz4legacy.MAGIC}
     with suppress(InputError):
         list(Decompressor(kind, magics.get(kind, HEADS[kind]) + data, limit=1 << 20))

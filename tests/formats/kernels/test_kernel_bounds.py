@@ -29,7 +29,7 @@ from hardboot.formats.kernels.kernel import identify
         (b"", "empty file"),
         (b"ANDROID!" + bytes(100), "Android boot image"),
         (packed_by("gzip", b"no kernel" * 100), "no kernel"),
-        (packed_by("gzip", arm64_image(kernel_with_banner(RELEASE)))[:5000], "cut off"),
+        (packed_by("gzip", arm64_image(kernel_with_banner(RELEASE)))[:5000], "truncated"),
         (b"\x89LZO\0\r\n\x1a\n" + bytes(100), "lzop"),
         (b"MZ\0\0zimg" + words(0x1000, 100) + bytes(100), "payload at offset 0x8"),
     ],
