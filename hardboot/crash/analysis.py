@@ -8,12 +8,13 @@ from typing import Any
 from hardboot.base.errors import InputError
 from hardboot.base.files import map_file
 from hardboot.base.memory import Range
+from hardboot.formats import elf
 from hardboot.formats.crashdump import elfcore, kernellog, registers, vmcoreinfo
 from hardboot.formats.crashdump.elfcore import Core
 from hardboot.formats.crashdump.kernellog import Line
 from hardboot.formats.crashdump.registers import Cpu
 
-_MACHINES = {elfcore.EM_ARM: "arm", registers.EM_AARCH64: "arm64"}
+_MACHINES = {elf.EM_ARM: "arm", elf.EM_AARCH64: "arm64"}
 # What kernels say when they crash: kernel/panic.c, arch/arm/mm/fault.c, arch/arm/kernel/traps.c.
 _CRASH = re.compile(r"Kernel panic - not syncing|Internal error: |Unable to handle kernel |kernel BUG at ")
 _WHO = re.compile(r"\bCPU: (\d{1,4}) PID: (\d{1,10}) Comm: (.{1,16}?) (?:Kdump: loaded )?(?:Not t|T)ainted")

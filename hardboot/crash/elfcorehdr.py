@@ -9,6 +9,7 @@ from hardboot.base.errors import RefusedError
 from hardboot.base.memory import PAGE_SIZE, Range, subtract
 from hardboot.base.sizes import align_down, align_up
 from hardboot.device.phone import Phone
+from hardboot.formats import elf
 from hardboot.formats.crashdump import elfcore
 from hardboot.formats.crashdump.elfcore import Load
 
@@ -142,7 +143,7 @@ def describe(running: Running) -> bytes:
     loads = [_load(one, running.offset) for one in low] + [_load(one, None) for one in high]
     # A file offset there is the physical address itself: fs/proc/vmcore.c reads the old memory at p_offset.
     notes = [(one.start, one.size) for one in (*running.notes, running.vmcoreinfo)]
-    return elfcore.build_headers(32, elfcore.EM_ARM, loads, notes)
+    return elfcore.build_headers(32, elf.EM_ARM, loads, notes)
 
 
 def _load(memory: Range, offset: int | None) -> Load:

@@ -21,6 +21,7 @@ from hardboot.base.memory import PAGE_SIZE, Range, subtract
 from hardboot.base.sizes import align_up
 from hardboot.device import host
 from hardboot.device.phone import STAGING, Phone
+from hardboot.formats import elf
 from hardboot.formats.archives.compression import Decompressor
 from hardboot.formats.crashdump import elfcore, freepages, vmcoreinfo
 from hardboot.formats.crashdump.elfcore import Core, Load
@@ -223,7 +224,7 @@ def _write(stream: BinaryIO, core: Core, free: Sequence[Range], source: Source) 
     total = sum(count for _, count in runs) * PAGE_SIZE
     # crash wants the program headers at the start, the notes behind them: room for the most there can be.
     most = sum(load.filesz // PAGE_SIZE // (_LEAST_GAP + 1) + 2 for load in loads)
-    start = elfcore.headers_size(core.bits, 1 + most) + len(core.note_bytes)
+    start = elf.headers_size(core.bits, 1 + most) + len(core.note_bytes)
     out = _Stretches(stream, align_up(start, PAGE_SIZE))
     with log.progress("Pulling the dump", total) as advance:
         pages = source.pages(runs, advance)
@@ -237,7 +238,7 @@ def _write(stream: BinaryIO, core: Core, free: Sequence[Range], source: Source) 
                 at = piece.end
             out.skip((load.paddr + load.filesz - at) // PAGE_SIZE)
             out.end()
-    notes_at = elfcore.headers_size(core.bits, 1 + len(out.loads))
+    notes_at = elf.headers_size(core.bits, 1 + len(out.loads))
     notes = [(notes_at, len(core.note_bytes))]
     stream.seek(0)
     stream.write(elfcore.build_headers(core.bits, core.machine, out.loads, notes))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hardboot.base.log import Advance
 from hardboot.base.memory import PAGE_SIZE, Range
 from hardboot.crash import pull as dump
+from hardboot.formats import elf
 from hardboot.formats.crashdump import elfcore
 
 PAGES = SIZE // PAGE_SIZE
@@ -73,7 +74,7 @@ def test_the_memory_in_the_file_is_that_of_the_phone(
     # crash reads the program headers behind the file header, and the notes behind them, and nowhere else.
     table, count = struct.unpack_from("<28xI12xH", written)
     kind, notes_at = struct.unpack_from("<2I", written, 52)
-    assert (table, kind, notes_at) == (52, elfcore.PT_NOTE, 52 + 32 * count)
+    assert (table, kind, notes_at) == (52, elf.PT_NOTE, 52 + 32 * count)
     expected = bytearray(source.memory)
     for number in left_out:
         expected[number * PAGE_SIZE : (number + 1) * PAGE_SIZE] = bytes(PAGE_SIZE)

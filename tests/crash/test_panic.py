@@ -26,7 +26,7 @@ from hardboot.crash import elfcorehdr as crashmap
 from hardboot.crash import lastlog, panic
 from hardboot.device.phone import KernelIdentity, Phone
 from hardboot.flows.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
-from hardboot.formats.crashdump import elfcore
+from hardboot.formats import elf
 from hardboot.formats.trees import fdt
 from hardboot.transport.base import Output, Transport
 
@@ -124,7 +124,7 @@ def test_a_kernel_that_hides_its_addresses_is_described_without_them(hidden: str
 def elfcore_loads(data: bytes) -> list[tuple[int, int]]:
     count = struct.unpack_from("<H", data, 44)[0]
     rows = [struct.unpack_from("<8I", data, 52 + 32 * number) for number in range(count)]
-    return [(row[3], row[2]) for row in rows if row[0] == elfcore.PT_LOAD]
+    return [(row[3], row[2]) for row in rows if row[0] == elf.PT_LOAD]
 
 
 def test_the_kernels_start_may_lie_before_stext() -> None:

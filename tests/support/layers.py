@@ -16,8 +16,8 @@ FLOORS = (
 FORMATS = (
     "reading",
     "binary_record header sniff text_field toml",
-    "archives avb crashdump trees",
-    "boot kernels",
+    "archives avb elf trees",
+    "boot crashdump kernels",
     "containers",
 )
 BASE = (

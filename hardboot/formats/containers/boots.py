@@ -121,14 +121,14 @@ def sony(data: memoryview) -> Container:
 
     def rebuild(changes: Changes) -> Iterator[Data]:
         moved = sonyelf.with_parts(image, dict(changes.parts))
-        segments = (replace(one, addr=changes.part_fields[one.name]["load_addr"]) for one in moved.segments)
-        return sonyelf.build(replace(moved, segments=tuple(segments), entry=changes.fields["entry_addr"]))
+        loaded = (replace(part, addr=changes.part_fields[part.name]["load_addr"]) for part in moved.loaded)
+        return sonyelf.build(replace(moved, loaded=tuple(loaded), entry=changes.fields["entry_addr"]))
 
     return Container(
         kind=sniff.SONY_ELF,
         fields={"entry_addr": image.entry},
         parts=image.parts,
-        part_fields={one.name: {"load_addr": one.addr} for one in image.segments},
+        part_fields={part.name: {"load_addr": part.addr} for part in image.loaded},
         signed=False,
         rebuild=rebuild,
     )

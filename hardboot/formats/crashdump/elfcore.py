@@ -1,49 +1,39 @@
 """ELF core files of a kernel's memory: what /proc/vmcore shows, and what hardboot keeps of it.
 
 Sources: Linux 6.1 include/uapi/linux/elf.h, fs/proc/vmcore.c (which reads the headers that are built here),
-kexec-tools' kexec/crashdump-elf.c for what others expect in them (p_vaddr of memory without an address).
+kexec-tools' kexec/crashdump-elf.c for the p_vaddr of memory that has no virtual address.
 """
 
-import io
-import struct
+import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from hardboot.base.errors import InputError
+from hardboot.base.sizes import align_up
+from hardboot.formats import elf
+from hardboot.formats.binary_record import BinaryRecord, Le32
+from hardboot.formats.elf import Elf, ProgramHeader, Read
 from hardboot.formats.reading import Data, malformed, view
-
-PT_LOAD = 1
-PT_NOTE = 4
-EM_ARM = 40
 
 _WHAT = "crash dump"
 _NOTES_LIMIT = 4 << 20  # bytes; a CPU's registers take some hundred, VMCOREINFO 4 KiB
-_NOTE = struct.Struct("<3I")
+_MAX_NOTES = 4096  # a kernel writes one a CPU, and a handful
 _READ_LIMIT = 256 << 20  # bytes of one read
-_EXTENDED = 0xFFFF  # PN_XNUM: from here on the number of headers lies elsewhere
-_FILE = {
-    32: struct.Struct("<16sHHIIIIIHHHHHH"),
-    64: struct.Struct("<16sHHIQQQIHHHHHH"),
-}
-_HEADER = {32: struct.Struct("<8I"), 64: struct.Struct("<2I6Q")}
-
-Read = Callable[[int, int], bytes]
-"""Bytes of a file: offset, size."""
+_NOT_ZERO = re.compile(rb"[^\0]")
 
 
 @dataclass(frozen=True)
 class Load:
-    """A stretch of the crashed kernel's memory; what lies between `filesz` and `memsz` was left out.
+    """A stretch of the crashed kernel's memory: a program header of type PT_LOAD.
 
     Attributes:
         paddr: Physical address.
-        vaddr: Where the crashed kernel maps it for good; None if it does not, or it is not known.
-        offset: Where its bytes lie in the file.
+        vaddr: Virtual address in the crashed kernel's linear mapping; None if it has none, or it is unknown.
+        offset: Offset of its bytes in the file.
         filesz: Bytes in the file.
-        memsz: Bytes of memory; what is not in the file reads as zero.
+        memsz: Bytes of memory; those that are not in the file were left out and read as zero.
     """
 
     paddr: int
@@ -55,11 +45,20 @@ class Load:
 
 @dataclass(frozen=True)
 class Note:
-    """A note: who defined it, its type, its bytes."""
+    """An ELF note: who defined it, its type, its bytes."""
 
     name: str
     type: int
     data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _NoteHeader(BinaryRecord, what=_WHAT):
+    """struct elf32_note; name and descriptor follow, each padded to 4 bytes."""
+
+    name_size: Le32
+    size: Le32
+    type: Le32
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ class Core:
 
     Attributes:
         machine: The ELF number of its architecture.
-        loads: By their order in the file.
-        note_bytes: All notes as they stand in the file.
+        loads: In the order of their program headers.
+        note_bytes: All notes as stored in the file.
         read: Reads the file.
     """
 
@@ -84,13 +83,13 @@ class Core:
         """All notes.
 
         Raises:
-            InputError: If one ends behind all of them.
+            InputError: If one ends behind all of them, or there are too many.
         """
         return tuple(_notes(self.note_bytes))
 
     @property
     def vmcoreinfo(self) -> bytes | None:
-        """What the crashed kernel tells of itself: the text of its VMCOREINFO note."""
+        """The text of the VMCOREINFO note, in which the crashed kernel describes itself; None without one."""
         return next((note.data for note in self.notes if note.name == "VMCOREINFO"), None)
 
     @cached_property
@@ -99,10 +98,10 @@ class Core:
         return sorted(known, key=lambda pair: pair[0])
 
     def memory(self, vaddr: int, size: int) -> bytes:
-        """`size` bytes of the crashed kernel's memory from the virtual address `vaddr`.
+        """Return `size` bytes of the crashed kernel's memory from the virtual address `vaddr`.
 
         Raises:
-            InputError: If they are not in the dump.
+            InputError: If the dump does not have them, or it is more than one read may be.
         """
         if not 0 <= size <= _READ_LIMIT:
             raise _absent(vaddr, f"{size} bytes, the limit of one read is {_READ_LIMIT}")
@@ -112,7 +111,7 @@ class Core:
             index = bisect_right(self._mapped, at, key=lambda pair: pair[0]) - 1
             start, load = self._mapped[index] if index >= 0 else (0, None)
             if load is None or at >= start + load.memsz:
-                raise _absent(at, "no stretch of memory in the dump holds it")
+                raise _absent(at, "it is not in the dump")
             inside = at - start
             take = min(size - len(out), load.memsz - inside)
             stored = max(0, min(take, load.filesz - inside))
@@ -122,106 +121,80 @@ class Core:
         return bytes(out)
 
     def word(self, vaddr: int) -> int:
-        """The unsigned word (of `bits`) at the virtual address `vaddr`."""
+        """Return the unsigned word (of `bits`) at the virtual address `vaddr`."""
         return int.from_bytes(self.memory(vaddr, self.bits // 8), "little")
 
 
 def parse(data: Data) -> Core:
-    """Read a core file; its memory is read when it is looked at.
+    """Read a core file; its memory is only read when it is asked for.
 
     Raises:
-        InputError: If it is something else, cut off, or its notes are malformed.
+        InputError: If it is something else, is truncated, or its notes are malformed.
     """
-    seen = view(data)
-    return parse_with(len(seen), lambda offset, size: bytes(seen[offset : offset + size]))
+    content = view(data)
+    return parse_with(len(content), lambda offset, size: bytes(content[offset : offset + size]))
 
 
 def parse_with(size: int, read: Read) -> Core:
-    """Read a core file of `size` bytes that is reached by `read` only.
+    """Read a core file of `size` bytes through `read`.
 
     Raises:
         InputError: As `parse`.
     """
-    from elftools.common.exceptions import ELFError
-
-    head = read(0, min(size, 64))
-    try:
-        bits, machine, rows = _headers(size, read, head)
-    except (ELFError, UnicodeDecodeError) as error:
-        raise malformed(_WHAT, "ELF header", 0, f"it cannot be read: {error}") from error
+    file = elf.parse_with(_WHAT, size, read)
+    if not file.little_endian or file.header.type != elf.ET_CORE:
+        problem = f"type {file.header.type}, it must be a little-endian core file ({elf.ET_CORE})"
+        fix = "Give a file that `hardboot crash pull OUT` wrote, or a copy of /proc/vmcore."
+        raise malformed(_WHAT, "e_type", file.header.offset_of("type"), problem, fix=fix)
     loads: list[Load] = []
     notes = b""
-    for row in rows:
-        if row["p_offset"] + row["p_filesz"] > size and row["p_type"] in ("PT_LOAD", "PT_NOTE"):
-            problem = f"{row['p_filesz']} bytes from {row['p_offset']:#x}, the file ends at {size:#x}"
-            raise malformed(_WHAT, "program header", row["p_offset"], problem)
-        if row["p_type"] == "PT_LOAD":
-            loads.append(_load(row, bits))
-        elif row["p_type"] == "PT_NOTE":
-            if len(notes) + row["p_filesz"] > _NOTES_LIMIT:
+    for index, row in enumerate(file.program_headers):
+        if row.type == elf.PT_LOAD:
+            loads.append(_load(file, index))
+        elif row.type == elf.PT_NOTE:
+            span = file.span(index)
+            if len(notes) + len(span) > _NOTES_LIMIT:
                 problem = f"more than {_NOTES_LIMIT} bytes of notes"
-                raise malformed(_WHAT, "notes", row["p_offset"], problem)
-            notes += read(row["p_offset"], row["p_filesz"])
-    core = Core(bits, machine, tuple(loads), notes, read)
-    core.notes  # noqa: B018  # refuse malformed ones now
+                raise malformed(_WHAT, "p_filesz", file.offset_of(index, "filesz"), problem)
+            notes += read(span.start, len(span))
+    core = Core(file.bits, file.header.machine, tuple(loads), notes, read)
+    core.notes  # noqa: B018  # refuse malformed notes now
     return core
 
 
-def _headers(size: int, read: Read, head: bytes) -> tuple[int, int, list[Any]]:
-    """Width, machine and program headers, by pyelftools."""
-    from elftools.common.utils import struct_parse
-    from elftools.elf.elffile import ELFFile
-
-    elf = ELFFile(io.BytesIO(head))
-    if not elf.little_endian or elf["e_type"] != "ET_CORE":
-        raise malformed(
-            _WHAT,
-            "e_type",
-            16,
-            f"{elf['e_type']}, it must be a little-endian ET_CORE",
-            fix="Give a file that `hardboot crash pull OUT` wrote, or a copy of /proc/vmcore.",
-        )
-    kind = elf.structs.Elf_Phdr
-    count, width = elf["e_phnum"], kind.sizeof()
-    end = elf["e_phoff"] + count * width
-    if elf["e_phentsize"] != width or not 0 < count < _EXTENDED or end > size:
-        problem = (
-            f"{count} of {elf['e_phentsize']} bytes from {elf['e_phoff']:#x}, the file ends at {size:#x}"
-        )
-        raise malformed(_WHAT, "program headers", 0x1C, problem)
-    table = io.BytesIO(read(elf["e_phoff"], count * width))
-    rows = [struct_parse(kind, table) for _ in range(count)]
-    machine = int.from_bytes(head[18:20], "little")
-    return elf.elfclass, machine, rows
+def _load(file: Elf, index: int) -> Load:
+    span, row = file.span(index), file.program_headers[index]
+    if row.memsz < row.filesz or row.paddr + row.memsz > 1 << file.bits:
+        problem = f"{row.memsz:#x} bytes of memory from {row.paddr:#x}, {row.filesz:#x} in the file"
+        raise malformed(_WHAT, "p_memsz", file.offset_of(index, "memsz"), problem)
+    known = 0 < row.vaddr < (1 << file.bits) - 1
+    return Load(row.paddr, row.vaddr if known else None, span.start, row.filesz, row.memsz)
 
 
-def _load(row: Any, bits: int) -> Load:
-    if row["p_memsz"] < row["p_filesz"] or row["p_paddr"] + row["p_memsz"] > 1 << bits:
-        problem = f"{row['p_memsz']:#x} bytes of memory for {row['p_filesz']:#x} of the file"
-        raise malformed(_WHAT, "p_memsz", row["p_offset"], problem)
-    vaddr = row["p_vaddr"]
-    known = 0 < vaddr < (1 << bits) - 1
-    return Load(row["p_paddr"], vaddr if known else None, row["p_offset"], row["p_filesz"], row["p_memsz"])
-
-
-def _notes(data: bytes) -> Iterable[Note]:
-    at = 0
-    while at + _NOTE.size <= len(data):
-        name_size, size, kind = _NOTE.unpack_from(data, at)
-        if not name_size:  # fs/proc/vmcore.c: the end; what follows is padding
-            at += _NOTE.size
+def _notes(data: bytes) -> Iterator[Note]:
+    at = count = 0
+    while at + _NoteHeader.SIZE <= len(data):
+        head = _NoteHeader.parse(memoryview(data), at)
+        if not head.name_size:  # fs/proc/vmcore.c: the end of a CPU's notes; zeros follow
+            more = _NOT_ZERO.search(data, at + 4)
+            at = more.start() & ~3 if more else len(data)
             continue
-        start = at + _NOTE.size + (name_size + 3) // 4 * 4
-        end = start + size
+        count += 1
+        if count > _MAX_NOTES:
+            raise malformed(_WHAT, "note", at, f"more than {_MAX_NOTES} notes")
+        name_at = at + _NoteHeader.SIZE
+        start = name_at + align_up(head.name_size, 4)
+        end = start + head.size
         if end > len(data):
-            raise malformed(_WHAT, "note", at, f"{name_size} + {size} bytes, all notes have {len(data)}")
-        name = data[at + _NOTE.size : at + _NOTE.size + name_size].partition(b"\0")[0]
-        yield Note(name.decode("ascii", "replace"), kind, data[start:end])
-        at = start + (size + 3) // 4 * 4
+            problem = f"{head.name_size} + {head.size} bytes, all notes have {len(data)}"
+            raise malformed(_WHAT, "note", at, problem)
+        name = data[name_at : name_at + head.name_size].partition(b"\0")[0]
+        yield Note(name.decode("ascii", "replace"), head.type, data[start:end])
+        at = start + align_up(head.size, 4)
 
 
 def build_headers(bits: int, machine: int, loads: Sequence[Load], notes: Sequence[tuple[int, int]]) -> bytes:
-    """The start of a core file: file header and program headers, as many bytes as `headers_size` says.
+    """Return the start of a core file: file header and program headers.
 
     Args:
         bits: 32 or 64.
@@ -232,37 +205,36 @@ def build_headers(bits: int, machine: int, loads: Sequence[Load], notes: Sequenc
     Raises:
         InputError: If there are too many, or a number does not fit into `bits`.
     """
-    entries = [_entry(bits, PT_NOTE, offset, 0, offset, size, size, 0) for offset, size in notes]
+    record = elf.PROGRAM_HEADERS[bits]
     unknown = (1 << bits) - 1
-    for load in loads:
-        vaddr = unknown if load.vaddr is None else load.vaddr
-        entries.append(_entry(bits, PT_LOAD, load.offset, vaddr, load.paddr, load.filesz, load.memsz, 7))
-    if len(entries) >= _EXTENDED:
-        raise malformed(
-            _WHAT, "e_phnum", 0x2C, f"{len(entries)} program headers, the limit is {_EXTENDED - 1}"
+    rows: list[ProgramHeader] = []
+    for offset, size in notes:
+        rows.append(
+            record(
+                type=elf.PT_NOTE,
+                offset=offset,
+                vaddr=0,
+                paddr=offset,
+                filesz=size,
+                memsz=size,
+                flags=0,
+                align=0,
+            )
         )
-    ident = b"\x7fELF" + bytes((bits // 32, 1, 1)) + bytes(9)
-    size, width = _FILE[bits].size, _HEADER[bits].size
-    head = _FILE[bits].pack(*(ident, 4, machine, 1, 0, size, 0, 0, size, width, len(entries), 0, 0, 0))
-    return b"".join([head, *entries])
-
-
-def headers_size(bits: int, count: int) -> int:
-    """Bytes of a file header and `count` program headers."""
-    return _FILE[bits].size + count * _HEADER[bits].size
-
-
-def _entry(
-    bits: int, kind: int, offset: int, vaddr: int, paddr: int, filesz: int, memsz: int, flags: int
-) -> bytes:
-    fields = (offset, vaddr, paddr, filesz, memsz)
-    try:
-        if bits == 32:
-            return _HEADER[32].pack(kind, *fields, flags, 0)
-        return _HEADER[64].pack(kind, flags, *fields, 0)
-    except struct.error as error:
-        problem = f"a number does not fit into {bits} bits: {offset:#x} {paddr:#x} {memsz:#x}"
-        raise malformed(_WHAT, "program header", offset, problem) from error
+    for load in loads:
+        rows.append(
+            record(
+                type=elf.PT_LOAD,
+                offset=load.offset,
+                vaddr=unknown if load.vaddr is None else load.vaddr,
+                paddr=load.paddr,
+                filesz=load.filesz,
+                memsz=load.memsz,
+                flags=7,  # readable, writable, executable
+                align=0,
+            )
+        )
+    return elf.build(bits, machine, elf.ET_CORE, rows)
 
 
 def _absent(vaddr: int, problem: str) -> InputError:

@@ -1,26 +1,53 @@
-"""A CPU's registers in the PRSTATUS note its kernel left when it crashed.
+"""The registers of a CPU, from the PRSTATUS note that its kernel left when it crashed.
 
 Source: Linux 6.1 include/linux/elfcore.h (struct elf_prstatus), arch/arm/include/asm/ptrace.h and
 arch/arm64/include/uapi/asm/ptrace.h for the order of the registers.
 """
 
-import struct
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from hardboot.formats.crashdump.elfcore import EM_ARM, Core
+from construct import Array, Bytes, Int32sl, Int32ul, Int64ul
+
+from hardboot.formats.binary_record import BinaryRecord
+from hardboot.formats.crashdump.elfcore import Core
+from hardboot.formats.elf import EM_AARCH64, EM_ARM
 
 NT_PRSTATUS = 1
-EM_AARCH64 = 183
 
 _ARM = (*(f"r{number}" for number in range(11)), "fp", "ip", "sp", "lr", "pc", "cpsr", "orig_r0")
 _ARM64 = (*(f"x{number}" for number in range(31)), "sp", "pc", "pstate")
-# Machine: where pr_pid lies, where the registers do, one register, their names.
-_LAYOUTS = {EM_ARM: (24, 72, "I", _ARM), EM_AARCH64: (32, 112, "Q", _ARM64)}
+
+
+@dataclass(frozen=True)
+class _ArmStatus(BinaryRecord, what="crash dump"):
+    """struct elf_prstatus of 32-bit ARM, up to its registers."""
+
+    signal: Annotated[bytes, Bytes(24)]
+    pid: Annotated[int, Int32sl]
+    times: Annotated[bytes, Bytes(44)]
+    registers: Annotated[tuple[int, ...], Array(len(_ARM), Int32ul)]
+
+
+@dataclass(frozen=True)
+class _Arm64Status(BinaryRecord, what="crash dump"):
+    """struct elf_prstatus of arm64, up to its registers."""
+
+    signal: Annotated[bytes, Bytes(32)]
+    pid: Annotated[int, Int32sl]
+    times: Annotated[bytes, Bytes(76)]
+    registers: Annotated[tuple[int, ...], Array(len(_ARM64), Int64ul)]
+
+
+_STATUS: dict[int, tuple[type[_ArmStatus] | type[_Arm64Status], tuple[str, ...]]] = {
+    EM_ARM: (_ArmStatus, _ARM),
+    EM_AARCH64: (_Arm64Status, _ARM64),
+}
 
 
 @dataclass(frozen=True)
 class Cpu:
-    """What one CPU did when the kernel crashed.
+    """The state of one CPU when the kernel crashed.
 
     Attributes:
         index: Its place among the CPUs that left a note; its number, if all of them did.
@@ -34,18 +61,13 @@ class Cpu:
 
 
 def cpus(core: Core) -> tuple[Cpu, ...]:
-    """The CPUs that left their registers; none of an architecture that is not known."""
-    if core.machine not in _LAYOUTS:
+    """Return the CPUs that left their registers; none on an unknown architecture."""
+    if core.machine not in _STATUS:
         return ()
-    pid_at, registers_at, form, names = _LAYOUTS[core.machine]
-    packed = struct.Struct(f"<{len(names)}{form}")
+    record, names = _STATUS[core.machine]
     notes = [note.data for note in core.notes if note.name == "CORE" and note.type == NT_PRSTATUS]
-    whole = [data for data in notes if len(data) >= registers_at + packed.size]
+    states = [record.parse(memoryview(data)) for data in notes if len(data) >= record.SIZE]
     return tuple(
-        Cpu(
-            index,
-            int.from_bytes(data[pid_at : pid_at + 4], "little", signed=True),
-            dict(zip(names, packed.unpack_from(data, registers_at), strict=True)),
-        )
-        for index, data in enumerate(whole)
+        Cpu(index, state.pid, dict(zip(names, state.registers, strict=True)))
+        for index, state in enumerate(states)
     )

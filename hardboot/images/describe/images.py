@@ -169,7 +169,7 @@ def sony(data: memoryview) -> Document:
     from hardboot.formats.boot import sonyelf
 
     image = sonyelf.parse(data)
-    addresses = {one.name: one.addr for one in image.segments}
+    addresses = {part.name: part.addr for part in image.loaded}
     digests = hashes([part.data for part in image.parts])
     parts = [_part(part, 0, addresses[part.name]) for part in image.parts]
     for row, digest in zip(parts, digests(), strict=True):
