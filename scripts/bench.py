@@ -17,7 +17,7 @@ from pathlib import Path
 import libfdt
 import page
 
-from hardboot import devicetree, layout, patches, profile
+from hardboot import devicetree, layout, profile
 from hardboot.base.files import data_dir
 from hardboot.base.memory import Range
 from hardboot.formats.boot.paged import Part
@@ -27,6 +27,8 @@ from hardboot.formats.trees import fdt, qcdt
 from hardboot.formats.trees.dttable import Slot
 from hardboot.formats.trees.fdt import Fdt, Node
 from hardboot.layout import Guest, LiveMemory
+from hardboot.patches import catalog
+from hardboot.patches.apply import apply_series, revert_series
 from hardboot.virtual import kernel, packages
 
 RUNS = 11
@@ -249,8 +251,9 @@ def measure_plans() -> list[tuple[str, str, str, str, str]]:
 
 
 def measure_patches() -> list[tuple[str, str, str, str, str]]:
-    """The rows on kernel series: a full source tree, whose files are links to those in the cache."""
-    series, phone = patches.load("arm-6.1"), {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000}
+    """Measure series on a full source tree, whose files are links to those in the cache."""
+    series = catalog.load("arm-6.1")
+    phone = {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000}
     parts = [(data_dir("patches") / series.name / name).read_bytes() for name in series.patches]
     times: dict[str, list[float]] = {"work": [], "git": [], "command": [], "status": []}
     with tempfile.TemporaryDirectory(prefix="bench.", dir=kernel.source().parent) as folder:
@@ -275,11 +278,11 @@ def measure_patches() -> list[tuple[str, str, str, str, str]]:
             run("git", lambda: git(data=b"".join(parts)))
             for part in reversed(parts):
                 git("-R", data=part)
-            run("work", lambda: patches.apply(tree, series, phone))
+            run("work", lambda: apply_series(tree, series, phone))
             run("status", lambda: command("status", str(tree)))
-            patches.revert(tree, series)
+            revert_series(tree, series)
             run("command", lambda: command("apply", str(tree), "--device", "virt-arm"))
-            patches.revert(tree, series)
+            revert_series(tree, series)
     ours, theirs, whole, told = (
         statistics.median(times[name]) for name in ("work", "git", "command", "status")
     )

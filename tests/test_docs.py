@@ -171,7 +171,9 @@ def test_the_page_on_profiles_names_every_field() -> None:
 def test_the_page_on_series_names_every_key_and_field() -> None:
     text = (ROOT / "docs/adding-a-series.md").read_text()
     names = {
-        item.encode_name for table in (series.Series, series.Config, series.When) for item in fields(table)
+        item.encode_name
+        for table in (series.Series, series.SeriesConfig, series.When)
+        for item in fields(table)
     }
     names |= {*get_args(series.Number), *get_args(series.Choice), *get_args(series.Place)}
     assert len(names) > 30

@@ -11,7 +11,8 @@ from hardboot.commands.common import Command, Group, Settings, pass_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hardboot.patches import Report, Series, Values
+    from hardboot.patches.apply import Report
+    from hardboot.patches.series import ProfileValues, Series
     from hardboot.patches.unified import FilePatch
     from hardboot.profile import Profile
 
@@ -51,9 +52,9 @@ def patch() -> None:
 @pass_settings
 def list_(settings: Settings) -> None:
     """The series there are and the kernels they cover."""
-    from hardboot import patches
+    from hardboot.patches.catalog import load_all
 
-    known = patches.all_series()
+    known = load_all()
     document = [
         {
             "name": item.name,
@@ -120,28 +121,31 @@ def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patc
 
     Writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
     """
-    from hardboot import patches
     from hardboot.base import log
+    from hardboot.patches.apply import apply_patches, apply_series
+    from hardboot.patches.catalog import find
+    from hardboot.patches.series import CONFIG_NAME
+    from hardboot.patches.tree import dotted
 
     config = None
     if patch_file:
         if model:
             raise click.UsageError("--model goes with --device: a patch file has no options.")
-        report = patches.apply_parts(tree, patch_file.name, read_patch(patch_file), dry_run=dry_run)
+        report = apply_patches(tree, patch_file.name, read_patch(patch_file), dry_run=dry_run)
     elif settings.device is None:
         raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
     else:
         phone = load_model(settings.device, model)
-        series = patches.find(tree, phone.arch)
+        series = find(tree, phone.arch)
         check_match(phone, series)
         fact = "hardboot.models" if model else "hardboot.page"
         if phone.trust(fact) != "verified":
             log.warn(f"the hardboot page of {phone.name} is not verified: {phone.how_to_find(fact)}")
-        report = patches.apply(tree, series, values(phone), dry_run=dry_run)
-        config = patches.CONFIG_NAME
+        report = apply_series(tree, series, values(phone), dry_run=dry_run)
+        config = CONFIG_NAME
 
     def show() -> None:
-        on = f"{report.name} on Linux {patches.dotted(report.version)}"
+        on = f"{report.name} on Linux {dotted(report.version)}"
         if not report.files:
             click.echo(f"{on}: already applied")
         elif dry_run:
@@ -162,26 +166,28 @@ def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patc
 @pass_settings
 def revert(settings: Settings, tree: Path, patch_file: Path | None) -> None:
     """Take the series and hardboot.config out of the kernel source TREE."""
-    from hardboot import patches
+    from hardboot.patches.apply import revert_patches, revert_series
+    from hardboot.patches.tree import dotted
 
     if patch_file:
-        report = patches.revert_parts(tree, patch_file.name, read_patch(patch_file))
+        report = revert_patches(tree, patch_file.name, read_patch(patch_file))
     else:
-        report = patches.revert(tree, series_of(settings, tree))
+        report = revert_series(tree, series_of(settings, tree))
 
     def show() -> None:
         done = f"reverted, {len(report.files)} files changed" if report.files else "not there, nothing to do"
-        click.echo(f"{report.name} on Linux {patches.dotted(report.version)}: {done}")
+        click.echo(f"{report.name} on Linux {dotted(report.version)}: {done}")
 
     settings.emit(_document(report), show)
 
 
 def series_of(settings: Settings, tree: Path) -> "Series":
     """The series for TREE: of --device's architecture, else the one that is there."""
-    from hardboot import patches, profile
+    from hardboot import profile
+    from hardboot.patches.catalog import find
 
     arch = profile.load(settings.device).arch if settings.device else None
-    return patches.find(tree, arch)
+    return find(tree, arch)
 
 
 def read_patch(path: Path) -> "dict[str, Sequence[FilePatch]]":
@@ -238,7 +244,7 @@ def load_model(device: str, model: str | None) -> "Profile":
     return phone
 
 
-def values(phone: "Profile") -> "Values":
+def values(phone: "Profile") -> "ProfileValues":
     """What a series can ask of a profile."""
     return {
         "dtb.kind": phone.dtb.kind,
@@ -276,12 +282,12 @@ def check_match(phone: "Profile", series: "Series") -> None:
 
 
 def _document(report: "Report") -> dict[str, Any]:
-    from hardboot import patches
+    from hardboot.patches.tree import dotted
 
     return {
         "overall": report.overall,
         "series": report.name,
-        "version": patches.dotted(report.version),
+        "version": dotted(report.version),
         "files": list(report.files),
         "offsets": [
             {"patch": at.patch, "file": at.file, "hunk": at.hunk, "offset": at.offset}

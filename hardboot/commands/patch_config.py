@@ -25,10 +25,10 @@ def config(settings: Settings, tree: Path, path: Path | None) -> None:
     Merges hardboot.config, runs the tree's olddefconfig, and checks that all options are there and that none
     is on which keeps hardboot from working. FILE is only written then.
     """
-    from hardboot import patches
     from hardboot.base import log
     from hardboot.base.errors import InputError
     from hardboot.patches.config import configure
+    from hardboot.patches.series import CONFIG_NAME
 
     path = path or tree / ".config"
     series = series_of(settings, tree)
@@ -45,7 +45,7 @@ def config(settings: Settings, tree: Path, path: Path | None) -> None:
                     click.echo(f"  {reason}")
                 said.add(reason)
         if not lost:
-            click.echo(f"{path}: all options are as {patches.CONFIG_NAME} needs them")
+            click.echo(f"{path}: all options are as {CONFIG_NAME} needs them")
 
     settings.emit({"config": str(path), "lost": [asdict(one) for one in lost]}, show)
     if lost:

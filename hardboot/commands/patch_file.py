@@ -52,17 +52,17 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 
     It holds the values of --device too: as a new file, hardboot.config.
     """
-    from hardboot import patches
     from hardboot.base import files
-    from hardboot.patches.export import combined
+    from hardboot.patches.catalog import find, load_all
+    from hardboot.patches.export import combine
 
     if settings.device is None:
         raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
     phone = load_model(settings.device, model)
-    known = {series.name: series for series in patches.all_series()}
-    series = known[source] if source in known else patches.find(Path(source), phone.arch)
+    known = {series.name: series for series in load_all()}
+    series = known[source] if source in known else find(Path(source), phone.arch)
     check_match(phone, series)
-    data = combined(series, values(phone), phone.title)
+    data = combine(series, values(phone), phone.title)
     files.write_atomic(output, [data])
 
     def show() -> None:
@@ -79,13 +79,13 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 @pass_settings
 def check(settings: Settings, name: str, tree: Path) -> None:
     """Try SERIES on a copy of the files of TREE that it changes: apply, status, revert."""
-    from hardboot import patches
     from hardboot.base import log
-    from hardboot.patches import trial
+    from hardboot.patches.catalog import load
+    from hardboot.patches.check import find_problems
 
-    series = patches.load(name)
+    series = load(name)
     with log.step(f"Trying {name} on {tree}"):
-        problems = trial.problems(series, tree)
+        problems = find_problems(series, tree)
 
     def show() -> None:
         for problem in problems:

@@ -1,31 +1,10 @@
-"""Kernel series in a tree: put one in, take it out again.
+"""Series of kernel patches, and kernel source trees with and without them.
 
-What state a tree is in is told by the module `status`; what is wrong with a patch file by `lint`; `config`
-sets the options of a patched tree, `export` makes one file of a series, `trial` tries one.
+- A series, and the one for a tree: `series`, `catalog`.
+- Apply and revert it: `apply`, with `compare` (what is applied), `unified` (read a patch), `hunks` (apply it
+  to a file), `tree` and `transaction` (read and write files).
+- The support that a tree has, whoever wrote it: `status`, with `own_series`, `places`, `damage`, `constants`,
+  `candidates` and `source`.
+- Kernel options: `config`, with `dotconfig`, `kconfig` and `conditions`.
+- For authors of patches: `lint`, `export`, `check`.
 """
-
-from hardboot.patches.applying import Report, apply, apply_parts, find, revert, revert_parts, survey
-from hardboot.patches.series import CONFIG_NAME, Series, Values, all_series, dotted, load
-from hardboot.patches.survey import Offset, PatchStatus, State, Survey
-from hardboot.patches.tree import Version
-
-__all__ = [
-    "CONFIG_NAME",
-    "Offset",
-    "PatchStatus",
-    "Report",
-    "Series",
-    "State",
-    "Survey",
-    "Values",
-    "Version",
-    "all_series",
-    "apply",
-    "apply_parts",
-    "dotted",
-    "find",
-    "load",
-    "revert",
-    "revert_parts",
-    "survey",
-]

@@ -1,4 +1,4 @@
-"""A patched tree's options into a kernel configuration, by its own Kconfig; what became of them."""
+"""Set a patched tree's options in a kernel configuration, by its own Kconfig, and check the result."""
 
 import os
 import re
@@ -10,33 +10,34 @@ from pathlib import Path
 from hardboot.base import files
 from hardboot.base.errors import InputError, ToolError
 from hardboot.base.process import find_tool, run
-from hardboot.patches import kconfig
+from hardboot.patches import dotconfig
+from hardboot.patches.kconfig import Kconfig
 from hardboot.patches.series import CONFIG_NAME
 from hardboot.patches.tree import Tree
 
 _LIMIT = 4 << 20  # bytes of a configuration
 _TIMEOUT_S = 900
 _OLDDEFCONFIG = (3, 7, 0)  # older kernels call it oldnoconfig
-_CHECKS_COMPILER = (4, 18, 0)  # from here on Kconfig asks the compiler
+_CHECKS_COMPILER = (4, 18, 0)  # since this version Kconfig runs the compiler
 _COMPILERS = {
     "arm": ("arm-linux-gnueabihf-", "arm-linux-gnueabi-", "arm-none-linux-gnueabihf-", "arm-none-eabi-"),
     "arm64": ("aarch64-linux-gnu-", "aarch64-none-linux-gnu-"),
 }
-_OWNED = re.compile(r"KEXEC_HARDBOOT(?:_\w+)?")  # options that only a series has
-# What must be off although no series depends on it: an image is then loaded never, or never looked for.
+_OWN = re.compile(r"KEXEC_HARDBOOT(?:_\w+)?")  # options that only a series has
+# Options that must be off, although no dependency says so: no image could be loaded, or none is looked for.
 _FORBIDDEN = {
-    "XIP_KERNEL": "a kernel that runs in place has no decompressor, which is to look at the hardboot page",
+    "XIP_KERNEL": "a kernel that runs in place has no decompressor to check the hardboot page",
     "LOCK_DOWN_KERNEL_FORCE_INTEGRITY": "lockdown refuses kexec_load(2) with EPERM",
     "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY": "lockdown refuses kexec_load(2) with EPERM",
-    "SECURITY_LOADPIN_ENFORCE": "LoadPin refuses kexec_load(2) with EPERM: it brings no file to look at",
-    "IMA_APPRAISE_REQUIRE_KEXEC_SIGS": "IMA refuses kexec_load(2) with EACCES: it brings no file to look at",
+    "SECURITY_LOADPIN_ENFORCE": "LoadPin refuses kexec_load(2) with EPERM: there is no file to check",
+    "IMA_APPRAISE_REQUIRE_KEXEC_SIGS": "IMA refuses kexec_load(2) with EACCES: there is no file to appraise",
 }
 _PACKAGES = {"arm": "gcc-arm-linux-gnueabihf", "arm64": "gcc-aarch64-linux-gnu"}
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """An option that the configuration does not have as the fragment wants it, and why."""
+class WrongOption:
+    """An option whose value in the configuration is not the wanted one, and why."""
 
     symbol: str
     wanted: str
@@ -44,16 +45,16 @@ class Lost:
     reason: str
 
 
-def configure(root: Path, arch: str, path: Path) -> tuple[Lost, ...]:
-    """Merge the tree's hardboot.config into the configuration at `path`, if all of it survives.
+def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
+    """Merge the tree's hardboot.config into the configuration at `path`, if Kconfig accepts all of it.
 
     Args:
         root: Top of a patched kernel source tree. Its Kconfig programs are built in it, as by any make.
-        arch: Of the kernel.
+        arch: Architecture of the kernel.
         path: The configuration; read, and replaced.
 
     Returns:
-        What did not survive; then `path` is as it was.
+        The options that are wrong afterwards; if there are any, `path` is unchanged.
 
     Raises:
         InputError: If there is no fragment or no configuration.
@@ -65,18 +66,18 @@ def configure(root: Path, arch: str, path: Path) -> tuple[Lost, ...]:
     if fragment is None:
         raise InputError(
             f"{root} has no {CONFIG_NAME}",
-            state="Nothing was changed.",
-            fix="Put a series in first: hardboot patch apply TREE --device NAME",
+            state="The tree is unchanged.",
+            fix="Apply a series first: hardboot patch apply TREE --device NAME",
         )
     if not path.is_file():
         raise InputError(
-            f"there is no configuration at {path}",
-            state="Nothing was changed.",
-            fix=f"Make one first, for example in the tree: make ARCH={arch} …_defconfig",
+            f"{path}: no such kernel configuration",
+            state="The tree is unchanged.",
+            fix=f"Make one first, in the tree: make ARCH={arch} …_defconfig",
         )
     before = files.read_bytes(path, limit=_LIMIT).decode("latin-1")
-    # What another phone needed and this one's fragment does not name must not stay.
-    merged = kconfig.merge(kconfig.without(before, _OWNED), fragment.decode("latin-1"))
+    # Options that another phone needed must not stay.
+    merged = dotconfig.merge(dotconfig.without(before, _OWN), fragment.decode("latin-1"))
     make = find_tool("make", "make")
     compiler = _compiler(arch, needed=version >= _CHECKS_COMPILER)
     with tempfile.TemporaryDirectory(prefix="hardboot-config-") as folder:
@@ -96,25 +97,27 @@ def configure(root: Path, arch: str, path: Path) -> tuple[Lost, ...]:
             timeout_s=_TIMEOUT_S,
         )
         result = work.read_text(encoding="latin-1")
-    lost = check(tree, arch, fragment.decode("latin-1"), result)
-    if not lost:
+    wrong = find_wrong(tree, arch, fragment.decode("latin-1"), result)
+    if not wrong:
         files.write_atomic(path, [result.encode("latin-1")])
-    return lost
+    return wrong
 
 
-def check(tree: Tree, arch: str, fragment: str, result: str) -> tuple[Lost, ...]:
-    """What is not in the configuration `result` as `fragment` and hardboot need it, with the reasons."""
-    have = kconfig.parse_config(result)
-    harm = [Lost(symbol, "n", have[symbol], why) for symbol, why in _FORBIDDEN.items() if symbol in have]
-    wanted = kconfig.parse_config(fragment) | dict.fromkeys(kconfig.parse_off(fragment), "n")
+def find_wrong(tree: Tree, arch: str, fragment: str, result: str) -> tuple[WrongOption, ...]:
+    """Return the options of the configuration `result` that are not as `fragment` and hardboot need them."""
+    have = dotconfig.parse_on(result)
+    wrong = [
+        WrongOption(symbol, "n", have[symbol], why) for symbol, why in _FORBIDDEN.items() if symbol in have
+    ]
+    wanted = dotconfig.parse_on(fragment) | dict.fromkeys(dotconfig.parse_off(fragment), "n")
     lost = [symbol for symbol, value in wanted.items() if not _same(have.get(symbol, "n"), value)]
-    if not lost:
-        return tuple(harm)
-    known = kconfig.Kconfig(tree, arch)
-    for symbol in lost:
-        reason = known.reason_on if wanted[symbol] == "n" else known.reason
-        harm.append(Lost(symbol, wanted[symbol], have.get(symbol, "n"), reason(symbol, have)))
-    return tuple(harm)
+    if lost:
+        kconfig = Kconfig(tree, arch)
+        for symbol in lost:
+            explain = kconfig.explain_on if wanted[symbol] == "n" else kconfig.explain_off
+            found = have.get(symbol, "n")
+            wrong.append(WrongOption(symbol, wanted[symbol], found, explain(symbol, have)))
+    return tuple(wrong)
 
 
 def _same(found: str, wanted: str) -> bool:
@@ -124,15 +127,15 @@ def _same(found: str, wanted: str) -> bool:
 
 
 def _compiler(arch: str, *, needed: bool) -> str:
-    """The prefix of a cross compiler for `arch`: the user's, else one that is installed."""
+    """Return the prefix of a cross compiler for `arch`: that of CROSS_COMPILE, else one that is installed."""
     own = os.environ.get("CROSS_COMPILE")
     if own:
         return own
     found = next((prefix for prefix in _COMPILERS[arch] if shutil.which(f"{prefix}gcc")), "")
     if needed and not found:
         raise ToolError(
-            f"no compiler for {arch} was found: {', '.join(f'{prefix}gcc' for prefix in _COMPILERS[arch])}",
-            state="Nothing was changed.",
-            fix=f"Set CROSS_COMPILE, or install one, on Debian: apt-get install {_PACKAGES[arch]}",
+            f"no cross compiler for {arch} found: {', '.join(f'{prefix}gcc' for prefix in _COMPILERS[arch])}",
+            state="The tree is unchanged.",
+            fix=f"Set CROSS_COMPILE, or install one; on Debian: apt-get install {_PACKAGES[arch]}",
         )
     return found

@@ -1,15 +1,18 @@
-"""A series as one file for people who do not run hardboot."""
+"""Export a series as one patch file, for use without hardboot."""
 
 from hardboot.base import files
-from hardboot.patches.series import CONFIG_NAME, Series, Values
+from hardboot.patches.series import CONFIG_NAME, ProfileValues, Series
 
 _LIMIT = 4 << 20  # bytes of one patch
 
 
-def combined(series: Series, phone: Values, title: str) -> bytes:
-    """The patches of `series` one after the other, and its options for the phone `title` as a new file.
+def combine(series: Series, phone: ProfileValues, title: str) -> bytes:
+    """Combine the patches of `series` and its options, as a new file, into one for patch -p1 and git apply.
 
-    Both `patch -p1` and `git apply` take it.
+    Args:
+        series: What to export.
+        phone: Values of the profile, for the options.
+        title: Name of the phone, for the text at the top.
 
     Raises:
         InputError: If a patch cannot be read.

@@ -1,8 +1,8 @@
-"""Series of kernel patches: what patches/*/series.toml says, read strictly, and which one covers a kernel."""
+"""A series of kernel patches, as patches/*/series.toml describes it."""
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -14,23 +14,30 @@ from hardboot.patches.tree import Tree, Version
 CONFIG_NAME = "hardboot.config"  # the config fragment, at the top of the tree
 CONFIG_MARK = b"# Written by `hardboot patch apply`; `hardboot patch revert` removes it.\n"
 _PATCH_LIMIT = 4 << 20  # bytes
-_SERIES_LIMIT = 64 << 10  # bytes
 
-Values = Mapping[str, int | str | None]  # what a profile says, by the names below; None: unknown
+ProfileValues = Mapping[str, int | str | None]  # by the names of `Number` and `Choice`; None: unknown
 
 
-class Kernels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class KernelRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Kernel versions `min` <= v < `below`, each as "MAJOR.MINOR"."""
 
     min: str
     below: str
 
+    def __post_init__(self) -> None:
+        """Refuse a range without versions; msgspec adds where it stands to the ValueError."""
+        if _minor(self.min) >= _minor(self.below):
+            raise ValueError(f"no version is at least {self.min} and below {self.below}")
+
     def cover(self, version: Version) -> bool:
-        """True if `version` is one of them."""
+        """Return whether `version` is in the range."""
         return _minor(self.min) <= version[:2] < _minor(self.below)
 
     def __str__(self) -> str:
-        return f"{self.min} up to, not including, {self.below}"
+        """Return the versions, for messages."""
+        major, minor = _minor(self.min)
+        one = _minor(self.below) == (major, minor + 1)
+        return self.min if one else f"{self.min} up to but not including {self.below}"
 
 
 Arch = Literal["arm", "arm64"]
@@ -54,38 +61,38 @@ Place = Literal[
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Kernel options, without CONFIG_: `set` to what stands here, or to what `profile` field they name."""
+    """Kernel options, without CONFIG_: `set` to a value given here, or to that of a `profile` field."""
 
     set: dict[str, Literal["y", "n"]] = {}
     profile: dict[str, Number] = {}
 
 
 class When(Options, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Options for those phones whose profile has one of the values `is` in `field`; without `is`, any."""
+    """Options of phones whose profile has one of the values `is` in `field`; without `is`, any value."""
 
     field: Choice | Number
     values: tuple[str, ...] = msgspec.field(name="is", default=())
 
-    def holds(self, phone: Values) -> bool:
-        """True for a phone with these profile values."""
+    def holds(self, phone: ProfileValues) -> bool:
+        """Return whether a phone with these profile values needs the options."""
         value = phone.get(self.field)
         return value in self.values if self.values else value is not None
 
 
-class Config(Options, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The options a series needs: of every phone, and of some."""
+class SeriesConfig(Options, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The options that a series needs: those of every phone, and those of some."""
 
     when: tuple[When, ...] = ()
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Trees that need other patches in place of some.
+    """Trees in which other patches replace some of the series.
 
     Attributes:
-        has: The path by which such a tree is known.
-        instead: The patch that replaces one of the series, by the latter's name.
-        places: Where parts of the feature live then, if elsewhere.
-        reset: How kernels of such trees can reset the machine, if not as those of the series.
+        has: The path by which such a tree is recognised.
+        instead: The replacement, by the name of the patch that it replaces.
+        places: Where places of the feature are then, if elsewhere.
+        reset: The reset methods of such trees' kernels, if other than those of the series.
     """
 
     has: str
@@ -99,18 +106,18 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     Attributes:
         requires: Paths that a tree of this flavour has; empty for mainline.
-        abi_version: Of the record and of /sys/kernel/kexec_hardboot.
+        abi_version: Version of the record and of /sys/kernel/kexec_hardboot.
         flag: The bit for kexec_load(2).
         host_abi: What the patched kernel can do with the record; values of a profile's `hardboot.host_abi`.
         reset: How it can reset the machine; values of a profile's `reset.method`.
-        places: The files in which each part of the feature lives.
-        variants: What is different in some trees; `for_tree` takes it into account.
+        places: The files of each place of the feature.
+        variants: What is different in some trees; see `for_tree`.
     """
 
     name: str
     arch: Arch
     requires: tuple[str, ...] = ()
-    kernels: Kernels
+    kernels: KernelRange
     abi_version: int
     flag: Literal[0x4, 0x8000]
     host_abi: tuple[str, ...]
@@ -119,11 +126,11 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     licence: Literal["GPL-2.0-only"]
     patches: tuple[str, ...]
     places: dict[Place, tuple[str, ...]]
-    config: Config
+    config: SeriesConfig
     variants: tuple[Variant, ...] = msgspec.field(name="variant", default=())
 
     def for_tree(self, tree: Tree) -> "Series":
-        """The series as it is for `tree`: with the first variant that it is of, if there is one."""
+        """Return the series with the first variant that `tree` is of, if there is one."""
         variant = next((item for item in self.variants if tree.has(item.has)), None)
         if variant is None:
             return self
@@ -137,15 +144,16 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def resets(self) -> tuple[str, ...]:
-        """How the kernels of all its trees can reset the machine, each way once."""
-        return tuple(dict.fromkeys((*self.reset, *(way for one in self.variants for way in one.reset))))
+        """The reset methods of all its kernels, variants too."""
+        methods = (*self.reset, *(method for variant in self.variants for method in variant.reset))
+        return tuple(dict.fromkeys(methods))
 
     def covers(self) -> str:
-        """The kernels it is for, in words."""
+        """Return the kernels that it covers, for messages."""
         return f"{self.kernels}{''.join(f', with {path}' for path in self.requires)}"
 
     def read(self) -> dict[str, tuple[unified.FilePatch, ...]]:
-        """The patches in their order: what each does, by name.
+        """Read the patches: the changes of each, by name, in their order.
 
         Raises:
             InputError: If a patch cannot be read, or a place is in no file that they change.
@@ -159,14 +167,16 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for place, paths in self.places.items():
             for path in paths:
                 if path not in touched:
-                    raise _bad(folder / "series.toml", f"no patch changes {path}, the place of the {place}")
+                    raise invalid(
+                        folder / "series.toml", f"no patch changes {path}, a file of [places] {place}"
+                    )
         return read
 
-    def config_fragment(self, phone: Values) -> bytes:
-        """The kernel options this series needs on a phone with these profile values.
+    def config_fragment(self, phone: ProfileValues) -> bytes:
+        """Return the kernel options that the series needs on a phone with these profile values.
 
         Raises:
-            RefusedError: If the profile does not have a value that is needed.
+            RefusedError: If the profile lacks a value that is needed.
         """
         lines = []
         for options in (self.config, *(when for when in self.config.when if when.holds(phone))):
@@ -175,8 +185,8 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 value = phone.get(name)
                 if not isinstance(value, int):
                     raise RefusedError(
-                        f"{self.name} needs {name} for CONFIG_{symbol}; the profile does not have it",
-                        state="Nothing was changed.",
+                        f"{self.name} needs {name} for CONFIG_{symbol}, and the profile does not have it",
+                        state="The tree is unchanged.",
                         fix="Add it to the profile; `hardboot devices show NAME` says how to find it.",
                     )
                 lines.append(_option(symbol, f"{value:#x}"))
@@ -187,87 +197,13 @@ def _option(symbol: str, value: str) -> str:
     return f"# CONFIG_{symbol} is not set\n" if value == "n" else f"CONFIG_{symbol}={value}\n"
 
 
-def load(name: str) -> Series:
-    """The series in patches/`name`.
-
-    Raises:
-        InputError: If series.toml breaks a rule, or a patch it lists is not there.
-    """
-    path = files.data_dir("patches") / name / "series.toml"
-    try:
-        series = msgspec.toml.decode(files.read_bytes(path, limit=_SERIES_LIMIT), type=Series)
-        covers = _minor(series.kernels.min) < _minor(series.kernels.below)
-    except (ValueError, UnicodeDecodeError) as error:  # msgspec's own errors are ValueErrors
-        raise _bad(path, str(error)) from error
-    if series.name != name:
-        raise _bad(path, f"the name is {series.name!r}, the folder {name!r}")
-    if not covers:
-        raise _bad(path, f"no version lies in {series.kernels}")
-    if not series.patches or len(set(series.patches)) != len(series.patches):
-        raise _bad(path, "it lists no patch, or one twice")
-    replaced = {name: new for variant in series.variants for name, new in variant.instead.items()}
-    unknown = sorted(replaced.keys() - set(series.patches))
-    if unknown:
-        raise _bad(path, f"a variant replaces {unknown[0]!r}, which is not in the series")
-    for patch in (*series.patches, *replaced.values()):
-        if PurePosixPath(patch).name != patch or not (path.parent / patch).is_file():
-            raise _bad(path, f"there is no patch {patch!r} beside it")
-    missing = [place for place in get_args(Place) if not series.places.get(place)]
-    if missing:
-        raise _bad(path, f"it does not say where these are: {', '.join(missing)}")
-    return series
-
-
-def all_series() -> list[Series]:
-    """Every series that ships with hardboot, by name.
-
-    Raises:
-        InputError: If a series.toml is not valid.
-    """
-    return [load(path.parent.name) for path in sorted(files.data_dir("patches").glob("*/series.toml"))]
-
-
-def covering(tree: Tree, arch: str) -> Series | None:
-    """The series for `arch` and the version and flavour of `tree`, None if there is none."""
-    version = tree.version()
-    found = [
-        item
-        for item in all_series()
-        if item.arch == arch and item.kernels.cover(version) and all(map(tree.has, item.requires))
-    ]
-    special = max(found, key=lambda item: len(item.requires), default=None)
-    return special.for_tree(tree) if special else None
-
-
-def find(tree: Tree, arch: str | None) -> list[Series]:
-    """The series for the version and the flavour of `tree`, one of each architecture; `arch` takes one.
-
-    Raises:
-        RefusedError: If there is none.
-    """
-    found = [item for one in get_args(Arch) if arch in (None, one) and (item := covering(tree, one))]
-    if found:
-        return found
-    covered = "; ".join(f"{item.name}: {item.covers()}" for item in all_series())
-    version = dotted(tree.version())
-    raise RefusedError(
-        f"no series covers Linux {version}{f' for {arch}' if arch else ''} as it is in {tree.root}",
-        state="Nothing was changed.",
-        fix=f"Use a kernel that is covered ({covered}), or write a series: docs/adding-a-series.md.",
-    )
-
-
-def dotted(version: Version) -> str:
-    """A version as people write it: 6.1.192."""
-    return ".".join(map(str, version))
-
-
 def _minor(text: str) -> tuple[int, int]:
     major, dot, minor = text.partition(".")
     if not (dot and major.isascii() and major.isdigit() and minor.isascii() and minor.isdigit()):
-        raise ValueError(f'a kernel version is written "MAJOR.MINOR", not {text!r}')
+        raise ValueError(f'kernel versions are "MAJOR.MINOR", not {text!r}')
     return int(major), int(minor)
 
 
-def _bad(path: Path, what: str) -> InputError:
+def invalid(path: Path, what: str) -> InputError:
+    """Return the error for a series.toml that breaks a rule."""
     return InputError(f"{path}: {what}", state="Nothing was changed.", fix="Correct this file.")

@@ -1,4 +1,4 @@
-"""Kernel source files as the compiler sees them: without comments and dead code, line for line.
+"""Kernel source files without comments and dead code, line for line.
 
 Pure: text in, text out.
 """
@@ -6,7 +6,7 @@ Pure: text in, text out.
 import re
 from collections.abc import Iterator
 
-# A string or comment that is not closed ends with its line, or with the file: each is looked at once.
+# A string or comment that is not closed ends with its line, or with the file: so each is scanned once.
 _STRING = r'"(?:\\.|[^"\\\n])*"?'
 _PIECES = {
     "c": re.compile(rf"/\*.*?(?:\*/|\Z)|//[^\n]*|{_STRING}|'(?:\\.|[^'\\\n])*'?", re.DOTALL),
@@ -19,10 +19,11 @@ _HELP = re.compile(r"^[ \t]*(?:---)?help(?:---)?[ \t]*$")
 _EDGE = re.compile(r"^(?:(\})|\{[ \t]*$|[A-Za-z_][^\n;]*\)[ \t]*\{[ \t]*$)", re.MULTILINE)  # of functions
 
 
-class Source:
-    """One file: `text` as it is, and `code` without comments, help texts and `#if 0`, line for line."""
+class SourceFile:
+    """A source file: `text` as it is; `code` the same lines without comments, help texts and `#if 0`."""
 
     def __init__(self, path: str, data: bytes) -> None:
+        """Strip `data`, the content of `path`, whose name tells the language."""
         self.path = path
         self.text = data.decode("latin-1").replace("\r\n", "\n")
         name = path.rpartition("/")[2]
@@ -34,20 +35,20 @@ class Source:
             self.code = _without_dead(_blank(_PIECES["S" if name.endswith(".S") else "c"], self.text))
 
     def line_at(self, offset: int) -> int:
-        """The number, from 1, of the line at `offset` of the code."""
+        """Return the number, from 1, of the line at `offset` of the code."""
         return line_at(self.code, offset)
 
     def line(self, number: int) -> str:
-        """The text of a line."""
+        """Return the text of the line `number`, from 1."""
         return self.text.split("\n")[number - 1]
 
     def find(self, pattern: str) -> int:
-        """The line, from 1, on which `pattern` first matches in the code; 0 if it does not."""
+        """Return the line, from 1, where `pattern` first matches in the code; 0 if it does not."""
         match = re.search(pattern, self.code, re.MULTILINE)
         return line_at(self.code, match.start()) if match else 0
 
     def functions(self) -> Iterator[tuple[int, str]]:
-        """The first line and the body of every function, as far as its last line is a brace in column 0."""
+        """Yield the first line and the body of every function whose last line is a brace in column 0."""
         start: re.Match[str] | None = None
         line, counted = 1, 0
         for match in _EDGE.finditer(self.code):
@@ -62,23 +63,23 @@ class Source:
 
 
 def line_at(text: str, offset: int) -> int:
-    """The number, from 1, of the line at `offset`."""
+    """Return the number, from 1, of the line at `offset`."""
     return text.count("\n", 0, offset) + 1
 
 
-def unbalanced(body: str) -> bool:
-    """True if the braces of a function body do not pair, whichever branch of each #if is compiled."""
+def unbalanced_braces(body: str) -> bool:
+    """Return whether the braces of a function are unbalanced, whichever branch of each #if is compiled."""
     return _depth(_branch(body, first=True)) != 0 and _depth(_branch(body, first=False)) != 0
 
 
 def open_conditionals(code: str) -> int:
-    """How many #if of a file have no #endif; negative: how many #endif are too many."""
+    """Count the #if without #endif of a file; negative: #endif without #if."""
     words: list[str] = [match[1] for match in _DIRECTIVE.finditer(code)]
     return sum(word.startswith("if") for word in words) - words.count("endif")
 
 
 def _blank(pieces: re.Pattern[str], text: str) -> str:
-    """Comments as blanks; strings stay, so that what looks like a comment in them is none."""
+    """Replace comments by spaces; strings stay, so that what looks like a comment in them is none."""
 
     def blank(match: re.Match[str]) -> str:
         piece = match[0]
@@ -88,9 +89,9 @@ def _blank(pieces: re.Pattern[str], text: str) -> str:
 
 
 def _without_help(text: str) -> str:
-    """Kconfig without help texts: each ends at the first line indented less than its own first line."""
+    """Drop the help texts of Kconfig: each ends at the first line indented less than its own first line."""
     lines = text.split("\n")
-    depth = 0  # of the help text we are in; -1: it begins with the next line that is not empty
+    depth = 0  # of the current help text; -1: it begins with the next line that is not empty
     for index, line in enumerate(lines):
         indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
         if depth < 0 and line.strip():
@@ -105,7 +106,7 @@ def _without_help(text: str) -> str:
 
 
 def _without_dead(text: str) -> str:
-    """The code without what stands between `#if 0` and its #else or #endif."""
+    """Replace the code between `#if 0` and its #else or #endif by spaces."""
     dead: list[tuple[int, int]] = []
     stack: list[int] = []  # for each open #if: where its dead part began, or -1
     for match in _DIRECTIVE.finditer(text):
@@ -127,9 +128,9 @@ def _without_dead(text: str) -> str:
 
 
 def _branch(body: str, *, first: bool) -> str:
-    """`body` with one branch of each conditional: that of the #if, or that of the #else."""
+    """Return `body` with one branch of each conditional: that of the #if, or that of the #else."""
     kept: list[str] = []
-    taken: list[bool] = []  # for each open #if: is the branch we are in kept
+    taken: list[bool] = []  # for each open #if: whether its current branch is kept
     for line in body.split("\n"):
         match = _DIRECTIVE.match(line)
         if match is None:

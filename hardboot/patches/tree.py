@@ -1,4 +1,4 @@
-"""A kernel source tree on disk: its version, its files read safely, and a set of files written or none."""
+"""A kernel source tree on disk: its version, and its files read and written safely."""
 
 import contextlib
 import os
@@ -9,26 +9,32 @@ from pathlib import Path
 
 from hardboot.base import files
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.patches.writing import Change, write_all
+from hardboot.patches.transaction import Change, write_all
 
 _FILE_LIMIT = 8 << 20  # bytes; no source file that a series touches comes near
 _MAKEFILE_HEAD = 4096  # bytes; the version is in the first lines
 
 Version = tuple[int, int, int]
-_Stamp = tuple[int, int, int] | None  # tells whether a file was changed; None: it is not there
+_Stamp = tuple[int, int, int] | None  # inode, size, mtime, to see changes; None: no such file
+
+
+def dotted(version: Version) -> str:
+    """Return a version as people write it: 6.1.192."""
+    return ".".join(map(str, version))
 
 
 class Tree:
-    """The tree at `root`. Nothing outside of it is read or written, whatever a patch names."""
+    """The tree at `root`. Nothing outside it is read or written, whatever a patch names."""
 
     def __init__(self, root: Path) -> None:
+        """Read nothing yet."""
         self.root = root
         self._real = Path(os.path.realpath(root))
-        self._folders: dict[str, Path] = {}  # inside of it, by path
-        self._read: dict[str, tuple[_Stamp, bytes | None]] = {}  # what was read, and when it was changed
+        self._folders: dict[str, Path] = {}  # checked to be inside it, by path
+        self._read: dict[str, tuple[_Stamp, bytes | None]] = {}  # files as they were read
 
     def version(self) -> Version:
-        """Version, patch level and sublevel from the top Makefile.
+        """Read version, patch level and sublevel from the top Makefile.
 
         Raises:
             InputError: If this is not the top of a kernel tree.
@@ -49,34 +55,34 @@ class Tree:
                 raise InputError(
                     f"{self.root} is not the top of a Linux kernel tree",
                     state="Nothing was changed.",
-                    fix="Name the unpacked source folder: the one with Makefile, Kconfig and arch/.",
+                    fix="Give the top folder of the kernel source: the one with Makefile, Kconfig and arch/.",
                 )
             numbers.append(int(match[1]))
         return numbers[0], numbers[1], numbers[2]
 
     def read(self, path: str) -> bytes | None:
-        """The content of the file `path`; None if there is no such file.
+        """Read the file `path`; None if there is no such file.
 
         Raises:
             RefusedError: If it is no regular file, or lies outside the tree.
             InputError: If it cannot be read.
         """
-        place = self._inside(path)
-        info = _info(place)
+        file = self._inside(path)
+        info = _lstat(file)
         content = None
         if info is not None:
             if not stat.S_ISREG(info.st_mode):
                 raise _unsafe(path, "is not a regular file in this tree")
-            content = files.read_bytes(place, limit=_FILE_LIMIT)
+            content = files.read_bytes(file, limit=_FILE_LIMIT)
         self._read[path] = _stamp(info), content
         return content
 
     def has(self, path: str) -> bool:
-        """True if there is a file or folder `path`."""
+        """Return whether there is a file or folder `path`."""
         return self._inside(path).exists()
 
     def folders(self, path: str) -> list[str]:
-        """The paths of the folders in `path`, sorted; none if it is no folder."""
+        """Return the paths of the folders in `path`, sorted; none if it is no folder."""
         try:
             with os.scandir(self._inside(path)) as entries:
                 return sorted(
@@ -88,7 +94,13 @@ class Tree:
     def walk(
         self, path: str, endings: tuple[str, ...], named: re.Pattern[str] | None = None
     ) -> Iterator[tuple[str, bytes]]:
-        """The files below `path` so called, and their content; no links, nothing that cannot be read."""
+        """Yield path and content of the files below `path`, without links and what cannot be read.
+
+        Args:
+            path: A folder; nothing is yielded if it is none.
+            endings: Of the names, one of which a name must have.
+            named: What a name must match, too.
+        """
         try:
             with os.scandir(self._inside(path)) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -113,7 +125,7 @@ class Tree:
         return (self._folder(folder, path) if folder or path != name else self._real) / name
 
     def _folder(self, folder: str, path: str) -> Path:
-        """The folder `folder`, looked at once; `path` is what was asked for."""
+        """Return the folder `folder` on disk, checked once; `path` is for messages."""
         known = self._folders.get(folder)
         if known is None:
             known = self._inside(folder)
@@ -121,37 +133,37 @@ class Tree:
             if known.is_symlink():
                 known = Path(os.path.realpath(known))
                 if not known.is_relative_to(self._real):
-                    raise _unsafe(path, "leads out of the tree through a symbolic link")
+                    raise _unsafe(path, "leaves the tree through a symbolic link")
             self._folders[folder] = known
         return known
 
     def write(self, contents: Mapping[str, bytes | None], executable: Mapping[str, bool]) -> None:
-        """Write all files in `contents` (None: delete), which have been read here before, or none.
+        """Write all files in `contents`, or none.
 
         Args:
-            contents: New content by path.
+            contents: New content by path, which must have been read before; None: delete.
             executable: Paths whose executable bits change.
 
         Raises:
-            RefusedError: If somebody else has changed one since it was read. Nothing was changed.
-            InputError: If a file cannot be written. The tree is as it was, or the error names what is not.
+            RefusedError: If a file was changed since it was read. The tree is unchanged.
+            InputError: If a file cannot be written. The tree is unchanged, or the error names what changed.
         """
         changes = []
         for path, content in contents.items():
-            place, (stamp, before) = self._inside(path), self._read[path]
-            info = _info(place)
+            file, (stamp, before) = self._inside(path), self._read[path]
+            info = _lstat(file)
             if _stamp(info) != stamp:
                 raise RefusedError(
-                    f"{place} was changed by somebody else in this moment",
-                    state="Nothing was changed.",
-                    fix="Try again when nothing else works on this tree.",
+                    f"{file} was changed by another program just now",
+                    state="The tree is unchanged.",
+                    fix="Try again when nothing else writes to this tree.",
                 )
             mode = stat.S_IMODE(info.st_mode) if info else None
-            changes.append(Change(place, before, content, mode, _mode(mode, executable.get(path))))
+            changes.append(Change(file, before, content, mode, _mode(mode, executable.get(path))))
         write_all(changes)
         for change in changes:
             if change.after is None:
-                self._prune(change.place.parent)
+                self._prune(change.path.parent)
 
     def _prune(self, folder: Path) -> None:
         """Remove `folder` and those above it while they are empty: source archives have no empty folders."""
@@ -162,7 +174,7 @@ class Tree:
 
 
 def _mode(before: int | None, executable: bool | None) -> int | None:
-    """The permissions of a file that had `before`; None: what the umask gives."""
+    """Return the permissions of a file that had `before`; None: as the umask says."""
     if before is None:
         return 0o755 if executable else None
     if executable is None:
@@ -170,14 +182,14 @@ def _mode(before: int | None, executable: bool | None) -> int | None:
     return before | (before & 0o444) >> 2 if executable else before & ~0o111
 
 
-def _info(place: Path) -> os.stat_result | None:
-    """What the file system knows of `place` itself; None if it is not there."""
+def _lstat(path: Path) -> os.stat_result | None:
+    """Return the status of `path`, of a link itself; None if it does not exist."""
     try:
-        return place.lstat()
+        return path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise files.unreadable(place, error) from error
+        raise files.unreadable(path, error) from error
 
 
 def _stamp(info: os.stat_result | None) -> _Stamp:
@@ -187,6 +199,6 @@ def _stamp(info: os.stat_result | None) -> _Stamp:
 def _unsafe(path: str, what: str) -> RefusedError:
     return RefusedError(
         f"{path!r} {what}",
-        state="Nothing was changed.",
-        fix="Use a freshly unpacked source tree and the series that ships with hardboot.",
+        state="The tree is unchanged.",
+        fix="Use a freshly unpacked source tree, and only patches that you trust.",
     )

@@ -1,19 +1,16 @@
-"""Unified diffs: read strictly, and fit exactly or not at all.
+"""Unified diffs, read strictly.
 
-A hunk fits where every one of its old lines stands, byte for byte; there is no fuzz. If it does not fit
-at the line it names but at exactly one other, it fits there, and the distance is told. Pure: bytes in,
-bytes out.
+Pure: bytes in, records out.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hardboot.base.errors import InputError
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _MODES = {b"100644": False, b"100755": True}  # git's only modes of regular files: executable or not
-_SHOWN = 60  # characters of a line in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +27,17 @@ class Hunk:
     leading: int
     trailing: int
 
+    @property
+    def index(self) -> int:
+        """The index, from 0, of the first old line in the file the diff was made of."""
+        return max(self.old_start - 1, 0)  # 0: without old lines, for a new file
+
 
 @dataclass(frozen=True, slots=True)
 class FilePatch:
-    """What a patch does to one file. `creates`: it must not exist before; `deletes`: nothing is left of it.
+    """The changes of a patch to one file. `creates`: it must not exist before; `deletes`: nothing is left.
 
-    `executable` is what the new file's mode is set to, `was_executable` the old one's; None: not named.
+    `executable` tells the new file's mode, `was_executable` the old one's; None: not named.
     """
 
     path: str
@@ -46,25 +48,8 @@ class FilePatch:
     was_executable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """The file after the patch; None if it is deleted. `offsets`: (hunk from 1, lines off), without zeros."""
-
-    content: bytes | None
-    offsets: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """Why a patch does not fit: the hunk from 1 (0: the file as a whole), the line from 1, and in words."""
-
-    hunk: int
-    line: int
-    reason: str
-
-
 def reverse(patch: FilePatch) -> FilePatch:
-    """The patch that undoes `patch`."""
+    """Return the patch that undoes `patch`."""
     hunks = (Hunk(h.new_start, h.old_start, h.new, h.old, h.leading, h.trailing) for h in patch.hunks)
     return replace(
         patch,
@@ -76,45 +61,8 @@ def reverse(patch: FilePatch) -> FilePatch:
     )
 
 
-# Fitting
-
-
-def fit(content: bytes | None, patch: FilePatch) -> Fitted | Misfit:
-    """The file with content `content` (None: there is no such file) after `patch`, or why it does not fit."""
-    if patch.creates and content is not None:
-        return Misfit(0, 0, "the file exists already")
-    if not patch.creates and content is None:
-        return Misfit(0, 0, "there is no such file")
-    lines = split(content or b"")
-    result: list[bytes] = []
-    offsets: list[tuple[int, int]] = []
-    done, shift = 0, 0
-    for number, hunk in enumerate(patch.hunks, 1):
-        place = _place(lines, hunk, done, shift)
-        if isinstance(place, Misfit):
-            return replace(place, hunk=number)
-        shift = place - _index(hunk)
-        if shift:
-            offsets.append((number, shift))
-        result += lines[done:place]
-        result += hunk.new
-        done = place + len(hunk.old)
-    result += lines[done:]
-    if patch.deletes:
-        return (
-            Misfit(0, 1, "it has more lines than the patch knows") if result else Fitted(None, tuple(offsets))
-        )
-    return Fitted(b"".join(result), tuple(offsets))
-
-
-def fit_alone(content: bytes, hunk: Hunk) -> Misfit | None:
-    """Why `hunk` alone fits nowhere in `content`; None if it does."""
-    place = _place(split(content), hunk, 0, 0)
-    return place if isinstance(place, Misfit) else None
-
-
-def split(content: bytes) -> list[bytes]:
-    """The lines of `content` with their ends; only a line feed ends a line."""
+def split_lines(content: bytes) -> list[bytes]:
+    """Return the lines of `content` with their ends; only a line feed ends a line."""
     if b"\r" not in content:
         return content.splitlines(keepends=True)  # many times as fast
     lines = content.split(b"\n")
@@ -122,79 +70,25 @@ def split(content: bytes) -> list[bytes]:
     return [line + b"\n" for line in lines] + ([last] if last else [])
 
 
-def _index(hunk: Hunk) -> int:
-    # A hunk without old lines names the line before it (POSIX diff -u); that is 0 in an empty file.
-    return hunk.old_start - 1 if hunk.old else hunk.old_start
-
-
-def _place(lines: Sequence[bytes], hunk: Hunk, first: int, shift: int) -> int | Misfit:
-    """The index in `lines` where `hunk` fits, not below `first`; expected `shift` lines off."""
-    size = len(hunk.old)
-    if not size:
-        if lines:
-            return Misfit(0, 1, "the file is not empty")
-        return 0
-    # diff gives less context on one side only at an end of the file: such a hunk belongs there. So does one
-    # that names line 1 or has no context at its end (git apply and GNU patch without fuzz judge likewise).
-    last = len(lines) - size
-    at_start = hunk.old_start == 1 or hunk.leading < hunk.trailing
-    at_end = hunk.trailing == 0 or hunk.trailing < hunk.leading
-    low = max(first, last) if at_end else first
-    high = min(0, last) if at_start else last
-    old = list(hunk.old)
-    expected = _index(hunk) + shift
-    if low <= expected <= high and lines[expected : expected + size] == old:
-        return expected
-    places = [i for i in range(low, high + 1) if lines[i] == old[0] and lines[i : i + size] == old]
-    if len(places) == 1:
-        return places[0]
-    if places:
-        where = ", ".join(str(place + 1) for place in places[:3])
-        return Misfit(
-            0, expected + 1, f"it fits at more than one place (lines {where}) but not where it should"
-        )
-    return _difference(lines, hunk, max(expected, 0))
-
-
-def _difference(lines: Sequence[bytes], hunk: Hunk, start: int) -> Misfit:
-    for index, wanted in enumerate(hunk.old, start):
-        if index >= len(lines):
-            return Misfit(0, index + 1, f"the file ends here; expected {_show(wanted)}")
-        if lines[index] != wanted:
-            return Misfit(0, index + 1, f"found {_show(lines[index])}, expected {_show(wanted)}")
-    return Misfit(0, start + 1, "these lines stand here, but belong at an end of the file")
-
-
-def _show(line: bytes) -> str:
-    text = line.decode(errors="replace").strip()
-    if not text:
-        return "an empty line"
-    text = "".join(char if char.isprintable() else " " for char in text)
-    return f'"{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"}"'
-
-
-# Reading
-
-
 def parse(data: bytes, name: str) -> tuple[FilePatch, ...]:
-    """The file patches in `data`: output of `git format-patch`, `git diff` or `diff -u`.
+    """Read the output of `git format-patch`, `git diff` or `diff -u`.
 
     Args:
         data: The patch; text before the first file is skipped.
-        name: What it is called, for messages.
+        name: Its name, for messages.
 
     Raises:
-        InputError: If a hunk does not have the lines it announces or has no context to be found by, or the
-            patch does what is not supported: renames, copies, links, binary content, quoted names.
+        InputError: If a hunk does not have as many lines as its header says or has no context to be found by,
+            or the patch does what is not supported: renames, copies, links, binary content, quoted names.
     """
     return _Reader(data, name).read()
 
 
 class _Reader:
     def __init__(self, data: bytes, name: str) -> None:
-        lines = split(data)
+        lines = split_lines(data)
         self._count = len(lines)
-        self._lines = [*lines, b"", b""]  # one can look two lines ahead
+        self._lines = [*lines, b"", b""]  # a line may be read two ahead
         self._name = name
         self._at = 0
 
@@ -210,11 +104,11 @@ class _Reader:
                 in_text = True
                 self._at += 1
             elif not in_text and line.strip():
-                raise self._wrong("this line belongs to no hunk: the counts before it are wrong")
+                raise self._wrong("this line is outside any hunk: the hunk header before it has wrong counts")
             else:
                 self._at += 1
         if not patches:
-            raise self._wrong("no file is patched here")
+            raise self._wrong("no diff found")
         return tuple(patches)
 
     def _peek(self, ahead: int = 0) -> bytes:
@@ -245,16 +139,16 @@ class _Reader:
             old, new = self._path(b"--- "), self._path(b"+++ ")
             path = new or old
             if path is None or (old is not None and new is not None and old != new):
-                raise self._wrong("the names of the old and the new file differ")
+                raise self._wrong("the old and the new file name differ")
             if announced not in (None, path):
-                raise self._wrong(f"the name differs from {announced}")
+                raise self._wrong(f"the file name differs from {announced}")
             created, deleted = created or old is None, deleted or new is None
             hunks = tuple(self._hunks())
         if path is None:
             raise self._wrong("no file name")
         if not hunks and not created and not deleted:
             # A mode alone leaves no trace in the content, by which a patch is recognised.
-            raise self._wrong(f"the content of {path} is not changed")
+            raise self._wrong(f"no change to the content of {path}")
         return FilePatch(path, hunks, created, deleted, executable, was_executable)
 
     def _announced(self) -> str:
@@ -290,7 +184,7 @@ class _Reader:
             return None
         folder, _, path = name.partition(b"/")
         if not path or not folder or name.startswith(b'"'):
-            raise self._wrong("a file name begins with a/ or b/ and is not quoted")
+            raise self._wrong("file names must begin with a/ or b/ and not be quoted")
         text = self._text(path)
         self._at += 1
         return text
@@ -303,26 +197,26 @@ class _Reader:
 
     def _hunks(self) -> Iterator[Hunk]:
         if not self._peek().startswith(b"@@ "):
-            raise self._wrong("no hunk follows")
+            raise self._wrong("no hunk after the file names")
         end = 0
         while self._peek().startswith(b"@@ "):
             header = self._at
             hunk = self._hunk()
-            if _index(hunk) < end:
+            if hunk.index < end:
                 self._at = header
-                raise self._wrong("the hunks of a file do not follow each other")
-            end = _index(hunk) + len(hunk.old)
+                raise self._wrong("the hunks overlap or are out of order")
+            end = hunk.index + len(hunk.old)
             yield hunk
 
     def _hunk(self) -> Hunk:
         match = _HUNK.match(self._peek())
         if not match:
-            raise self._wrong("this is no hunk header")
+            raise self._wrong("malformed hunk header")
         old_start, new_start = int(match[1]), int(match[3])
         old_left = int(match[2]) if match[2] else 1
         new_left = int(match[4]) if match[4] else 1
         if (old_left == 0) != (old_start == 0) or (new_left == 0) != (new_start == 0):
-            raise self._wrong("a hunk without context cannot be placed safely")
+            raise self._wrong("a hunk without context cannot be located safely")
         self._at += 1
         old: list[bytes] = []
         new: list[bytes] = []
@@ -330,10 +224,10 @@ class _Reader:
         while old_left > 0 or new_left > 0:
             line = self._lines[self._at]
             kind, text = line[:1], line[1:]
-            if kind == b"\n":  # some mailers cut the blank of an empty line
+            if kind == b"\n":  # some mailers strip the space of an empty line
                 kind, text = b" ", line
             elif kind not in (b" ", b"-", b"+"):
-                raise self._wrong("the hunk has fewer lines than it announces")
+                raise self._wrong("the hunk has fewer lines than its header says")
             self._at += 1
             if self._lines[self._at].startswith(b"\\ "):
                 text, unended = text.removesuffix(b"\n"), True
@@ -348,16 +242,16 @@ class _Reader:
                 new_left -= 1
             size += 1
         if old_left or new_left:
-            raise self._wrong("the hunk has more lines than it announces")
+            raise self._wrong("the hunk has more lines than its header says")
         if not changed:
             raise self._wrong("the hunk changes nothing")
         if unended and any(not text.endswith(b"\n") for side in (old, new) for text in side[:-1]):
-            raise self._wrong("only the last line of a file can lack its end")
+            raise self._wrong("only the last line of a file can lack its newline")
         return Hunk(old_start, new_start, tuple(old), tuple(new), changed[0], size - 1 - changed[-1])
 
     def _wrong(self, what: str) -> InputError:
         return InputError(
             f"{self._name}, line {min(self._at + 1, self._count)}: {what}",
-            state="Nothing was changed.",
+            state="The tree is unchanged.",
             fix="Make the patch again with git format-patch or diff -u.",
         )

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from toy_series import NEW, ONE, SERIES, TWO, apply, git, make_tree
 
-from hardboot import patches
 from hardboot.base import files
+from hardboot.patches import catalog
+from hardboot.patches.series import Series
 
 
 @pytest.fixture
@@ -47,12 +48,12 @@ def shipped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.fixture
-def series(shipped: Path) -> patches.Series:
-    return patches.load(shipped.name)
+def series(shipped: Path) -> Series:
+    return catalog.load(shipped.name)
 
 
 @pytest.fixture
-def toy(tree: Path, series: patches.Series, shipped: Path) -> Callable[[str], Callable[[], object]]:
+def toy(tree: Path, series: Series, shipped: Path) -> Callable[[str], Callable[[], object]]:
     """Make the second patch one that appends to the file it is given."""
 
     def make(path: str) -> Callable[[], object]:

@@ -5,29 +5,30 @@ from pathlib import Path
 
 from toy_series import CODE, NEW, PHONE, TWO, apply, git, make_tree, refused, snapshot
 
-from hardboot import patches
+from hardboot.patches.apply import apply_series, revert_series
+from hardboot.patches.compare import compare_series
+from hardboot.patches.series import CONFIG_NAME, Series
+from hardboot.patches.tree import Tree
 
 # The whole way
 
 
-def test_apply_changes_what_the_series_says_and_revert_takes_it_out(
-    tree: Path, series: patches.Series
-) -> None:
+def test_apply_changes_what_the_series_says_and_revert_takes_it_out(tree: Path, series: Series) -> None:
     before = snapshot(tree)
-    assert patches.survey(tree, series).overall == "absent"
+    assert compare_series(Tree(tree), series).overall == "absent"
     report = apply(tree, series)
     assert report.files == ("arch/arm/code.c", "other.c", "sub/folder/new.c")
     assert (report.overall, report.offsets) == ("applied", ())
     assert (tree / "arch/arm/code.c").read_text() == TWO
     assert (tree / "other.c").read_bytes() == b"a\nb\nc"
     assert (tree / "sub/folder/new.c").read_text() == NEW + "second line\n"
-    assert [item.state for item in patches.survey(tree, series).patches] == ["applied", "applied"]
-    assert patches.revert(tree, series).files == report.files
+    assert [item.state for item in compare_series(Tree(tree), series).patches] == ["applied", "applied"]
+    assert revert_series(tree, series).files == report.files
     assert snapshot(tree) == before
 
 
 def test_the_result_is_what_git_apply_makes_of_a_tree_that_has_drifted(
-    tree: Path, series: patches.Series, shipped: Path, tmp_path: Path
+    tree: Path, series: Series, shipped: Path, tmp_path: Path
 ) -> None:
     drifted = "// added above\n" * 7 + CODE.replace("line 20\n", "")
     for folder in (tree, make_tree(tmp_path / "oracle")):
@@ -35,33 +36,33 @@ def test_the_result_is_what_git_apply_makes_of_a_tree_that_has_drifted(
     report = apply(tree, series)
     for name in series.patches:
         git(tmp_path / "oracle", "apply", str(shipped / name))
-    (tree / patches.CONFIG_NAME).unlink()
+    (tree / CONFIG_NAME).unlink()
     assert snapshot(tree) == snapshot(tmp_path / "oracle")
     assert [(at.patch[:4], at.file, at.hunk, at.offset) for at in report.offsets] == [
         ("0001", "arch/arm/code.c", 1, 7),
         ("0001", "arch/arm/code.c", 2, 6),
         ("0002", "arch/arm/code.c", 1, 7),
     ]
-    assert patches.survey(tree, series).overall == "applied"
-    patches.revert(tree, series)
+    assert compare_series(Tree(tree), series).overall == "applied"
+    revert_series(tree, series)
     assert (tree / "arch/arm/code.c").read_text() == drifted
 
 
-def test_a_hard_link_elsewhere_keeps_the_old_content(tree: Path, series: patches.Series) -> None:
+def test_a_hard_link_elsewhere_keeps_the_old_content(tree: Path, series: Series) -> None:
     elsewhere = tree.parent / "elsewhere.c"
     os.link(tree / "arch/arm/code.c", elsewhere)
     apply(tree, series)
     assert elsewhere.read_text() == CODE
 
 
-def test_a_dry_run_writes_nothing_and_tells_what_it_would(tree: Path, series: patches.Series) -> None:
+def test_a_dry_run_writes_nothing_and_tells_what_it_would(tree: Path, series: Series) -> None:
     before = snapshot(tree)
     report = apply(tree, series, dry_run=True)
     assert (report.overall, len(report.files)) == ("absent", 3)
     assert snapshot(tree) == before
 
 
-def test_a_tree_that_has_the_series_is_left_alone(tree: Path, series: patches.Series) -> None:
+def test_a_tree_that_has_the_series_is_left_alone(tree: Path, series: Series) -> None:
     apply(tree, series)
     before = snapshot(tree)
     report = apply(tree, series)
@@ -69,16 +70,16 @@ def test_a_tree_that_has_the_series_is_left_alone(tree: Path, series: patches.Se
     assert snapshot(tree) == before
 
 
-def test_reverting_a_tree_without_the_series_changes_nothing(tree: Path, series: patches.Series) -> None:
+def test_reverting_a_tree_without_the_series_changes_nothing(tree: Path, series: Series) -> None:
     before = snapshot(tree)
-    assert patches.revert(tree, series).files == ()
+    assert revert_series(tree, series).files == ()
     assert snapshot(tree) == before
 
 
 # The configuration
 
 
-def test_the_fragment_holds_the_values_of_the_phone(tree: Path, series: patches.Series) -> None:
+def test_the_fragment_holds_the_values_of_the_phone(tree: Path, series: Series) -> None:
     apply(tree, series)
     assert (tree / "hardboot.config").read_text().splitlines()[1:] == [
         "CONFIG_KEXEC=y",
@@ -88,16 +89,14 @@ def test_the_fragment_holds_the_values_of_the_phone(tree: Path, series: patches.
     ]
 
 
-def test_another_phone_gets_its_own_fragment_in_a_patched_tree(tree: Path, series: patches.Series) -> None:
+def test_another_phone_gets_its_own_fragment_in_a_patched_tree(tree: Path, series: Series) -> None:
     apply(tree, series)
-    patches.apply(tree, series, {**PHONE, "hardboot.page": 0x88C00000})
+    apply_series(tree, series, {**PHONE, "hardboot.page": 0x88C00000})
     assert "PAGE=0x88c00000\n" in (tree / "hardboot.config").read_text()
 
 
-def test_a_fragment_that_is_not_ours_is_neither_overwritten_nor_removed(
-    tree: Path, series: patches.Series
-) -> None:
+def test_a_fragment_that_is_not_ours_is_neither_overwritten_nor_removed(tree: Path, series: Series) -> None:
     (tree / "hardboot.config").write_text("CONFIG_MINE=y\n")
     assert "was not written by hardboot" in refused(lambda: apply(tree, series), tree).what
-    patches.revert(tree, series)
+    revert_series(tree, series)
     assert (tree / "hardboot.config").read_text() == "CONFIG_MINE=y\n"

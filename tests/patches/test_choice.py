@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from toy_series import MAKEFILE, PHONE, SERIES, apply, hardboot, refused, snapshot
 
-from hardboot import patches
 from hardboot.base.errors import HardbootError, InputError, RefusedError
+from hardboot.patches import catalog
+from hardboot.patches.apply import apply_series, revert_series
+from hardboot.patches.compare import compare_series
+from hardboot.patches.series import ProfileValues, Series
+from hardboot.patches.tree import Tree
 
 VARIANT = '[[variant]]\nhas = "other.c"\ninstead = {{ "{}.patch" = "{}.patch" }}\n[config.set]'
 
@@ -21,16 +25,16 @@ VARIANT = '[[variant]]\nhas = "other.c"\ninstead = {{ "{}.patch" = "{}.patch" }}
     [
         ('arch = "arm"', 'arch = "arm"\ncolour = "red"', "colour"),
         ('arch = "arm"', 'arch = "vax"', "vax"),
-        ('reset = ["arch/arm/code.c"]', "", "does not say where these are: reset"),
+        ('reset = ["arch/arm/code.c"]', "", r"\[places\] lacks reset"),
         ('"hardboot.page"', '"hardboot.pages"', "hardboot.pages"),
         ("abi_version = 1", 'abi_version = "1"', "abi_version"),
-        ('name = "toy-6.1"', 'name = "other"', "the folder"),
+        ('name = "toy-6.1"', 'name = "other"', "but the folder is"),
         ('min = "6.1"', 'min = "6"', "MAJOR.MINOR"),
-        ('below = "6.2"', 'below = "6.1"', "no version lies in"),
+        ('below = "6.2"', 'below = "6.1"', "no version is at least"),
         ('"0002-two.patch"', '"0003-none.patch"', "there is no patch"),
         ('"0002-two.patch"', '"../toy-6.1/0002-two.patch"', "there is no patch"),
-        ('"0002-two.patch"', '"0001-one.patch"', "or one twice"),
-        ('["0001-one.patch", "0002-two.patch"]', "[]", "lists no patch"),
+        ('"0002-two.patch"', '"0001-one.patch"', "names a patch twice"),
+        ('["0001-one.patch", "0002-two.patch"]', "[]", "is empty"),
         ("[config.set]", VARIANT.format("0003-none", "0001-one"), "'0003-none.patch', which is not in"),
         ("[config.set]", VARIANT.format("0001-one", "0003-none"), "there is no patch '0003-none.patch'"),
         ("abi_version", "= abi_version", "series.toml"),
@@ -40,16 +44,16 @@ def test_a_series_that_breaks_a_rule_is_refused(shipped: Path, old: str, new: st
     assert SERIES.count(old) >= 1
     (shipped / "series.toml").write_text(SERIES.replace(old, new, 1))
     with pytest.raises(InputError, match=message):
-        patches.load(shipped.name)
+        catalog.load(shipped.name)
 
 
-def test_find_takes_the_series_for_architecture_and_version(tree: Path, series: patches.Series) -> None:
-    assert patches.find(tree, "arm") == patches.find(tree) == series
-    with pytest.raises(RefusedError, match=r"no series covers Linux 6\.1\.7 for arm64"):
-        patches.find(tree, "arm64")
+def test_find_takes_the_series_for_architecture_and_version(tree: Path, series: Series) -> None:
+    assert catalog.find(tree, "arm") == catalog.find(tree) == series
+    with pytest.raises(RefusedError, match=r"no series covers .* \(Linux 6\.1\.7, arm64\)"):
+        catalog.find(tree, "arm64")
 
 
-def twin(shipped: Path, name: str, *changes: tuple[str, str]) -> patches.Series:
+def twin(shipped: Path, name: str, *changes: tuple[str, str]) -> Series:
     """The same series once more, under another name and with changes in its series.toml."""
     folder = shipped.parent / name
     shutil.copytree(shipped, folder)
@@ -58,44 +62,44 @@ def twin(shipped: Path, name: str, *changes: tuple[str, str]) -> patches.Series:
         assert old in text
         text = text.replace(old, new)
     (folder / "series.toml").write_text(text)
-    return patches.load(name)
+    return catalog.load(name)
 
 
 def test_the_architecture_chooses_and_without_one_what_is_there(
-    tree: Path, series: patches.Series, shipped: Path
+    tree: Path, series: Series, shipped: Path
 ) -> None:
     other = twin(shipped, "twin-6.1", ('"arm"', '"arm64"'), ('"0001-one.patch", ', ""))
     text = "--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,4 @@\n a\n b\n c\n+d\n"
     text += "--- /dev/null\n+++ b/arch/arm/code.c\n@@ -0,0 +1 @@\n+d\n"
     text += "--- /dev/null\n+++ b/sub/folder/new.c\n@@ -0,0 +1 @@\n+d\n"
     (shipped.parent / other.name / other.patches[0]).write_text(text)
-    assert [patches.find(tree, arch).name for arch in ("arm", "arm64")] == ["toy-6.1", "twin-6.1"]
+    assert [catalog.find(tree, arch).name for arch in ("arm", "arm64")] == ["toy-6.1", "twin-6.1"]
     apply(tree, series)
-    assert patches.find(tree) == series
+    assert catalog.find(tree) == series
 
 
 def test_of_two_series_that_share_a_patch_the_whole_one_is_there(
-    tree: Path, series: patches.Series, shipped: Path
+    tree: Path, series: Series, shipped: Path
 ) -> None:
     other = twin(shipped, "twin-6.1", ('"arm"', '"arm64"'))
     text = "--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,4 @@\n a\n b\n c\n+d\n"
     (shipped.parent / other.name / other.patches[1]).write_text(text)
-    assert patches.find(tree) == series
+    assert catalog.find(tree) == series
     apply(tree, other)
-    assert patches.survey(tree, series).overall == "partial"
-    assert patches.find(tree) == other
+    assert compare_series(Tree(tree), series).overall == "partial"
+    assert catalog.find(tree) == other
 
 
-def test_a_flavour_is_told_by_what_its_trees_have(tree: Path, series: patches.Series, shipped: Path) -> None:
+def test_a_flavour_is_told_by_what_its_trees_have(tree: Path, series: Series, shipped: Path) -> None:
     msm = twin(shipped, "toy-6.1-msm", ('arch = "arm"\n', 'arch = "arm"\nrequires = ["arch/arm/mach-msm"]\n'))
-    assert patches.find(tree, "arm") == series
+    assert catalog.find(tree, "arm") == series
     (tree / "arch/arm/mach-msm").mkdir()
-    assert patches.find(tree, "arm") == msm
+    assert catalog.find(tree, "arm") == msm
 
 
-def test_options_of_some_phones_are_set_for_those(tree: Path, series: patches.Series) -> None:
-    phone: patches.Values = {**PHONE, "reset.method": "mmio", "reset.address": 0xFC4AB000}
-    patches.apply(tree, series, phone)
+def test_options_of_some_phones_are_set_for_those(tree: Path, series: Series) -> None:
+    phone: ProfileValues = {**PHONE, "reset.method": "mmio", "reset.address": 0xFC4AB000}
+    apply_series(tree, series, phone)
     fragment = (tree / "hardboot.config").read_text().splitlines()
     assert fragment[-2:] == [
         "CONFIG_KEXEC_HARDBOOT_RESET_MMIO=y",
@@ -103,26 +107,26 @@ def test_options_of_some_phones_are_set_for_those(tree: Path, series: patches.Se
     ]
 
 
-def test_a_value_that_the_profile_lacks_is_refused(tree: Path, series: patches.Series) -> None:
-    phone: patches.Values = {**PHONE, "reset.method": "mmio", "reset.address": None}
-    error = refused(lambda: patches.apply(tree, series, phone), tree)
+def test_a_value_that_the_profile_lacks_is_refused(tree: Path, series: Series) -> None:
+    phone: ProfileValues = {**PHONE, "reset.method": "mmio", "reset.address": None}
+    error = refused(lambda: apply_series(tree, series, phone), tree)
     assert "needs reset.address for CONFIG_KEXEC_HARDBOOT_RESET_ADDR" in error.what
 
 
 def test_a_place_in_a_file_that_no_patch_changes_is_refused(
-    tree: Path, series: patches.Series, shipped: Path
+    tree: Path, series: Series, shipped: Path
 ) -> None:
     (shipped / "series.toml").write_text(
         SERIES.replace('kconfig = ["arch/arm/code.c"]', 'kconfig = ["none.c"]')
     )
-    with pytest.raises(InputError, match=r"no patch changes none\.c, the place of the kconfig"):
-        patches.survey(tree, patches.load(shipped.name))
+    with pytest.raises(InputError, match=r"no patch changes none\.c, a file of \[places\] kconfig"):
+        compare_series(Tree(tree), catalog.load(shipped.name))
 
 
 # Modes
 
 
-def test_modes_of_new_and_changed_files_are_kept(tree: Path, series: patches.Series, shipped: Path) -> None:
+def test_modes_of_new_and_changed_files_are_kept(tree: Path, series: Series, shipped: Path) -> None:
     text = (
         "diff --git a/run b/run\nnew file mode 100755\n--- /dev/null\n+++ b/run\n@@ -0,0 +1 @@\n+#!/bin/sh\n"
     )
@@ -133,7 +137,7 @@ def test_modes_of_new_and_changed_files_are_kept(tree: Path, series: patches.Ser
     apply(tree, series)
     assert (tree / "run").stat().st_mode & 0o111
     assert (tree / "other.c").stat().st_mode & 0o777 == 0o755
-    patches.revert(tree, series)
+    revert_series(tree, series)
     assert snapshot(tree) == before
 
 
@@ -147,8 +151,8 @@ def test_the_list_names_every_series_that_ships() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("apply", "--device", "virt-arm"), 4, "no series covers Linux 5.1.7 for arm"),
-        (("revert",), 4, "no series covers Linux 5.1.7"),
+        (("apply", "--device", "virt-arm"), 4, "(Linux 5.1.7, arm)"),
+        (("revert",), 4, "(Linux 5.1.7)"),
         (("apply",), 2, "--device NAME is missing"),
         (("apply", "--device", "nokia3310"), 3, "nokia3310"),
     ],
@@ -164,9 +168,9 @@ def test_a_wrong_call_ends_with_its_exit_code(
     assert snapshot(tree) == before
 
 
-def test_every_error_says_what_to_do(tree: Path, series: patches.Series) -> None:
+def test_every_error_says_what_to_do(tree: Path, series: Series) -> None:
     (tree / "other.c").write_text("x\n")
     with pytest.raises(HardbootError) as caught:
         apply(tree, series)
-    assert caught.value.state == "Nothing was changed."
+    assert caught.value.state == "The tree is unchanged."
     assert "hardboot patch status" in caught.value.fix

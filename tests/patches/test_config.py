@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from toy_series import hardboot
 
 from hardboot.base.errors import InputError, ToolError
-from hardboot.patches import config, kconfig
+from hardboot.patches import conditions, config, dotconfig, kconfig
 from hardboot.patches.tree import Tree
 
 # Conditions as in the kernel's files, in our words; old kernels have ATAGS_PROC and PROC_DEVICETREE.
@@ -118,19 +118,19 @@ def on(*without: str) -> dict[str, str]:
     [
         ("KEXEC", ("SUSPEND", "PM_SLEEP", "PM_SLEEP_SMP"), "(SMP is y, PM_SLEEP_SMP is off, MMU is y)"),
         ("KEXEC", ("SUSPEND", "PM_SLEEP", "PM_SLEEP_SMP"), "set CONFIG_SUSPEND=y"),
-        ("KEXEC", ("MMU",), "KEXEC needs MMU (MMU is off)"),
-        ("KEXEC", ("MMU",), "no Kconfig file of this tree defines MMU"),
+        ("KEXEC", ("MMU",), "KEXEC depends on MMU (MMU is off)"),
+        ("KEXEC", ("MMU",), "no Kconfig file in this tree defines MMU"),
         ("ATAGS_PROC", ("ATAGS",), "set CONFIG_ATAGS=y"),
         ("PROC_DEVICETREE", ("OF",), "(OF is off"),
-        ("KEXEC_HARDBOOT", ("ARM_PSCI",), "ARCH_HAS_KEXEC_HARDBOOT comes with ARM if ARM_PSCI && CPU_V7"),
-        ("IKCONFIG", (), "nothing forbids it: set it"),
-        ("NOTHING", (), "no Kconfig file of this tree defines NOTHING"),
+        ("KEXEC_HARDBOOT", ("ARM_PSCI",), "ARCH_HAS_KEXEC_HARDBOOT is selected by ARM if ARM_PSCI && CPU_V7"),
+        ("IKCONFIG", (), "no dependency is missing: set it"),
+        ("NOTHING", (), "no Kconfig file in this tree defines NOTHING"),
     ],
 )
 def test_the_reason_for_a_lost_option_is_found(
     tree: Path, symbol: str, off: tuple[str, ...], reason: str
 ) -> None:
-    assert reason in kconfig.Kconfig(Tree(tree), "arm").reason(symbol, on(*off))
+    assert reason in kconfig.Kconfig(Tree(tree), "arm").explain_off(symbol, on(*off))
 
 
 def test_files_beside_the_tree_are_not_read_but_named(tree: Path) -> None:
@@ -138,8 +138,8 @@ def test_files_beside_the_tree_are_not_read_but_named(tree: Path) -> None:
     (tree.parent / "maker" / "Kconfig").write_text('config NOTHING\n\tbool "nothing"\n')
     with (tree / "Kconfig").open("a") as top:
         top.write('source "../maker/Kconfig"\n')
-    reason = kconfig.Kconfig(Tree(tree), "arm").reason("NOTHING", on())
-    assert reason == "no Kconfig file of this tree defines NOTHING (not looked at: ../maker/Kconfig)"
+    reason = kconfig.Kconfig(Tree(tree), "arm").explain_off("NOTHING", on())
+    assert reason == "no Kconfig file in this tree defines NOTHING (outside it, not read: ../maker/Kconfig)"
 
 
 @pytest.mark.parametrize(
@@ -161,19 +161,19 @@ def test_files_beside_the_tree_are_not_read_but_named(tree: Path) -> None:
     ],
 )
 def test_conditions_are_read_as_kconfig_reads_them(condition: str, met: bool) -> None:
-    assert kconfig.holds(condition, {"A": "y", "M": "m", "S": '"text"', "N": "2"}) is met
+    assert conditions.holds(condition, {"A": "y", "M": "m", "S": '"text"', "N": "2"}) is met
 
 
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(alphabet='AB&|!()=" $\n', max_size=40))
 def test_any_condition_has_a_value(text: str) -> None:
-    assert kconfig.holds(text, {"A": "y"}) in (True, False)
+    assert conditions.holds(text, {"A": "y"}) in (True, False)
 
 
 def test_options_of_the_fragment_replace_those_of_the_configuration() -> None:
     before = "# a comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=0x1\n"
-    merged = kconfig.merge(before, "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_D=y\n")
-    assert kconfig.parse_config(merged) == {"B": "y", "C": "0x1", "D": "y"}
+    merged = dotconfig.merge(before, "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_D=y\n")
+    assert dotconfig.parse_on(merged) == {"B": "y", "C": "0x1", "D": "y"}
     assert merged.count("CONFIG_A") == merged.count("CONFIG_B") == 1
 
 
@@ -182,7 +182,7 @@ def test_the_trees_own_make_completes_the_configuration(tree: Path) -> None:
     run = hardboot("--json", "patch", "config", tree)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == {"config": str(tree / ".config"), "lost": []}
-    assert kconfig.parse_config((tree / ".config").read_text()) == {
+    assert dotconfig.parse_on((tree / ".config").read_text()) == {
         "SMP": "y",
         "KEXEC": "y",
         "KEXEC_HARDBOOT_PAGE": "0x3E9DF000",
@@ -197,7 +197,7 @@ def test_a_lost_option_is_told_with_its_reason_and_nothing_is_written(tree: Path
     run = hardboot("patch", "config", tree, "--config", own)
     assert run.returncode == 3
     assert "CONFIG_KEXEC is off, not y:" in run.stdout
-    assert "KEXEC needs (!SMP || PM_SLEEP_SMP) &&" in run.stdout
+    assert "KEXEC depends on (!SMP || PM_SLEEP_SMP) &&" in run.stdout
     assert "1 option is not as hardboot needs: KEXEC" in run.stderr
     assert own.read_text() == "CONFIG_SMP=y\nCONFIG_MMU=y\n"
     assert not (tree / ".config").exists()
@@ -206,7 +206,7 @@ def test_a_lost_option_is_told_with_its_reason_and_nothing_is_written(tree: Path
 @pytest.mark.parametrize(
     ("symbol", "why"),
     [
-        ("XIP_KERNEL", "has no decompressor, which is to look at the hardboot page"),
+        ("XIP_KERNEL", "has no decompressor to check the hardboot page"),
         ("LOCK_DOWN_KERNEL_FORCE_INTEGRITY", "lockdown refuses kexec_load(2) with EPERM"),
         ("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", "lockdown refuses kexec_load(2) with EPERM"),
         ("SECURITY_LOADPIN_ENFORCE", "LoadPin refuses kexec_load(2) with EPERM"),
@@ -229,23 +229,23 @@ def test_an_option_of_the_fragment_that_stays_on_is_told(tree: Path) -> None:
         more.write("config DEBUG\n\tbool\nconfig DEBUGGER\n\tbool\n\tselect DEBUG if SMP\n")
     result = "CONFIG_KEXEC=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x3e9df000\nCONFIG_DEBUG=y\n"
     for more_on, why in (
-        ("", "its default turns it on"),
-        ("CONFIG_DEBUGGER=y\nCONFIG_SMP=y\n", "it comes with DEBUGGER: turn that off"),
+        ("", "it is on by default"),
+        ("CONFIG_DEBUGGER=y\nCONFIG_SMP=y\n", "it is selected by DEBUGGER: turn that off"),
     ):
-        lost = config.check(Tree(tree), "arm", FRAGMENT, result + more_on)
-        assert lost == (config.Lost("DEBUG", "n", "y", why),)
+        lost = config.find_wrong(Tree(tree), "arm", FRAGMENT, result + more_on)
+        assert lost == (config.WrongOption("DEBUG", "n", "y", why),)
 
 
 def test_what_another_phone_needed_does_not_stay(tree: Path) -> None:
     others = "KEXEC_HARDBOOT_KERNEL_LOC=0x3208000", "KEXEC_HARDBOOT_MOVE_R2=y", "KEXEC_HARDBOOT_PAGE=0x1000"
     (tree / ".config").write_text("".join(f"CONFIG_{one}\n" for one in (*others, "KEXEC_FILE=y")))
     assert config.configure(tree, "arm", tree / ".config") == ()
-    now = kconfig.parse_config((tree / ".config").read_text())
+    now = dotconfig.parse_on((tree / ".config").read_text())
     assert now == {"KEXEC": "y", "KEXEC_FILE": "y", "KEXEC_HARDBOOT_PAGE": "0x3E9DF000", "MORE": "y"}
 
 
 def test_a_tree_without_fragment_or_configuration_is_refused(tree: Path) -> None:
-    with pytest.raises(InputError, match="there is no configuration"):
+    with pytest.raises(InputError, match="no such kernel configuration"):
         config.configure(tree, "arm", tree / ".config")
     (tree / "hardboot.config").unlink()
     with pytest.raises(InputError, match=r"has no hardboot\.config"):

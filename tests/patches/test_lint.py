@@ -45,14 +45,17 @@ def test_a_patch_as_git_makes_it_has_no_fault(good: bytes) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (stripped, "the blank before this line of context is missing"),
+        (stripped, "the space before this context line is missing"),
         (lambda patch: patch.replace(b"\n", b"\r\n"), "lines end with CR LF"),
         (
             lambda patch: re.sub(rb"@@ -5,\S+ \+\S+ @@", b"@@ -5,9 +5,6 @@", patch),
-            "announces 9 old and 6 new lines",
+            "header says 9 old and 6 new lines",
         ),
-        (lambda patch: patch.replace(b"new file mode 100644\n", b""), "does not say: new file mode 100644"),
-        (lambda patch: patch[: patch.index(b"\n-- \n")], "the last line has no end"),
+        (
+            lambda patch: patch.replace(b"new file mode 100644\n", b""),
+            "line is missing: new file mode 100644",
+        ),
+        (lambda patch: patch[: patch.index(b"\n-- \n")], "the last line has no newline"),
         (lambda patch: stripped(patch).replace(b"\n", b"\r\n"), "CR LF"),
     ],
     ids=["stripped", "crlf", "counts", "mode", "end", "both"],
@@ -76,20 +79,23 @@ def test_a_damaged_patch_is_told_and_repaired(
 def test_only_lost_blanks_are_put_back_where_others_kept_theirs(good: bytes) -> None:
     bad = good.replace(b"\n \tcode 6;\n", b"\n\tcode 6;\n", 1)
     found = lint(bad, "bad")
-    assert [fault.what for fault in found.faults] == ["the blank before this line of context is missing"]
+    assert [fault.what for fault in found.faults] == ["the space before this context line is missing"]
     assert found.repaired == good
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda patch: patch.expandtabs(), "tabs have become blanks"),
+        (lambda patch: patch.expandtabs(), "tabs have become spaces"),
         (
             lambda patch: re.sub(rb"\n[ ]\s*(?=[a-z])", rb"\n", patch),
-            "the lines of context have lost their tabs",
+            "the context lines have lost their tabs",
         ),
-        (lambda patch: re.sub(rb"@@ .*\n", b"", patch), "the lines with @@ are missing"),
-        (lambda patch: patch.replace(b"+++ b/file.c", b"+++ b/other.c"), "names of the old and the new file"),
+        (lambda patch: re.sub(rb"@@ .*\n", b"", patch), "the hunk headers (@@) are missing"),
+        (
+            lambda patch: patch.replace(b"+++ b/file.c", b"+++ b/other.c"),
+            "old and the new file name differ",
+        ),
     ],
 )
 def test_what_cannot_be_known_is_not_repaired(
@@ -122,7 +128,7 @@ def test_lint_tells_faults_and_repairs_the_file_when_asked(good: bytes, tmp_path
     file.write_bytes(stripped(good))
     run = hardboot("patch", "lint", file)
     assert run.returncode == 3
-    assert "the blank before this line of context is missing" in run.stdout
+    assert "the space before this context line is missing" in run.stdout
     assert "--repair" in run.stderr
     assert file.read_bytes() == stripped(good)
     run = hardboot("patch", "lint", file, "--repair")
@@ -135,7 +141,7 @@ def test_what_cannot_be_repaired_is_refused_and_the_file_kept(tmp_path: Path) ->
     file.write_text("no patch\n")
     run = hardboot("patch", "lint", file, "--repair")
     assert (run.returncode, file.read_text()) == (3, "no patch\n")
-    assert "no file is patched here" in run.stdout
+    assert "no diff found" in run.stdout
 
 
 def test_a_patch_from_the_web_is_repaired_applied_and_taken_out(good: bytes, tmp_path: Path) -> None:

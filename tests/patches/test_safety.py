@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from toy_series import CODE, apply, refused, snapshot
 
-from hardboot import patches
 from hardboot.base.errors import InputError, RefusedError
+from hardboot.patches.series import ProfileValues, Series
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_linked_folder_that_leaves_the_tree_is_refused(
     outside.mkdir()
     (outside / "victim").write_text("victim\n")
     (tree / "way").symlink_to(outside)
-    assert "leads out of the tree" in refused(toy("way/victim"), tree).what
+    assert "leaves the tree" in refused(toy("way/victim"), tree).what
     assert (outside / "victim").read_text() == "victim\n"
 
 
@@ -60,7 +60,7 @@ def test_a_fifo_is_refused_and_not_read(tree: Path, toy: Callable[[str], Callabl
 
 
 def test_a_limit_met_while_the_files_are_written_changes_nothing(
-    tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch
+    tree: Path, series: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def swapped(*_: object) -> None:
         pytest.fail("a file was changed before all could be written")
@@ -82,7 +82,7 @@ def test_a_limit_met_while_the_files_are_written_changes_nothing(
 @pytest.mark.parametrize("good", range(4))
 def test_a_file_that_does_not_take_its_place_puts_everything_back(
     tree: Path,
-    series: patches.Series,
+    series: Series,
     monkeypatch: pytest.MonkeyPatch,
     *,
     error: BaseException,
@@ -110,7 +110,7 @@ def test_a_file_that_does_not_take_its_place_puts_everything_back(
 
 
 def test_files_that_cannot_be_put_back_are_named(
-    tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch
+    tree: Path, series: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = Path.replace, []
 
@@ -123,20 +123,20 @@ def test_files_that_cannot_be_put_back_are_named(
     monkeypatch.setattr(Path, "replace", dying)
     with pytest.raises(InputError) as caught:
         apply(tree, series)
-    assert f"half changed: {tree / 'arch/arm/code.c'}" in caught.value.state
+    assert f"not restored: {tree / 'arch/arm/code.c'}" in caught.value.state
 
 
 def test_a_file_changed_by_somebody_else_meanwhile_is_refused(
-    tree: Path, series: patches.Series, monkeypatch: pytest.MonkeyPatch
+    tree: Path, series: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = patches.Series.config_fragment
+    real = Series.config_fragment
 
-    def slow(self: patches.Series, phone: patches.Values) -> bytes:
+    def slow(self: Series, phone: ProfileValues) -> bytes:
         (tree / "other.c").write_text("a\nb\nmine\n")
         return real(self, phone)
 
-    monkeypatch.setattr(patches.Series, "config_fragment", slow)
-    with pytest.raises(RefusedError, match=r"other\.c was changed by somebody else"):
+    monkeypatch.setattr(Series, "config_fragment", slow)
+    with pytest.raises(RefusedError, match=r"other\.c was changed by another program"):
         apply(tree, series)
     assert (tree / "arch/arm/code.c").read_text() == CODE
     assert (tree / "other.c").read_text() == "a\nb\nmine\n"

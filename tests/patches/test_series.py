@@ -12,8 +12,12 @@ import pytest
 from in_process import hardboot
 from series_machine import CASES, cycle
 
-from hardboot import patches
 from hardboot.base.files import data_dir
+from hardboot.patches import catalog
+from hardboot.patches.apply import apply_series
+from hardboot.patches.compare import compare_series
+from hardboot.patches.series import CONFIG_NAME, Series
+from hardboot.patches.tree import Tree
 from hardboot.virtual import kernel
 
 NAMES = ("arm-6.1", "arm-6.12", "arm64-6.1", "arm64-6.12")
@@ -22,19 +26,19 @@ every = pytest.mark.parametrize("series", [pytest.param(name, id=name) for name 
 
 
 @pytest.fixture
-def series(request: pytest.FixtureRequest) -> patches.Series:
+def series(request: pytest.FixtureRequest) -> Series:
     """The series a test is about; arm-6.1 if it does not say."""
-    return patches.load(getattr(request, "param", "arm-6.1"))
+    return catalog.load(getattr(request, "param", "arm-6.1"))
 
 
 @pytest.fixture
-def device(series: patches.Series) -> str:
+def device(series: Series) -> str:
     """The virtual phone of this architecture."""
     return DEVICES[series.arch]
 
 
 @pytest.fixture
-def tree(series: patches.Series, tmp_path: Path) -> Path:
+def tree(series: Series, tmp_path: Path) -> Path:
     """The files of a pristine tree that the series or the version check looks at, as links where possible."""
     source = kernel.source(series.kernels.min)
     folder = tmp_path / "linux"
@@ -50,7 +54,7 @@ def tree(series: patches.Series, tmp_path: Path) -> Path:
     return folder
 
 
-def texts(series: patches.Series) -> dict[str, str]:
+def texts(series: Series) -> dict[str, str]:
     return {name: (data_dir("patches") / series.name / name).read_text() for name in series.patches}
 
 
@@ -69,7 +73,7 @@ def status(tree: Path, device: str) -> str:
 
 
 @every
-def test_the_whole_way_on_the_command_line(tree: Path, series: patches.Series, device: str) -> None:
+def test_the_whole_way_on_the_command_line(tree: Path, series: Series, device: str) -> None:
     boot = kernel.source(series.kernels.min) / series.places["decompressor"][0]
     before, source_before = hashes(tree), hashes(boot.parent)
     assert status(tree, device) == "absent"
@@ -84,34 +88,34 @@ def test_the_whole_way_on_the_command_line(tree: Path, series: patches.Series, d
     again = hardboot("patch", "apply", tree, "--device", device)
     assert (again.returncode, hashes(tree)) == (0, after)
     assert "already applied" in again.stdout
-    assert patches.find(tree) == series
+    assert catalog.find(tree) == series
     assert hardboot("--device", device, "patch", "revert", tree).returncode == 0
     assert hashes(tree) == before
     assert hashes(boot.parent) == source_before
 
 
 @every
-def test_git_apply_makes_the_same_of_it(tree: Path, series: patches.Series, tmp_path: Path) -> None:
+def test_git_apply_makes_the_same_of_it(tree: Path, series: Series, tmp_path: Path) -> None:
     oracle = tmp_path / "oracle"
     shutil.copytree(tree, oracle)
-    patches.apply(tree, series, {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000})
+    apply_series(tree, series, {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000})
     for name in series.patches:
         git_apply(series, name, oracle)
-    (tree / patches.CONFIG_NAME).unlink()
+    (tree / CONFIG_NAME).unlink()
     assert hashes(tree) == hashes(oracle)
 
 
-def git_apply(series: patches.Series, name: str, tree: Path) -> None:
+def git_apply(series: Series, name: str, tree: Path) -> None:
     path = data_dir("patches") / series.name / name
     subprocess.run(["git", "apply", path], cwd=tree, check=True, timeout=60)
 
 
 @pytest.mark.parametrize("count", range(1, 4))
-def test_a_part_of_the_series_is_told_and_refused(tree: Path, series: patches.Series, count: int) -> None:
+def test_a_part_of_the_series_is_told_and_refused(tree: Path, series: Series, count: int) -> None:
     for name in series.patches[:count]:
         git_apply(series, name, tree)
     before = hashes(tree)
-    found = patches.survey(tree, series)
+    found = compare_series(Tree(tree), series)
     assert found.overall == "partial"
     assert [item.state for item in found.patches] == ["applied"] * count + ["absent"] * (4 - count)
     run = hardboot("patch", "apply", tree, "--device", "virt-arm")
@@ -161,7 +165,7 @@ def test_a_profile_that_describes_another_host_kernel_is_refused(tree: Path, oth
 @pytest.mark.parametrize("series", ["arm-6.1", "arm-6.12"], indirect=True)
 def test_the_profile_fills_in_reset_and_places(tree: Path) -> None:
     assert hardboot("patch", "apply", tree, "--device", "shamu").returncode == 0
-    options = (tree / patches.CONFIG_NAME).read_text().splitlines()
+    options = (tree / CONFIG_NAME).read_text().splitlines()
     assert set(options) >= {
         "CONFIG_KEXEC_HARDBOOT_PAGE=0x3e9df000",
         "CONFIG_KEXEC_HARDBOOT_RESET_MMIO=y",
@@ -176,15 +180,15 @@ def test_the_profile_fills_in_reset_and_places(tree: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("series", ["arm-6.1", "arm-6.12"], indirect=True)
 def test_a_register_resets_a_machine_that_then_moves_what_it_shall(
-    tree: Path, series: patches.Series, tmp_path: Path, case: str
+    tree: Path, series: Series, tmp_path: Path, case: str
 ) -> None:
-    patches.apply(tree, series, {"hardboot.page": 0x1000, "hardboot.page_size": 0x1000})
+    apply_series(tree, series, {"hardboot.page": 0x1000, "hardboot.page_size": 0x1000})
     data = {"KEXEC_HB_RECORD": 24, "CONFIG_KEXEC_HARDBOOT_RESET_MMIO": 1}
     assert cycle(tree, tmp_path, {**data, **CASES[case]}) == "ok"
 
 
 @every
-def test_no_patch_holds_an_address_of_a_device(series: patches.Series) -> None:
+def test_no_patch_holds_an_address_of_a_device(series: Series) -> None:
     known = {0x4A5DB007, 0x84000009, 0x47504248, 0xFFFFFFFF}  # magic, PSCI, HBPG, the end of 32 bits
     for name, text in texts(series).items():
         added = [line for line in text.splitlines() if line.startswith("+") and not line.startswith("+++")]
@@ -193,19 +197,19 @@ def test_no_patch_holds_an_address_of_a_device(series: patches.Series) -> None:
 
 
 @every
-def test_the_flag_is_free_in_these_kernels(tree: Path, series: patches.Series) -> None:
+def test_the_flag_is_free_in_these_kernels(tree: Path, series: Series) -> None:
     """No other flag of kexec_load(2) has the bit: 0x4 is KEXEC_UPDATE_ELFCOREHDR since Linux 6.6."""
     text = (tree / "include/uapi/linux/kexec.h").read_text()
     flags = re.findall(r"^#define (KEXEC_[A-Z_]+)\s+(0x[0-9a-f]{8})$", text, re.MULTILINE)
     assert len(flags) >= 3
     assert not [name for name, value in flags if int(value, 16) & series.flag and "FILE" not in name]
-    patches.apply(tree, series, {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000})
+    apply_series(tree, series, {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000})
     text = (tree / "include/uapi/linux/kexec.h").read_text()
     assert re.search(rf"^#define KEXEC_HARDBOOT\s+{series.flag:#010x}$", text, re.MULTILINE)
 
 
 @every
-def test_every_patch_says_its_licence_and_why(series: patches.Series) -> None:
+def test_every_patch_says_its_licence_and_why(series: Series) -> None:
     for text in texts(series).values():
         header, _, rest = text.partition("\n\n")
         assert "SPDX-License-Identifier: GPL-2.0-only" in header.splitlines()

@@ -14,10 +14,13 @@ from in_process import hardboot
 from series_machine import CASES, DIRECT, KERNEL_LOC, cycle
 from series_trees import build, fragment, hashes
 
-from hardboot import patches, profile
+from hardboot import profile
 from hardboot.base import process
 from hardboot.base.errors import RefusedError
 from hardboot.base.files import data_dir
+from hardboot.patches import catalog
+from hardboot.patches.apply import apply_series
+from hardboot.patches.series import CONFIG_NAME, ProfileValues
 from hardboot.patches.status import status
 
 SERIES = {"arm-3.4": "flo", "arm-3.10": "shamu"}  # and a phone of each
@@ -25,7 +28,7 @@ PHONES = {
     "arm-3.4": ("bacon", "flo", "hammerhead", "honami", "m8", "mako", "onyx", "z3"),
     "arm-3.10": ("shamu",),
 }
-PHONE: patches.Values = {"hardboot.page": 0x1000, "hardboot.page_size": 0x1000, "reset.address": 4}
+PHONE: ProfileValues = {"hardboot.page": 0x1000, "hardboot.page_size": 0x1000, "reset.address": 4}
 
 pytestmark = pytest.mark.parametrize("name", SERIES)
 
@@ -34,7 +37,7 @@ def added(name: str, path: str) -> str:
     """The lines that a series adds to a file."""
     hunks = [
         hunk
-        for parts in patches.load(name).read().values()
+        for parts in catalog.load(name).read().values()
         for part in parts
         if part.path == path
         for hunk in part.hunks
@@ -65,7 +68,7 @@ def test_the_whole_way_on_the_command_line(tree: Path, name: str) -> None:
 
 
 def test_status_names_the_very_line(tree: Path, name: str) -> None:
-    patches.apply(tree, patches.load(name), PHONE)
+    apply_series(tree, catalog.load(name), PHONE)
     shown = {
         place.name: (tree / place.file).read_text().splitlines()[place.line - 1]
         for place in status(tree).places
@@ -102,19 +105,19 @@ def test_a_tree_of_another_vendor_takes_it_with_offsets(tmp_path: Path, name: st
 def test_git_apply_makes_the_same_of_it_and_a_part_is_told(
     tree: Path, tmp_path: Path, name: str, count: int
 ) -> None:
-    series = patches.load(name)
+    series = catalog.load(name)
     for patch in series.patches[:count]:
         subprocess.run(["git", "apply", data_dir("patches") / name / patch], cwd=tree, check=True, timeout=60)
     assert status(tree).overall == "partial"
     before = hashes(tree)
-    with pytest.raises(RefusedError, match="only in part"):
-        patches.apply(tree, series, PHONE)
+    with pytest.raises(RefusedError, match="only partly applied"):
+        apply_series(tree, series, PHONE)
     assert hashes(tree) == before
     for patch in series.patches[count:]:
         subprocess.run(["git", "apply", data_dir("patches") / name / patch], cwd=tree, check=True, timeout=60)
     twin = build(tmp_path / "twin", name)
-    patches.apply(twin, series, PHONE)
-    (twin / patches.CONFIG_NAME).unlink()
+    apply_series(twin, series, PHONE)
+    (twin / CONFIG_NAME).unlink()
     assert hashes(twin) == hashes(tree)
 
 
@@ -126,7 +129,7 @@ def test_a_tree_without_the_machine_has_no_series(tree: Path, name: str) -> None
 
 
 def test_every_option_the_code_reads_is_declared_and_set(name: str) -> None:
-    series = patches.load(name)
+    series = catalog.load(name)
     kconfig = added(name, "arch/arm/Kconfig")
     declared = dict(re.findall(r"^config (KEXEC_HARDBOOT\w*)\n\t(\w+)", kconfig, re.MULTILINE))
     code = "".join(
@@ -168,14 +171,14 @@ def test_a_phone_it_cannot_serve_is_refused(tree: Path, name: str, device: str, 
 
 
 def test_no_patch_holds_an_address_of_a_device(name: str) -> None:
-    for parts in patches.load(name).read().values():
+    for parts in catalog.load(name).read().values():
         for part in parts:
             found = {int(word, 16) for word in re.findall(r"\b0x[0-9a-fA-F]{5,}\b", added(name, part.path))}
             assert found <= {4, 0x4A5DB007, 0xFFFFFFFF}, part.path  # flag, magic, the end of 32 bits
 
 
 def test_every_patch_says_its_licence_and_why(name: str) -> None:
-    series = patches.load(name)
+    series = catalog.load(name)
     for patch in series.patches:
         text = (data_dir("patches") / name / patch).read_text()
         header, _, rest = text.partition("\n\n")
@@ -191,15 +194,15 @@ def test_every_patch_says_its_licence_and_why(name: str) -> None:
 @pytest.mark.parametrize("case", [*CASES, "sizes unknown"])
 def test_record_reset_and_jump_happen_on_a_machine(tree: Path, tmp_path: Path, name: str, case: str) -> None:
     unknown = {**DIRECT, **KERNEL_LOC, "RECORD_TREE_SIZE": 0, "RECORD_KERNEL_SIZE": 0}
-    patches.apply(tree, patches.load(name), PHONE)
+    apply_series(tree, catalog.load(name), PHONE)
     assert cycle(tree, tmp_path, CASES.get(case, unknown)) == "ok"
 
 
 def test_the_page_has_to_be_given(tree: Path, name: str) -> None:
     """A build without an address for the page stops and says so."""
     with pytest.raises(RefusedError, match=r"hardboot\.page"):
-        patches.apply(tree, patches.load(name), {})
-    patches.apply(tree, patches.load(name), PHONE)
+        apply_series(tree, catalog.load(name), {})
+    apply_series(tree, catalog.load(name), PHONE)
     gcc = process.find_tool("arm-linux-gnueabihf-gcc", "gcc-arm-linux-gnueabihf")
     header = tree / "include/linux/kexec_hardboot.h"
     words = {"PAGE": 0, "PAGE_SIZE": 0x1000, "RESET_ADDR": 4, "KERNEL_LOC": 0}

@@ -7,21 +7,23 @@ import kernel_trees as trees
 import pytest
 from toy_series import git, snapshot
 
-from hardboot import patches
 from hardboot.base import files
-from hardboot.patches.export import combined
+from hardboot.patches import catalog
+from hardboot.patches.apply import apply_patches, apply_series, revert_series
+from hardboot.patches.check import find_problems
+from hardboot.patches.export import combine
+from hardboot.patches.series import ProfileValues, Series
 from hardboot.patches.status import status
-from hardboot.patches.trial import problems
 from hardboot.patches.unified import parse
 
-PHONE: patches.Values = {"hardboot.page": 0x3E9DF000}
+PHONE: ProfileValues = {"hardboot.page": 0x3E9DF000}
 
 
 @pytest.fixture
-def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> patches.Series:
+def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Series:
     folder = trees.series(tmp_path / "patches")
     monkeypatch.setattr(files, "data_dir", lambda name: tmp_path / name)
-    return patches.load(folder.name)
+    return catalog.load(folder.name)
 
 
 @pytest.fixture
@@ -31,13 +33,13 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("tool", ["git apply", "patch -p1 -F0 -s", "hardboot"])
 def test_an_exported_series_makes_the_same_tree_with_every_tool(
-    tree: Path, series: patches.Series, tmp_path: Path, tool: str
+    tree: Path, series: Series, tmp_path: Path, tool: str
 ) -> None:
-    data = combined(series, PHONE, "Toy Phone")
+    data = combine(series, PHONE, "Toy Phone")
     other = trees.write(tmp_path / "other", trees.BASE)
-    patches.apply(tree, series, PHONE)
+    apply_series(tree, series, PHONE)
     if tool == "hardboot":
-        patches.apply_parts(other, "file", {"file": parse(data, "file")})
+        apply_patches(other, "file", {"file": parse(data, "file")})
     elif tool == "git apply":
         git(other, "apply", "-", stdin=data)
     else:
@@ -47,53 +49,51 @@ def test_an_exported_series_makes_the_same_tree_with_every_tool(
 
 
 def test_every_series_that_ships_can_be_exported_and_read_again() -> None:
-    for one in patches.all_series():
+    for one in catalog.load_all():
         names = {name for part in (one.config, *one.config.when) for name in part.profile.values()}
-        data = combined(one, dict.fromkeys(names, 0x1000), "any phone")
+        data = combine(one, dict.fromkeys(names, 0x1000), "any phone")
         paths = {patch.path for patch in parse(data, one.name)}
         assert paths == {patch.path for part in one.read().values() for patch in part} | {"hardboot.config"}
 
 
 def test_a_tree_in_git_and_below_anothers_repository_is_patched_alike(
-    tree: Path, series: patches.Series, tmp_path: Path
+    tree: Path, series: Series, tmp_path: Path
 ) -> None:
     git(tmp_path, "init", "-q")  # the tree lies in somebody's home, which is a repository
-    patches.apply(tree, series, PHONE)
+    apply_series(tree, series, PHONE)
     applied = snapshot(tree)
-    patches.revert(tree, series)
+    revert_series(tree, series)
     git(tree, "init", "-q")
     git(tree, "add", "-A")
     git(tree, "commit", "-qm", "base")
-    patches.apply(tree, series, PHONE)
+    apply_series(tree, series, PHONE)
     assert {name: value for name, value in snapshot(tree).items() if not name.startswith(".git")} == applied
-    patches.revert(tree, series)
+    revert_series(tree, series)
     assert git(tree, "status", "--porcelain") == b""
 
 
-def test_a_series_that_fits_has_no_problems_and_the_tree_is_not_touched(
-    tree: Path, series: patches.Series
-) -> None:
+def test_a_series_that_fits_has_no_problems_and_the_tree_is_not_touched(tree: Path, series: Series) -> None:
     before = snapshot(tree)
-    assert problems(series, tree) == []
+    assert find_problems(series, tree) == []
     assert snapshot(tree) == before
 
 
-def test_problems_of_a_series_are_told(tree: Path, series: patches.Series) -> None:
+def test_problems_of_a_series_are_told(tree: Path, series: Series) -> None:
     path = tree / "kernel/kexec.c"
     text = path.read_text()
     path.write_text("\n" + text)
-    assert problems(series, tree) == ["0001-all.patch: kernel/kexec.c, hunk 1 fits +1 lines off"]
+    assert find_problems(series, tree) == ["0001-all.patch: kernel/kexec.c, hunk 1 applies +1 lines off"]
     path.write_text(text.replace("return -1", "return -2"))
-    (problem,) = problems(series, tree)
+    (problem,) = find_problems(series, tree)
     assert 'kernel/kexec.c, hunk 1, line 6: found "return -2;", expected "return -1;"' in problem
     path.write_text(text)
-    patches.apply(tree, series, PHONE)
-    assert problems(series, tree) == ["the tree has it already (applied)"]
+    apply_series(tree, series, PHONE)
+    assert find_problems(series, tree) == ["the tree already has the series (applied)"]
 
 
-def test_a_place_that_is_not_recognised_is_a_problem(tree: Path, series: patches.Series) -> None:
+def test_a_place_that_is_not_recognised_is_a_problem(tree: Path, series: Series) -> None:
     folder = files.data_dir("patches") / series.name
     patch = folder / series.patches[0]
     patch.write_text(patch.read_text().replace("+\tour_load_0(one);", "+ +"))
-    (problem,) = problems(patches.load(series.name), tree)
-    assert "load is damaged after it was applied: a line of a diff was left" in problem
+    (problem,) = find_problems(catalog.load(series.name), tree)
+    assert "load is damaged after apply: leftover line of a diff" in problem

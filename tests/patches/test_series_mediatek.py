@@ -12,8 +12,8 @@ from in_process import hardboot
 from series_machine import CASES, cycle
 from series_trees import build, fragment, hashes
 
-from hardboot import patches
 from hardboot.base import process
+from hardboot.patches import catalog
 from hardboot.patches.tree import Tree
 
 C_SOURCES = Path(__file__).parent / "series_mediatek"
@@ -144,5 +144,5 @@ def test_the_relocation_code_waits_for_the_watchdog(tree: Path, tmp_path: Path, 
 
 
 def test_the_reset_belongs_to_the_variant(tree: Path) -> None:
-    series = patches.load("arm-3.4")
+    series = catalog.load("arm-3.4")
     assert (series.reset, series.for_tree(Tree(tree)).reset) == (("mmio",), ("watchdog",))

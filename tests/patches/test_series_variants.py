@@ -8,8 +8,8 @@ import pytest
 from in_process import hardboot
 from series_trees import build, hashes
 
-from hardboot import patches
 from hardboot.base.files import data_dir
+from hardboot.patches import catalog
 
 HTC = "arch/arm/mach-msm/restart-apq8064.c"
 
@@ -45,7 +45,7 @@ def test_htcs_apq8064_is_reset_as_its_own_restart_does_it(tmp_path: Path) -> Non
 
 
 def test_a_variants_patches_are_like_the_others() -> None:
-    found = [(one, variant) for one in patches.all_series() for variant in one.variants]
+    found = [(one, variant) for one in catalog.load_all() for variant in one.variants]
     assert found
     for series, variant in found:
         for old, new in variant.instead.items():

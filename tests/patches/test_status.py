@@ -7,10 +7,13 @@ import kernel_trees as trees
 import pytest
 from toy_series import hardboot
 
-from hardboot import patches
 from hardboot.base import files
 from hardboot.base.errors import RefusedError
-from hardboot.patches.status import PlaceState, Status, status
+from hardboot.patches import catalog
+from hardboot.patches.apply import apply_series
+from hardboot.patches.compare import compare_series
+from hardboot.patches.status import PlaceStatus, Status, status
+from hardboot.patches.tree import Tree
 
 MACHINE = "arch/arm/kernel/machine_kexec.c"
 RELOCATE = "arch/arm/kernel/relocate_kernel.S"
@@ -47,7 +50,7 @@ def states(found: Status) -> dict[str, str]:
     return {place.name: place.state for place in found.places}
 
 
-def place(found: Status, name: str) -> PlaceState:
+def place(found: Status, name: str) -> PlaceStatus:
     return next(one for one in found.places if one.name == name)
 
 
@@ -98,23 +101,41 @@ def test_what_others_can_do_without_is_told_but_not_missed(tmp_path: Path, name:
             MACHINE,
             "\t\tkexec_hardboot = 1;\n",
             "\t\tkexec_hardboot = 1;\n +\n",
-            "a line of a diff",
+            "leftover line of a diff",
         ),
-        ("prepare", MACHINE, "\t\tkexec_hardboot = 1;\n", "+\t\tkexec_hardboot = 1;\n", "a line of a diff"),
-        ("prepare", MACHINE, "hook();\n\t}\n", "hook();\n", "the braces of the function in line 6"),
-        ("prepare", MACHINE, "\tgo();", "<<<<<<< HEAD\n\tgo();", "a line of a diff"),
-        ("load", "kernel/kexec.c", "flags)\n{", "flags)\n{\n@@ -1,3 +1,4 @@", "a line of a diff"),
+        (
+            "prepare",
+            MACHINE,
+            "\t\tkexec_hardboot = 1;\n",
+            "+\t\tkexec_hardboot = 1;\n",
+            "leftover line of a diff",
+        ),
+        (
+            "prepare",
+            MACHINE,
+            "hook();\n\t}\n",
+            "hook();\n",
+            "function at line 6 are unbalanced",
+        ),
+        ("prepare", MACHINE, "\tgo();", "<<<<<<< HEAD\n\tgo();", "leftover line of a diff"),
+        ("load", "kernel/kexec.c", "flags)\n{", "flags)\n{\n@@ -1,3 +1,4 @@", "leftover line of a diff"),
         (
             "load",
             "kernel/kexec.c",
             "\t\timage->hard",
             "#ifdef X\n\t\timage->hard",
-            "#if and #endif do not pair",
+            "#if and #endif are unbalanced",
         ),
-        ("relocation", MEMORY, "UL(0x3e9df000)", "UL(0x00000000)", "the address of the page is 0"),
+        ("relocation", MEMORY, "UL(0x3e9df000)", "UL(0x00000000)", "the page address is 0"),
         ("relocation", MEMORY, "#define KEXEC_HB", "/* #define KEXEC_HB", "is commented out"),
         ("relocation", MEMORY, "#define KEXEC_HB", "// #define KEXEC_HB", "is commented out"),
-        ("relocation", MEMORY, "#define KEXEC_HB_PAGE_ADDR", "#define OTHER", "is defined nowhere"),
+        (
+            "relocation",
+            MEMORY,
+            "#define KEXEC_HB_PAGE_ADDR",
+            "#define OTHER",
+            "_ADDR is not defined",
+        ),
         (
             "decompressor",
             HEAD,
@@ -160,7 +181,7 @@ def test_the_flag_of_older_kernels_is_damage_from_6_6_on(tmp_path: Path) -> None
     found = status(tree)
     assert (found.overall, place(found, "flag").detail) == (
         "misapplied",
-        "0x4 means KEXEC_UPDATE_ELFCOREHDR from Linux 6.6 on",
+        "0x4 is KEXEC_UPDATE_ELFCOREHDR since Linux 6.6",
     )
 
 
@@ -168,7 +189,7 @@ def test_rejected_hunks_are_damage_and_a_backup_is_only_told(tmp_path: Path) -> 
     tree = foreign(tmp_path)
     (tree / f"{MACHINE}.orig").write_text("before\n")
     found = status(tree)
-    assert (found.overall, place(found, "prepare").detail) == ("applied", f"a patch left {MACHINE}.orig")
+    assert (found.overall, place(found, "prepare").detail) == ("applied", f"patch(1) left {MACHINE}.orig")
     (tree / f"{HEAD}.rej").write_text("about something else\n")
     assert status(tree).overall == "applied"
     (tree / f"{HEAD}.rej").write_text("+ KEXEC_HARDBOOT\n")
@@ -192,9 +213,9 @@ def test_what_is_whole_but_cannot_work_is_told(tmp_path: Path) -> None:
     (tree / RELOCATE).write_text("\tldr r2, kexec_hardboot\n" + text)
     found = status(tree)
     assert found.overall == "applied"
-    assert "nothing runs it" in place(found, "decompressor").detail
-    assert "before the segments are copied" in place(found, "relocation").detail
-    assert place(found, "reservation").detail == "it reserves 0x7fff000, the page is at 0x3e9df000"
+    assert "so it never runs" in place(found, "decompressor").detail
+    assert "resets before the segments are copied" in place(found, "relocation").detail
+    assert place(found, "reservation").detail == "it reserves 0x7fff000, but the page is at 0x3e9df000"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +293,7 @@ def test_the_trees_own_configuration_counts_before_the_default_one(tmp_path: Pat
 
 def test_our_series_is_told_from_anothers(tmp_path: Path) -> None:
     tree = trees.write(tmp_path / "linux", trees.BASE)
-    patches.apply(tree, patches.find(tree), {"hardboot.page": 0x3E9DF000})
+    apply_series(tree, catalog.find(tree), {"hardboot.page": 0x3E9DF000})
     found = status(tree)
     assert (found.overall, found.author) == ("applied", "hardboot")
     assert states(found) == dict.fromkeys(PLACES, "ours")
@@ -283,7 +304,7 @@ def test_our_series_is_told_from_anothers(tmp_path: Path) -> None:
 def test_lines_that_were_added_around_ours_are_no_damage(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     change(tree, MACHINE, "\tgo();", "\t/* more */\n\tgo();")
-    assert patches.survey(tree, patches.find(tree)).overall != "applied"
+    assert compare_series(Tree(tree), catalog.find(tree)).overall != "applied"
     assert status(tree).overall == "applied"
 
 
@@ -312,14 +333,14 @@ def test_a_fragment_without_a_page_is_damage(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     (tree / "hardboot.config").write_text("CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x0\n")
     found = status(tree)
-    assert (found.overall, place(found, "config").detail) == ("misapplied", "the address of the page is 0")
+    assert (found.overall, place(found, "config").detail) == ("misapplied", "the page address is 0")
 
 
 def test_a_refused_series_names_the_other_author(tmp_path: Path) -> None:
     tree = foreign(tmp_path)
     with pytest.raises(RefusedError) as caught:
-        patches.apply(tree, patches.find(tree), {"hardboot.page": 0x3E9DF000})
-    assert "Take the other author's patch out first" in caught.value.fix
+        apply_series(tree, catalog.find(tree), {"hardboot.page": 0x3E9DF000})
+    assert "Revert the other author's patch first" in caught.value.fix
 
 
 # The command line
@@ -340,10 +361,7 @@ def test_people_get_one_line_a_place_and_the_reason(tmp_path: Path) -> None:
     lines = hardboot("patch", "status", tree).stdout.splitlines()
     assert lines[0] == "misapplied, by another author"
     assert f"  relocation    damaged  {MEMORY}:2" in lines
-    assert (
-        lines[lines.index(f"  relocation    damaged  {MEMORY}:2") + 1].strip()
-        == "the address of the page is 0"
-    )
+    assert lines[lines.index(f"  relocation    damaged  {MEMORY}:2") + 1].strip() == "the page address is 0"
 
 
 def test_a_folder_that_is_no_kernel_tree_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from in_process import hardboot
 
-from hardboot import patches
+from hardboot.patches import catalog
+from hardboot.patches.series import CONFIG_NAME
 from hardboot.patches.tree import Tree
 
 
@@ -20,7 +21,7 @@ def build(folder: Path, name: str, *, drift: int = 0, has: str = "arch/arm/mach-
     """
     (folder / has).parent.mkdir(parents=True)
     (folder / has).write_text("")
-    series = patches.load(name).for_tree(Tree(folder))
+    series = catalog.load(name).for_tree(Tree(folder))
     major, minor = series.kernels.min.split(".")
     (folder / "Makefile").write_text(f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = 7\n")
     (folder / "Kconfig").write_text("mainmenu\n")
@@ -52,5 +53,5 @@ def hashes(folder: Path) -> dict[str, str]:
 def fragment(tree: Path, device: str) -> dict[str, str]:
     run = hardboot("patch", "apply", tree, "--device", device)
     assert run.returncode == 0, run.stderr
-    lines = (tree / patches.CONFIG_NAME).read_text().splitlines()
+    lines = (tree / CONFIG_NAME).read_text().splitlines()
     return dict(line.removeprefix("CONFIG_").split("=") for line in lines if line.startswith("CONFIG_"))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hardboot import patches
 from hardboot.base.errors import RefusedError
+from hardboot.patches.apply import Report, apply_series
+from hardboot.patches.series import ProfileValues, Series
 
 SERIES = """\
 name = "toy-6.1"
@@ -50,7 +51,7 @@ CODE = "".join(f"line {number}\n" for number in range(1, 41))
 ONE = CODE.replace("line 5\n", "line five\n").replace("line 30\n", "line 30\nline 30 and a half\n")
 TWO = ONE.replace("line 6\n", "line 6\nline 6b\n")
 NEW = "new file\n"
-PHONE: patches.Values = {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000, "reset.method": "psci"}
+PHONE: ProfileValues = {"hardboot.page": 0x44000000, "hardboot.page_size": 0x1000, "reset.method": "psci"}
 
 
 def git(folder: Path, *words: str, stdin: bytes = b"") -> bytes:
@@ -82,8 +83,8 @@ def snapshot(folder: Path) -> dict[str, str]:
     return found
 
 
-def apply(tree: Path, series: patches.Series, *, dry_run: bool = False) -> patches.Report:
-    return patches.apply(tree, series, PHONE, dry_run=dry_run)
+def apply(tree: Path, series: Series, *, dry_run: bool = False) -> Report:
+    return apply_series(tree, series, PHONE, dry_run=dry_run)
 
 
 def refused(call: Callable[[], object], tree: Path) -> RefusedError:

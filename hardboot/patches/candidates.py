@@ -1,4 +1,4 @@
-"""A tree as `hardboot patch status` sees it: the files the feature may be in, read only when asked for."""
+"""The files of a kernel tree that may hold hardboot support, read only when they are needed."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hardboot.patches.series import CONFIG_NAME, Arch
-from hardboot.patches.source import Source
+from hardboot.patches.source import SourceFile
 from hardboot.patches.tree import Tree
 
 _BOARD = re.compile(r"board|devices|restart|reset|common|init|ram|power")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A place of the feature: the line counts from 1; what is broken there, and what is odd."""
+class Finding:
+    """Where a place of the feature is: `line` from 1; its damage, and a note on what is odd but no damage."""
 
     file: str
     line: int
@@ -22,39 +22,40 @@ class Spot:
     note: str = ""
 
 
-def named_in(data: bytes) -> bool:
-    """True if the feature is named in a file, as all authors name it."""
+def mentions_feature(data: bytes) -> bool:
+    """Return whether a file names the feature, under any of the names that authors use."""
     low = data.lower()
     return b"hardboot" in low or b"kexechb" in low or b"kexec_hb" in low
 
 
-class Look:
-    """The files of `tree` that matter on one architecture."""
+class Candidates:
+    """The files of `tree` that may hold the feature on one architecture."""
 
     def __init__(self, tree: Tree, arch: Arch) -> None:
+        """Read nothing yet."""
         self.tree = tree
         self.arch = arch
-        self._sources: dict[str, Source | None] = {}
+        self._files: dict[str, SourceFile | None] = {}
 
-    def source(self, path: str) -> Source | None:
-        """The file `path`, None if there is none."""
-        if path not in self._sources:
+    def file(self, path: str) -> SourceFile | None:
+        """Return the file `path`; None if there is none."""
+        if path not in self._files:
             data = self.tree.read(path)
-            self._sources[path] = Source(path, data) if data is not None else None
-        return self._sources[path]
+            self._files[path] = SourceFile(path, data) if data is not None else None
+        return self._files[path]
 
-    def sources(self, *paths: str) -> list[Source]:
-        """Those of the files that are there."""
-        return [file for path in paths if (file := self.source(path))]
+    def files(self, *paths: str) -> list[SourceFile]:
+        """Return those of the files that exist."""
+        return [file for path in paths if (file := self.file(path))]
 
     @property
     def relocation(self) -> str:
-        """Where the record is written."""
+        """The file that writes the record."""
         return f"arch/{self.arch}/kernel/relocate_kernel.S"
 
     @property
     def entry(self) -> str:
-        """Where the record is read: the first code of a boot image."""
+        """The file that reads the record: the first code of a boot image."""
         return "arch/arm/boot/compressed/head.S" if self.arch == "arm" else "arch/arm64/kernel/head.S"
 
     @cached_property
@@ -74,11 +75,11 @@ class Look:
         return [path for folder in self._machines if self.tree.has(path := f"{folder}/include/mach/memory.h")]
 
     @cached_property
-    def boards(self) -> list[Source]:
-        """The C files that name the feature, among those where memory is reserved and machines are reset."""
-        # The machine whose header defines the page is the one. Where none does, it may be any: then only
-        # files that are called so.
-        named = [file for file in self.sources(*self.memory_headers) if "KEXEC_H" in file.text]
+    def boards(self) -> list[SourceFile]:
+        """The C files that name the feature, where boards reserve memory and reset the machine."""
+        # If a machine's header defines the page, only that machine counts. If none does, any may be it: then
+        # only files whose names suggest it are read.
+        named = [file for file in self.files(*self.memory_headers) if "KEXEC_H" in file.text]
         machines = [file.path.removesuffix("/include/mach/memory.h") for file in named]
         found = []
         for folder in (
@@ -88,27 +89,27 @@ class Look:
             "drivers/power/reset",
         ):
             for path, data in self.tree.walk(folder, (".c",), None if machines else _BOARD):
-                if named_in(data):
-                    found.append(Source(path, data))
+                if mentions_feature(data):
+                    found.append(SourceFile(path, data))
         return found
 
-    def device_trees(self, numbers: Iterable[int]) -> Iterator[Source]:
-        """The device tree sources that name the feature, then those with one of the `numbers` in hex."""
-        digits = [f"{number:x}".encode() for number in numbers]
+    def device_trees(self, addresses: Iterable[int]) -> Iterator[SourceFile]:
+        """Yield the device tree sources that name the feature, then those that contain an address in hex."""
+        digits = [f"{address:x}".encode() for address in addresses]
         others = []
         for folder in dict.fromkeys((f"arch/{self.arch}/boot/dts", "arch/arm/boot/dts")):
             for path, data in self.tree.walk(folder, (".dtsi", ".dts")):
-                if named_in(data):
-                    yield Source(path, data)
+                if mentions_feature(data):
+                    yield SourceFile(path, data)
                 elif any(text in data.lower() for text in digits):
-                    others.append(Source(path, data))
+                    others.append(SourceFile(path, data))
         yield from others
 
     @cached_property
-    def configs(self) -> list[Source]:
+    def configs(self) -> list[SourceFile]:
         """The configurations that name the feature: the tree's own, our fragment, the default ones."""
-        found = self.sources(".config", CONFIG_NAME)
+        found = self.files(".config", CONFIG_NAME)
         for path, data in self.tree.walk(f"arch/{self.arch}/configs", ("config",)):
             if b"KEXEC_H" in data:
-                found.append(Source(path, data))
+                found.append(SourceFile(path, data))
         return found

@@ -1,0 +1,128 @@
+"""Apply patches to a kernel tree and revert them, all or nothing.
+
+Patches are applied to copies in memory first; files are written only if every hunk of every patch applies
+exactly. git is not used: a tree inside a repository, below another one, and without one are treated alike.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hardboot.base.errors import RefusedError
+from hardboot.patches.compare import Comparison, Offset, Patches, PatchState, compare, compare_series
+from hardboot.patches.series import CONFIG_MARK, CONFIG_NAME, ProfileValues, Series
+from hardboot.patches.tree import Tree, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done, or would be: `files` are those that change, without the config fragment."""
+
+    overall: PatchState
+    name: str
+    version: Version
+    files: tuple[str, ...]
+    offsets: tuple[Offset, ...] = ()
+
+
+def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: bool = False) -> Report:
+    """Apply `series` to the tree at `root` and write the config fragment; keep the files of a patched tree.
+
+    Args:
+        root: Top of a kernel source tree.
+        series: What to apply.
+        phone: Values of the profile, for the config fragment.
+        dry_run: Check everything, write nothing.
+
+    Raises:
+        InputError: If this is no kernel tree, or a file cannot be read or written.
+        RefusedError: If the version is not covered, the series is partly applied or does not apply, or it
+            needs a value that the profile lacks.
+    """
+    tree = Tree(root)
+    now = compare_series(tree, series)
+    contents = _contents(tree, series.name, now, "absent")
+    changed = tuple(contents)
+    before = tree.read(CONFIG_NAME)
+    if before is not None and not before.startswith(CONFIG_MARK):
+        raise RefusedError(
+            f"{root / CONFIG_NAME} exists and was not written by hardboot",
+            state="The tree is unchanged.",
+            fix="Rename it: hardboot writes the options of the series to a file of this name.",
+        )
+    fragment = series.config_fragment(phone)
+    if before != fragment:
+        contents[CONFIG_NAME] = fragment
+    if not dry_run:
+        tree.write(contents, now.executable)
+    return Report(now.overall if dry_run else "applied", series.name, tree.version(), changed, now.offsets)
+
+
+def revert_series(root: Path, series: Series) -> Report:
+    """Remove `series` and the config fragment from the tree at `root`; a tree without them stays as it is.
+
+    Raises:
+        InputError: If this is no kernel tree, or a file cannot be read or written.
+        RefusedError: If the version is not covered, or the series is partly applied or was edited.
+    """
+    tree = Tree(root)
+    now = compare_series(tree, series)
+    contents = _contents(tree, series.name, now, "applied")
+    changed = tuple(contents)
+    before = tree.read(CONFIG_NAME)
+    if before is not None and before.startswith(CONFIG_MARK):
+        contents[CONFIG_NAME] = None
+    tree.write(contents, now.executable)
+    return Report("absent", series.name, tree.version(), changed)
+
+
+def apply_patches(root: Path, name: str, patches: Patches, *, dry_run: bool = False) -> Report:
+    """Apply any patches to the tree at `root`, without a config fragment; `name` is for messages.
+
+    Raises:
+        InputError: If this is no kernel tree, or a file cannot be read or written.
+        RefusedError: If they are partly applied or do not apply.
+    """
+    return _change(root, name, patches, "absent", dry_run=dry_run)
+
+
+def revert_patches(root: Path, name: str, patches: Patches) -> Report:
+    """Remove any patches from the tree at `root`; `name` is for messages.
+
+    Raises:
+        InputError: If this is no kernel tree, or a file cannot be read or written.
+        RefusedError: If they are partly applied or were edited.
+    """
+    return _change(root, name, patches, "applied", dry_run=False)
+
+
+_OTHER: dict[Literal["absent", "applied"], PatchState] = {"absent": "applied", "applied": "absent"}
+
+
+def _change(
+    root: Path, name: str, patches: Patches, state: Literal["absent", "applied"], *, dry_run: bool
+) -> Report:
+    tree = Tree(root)
+    version = tree.version()
+    now = compare(tree, patches)
+    contents = _contents(tree, name, now, state)
+    if not dry_run:
+        tree.write(contents, now.executable)
+    return Report(now.overall if dry_run else _OTHER[state], name, version, tuple(contents), now.offsets)
+
+
+def _contents(tree: Tree, name: str, now: Comparison, state: PatchState) -> dict[str, bytes | None]:
+    """Return what to write to get from `state`, absent or applied, to the other; nothing if it is there."""
+    if now.overall == state:
+        return dict(now.contents)
+    if now.overall in ("applied", "absent"):
+        return {}
+    from hardboot.patches.status import status  # slow to load, and only a refusal needs it
+
+    problems = [str(problem) for patch in now.patches for problem in patch.problems]
+    problems += [f"{patch.name} is not applied" for patch in now.patches if patch.state == "absent"]
+    what = "is only partly applied" if now.overall == "partial" else "does not apply"
+    fix = "Start from a fresh source tree; `hardboot patch status TREE` lists every place."
+    if status(tree.root).author == "foreign":
+        fix = "Revert the other author's patch first; `hardboot patch status TREE` shows where it is."
+    raise RefusedError(f"{name} {what}: {problems[0]}", state="The tree is unchanged.", fix=fix)

@@ -1,0 +1,87 @@
+"""The series that ship with hardboot: load them, and find the one for a tree."""
+
+from pathlib import Path, PurePosixPath
+from typing import get_args
+
+import msgspec
+
+from hardboot.base import files
+from hardboot.base.errors import RefusedError
+from hardboot.patches.compare import PatchState, compare
+from hardboot.patches.series import Arch, Place, Series, invalid
+from hardboot.patches.tree import Tree, dotted
+
+_LIMIT = 64 << 10  # bytes of a series.toml
+
+
+def load(name: str) -> Series:
+    """Load the series in patches/`name`.
+
+    Raises:
+        InputError: If series.toml breaks a rule, or a patch that it lists is missing.
+    """
+    path = files.data_dir("patches") / name / "series.toml"
+    try:
+        series = msgspec.toml.decode(files.read_bytes(path, limit=_LIMIT), type=Series)
+    except ValueError as error:  # msgspec's errors, and bytes that are not UTF-8
+        raise invalid(path, str(error)) from error
+    if series.name != name:
+        raise invalid(path, f"the name is {series.name!r}, but the folder is {name!r}")
+    if not series.patches or len(set(series.patches)) != len(series.patches):
+        raise invalid(path, "`patches` is empty or names a patch twice")
+    replaced = {name: new for variant in series.variants for name, new in variant.instead.items()}
+    unknown = sorted(replaced.keys() - set(series.patches))
+    if unknown:
+        raise invalid(path, f"a variant replaces {unknown[0]!r}, which is not in the series")
+    for patch in (*series.patches, *replaced.values()):
+        if PurePosixPath(patch).name != patch or not (path.parent / patch).is_file():
+            raise invalid(path, f"there is no patch {patch!r} beside it")
+    missing = [place for place in get_args(Place) if not series.places.get(place)]
+    if missing:
+        raise invalid(path, f"[places] lacks {', '.join(missing)}")
+    return series
+
+
+def load_all() -> list[Series]:
+    """Load every series that ships with hardboot, by name.
+
+    Raises:
+        InputError: If a series.toml breaks a rule.
+    """
+    return [load(path.parent.name) for path in sorted(files.data_dir("patches").glob("*/series.toml"))]
+
+
+def find(root: Path, arch: str | None = None) -> Series:
+    """Find the series for the kernel tree at `root`; `arch` None: the one that is applied, else the first.
+
+    Series for several architectures share patches: one that is applied comes before one that is partly.
+
+    Raises:
+        InputError: If this is not the top of a kernel tree.
+        RefusedError: If there is none.
+    """
+    tree = Tree(root)
+    found = [item for one in get_args(Arch) if arch in (None, one) and (item := find_for(tree, one))]
+    if not found:
+        covered = "; ".join(f"{item.name}: {item.covers()}" for item in load_all())
+        raise RefusedError(
+            f"no series covers {root} (Linux {dotted(tree.version())}{f', {arch}' if arch else ''})",
+            state="The tree is unchanged.",
+            fix=f"Use a kernel that is covered ({covered}), or write a series: docs/adding-a-series.md.",
+        )
+    if len(found) == 1:
+        return found[0]
+    order: tuple[PatchState, ...] = ("applied", "partial", "conflict", "absent")
+    return min(found, key=lambda item: order.index(compare(tree, item.read()).overall))
+
+
+def find_for(tree: Tree, arch: str) -> Series | None:
+    """Return the series for the version and flavour of `tree` on `arch`; None if there is none."""
+    version = tree.version()
+    found = [
+        item
+        for item in load_all()
+        if item.arch == arch and item.kernels.cover(version) and all(map(tree.has, item.requires))
+    ]
+    special = max(found, key=lambda item: len(item.requires), default=None)
+    return special.for_tree(tree) if special else None
