@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import scripted_setup
 from phones import BUILD_TIMEOUT_S, Hardboot, HostKernels, VirtualPhone, shared
 from real_adb import Adb, build_adbd, free_port
+from scripted_phone import ScriptedPhone
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot.base import process
@@ -71,6 +73,12 @@ def adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adb]:
 def hardboot(tmp_path: Path) -> Hardboot:
     """hardboot without any phone."""
     return Hardboot({"XDG_STATE_HOME": str(tmp_path)})
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ScriptedPhone:
+    """A scripted phone that runs its host kernel; hardboot finds it and lives on its clock."""
+    return scripted_setup.install(scripted_setup.phone_with_disk(), monkeypatch, tmp_path / "state")
 
 
 @pytest.fixture(scope="session")

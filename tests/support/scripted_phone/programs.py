@@ -1,0 +1,294 @@
+"""The small programs of every phone (toybox), as far as hardboot uses them."""
+
+import errno
+import gzip
+import hashlib
+import io
+import tarfile
+
+from scripted_phone.clock import FOREVER, Steps
+from scripted_phone.files import ADB, BlockDevice, File, Folder, Link, Node, failure, may
+from scripted_phone.shell import Call, Program
+
+
+def _options(call: Call, with_value: str = "") -> tuple[dict[str, str], list[str]]:
+    """Short options and words; options in `with_value` take the rest of their word, or the next one."""
+    options: dict[str, str] = {}
+    rest = []
+    words = iter(call.words[1:])
+    for word in words:
+        if word.startswith("-") and len(word) > 1:
+            for at, letter in enumerate(word[1:], 2):
+                options[letter] = ""
+                if letter in with_value:
+                    options[letter] = word[at:] or next(words, "")
+                    break
+        else:
+            rest.append(word)
+    return options, rest
+
+
+def _inputs(call: Call, names: list[str]) -> tuple[list[bytes], int]:
+    """The content of files, or of the input if none are named; 1 if one cannot be read."""
+    if not names:
+        return [call.stdin.read()], 0
+    found, code = [], 0
+    for name in names:
+        try:
+            found.append(call.files.open(call.shell.path(name), call.user).read())
+        except OSError as error:
+            code = call.fail(name, error)
+    return found, code
+
+
+def _cat(call: Call) -> int:
+    _, names = _options(call)
+    found, code = _inputs(call, names)
+    for data in found:
+        call.out.write(data)
+    return code
+
+
+def _chmod(call: Call) -> int:
+    mode, *names = call.words[1:]
+    for name in names:
+        node = call.files.find(call.shell.path(name))
+        if node is None:
+            return call.fail(name, failure(errno.ENOENT))
+        node.mode = int(mode, 8)
+    return 0
+
+
+def _echo(call: Call) -> int:
+    call.out.write(" ".join(call.words[1:]).encode() + b"\n")
+    return 0
+
+
+def _grep(call: Call) -> int:
+    import re
+
+    options, (pattern, *names) = _options(call, "m")
+    found, code = _inputs(call, names)
+    lines = [line for data in found for line in data.splitlines() if re.search(pattern.encode(), line)]
+    if "q" not in options:
+        most = int(options.get("m") or len(lines))
+        call.out.write(b"".join(line + b"\n" for line in lines[:most]))
+    return code or int(not lines)
+
+
+def _gzip(call: Call) -> int:
+    call.out.write(gzip.compress(call.stdin.read(), 1, mtime=0))
+    return 0
+
+
+def _head(call: Call) -> int:
+    options, names = _options(call, "cn")
+    if "c" in options and not names:
+        call.out.write(call.stdin.read(int(options["c"])))
+        return 0
+    found, code = _inputs(call, names)
+    for data in found:
+        lines = data.splitlines(keepends=True)[: int(options.get("n") or 10)]
+        call.out.write(data[: int(options["c"])] if "c" in options else b"".join(lines))
+    return code
+
+
+def _id(call: Call) -> int:
+    assert call.words[1:] == ["-u"]
+    call.out.write(f"{call.user}\n".encode())
+    return 0
+
+
+def _kill(call: Call) -> int:
+    *_, pid = call.words
+    for process in call.shell.system.clock.processes:
+        if process.pid == int(pid) and process.code is None:
+            if "-0" not in call.words:
+                process.kill()
+            return 0
+    return call.fail(pid, OSError(errno.ESRCH, "No such process"))
+
+
+def _ls(call: Call) -> int:
+    _, names = _options(call)
+    code = 0
+    for name in names:
+        path = call.shell.path(name)
+        node = call.files.find(path)
+        if node is None:
+            code = call.fail(name, failure(errno.ENOENT))
+            continue
+        shown = call.files.names(path) if isinstance(node, Folder) else [name]
+        call.out.write("".join(f"{one}\n" for one in shown).encode())
+    return code
+
+
+def _mkdir(call: Call) -> int:
+    _, names = _options(call)
+    for name in names:
+        path = call.shell.path(name)
+        try:
+            if call.files.find(path) is None:
+                call.files.writable(path)
+                call.files.add(path, Folder(call.user))
+        except OSError as error:
+            return call.fail(name, error)
+    return 0
+
+
+def _od(call: Call) -> int:
+    assert call.words[1:] == ["-An", "-tx1"]
+    data = call.stdin.read()
+    for start in range(0, len(data), 16):
+        call.out.write((" " + data[start : start + 16].hex(" ") + "\n").encode())
+    return 0
+
+
+def _readlink(call: Call) -> int:
+    path = call.files.resolve(call.shell.path(call.words[-1]))
+    call.out.write(f"{path}\n".encode())
+    return int(path not in call.files.nodes)
+
+
+def _rm(call: Call) -> int:
+    options, names = _options(call)
+    code = 0
+    for name in names:
+        path = call.shell.path(name)
+        try:
+            call.files.remove(path)
+        except OSError as error:
+            if "f" not in options or error.errno != errno.ENOENT:
+                code = call.fail(name, error)
+    return code
+
+
+def _sh(call: Call) -> Steps:
+    assert call.words[1] == "-c"
+    shell = call.shell.subshell()
+    shell.arguments = call.words[4:]
+    return (yield from shell.script(call.words[2], call.stdin, call.out, call.err))
+
+
+def _sha256sum(call: Call) -> int:
+    names = call.words[1:]
+    found, code = _inputs(call, names)
+    for name, data in zip(names or ["-"], found, strict=False):
+        call.out.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
+    return code
+
+
+def _sleep(call: Call) -> Steps:
+    yield float(call.words[1])
+    return 0
+
+
+def _stat(call: Call) -> int:
+    options, (name,) = _options(call, "c")
+    assert options["c"] == "%s"
+    node = call.files.find(call.shell.path(name))
+    if node is None:
+        return call.fail(name, failure(errno.ENOENT))
+    call.out.write(f"{len(node.read())}\n".encode())
+    return 0
+
+
+def _tar(call: Call) -> int:
+    assert call.words[1:4] == ["-cf", "-", "-C"]
+    top = call.files.resolve(call.shell.path(call.words[4]))
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path, node in sorted(call.files.nodes.items()):
+            if not f"{path}/".startswith(f"{top}/"):
+                continue
+            entry = tarfile.TarInfo("." + path[len(top) :])
+            if isinstance(node, Folder):
+                entry.type = tarfile.DIRTYPE
+                archive.addfile(entry)
+            else:
+                data = node.read()
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+    call.out.write(made.getvalue())
+    return 0
+
+
+def _test(call: Call) -> int:
+    words = call.words[1:]
+    if call.words[0] == "[":
+        assert words.pop() == "]"
+    negated = words[:1] == ["!"] and len(words) > 2
+    return int(_holds(call, words[negated:]) == negated)
+
+
+def _holds(call: Call, words: list[str]) -> bool:
+    if len(words) == 3:
+        left, operator, right = words
+        if operator in ("=", "!="):
+            return (left == right) == (operator == "=")
+        numbers = {"-eq": 0, "-ge": 0, "-gt": 1}
+        assert operator in numbers, operator
+        difference = int(left) - int(right)
+        return difference == 0 if operator == "-eq" else difference >= numbers[operator]
+    if len(words) == 1:
+        return bool(words[0])
+    operator, name = words
+    if operator in ("-n", "-z"):
+        return bool(name) == (operator == "-n")
+    node = call.files.find(call.shell.path(name)) if name else None
+    kinds: dict[str, type[Node]] = {"-b": BlockDevice, "-d": Folder, "-e": Node, "-f": File, "-L": Link}
+    if operator in kinds:
+        return isinstance(node, kinds[operator])
+    assert operator in ("-r", "-w", "-x"), operator
+    return node is not None and may(node, call.user, {"-r": 4, "-w": 2, "-x": 1}[operator])
+
+
+def _touch(call: Call) -> int:
+    for name in call.words[1:]:
+        try:
+            call.shell.opened(call.shell.path(name), append=True)
+        except OSError as error:
+            return call.fail(name, error)
+    return 0
+
+
+def _true(call: Call) -> int:
+    return 0
+
+
+def _false(call: Call) -> int:
+    return 1
+
+
+def stand_still() -> Steps:
+    """Never end."""
+    while True:
+        yield FOREVER
+
+
+PROGRAMS: dict[str, Program] = {
+    "[": _test,
+    "cat": _cat,
+    "chmod": _chmod,
+    "echo": _echo,
+    "false": _false,
+    "grep": _grep,
+    "gzip": _gzip,
+    "head": _head,
+    "id": _id,
+    "kill": _kill,
+    "ls": _ls,
+    "mkdir": _mkdir,
+    "od": _od,
+    "readlink": _readlink,
+    "rm": _rm,
+    "sh": _sh,
+    "sha256sum": _sha256sum,
+    "sleep": _sleep,
+    "stat": _stat,
+    "tar": _tar,
+    "test": _test,
+    "touch": _touch,
+    "true": _true,
+}
+__all__ = ["ADB", "PROGRAMS", "stand_still"]

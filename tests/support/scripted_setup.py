@@ -1,0 +1,76 @@
+"""A scripted phone with a disk that boots, and hardboot connected to it, on its clock."""
+
+import sys
+import time
+from pathlib import Path
+
+import container_builders as build
+import msgspec
+import pytest
+from image_builders import board, dtb, hardboot_tag, kernel_with_banner, pack, zimage
+from scripted_phone import HOST, STOCK, ScriptedPhone
+
+from hardboot import profile
+from hardboot.device.phone import Phone, connect
+from hardboot.flows import bench, boot  # noqa: F401  # their clocks are replaced
+from hardboot.profile import Profile
+from hardboot.profile.schema import Partition
+
+SIZE = 64 << 10  # bytes of the boot partition
+PAGE = 0x44000000
+TREE = dtb('/ { model = "scripted"; #address-cells = <1>; #size-cells = <1>; chosen { }; };')
+STOCK_IMAGE = build.boot(zimage(), b"the stock ramdisk", cmdline=b"console=ttyAMA0")
+HOST_IMAGE = build.boot(zimage(tags=hardboot_tag(PAGE)), b"the host's ramdisk", cmdline=b"console=ttyAMA0")
+_ROM_KERNEL = zimage(payload=pack(kernel_with_banner("6.6.0-rom", 20_000, 10_000), "gzip"))
+
+
+def rom_image(folder: Path, **parts: bytes) -> Path:
+    """A boot image to start from RAM: its kernel is that of `ScriptedPhone.rom`."""
+    path = folder / "rom.img"
+    path.write_bytes(build.boot(_ROM_KERNEL + board("mine"), b"a ramdisk" * 99, **parts))
+    return path
+
+
+def small_profile(size: int | None = SIZE) -> Profile:
+    """virt-arm with a boot partition of `size` bytes: 16 MiB take their time."""
+    known = profile.load("virt-arm")
+    partitions = {name: Partition(path=one.path, size=size) for name, one in known.partitions.items()}
+    return msgspec.structs.replace(known, partitions=partitions)
+
+
+def phone_with_disk(*, host: bool = True) -> ScriptedPhone:
+    """A phone that runs the kernel of its boot partition: the host, or the stock one."""
+    phone = ScriptedPhone()
+    phone.partition("boot", HOST_IMAGE if host else STOCK_IMAGE, size=SIZE)
+    phone.partition("recovery", STOCK_IMAGE, size=SIZE)
+    phone.partition("userdata", b"", size=4096)
+    phone.boots += [(HOST_IMAGE, HOST), (STOCK_IMAGE, STOCK)]
+    phone.trees["/sys/firmware/fdt"] = TREE
+    phone.power_on()
+    return phone
+
+
+def install(phone: ScriptedPhone, monkeypatch: pytest.MonkeyPatch, folder: Path) -> ScriptedPhone:
+    """Let hardboot find `phone`, live on its clock, and keep its state below `folder`."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    for name, module in list(sys.modules.items()):
+        if name.startswith("hardboot.") and getattr(module, "time", None) is time:
+            monkeypatch.setattr(module, "time", phone.clock)
+    for module in ("handset", "phone"):
+        monkeypatch.setattr(f"hardboot.device.{module}.open_transport", lambda _serial: phone.transport)
+        monkeypatch.setattr(f"hardboot.device.{module}.only_phone", lambda: phone.adb_serial)
+    known = profile.match
+
+    def match(product: str) -> Profile | None:
+        return small_profile() if product == "virt-arm" else known(product)
+
+    monkeypatch.setattr(profile, "match", match)
+    return phone
+
+
+def connected(phone: ScriptedPhone) -> Phone:
+    """hardboot's own view of it; nothing of the connecting stays in the events."""
+    found = connect(None, None)
+    phone.events.clear()
+    phone.commands.clear()
+    return found
