@@ -170,10 +170,8 @@ def loaded(phone: ScriptedPhone, folder: Path, flags: str) -> Output:
         agent.binary("arm"), "/data/local/tmp/agent", mode=0o755, progress=lambda _size: None
     )
     push(phone, folder, b"x\0quiet androidboot.hardboot=0123abcd y\0", "/data/local/tmp/tree")
-    return root(
-        phone,
-        f"/data/local/tmp/agent info; /data/local/tmp/agent load {flags} 0x1000 /data/local/tmp/tree@0x2000:0x1000",
-    )
+    load = f"load {flags} 0x1000 /data/local/tmp/tree@0x2000:0x1000"
+    return root(phone, f"/data/local/tmp/agent info; /data/local/tmp/agent {load}")
 
 
 def test_the_agent_loads_and_starts(phone: ScriptedPhone, tmp_path: Path) -> None:
