@@ -24,10 +24,11 @@ HOST_IMAGE = build.boot(zimage(tags=hardboot_tag(PAGE)), b"the host's ramdisk", 
 _ROM_KERNEL = zimage(payload=pack(kernel_with_banner("6.6.0-rom", 20_000, 10_000), "gzip"))
 
 
-def rom_image(folder: Path, **parts: bytes) -> Path:
+def rom_image(folder: Path, *, tree: bytes | None = None, cmdline: bytes = b"console=ttyAMA0") -> Path:
     """A boot image to start from RAM: its kernel is that of `ScriptedPhone.rom`."""
     path = folder / "rom.img"
-    path.write_bytes(build.boot(_ROM_KERNEL + board("mine"), b"a ramdisk" * 99, **parts))
+    tree = board("mine") if tree is None else tree
+    path.write_bytes(build.boot(_ROM_KERNEL + tree, b"a ramdisk" * 99, cmdline=cmdline))
     return path
 
 
@@ -56,9 +57,9 @@ def install(phone: ScriptedPhone, monkeypatch: pytest.MonkeyPatch, folder: Path)
     for name, module in list(sys.modules.items()):
         if name.startswith("hardboot.") and getattr(module, "time", None) is time:
             monkeypatch.setattr(module, "time", phone.clock)
-    for module in ("handset", "phone"):
-        monkeypatch.setattr(f"hardboot.device.{module}.open_transport", lambda _serial: phone.transport)
-        monkeypatch.setattr(f"hardboot.device.{module}.only_phone", lambda: phone.adb_serial)
+    for place in ("hardboot.device.handset", "hardboot.device.phone"):
+        monkeypatch.setattr(f"{place}.open_transport", lambda _serial: phone.transport)
+        monkeypatch.setattr(f"{place}.only_phone", lambda: phone.adb_serial)
     known = profile.match
 
     def match(product: str) -> Profile | None:
