@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes, sha256_file
+from hardboot.device.connection import only_phone, open_transport
 from hardboot.formats.trees import fdt, treefiles
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.transport.base import SHELL, Output, Transport
@@ -130,7 +131,7 @@ class Handset:
         way = self._root()
         for command, _ in commands:
             log.detail(f"# {command}")
-        return self.transport.shells(commands, way=way)
+        return self.transport.shells(commands, template=way)
 
     def read(self, command: str, *, timeout_s: float = QUICK_S) -> str:
         """What `command` prints as root, without the last newline.
@@ -146,7 +147,7 @@ class Handset:
 
     def kernel_anew(self, *, timeout_s: float) -> KernelIdentity:
         """Connect anew, trying for `timeout_s` seconds until the phone says which kernel runs."""
-        return parse_kernel(self.transport.wait(KERNEL, timeout_s=timeout_s, way=self._root()))
+        return parse_kernel(self.transport.wait(KERNEL, timeout_s=timeout_s, template=self._root()))
 
     def pull_root_file(self, path: str, *, first: int = _ROOT_FILE_LIMIT) -> bytes | None:
         """The first bytes of a file or device only root may read; None if there is none.
@@ -350,56 +351,6 @@ def reach(serial: str | None) -> Iterator[Handset]:
         yield handset
     finally:
         handset.transport.close()
-
-
-def open_transport(serial: str) -> Transport:
-    """The transport for a serial: through a running ADB server that lists the phone, else straight over TCP.
-
-    Raises:
-        DeviceError: If the server does not list it, and it is not HOST:PORT.
-        InputError: If the environment does not say where the server is.
-    """
-    from hardboot.transport import adb_server
-
-    listed = adb_server.find_states()
-    host, _, port = serial.rpartition(":")
-    on_network = host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536
-    # What the server calls offline may be left from before the phone restarted.
-    if serial in listed and not (on_network and listed[serial] == "offline"):
-        return adb_server.AdbServer(serial)
-    if on_network:
-        from hardboot.transport.adb import AdbTcp
-
-        return AdbTcp(host.strip("[]"), int(port))
-    raise DeviceError(
-        f"no phone {serial!r}: the ADB server lists {', '.join(listed)}"
-        if listed
-        else f"no phone {serial!r}: no ADB server runs, or it lists none",
-        state="Nothing was sent.",
-        fix="Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT.",
-    )
-
-
-def only_phone() -> str:
-    from hardboot.transport import adb_server
-    from hardboot.virtual import machine
-
-    virtual = [status.serial for status in machine.running() if status.serial]
-    # A phone that is listed but not ready tells why when it is used.
-    found = list(dict.fromkeys(virtual + adb_server.find_serials())) or list(adb_server.find_states())
-    if not found:
-        raise DeviceError(
-            "no phone: no ADB server runs or it lists none, no virtual phone runs, and --serial is not given",
-            state="Nothing was sent.",
-            fix="Plug a phone in, turn on USB debugging and look: adb devices. Or: hardboot virtual start",
-        )
-    if len(found) > 1:
-        raise RefusedError(
-            f"{len(found)} phones are connected: {', '.join(found)}",
-            state="Nothing was sent.",
-            fix=f"Say which one: --serial {found[0]}",
-        )
-    return found[0]
 
 
 def _sha256_command(path: str, first: int | None = None) -> str:

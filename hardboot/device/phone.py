@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from hardboot import layout, profile
 from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.device.connection import only_phone, open_transport
 from hardboot.device.handset import (
     FIND_ROOT,
     QUICK_S,
@@ -19,8 +20,6 @@ from hardboot.device.handset import (
     Copy,
     Handset,
     KernelIdentity,
-    only_phone,
-    open_transport,
     root_way,
 )
 from hardboot.profile import Profile
@@ -33,7 +32,6 @@ __all__ = [
     "connect",
     "connected",
     "matching",
-    "open_transport",
     "safe_serial",
 ]
 

@@ -1,1 +1,1 @@
-"""How bytes and commands reach a phone."""
+"""Commands and files for a phone, over ADB: by TCP, by USB, or through a running ADB server."""

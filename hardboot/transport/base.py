@@ -1,4 +1,4 @@
-"""What every way to a phone offers: commands, files, and the wait for the phone to come back."""
+"""What every transport offers: commands, files, and waiting until the phone is back."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,31 +6,33 @@ from pathlib import Path
 from typing import Protocol
 
 Progress = Callable[[int], None]  # called with the bytes moved since the last call
-SHELL = "sh -c {}"  # a shell of the ADB user's own; {} stands for what it is to run, as one word
+SHELL = "sh -c {}"  # shell template: the ADB user's own shell; {} stands for the command as one word
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a command printed (output and error output, mixed) and its exit code."""
+    """Output of a command (stdout and stderr, mixed) and its exit code."""
 
     text: str
     code: int
 
 
 class Transport(Protocol):
-    """One phone. Every method raises DeviceError if the phone is out of reach or does not answer in time,
-    and InputError for a file of this computer that cannot be read or written.
+    """One phone.
+
+    Every method raises DeviceError if the phone cannot be reached or does not answer in time, and InputError
+    for a file of this computer that cannot be read or written.
     """
 
     serial: str
 
-    def shell(self, command: str, *, timeout_s: float, way: str = SHELL) -> Output:
-        """Run `command` in a shell of the phone, started by `way`. The caller has quoted it."""
+    def shell(self, command: str, *, timeout_s: float, template: str = SHELL) -> Output:
+        """Run `command` in a shell of the phone, started by `template`. The caller has quoted it."""
 
-    def shells(self, commands: Sequence[tuple[str, float]], *, way: str = SHELL) -> Iterator[Output]:
-        """Run commands one after another in one such shell, each within its seconds; yields as each ends.
+    def shells(self, commands: Sequence[tuple[str, float]], *, template: str = SHELL) -> Iterator[Output]:
+        """Run commands one after another in one such shell, each within its seconds; yield as each ends.
 
-        If the shell itself ends, that is the answer of the command it was at, and the last.
+        If the shell itself ends, its exit code is reported for the command that ran, and nothing follows.
         """
 
     def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:
@@ -39,8 +41,8 @@ class Transport(Protocol):
     def pull(self, remote: str, target: Path, *, progress: Progress) -> None:
         """Copy the file at the absolute path `remote` to `target`."""
 
-    def wait(self, command: str = "echo", *, timeout_s: float, way: str = SHELL) -> Output:
-        """Connect anew and run `command`, trying until the phone answers."""
+    def wait(self, command: str = "echo", *, timeout_s: float, template: str = SHELL) -> Output:
+        """Reconnect and run `command`, retrying until the phone answers."""
 
     def close(self) -> None:
         """Drop the connection; never fails."""

@@ -11,7 +11,8 @@ from hardboot import profile
 from hardboot.base.errors import DeviceError
 from hardboot.base.memory import Range
 from hardboot.crash import pull as dump
-from hardboot.device.phone import Phone, open_transport
+from hardboot.device.connection import open_transport
+from hardboot.device.phone import Phone
 from hardboot.formats.crashdump import elfcore
 from hardboot.transport.base import Output
 

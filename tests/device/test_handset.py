@@ -16,10 +16,10 @@ from hardboot.device.handset import FIND_ROOT, Copy, Handset, root_way
 from hardboot.device.phone import Phone
 from hardboot.flows import planning, quiesce
 from hardboot.suggest.findings import COMMANDS
-from hardboot.transport.adb import AdbTcp
-from hardboot.transport.adb_requests import SERVICE_MAX
 from hardboot.transport.base import Output, Transport
-from hardboot.transport.nonce import Answers
+from hardboot.transport.direct import AdbTcp
+from hardboot.transport.exit_codes import CommandBatch
+from hardboot.transport.server_requests import SERVICE_MAX
 
 ID = '[ "$1" = -u ] && echo "${FAKE_UID-2000}"'
 MAGISK = '[ "$1" = -c ] && FAKE_UID=0 exec sh -c "$2"; echo unknown user >&2; exit 1'
@@ -69,7 +69,7 @@ def together(name: str) -> list[list[str]]:
 def test_what_is_asked_together_fits_into_a_packet_of_an_old_phone(name: str) -> None:
     for commands in together(name):
         for way in handset._ROOT_WAYS:
-            assert len(f"shell:{Answers(commands, way).line}") < SERVICE_MAX - 1000
+            assert len(f"shell:{CommandBatch(commands, way).line}") < SERVICE_MAX - 1000
 
 
 class Counted(AdbTcp):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from real_adb import Adb, RealAdbd
 
-from hardboot.transport import adb_server
-from hardboot.transport.adb_server import AdbServer
+from hardboot.transport.server import AdbServer, find_states
+from hardboot.transport.services import Timeouts
 
 
 def nothing(_moved: int) -> None:
@@ -29,11 +29,16 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def ready() -> list[str]:
+    """Return the phones that the running server can reach."""
+    return [serial for serial, state in (find_states() or {}).items() if state == "device"]
+
+
 def connected(adb: Adb, daemon: RealAdbd) -> AdbServer:
     """The phone on the network, as the server's user connects it."""
     until(lambda: listens(daemon.port))
     adb.run("connect", daemon.serial)
-    return AdbServer(daemon.serial, idle_timeout_s=5)
+    return AdbServer(daemon.serial, Timeouts(idle_s=5))
 
 
 def plugged_in(adb: Adb, daemon: RealAdbd) -> AdbServer:
@@ -41,8 +46,8 @@ def plugged_in(adb: Adb, daemon: RealAdbd) -> AdbServer:
     until(lambda: listens(daemon.port))
     adb.run("connect", f"emu:{daemon.port - 1},{daemon.port}")
     serial = f"emulator-{daemon.port - 1}"
-    until(lambda: adb_server.find_states().get(serial) == "device")
-    return AdbServer(serial, idle_timeout_s=5)
+    until(lambda: (find_states() or {}).get(serial) == "device")
+    return AdbServer(serial, Timeouts(idle_s=5))
 
 
 Reach = Callable[[Adb, RealAdbd], AdbServer]

@@ -15,7 +15,7 @@ from typing import Any
 import in_process
 import pytest
 
-from hardboot.device.phone import open_transport
+from hardboot.device.connection import open_transport
 from hardboot.virtual import image, kernel, machine
 
 RUN_TIMEOUT_S = 240

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from fake_adbd import FakeAdbd
 
-from hardboot.transport.adb import AdbTcp
+from hardboot.transport.direct import AdbTcp
+from hardboot.transport.services import Timeouts
 
 CONTENT = random.Random(1).randbytes(10_000)
 
@@ -18,10 +19,7 @@ def phone(port: int, keys: Path | None = None, *, patience_s: float = 5.0) -> Ad
     return AdbTcp(
         "127.0.0.1",
         port,
-        connect_timeout_s=patience_s,
-        idle_timeout_s=patience_s,
-        auth_timeout_s=patience_s,
-        probe_timeout_s=patience_s,
+        timeouts=Timeouts(patience_s, patience_s, patience_s, patience_s),
         key_folder=keys or Path("/nonexistent/keys"),
     )
 

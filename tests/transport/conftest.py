@@ -7,8 +7,8 @@ import pytest
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from hardboot.transport import adb_keys
+    from hardboot.transport.keys import load_signer
 
     folder = tmp_path_factory.mktemp("android")
-    adb_keys.signer(folder)
+    load_signer(folder)
     return folder

@@ -12,8 +12,8 @@ from real_adb import RealAdbd
 from transports import nothing, phone
 
 from hardboot.base.errors import DeviceError
-from hardboot.transport.adb_server import AdbServer
 from hardboot.transport.base import Output, Transport
+from hardboot.transport.server import AdbServer
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 

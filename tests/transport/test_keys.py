@@ -10,6 +10,7 @@ from transports import phone
 
 from hardboot.base import process
 from hardboot.base.errors import DeviceError, InputError
+from hardboot.transport.keys import load_signer
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
@@ -70,10 +71,8 @@ def test_a_phone_that_does_not_trust_us_is_told(keys: Path, answers: bool) -> No
 
 
 def test_a_missing_public_key_is_made_again(keys: Path, tmp_path: Path) -> None:
-    from hardboot.transport import adb_keys
-
     (tmp_path / "adbkey").write_bytes((keys / "adbkey").read_bytes())
-    adb_keys.signer(tmp_path)
+    load_signer(tmp_path)
     assert (tmp_path / "adbkey.pub").read_bytes() == (keys / "adbkey.pub").read_bytes()
 
 

@@ -9,8 +9,8 @@ from real_adb import free_port
 from transports import phone
 
 from hardboot.base.errors import DeviceError
-from hardboot.transport.adb import AdbTcp
 from hardboot.transport.base import Output
+from hardboot.transport.direct import AdbTcp
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 

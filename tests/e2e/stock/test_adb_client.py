@@ -11,7 +11,8 @@ import pytest
 from phones import VirtualPhone
 
 from hardboot.base.errors import DeviceError
-from hardboot.transport.adb import AdbTcp
+from hardboot.transport.direct import AdbTcp
+from hardboot.transport.services import Timeouts
 
 pytestmark = pytest.mark.e2e
 
@@ -90,7 +91,7 @@ def test_authorisation_of_a_second_phone(
         adb("connect", serial)
         assert "unauthorized" in adb("-s", serial, "shell", "true").stderr
         host, _, port = serial.rpartition(":")
-        stranger = AdbTcp(host, int(port), key_folder=key.parent, auth_timeout_s=2)
+        stranger = AdbTcp(host, int(port), key_folder=key.parent, timeouts=Timeouts(auth_s=2))
         with pytest.raises(DeviceError, match="does not trust this computer"):
             stranger.shell("true", timeout_s=10)
         stock_phone("virtual", "stop", "--name", "locked")

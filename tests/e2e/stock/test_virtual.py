@@ -13,8 +13,8 @@ from phones import VirtualPhone
 from hardboot import devicetree, profile
 from hardboot.base.memory import Range
 from hardboot.device import handset
+from hardboot.device.connection import open_transport
 from hardboot.device.handset import Copy
-from hardboot.device.phone import open_transport
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e

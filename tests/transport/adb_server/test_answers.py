@@ -6,14 +6,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from adb_servers import connected, listens, plugged_in, until
+from adb_servers import connected, listens, plugged_in, ready, until
 from real_adb import Adb, RealAdbd
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import phone
-from hardboot.transport import adb_server
-from hardboot.transport.adb import AdbTcp
-from hardboot.transport.adb_server import AdbServer
+from hardboot.device.connection import open_transport
+from hardboot.transport import server as adb_server
+from hardboot.transport.direct import AdbTcp
+from hardboot.transport.server import AdbServer
 from hardboot.virtual import machine
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
@@ -76,10 +77,10 @@ def fail(words: str) -> bytes:
 def test_what_is_no_adb_server_lists_no_phones(
     answer: bytes, closes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adb_server, "_LOOK_S", 0.3)
+    monkeypatch.setattr(adb_server, "_LIST_S", 0.3)
     with FakeServer(answer, closes=closes) as fake:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(fake.port))
-        assert adb_server.find_serials() == []
+        assert ready() == []
         with pytest.raises(DeviceError) as caught:
             AdbServer("x").shell("true", timeout_s=0.3)
     assert caught.value.what.startswith("the phone x ")
@@ -87,11 +88,11 @@ def test_what_is_no_adb_server_lists_no_phones(
 
 
 def test_a_server_that_answers_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adb_server, "_LOOK_S", 0.3)
+    monkeypatch.setattr(adb_server, "_LIST_S", 0.3)
     answer = b"OKAY0fff" + b"x" * 0xFFF
     with FakeServer(answer, closes=False, pause_s=0.1) as fake:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(fake.port))
-        assert adb_server.find_serials() == []
+        assert ready() == []
         assert fake.sent < len(answer)
 
 
@@ -107,7 +108,7 @@ def test_a_server_that_answers_byte_by_byte_is_given_up(monkeypatch: pytest.Monk
         ),
         ("device 'x' not found", "is not connected"),
         ("no devices/emulators found", "is not connected"),
-        ("more than one device with serial x", "is there more than once"),
+        ("more than one device with serial x", "is listed more than once"),
         ("insufficient permissions for device: udev requires\nplugdev", "may not be used by this"),
         ("something\nnew", "the ADB server says 'something new'"),
     ],
@@ -126,27 +127,27 @@ def test_what_the_server_says_is_told_in_words_that_help(
 
 
 def test_a_phone_the_server_lists_goes_through_it(server: Adb, adbd: RealAdbd) -> None:
-    assert isinstance(phone.open_transport(adbd.serial), AdbTcp)
+    assert isinstance(open_transport(adbd.serial), AdbTcp)
     connected(server, adbd)
-    assert isinstance(phone.open_transport(adbd.serial), AdbServer)
+    assert isinstance(open_transport(adbd.serial), AdbServer)
     other = plugged_in(server, adbd)
-    assert isinstance(phone.open_transport(other.serial), AdbServer)
+    assert isinstance(open_transport(other.serial), AdbServer)
 
 
 def test_what_the_server_lost_is_tried_without_it(server: Adb, real_adbd: Path) -> None:
     with RealAdbd(real_adbd) as daemon:
         connected(server, daemon)
     until(lambda: adb_server.find_states() == {daemon.serial: "offline"})
-    assert isinstance(phone.open_transport(daemon.serial), AdbTcp)
+    assert isinstance(open_transport(daemon.serial), AdbTcp)
 
 
 @pytest.mark.parametrize("serial", ["0123456789", "host:", "host:x", ":5555", "host:65536", "host:0", ""])
 def test_a_serial_nobody_knows_is_told(serial: str, server: Adb, adbd: RealAdbd) -> None:
     with pytest.raises(DeviceError, match="no ADB server runs, or it lists none"):
-        phone.open_transport(serial)
+        open_transport(serial)
     connected(server, adbd)
     with pytest.raises(DeviceError, match=f"the ADB server lists {adbd.serial}") as caught:
-        phone.open_transport(serial)
+        open_transport(serial)
     assert "adb devices" in caught.value.fix
 
 
@@ -184,6 +185,6 @@ def test_the_only_phone_is_found(
             phone.connect(None, None)
         virtual_phones(monkeypatch)
         one.child.kill()
-        until(lambda: adb_server.find_serials() == [two.serial])
+        until(lambda: ready() == [two.serial])
         with pytest.raises(DeviceError, match=reached):
             phone.connect(None, None)

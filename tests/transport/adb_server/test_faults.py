@@ -12,10 +12,11 @@ from adb_servers import WAYS, Reach, connected, do_pull, do_push, do_shell, list
 from real_adb import Adb, RealAdbd
 
 from hardboot.base.errors import DeviceError
-from hardboot.transport.adb_channel import ServerChannel
-from hardboot.transport.adb_link import LinkError
-from hardboot.transport.adb_server import AdbServer
-from hardboot.transport.adb_sync import Sync
+from hardboot.transport.errors import LinkError
+from hardboot.transport.server import AdbServer
+from hardboot.transport.server_channel import ServerChannel
+from hardboot.transport.services import Timeouts
+from hardboot.transport.sync import Sync
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 Use = Callable[[AdbServer, Path, Callable[[int], None]], None]
@@ -109,7 +110,7 @@ def test_a_phone_that_freezes_in_the_middle_is_given_up(
     server: Adb, adbd: RealAdbd, tmp_path: Path, use: Use
 ) -> None:
     here = connected(server, adbd)
-    here = AdbServer(here.serial, idle_timeout_s=0.5)
+    here = AdbServer(here.serial, Timeouts(idle_s=0.5))
     frozen = threading.Event()
 
     def freeze(_moved: int) -> None:

@@ -1,16 +1,14 @@
 """Phones are found through the running server, and what cannot be reached is told."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from adb_servers import connected, do_pull, do_push, do_shell, listens, nothing, until
+from adb_servers import connected, do_pull, do_push, do_shell, listens, nothing, ready, until
 from real_adb import Adb, RealAdbd, free_port
 
-from hardboot.base import process
 from hardboot.base.errors import DeviceError, InputError
-from hardboot.transport import adb_server
-from hardboot.transport.adb_server import AdbServer
+from hardboot.transport import server as adb_server
+from hardboot.transport.server import AdbServer
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 SERVICE_MAX = 4095
@@ -22,7 +20,7 @@ SERVICE_MAX = 4095
 def test_without_a_server_there_are_no_phones_and_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
-    assert adb_server.find_serials() == []
+    assert ready() == []
     here = AdbServer("0123456789")
     with pytest.raises(DeviceError, match=f"no ADB server runs at 127.0.0.1:{port}") as caught:
         here.shell("true", timeout_s=5)
@@ -33,19 +31,13 @@ def test_without_a_server_there_are_no_phones_and_none_is_started(monkeypatch: p
     assert not listens(port)
 
 
-def test_without_a_server_the_library_is_not_loaded() -> None:
-    code = "import sys; from hardboot.transport.adb_server import find_states; find_states(); "
-    code += "sys.exit('adbutils' in sys.modules)"
-    process.run([sys.executable, "-c", code], timeout_s=20)
-
-
 def test_phones_are_found_once_they_are_connected(server: Adb, real_adbd: Path) -> None:
-    assert adb_server.find_serials() == []
+    assert ready() == []
     with RealAdbd(real_adbd) as one, RealAdbd(real_adbd) as two:
         connected(server, one)
-        assert adb_server.find_serials() == [one.serial]
+        assert ready() == [one.serial]
         connected(server, two)
-        assert sorted(adb_server.find_serials()) == sorted([one.serial, two.serial])
+        assert sorted(ready()) == sorted([one.serial, two.serial])
 
 
 def test_the_server_is_where_the_environment_says(
@@ -53,16 +45,16 @@ def test_the_server_is_where_the_environment_says(
 ) -> None:
     connected(server, adbd)
     monkeypatch.setenv("ANDROID_ADB_SERVER_ADDRESS", "localhost")
-    assert adb_server.find_serials() == [adbd.serial]
+    assert ready() == [adbd.serial]
     monkeypatch.setenv("ANDROID_ADB_SERVER_ADDRESS", "does-not-exist.invalid")
-    assert adb_server.find_serials() == []
+    assert ready() == []
 
 
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "5037 ", "9" * 5000, "²"])
 def test_a_port_that_is_none_is_an_input_error(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
-    with pytest.raises(InputError, match="no TCP port"):
-        adb_server.find_serials()
+    with pytest.raises(InputError, match="not a TCP port"):
+        ready()
 
 
 # Phones that cannot be used
@@ -75,7 +67,7 @@ def test_a_phone_that_does_not_trust_the_computer_is_told(
     with RealAdbd(real_adbd, "-a", str(tmp_path / "keys")) as daemon:
         here = connected(server, daemon)
         assert adb_server.find_states() == {daemon.serial: "unauthorized"}
-        assert adb_server.find_serials() == []
+        assert ready() == []
         with pytest.raises(DeviceError, match="does not trust this computer") as caught:
             here.shell("true", timeout_s=5)
         assert "confirm its dialog" in caught.value.fix
@@ -114,4 +106,4 @@ def test_a_request_too_long_for_old_phones_is_not_sent(server: Adb, real_adbd: P
         for command in ("#" + " " * (SERVICE_MAX - around + 1), "#" + "x" * 100_000, "a\0b"):
             with pytest.raises(DeviceError, match="cannot take a request"):
                 here.shell(command, timeout_s=5)
-        assert adb_server.find_serials() == [daemon.serial]
+        assert ready() == [daemon.serial]

@@ -10,7 +10,8 @@ from adb_servers import WAYS, Reach, connected, nothing
 from real_adb import Adb, RealAdbd
 
 from hardboot.base.errors import DeviceError
-from hardboot.transport.adb_server import AdbServer
+from hardboot.transport.server import AdbServer
+from hardboot.transport.services import Timeouts
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
@@ -36,7 +37,7 @@ def test_wait_ends_when_the_phone_is_there_again(server: Adb, real_adbd: Path, r
 
 def test_wait_lets_go_of_a_connection_nobody_answers(server: Adb, adbd: RealAdbd) -> None:
     """A reset phone does not say goodbye: the server believes in the old connection."""
-    here = AdbServer(connected(server, adbd).serial, probe_timeout_s=0.2)
+    here = AdbServer(connected(server, adbd).serial, Timeouts(probe_s=0.2))
     here.wait(timeout_s=5)
     adbd.freeze()
     timer = threading.Timer(1, adbd.thaw)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from real_adb import Adb
-from real_adbd import Phone, Start, keygen, random_file, sha256
+from real_adbd import Start, keygen, random_file, sha256
 
 
 def test_adb_shell_works_with_a_key(adb: Adb, start: Start, tmp_path: Path) -> None:
@@ -47,21 +47,3 @@ def test_adb_shell_with_another_key_is_refused(adb: Adb, start: Start, tmp_path:
             device.connect(rsa_keys=[PythonRSASigner.FromRSAKeyPath(str(other))], auth_timeout_s=0.3)
     finally:
         device.close()
-
-
-def test_adbutils_works_through_the_server(adb: Adb, phone: Phone, tmp_path: Path) -> None:
-    import adbutils
-
-    device = adbutils.AdbClient(host="127.0.0.1", port=adb.port, socket_timeout=10).device(
-        phone.daemon.serial
-    )
-    assert device.shell("echo hello") == "hello"
-    result = device.shell2("echo out; echo err >&2; exit 4", v2=True)
-    assert (result.returncode, result.stdout, result.stderr) == (4, "out\n", "err\n")
-    digest = random_file(tmp_path / "file", 500_000)
-    device.sync.push(tmp_path / "file", f"{phone.daemon.scratch}/file")
-    assert sha256(phone.daemon.scratch / "file") == digest
-    device.sync.pull(f"{phone.daemon.scratch}/file", tmp_path / "back")
-    assert sha256(tmp_path / "back") == digest
-    assert device.sync.stat(f"{phone.daemon.scratch}/file").size == 500_000
-    assert [entry.path for entry in device.sync.list(str(phone.daemon.scratch))].count("file") == 1

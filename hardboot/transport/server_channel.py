@@ -1,13 +1,12 @@
-"""The socket to a running ADB server: made without ever starting one, then bytes to and from one service."""
+"""The socket to a running ADB server, which is never started here, and bytes to and from one service."""
 
 import contextlib
 import os
 import select
 import socket
-import time
 
 from hardboot.base.errors import InputError
-from hardboot.transport.adb_link import LinkError
+from hardboot.transport.errors import LinkError, NoAnswerError, remaining
 
 _HOST, _PORT = "127.0.0.1", "5037"  # adb.h, DEFAULT_ADB_PORT
 _MAX_DATA = 256 * 1024  # bytes of one write; the server cuts packets for the phone itself
@@ -16,16 +15,20 @@ RESTART = "Restart the server: adb kill-server, adb start-server. Then look: adb
 CABLE = "Check the cable and that the phone is on; adb devices must show it as `device`. Then try again."
 
 
+class NoServerError(LinkError):
+    """No ADB server runs."""
+
+
 def address() -> tuple[str, int]:
-    """Where the server is, as adb's own client is told.
+    """Return host and port of the server, from the variables that adb's own client reads.
 
     Raises:
-        InputError: If ANDROID_ADB_SERVER_PORT is no port.
+        InputError: If ANDROID_ADB_SERVER_PORT is not a port.
     """
     port = os.environ.get("ANDROID_ADB_SERVER_PORT") or _PORT
     if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536):
         raise InputError(
-            f"ANDROID_ADB_SERVER_PORT is {port!r}, which is no TCP port",
+            f"ANDROID_ADB_SERVER_PORT is {port!r}, which is not a TCP port",
             state="Nothing was sent.",
             fix="Unset it, or set it to the port the ADB server listens on (5037).",
         )
@@ -33,17 +36,18 @@ def address() -> tuple[str, int]:
 
 
 def dial(deadline: float) -> socket.socket:
-    """A connection to the server.
+    """Return a connection to the server.
 
     Raises:
-        LinkError: If none answers by `deadline`.
-        InputError: If it is not said where it is.
+        NoServerError: If none runs.
+        LinkError: If it does not answer by `deadline`.
+        InputError: If ANDROID_ADB_SERVER_PORT is not a port.
     """
     host, port = address()
     try:
-        return socket.create_connection((host, port), timeout=left(deadline))
+        return socket.create_connection((host, port), timeout=remaining(deadline))
     except ConnectionRefusedError as error:
-        raise LinkError(
+        raise NoServerError(
             f"cannot be reached: no ADB server runs at {host}:{port}",
             "Start one: adb start-server. Then look: adb devices",
         ) from error
@@ -51,18 +55,6 @@ def dial(deadline: float) -> socket.socket:
         raise LinkError(
             f"cannot be reached: the ADB server at {host}:{port} does not answer: {error}", RESTART
         ) from error
-
-
-def left(deadline: float) -> float:
-    """Seconds until `deadline`.
-
-    Raises:
-        LinkError: If there are none.
-    """
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise LinkError("does not answer, or the ADB server does not", RESTART)
-    return seconds
 
 
 class ServerChannel:
@@ -75,17 +67,17 @@ class ServerChannel:
 
     @property
     def pending(self) -> bool:
-        """True if the phone has said something that was not read yet, or the channel has ended."""
+        """True if the phone has sent bytes that were not read yet, or the channel has ended."""
         return bool(select.select([self._socket], [], [], 0)[0])
 
     def write(self, data: bytes, deadline: float) -> None:
-        """Send `data`; returns when the server took it, or the phone answered and takes no more.
+        """Send `data`; return when the server accepted it, or the phone answered and accepts no more.
 
         Raises:
-            LinkError: If the server does not take it.
+            LinkError: If the server does not accept it.
         """
         try:
-            self._socket.settimeout(left(deadline))
+            self._socket.settimeout(remaining(deadline))
             self._socket.sendall(data)
         except OSError as error:
             if self.pending:
@@ -95,16 +87,16 @@ class ServerChannel:
             raise lost(error) from error
 
     def read(self, deadline: float) -> bytes:
-        """The next bytes from the phone; empty when the service, the phone or the server has ended.
+        """Return the next bytes from the phone; empty when the service, the phone or the server has ended.
 
         Raises:
             LinkError: If none come by `deadline`.
         """
         try:
-            self._socket.settimeout(left(deadline))
+            self._socket.settimeout(remaining(deadline))
             return self._socket.recv(_RECEIVE)
         except TimeoutError as error:
-            raise LinkError("does not answer", CABLE) from error
+            raise NoAnswerError(CABLE) from error
         except OSError as error:
             raise lost(error) from error
 
@@ -115,5 +107,5 @@ class ServerChannel:
 
 
 def lost(error: OSError) -> LinkError:
-    """What to say of a connection to the server that broke."""
+    """Return the error for a connection to the server that broke."""
     return LinkError(f"was lost: the connection to the ADB server broke: {error.strerror or error}", CABLE)

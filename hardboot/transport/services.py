@@ -1,39 +1,60 @@
-"""What hardboot asks of a phone's adbd, whichever way its services are reached: shell, push, pull, wait."""
+"""What hardboot asks of a phone's adbd, however its services are reached: shell, push, pull, wait."""
 
 import stat
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from hardboot.base import files
 from hardboot.base.errors import DeviceError, InputError
-from hardboot.transport.adb_link import LinkError
-from hardboot.transport.adb_sync import Channel, Sync
 from hardboot.transport.base import SHELL, Output, Progress
-from hardboot.transport.nonce import Answers
+from hardboot.transport.errors import LinkError
+from hardboot.transport.exit_codes import CommandBatch
+from hardboot.transport.sync import Channel, Sync
 
 _SLOWEST = 256 * 1024  # bytes per second; a transfer slower than this as a whole has failed
-_UNSIZED = 512 * 1024 * 1024  # bytes; the most of a file whose size the phone does not tell
+_UNSIZED_MAX = 512 * 1024 * 1024  # bytes; the most of a file whose size the phone does not report
 _LOOK = "Look at what the phone does, then try again."
-_SHARE = 0.01  # of the time waited already: so long nothing is tried again, but at least
+_PAUSE_SHARE = 0.01  # of the time waited so far
 SHORTEST_PAUSE_S = 0.05
-_GROWTH = 1.5
+_PROBE_GROWTH = 1.5
 _LONGEST_PROBE_S = 20.0
 
 
+@dataclass(frozen=True)
+class Timeouts:
+    """How long to wait for a phone, in seconds.
+
+    Attributes:
+        connect_s: For the connection and a handshake that needs no user.
+        idle_s: A transfer fails when nothing moves for this long.
+        auth_s: How long the phone's user has to confirm this computer's key.
+        probe_s: How long one try of `wait` may go unanswered at first; longer after each that was too short.
+    """
+
+    connect_s: float = 5.0
+    idle_s: float = 20.0
+    auth_s: float = 30.0
+    probe_s: float = 3.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
 def pause_s(start: float) -> float:
-    """Seconds until the next try, for who has waited since `start`: what is short after long is not felt."""
-    return max(SHORTEST_PAUSE_S, _SHARE * (time.monotonic() - start))
+    """Return the back-off in seconds, which grows with the time waited since `start`."""
+    return max(SHORTEST_PAUSE_S, _PAUSE_SHARE * (time.monotonic() - start))
 
 
-class Way(Protocol):
-    """A way to the services of one phone. `deadline` is a time of time.monotonic()."""
+class ServiceOpener(Protocol):
+    """Opens the services of one phone. `deadline` is a time of time.monotonic()."""
 
     def open(self, service: bytes, *, deadline: float) -> Channel:
-        """A channel to `service` ("sync:", "shell:ls")."""
+        """Open a channel to `service` ("sync:", "shell:ls")."""
 
 
 class AdbServices(ABC):
@@ -41,31 +62,32 @@ class AdbServices(ABC):
 
     Args:
         serial: What the phone is called; HOST:PORT for a phone on the network.
-        name: The phone in an error's words.
-        idle_timeout_s: A transfer ends when nothing moves for this long, seconds.
-        probe_timeout_s: How long one try of `wait` may stay without an answer at first, seconds; more after
-            each that was not enough.
+        name: What errors call the phone.
+        timeouts: How long to wait for it.
     """
 
-    def __init__(self, serial: str, name: str, *, idle_timeout_s: float, probe_timeout_s: float) -> None:
+    def __init__(self, serial: str, name: str, timeouts: Timeouts) -> None:
         self.serial = serial
         self._name = name
-        self._idle_timeout_s = idle_timeout_s
-        self._probe_timeout_s = probe_timeout_s
+        self._timeouts = timeouts
 
     @abstractmethod
-    def _connected(self, state: str) -> AbstractContextManager[Way]:
-        """The way to the phone; a LinkError on it becomes a DeviceError that says `state`."""
+    def _connected(self, state: str) -> AbstractContextManager[ServiceOpener]:
+        """Yield what opens services; a LinkError on it becomes a DeviceError with `state`."""
 
     @abstractmethod
-    def _connect_anew(self, timeout_s: float, end: float) -> None:
-        """Connect within `timeout_s` seconds; where a user must confirm, until `end` at the latest."""
+    def _reconnect(self, timeout_s: float, end: float) -> None:
+        """Connect within `timeout_s` seconds; where a user must confirm, until `end` at the latest.
+
+        Raises:
+            DeviceError: If that fails.
+        """
 
     @abstractmethod
     def close(self) -> None:
         """Drop the connection; never fails."""
 
-    def shell(self, command: str, *, timeout_s: float, way: str = SHELL) -> Output:
+    def shell(self, command: str, *, timeout_s: float, template: str = SHELL) -> Output:
         """Run `command` in a shell of the phone. The caller has quoted it.
 
         A command that leaves something running in the background returns all the same.
@@ -73,48 +95,48 @@ class AdbServices(ABC):
         Args:
             command: What to run.
             timeout_s: Seconds it may take.
-            way: How the phone starts the shell; `{}` stands for the command as one word.
+            template: How the phone starts the shell; `{}` stands for the command as one word.
 
         Raises:
-            DeviceError: If the phone is out of reach, or the command does not end in `timeout_s` seconds.
+            DeviceError: If the phone cannot be reached, or the command does not end in `timeout_s` seconds.
         """
-        (output,) = self.shells([(command, timeout_s)], way=way)
+        (output,) = self.shells([(command, timeout_s)], template=template)
         return output
 
-    def shells(self, commands: Sequence[tuple[str, float]], *, way: str = SHELL) -> Iterator[Output]:
-        """Run commands one after another in one shell of the phone; yields what each gave when it ends.
+    def shells(self, commands: Sequence[tuple[str, float]], *, template: str = SHELL) -> Iterator[Output]:
+        """Run commands one after another in one shell of the phone; yield the output of each as it ends.
 
-        If the shell itself ends, that is the answer of the command it was at, and the last.
+        If the shell itself ends, its exit code is reported for the command that ran, and nothing follows.
 
         Args:
             commands: What to run, and the seconds each may take. All but the last get a subshell, for which
                 their quoting must be whole.
-            way: As for `shell`.
+            template: As for `shell`.
 
         Raises:
-            DeviceError: If the phone is out of reach, or a command does not end in time.
+            DeviceError: If the phone cannot be reached, or a command does not end in time.
         """
-        answers = Answers([command for command, _ in commands], way)
-        with self._connected("The command may have run on the phone, or run still.") as channels:
-            stream = None
+        batch = CommandBatch([command for command, _ in commands], template)
+        with self._connected("The command may have run on the phone, or run still.") as services:
+            channel = None
             for _, timeout_s in commands:
                 deadline = time.monotonic() + timeout_s
-                stream = stream or channels.open(f"shell:{answers.line}".encode(), deadline=deadline)
-                while (output := answers.next()) is None:
-                    data = self._read_in_time(stream.read, deadline, timeout_s)
+                channel = channel or services.open(f"shell:{batch.line}".encode(), deadline=deadline)
+                while (output := batch.next()) is None:
+                    data = self._read_in_time(channel.read, deadline, timeout_s)
                     if not data:
                         raise LinkError("ended the shell without an exit code", _LOOK)
-                    answers.feed(data)
+                    batch.feed(data)
                 yield output
-                if answers.ended:
-                    stream.close(deadline)
+                if batch.ended:
+                    channel.close(deadline)
                     return
 
     def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:
         """Copy a file to the absolute path `remote` with permission bits `mode`.
 
         Raises:
-            DeviceError: If it did not arrive whole; FAIL is told in the phone's words.
+            DeviceError: If it did not arrive whole, with the phone's own reason if it gave one.
             InputError: If `source` cannot be read.
         """
         try:
@@ -124,10 +146,10 @@ class AdbServices(ABC):
             raise files.unreadable(source, error) from error
         with (
             stream,
-            self._connected(f"{remote} on the phone may be incomplete; nothing was started.") as way,
+            self._connected(f"{remote} on the phone may be incomplete; nothing was started.") as services,
         ):
             deadline = self._deadline(size)
-            channel = way.open(b"sync:", deadline=deadline())
+            channel = services.open(b"sync:", deadline=deadline())
             sync = Sync(channel, deadline)
             try:
                 sent = sync.send(stream, remote, mode & 0o7777, int(time.time()), progress)
@@ -152,16 +174,17 @@ class AdbServices(ABC):
             DeviceError: If it is missing, cannot be read, or does not arrive whole.
             InputError: If `target` cannot be written.
         """
-        with self._connected(f"Nothing was written to {target}; the phone is as it was.") as way:
+        with self._connected(f"Nothing was written to {target}; the phone is as it was.") as services:
             limit = self._deadline(0)
-            channel = way.open(b"sync:", deadline=limit())
+            channel = services.open(b"sync:", deadline=limit())
             sync = Sync(channel, lambda: limit())
-            found = sync.stat(remote)
-            if not found.mode:
+            remote_stat = sync.stat(remote)
+            if not remote_stat.mode:
                 raise LinkError(f"has no file {remote}, or hides it", "Check the path; it may need root.")
-            # /proc and /sys tell sizes that mean nothing, and block devices 0.
-            sized = stat.S_ISREG(found.mode) and found.size > 0 and not remote.startswith(("/proc/", "/sys/"))
-            most = found.size if sized else _UNSIZED
+            # The sizes of files in /proc and /sys mean nothing, and a block device has 0.
+            sized = stat.S_ISREG(remote_stat.mode) and remote_stat.size > 0
+            sized = sized and not remote.startswith(("/proc/", "/sys/"))
+            most = remote_stat.size if sized else _UNSIZED_MAX
             limit = self._deadline(most)
 
             def content() -> Iterator[bytes]:
@@ -181,30 +204,30 @@ class AdbServices(ABC):
 
             files.write_atomic(target, content())
 
-    def wait(self, command: str = "echo", *, timeout_s: float, way: str = SHELL) -> Output:
-        """Connect anew and run `command` as `shell` does, trying until the phone answers.
+    def wait(self, command: str = "echo", *, timeout_s: float, template: str = SHELL) -> Output:
+        """Reconnect and run `command` as `shell` does, retrying until the phone answers.
 
         Raises:
-            DeviceError: If it does not within `timeout_s` seconds; tells why the last whole try failed.
+            DeviceError: If it does not within `timeout_s` seconds; says why the last full try failed.
         """
         start = time.monotonic()
         end = start + timeout_s
-        probe_s = self._probe_timeout_s
+        probe_s = self._timeouts.probe_s
         reason: DeviceError | None = None
         while True:
             self.close()
             begun = time.monotonic()
             try_s = min(probe_s, max(end - begun, 0.01))
             try:
-                self._connect_anew(try_s, end)
+                self._reconnect(try_s, end)
                 begun = time.monotonic()
                 try_s = min(probe_s, max(end - begun, 0.01))
-                return self.shell(command, timeout_s=try_s, way=way)
+                return self.shell(command, timeout_s=try_s, template=template)
             except DeviceError as error:
-                if reason is None or try_s == probe_s:  # a try cut short only tells that there was no time
+                if reason is None or try_s == probe_s:  # a try cut short only says that there was no time
                     reason = error
-                if time.monotonic() - begun >= probe_s:  # else the phone has answered, or is not there
-                    probe_s = min(probe_s * _GROWTH, _LONGEST_PROBE_S)
+                if time.monotonic() - begun >= probe_s:  # else the phone answered, or is not there
+                    probe_s = min(probe_s * _PROBE_GROWTH, _LONGEST_PROBE_S)
             left = end - time.monotonic()
             if left <= 0:
                 raise DeviceError(
@@ -214,13 +237,13 @@ class AdbServices(ABC):
                 ) from reason
             time.sleep(min(pause_s(start), left))
 
-    def _lost(self, error: LinkError, state: str) -> DeviceError:
+    def _device_error(self, error: LinkError, state: str) -> DeviceError:
         return DeviceError(f"{self._name} {error.what}", state=state, fix=error.fix)
 
     def _deadline(self, size: int) -> Callable[[], float]:
-        """The time for the next packet of a transfer of `size` bytes: idle and overall limits."""
-        end = time.monotonic() + self._idle_timeout_s + size / _SLOWEST
-        return lambda: min(end, time.monotonic() + self._idle_timeout_s)
+        """Return what gives the deadline of the next packet of a transfer of `size` bytes."""
+        end = time.monotonic() + self._timeouts.idle_s + size / _SLOWEST
+        return lambda: min(end, time.monotonic() + self._timeouts.idle_s)
 
     @staticmethod
     def _read_in_time(read: Callable[[float], bytes], deadline: float, timeout_s: float) -> bytes:

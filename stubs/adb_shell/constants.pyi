@@ -1,0 +1,12 @@
+AUTH: bytes
+CLSE: bytes
+CNXN: bytes
+OKAY: bytes
+OPEN: bytes
+SYNC: bytes
+WRTE: bytes
+AUTH_TOKEN: int
+AUTH_SIGNATURE: int
+AUTH_RSAPUBLICKEY: int
+MAX_ADB_DATA: int
+MESSAGE_FORMAT: bytes

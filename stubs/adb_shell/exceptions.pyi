@@ -1,0 +1,9 @@
+import usb1
+
+class AdbTimeoutError(Exception): ...
+class TcpTimeoutException(Exception): ...
+
+class UsbReadFailedError(Exception):
+    usb_error: usb1.USBError | None
+
+class UsbWriteFailedError(Exception): ...
