@@ -53,7 +53,7 @@ class AgentFailure:
 
 
 def binary(arch: str) -> Path:
-    """The agent built for `arch` ("arm").
+    """The agent built for `arch` ("arm" or "arm64").
 
     Raises:
         InputError: If there is none.
@@ -63,7 +63,7 @@ def binary(arch: str) -> Path:
         raise InputError(
             f"there is no agent for the architecture {arch!r}",
             state="Nothing was sent.",
-            fix="Correct the arch in the profile of this phone; hardboot knows arm.",
+            fix="Correct the arch in the profile of this phone; hardboot knows arm and arm64.",
         )
     return path
 
@@ -249,14 +249,20 @@ _BUSY = (
     "another program is loading or starting a kernel right now",
     "Wait a moment and try again; if it stays so, restart the phone.",
 )
+_BUSY_LOADING = (
+    f"{_BUSY[0]}, or (arm64) this kernel cannot take its CPUs offline",
+    "Wait a moment and try again; if it stays so, restart the phone, and look for CPUs that did not start or"
+    " hang in the kernel's own messages (dmesg).",
+)
 _SELINUX = (
     "a security module of the phone (SELinux, IMA) forbids loading a kernel",
     "Use a root shell that SELinux does not confine, or setenforce 0, then try again.",
 )
 
 # Cause and way out, by step and errno. Causes are those of kernel/kexec.c (kexec_load_check, do_kexec_load),
-# kernel/kexec_core.c (sanity_check_segment_list, kernel_kexec), kernel/reboot.c and
-# arch/arm/kernel/machine_kexec.c (machine_kexec_prepare) of Linux 3.4 to 6.12, and of hardboot's own series.
+# kernel/kexec_core.c (sanity_check_segment_list, kernel_kexec), kernel/reboot.c and machine_kexec_prepare in
+# arch/arm/kernel and arch/arm64/kernel (machine_kexec.c) of Linux 3.4 to 6.12, and of hardboot's
+# own series.
 _CAUSES: dict[tuple[str, int], tuple[str, str]] = {
     ("load", 1): _NOT_ROOT,
     ("load", 8): (
@@ -272,7 +278,7 @@ _CAUSES: dict[tuple[str, int], tuple[str, str]] = {
         "a file in the staging folder became shorter while it was loaded",
         "Try again; make sure that nothing else writes to the staging folder.",
     ),
-    ("load", 16): _BUSY,
+    ("load", 16): _BUSY_LOADING,
     ("load", 19): (
         "the host kernel knows no way to reset this machine for hardboot (no PSCI node in its device tree)",
         "Use a host kernel and a device tree that belong together; see the reset method in the profile.",

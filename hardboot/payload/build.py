@@ -14,8 +14,8 @@ from hardboot.base import log, process
 PAYLOAD = Path(__file__).parent
 _TIMEOUT_S = 240
 
-# ARMv7-A without floating point: what every 32-bit phone with a kernel from 3.1 on runs. 0x400000 lies above
-# every vm.mmap_min_addr. No build id, no relro, no unwind tables: a few KiB and the same bytes everywhere.
+# Without floating point. 0x400000 lies above every vm.mmap_min_addr. No build id, no relro, no unwind tables:
+# a few KiB and the same bytes everywhere.
 _COMMON = (
     *("-std=c11", "-Os", "-g0", "-s", "-static", "-nostdlib", "-ffreestanding"),
     *("-fno-stack-protector", "-fno-sanitize=undefined", "-fno-ident"),
@@ -33,10 +33,19 @@ class Program:
     flags: tuple[str, ...]
 
 
+_AGENT = ("agent.c", "pages.c")
 PROGRAMS = {
+    # ARMv7-A: what every 32-bit phone with a kernel from 3.1 on runs.
     "agent-arm": Program(
-        ("agent.c", "pages.c"),
-        ("-target", "thumb-freestanding-eabi", "-mcpu=generic+v7a", f"-I{PAYLOAD / 'arm'}", *_COMMON),
+        _AGENT, ("-target", "thumb-freestanding-eabi", "-mcpu=generic+v7a", f"-I{PAYLOAD / 'arm'}", *_COMMON)
+    ),
+    # ARMv8.0-A. Segments are aligned to 64 KiB: kernels with pages of 16 or 64 KiB load it, too.
+    "agent-arm64": Program(
+        _AGENT,
+        (
+            *("-target", "aarch64-freestanding-none", "-mcpu=generic", "-mgeneral-regs-only"),
+            *(f"-I{PAYLOAD / 'arm64'}", "-Wl,-z,max-page-size=0x10000", *_COMMON),
+        ),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The agent as tests run it: here, and as ARM code."""
+"""The agent as tests run it on this computer."""
 
 from agents import host_agent, run
 

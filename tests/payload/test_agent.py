@@ -1,12 +1,13 @@
-"""The agent: built as committed, run on this computer and as ARM code, and the Python that speaks with it."""
+"""The agent: built as committed, run on this computer and as code for phones, and its Python side."""
 
 import contextlib
 import os
+import re
 import shlex
 from pathlib import Path
 
 import pytest
-from agents import Run, arm
+from agents import PhoneAgent, Run, each_phone_agent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,14 +29,16 @@ def test_the_committed_binary_is_what_its_source_builds(name: str) -> None:
     assert build.build(name) == (build.PAYLOAD / name).read_bytes(), "run python -m hardboot.payload.build"
 
 
-def test_the_binary_is_a_small_static_arm_program_without_libraries() -> None:
+@each_phone_agent
+def test_the_binary_is_a_small_static_program_without_libraries(phone_agent: PhoneAgent) -> None:
     from elftools.elf.elffile import ELFFile
 
-    path = agent.binary("arm")
+    path = agent.binary(phone_agent.arch)
     with path.open("rb") as stream:
         elf = ELFFile(stream)
         kinds = {segment["p_type"] for segment in elf.iter_segments()}
-        assert (elf["e_machine"], elf["e_type"], elf.elfclass) == ("EM_ARM", "ET_EXEC", 32)
+        assert (elf["e_machine"], elf["e_type"]) == (phone_agent.machine, "ET_EXEC")
+        assert elf.elfclass == phone_agent.bits
         assert not kinds & {"PT_INTERP", "PT_DYNAMIC"}
         writable = [s for s in elf.iter_segments() if s["p_flags"] & 2]
         assert all(not segment["p_flags"] & 1 for segment in writable)
@@ -48,8 +51,9 @@ def test_an_unknown_architecture_has_no_agent() -> None:
             agent.binary(arch)
 
 
-def test_the_arm_binary_tells_about_the_running_kernel() -> None:
-    done = arm("info")
+@each_phone_agent
+def test_the_binary_reports_the_running_kernel(phone_agent: PhoneAgent) -> None:
+    done = phone_agent("info")
     info = agent.parse_info(done.stdout)
     assert done.returncode == 0
     assert info.release == os.uname().release
@@ -57,17 +61,49 @@ def test_the_arm_binary_tells_about_the_running_kernel() -> None:
     assert info.probe is None
 
 
+@each_phone_agent
 @pytest.mark.parametrize("arguments", [(), ("jump",), ("load", "0x4"), ("exec", "now"), ("info", "4")])
-def test_the_arm_binary_refuses_wrong_arguments(arguments: tuple[str, ...]) -> None:
-    done = arm(*arguments)
+def test_the_binary_refuses_wrong_arguments(phone_agent: PhoneAgent, arguments: tuple[str, ...]) -> None:
+    done = phone_agent(*arguments)
     assert done.returncode == 1
     assert agent.parse_failure(done.stdout) is not None
     assert "errno=22" in done.stdout
 
 
-def test_the_arm_binary_refuses_a_segment_that_wraps_around() -> None:
-    done = arm("load", "0x4", "0x0", "/missing@0xfffff000:0x2000")
-    assert done.stdout == "error=past the last address: /missing@0xfffff000:0x2000 errno=22\n"
+@each_phone_agent
+def test_the_binary_calls_the_kernel_with_whole_machine_words(
+    phone_agent: PhoneAgent, tmp_path: Path
+) -> None:
+    file = tmp_path / "kernel"
+    file.write_bytes(b"kernel")
+    entry = (1 << phone_agent.bits - 1) - 0x1000
+    segment = agent.AgentSegment(str(file), entry, 0x1000)
+    command = agent.load_command("agent", 0x8000, entry, [segment])
+    done = phone_agent(*shlex.split(command)[1:], strace=True)
+    # QEMU runs no kexec_load(2): the answer is ENOSYS, and nothing was loaded.
+    assert agent.parse_failure(done.stdout) == agent.AgentFailure("kexec_load", 38)
+    called = re.search(r"kexec_load\((\d+),(\d+),\d+,(\d+),", done.stderr)
+    assert called, done.stderr
+    assert list(map(int, called.groups())) == [entry, 1, 0x8000]
+
+
+@each_phone_agent
+def test_the_binary_refuses_a_segment_that_wraps_around(phone_agent: PhoneAgent) -> None:
+    segment = f"/missing@{(1 << phone_agent.bits) - 0x1000:#x}:0x2000"
+    done = phone_agent("load", "0x4", "0x0", segment)
+    assert done.stdout == f"error=past the last address: {segment} errno=22\n"
+
+
+@each_phone_agent
+def test_the_binary_refuses_a_number_wider_than_a_machine_word(phone_agent: PhoneAgent) -> None:
+    wide = f"{1 << phone_agent.bits:#x}"
+    assert agent.parse_failure(phone_agent("load", "0x4", wide, "/missing@0x0:0x1000").stdout) == (
+        agent.AgentFailure(f"not a hexadecimal number: {wide}", 22)
+    )
+    segment = f"/missing@{wide}:0x1000"
+    assert agent.parse_failure(phone_agent("load", "0x4", "0x0", segment).stdout) == (
+        agent.AgentFailure(f"not FILE@ADDR:MEMSZ: {segment}", 22)
+    )
 
 
 # Its rules

@@ -1,11 +1,11 @@
-"""The agent's `pages`: parts of a large file without the pages that are zero, here and as ARM code."""
+"""The agent's `pages`: parts of a large file without the pages that are zero, here and as code for phones."""
 
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
-from agents import Run, arm
+from agents import PhoneAgent, Run, each_phone_agent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,14 +66,15 @@ def test_pages_of_several_runs_come_in_their_order(
     assert agent.parse_pages(done.stdout, count) == wanted(core, runs, first, count)
 
 
-def test_the_arm_binary_reads_pages_beyond_4_gib(tmp_path: Path) -> None:
+@each_phone_agent
+def test_the_binary_reads_pages_beyond_4_gib(phone_agent: PhoneAgent, tmp_path: Path) -> None:
     core = tmp_path / "core"
     far = (5 << 30) // PAGE_SIZE
     with core.open("wb") as stream:
         stream.seek(far * PAGE_SIZE)
         stream.write(page(7) + ZERO + page(9))
     words = arguments(core, [(far, 3)], 0, 3)
-    done = arm(*words, binary=True)
+    done = phone_agent(*words, binary=True)
     assert agent.parse_pages(done.stdout, 3) == [page(7), None, page(9)]
 
 

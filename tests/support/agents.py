@@ -1,9 +1,10 @@
-"""The agent built for this computer and for the phone, and how tests run it."""
+"""The agent built for this computer and for phones, and how tests run it."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,35 @@ def run(host_agent: Path, tmp_path: Path) -> Run:
     return call
 
 
-def arm(*arguments: str, binary: bool = False) -> subprocess.CompletedProcess[Any]:
-    """Run the ARM binary on this computer's kernel, without any capability; never a valid load or exec."""
-    assert arguments[:1] not in [("load",), ("exec",)] or len(arguments) == 2 or "/missing" in arguments[3]
-    qemu, setpriv = shutil.which("qemu-arm-static") or shutil.which("qemu-arm"), shutil.which("setpriv")
-    if qemu is None or setpriv is None:
-        pytest.skip("needs qemu-arm (Debian: qemu-user) and setpriv (util-linux)")
-    drop = ["--no-new-privs", "--inh-caps=-all"] + (["--bounding-set=-all"] if os.geteuid() == 0 else [])
-    words = [setpriv, *drop, qemu, str(agent.binary("arm")), *arguments]
-    return subprocess.run(words, capture_output=True, text=not binary, timeout=20)
+@dataclass(frozen=True)
+class PhoneAgent:
+    """The agent as it is committed for one architecture, run on this computer's kernel by QEMU."""
+
+    arch: str
+    qemu: str
+    machine: str
+    """As an ELF header names it."""
+    bits: int
+
+    def __call__(
+        self, *arguments: str, binary: bool = False, strace: bool = False
+    ) -> subprocess.CompletedProcess[Any]:
+        """Run it without any capability; never exec, which would restart this computer if it had them."""
+        assert arguments[:1] != ("exec",) or len(arguments) == 2
+        qemu, setpriv = (
+            shutil.which(f"{self.qemu}-static") or shutil.which(self.qemu),
+            shutil.which("setpriv"),
+        )
+        if qemu is None or setpriv is None:
+            pytest.skip(f"needs {self.qemu} (Debian: qemu-user) and setpriv (util-linux)")
+        drop = ["--no-new-privs", "--inh-caps=-all"]
+        drop += ["--bounding-set=-all"] if os.geteuid() == 0 else []
+        words = [setpriv, *drop, qemu, *(["-strace"] if strace else []), str(agent.binary(self.arch))]
+        return subprocess.run([*words, *arguments], capture_output=True, text=not binary, timeout=20)
+
+
+PHONE_AGENTS = (
+    PhoneAgent("arm", "qemu-arm", "EM_ARM", 32),
+    PhoneAgent("arm64", "qemu-aarch64", "EM_AARCH64", 64),
+)
+each_phone_agent = pytest.mark.parametrize("phone_agent", PHONE_AGENTS, ids=lambda one: one.arch)

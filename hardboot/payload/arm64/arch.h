@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arm64: system call numbers (include/uapi/asm-generic/unistd.h), the call itself, and the entry. */
+#ifndef HARDBOOT_ARCH_H
+#define HARDBOOT_ARCH_H
+
+#define NR_OPENAT 56
+#define NR_CLOSE 57
+#define NR_LSEEK 62
+#define NR_READ 63
+#define NR_WRITE 64
+#define NR_PREAD64 67
+#define NR_SYNC 81
+#define NR_EXIT_GROUP 94
+#define NR_KEXEC_LOAD 104
+#define NR_REBOOT 142
+#define NR_UNAME 160
+#define NR_MMAP 222
+
+#define ADDRESS_DIGITS 16
+
+static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+}
+
+/* pread64(2) */
+static inline long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
+{
+	return system_call(NR_PREAD64, file, (long)data, (long)size, (long)offset, 0, 0);
+}
+
+/* The kernel enters with argc, argv[], 0, envp[] on a stack aligned to 16 bytes (fs/binfmt_elf.c, create_elf_tables). */
+__asm__(".text\n"
+	".global _start\n"
+	".type _start, %function\n"
+	"_start:\n"
+	"	mov x0, sp\n"
+	"	mov x29, xzr\n"
+	"	mov x30, xzr\n"
+	"	bl agent_start\n");
+
+#endif
