@@ -8,6 +8,7 @@ from hardboot.base import cmdline as cmdlines
 from hardboot.base.errors import InputError
 from hardboot.base.memory import PAGE_SIZE, Range
 from hardboot.formats.boot import headerpage
+from hardboot.formats.boot.bootheader import AddressedHeader
 from hardboot.formats.trees import fdt
 from hardboot.profile import Profile
 from hardboot.suggest import proposing
@@ -172,22 +173,25 @@ def _partitions(one: Draft, found: Findings) -> None:
 
 def _image(one: Draft, found: Findings, ground: Ground) -> None:
     header, image = ground.header, one.tables["image"]
-    if header.get("page_size") not in (2048, 4096, 8192, 16384):
+    if header is None or header.page_size not in (2048, 4096, 8192, 16384):
         one.unknown("image")
         return
-    image["page_size"] = header["page_size"]
+    image["page_size"] = header.page_size
     one.say("image", "verified", "the header of the boot partition; base is where this phone's RAM begins")
-    addr = header.get("kernel_addr")
-    if addr is None or header["header_version"] > 2:
+    if not isinstance(header, AddressedHeader):
         return
+    addr = header.kernel_addr
     base = one.tables["kernel"].get("phys_offset", addr - 0x8000 if addr % 0x10000 == 0x8000 else None)
     if base is None:
         return
     image["base"] = base
-    for part in ("kernel", "ramdisk", "second", "tags"):
-        at = header.get(f"{part}_addr", 0)
-        if at >= base and (part != "second" or header.get("second_size")):
-            image[f"{part}_offset"] = at - base
+    addresses = {"kernel": addr, "ramdisk": header.ramdisk_addr}
+    if header.second_size:
+        addresses["second"] = header.second_addr
+    addresses["tags"] = header.tags_addr
+    for part, address in addresses.items():
+        if address >= base:
+            image[f"{part}_offset"] = address - base
     trusted = header_trusted(found, header)
     if trusted is not None:
         image["header_trusted"] = trusted

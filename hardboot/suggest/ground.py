@@ -9,6 +9,7 @@ from hardboot.base.errors import InputError
 from hardboot.base.memory import PAGE_SIZE, Range, subtract
 from hardboot.base.sizes import align_down, align_up
 from hardboot.formats.boot import headerpage
+from hardboot.formats.boot.bootheader import AddressedHeader, BootHeader
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Known
 from hardboot.suggest import families
@@ -49,7 +50,7 @@ class Ground:
         ramoops: What is known to survive a reset: logs of the last boot.
         holes: Ranges taken away for a hardboot page.
         logged: Where kernel logs say that the hardboot page was reserved.
-        header: The numbers of the boot image's header.
+        header: Of the image in the boot partition; None if there is none, or it cannot be read.
         doubtful: What was reported of similar phones' bootloaders.
         notes: What could not be read.
     """
@@ -62,7 +63,7 @@ class Ground:
     ramoops: tuple[Range, ...]
     holes: tuple[Range, ...]
     logged: tuple[int, ...]
-    header: dict[str, int]
+    header: BootHeader | None
     doubtful: tuple[tuple[Range, str], ...]
     notes: tuple[str, ...]
 
@@ -89,7 +90,7 @@ def look(found: Findings) -> Ground:
         one
         for one in [*logs, *reserved]
         if one.range not in holes
-        and one.range.start != header.get("tags_addr")
+        and not (isinstance(header, AddressedHeader) and one.range.start == header.tags_addr)
         and not initrd.overlaps(one.range)
     ]
     return Ground(
@@ -172,14 +173,14 @@ def _of_tree(tree: Fdt | None, notes: list[str]) -> list[Stated]:
     return [Stated(one, "verified", "the running device tree") for one in found[:_MOST_RESERVED]]
 
 
-def _header(data: bytes, notes: list[str]) -> dict[str, int]:
+def _header(data: bytes, notes: list[str]) -> BootHeader | None:
     if not data:
-        return {}
+        return None
     try:
         return headerpage.parse_header(data)
     except InputError as error:
         notes.append(f"the boot partition: {error.what}")
-        return {}
+        return None
 
 
 def initrd(tree: Fdt | None) -> Range | None:
@@ -192,19 +193,16 @@ def initrd(tree: Fdt | None) -> Range | None:
     return Range(start, end, "ramdisk-load") if 0 < start < end <= _MOST else None
 
 
-def _loads(found: Findings, header: dict[str, int], banks: tuple[Range, ...]) -> Iterator[Stated]:
+def _loads(found: Findings, header: BootHeader | None, banks: tuple[Range, ...]) -> Iterator[Stated]:
     """Where the bootloader loads the parts of a boot image: each as large as the partition or its gap."""
     most = found.partition_size("boot") or PAGE_SIZE
     ramdisk = initrd(found.tree)
     starts: list[tuple[int, str, str]] = []
-    trusted = header.get("header_version", 0) < 3 and header_trusted(found, header) is not False
-    if trusted and "kernel_addr" in header:
+    if isinstance(header, AddressedHeader) and header_trusted(found, header) is not False:
         source = "the header of the boot partition; as large as the partition or the gap"
-        starts = [(header["kernel_addr"], "kernel-load", source)]
-        if "tags_addr" in header:
-            starts.append((header["tags_addr"], "dtb-load", source))
+        starts = [(header.kernel_addr, "kernel-load", source), (header.tags_addr, "dtb-load", source)]
         if ramdisk is None:
-            starts.append((header["ramdisk_addr"], "ramdisk-load", source))
+            starts.append((header.ramdisk_addr, "ramdisk-load", source))
     if ramdisk is not None:
         source = "linux,initrd-start in the running tree; as large as the boot partition or the gap"
         starts.append((ramdisk.start, "ramdisk-load", source))
@@ -225,12 +223,10 @@ def _loads(found: Findings, header: dict[str, int], banks: tuple[Range, ...]) ->
         yield Stated(Range(max(top - families.UBOOT_SIZE, 0), top, "u-boot"), "inferred", source)
 
 
-def header_trusted(found: Findings, header: dict[str, int]) -> bool | None:
+def header_trusted(found: Findings, header: AddressedHeader) -> bool | None:
     """Whether the bootloader put the ramdisk where the header says; None if that is not known."""
     ramdisk = initrd(found.tree)
-    return (
-        None if ramdisk is None or "ramdisk_addr" not in header else ramdisk.start == header["ramdisk_addr"]
-    )
+    return None if ramdisk is None else ramdisk.start == header.ramdisk_addr
 
 
 def _ramoops(found: Findings) -> Iterator[Range]:

@@ -37,10 +37,10 @@ def test_the_signature_of_another_implementation_fits_until_a_bit_changes() -> N
     assert checked is not None
     assert checked.fits
     assert checked.key_bits == 4096
-    assert avbcheck.hash_of(found.descriptors[0], data) == found.descriptors[0].digest
+    assert avbcheck.compute_hash(found.descriptors[0], data) == found.descriptors[0].digest
     changed = bytearray(data)
     changed[4096] ^= 1
-    assert avbcheck.hash_of(found.descriptors[0], changed) != found.descriptors[0].digest
+    assert avbcheck.compute_hash(found.descriptors[0], changed) != found.descriptors[0].digest
     for offset in (0x78, 256, 256 + 32, 256 + 576 + 16, 256 + 576 + 200):
         damaged = bytearray(stored)
         damaged[offset] ^= 1

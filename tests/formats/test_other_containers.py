@@ -124,7 +124,8 @@ def test_a_vbmeta_image_names_the_partitions_of_its_hashtrees_and_the_command_li
 def test_a_footer_that_points_outside_is_none() -> None:
     good = build.with_footer(b"x" * 4096, 16384)
     found = avb.parse_footer(good)
-    assert found == avb.Footer(4096, 4096, len(VBMETA))
+    assert found is not None
+    assert (found.original_image_size, found.vbmeta_offset, found.vbmeta_size) == (4096, 4096, len(VBMETA))
     assert avb.parse_footer(patched(good, len(good) - 64 + 0x14, ">Q", 16384)) is None
     assert avb.parse_footer(patched(good, len(good) - 64 + 0x1C, ">Q", 1 << 63)) is None
     assert avb.parse_footer(patched(good, len(good) - 64 + 0xC, ">Q", 1 << 63)) is None
@@ -157,7 +158,9 @@ def test_a_footer_grows_the_file_only_if_it_must() -> None:
     assert len(moved) == 8192
     larger = tail.renew(image[4096:], 4096, 16384)
     assert 16384 + len(larger) == 16384 + 4096
-    assert avb.parse_footer(bytes(16384) + bytes(larger)) == avb.Footer(16384, 16384, len(VBMETA))
+    found = avb.parse_footer(bytes(16384) + bytes(larger))
+    assert found is not None
+    assert (found.original_image_size, found.vbmeta_offset, found.vbmeta_size) == (16384, 16384, len(VBMETA))
 
 
 def test_a_mediatek_header_with_another_size_is_no_header() -> None:

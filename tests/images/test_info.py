@@ -363,7 +363,7 @@ def test_a_compressed_boot_image_is_to_be_unpacked_first(tmp_path: Path, kind: A
     for done in (hardboot("info", path), hardboot("unpack", path, tmp_path / "out")):
         assert done.returncode == 3
         assert "data with an Android boot image in it" in done.stderr
-        assert f"Unpack it first, for example with {program} -d, and" in done.stderr
+        assert f"Decompress it first, for example with {program} -d, and" in done.stderr
 
 
 def test_a_packed_table_of_trees_is_told_with_its_compression(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_a_footer_moves_and_the_partition_keeps_its_size(kind: str, tmp_path: Pa
     footer = avb.parse_footer(again)
     assert footer is not None
     assert again[footer.vbmeta_offset :].startswith(build.vbmeta())
-    assert footer.original_size == bootimg.parse(again).end
+    assert footer.original_image_size == bootimg.parse(again).end
     assert done.signed
 
 

@@ -83,7 +83,7 @@ def signatures(data: bytes) -> None:
     found = avb.parse_vbmeta(data)
     avbcheck.check_signature(found)
     for one in found.descriptors:
-        avbcheck.hash_of(one, data)
+        avbcheck.compute_hash(one, data)
 
 
 def boot_parameters(data: bytes) -> None:

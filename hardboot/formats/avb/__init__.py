@@ -1,1 +1,1 @@
-"""Android Verified Boot: footers, vbmeta images, AVB 1.0 signatures; read and verified."""
+"""Android Verified Boot: read and verify footers, vbmeta images and AVB 1.0 signatures."""

@@ -1,39 +1,43 @@
 """Verify what a vbmeta image states: its own hash and signature, and the hashes of partitions.
 
-Sources: AOSP external/avb, libavb/avb_vbmeta_image.c (what is hashed), avb_crypto.h (the public key: bits,
-n0inv, modulus, rr) and avb_crypto.c (padding: PKCS #1 v1.5, RFC 8017 chapter 9.2). That a signature fits
-the key beside it says that nothing was changed since, not that the key is the phone's.
+Sources: AOSP external/avb, libavb/avb_vbmeta_image.c (what is hashed), avb_crypto.h (AvbRSAPublicKeyHeader)
+and avb_crypto.c (padding: PKCS #1 v1.5, RFC 8017 chapter 9.2). A valid signature proves that nothing was
+changed since it was signed with the key beside it, not that the key is the phone's.
 """
 
-import hashlib
-from typing import NamedTuple
+from __future__ import annotations
 
-from hardboot.formats.avb.vbmeta import Descriptor, VbMeta
+import hashlib
+from dataclasses import dataclass
+
+from hardboot.formats.avb.descriptors import Descriptor
+from hardboot.formats.avb.records import PublicKeyHeader
+from hardboot.formats.avb.vbmeta import VbMeta
 from hardboot.formats.reading import Data, view, windows
 
 _EXPONENT = 65537
-_KEY_HEAD = 8  # bytes: bits, n0inv
 _HASHES = {"sha1", "sha256", "sha512"}
 _DIGEST_INFO = {  # RFC 8017, chapter 9.2, note 1
     "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
     "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
 }
-# By SHA-1 of the public key. The private ones lie in AOSP, external/avb, test/data/testkey_rsa2048.pem and
-# testkey_rsa4096.pem; what avbtool says of them, in system/core, fs_mgr/libfs_avb/tests/avb_util_test.cpp.
+# By SHA-1 of the public key. The private ones are in AOSP, external/avb, test/data/testkey_rsa2048.pem and
+# testkey_rsa4096.pem; the hashes, in system/core, fs_mgr/libfs_avb/tests/avb_util_test.cpp.
 _TEST_KEYS = {
     "cdbb77177f731920bbe0a0f94f84d9038ae0617d": "testkey_rsa2048",
     "2597c218aae470a130f61162feaae70afd97f011": "testkey_rsa4096",
 }
 
 
-class Signature(NamedTuple):
-    """How a vbmeta image was signed.
+@dataclass(frozen=True)
+class Signature:
+    """The result of checking a vbmeta image's signature.
 
     Attributes:
-        computed: The hash over what is signed, as it is now.
+        computed: The hash over the signed bytes, as they are now.
         key_sha1: SHA-1 of the public key as stored, as `avbtool info_image` shows it.
-        test_key: The name of AOSP's test key it is signed with, as anybody can; None if with another key.
-        fits: The signature is the key's, over `computed`.
+        test_key: The name of AOSP's test key that signed it, which anybody can use; None for another key.
+        fits: Whether the signature is valid for the key and `computed`.
     """
 
     computed: bytes
@@ -44,7 +48,7 @@ class Signature(NamedTuple):
 
 
 def check_signature(vbmeta: VbMeta) -> Signature | None:
-    """Compare a vbmeta image with its signature; None if it has none or is signed by an unknown algorithm."""
+    """Check a vbmeta image's signature; None if it has none, or one by an unknown algorithm."""
     name, _, bits = vbmeta.algorithm.lower().partition("_rsa")
     if name not in _DIGEST_INFO or not bits:
         return None
@@ -59,11 +63,11 @@ def check_signature(vbmeta: VbMeta) -> Signature | None:
 
 def _verify(vbmeta: VbMeta, bits: int, signed: bytes) -> bool:
     size = bits // 8
-    if len(vbmeta.signature) != size or len(vbmeta.key) < _KEY_HEAD + size:
+    if len(vbmeta.signature) != size or len(vbmeta.key) < PublicKeyHeader.SIZE + size:
         return False
-    if int.from_bytes(vbmeta.key[:4], "big") != bits:
+    if PublicKeyHeader.parse(view(vbmeta.key)).bits != bits:
         return False
-    modulus = int.from_bytes(vbmeta.key[_KEY_HEAD : _KEY_HEAD + size], "big")
+    modulus = int.from_bytes(vbmeta.key[PublicKeyHeader.SIZE : PublicKeyHeader.SIZE + size], "big")
     signature = int.from_bytes(vbmeta.signature, "big")
     if not 0 < signature < modulus:
         return False
@@ -72,10 +76,10 @@ def _verify(vbmeta: VbMeta, bits: int, signed: bytes) -> bool:
     return opened == b"\0\1" + padding + b"\0" + signed
 
 
-def hash_of(descriptor: Descriptor, partition: Data) -> bytes | None:
-    """What the hash a descriptor states should be. Reads all that is hashed.
+def compute_hash(descriptor: Descriptor, partition: Data) -> bytes | None:
+    """Compute the hash that a hash descriptor states. Reads all that is hashed.
 
-    None if it is no hash, an unknown one, or over more bytes than `partition` has.
+    None if it is another descriptor, has an unknown hash, or covers more bytes than `partition` has.
     """
     image = view(partition)
     if descriptor.hash not in _HASHES or descriptor.image_size > len(image):

@@ -1,1 +1,1 @@
-"""Boot images: Android's, Samsung's PXA variant, vendor_boot, Sony's ELF; what makers put around them."""
+"""Boot images of every kind, the headers in front of them, and the signatures behind them."""

@@ -1,67 +1,165 @@
-"""The headers of Android boot images, v0 to v4 and Samsung's PXA variant.
+"""Headers of Android boot images, v0 to v4 and Samsung's PXA variant.
 
 Sources: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h; Magisk native/src/boot/bootimg.hpp (PXA).
 """
 
 from __future__ import annotations
 
-from hardboot.formats.header import Layout
-from hardboot.formats.reading import malformed
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, TypeAlias
+
+from construct import Bytes
+
+from hardboot.formats.binary_record import BinaryRecord, Le32, Le64
+from hardboot.formats.text_field import read_text
 
 WHAT = "boot image"
 BOOT_MAGIC = b"ANDROID!"
 BOOT_ARGS_SIZE = 512
 BOOT_EXTRA_ARGS_SIZE = 1024
 VERSION_OFFSET = 0x28  # in every version
+PXA_UNKNOWN_OFFSET = 0x24  # of the page size in AOSP's headers
+PXA_UNKNOWN_MIN = 0x02000000  # PXA has an address there, which no page size reaches
 LAST_VERSION = 8  # a larger number there is the size of a legacy Qualcomm device tree table
-
-_V0 = (
-    ("magic", "8s"),
-    ("kernel_size", "I"),
-    ("kernel_addr", "I"),
-    ("ramdisk_size", "I"),
-    ("ramdisk_addr", "I"),
-    ("second_size", "I"),
-    ("second_addr", "I"),
-    ("tags_addr", "I"),
-    ("page_size", "I"),
-    ("header_version", "I"),
-    ("os_version", "I"),
-    ("name", "16s"),
-    ("cmdline", f"{BOOT_ARGS_SIZE}s"),
-    ("id", "32s"),
-    ("extra_cmdline", f"{BOOT_EXTRA_ARGS_SIZE}s"),
-)
-_V1 = (*_V0, ("recovery_dtbo_size", "I"), ("recovery_dtbo_offset", "Q"), ("header_size", "I"))
-_V2 = (*_V1, ("dtb_size", "I"), ("dtb_addr", "Q"))
-_V3 = (
-    ("magic", "8s"),
-    ("kernel_size", "I"),
-    ("ramdisk_size", "I"),
-    ("os_version", "I"),
-    ("header_size", "I"),
-    ("reserved", "16s"),
-    ("header_version", "I"),
-    ("cmdline", f"{BOOT_ARGS_SIZE + BOOT_EXTRA_ARGS_SIZE}s"),
-)
-_V4 = (*_V3, ("signature_size", "I"))
-_PXA = (
-    *_V0[:7],
-    ("dt_size", "I"),
-    ("unknown", "I"),
-    ("tags_addr", "I"),
-    ("page_size", "I"),
-    ("name", "24s"),
-    *_V0[12:],
-)
-
-LAYOUTS = tuple(Layout(WHAT, "<", *fields) for fields in (_V0, _V1, _V2, _V3, _V4))
-HEADER_SIZES = tuple(layout.size for layout in LAYOUTS)  # of v0 to v4, in bytes
 V3_PAGE_SIZE = 4096
-PXA = Layout(WHAT, "<", *_PXA)
-PXA_UNKNOWN_MIN = 0x02000000  # AOSP's page size stands where PXA has an address
 
-# The parts of each version, in file order; an empty dt is not there at all.
+
+@dataclass(frozen=True)
+class _AddressedParts(BinaryRecord, what=WHAT):
+    """The fields that v0 to v2 and PXA begin with. Addresses are physical, sizes in bytes."""
+
+    magic: Annotated[bytes, Bytes(8)]
+    kernel_size: Le32
+    kernel_addr: Le32
+    ramdisk_size: Le32
+    ramdisk_addr: Le32
+    second_size: Le32
+    second_addr: Le32
+
+
+@dataclass(frozen=True)
+class BootHeaderV0(_AddressedParts):
+    """Header v0: struct boot_img_hdr_v0.
+
+    Attributes:
+        header_version: 0; or with Qualcomm's legacy device tree table its size, above LAST_VERSION.
+    """
+
+    VERSION: ClassVar[int] = 0
+
+    tags_addr: Le32
+    page_size: Le32
+    header_version: Le32
+    os_version: Le32
+    name: Annotated[bytes, Bytes(16)]
+    cmdline: Annotated[bytes, Bytes(BOOT_ARGS_SIZE)]
+    id: Annotated[bytes, Bytes(32)]
+    extra_cmdline: Annotated[bytes, Bytes(BOOT_EXTRA_ARGS_SIZE)]
+
+    def part_sizes(self) -> dict[str, int]:
+        """Return the size of each part in bytes, in file order."""
+        sizes = {"kernel": self.kernel_size, "ramdisk": self.ramdisk_size, "second": self.second_size}
+        if self.header_version > LAST_VERSION:
+            sizes["dt"] = self.header_version
+        return sizes
+
+
+@dataclass(frozen=True)
+class BootHeaderV1(BootHeaderV0):
+    """Header v1: struct boot_img_hdr_v1."""
+
+    VERSION: ClassVar[int] = 1
+
+    recovery_dtbo_size: Le32
+    recovery_dtbo_offset: Le64
+    header_size: Le32
+
+    def part_sizes(self) -> dict[str, int]:
+        """Return the size of each part in bytes, in file order."""
+        return super().part_sizes() | {"recovery_dtbo": self.recovery_dtbo_size}
+
+
+@dataclass(frozen=True)
+class BootHeaderV2(BootHeaderV1):
+    """Header v2: struct boot_img_hdr_v2."""
+
+    VERSION: ClassVar[int] = 2
+
+    dtb_size: Le32
+    dtb_addr: Le64
+
+    def part_sizes(self) -> dict[str, int]:
+        """Return the size of each part in bytes, in file order."""
+        return super().part_sizes() | {"dtb": self.dtb_size}
+
+
+@dataclass(frozen=True)
+class BootHeaderV3(BinaryRecord, what=WHAT):
+    """Header v3: struct boot_img_hdr_v3. Addresses are in vendor_boot."""
+
+    VERSION: ClassVar[int] = 3
+
+    magic: Annotated[bytes, Bytes(8)]
+    kernel_size: Le32
+    ramdisk_size: Le32
+    os_version: Le32
+    header_size: Le32
+    reserved: Annotated[bytes, Bytes(16)]
+    header_version: Le32
+    cmdline: Annotated[bytes, Bytes(BOOT_ARGS_SIZE + BOOT_EXTRA_ARGS_SIZE)]
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page; the same for every image from v3 on."""
+        return V3_PAGE_SIZE
+
+    def part_sizes(self) -> dict[str, int]:
+        """Return the size of each part in bytes, in file order."""
+        return {"kernel": self.kernel_size, "ramdisk": self.ramdisk_size}
+
+
+@dataclass(frozen=True)
+class BootHeaderV4(BootHeaderV3):
+    """Header v4: struct boot_img_hdr_v4."""
+
+    VERSION: ClassVar[int] = 4
+
+    signature_size: Le32
+
+    def part_sizes(self) -> dict[str, int]:
+        """Return the size of each part in bytes, in file order."""
+        return super().part_sizes() | {"signature": self.signature_size}
+
+
+@dataclass(frozen=True)
+class BootHeaderPxa(_AddressedParts):
+    """Samsung's variant of header v0 for Marvell PXA: struct boot_img_hdr_pxa."""
+
+    VERSION: ClassVar[int] = 0
+
+    dt_size: Le32
+    unknown: Le32
+    tags_addr: Le32
+    page_size: Le32
+    name: Annotated[bytes, Bytes(24)]
+    cmdline: Annotated[bytes, Bytes(BOOT_ARGS_SIZE)]
+    id: Annotated[bytes, Bytes(32)]
+    extra_cmdline: Annotated[bytes, Bytes(BOOT_EXTRA_ARGS_SIZE)]
+
+    def part_sizes(self) -> dict[str, int]:
+        """Return the size of each part in bytes, in file order."""
+        sizes = {"kernel": self.kernel_size, "ramdisk": self.ramdisk_size, "second": self.second_size}
+        return sizes | {"dt": self.dt_size}
+
+
+AddressedHeader: TypeAlias = BootHeaderV0 | BootHeaderPxa  # v0 to v2 and PXA
+BootHeader: TypeAlias = AddressedHeader | BootHeaderV3
+VERSIONS: tuple[type[BootHeader], ...] = (
+    *(BootHeaderV0, BootHeaderV1, BootHeaderV2),
+    *(BootHeaderV3, BootHeaderV4),
+)
+
+# The parts of each version, in file order; an empty dt is left out.
 PARTS = (
     ("kernel", "ramdisk", "second", "dt"),
     ("kernel", "ramdisk", "second", "recovery_dtbo"),
@@ -71,33 +169,19 @@ PARTS = (
 )
 
 
-def os_version_text(word: int) -> str | None:
-    """The Android version in the word os_version, such as "13.0.0"; None if it is not stated."""
-    version = word >> 11
-    return f"{version >> 14}.{version >> 7 & 0x7F}.{version & 0x7F}" if version else None
+def size_field(header: BootHeader, part: str) -> tuple[str, int]:
+    """Return the name and the offset of the field that holds the size of `part`."""
+    name = f"{part}_size"
+    if part == "dt" and not isinstance(header, BootHeaderPxa):
+        return name, VERSION_OFFSET
+    return name, header.offset_of(name)
 
 
-def os_patch_level_text(word: int) -> str | None:
-    """The security patch level in the word os_version, such as "2023-05"; None if it is not stated."""
-    level = word & 0x7FF
-    return f"{2000 + (level >> 4)}-{level & 0xF:02}" if level else None
+def read_cmdline(header: BootHeader) -> str:
+    """Return the kernel command line.
 
-
-def stored_os_version(version: str, patch_level: str) -> int:
-    """The word that stands for an Android version "13.0.0" and a patch level "2023-05"; "" is none.
-
-    Raises:
-        InputError: If either is something else.
+    Bootloaders append the extra command line directly to the first one, wherever that ends.
     """
-    import re  # takes 7 ms to load, and reading needs none
-
-    found = re.fullmatch(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})", version or "0.0.0")
-    level = re.fullmatch(r"(\d{4})-(\d{2})", patch_level or "2000-00")
-    if not found or not level:
-        problem = f"{version!r} and {patch_level!r}"
-        fix = 'Give them as "13.0.0" and "2023-05", or "".'
-        raise malformed(WHAT, "os_version", 0x2C, problem, fix=fix)
-    numbers, year, month = [int(one) for one in found.groups()], int(level[1]) - 2000, int(level[2])
-    if max(numbers) > 127 or not 0 <= year <= 127 or month > 15:
-        raise malformed(WHAT, "os_version", 0x2C, f"{version} {patch_level}", fix="Give smaller numbers.")
-    return numbers[0] << 25 | numbers[1] << 18 | numbers[2] << 11 | year << 4 | month
+    first = header.cmdline.partition(b"\0")[0]
+    extra = b"" if isinstance(header, BootHeaderV3) else header.extra_cmdline
+    return read_text(first + extra)

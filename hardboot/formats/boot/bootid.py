@@ -62,6 +62,6 @@ def hash_of(stored: bytes) -> Hash | None:
     return "sha256" if any(stored[20:]) else "sha1"
 
 
-def found_algorithm(stored: bytes, ids: dict[Algorithm, bytes]) -> Algorithm | None:
+def matching_algorithm(stored: bytes, ids: dict[Algorithm, bytes]) -> Algorithm | None:
     """The algorithm whose id is the stored one; None if none is."""
     return next((name for name, computed in ids.items() if computed == stored), None)

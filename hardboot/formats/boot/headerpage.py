@@ -1,22 +1,29 @@
-"""The header page of a boot image: found, whatever stands in front of it, and read.
+"""Find and read the header page of a boot image, whatever stands in front of it.
 
 Sources: as bootheader.py; Magisk's bootimg.cpp for Amonet.
 """
 
+from __future__ import annotations
+
 from hardboot.base.errors import InputError
+from hardboot.formats.archives import compression
 from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.bootheader import (
     BOOT_MAGIC,
-    HEADER_SIZES,
     LAST_VERSION,
-    LAYOUTS,
-    PXA,
     PXA_UNKNOWN_MIN,
+    PXA_UNKNOWN_OFFSET,
     V3_PAGE_SIZE,
     VERSION_OFFSET,
+    VERSIONS,
     WHAT,
+    BootHeader,
+    BootHeaderPxa,
+    BootHeaderV0,
+    BootHeaderV1,
+    BootHeaderV3,
+    read_cmdline,
 )
-from hardboot.formats.header import Layout, Values
 from hardboot.formats.reading import Data, malformed, u32, view
 from hardboot.formats.sniff import (
     BOOT_IMAGE,
@@ -26,37 +33,32 @@ from hardboot.formats.sniff import (
     described,
     sniff,
 )
-from hardboot.formats.text_field import read_text
 
 _IMAGES = (BOOT_IMAGE, VENDOR_BOOT_IMAGE, VBMETA_IMAGE, SPARSE_IMAGE)  # that may come compressed
 
 
 def parse_cmdline(page: Data) -> str:
-    """The kernel command line in the header page of an image whose parts are not at hand.
+    """Return the kernel command line in a header page; the parts of the image are not needed.
 
     Raises:
-        InputError: If `page` is no boot image header, or cut off.
+        InputError: If `page` is not the header page of a boot image, or is truncated.
     """
-    seen = view(page)
-    lead, header_offset = find_header(seen)
-    return cmdline(read_header(seen[lead:], header_offset)[2])
+    return read_cmdline(parse_header(page))
 
 
-def parse_header(page: Data) -> dict[str, int]:
-    """The numbers in the header page of an image whose parts are not at hand, by their names in BootImage.
+def parse_header(page: Data) -> BootHeader:
+    """Read the header in a header page; the parts of the image are not needed.
 
     Raises:
-        InputError: If `page` is no boot image header, or cut off.
+        InputError: If `page` is not the header page of a boot image, or is truncated.
     """
-    seen = view(page)
-    lead, header_offset = find_header(seen)
-    _, version, head = read_header(seen[lead:], header_offset)
-    numbers = {name: value for name, value in head.items() if isinstance(value, int)}
-    return {"page_size": V3_PAGE_SIZE, **numbers, "header_version": version}
+    data = view(page)
+    lead, header_offset = find_header(data)
+    return read_header(data[lead:], header_offset)
 
 
 def find_header(data: memoryview) -> tuple[int, int]:
-    """Bytes in front of the image, and where in its first page the header lies.
+    """Return the number of bytes in front of the image, and the offset of the header in its first page.
 
     Raises:
         InputError: If there is no header.
@@ -69,60 +71,84 @@ def find_header(data: memoryview) -> tuple[int, int]:
     raise _not_a_boot_image(data)
 
 
-def read_header(data: memoryview, offset: int) -> tuple[Layout, int, Values]:
-    """The layout, the version and the fields of the header at `offset` in its page.
+def read_header(data: memoryview, offset: int) -> BootHeader:
+    """Read the header at `offset` in its page.
 
     Raises:
-        InputError: If it is cut off, of an unknown version, or its parts were moved.
+        InputError: If the header is truncated, its version is unknown, or Loki patched the image.
     """
     wrappers.refuse_loki(data)
-    head = bytes(data[offset : offset + max(PXA.size, *HEADER_SIZES)])
-    if len(head) < HEADER_SIZES[3]:
-        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, it has {HEADER_SIZES[0]}")
-    version = u32(view(head), VERSION_OFFSET)
-    pxa = (version > 4 or version < 3) and u32(view(head), 0x24) >= PXA_UNKNOWN_MIN
-    if not pxa and len(LAYOUTS) <= version <= LAST_VERSION:
-        raise unknown_version(version)
-    if pxa or version > LAST_VERSION:
-        version = 0
-    layout = PXA if pxa else LAYOUTS[version]
+    head = bytes(data[offset : offset + V3_PAGE_SIZE])
+    if len(head) < BootHeaderV3.SIZE:
+        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, it has {BootHeaderV0.SIZE}")
+    kind = _header_type(view(head))
     if offset:  # the microloader leaves the header less than its size: the kernel begins where it would end
-        page_size = u32(view(head), layout.offsets["page_size"]) if version < 3 else V3_PAGE_SIZE
-        head = head[: max(0, page_size - offset)].ljust(layout.size, b"\0")
-    if len(head) < layout.size:
-        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, v{version} has {layout.size}")
-    values = layout.parse(view(head))
-    stated = values.get("header_size", layout.size)
-    # AOSP's first mkbootimg for v3 wrote 1596; no bootloader looks at it.
-    if stated != layout.size and not (version >= 3 and stated <= V3_PAGE_SIZE):
-        problem = f"{stated} bytes, v{version} has {layout.size}"
-        raise malformed(WHAT, "header_size", layout.offsets["header_size"], problem)
-    return layout, version, values
+        head = head[: max(0, _page_size(kind, view(head)) - offset)].ljust(kind.SIZE, b"\0")
+    if len(head) < kind.SIZE:
+        problem = f"{len(head)} bytes, v{kind.VERSION} has {kind.SIZE}"
+        raise malformed(WHAT, "header", offset, problem)
+    header = kind.parse(view(head))
+    _check_header_size(header)
+    return header
 
 
-def cmdline(head: Values) -> str:
-    """The kernel command line: bootloaders append the extra one directly to the first, wherever that ends."""
-    first, extra = head["cmdline"], head.get("extra_cmdline", b"")
-    return read_text(first.partition(b"\0")[0] + extra.partition(b"\0")[0])
+def _header_type(head: memoryview) -> type[BootHeader]:
+    version = u32(head, VERSION_OFFSET)
+    if version not in (3, 4) and u32(head, PXA_UNKNOWN_OFFSET) >= PXA_UNKNOWN_MIN:
+        return BootHeaderPxa
+    if version > LAST_VERSION:
+        return BootHeaderV0
+    return header_type(version)
+
+
+def header_type(version: int) -> type[BootHeader]:
+    """Return the header of a version.
+
+    Raises:
+        InputError: If the version is unknown.
+    """
+    if not 0 <= version < len(VERSIONS):
+        fix = "Give an image with header v0 to v4; later versions are not supported yet."
+        raise malformed(WHAT, "header_version", VERSION_OFFSET, f"v{version}", fix=fix)
+    return VERSIONS[version]
+
+
+def _page_size(kind: type[BootHeader], head: memoryview) -> int:
+    return V3_PAGE_SIZE if issubclass(kind, BootHeaderV3) else u32(head, kind.offset_of("page_size"))
+
+
+def _check_header_size(header: BootHeader) -> None:
+    if isinstance(header, BootHeaderV3):
+        allowed = header.header_size <= V3_PAGE_SIZE  # AOSP's first mkbootimg for v3 wrote 1596
+    elif isinstance(header, BootHeaderV1):
+        allowed = header.header_size == header.SIZE
+    else:
+        return
+    if not allowed:
+        problem = f"{header.header_size} bytes, v{header.VERSION} has {header.SIZE}"
+        raise malformed(WHAT, "header_size", header.offset_of("header_size"), problem)
 
 
 def _not_a_boot_image(data: memoryview) -> InputError:
     fix = "Give a boot image (boot.img, recovery.img, init_boot.img)."
     if sniff(data) == VENDOR_BOOT_IMAGE:
-        fix = "Give the boot image: this one holds the vendor's part of the ramdisk, and no kernel."
-    seen = described(data)
-    how, content = _inside(data)
+        fix = (
+            "Give the boot image: a vendor_boot image holds the vendor's part of the ramdisk, and no kernel."
+        )
+    content_kind = described(data)
+    program, content = _decompressed_start(data)
     if content and sniff(content):
-        seen += f" with {described(content)} in it"
+        content_kind += f" with {described(content)} in it"
         if sniff(content) in _IMAGES:
-            fix = f"Unpack it first, for example with {how} -d, and give what comes out."
-    return malformed(WHAT, "magic", 0, f"this is {seen}, not an {BOOT_IMAGE}", fix=fix)
+            fix = f"Decompress it first, for example with {program} -d, and give the result."
+    return malformed(WHAT, "magic", 0, f"this is {content_kind}, not an {BOOT_IMAGE}", fix=fix)
 
 
-def _inside(data: memoryview) -> tuple[str, bytes]:
-    """The program that unpacks `data`, and how its content begins; nothing if it is damaged or not packed."""
-    from hardboot.formats.archives import compression  # slow to load
+def _decompressed_start(data: memoryview) -> tuple[str, bytes]:
+    """Return the program that decompresses `data`, and the first bytes of the content.
 
+    Both are empty if `data` is damaged or not compressed.
+    """
     how = compression.detect(data)
     if how in (None, "lzop"):
         return "", b""
@@ -130,9 +156,3 @@ def _inside(data: memoryview) -> tuple[str, bytes]:
         return str(how).partition("-")[0], compression.peek(data)
     except InputError:
         return "", b""
-
-
-def unknown_version(version: int) -> InputError:
-    """The error for a header version nobody knows."""
-    fix = "Give an image with header v0 to v4; later ones are not known yet."
-    return malformed(WHAT, "header_version", VERSION_OFFSET, f"v{version}", fix=fix)

@@ -1,4 +1,4 @@
-"""Parts one behind the other, each filled up to whole pages: so boot and vendor_boot images are laid out."""
+"""Images whose parts follow each other, each padded to whole pages: boot and vendor_boot images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hardboot.formats.reading import Data, malformed, view, windows
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an image: where it lies in the file, and its bytes."""
+    """One part of an image: its offset in the file, and its bytes."""
 
     name: str
     offset: int
@@ -19,15 +19,15 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
-    """What an image has besides its parts and fields: `build` keeps it, and no comparison counts it.
+class PagedImage:
+    """The bytes of an image that are in no part and no field: `build` writes them, comparisons ignore them.
 
     Attributes:
-        header: The pages of the header as they were read, with what no field says, such as vendor marks.
-        paddings: By part: what fills the last page behind it, where that is not zeros.
+        header: The header's pages as they were read, with bytes outside its fields, such as vendor marks.
+        paddings: By part: the padding behind it, where that is not zeros.
         missing: Bytes of the last padding that the file did not have.
-        tail: What follows the last part: signatures, vendor marks, zeros up to the partition's size.
-        tail_offset: Where the tail lies in the file.
+        tail: The bytes behind the last part: signatures, vendor marks, zeros up to the partition's size.
+        tail_offset: Offset of the tail in the file.
     """
 
     header: bytes = field(repr=False, compare=False, default=b"")
@@ -38,8 +38,8 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Slot:
-    """What a header says of a part: its size in bytes, and the field that says so."""
+class PartSize:
+    """The size of a part in bytes, and the name and offset of the header field that states it."""
 
     name: str
     size: int
@@ -48,13 +48,13 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Parts cut out of an image.
+class SlicedParts:
+    """The parts of an image, sliced out of its file.
 
     Attributes:
         parts: By name.
-        paddings: What fills the page behind a part, where it is not zeros.
-        missing: Bytes of the last padding that the file does not have.
+        paddings: By part: the padding behind it, where that is not zeros.
+        missing: Bytes of the last padding that the file does not have; 0 if every part is empty.
         end: Offset of what follows the last part and its padding.
     """
 
@@ -64,36 +64,40 @@ class Taken:
     end: int
 
 
-def take(data: memoryview, what: str, offset: int, page_size: int, slots: Iterable[Slot]) -> Taken:
-    """Cut parts out of `data`, the first one at `offset`; only paddings are read.
+def slice_parts(
+    data: memoryview, what: str, offset: int, page_size: int, sizes: Iterable[PartSize]
+) -> SlicedParts:
+    """Slice the parts out of `data`, the first one from `offset` on; only paddings are read.
 
     Raises:
         InputError: If a part does not lie inside `data`.
     """
     parts: dict[str, memoryview] = {}
     paddings: dict[str, bytes] = {}
-    for slot in slots:
-        name, size = slot.name, slot.size
-        end = offset + size
-        if end > len(data) and size:
-            problem = f"{size} bytes from {offset:#x}, the file ends at {len(data):#x}"
-            raise malformed(what, slot.field, slot.field_offset, problem)
-        parts[name] = data[offset:end]
-        if size:
+    for part in sizes:
+        end = offset + part.size
+        if end > len(data) and part.size:
+            problem = f"{part.size} bytes from {offset:#x}, the file ends at {len(data):#x}"
+            raise malformed(what, part.field, part.field_offset, problem)
+        parts[part.name] = data[offset:end]
+        if part.size:
             offset = align_up(end, page_size)
             padding = bytes(data[end:offset]).ljust(offset - end, b"\0")
             if any(padding):
-                paddings[name] = padding
-    return Taken(parts, paddings, max(0, offset - len(data)), min(offset, len(data)))
+                paddings[part.name] = padding
+    missing = max(0, offset - len(data)) if any(len(part) for part in parts.values()) else 0
+    return SlicedParts(parts, paddings, missing, min(offset, len(data)))
 
 
-def lay(parts: Sequence[Part], paddings: Mapping[str, bytes], missing: int, page_size: int) -> Iterator[Data]:
-    """The parts with their paddings, in pieces; a padding kept for another size becomes zeros."""
+def emit_parts(
+    parts: Sequence[Part], paddings: Mapping[str, bytes], missing: int, page_size: int
+) -> Iterator[Data]:
+    """Yield the parts with their paddings, in pieces; a padding of another size than needed becomes zeros."""
     filled = [part for part in parts if len(view(part.data))]
     for part in filled:
         yield from windows(part.data)
-        wanted = -len(view(part.data)) % page_size
+        needed = -len(view(part.data)) % page_size
         padding = paddings.get(part.name, b"")
-        if len(padding) != wanted:
-            padding = bytes(wanted)
-        yield padding[: max(0, wanted - missing)] if part is filled[-1] else padding
+        if len(padding) != needed:
+            padding = bytes(needed)
+        yield padding[: max(0, needed - missing)] if part is filled[-1] else padding

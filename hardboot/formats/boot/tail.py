@@ -1,11 +1,12 @@
-"""What follows the last part of an image: signatures, marks of makers, zeros up to the partition's size."""
+"""The bytes behind the last part of an image: signatures, vendor marks, zeros up to the partition's size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardboot.base.sizes import align_up
-from hardboot.formats.avb.vbmeta import Footer
+from hardboot.formats.avb.records import Footer
+from hardboot.formats.avb.vbmeta import avb1_signature_size, has_footer, parse_footer
 from hardboot.formats.reading import Data, forget, pieces, view
 
 # Samsung's and LG's bootloaders look for these behind the last page (Magisk, magiskboot.hpp).
@@ -16,12 +17,11 @@ _SIGNATURE = "AVB 1.0 signature"
 _LOST_FOOTER = "AVB footer that points outside of the file"
 _PAGE = 4096  # bytes; avbtool puts vbmeta at a multiple of a block
 _ZEROS = bytes(1 << 20)
-_FOOTER_SIZE = 64
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing in a tail; `offset` from the start of the tail, in bytes."""
+    """A mark, a signature or other bytes in a tail; `offset` from the start of the tail, in bytes."""
 
     name: str
     offset: int
@@ -29,71 +29,49 @@ class Item:
 
 
 def items(tail: Data, tail_offset: int) -> tuple[Item, ...]:
-    """All of a tail, in order, zeros and unknown bytes too.
+    """Divide a tail into its items, in order; zeros and unknown bytes are items too.
 
     Args:
         tail: The bytes behind the last part.
-        tail_offset: Where they lie in the file: an AVB footer counts from the file's start.
+        tail_offset: Of the tail in the file: an AVB footer counts from the file's start.
     """
     seen = view(tail)
-    known = _footer_items(seen, tail_offset)
-    found: list[Item] = []
+    divided: list[Item] = []
     offset = 0
-    for item in known:
-        found += _plain_items(seen, offset, item.offset)
-        found.append(item)
+    for item in _footer_items(seen, tail_offset):
+        divided += _plain_items(seen, offset, item.offset)
+        divided.append(item)
         offset = item.offset + item.size
-    return (*found, *_plain_items(seen, offset, len(seen)))
-
-
-def _seems_footed(tail: Data) -> bool:
-    return bytes(view(tail)[-_FOOTER_SIZE:][:4]) == b"AVBf"
-
-
-def _footer(tail: Data, tail_offset: int) -> Footer | None:
-    """The AVB footer of a tail; the module that reads it is loaded for images that seem to have one."""
-    if not _seems_footed(tail):
-        return None
-    from hardboot.formats.avb import vbmeta as avb
-
-    return avb.parse_footer(tail, tail_offset)
-
-
-def _signature_size(data: Data) -> int | None:
-    if bytes(view(data)[:2]) != b"\x30\x82":
-        return None
-    from hardboot.formats.avb import vbmeta as avb
-
-    return avb.avb1_signature_size(data)
+    return (*divided, *_plain_items(seen, offset, len(seen)))
 
 
 def _footer_items(tail: memoryview, tail_offset: int) -> list[Item]:
-    at = len(tail) - _FOOTER_SIZE
-    footer = _footer(tail, tail_offset)
+    if not has_footer(tail):
+        return []
+    offset = len(tail) - Footer.SIZE
+    footer = parse_footer(tail, tail_offset)
     if footer is None:
-        return [Item(_LOST_FOOTER, at, _FOOTER_SIZE)] if at >= 0 and _seems_footed(tail) else []
-    found = []
+        return [Item(_LOST_FOOTER, offset, Footer.SIZE)]
     start = footer.vbmeta_offset - tail_offset
-    if start >= 0 and footer.vbmeta_size:
-        found.append(Item("AVB vbmeta", start, footer.vbmeta_size))
-    return [*found, Item("AVB footer", at, _FOOTER_SIZE)]
+    vbmeta = [Item("AVB vbmeta", start, footer.vbmeta_size)] if start >= 0 and footer.vbmeta_size else []
+    return [*vbmeta, Item("AVB footer", offset, Footer.SIZE)]
 
 
 def _plain_items(tail: memoryview, start: int, end: int) -> list[Item]:
-    """Marks, a signature, then bytes nobody knows, then zeros, between two offsets."""
-    found = []
+    """Divide the bytes between two offsets: marks, a signature, zeros, and unknown bytes up to zeros."""
+    divided = []
     while start < end:
-        size, name = _at(tail[start:end])
-        found.append(Item(name, start, size))
+        size, name = _first_item(tail[start:end])
+        divided.append(Item(name, start, size))
         start += size
-    return found
+    return divided
 
 
-def _at(data: memoryview) -> tuple[int, str]:
+def _first_item(data: memoryview) -> tuple[int, str]:
     for mark, name in _MARKS.items():
         if data[: len(mark)] == mark:
             return len(mark), name
-    signature = _signature_size(data)
+    signature = avb1_signature_size(data)
     if signature:
         return signature, _SIGNATURE
     zeros = leading_zeros(data)
@@ -103,7 +81,7 @@ def _at(data: memoryview) -> tuple[int, str]:
 
 
 def leading_zeros(data: memoryview) -> int:
-    """How many zero bytes `data` begins with."""
+    """Count the zero bytes that `data` begins with."""
     done = 0
     for piece in pieces(data):
         if piece != _ZEROS[: len(piece)]:
@@ -113,7 +91,7 @@ def leading_zeros(data: memoryview) -> int:
 
 
 def trailing_zeros(data: memoryview) -> int:
-    """How many zero bytes `data` ends with."""
+    """Count the zero bytes that `data` ends with."""
     left = len(data)
     while left:
         start = max(0, left - len(_ZEROS))
@@ -126,28 +104,28 @@ def trailing_zeros(data: memoryview) -> int:
 
 
 def is_signed(tail: Data, tail_offset: int) -> bool:
-    """True if the tail holds a signature over the parts: changing them makes it worthless."""
-    if _footer(tail, tail_offset):
+    """Return whether the tail holds a signature over the parts, which is invalid when they change."""
+    if parse_footer(tail, tail_offset):
         return True
     return any(item.name == _SIGNATURE for item in items(tail, tail_offset))
 
 
 def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
-    """The tail for an image whose last part now ends elsewhere.
+    """Return the tail for an image whose last part now ends at another offset.
 
-    A file that was as large as its partition stays so: zeros make room. An AVB footer stays at the end, its
-    vbmeta moves behind the last part, and both say so.
+    A file as large as its partition keeps its size: zeros make room. An AVB footer stays at the end, its
+    vbmeta moves behind the last part, and the footer's fields follow.
 
     Args:
         tail: As it was read.
-        old_offset: Where it lay in the file.
-        new_offset: Where it will lie.
+        old_offset: Of the tail in the file it was read from.
+        new_offset: Of the tail in the new file.
     """
     seen = view(tail)
     grown = new_offset - old_offset
     if not grown or not len(seen):
         return tail
-    footer = _footer(seen, old_offset)
+    footer = parse_footer(seen, old_offset)
     if footer is not None and footer.vbmeta_offset >= old_offset:
         return _moved_footer(seen, footer, old_offset, new_offset)
     zeros = trailing_zeros(seen)
@@ -159,12 +137,9 @@ def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
 def _moved_footer(tail: memoryview, footer: Footer, old_offset: int, new_offset: int) -> bytes:
     start = footer.vbmeta_offset - old_offset
     vbmeta = bytes(tail[start : start + footer.vbmeta_size])
-    lost = bytes(tail[:start]).rstrip(b"\0")  # marks between the last part and vbmeta
-    at = align_up(new_offset + len(lost), _PAGE)
-    body = lost.ljust(at - new_offset, b"\0") + vbmeta
-    from hardboot.formats.avb import vbmeta as avb
-
-    values = avb.FOOTER.parse(tail, len(tail) - _FOOTER_SIZE)
-    values |= {"original_image_size": new_offset + len(lost), "vbmeta_offset": at}
-    end = max(old_offset + len(tail), align_up(at + len(vbmeta) + _FOOTER_SIZE, _PAGE))
-    return body.ljust(end - new_offset - _FOOTER_SIZE, b"\0") + avb.FOOTER.build(values)
+    marks = bytes(tail[:start]).rstrip(b"\0")  # between the last part and vbmeta
+    vbmeta_offset = align_up(new_offset + len(marks), _PAGE)
+    body = marks.ljust(vbmeta_offset - new_offset, b"\0") + vbmeta
+    footer = replace(footer, original_image_size=new_offset + len(marks), vbmeta_offset=vbmeta_offset)
+    end = max(old_offset + len(tail), align_up(vbmeta_offset + len(vbmeta) + footer.SIZE, _PAGE))
+    return body.ljust(end - new_offset - footer.SIZE, b"\0") + footer.build()

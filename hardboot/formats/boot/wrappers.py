@@ -1,4 +1,4 @@
-"""What makers and hackers put around a boot image or its parts.
+"""Headers and loaders that makers and exploits put in front of a boot image or its parts.
 
 Sources: Magisk native/src/boot/{magiskboot.hpp,bootimg.hpp,bootimg.cpp} (DHTB, Amonet); DualBootPatcher
 libmbbootimg mtk_p.h and loki_p.h.
@@ -7,56 +7,87 @@ libmbbootimg mtk_p.h and loki_p.h.
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from construct import Bytes
 
 from hardboot.base.errors import InputError
+from hardboot.formats.binary_record import BinaryRecord, Le32
 from hardboot.formats.boot.bootheader import BOOT_MAGIC
-from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.sniff import TEXT, sniff
 from hardboot.formats.text_field import read_text
 
 LEAD_MAX = 64 << 10  # bytes a loader may take in front of a boot image
 AMONET_SIZE = 1024
-MTK_SIZE = 512
-DHTB_SIZE = 512
 
 _AMONET_MAGIC = b"microloader"
 _DHTB_MAGIC = b"DHTB\1\0\0\0"
-_DHTB_SIZE_OFFSET = 0x30
 _LOKI_OFFSET = 0x400
 _MTK_MAGIC = b"\x88\x16\x88\x58"
-_MTK = Layout("MTK header", "<", ("magic", "4s"), ("size", "I"), ("name", "32s"), ("rest", "472s"))
+
+
+@dataclass(frozen=True)
+class DhtbHeader(BinaryRecord, what="DHTB header"):
+    """Samsung's header in front of a boot image for Spreadtrum.
+
+    Attributes:
+        sha256: Over the `size` bytes behind the header.
+    """
+
+    magic: Annotated[bytes, Bytes(8)]
+    sha256: Annotated[bytes, Bytes(32)]
+    reserved: Annotated[bytes, Bytes(8)]
+    size: Le32
+    padding: Annotated[bytes, Bytes(460)]
+
+
+@dataclass(frozen=True)
+class MtkHeader(BinaryRecord, what="MTK header"):
+    """MediaTek's header in front of a part.
+
+    Attributes:
+        size: Bytes of the part behind the header.
+        name: "KERNEL", "ROOTFS" or "RECOVERY".
+    """
+
+    magic: Annotated[bytes, Bytes(4)]
+    size: Le32
+    name: Annotated[bytes, Bytes(32)]
+    padding: Annotated[bytes, Bytes(472)]
+
+
+DHTB_SIZE = DhtbHeader.SIZE
+MTK_SIZE = MtkHeader.SIZE
 
 
 def refuse_loki(data: memoryview) -> None:
-    """Refuse a boot image patched by Loki: kernel and ramdisk do not lie where its header says.
+    """Refuse a boot image patched by Loki: kernel and ramdisk are not where its header says.
 
     Raises:
         InputError: If `data` is such an image.
     """
     if bytes(data[_LOKI_OFFSET : _LOKI_OFFSET + 4]) == b"LOKI":
         problem = "this image was patched by Loki, an exploit for old bootloaders, which is not supported"
-        fix = "Give the image as it was before loki_tool patched it."
+        fix = "Give the original image, before loki_tool patched it."
         raise malformed("boot image", "Loki header", _LOKI_OFFSET, problem, fix=fix)
 
 
 def is_dhtb(data: Data) -> bool:
-    """True if `data` begins with Samsung's DHTB header."""
+    """Return whether `data` begins with Samsung's DHTB header."""
     return view(data)[: len(_DHTB_MAGIC)] == _DHTB_MAGIC
 
 
 def is_amonet(data: memoryview) -> bool:
-    """True if Amonet's microloader stands where the boot image header was; only the header moved."""
+    """Return whether Amonet's microloader replaces the boot image header, which is behind it."""
     moved = data[AMONET_SIZE : AMONET_SIZE + len(BOOT_MAGIC)] == BOOT_MAGIC
     return moved and data[: len(_AMONET_MAGIC)] == _AMONET_MAGIC
 
 
 def lead_size(data: memoryview) -> int:
-    """Bytes in front of a boot image: a DHTB header, or a loader nobody knows; 0 if there is nothing."""
+    """Return the bytes in front of a boot image: a DHTB header or an unknown loader; 0 if there are none."""
     if is_dhtb(data):
         return DHTB_SIZE
     if data[: len(BOOT_MAGIC)] == BOOT_MAGIC or is_amonet(data) or sniff(data) not in (None, TEXT):
@@ -65,50 +96,48 @@ def lead_size(data: memoryview) -> int:
 
 
 @dataclass(frozen=True)
-class Dhtb:
-    """A DHTB header: bytes it covers, its SHA-256 over them, and the SHA-256 they have."""
+class DhtbCheck:
+    """The bytes that a DHTB header covers, the SHA-256 it states, and the SHA-256 computed over them."""
 
     size: int
     stored: bytes
     computed: bytes
 
 
-def read_dhtb(data: memoryview) -> Dhtb:
-    """Check the DHTB header in front of `data`. Reads all it covers.
+def read_dhtb(data: memoryview) -> DhtbCheck:
+    """Read the DHTB header that `data` begins with, and hash all that it covers.
 
     Raises:
         InputError: If it covers more than there is.
     """
-    if len(data) < DHTB_SIZE:
-        raise malformed("DHTB header", "header", 0, f"{len(data)} bytes, it has {DHTB_SIZE}")
-    size = struct.unpack_from("<I", data, _DHTB_SIZE_OFFSET)[0]
-    if DHTB_SIZE + size > len(data):
-        problem = f"{size} bytes, {len(data) - DHTB_SIZE} follow"
-        raise malformed("DHTB header", "size", _DHTB_SIZE_OFFSET, problem)
-    computed = hashlib.sha256(data[DHTB_SIZE : DHTB_SIZE + size]).digest()
-    return Dhtb(size, bytes(data[8:40]), computed)
+    header = DhtbHeader.parse(data)
+    content = data[DHTB_SIZE:]
+    if header.size > len(content):
+        problem = f"{header.size} bytes, {len(content)} follow"
+        raise malformed(header.WHAT, "size", header.offset_of("size"), problem)
+    computed = hashlib.sha256(content[: header.size]).digest()
+    return DhtbCheck(header.size, header.sha256, computed)
 
 
-def dhtb_header(old: bytes, rest: Iterator[Data], growth: int) -> bytes:
-    """The DHTB header `old` for an image that grew by `growth` bytes to `rest`."""
-    size = max(0, struct.unpack_from("<I", old, _DHTB_SIZE_OFFSET)[0] + growth)
+def dhtb_header(old: bytes, content: Iterator[Data], growth: int) -> bytes:
+    """Return the DHTB header `old` for an image that grew by `growth` bytes to `content`."""
+    header = DhtbHeader.parse(view(old))
+    size = max(0, header.size + growth)
     digest, left = hashlib.sha256(), size
-    for chunk in rest:
+    for chunk in content:
         digest.update(chunk[:left])
         left -= len(chunk[:left])
-    header = bytearray(old)
-    header[8:40] = digest.digest()
-    struct.pack_into("<I", header, _DHTB_SIZE_OFFSET, size - left)
-    return bytes(header)
+    return replace(header, sha256=digest.digest(), size=size - left).build()
 
 
 @dataclass(frozen=True)
-class Mtk:
-    """A part with a MediaTek header in front of it.
+class MtkPart:
+    """A part with a MediaTek header in front.
 
     Attributes:
         name: "KERNEL", "ROOTFS" or "RECOVERY".
-        header: Its 512 bytes.
+        header: The 512 bytes of the header.
+        data: The part behind it.
     """
 
     name: str
@@ -116,38 +145,44 @@ class Mtk:
     data: memoryview
 
 
-def split_mtk(part: Data) -> Mtk | None:
-    """Take the MediaTek header off a part; None if it has none, or one that is not as long as the part."""
+def split_mtk(part: Data) -> MtkPart | None:
+    """Split a part from its MediaTek header; None if it has none, or one that states another size."""
     data = view(part)
-    if len(data) < MTK_SIZE or data[:4] != _MTK_MAGIC:
+    header = _mtk(data)
+    if header is None or header.size != len(data) - MTK_SIZE:
         return None
-    head = _MTK.parse(data)
-    if head["size"] != len(data) - MTK_SIZE:
+    return MtkPart(read_text(header.name), bytes(data[:MTK_SIZE]), data[MTK_SIZE:])
+
+
+def _mtk(data: memoryview) -> MtkHeader | None:
+    if len(data) < MTK_SIZE or data[: len(_MTK_MAGIC)] != _MTK_MAGIC:
         return None
-    return Mtk(read_text(head["name"]), bytes(data[:MTK_SIZE]), data[MTK_SIZE:])
+    return MtkHeader.parse(data)
 
 
 def mtk_header(old: bytes, size: int) -> bytes:
-    """The MediaTek header `old` for a part of `size` bytes.
+    """Return the MediaTek header `old` for a part of `size` bytes.
 
     Raises:
-        InputError: If `old` is none.
+        InputError: If `old` is not a MediaTek header.
     """
-    if len(old) != MTK_SIZE or old[:4] != _MTK_MAGIC:
-        raise malformed("MTK header", "magic", 0, f"{len(old)} bytes that begin with {old[:4].hex()}")
-    return _MTK.build({**_MTK.parse(view(old)), "size": size})
+    header = _mtk(view(old)) if len(old) == MTK_SIZE else None
+    if header is None:
+        problem = f"{len(old)} bytes that begin with {old[:4].hex()}"
+        raise malformed(MtkHeader.WHAT, "magic", 0, problem)
+    return replace(header, size=size).build()
 
 
 def with_mtk(header: bytes, data: Data) -> bytes:
-    """A part with its MediaTek header in front."""
-    return b"".join(chain((mtk_header(header, len(data)),), (bytes(view(data)),)))
+    """Return a part with its MediaTek header in front."""
+    return mtk_header(header, len(data)) + bytes(view(data))
 
 
 def without_mtk(part: Data) -> Data:
-    """A part as a bootloader starts it: without its MediaTek header, if it has one.
+    """Return a part as a bootloader starts it: without its MediaTek header, if it has one.
 
     Raises:
-        InputError: If it has one for a part of another size.
+        InputError: If its header states another size.
     """
     problem = problem_of_mtk(part)
     if problem:
@@ -157,10 +192,10 @@ def without_mtk(part: Data) -> Data:
 
 
 def problem_of_mtk(part: Data) -> InputError | None:
-    """What is wrong with a part that begins with a MediaTek header `split_mtk` did not take; else None."""
+    """Return the error for a MediaTek header that states another size than its part has; otherwise None."""
     data = view(part)
-    if len(data) < MTK_SIZE or data[:4] != _MTK_MAGIC or split_mtk(part):
+    header = _mtk(data)
+    if header is None or header.size == len(data) - MTK_SIZE:
         return None
-    return malformed(
-        "MTK header", "size", 4, f"{_MTK.parse(data)['size']} bytes, {len(data) - MTK_SIZE} follow"
-    )
+    problem = f"{header.size} bytes, {len(data) - MTK_SIZE} follow"
+    return malformed(header.WHAT, "size", header.offset_of("size"), problem)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg, tail, wrappers
-from hardboot.formats.boot.bootheader import PARTS, stored_os_version
+from hardboot.formats.boot import bootimg, osversion, tail, wrappers
+from hardboot.formats.boot.bootheader import PARTS, AddressedHeader, BootHeaderPxa, BootHeaderV2
 from hardboot.formats.boot.bootid import ALGORITHMS, Algorithm
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.paged import Part
@@ -17,18 +17,7 @@ from hardboot.formats.reading import Data, malformed
 
 
 def boot(image: BootImage) -> Container:
-    """A boot image."""
-    layout = image.layout
-    named: Fields = {"header_version": image.header_version}
-    if image.pxa:
-        named["pxa"] = True
-    for name in layout.names:
-        if name in ("name", "cmdline", "page_size") or name.endswith("_addr"):
-            named[name] = getattr(image, name)
-        elif name == "os_version":
-            named |= {"os_version": image.os_version_text or "", "os_patch_level": image.os_patch_level or ""}
-    if bootimg.has_id(image):
-        named["id"] = image.id.hex() if any(image.id) else ""
+    """Take a boot image apart."""
     parts = []
     known = {part.name: part for part in image.parts}
     start = len(image.lead)
@@ -39,13 +28,35 @@ def boot(image: BootImage) -> Container:
         parts.append(Part(name, start + part.offset + shift, inner))
     return Container(
         kind=sniff.BOOT_IMAGE,
-        fields=named,
+        fields=_boot_fields(image),
         parts=tuple(parts),
         part_fields={},
         signed=tail.is_signed(image.tail, image.tail_offset) or bool(len(image.signature)),
         rebuild=lambda changes: _rebuild_boot(image, changes),
         id_algorithm=lambda: bootimg.check_id(image),
     )
+
+
+def _boot_fields(image: BootImage) -> Fields:
+    """Return the fields that the image's header has."""
+    kind = image.header_type
+    fields: Fields = {"header_version": image.header_version}
+    if image.pxa:
+        fields["pxa"] = True
+    if issubclass(kind, AddressedHeader):
+        fields |= {"kernel_addr": image.kernel_addr, "ramdisk_addr": image.ramdisk_addr}
+        fields |= {"second_addr": image.second_addr, "tags_addr": image.tags_addr}
+        fields["page_size"] = image.page_size
+    if not issubclass(kind, BootHeaderPxa):
+        fields |= {"os_version": image.os_version_text or "", "os_patch_level": image.os_patch_level or ""}
+    if issubclass(kind, AddressedHeader):
+        fields["name"] = image.name
+    fields["cmdline"] = image.cmdline
+    if issubclass(kind, BootHeaderV2):
+        fields["dtb_addr"] = image.dtb_addr
+    if bootimg.has_id(image):
+        fields["id"] = image.id.hex() if any(image.id) else ""
+    return fields
 
 
 def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
@@ -57,7 +68,7 @@ def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
         named["id"] = image.id
     else:
         named["id"] = _hex(stated, 32)
-    version = stored_os_version(named.pop("os_version", ""), named.pop("os_patch_level", ""))
+    version = osversion.encode(named.pop("os_version", ""), named.pop("os_patch_level", ""))
     parts: Fields = dict(changes.parts)
     for name, data in parts.items():
         mtk = wrappers.split_mtk(getattr(image, name))

@@ -32,7 +32,7 @@ def avb(data: memoryview, partition: Data) -> Document:
     found = avb.parse_vbmeta(data)
     descriptors = []
     for one in found.descriptors:
-        computed = avbcheck.hash_of(one, partition)
+        computed = avbcheck.compute_hash(one, partition)
         row: Document = {"text": one.text, "digest": one.digest.hex() or None}
         row |= {"computed": computed and computed.hex(), "matches": computed and computed == one.digest}
         descriptors.append(row)

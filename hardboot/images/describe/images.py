@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hardboot.base.errors import InputError
 from hardboot.formats import sniff
+from hardboot.formats.binary_record import BinaryRecord
 from hardboot.formats.boot import bootid, bootimg, tail, wrappers
+from hardboot.formats.boot.bootheader import AddressedHeader, BootHeaderV2
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.header import Layout
 from hardboot.formats.reading import Data, sha256, view
 from hardboot.images.background import begin, hashes
 from hardboot.images.describe import contents
@@ -19,11 +20,7 @@ def boot(image: BootImage, data: memoryview) -> Document:
     name = bootid.hash_of(image.id) if bootimg.has_id(image) else None
     computed = begin(lambda: bootid.compute_ids(image.parts, name)) if name else None
     digests = hashes([part.data for part in image.parts])
-    addresses = {
-        name: getattr(image, f"{name}_addr")
-        for name in ("kernel", "ramdisk", "second", "dtb")
-        if f"{name}_addr" in image.layout.offsets
-    }
+    addresses = _addresses(image)
     parts = [
         _part(part, len(image.lead), addresses.get(part.name), image.paddings.get(part.name, b""), data)
         for part in image.parts
@@ -38,7 +35,7 @@ def boot(image: BootImage, data: memoryview) -> Document:
         "cmdline": image.cmdline,
         "tags_addr": image.tags_addr,
         "recovery_dtbo_offset": image.recovery_dtbo_offset,
-        "header": _header(image.header[image.header_offset :], image.layout),
+        "header": _header_fields(image.header[image.header_offset :], image.header_type),
         "lead": _lead(image, data),
         "parts": parts,
         **_tail(image.tail, image.tail_offset, data),
@@ -51,7 +48,7 @@ def boot(image: BootImage, data: memoryview) -> Document:
     document["id_check"] = None
     if computed:
         ids = computed()
-        algorithm = bootid.found_algorithm(image.id, ids)
+        algorithm = bootid.matching_algorithm(image.id, ids)
         document["id_check"] = {
             "algorithm": algorithm or name,
             "computed": (ids[algorithm] if algorithm else next(iter(ids.values()))).hex(),
@@ -60,12 +57,23 @@ def boot(image: BootImage, data: memoryview) -> Document:
     return document
 
 
-def _header(data: bytes, layout: Layout) -> Document:
-    """All fields of the header as stored."""
-    raw = view(data.ljust(layout.size, b"\0"))
+def _addresses(image: BootImage) -> dict[str, int]:
+    """Return the load address of each part that has one in the header."""
+    addresses: dict[str, int] = {}
+    if issubclass(image.header_type, AddressedHeader):
+        addresses |= {"kernel": image.kernel_addr, "ramdisk": image.ramdisk_addr, "second": image.second_addr}
+    if issubclass(image.header_type, BootHeaderV2):
+        addresses["dtb"] = image.dtb_addr
+    return addresses
+
+
+def _header_fields(data: bytes, kind: type[BinaryRecord]) -> Document:
+    """Return all fields of a header as stored, but for those that the document has in words."""
+    header = kind.parse(view(data.ljust(kind.SIZE, b"\0")))
+    values = {name: getattr(header, name) for name in kind.names()}
     return {
         name: value.rstrip(b"\0").hex() if isinstance(value, bytes) else value
-        for name, value in layout.parse(raw).items()
+        for name, value in values.items()
         if name not in ("magic", "cmdline", "extra_cmdline", "name", "id")
     }
 
@@ -157,7 +165,7 @@ def vendor_boot(data: memoryview) -> Document:
     names = ("header_version", "page_size", "name", "cmdline", "kernel_addr", "ramdisk_addr", "tags_addr")
     return {
         **{name: getattr(image, name) for name in names},
-        "header": _header(image.header, image.layout),
+        "header": _header_fields(image.header, image.header_type),
         "parts": parts,
         **_tail(image.tail, image.tail_offset, data),
         "padding_missing": image.missing,
