@@ -12,7 +12,7 @@ from hardboot.formats.reading import Data, view
 
 Document = dict[str, Any]
 
-_LOOK = 17 << 20  # bytes of a kernel whose decoder keeps all of it: with the rest under 45 MB of memory
+_LOOK = 17 << 20  # bytes of a kernel whose decoder keeps all of it: with the rest under 60 MB of memory
 _PACKED = (" data", " kernel")  # how names of what may be a kernel end
 
 
