@@ -1,7 +1,7 @@
 # Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
 PYTHON = .venv/bin/python
 PARALLEL = --numprocesses=auto --no-loadscope-reorder
-.PHONY: demo test check soak fuzz judge bench bench-restart agent clean
+.PHONY: demo test check soak fuzz judge mutants bench bench-restart agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py
@@ -24,6 +24,9 @@ fuzz: .venv/ready
 
 judge: .venv/ready
 	$(PYTHON) scripts/judge_plans.py
+
+mutants: .venv/ready
+	$(PYTHON) scripts/mutants.py $(ROOM) $(SAMPLE)
 
 bench: .venv/ready
 	$(PYTHON) scripts/bench.py
