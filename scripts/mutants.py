@@ -26,17 +26,18 @@ _NOTICED = ("killed", "timeout", "segfault", "suspicious", "caught by type check
 
 def tests_of(room: str) -> list[str]:
     """The test files of a room, and those that import it."""
-    own = f"tests/{room}/"
-    module = re.escape(f"hardboot.{room.replace('/', '.').removesuffix('.py')}")
+    own = f"tests/{room.rpartition('/')[0] if room.endswith('.py') else room}/"
+    module = re.escape(f"hardboot.{room.removesuffix('.py').replace('/', '.')}")
     # from hardboot.flows import x, import hardboot.flows.x, from hardboot import flows
     parent, _, name = module.rpartition(r"\.")
     uses = re.compile(rf"{module}\b|from {parent} import [^\n]*\b{name}\b")
     found = []
     for path in sorted((CHECKOUT / "tests").rglob("test_*.py")):
         where = path.relative_to(CHECKOUT).as_posix()
-        if where.count("/") > 1 and not where.startswith(NOT_QUICK):
-            if where.startswith(own) or uses.search(path.read_text()):
-                found.append(where)
+        if where.count("/") < 2 or where.startswith(NOT_QUICK):
+            continue
+        if where.startswith(own) or uses.search(path.read_text()):
+            found.append(where)
     return found
 
 
