@@ -179,7 +179,7 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
     document = {
         "name": made.name,
         "profile": result.text,
-        "hardboot_page": made.hardboot.page_addr,
+        "hardboot_page": made.hardboot.page,
         "mem_min": made.mem_min,
         "reasons": {name: one.source for name, one in proposed.items()},
         "unknown": {name: one.source for name, one in made.evidence.items() if one.status == "unknown"},
@@ -192,7 +192,7 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
             click.echo(result.text, nl=False)
             return
         click.echo(f"{output}: a draft for {made.title}. Read it, and complete it: docs/profiles.md")
-        for name, value in (("hardboot.page", made.hardboot.page_addr), ("mem_min", made.mem_min)):
+        for name, value in (("hardboot.page", made.hardboot.page), ("mem_min", made.mem_min)):
             text = f"{name}: {'unknown' if value is None else f'{value:#x}'}: {proposed[name].source}"
             click.echo("\n".join(wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False)))
 

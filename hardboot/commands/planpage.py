@@ -81,7 +81,10 @@ class Page:
             "cmdline_bootloader_known": self.bootloader_known,
             "cmdline_in_boot_partition": {"lost": list(lost), "gained": list(gained)},
             "flag": plan.flag,
-            "extents": [{"name": one.name, "start": one.start, "end": one.end} for one in plan.extents],
+            "extents": [
+                {"name": one.name, "kind": one.kind, "start": one.range.start, "end": one.range.end}
+                for one in plan.extents
+            ],
             "notes": list(plan.notes),
         }
 
@@ -109,7 +112,6 @@ def of(
         made.plan,
         banks=live.banks if live else profile.ram,
         host=live.kernel if live else (),
-        mem_min=profile.mem_min if made.plan.flag else None,
     )
     return Page(
         made.plan,

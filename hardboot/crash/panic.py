@@ -93,7 +93,7 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         choice = devicetree.choose(rom.trees, phone.profile, live_tree)
         tree = choice.tree and devicetree.for_crash(choice.tree, elf_header=elf_header, memory=usable)
         guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text)
-        plan = layout.plan_inside(phone.profile, guest, usable)
+        plan = layout.plan_panic_kernel(phone.profile, guest, usable)
         header = Segment(elf_header.name, elf_header.start, data, elf_header.size)
         plan = replace(plan, segments=(*plan.segments, header))
     return Prepared(rom, plan, running, choice.reason, line)

@@ -77,7 +77,7 @@ def parse(profile: Profile, release: str, answers: Sequence[Output]) -> None:
     presence, page = answers
     if presence.code:
         raise _no_support(release)
-    if page.code == 0 and int(page.text, 16) != profile.hardboot.page:
+    if page.code == 0 and int(page.text, 16) != profile.page.start:
         raise _other_page(profile, int(page.text, 16))
 
 
@@ -114,7 +114,7 @@ def _no_support(release: str) -> RefusedError:
 def _other_page(profile: Profile, page: int) -> RefusedError:
     return RefusedError(
         f"the host kernel keeps the hardboot page at {page:#x}, the profile {profile.name} has it at "
-        f"{profile.hardboot.page:#x}",
+        f"{profile.page.start:#x}",
         state="Nothing was loaded.",
         fix=f"Build the host kernel with this profile: hardboot patch apply TREE --device {profile.name}",
     )

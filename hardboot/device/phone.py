@@ -62,7 +62,7 @@ class Phone(Handset):
         """
         if self.profile.hardboot.models:
             live = layout.parse_iomem(self.read("cat /proc/iomem"))
-            self.profile = layout.of_model(self.profile, live)
+            self.profile = layout.profile_of_model(self.profile, live)
 
     def partition(self, name: str) -> BlockDevice:
         """The block device behind a partition of the profile, checked to be there.

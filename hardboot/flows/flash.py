@@ -68,7 +68,7 @@ def check_host_image(path: Path, profile: Profile) -> None:
         if config.get(_HARDBOOT_OPTION) == "y":
             log.warn(
                 f"{path}: its kernel was built with {_HARDBOOT_OPTION}, but does not say where its hardboot "
-                f"page is: it cannot be compared with the profile's, {profile.hardboot.page:#x}"
+                f"page is: it cannot be compared with the profile's, {profile.page.start:#x}"
             )
             return
         raise RefusedError(
@@ -76,10 +76,10 @@ def check_host_image(path: Path, profile: Profile) -> None:
             state="Nothing was sent.",
             fix="Patch and build the kernel (hardboot patch apply), then hardboot host-image.",
         )
-    if kernel.hardboot_page != profile.hardboot.page:
+    if kernel.hardboot_page != profile.page.start:
         raise RefusedError(
             f"{path}: its kernel looks for the hardboot page at {kernel.hardboot_page:#x}, "
-            f"the profile {profile.name} has it at {profile.hardboot.page:#x}",
+            f"the profile {profile.name} has it at {profile.page.start:#x}",
             state="Nothing was sent.",
             fix=f"Build the kernel for this phone: hardboot patch apply TREE --device {profile.name}",
         )

@@ -1,29 +1,32 @@
-"""Where every byte of a guest goes, or a refusal that names the rule. Pure: same input, same plan."""
+"""Decide where every byte of a guest goes, or refuse and name the rule. Pure: same input, same plan."""
 
-from hardboot.layout.inside import plan_inside
-from hardboot.layout.live import LiveMemory, parse_iomem
-from hardboot.layout.model import AnyKernel, Arm64Kernel, BootPlan, Guest, Segment
-from hardboot.layout.placing import assemble, of_model, plan
-from hardboot.layout.refusing import check
+from hardboot.layout.constraints import Constraints, gather_constraints
+from hardboot.layout.iomem import LiveMemory, parse_iomem
+from hardboot.layout.model import AnyKernel, Arm64Kernel, BootPlan, Extent, ExtentKind, Guest, Segment
+from hardboot.layout.panic_kernel import plan_panic_kernel
+from hardboot.layout.placement import assemble, plan, profile_of_model
+from hardboot.layout.refusal import BrokenRuleError, check
 from hardboot.layout.rules import RULES, Violation, violations
-from hardboot.layout.terrain import Terrain, survey
 
 __all__ = [
     "RULES",
     "AnyKernel",
     "Arm64Kernel",
     "BootPlan",
+    "BrokenRuleError",
+    "Constraints",
+    "Extent",
+    "ExtentKind",
     "Guest",
     "LiveMemory",
     "Segment",
-    "Terrain",
     "Violation",
     "assemble",
     "check",
-    "of_model",
+    "gather_constraints",
     "parse_iomem",
     "plan",
-    "plan_inside",
-    "survey",
+    "plan_panic_kernel",
+    "profile_of_model",
     "violations",
 ]

@@ -1,6 +1,7 @@
 """What is planned for, and the plan."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from hardboot.base.memory import Range
@@ -13,7 +14,7 @@ from hardboot.formats.trees.fdt import Fdt
 
 @dataclass(frozen=True)
 class Arm64Kernel:
-    """An arm64 kernel, unpacked: its bytes and what its header says."""
+    """An arm64 kernel, decompressed: its bytes and what its header says."""
 
     data: Data = field(repr=False)
     header: Arm64Image
@@ -24,16 +25,16 @@ AnyKernel: TypeAlias = ZImage | Arm64Kernel
 
 @dataclass(frozen=True)
 class Guest:
-    """What is to be started.
+    """The ROM to start, as the planner needs it.
 
     Attributes:
         kernel: The kernel.
-        ramdisk: The initial ramdisk as it stands in the image; empty if there is none.
-        tree: The device tree `devicetree.choose` chose; None plans with a stand-in of the largest size.
-            A phone whose kernels get ATAGS has none.
+        ramdisk: The initial ramdisk as stored in the image; empty if there is none.
+        tree: The device tree that `devicetree.choose` chose; None reserves room for the largest one.
+            None on a phone whose kernels get ATAGS.
         cmdline: Kernel command line.
-        live_tree: The phone's own tree, for what only its bootloader knows; None if no phone is asked.
-        atags: The phone's /proc/atags; None if no phone is asked: plans with a stand-in of ATAGS_ROOM bytes.
+        live_tree: The phone's own tree, for what only its bootloader knows; None without a phone.
+        atags: The phone's /proc/atags; None without a phone: ATAGS_ROOM bytes are reserved.
         unpacked_size: Bytes of the decompressed kernel, for a zImage that does not state it; None if unknown.
     """
 
@@ -44,6 +45,75 @@ class Guest:
     live_tree: Fdt | None = field(repr=False, default=None)
     atags: tuple[Tag, ...] | None = field(repr=False, default=None)
     unpacked_size: int | None = None
+
+
+class ExtentKind(StrEnum):
+    """What uses a range of memory; the value is stable, scripts read it (hardboot plan --json)."""
+
+    SEGMENT = "segment"
+    MOVED_SEGMENT = "moved-segment"  # where the host kernel copies a segment after the reset
+    UNPACKED_KERNEL = "unpacked-kernel"  # page tables, decompressed kernel and BSS of a zImage
+    RUNNING_KERNEL = "running-kernel"  # a kernel with the heap or BSS behind it
+    HEAP = "heap"  # stack and heap of a running zImage
+    BSS = "bss"  # BSS of an Image
+    HARDBOOT_PAGE = "hardboot-page"
+    HARDBOOT_BUFFER = "hardboot-buffer"
+    RESERVED = "reserved"
+    BOOTLOADER = "bootloader"  # overwritten between reset and host kernel
+    BELOW_MEM_MIN = "below-mem-min"  # all RAM below mem_min
+
+
+_NAMES = {
+    ExtentKind.SEGMENT: "{}",
+    ExtentKind.MOVED_SEGMENT: "{} moved by the host kernel",
+    ExtentKind.UNPACKED_KERNEL: "unpacked kernel",
+    ExtentKind.RUNNING_KERNEL: "running {}",
+    ExtentKind.HEAP: "heap of the running {}",
+    ExtentKind.BSS: "BSS of the {}",
+    ExtentKind.HARDBOOT_PAGE: "hardboot page",
+    ExtentKind.HARDBOOT_BUFFER: "hardboot buffer",
+    ExtentKind.RESERVED: "{}",
+    ExtentKind.BOOTLOADER: "{} (bootloader)",
+    ExtentKind.BELOW_MEM_MIN: "all RAM below mem_min",
+}
+_OF_SEGMENTS = frozenset(
+    {
+        ExtentKind.SEGMENT,
+        ExtentKind.MOVED_SEGMENT,
+        ExtentKind.UNPACKED_KERNEL,
+        ExtentKind.RUNNING_KERNEL,
+        ExtentKind.HEAP,
+        ExtentKind.BSS,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A range of physical addresses and what uses it.
+
+    Attributes:
+        owner: Name of the segment it belongs to; for RESERVED and BOOTLOADER the name of the range in the
+            profile, the device tree or /proc/iomem; else "".
+    """
+
+    range: Range
+    kind: ExtentKind
+    owner: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name people read."""
+        return _NAMES[self.kind].format(self.owner)
+
+    @property
+    def segment(self) -> str | None:
+        """Name of the segment whose place decides where this is; None if none does."""
+        return self.owner if self.kind in _OF_SEGMENTS else None
+
+    def __str__(self) -> str:
+        """Return name, addresses and size, for messages."""
+        return f"{self.name} {Range(self.range.start, self.range.end)}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +136,11 @@ class Segment:
         """The memory it takes."""
         return Range.sized(self.addr, self.memsz, self.name)
 
+    @property
+    def extent(self) -> Extent:
+        """The memory it takes, and that a segment takes it."""
+        return Extent(Range.sized(self.addr, self.memsz), ExtentKind.SEGMENT, self.name)
+
 
 @dataclass(frozen=True)
 class BootPlan:
@@ -74,12 +149,13 @@ class BootPlan:
     Attributes:
         segments: By address; as kexec_load(2) takes them.
         entry: Where the record tells the host kernel to jump; without a reset, where kexec jumps.
-        dtb_addr: What the record tells it about the device tree, or the ATAGS; what kexec puts into r2.
+        dtb_addr: Address of device tree or ATAGS for the record; without a reset, what kexec puts into r2.
         initrd: The ramdisk, exact to the byte; None without one.
         flag: The kexec_load(2) flag of the profile; 0 for a start without a reset.
-        extents: What else was taken into account, by address: named ranges that may lie over each other.
-        complete: False if device tree or ATAGS are a stand-in: such a plan can be shown, not started.
-        notes: What rests on a guess, for people.
+        extents: What else was taken into account, by address; extents may overlap.
+        complete: False if room was reserved for an unknown device tree or ATAGS: such a plan can be shown,
+            not started.
+        notes: Assumptions the plan rests on, for people.
     """
 
     segments: tuple[Segment, ...]
@@ -88,10 +164,10 @@ class BootPlan:
     initrd: Range | None
     cmdline: str
     flag: int
-    extents: tuple[Range, ...]
+    extents: tuple[Extent, ...]
     complete: bool
     notes: tuple[str, ...]
 
     def segment(self, name: str) -> Segment | None:
-        """The segment called `name`."""
+        """Return the segment called `name`; None if there is none."""
         return next((one for one in self.segments if one.name == name), None)

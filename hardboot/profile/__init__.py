@@ -13,6 +13,7 @@ from hardboot.base.files import data_dir, read_bytes
 from hardboot.profile.lint import Problem, check, facts
 from hardboot.profile.schema import Evidence, Known, Profile, Span
 from hardboot.profile.syntax import parse, wrong
+from hardboot.profile.unknown import UnknownFactError
 
 __all__ = [
     "Evidence",
@@ -20,6 +21,7 @@ __all__ = [
     "Problem",
     "Profile",
     "Span",
+    "UnknownFactError",
     "check",
     "everything",
     "facts",

@@ -107,8 +107,8 @@ def _pages(profile: Profile) -> list[tuple[str, Range]]:
     """Every page this phone may have, by the fact that states it."""
     hardboot = profile.hardboot
     stated = [(f"hardboot.models.{one.name}", one.page) for one in hardboot.models]
-    if hardboot.page_addr is not None:
-        stated.append(("hardboot.page", hardboot.page_addr))
+    if hardboot.page is not None:
+        stated.append(("hardboot.page", hardboot.page))
     return [(fact, Range.sized(page, hardboot.page_size, "hardboot page")) for fact, page in stated]
 
 
@@ -127,7 +127,7 @@ def _page(profile: Profile) -> Iterator[Problem]:
                 yield Problem(fact, f"{page} lies over {written.start:#x}, {written.name}")
         if page.start < (profile.kernel.phys_offset or 0):
             yield Problem(fact, f"{page} is below the RAM that kernels use")
-    if profile.hardboot.models and profile.hardboot.page_addr is not None:
+    if profile.hardboot.models and profile.hardboot.page is not None:
         yield Problem("hardboot.page", "it is stated for the phone and for its models: keep one")
     for model in profile.hardboot.models:
         if model.page + profile.hardboot.page_size > model.ram_end:

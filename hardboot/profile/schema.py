@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
+from hardboot.profile.unknown import UnknownFactError
 
 Unsigned = Annotated[int, Meta(ge=0, le=(1 << 48) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
@@ -71,7 +71,7 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the host kernel does with the record.
 
     Attributes:
-        page_addr: Address of the hardboot page; in the file `page`. None: unknown, or a matter of the model.
+        page: Address of the hardboot page; None: unknown, or different for each model.
         page_size: Bytes reserved there.
         models: The page of each model, where they differ.
         flag: The kexec_load(2) flag: 0x4 before Linux 6.6, 0x8000 from there on.
@@ -84,7 +84,7 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         buffer: Where a `buffer` host lets the segments wait; no segment may have its place there.
     """
 
-    page_addr: Unsigned | None = field(name="page", default=None)
+    page: Unsigned | None = None
     page_size: Annotated[int, Meta(ge=1, le=1 << 30)]
     models: tuple[Model, ...] = ()
     flag: Literal[0x4, 0x8000]
@@ -92,21 +92,6 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kernel_loc: Unsigned | None = None
     dtb_loc: Unsigned | None = None
     buffer: Buffer | None = None
-
-    @property
-    def page(self) -> int:
-        """Address of the hardboot page.
-
-        Raises:
-            RefusedError: If it is not known.
-        """
-        if self.page_addr is None:
-            raise RefusedError(
-                "the address of the hardboot page is not known",
-                state="Nothing was sent.",
-                fix="hardboot devices show NAME says what is known of it, and how to find it.",
-            )
-        return self.page_addr
 
 
 class Partition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -281,32 +266,28 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The hardboot page.
 
         Raises:
-            RefusedError: If it is not known, or depends on the model.
+            UnknownFactError: If it is not known, or depends on the model.
         """
-        if self.hardboot.page_addr is None:
+        if self.hardboot.page is None:
             values = [f"{one.page:#x} ({one.name})" for one in self.hardboot.models]
             values += [f"{one.value:#x}" for one in self._others("hardboot.page") if one.value is not None]
-            known = f"; it is one of {', '.join(values)}" if values else ""
-            raise RefusedError(
-                f"not known of {self.title}: the address of the hardboot page{known}",
-                state="Nothing was sent.",
-                fix=f"How to find it: {self.how_to_find('hardboot.page')}.",
-            )
-        return Range.sized(self.hardboot.page_addr, self.hardboot.page_size, "hardboot page")
+            known = f" (one of {', '.join(values)})" if values else ""
+            raise self.unknown("hardboot.page", f"the address of the hardboot page{known}")
+        return Range.sized(self.hardboot.page, self.hardboot.page_size, "hardboot page")
 
     def for_ram(self, end: int) -> "Profile":
         """The profile of the model whose RAM ends at `end`; itself if all models are alike, or none fits."""
         models = sorted(self.hardboot.models, key=lambda one: one.ram_end)
         fitting = next((one for one in models if end <= one.ram_end), None)
-        if fitting is None or self.hardboot.page_addr is not None:
+        if fitting is None or self.hardboot.page is not None:
             return self
-        return replace(self, hardboot=replace(self.hardboot, page_addr=fitting.page))
+        return replace(self, hardboot=replace(self.hardboot, page=fitting.page))
 
     def without_reset(self) -> "Profile":
         """The profile for a soft start: no page, and nothing that a bootloader or host kernel does."""
         hardboot = replace(
             self.hardboot,
-            page_addr=0,
+            page=0,
             page_size=0,
             host_abi="direct",
             kernel_loc=None,
@@ -334,3 +315,15 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """What [evidence] says of an unknown fact."""
         entry = self.evidence.get(fact)
         return entry.source if entry else f"nothing is known about {fact} in {self.name}.toml"
+
+    def unknown(self, fact: str, what: str, advice: str = "") -> UnknownFactError:
+        """Return the refusal of a command that needs `fact`, which this profile does not know.
+
+        Args:
+            fact: Its dotted name.
+            what: The fact in words: "its RAM layout".
+            advice: What helps without finding it; a sentence.
+        """
+        return UnknownFactError(
+            fact, title=self.title, what=what, how_to_find=self.how_to_find(fact), advice=advice
+        )

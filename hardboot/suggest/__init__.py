@@ -56,7 +56,7 @@ def _differences(made: Profile, shipped: Profile) -> list[str]:
             source = f" ({entry.status}: {entry.source})" if entry else ""
             found.append(f"{fact}: {_text(mine[fact])} here, {_text(value)} in {shipped.name}.toml{source}")
     pages = {one.page for one in shipped.hardboot.models}
-    page = made.hardboot.page_addr
+    page = made.hardboot.page
     if pages and page is not None and not any(_inside(page, one, shipped) for one in pages):
         known = ", ".join(f"{one:#x}" for one in sorted(pages))
         found.append(f"hardboot.page: {page:#x} here, one of {known} in {shipped.name}.toml")

@@ -156,10 +156,10 @@ MEMORY = Range(0x68000000, 0x6BE00000, "memory of the panic kernel")
 
 
 def test_everything_goes_into_the_memory_set_aside() -> None:
-    plan = layout.plan_inside(VIRT, guest(), MEMORY)
+    plan = layout.plan_panic_kernel(VIRT, guest(), MEMORY)
     assert {one.name for one in plan.segments} == {"zImage", "initrd", "dtb"}
     assert all(MEMORY.contains(one.range) for one in plan.segments)
-    unpacked = next(one for one in plan.extents if one.name == "unpacked kernel")
+    unpacked = next(one.range for one in plan.extents if one.kind is layout.ExtentKind.UNPACKED_KERNEL)
     assert MEMORY.contains(unpacked)
     assert plan.flag == 0
 
@@ -169,20 +169,20 @@ def test_everything_goes_into_the_memory_set_aside() -> None:
 def test_no_plan_leaves_the_memory_set_aside(size: int, ramdisk: int, unpacked: int) -> None:
     memory = Range.sized(0x68000000, size << 20)
     try:
-        plan = layout.plan_inside(VIRT, guest(kernel(edata=unpacked), ramdisk=ramdisk), memory)
+        plan = layout.plan_panic_kernel(VIRT, guest(kernel(edata=unpacked), ramdisk=ramdisk), memory)
     except RefusedError:
         return
     ranges = sorted(one.range for one in plan.segments)
     assert subtract(ranges, [memory]) == []
     assert all(one.end <= two.start for one, two in pairwise(ranges))
-    unpacking = next(one for one in plan.extents if one.name == "unpacked kernel")
+    unpacking = next(one.range for one in plan.extents if one.kind is layout.ExtentKind.UNPACKED_KERNEL)
     assert memory.contains(unpacking)
     assert not any(one.overlaps(unpacking) for one in ranges if one.name != "zImage")
 
 
 def test_memory_that_does_not_begin_where_a_kernel_looks_for_it_is_refused() -> None:
     with pytest.raises(RefusedError, match="multiple of"):
-        layout.plan_inside(VIRT, guest(), Range(0x6A000000, 0x6E000000))
+        layout.plan_panic_kernel(VIRT, guest(), Range(0x6A000000, 0x6E000000))
 
 
 def test_a_kernel_that_unpacks_to_one_address_only_is_refused() -> None:
@@ -192,13 +192,13 @@ def test_a_kernel_that_unpacks_to_one_address_only_is_refused() -> None:
     fixed = replace(
         guest(kernel()), kernel=dataclasses.replace(kernel(), relocatable=False, zreladdr=0x40008000)
     )
-    with pytest.raises(RefusedError, match="always unpacks"):
-        layout.plan_inside(VIRT, fixed, MEMORY)
+    with pytest.raises(RefusedError, match="always decompresses"):
+        layout.plan_panic_kernel(VIRT, fixed, MEMORY)
 
 
 def test_too_little_memory_is_refused() -> None:
     with pytest.raises(RefusedError, match="layout rule"):
-        layout.plan_inside(VIRT, guest(), Range(0x68000000, 0x68800000))
+        layout.plan_panic_kernel(VIRT, guest(), Range(0x68000000, 0x68800000))
 
 
 @pytest.mark.parametrize("cells", [1, 2])

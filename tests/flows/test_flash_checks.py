@@ -29,12 +29,12 @@ def tagged(page: int) -> bytes:
 def test_a_kernel_with_the_profiles_page_is_accepted_silently(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flash.check_host_image(image(tmp_path, tagged(PROFILE.hardboot.page)), PROFILE)
+    flash.check_host_image(image(tmp_path, tagged(PROFILE.page.start)), PROFILE)
     assert capsys.readouterr().err == ""
 
 
 def test_a_mediatek_header_is_no_part_of_the_kernel(tmp_path: Path) -> None:
-    kernel = build.mtk(tagged(PROFILE.hardboot.page), b"KERNEL")
+    kernel = build.mtk(tagged(PROFILE.page.start), b"KERNEL")
     flash.check_host_image(image(tmp_path, kernel), PROFILE)
     with pytest.raises(InputError, match="MTK header: size at offset 0x4"):
         flash.check_host_image(image(tmp_path, kernel + b"more"), PROFILE)
@@ -54,7 +54,7 @@ def test_a_foreign_kernel_built_with_hardboot_is_accepted_with_a_warning(
     flash.check_host_image(image(tmp_path, kernel), PROFILE)
     said = " ".join(capsys.readouterr().err.split())
     assert "CONFIG_KEXEC_HARDBOOT" in said
-    assert f"{PROFILE.hardboot.page:#x}" in said
+    assert f"{PROFILE.page.start:#x}" in said
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_kernel_without_hardboot_is_refused(
 
 
 def test_an_image_whose_id_does_not_fit_is_refused(tmp_path: Path) -> None:
-    path = image(tmp_path, tagged(PROFILE.hardboot.page))
+    path = image(tmp_path, tagged(PROFILE.page.start))
     data = bytearray(path.read_bytes())
     data[2048 + 0x10] ^= 1
     path.write_bytes(data)

@@ -39,14 +39,14 @@ def test_the_document_says_where_everything_goes(capsys: pytest.CaptureFixture[s
     assert unpacked["end"] == 0x40008000 + max(EDATA + 0x3C000, EDATA + size + 0x11000)
 
 
-def test_a_rom_without_a_tree_is_planned_with_a_stand_in(
+def test_for_a_rom_without_a_tree_room_is_reserved(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     document = plan(capsys, rom_image(tmp_path))
     assert document["complete"] is False
     tree = next(one for one in document["segments"] if one["name"] == "dtb")
     assert (tree["end"] - tree["start"], tree["bytes"]) == (1 << 20, 0)
-    assert any("stand-in" in note for note in document["notes"])
+    assert any("device tree is not known" in note for note in document["notes"])
 
 
 def test_the_roms_own_tree_is_used_appended_or_in_its_own_part(

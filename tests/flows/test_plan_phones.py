@@ -185,7 +185,7 @@ def test_the_end_of_ram_tells_the_model_to_all_that_looks_at_the_page(end: str, 
 
     phone = Model(cast(Transport, None), profile.load("g3"), "1")
     with pytest.raises(RefusedError):
-        _ = phone.profile.hardboot.page
+        _ = phone.profile.page
     phone.tell_model()
     assert phone.profile.hardboot.page == page
 

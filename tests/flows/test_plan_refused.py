@@ -20,7 +20,7 @@ def test_a_phone_with_unknown_ram_needs_its_memory_map(
 ) -> None:
     image = rom_image(tmp_path)
     _, errors = call(capsys, "plan", image, "--device", "shamu", code=4)
-    assert "the banks of RAM" in errors
+    assert "does not know its RAM layout" in errors
     assert "cat /proc/iomem" in errors
     assert "--iomem FILE" in errors
     iomem = tmp_path / "iomem"
@@ -38,8 +38,10 @@ def test_a_refusal_names_the_rule_and_is_a_document_too(
 ) -> None:
     image = rom_image(tmp_path, kernel_data=kernel(numbers=(0x3C000, 0, 0x10000)))
     out, errors = call(capsys, "--json", "plan", image, "--device", "virt-arm", code=4)
-    error = json.loads(out)["error"]
-    assert error["kind"] == "RefusedError"
+    document = json.loads(out)
+    assert document["rule"] == "decompression-in-ram"
+    error = document["error"]
+    assert error["kind"] == "BrokenRuleError"
     assert error["exit_code"] == 4
     assert error["what"].startswith("layout rule decompression-in-ram: ")
     assert "state: Nothing was sent." in errors

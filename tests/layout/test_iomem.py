@@ -29,7 +29,7 @@ def test_the_running_kernels_memory_map_is_read() -> None:
         ("00000000-00000000 : System RAM\n  00000000-00000000 : Kernel code\n", "not read as root"),
         ("", "no System RAM"),
         ("10-20 : uart\n", "no System RAM"),
-        ("rubbish", "line 1 is no range"),
+        ("rubbish", "line 1 is not a range"),
         ("40000000-7fffffff : System RAM\n80-7f : x", "line 2 ends before it starts"),
         ("40000000-7fffffff : System RAM\n50000000-8fffffff : System RAM", "overlap"),
         ("0-1 : x\n" * 70000, "70000 lines"),

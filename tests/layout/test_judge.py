@@ -72,8 +72,8 @@ def test_rules_and_judge_agree_on_any_placement() -> None:
         case = random_case(rng, small=rng.random() < 0.5)
         where, who, memory = phone(case), guest(case), live(case)
         size = params_size(case, who, where)
-        terrain = layout.survey(where, who, memory)
-        work = terrain.kernel.core
+        constraints = layout.gather_constraints(where, who, memory)
+        work = constraints.kernel.unpacked
         near = edges(case) + ([work.start, work.end] if work else [])
         try:
             good = layout.plan(where, who, memory)
@@ -91,7 +91,7 @@ def test_rules_and_judge_agree_on_any_placement() -> None:
                     "atags": (kernel - 0x7000, moved["atags"][1]),
                 }
             segments = [layout.Segment(name, place, b"", memsz) for name, (place, memsz) in moved.items()]
-            broken, wrong = layout.violations(terrain, segments), list(faults(case, moved, size))
+            broken, wrong = layout.violations(constraints, segments), list(faults(case, moved, size))
             assert bool(broken) == bool(wrong), (seed, moved, broken, wrong)
             agreed[bool(broken)] += 1
     assert min(agreed[True], agreed[False]) > 200, agreed

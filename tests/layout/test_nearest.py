@@ -63,9 +63,9 @@ def test_the_nearest_placement_is_told_and_works(
     def segments(places: dict[str, Any]) -> tuple[layout.Segment, ...]:
         return layout.assemble(phone, who, live, **places).segments
 
-    terrain = layout.survey(layout.of_model(phone, live), who, live)
+    constraints = layout.gather_constraints(layout.profile_of_model(phone, live), who, live)
     with pytest.raises(RefusedError) as error:
-        layout.check(terrain, segments(good | wrong))
+        layout.check(constraints, segments(good | wrong))
     what = error.value.what
     assert what.startswith(f"layout rule {rule}: ")
     assert re.search(r"0x[0-9a-f]+-0x[0-9a-f]+", what), "the ranges"
@@ -73,4 +73,4 @@ def test_the_nearest_placement_is_told_and_works(
     assert found, what
     name = {"zImage": "kernel", "Image": "kernel", "atags": "dtb"}.get(found[1], found[1])
     better = good | wrong | {name: int(found[2], 16)}
-    assert layout.violations(terrain, segments(better)) == []
+    assert layout.violations(constraints, segments(better)) == []

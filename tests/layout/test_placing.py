@@ -31,7 +31,7 @@ def work(
     who: Guest | None = None, place: int = 0x45000000, phone: Profile = VIRT, live: LiveMemory | None = None
 ) -> Range:
     """What a zImage at `place` writes elsewhere."""
-    found = layout.survey(phone, who or guest(), live).kernel.work(place)
+    found = layout.gather_constraints(phone, who or guest(), live).kernel.written(place)
     assert found
     return found
 
@@ -60,23 +60,23 @@ def test_a_large_bss_reaches_further_than_a_moved_zimage() -> None:
     assert work(who, place=0x40008000).end == 0x40000000 + ARMMP_TEXT + ARMMP_EDATA + 16 * MIB
 
 
-def test_without_sizes_a_bound_is_used_and_said() -> None:
+def test_a_kernel_without_sizes_gets_a_bound_and_a_note() -> None:
     who = guest(kernel(size=2 * MIB, edata=None))
-    terrain = layout.survey(VIRT, who, None)
+    constraints = layout.gather_constraints(VIRT, who, None)
     assert work(who) == Range(0x40003000, 0x40308000 + 5 * 2 * MIB + 4 * MIB)
     assert work(who, place=0x40008000).end == 0x40308000 + 5 * 2 * MIB + 4 * MIB
-    assert [note for note in terrain.notes if "a bound is used" in note] == [
-        "the zImage does not state its unpacked size: a bound is used, 5 times",
-        "the zImage does not state its BSS: a bound is used, 4.0 MiB",
+    assert [note for note in constraints.notes if "assuming" in note] == [
+        "the zImage does not state its unpacked size; assuming at most 5 times its own",
+        "the zImage does not state its BSS size; assuming at most 4.0 MiB",
     ]
     exact = replace(who, unpacked_size=5 * MIB)
     assert work(exact).end == 0x40308000 + 5 * MIB + 4 * MIB
-    assert len(layout.survey(VIRT, exact, None).notes) == len(terrain.notes) - 1
+    assert len(layout.gather_constraints(VIRT, exact, None).notes) == len(constraints.notes) - 1
 
 
 def test_lowmem_shrinks_with_vmalloc() -> None:
     def end(cmdline: str) -> int:
-        found = layout.survey(SHAMU, guest(cmdline=cmdline), layout.parse_iomem(IOMEM)).kernel
+        found = layout.gather_constraints(SHAMU, guest(cmdline=cmdline), layout.parse_iomem(IOMEM)).kernel
         return found.initrd_zone(0x20000000).end
 
     assert end("") == 760 * MIB  # "lowmem : 0xc0000000 - 0xef800000 (760 MB)" of every 3.x boot log
@@ -118,13 +118,13 @@ def test_a_ramdisk_is_exact_to_the_byte_and_its_segment_whole_pages() -> None:
     assert (plan.initrd.size, segment.memsz) == (4097, 8192)
 
 
-def test_without_a_tree_a_stand_in_is_planned_for_and_said() -> None:
+def test_without_a_tree_room_is_reserved_and_noted() -> None:
     plan = layout.plan(VIRT, guest(tree=None), None)
     segment = plan.segment("dtb")
     assert segment
     assert (segment.memsz, len(segment.data)) == (MIB, 0)
     assert not plan.complete
-    assert any("stand-in" in note for note in plan.notes)
+    assert "the phone's device tree is not known; 1.0 MiB reserved" in plan.notes
 
 
 def test_payloads_are_not_printed() -> None:
@@ -132,8 +132,9 @@ def test_payloads_are_not_printed() -> None:
 
 
 def test_the_nexus_6_is_refused_without_its_memory_map() -> None:
-    with pytest.raises(RefusedError, match="not known of Motorola Nexus 6: the banks of RAM") as error:
+    with pytest.raises(RefusedError, match="of Motorola Nexus 6 does not know its RAM layout") as error:
         layout.plan(SHAMU, guest(), None)
+    assert "Connect the phone, or use --iomem FILE." in error.value.fix
     assert "/proc/iomem" in error.value.fix
 
 
@@ -147,12 +148,12 @@ def test_the_nexus_6_is_planned_with_a_live_memory_map_as_by_hand() -> None:
         "initrd": 0x20600000,
         "dtb": 0x21100000,
     }
-    extents = {one.name: one for one in plan.extents}
+    extents = {one.name: one.range for one in plan.extents}
     assert extents["dtb moved by the host kernel"] == Range(0x01E00000, 0x01E01000)
     assert extents["zImage moved by the host kernel"] == Range(0x03208000, 0x03208000 + 0x533000)
     assert extents["heap of the running zImage"].start == 0x03208000 + 0x533000
     assert extents["unpacked kernel"] == Range(0x00203000, 0x01607588)
-    assert any("not certain" in note for note in plan.notes)
+    assert any("unverified" in note for note in plan.notes)
 
 
 def test_an_old_kernel_without_sizes_unpacks_where_the_profile_says() -> None:
@@ -167,7 +168,7 @@ def test_an_old_kernel_without_sizes_unpacks_where_the_profile_says() -> None:
     ("who", "message"),
     [
         (guest(ramdisk=700 * MIB), "layout rule half-of-ram: 705.2 MiB in all"),
-        (guest(kernel(edata=70 * MIB)), "layout rule decompression-clear: .* lies over hardboot page"),
+        (guest(kernel(edata=70 * MIB)), "layout rule decompression-clear: .* overlaps hardboot page"),
         (guest(kernel(edata=0xFFFFFFF0)), "layout rule decompression-in-ram: unpacked kernel"),
         (guest(kernel(text=0)), "layout rule decompression-in-ram: unpacked kernel 0x3fffb000"),
         (guest(kernel(malloc=0xFFFFFFFF)), "layout rule decompression-in-ram: running zImage"),

@@ -6,12 +6,11 @@ from layout_guests import MIB, kernel
 from layout_hosts import image
 
 from hardboot import layout, profile
-from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
 from hardboot.formats.kernels import atags
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.layout import Guest, LiveMemory
-from hardboot.profile import Profile
+from hardboot.profile import Profile, UnknownFactError
 
 PLANNED = "planned"
 # By name: the unknown fact for which a plan is refused, from the profile alone, and with the phone's RAM.
@@ -52,20 +51,18 @@ def rom(phone: Profile) -> Guest:
 
 
 def outcome(phone: Profile, live: LiveMemory | None) -> str:
-    """`planned`, or the fact that is missing."""
+    """Return `planned`, or the fact that is missing."""
     who = rom(phone)
     try:
         plan = layout.plan(phone, who, live)
-    except RefusedError as error:
-        if not error.what.startswith(f"not known of {phone.title}: "):
-            return error.what
-        facts = [name for name, one in phone.evidence.items() if one.status == "unknown"]
-        return next(name for name in facts if phone.how_to_find(name) in error.fix)
-    assert layout.violations(layout.survey(phone, who, live), plan.segments) == []
+    except UnknownFactError as error:
+        stated = phone.evidence[error.fact]
+        return error.fact if stated.status == "unknown" and stated.source in error.fix else error.what
+    assert layout.violations(layout.gather_constraints(phone, who, live), plan.segments) == []
     assert plan.complete
     assert all(one.addr >= (phone.mem_min or 0) for one in plan.segments)
     if phone.trust("bootloader") != "verified":
-        assert "what the bootloader overwrites is not certain" in plan.notes[0]
+        assert "unverified: what the bootloader overwrites" in plan.notes[0]
     return PLANNED
 
 

@@ -18,7 +18,9 @@ from hardboot.profile import Profile, Span
 
 def test_the_planner_leaves_the_window_only_if_it_may() -> None:
     full = msgspec.structs.replace(VIRT, mem_min=0x48000000)
-    message = "layout rule room: zImage .* at 0x48000000 it would break zimage-window: .* take 0x48000000"
+    message = (
+        "layout rule room: zImage .* at 0x48000000 it would break zimage-window: .* would take 0x48000000"
+    )
     with pytest.raises(RefusedError, match=message) as error:
         layout.plan(full, guest(), None)
     assert "kernel_loc in the profile" in error.value.fix
@@ -41,8 +43,8 @@ def test_the_layout_that_ran_breaks_no_rule() -> None:
         # what was tried on the virtual phone, and failed
         ({"initrd": 0x74000000}, "initrd-lowmem", "is not inside lowmem 0x40000000-0x6f800000"),
         ({"initrd": 0x7F000000}, "initrd-lowmem", ""),
-        ({"initrd": 0x43000000}, "outside-bootloader", "ramdisk-load 0x43000000-0x44000000"),
-        ({"kernel": 0x50000000}, "zimage-window", "take 0x50000000 for the start of its RAM"),
+        ({"initrd": 0x43000000}, "outside-bootloader", "ramdisk-load (bootloader) 0x43000000-0x44000000"),
+        ({"kernel": 0x50000000}, "zimage-window", "take 0x50000000 for the start of RAM"),
         ({"initrd": 0x43F00000}, "outside-page", "hardboot page 0x44000000-0x44001000"),
         # and the others
         ({"dtb": 0x44000000}, "outside-page", "dtb 0x44000000"),
@@ -51,7 +53,7 @@ def test_the_layout_that_ran_breaks_no_rule() -> None:
         ({"dtb": 0x46001000}, "disjoint", "initrd 0x46000000"),
         ({"dtb": 0x46F00800}, "page-aligned", "whole pages"),
         ({"kernel": 0x47FFF000}, "zimage-window", "0x47fff000"),
-        ({"initrd": 0x7FF00000}, "one-bank", "does not lie inside one bank"),
+        ({"initrd": 0x7FF00000}, "one-bank", "is not inside one bank"),
         ({"initrd": 0x3FF00000}, "one-bank", ""),
         ({"initrd": 0x41200000}, "decompression-clear", "unpacked kernel 0x40203000-0x41607588"),
         ({"dtb": 0x41600000}, "decompression-clear", "dtb 0x41600000"),
@@ -68,7 +70,7 @@ def test_a_wrong_address_breaks_its_rule(addresses: dict[str, int], rule: str, m
         VIRT, who, None, **({"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses)
     )
     with pytest.raises(RefusedError, match="layout rule "):
-        layout.check(layout.survey(VIRT, who, None), plan.segments)
+        layout.check(layout.gather_constraints(VIRT, who, None), plan.segments)
 
 
 def refusal(addresses: dict[str, int]) -> str:
@@ -77,7 +79,7 @@ def refusal(addresses: dict[str, int]) -> str:
     places = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses
     plan = layout.assemble(VIRT, who, None, **places)
     with pytest.raises(RefusedError) as error:
-        layout.check(layout.survey(VIRT, who, None), plan.segments)
+        layout.check(layout.gather_constraints(VIRT, who, None), plan.segments)
     return error.value.what
 
 
@@ -133,7 +135,7 @@ def test_what_the_guests_tree_reserves_stays_free() -> None:
 
 def test_a_kernel_that_would_unpack_over_something_reserved_is_refused() -> None:
     phone = with_reserved(Range(0x40800000, 0x40801000, "carve-out"))
-    assert ("decompression-clear", "unpacked kernel 0x40203000-0x41607588 (20.0 MiB) lies over carve-out "
+    assert ("decompression-clear", "unpacked kernel 0x40203000-0x41607588 (20.0 MiB) overlaps carve-out "
             "0x40800000-0x40801000 (4.0 KiB)") in forced({}, phone=phone)  # fmt: skip
     with pytest.raises(RefusedError, match="decompression-clear"):
         layout.plan(phone, guest(), None)
@@ -162,11 +164,11 @@ def test_a_bank_that_does_not_start_at_a_window_is_refused() -> None:
 
 def test_segments_are_judged_whoever_made_them() -> None:
     who = guest()
-    terrain = layout.survey(VIRT, who, None)
+    constraints = layout.gather_constraints(VIRT, who, None)
     good = layout.assemble(VIRT, who, None, kernel=0x45000000, initrd=0x46000000, dtb=0x46F00000).segments
 
     def broken(*segments: layout.Segment) -> set[str]:
-        return {one.rule for one in layout.violations(terrain, segments)}
+        return {one.rule for one in layout.violations(constraints, segments)}
 
     dtb = next(one for one in good if one.name == "dtb")
     many = [layout.Segment(f"x{at}", 0x60000000 + at * 4096, b"", 4096) for at in range(16)]
@@ -213,7 +215,7 @@ def test_what_the_host_kernel_moves_is_checked_too(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"arch": "arm64"}, r"the ROM's kernel is for arm, Motorola Nexus 6 \(shamu\) is arm64"),
+        ({"arch": "arm64"}, r"the ROM's kernel is for arm, but Motorola Nexus 6 \(shamu\) is arm64"),
         ({"hardboot": msgspec.structs.replace(SHAMU.hardboot, host_abi="copy-atags")}, "puts the ATAGS"),
         ({"hardboot": msgspec.structs.replace(SHAMU.hardboot, host_abi="buffer")}, "where the segments wait"),
         ({"hardboot": msgspec.structs.replace(SHAMU.hardboot, dtb_loc=None)}, "moves the device tree"),
@@ -227,6 +229,6 @@ def test_a_phone_that_cannot_be_planned_for_is_refused(change: dict[str, Any], m
 
 def test_ram_above_4_gib_is_not_used() -> None:
     live = LiveMemory((Range(0x40000000, 0x180000000),))
-    assert layout.survey(VIRT, guest(), live).banks == (Range(0x40000000, 0x100000000),)
+    assert layout.gather_constraints(VIRT, guest(), live).banks == (Range(0x40000000, 0x100000000),)
     with pytest.raises(RefusedError, match="above 4 GiB"):
-        layout.survey(VIRT, guest(), LiveMemory((Range(0x880000000, 0x900000000),)))
+        layout.gather_constraints(VIRT, guest(), LiveMemory((Range(0x880000000, 0x900000000),)))

@@ -32,7 +32,7 @@ def test_what_the_bootloader_overwrites_is_free_without_a_reset() -> None:
 
 
 def test_an_unknown_page_and_bootloader_do_not_matter_without_a_reset() -> None:
-    hardboot = msgspec.structs.replace(VIRT.hardboot, page_addr=None)
+    hardboot = msgspec.structs.replace(VIRT.hardboot, page=None)
     phone = msgspec.structs.replace(VIRT, hardboot=hardboot, bootloader_spans=())
     with pytest.raises(RefusedError):
         layout.plan(phone, guest(), None)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hardboot import memorymap
 from hardboot.base.memory import Range
-from hardboot.layout import BootPlan, Segment
+from hardboot.layout import BootPlan, Extent, ExtentKind, Segment
 from hardboot.memorymap import Kind, MemoryMap
 
 MIB = 1 << 20
@@ -17,7 +17,7 @@ RAM = Range(0x40000000, 0x80000000, "bank0")
 HOSTILE = "</text><script>\x1b]0;x\x07[bold]\u202eü\ud800&日本"
 
 
-def plan(segments: list[Range], extents: list[Range]) -> BootPlan:
+def plan(segments: list[Range], extents: list[Extent]) -> BootPlan:
     return BootPlan(
         segments=tuple(Segment(one.name, one.start, b"", one.size) for one in segments),
         entry=0,
@@ -31,16 +31,24 @@ def plan(segments: list[Range], extents: list[Range]) -> BootPlan:
     )
 
 
+def hardboot_page(start: int) -> Extent:
+    return Extent(Range.sized(start, 0x1000), ExtentKind.HARDBOOT_PAGE)
+
+
+def below(mem_min: int) -> Extent:
+    return Extent(Range(RAM.start, mem_min), ExtentKind.BELOW_MEM_MIN)
+
+
 def virtual_phone() -> MemoryMap:
     """A plan as the planner makes it, with each kind of shape."""
     segments = [Range(0x44200000, 0x44733000, "zImage"), Range(0x44800000, 0x45000000, "initrd")]
     extents = [
-        Range(0x40203000, 0x41AEC2B4, "unpacked kernel"),
-        Range(0x43000000, 0x44000000, "bootloader: ramdisk-load"),
-        Range(0x44000000, 0x44001000, "hardboot page"),
-        Range(0x44100000, 0x44200000, "ramoops"),
-        Range(0x44733000, 0x44745000, "heap of the running zImage"),
-        Range(0x7DDE7000, 0x80000000, "bootloader: u-boot"),
+        Extent(Range(0x40203000, 0x41AEC2B4), ExtentKind.UNPACKED_KERNEL, "zImage"),
+        Extent(Range(0x43000000, 0x44000000), ExtentKind.BOOTLOADER, "ramdisk-load"),
+        Extent(Range(0x44000000, 0x44001000), ExtentKind.HARDBOOT_PAGE),
+        Extent(Range(0x44100000, 0x44200000), ExtentKind.RESERVED, "ramoops"),
+        Extent(Range(0x44733000, 0x44745000), ExtentKind.HEAP, "zImage"),
+        Extent(Range(0x7DDE7000, 0x80000000), ExtentKind.BOOTLOADER, "u-boot"),
     ]
     host = [Range(0x40300000, 0x41300000, "Kernel code")]
     return memorymap.draw(plan(segments, extents), banks=[RAM], host=host)
@@ -100,7 +108,7 @@ def test_bars_are_to_scale_within_a_character(width: int) -> None:
 
 
 def test_a_page_in_a_gigabyte_is_seen_without_a_window() -> None:
-    page = Range(0x7FFFF000, 0x80000000, "hardboot page")
+    page = hardboot_page(0x7FFFF000)
     picture = memorymap.draw(plan([Range(0x40000000, 0x40001000, "zImage")], [page]), banks=[RAM])
     assert len(picture.panels) == 1
     assert text(picture)[2] == f"0x40000000-0x40001000    4.0 KiB │{'█ zImage':<45}│"
@@ -108,7 +116,10 @@ def test_a_page_in_a_gigabyte_is_seen_without_a_window() -> None:
 
 
 def test_what_is_spread_over_all_ram_is_drawn_in_the_overview() -> None:
-    extents = [Range.sized(RAM.start + at * 50 * MIB, MIB, f"part{at}") for at in range(20)]
+    extents = [
+        Extent(Range.sized(RAM.start + at * 50 * MIB, MIB), ExtentKind.RESERVED, f"part{at}")
+        for at in range(20)
+    ]
     picture = memorymap.draw(plan([], extents), banks=[RAM])
     assert [[one.range.name for one in panel.shapes] for panel in picture.panels] == [
         ["bank0", *(one.name for one in extents)]
@@ -117,8 +128,7 @@ def test_what_is_spread_over_all_ram_is_drawn_in_the_overview() -> None:
 
 def test_what_clashes_is_marked_in_both_rows_and_told() -> None:
     segments = [Range(0x40000000, 0x48000000, "zImage"), Range(0x46000000, 0x50000000, "initrd")]
-    page = Range(0x47000000, 0x47001000, "hardboot page")
-    picture = memorymap.draw(plan(segments, [page]), banks=[RAM])
+    picture = memorymap.draw(plan(segments, [hardboot_page(0x47000000)]), banks=[RAM])
     assert [str(one) for one in picture.overlaps] == [
         "zImage and initrd overlap at 0x46000000-0x48000000 (32.0 MiB)",
         "zImage and hardboot page overlap at 0x47000000-0x47001000 (4.0 KiB)",
@@ -133,47 +143,44 @@ def test_what_clashes_is_marked_in_both_rows_and_told() -> None:
 
 
 def test_what_is_used_one_after_the_other_does_not_clash() -> None:
-    work = Range(0x40000000, 0x42000000, "unpacked kernel")
-    lost = Range(0x41000000, 0x41100000, "bootloader: header-load")
+    work = Extent(Range(0x40000000, 0x42000000), ExtentKind.UNPACKED_KERNEL, "zImage")
+    lost = Extent(Range(0x41000000, 0x41100000), ExtentKind.BOOTLOADER, "header-load")
     host = Range(0x40000000, 0x41000000, "Kernel code")
     picture = memorymap.draw(plan([], [work, lost]), banks=[RAM], host=[host])
     assert picture.overlaps == ()
-    over_page = Range(0x41FFF000, 0x42000000, "hardboot page")
-    assert len(memorymap.draw(plan([], [work, over_page]), banks=[RAM]).overlaps) == 1
+    assert len(memorymap.draw(plan([], [work, hardboot_page(0x41FFF000)]), banks=[RAM]).overlaps) == 1
 
 
 def test_what_the_host_kernel_moves_may_lie_in_a_boot_splash() -> None:
-    splash = Range(0x43200000, 0x45000000, "framebuffer")
-    moved = Range(0x43208000, 0x43C00000, "zImage moved by the host kernel")
-    heap = Range(0x43C00000, 0x43C12000, "heap of the running zImage")
+    splash = Extent(Range(0x43200000, 0x45000000), ExtentKind.RESERVED, "framebuffer")
+    moved = Extent(Range(0x43208000, 0x43C00000), ExtentKind.MOVED_SEGMENT, "zImage")
+    heap = Extent(Range(0x43C00000, 0x43C12000), ExtentKind.HEAP, "zImage")
     assert memorymap.draw(plan([], [splash, moved, heap]), banks=[RAM]).overlaps == ()
-    into = Range(0x43100000, 0x43300000, "zImage moved by the host kernel")  # it begins outside
+    into = Extent(Range(0x43100000, 0x43300000), ExtentKind.MOVED_SEGMENT, "zImage")  # it begins outside
     assert len(memorymap.draw(plan([], [splash, into]), banks=[RAM]).overlaps) == 1
 
 
 def test_a_page_may_lie_below_mem_min_but_not_in_what_the_bootloader_is_known_to_overwrite() -> None:
-    page = Range(0x44000000, 0x44001000, "hardboot page")
-    assert memorymap.draw(plan([], [page]), banks=[RAM], mem_min=0x50000000).overlaps == ()
-    lost = Range(0x43000000, 0x45000000, "bootloader: erased")
+    page = hardboot_page(0x44000000)
+    assert memorymap.draw(plan([], [page, below(0x50000000)]), banks=[RAM]).overlaps == ()
+    lost = Extent(Range(0x43000000, 0x45000000), ExtentKind.BOOTLOADER, "erased")
     assert len(memorymap.draw(plan([], [page, lost]), banks=[RAM]).overlaps) == 1
 
 
 def test_the_bss_of_an_arm64_kernel_is_used_while_it_starts() -> None:
-    picture = memorymap.draw(plan([], [Range(0x44000000, 0x44100000, "BSS of the Image")]), banks=[RAM])
+    picture = memorymap.draw(
+        plan([], [Extent(Range(0x44000000, 0x44100000), ExtentKind.BSS, "Image")]), banks=[RAM]
+    )
     assert Kind.WORK in picture.kinds()
 
 
 def test_ram_below_mem_min_is_drawn_as_lost() -> None:
     segment = Range(0x50000000, 0x50100000, "zImage")
-    picture = memorymap.draw(plan([segment], []), banks=[RAM], mem_min=0x50000000)
+    picture = memorymap.draw(plan([segment], [below(0x50000000)]), banks=[RAM])
     assert picture.overlaps == ()
     lost = next(one for one in picture.panels[0].shapes if one.kind is Kind.BOOTLOADER)
     assert (lost.range.start, lost.range.end) == (0x40000000, 0x50000000)
-    assert memorymap.draw(plan([segment], []), banks=[RAM], mem_min=0x40000000).kinds() == [
-        Kind.RAM,
-        Kind.LOADED,
-    ]
-    assert len(memorymap.draw(plan([segment], []), banks=[RAM], mem_min=0x50001000).overlaps) == 1
+    assert len(memorymap.draw(plan([segment], [below(0x50001000)]), banks=[RAM]).overlaps) == 1
 
 
 def test_without_unicode_only_ascii_is_drawn() -> None:
@@ -187,23 +194,25 @@ ranges = st.builds(
     lambda start, size, name: Range.sized(start, size, name),
     st.integers(0, 1 << 34),
     st.one_of(st.integers(1, 1 << 13), st.integers(1, 1 << 32)),
-    st.one_of(
-        st.sampled_from(["hardboot page", "unpacked kernel", "bootloader: lk", HOSTILE, "n" * 300]),
-        st.text(max_size=60),
-    ),
+    st.sampled_from([HOSTILE, "n" * 300]) | st.text(max_size=60),
+)
+extents = st.builds(
+    lambda item, kind: Extent(Range(item.start, item.end), kind, item.name),
+    ranges,
+    st.sampled_from(ExtentKind),
 )
 
 
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(ranges, max_size=3),
-    st.lists(ranges, max_size=12),
+    st.lists(extents, max_size=12),
     st.lists(ranges, min_size=1, max_size=3),
     st.integers(20, 200),
     st.booleans(),
 )
 def test_any_plan_is_drawn_whole_and_within_the_width(
-    segments: list[Range], extents: list[Range], banks: list[Range], width: int, unicode: bool
+    segments: list[Range], extents: list[Extent], banks: list[Range], width: int, unicode: bool
 ) -> None:
     picture = memorymap.draw(plan(segments, extents), banks=banks)
     lines = text(picture, width, unicode=unicode)
@@ -212,7 +221,7 @@ def test_any_plan_is_drawn_whole_and_within_the_width(
     whole = "\n".join(lines)
     document = memorymap.svg(picture, HOSTILE)
     root = ElementTree.fromstring(document)
-    for one in [*segments, *extents, *banks]:
+    for one in [*segments, *(one.range for one in extents), *banks]:
         assert f"{one.start:#010x}-{one.end:#010x}" in whole
         assert f"{one.start:#010x}-{one.end:#010x}" in document
     assert {one.tag.rpartition("}")[2] for one in root.iter()} <= {
@@ -257,7 +266,9 @@ def test_the_svg_needs_nothing_else_and_has_colours_for_light_and_dark() -> None
 
 
 def test_a_name_from_an_image_is_text_and_nothing_else() -> None:
-    picture = memorymap.draw(plan([], [Range(0x40000000, 0x41000000, HOSTILE)]), banks=[RAM])
+    picture = memorymap.draw(
+        plan([], [Extent(Range(0x40000000, 0x41000000), ExtentKind.RESERVED, HOSTILE)]), banks=[RAM]
+    )
     shown = "".join(text(picture, 140))
     assert "\\x1b]0;x\\x07[bold]\\u202eü\\ud800&\\u65e5\\u672c" in shown
     root = ElementTree.fromstring(memorymap.svg(picture, "x"))

@@ -141,7 +141,7 @@ def test_the_pages_of_the_public_ports_are_found_again(
     made = drafted(
         folder(tmp_path, device, platform, iomem="".join([lines[0], kernel, *lines[1:]]), dmesg=dmesg)
     )
-    assert page <= made.profile.hardboot.page < page + 0x100000
+    assert page <= made.profile.page.start < page + 0x100000
     assert not any(one.startswith("hardboot.page") for one in made.differences)
 
 

@@ -4,8 +4,7 @@ from layout_cases import PAGE, Case, guest, live, params_size, phone
 from layout_judge import faults, solution
 
 from hardboot import layout
-from hardboot.base.errors import RefusedError
-from hardboot.layout import RULES
+from hardboot.layout import BrokenRuleError
 
 
 def outcome(case: Case, *, tried: bool = False) -> tuple[str, list[str]]:
@@ -17,14 +16,11 @@ def outcome(case: Case, *, tried: bool = False) -> tuple[str, list[str]]:
     size = params_size(case, who, where)
     try:
         plan = layout.plan(where, who, memory)
-    except RefusedError as error:
-        rule = error.what.split(":")[0].removeprefix("layout rule ")
-        if rule not in (*RULES, "room"):
-            return rule, [f"no layout rule: {error.what}"]
+    except BrokenRuleError as error:
         found = None
         if case.small or tried:
             found = solution(case, size, step=PAGE if case.small else 1 << 20)
-        return rule, [f"refused by {error.what}, but there is {found}"] if found else []
+        return error.rule, [f"refused by {error.what}, but there is {found}"] if found else []
     places = {one.name: (one.addr, one.memsz) for one in plan.segments}
     assert plan == layout.plan(where, who, memory), "the same input gives the same plan"
     assert plan.complete

@@ -163,7 +163,7 @@ def phone(case: Case) -> Profile:
     virt = _virt()
     hardboot = msgspec.structs.replace(
         virt.hardboot,
-        page_addr=case.page[0],
+        page=case.page[0],
         page_size=case.page[1] - case.page[0],
         host_abi=case.abi,
         kernel_loc=case.kernel_loc,

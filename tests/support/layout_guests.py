@@ -71,7 +71,7 @@ def forced(
     who = who or guest()
     places = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses
     plan = layout.assemble(phone, who, live, **places)
-    found = layout.violations(layout.survey(phone, who, live), plan.segments)
+    found = layout.violations(layout.gather_constraints(phone, who, live), plan.segments)
     return [(one.rule, one.what) for one in found]
 
 

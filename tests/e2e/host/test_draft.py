@@ -26,4 +26,4 @@ def test_the_draft_of_a_host_agrees_with_the_profile_that_ships(
     found = rom.read(roms["debian"])
     guest = found.guest(tree=Fdt(), live_tree=None, cmdline=found.cmdline)
     plan = layout.plan(made, guest, None)
-    layout.check(layout.survey(known, guest, None), plan.segments)
+    layout.check(layout.gather_constraints(known, guest, None), plan.segments)

@@ -44,11 +44,11 @@ class Bench:
         guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline=prepared.cmdline.text)
         where = self.phone.profile, guest, prepared.live
         plan = layout.assemble(*where, kernel=kernel, initrd=initrd, dtb=dtb)
-        terrain = layout.survey(*where)
-        broken = {one.rule for one in layout.violations(terrain, plan.segments)}
+        constraints = layout.gather_constraints(*where)
+        broken = {one.rule for one in layout.violations(constraints, plan.segments)}
         if broken:
             with pytest.raises(RefusedError, match=f"layout rule ({'|'.join(broken)}):"):
-                layout.check(terrain, plan.segments)
+                layout.check(constraints, plan.segments)
         return replace(prepared, plan=plan), broken
 
     def execute(self, prepared: Prepared, until: str, patience_s: float) -> str:
@@ -156,7 +156,7 @@ def test_a_segment_over_the_hardboot_page_is_refused_by_the_kernel(
     host_phone: VirtualPhone, roms: dict[str, Path]
 ) -> None:
     with _bench(host_phone) as bench:
-        page = bench.phone.profile.hardboot.page
+        page = bench.phone.profile.page.start
         prepared, broken = bench.forced(roms["minimal"], initrd=page - 0x1000)
         assert "outside-page" in broken
         with pytest.raises(DeviceError, match="EADDRNOTAVAIL"):

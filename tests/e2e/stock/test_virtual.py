@@ -11,7 +11,6 @@ from drafts import agrees, drafted
 from phones import VirtualPhone
 
 from hardboot import devicetree, profile
-from hardboot.base.memory import Range
 from hardboot.device import handset
 from hardboot.device.connection import open_transport
 from hardboot.device.handset import Copy
@@ -160,7 +159,7 @@ def test_the_page_proposed_for_a_phone_out_of_the_box_is_a_good_one(
     known = profile.load("virt-arm")
     made = drafted(stock_phone, tmp_path / "virt-arm.toml")
     agrees(made, known)
-    page = Range.sized(made.hardboot.page, made.hardboot.page_size)
+    page = made.page
     assert page.end == 0x44100000, "directly below ramoops"
     assert made.trust("hardboot.page") == "inferred"
     assert not any(page.overlaps(one) for one in (*known.reserved, *known.bootloader))
