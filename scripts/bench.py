@@ -23,9 +23,10 @@ from hardboot.base.memory import Range
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import devicetrees
 from hardboot.formats.kernels import zimage
-from hardboot.formats.trees import fdt, qcdt
-from hardboot.formats.trees.dttable import Slot
+from hardboot.formats.trees import fdt, stored_trees
 from hardboot.formats.trees.fdt import Fdt, Node
+from hardboot.formats.trees.qcdt import QCDT, QcdtEntry2
+from hardboot.formats.trees.tree_table import TreeTable
 from hardboot.layout import Guest, LiveMemory
 from hardboot.patches import catalog
 from hardboot.patches.apply import apply_series, revert_series
@@ -111,9 +112,13 @@ def make_image(folder: Path, name: str, image: bytes, size: int) -> Path:
 
 def table(trees: list[bytes], count: int) -> bytes:
     """A QCDT of `count` entries over `trees`."""
-    entries = tuple(qcdt.Entry(0xF8, 8, 0, index, tree=index % len(trees)) for index in range(count))
-    slots = tuple(Slot(tree + bytes(-len(tree) % 2048)) for tree in trees)
-    return qcdt.build(qcdt.renew(qcdt.Qcdt(2, entries, slots)))
+    placed = stored_trees.place(trees, 12 + count * QcdtEntry2.SIZE + 4, 2048)
+    of_entries = [placed[index % len(placed)] for index in range(count)]
+    entries = tuple(
+        QcdtEntry2(0xF8, 8, 0, soc_rev=index, offset=tree.offset, size=tree.size)
+        for index, tree in enumerate(of_entries)
+    )
+    return QCDT.build(TreeTable(2, entries, placed, page_size=2048, size=0))
 
 
 def choose(data: bytes) -> devicetrees.TreeEntry:

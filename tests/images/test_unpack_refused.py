@@ -169,8 +169,8 @@ def vendor_named(name: bytes) -> bytes:
         (build.boot()[:0x400] + b"LOKI" + build.boot()[0x404:], "patched by Loki"),
         (b"\x89LZO\0\r\n\x1a\n" + bytes(500), "hardboot does not read lzop"),
         (gzip.compress(b"Dear reader"), "this is gzip data with a text file in it"),
-        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 32, 2), "a tree lies on the table itself"),
-        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 0, 12) + bytes(50), "a tree lies on the table itself"),
+        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 32, 2), "a tree overlaps the table itself"),
+        (b"QCDT" + words(2, 1, 0, 0, 0, 0, 0, 12) + bytes(50), "a tree overlaps the table itself"),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(tmp_path: Path, data: bytes, message: str) -> None:

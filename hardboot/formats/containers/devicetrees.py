@@ -4,18 +4,24 @@ Trees are only parsed when asked for: a table of two hundred is read in no time.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from hardboot.base.errors import InputError
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.kernels import kernel, zimage
 from hardboot.formats.reading import Data, malformed, view
-from hardboot.formats.trees import dtbh, dtbo, fdt, pxa, qcdt, sprd
-from hardboot.formats.trees.dttable import Table
+from hardboot.formats.text_field import read_text
+from hardboot.formats.trees import dtbo, fdt
+from hardboot.formats.trees.dtbh import DTBH
 from hardboot.formats.trees.fdt import Fdt
+from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
+from hardboot.formats.trees.qcdt import QCDT
+from hardboot.formats.trees.sprd import SPRD
+from hardboot.formats.trees.stored_trees import StoredTree, TableEntry, trees_of
+from hardboot.formats.trees.tree_table import TableFormat
 
 Kind: TypeAlias = Literal[
     "device trees", "appended", "QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "dt_table"
@@ -25,9 +31,15 @@ Ids: TypeAlias = Mapping[str, int | str | tuple[int, ...]]
 MAX_TABLE = 64 << 20  # bytes of a compressed table, unpacked; the largest seen has 5 MiB
 
 _WHAT = "device trees"
+_TABLE_FORMATS: dict[Kind, TableFormat] = {
+    "QCDT": QCDT,
+    "DTBH": DTBH,
+    "SPRD": SPRD,
+    "PXA-DT": PXA_DT,
+    "PXA-19xx": PXA_19XX,
+}
 _MAGICS = (
-    *(qcdt.QCDT_MAGIC, dtbh.DTBH_MAGIC, sprd.SPRD_MAGIC),
-    *(pxa.PXA_DT_MAGIC, pxa.PXA_19XX_MAGIC),
+    *(table_format.magic for table_format in _TABLE_FORMATS.values()),
     *(dtbo.DT_TABLE_MAGIC.to_bytes(4, "big"), fdt.FDT_MAGIC.to_bytes(4, "big")),
 )
 
@@ -112,45 +124,35 @@ def _plain(data: memoryview) -> DeviceTrees | None:
 
 
 def _table(data: memoryview) -> DeviceTrees | None:
-    """The entries of a table of device trees; None if `data` is none."""
-    magic = bytes(data[:4])
-    if magic == dtbo.DT_TABLE_MAGIC.to_bytes(4, "big"):
+    """Return the entries of a table of device trees; None if `data` is none."""
+    if data[:4] == dtbo.DT_TABLE_MAGIC.to_bytes(4, "big"):
         overlays = dtbo.parse(data)
-        entries = []
-        for entry in overlays.entries:
-            slot = overlays.trees[entry.tree]
-            how = overlays.compression(entry)
-            entries.append(TreeEntry(slot.data, slot.offset or 0, _ids(entry, dtbo.IDS), how))
-        return DeviceTrees("dt_table", tuple(entries))
-    if magic == qcdt.QCDT_MAGIC:
-        table = qcdt.parse(data)
-        return _entries("QCDT", table, qcdt.stored_ids(table.version))
-    if magic == dtbh.DTBH_MAGIC:
-        return _entries("DTBH", dtbh.parse(data), dtbh.IDS)
-    if magic == sprd.SPRD_MAGIC:
-        return _entries("SPRD", sprd.parse(data), sprd.IDS)
-    if data[: len(pxa.PXA_DT_MAGIC)] == pxa.PXA_DT_MAGIC:
-        return _entries("PXA-DT", pxa.PXA_DT.parse(data), pxa.PXA_DT.ids)
-    if data[: len(pxa.PXA_19XX_MAGIC)] == pxa.PXA_19XX_MAGIC:
-        return _entries("PXA-19xx", pxa.PXA_19XX.parse(data), pxa.PXA_19XX.ids)
+        packed = [overlays.compression(entry) for entry in overlays.entries]
+        return DeviceTrees("dt_table", _entries(overlays.entries, overlays.trees, packed))
+    for kind, table_format in _TABLE_FORMATS.items():
+        if data[: len(table_format.magic)] == table_format.magic:
+            table = table_format.parse(data)
+            return DeviceTrees(kind, _entries(table.entries, table.trees, [None] * len(table.entries)))
     return None
 
 
-def _entries(kind: Kind, table: Table[Any], names: tuple[str, ...]) -> DeviceTrees:
-    found = []
-    for entry in table.entries:
-        slot = table.trees[entry.tree]
-        found.append(TreeEntry(slot.data, slot.offset or 0, _ids(entry, names)))
-    return DeviceTrees(kind, tuple(found))
+def _entries(
+    entries: Sequence[TableEntry],
+    trees: Iterable[StoredTree],
+    packed: Iterable[dtbo.Compression | None],
+) -> tuple[TreeEntry, ...]:
+    rows = zip(entries, trees_of(entries, trees), packed, strict=True)
+    return tuple(TreeEntry(tree.data, tree.offset, _ids(entry), how) for entry, tree, how in rows)
 
 
-def _ids(entry: object, names: tuple[str, ...]) -> Ids:
-    """The ids of an entry as stored; names as text."""
-    values = {name: getattr(entry, name) for name in names}
-    return {
-        name: value.partition(b"\0")[0].decode("utf-8", "replace") if isinstance(value, bytes) else value
-        for name, value in values.items()
-    }
+def _ids(entry: TableEntry) -> Ids:
+    """Return the ids of an entry as stored, the model as text."""
+    ids: dict[str, int | str | tuple[int, ...]] = {}
+    for name in entry.names():
+        if name not in ("offset", "size"):
+            value: int | bytes | tuple[int, ...] = getattr(entry, name)
+            ids[name] = read_text(value) if isinstance(value, bytes) else value
+    return ids
 
 
 def _appended(data: memoryview) -> DeviceTrees | None:

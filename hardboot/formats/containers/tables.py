@@ -1,8 +1,7 @@
 """Tables of device trees as containers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from hardboot.base.errors import InputError
 from hardboot.formats import sniff
@@ -10,53 +9,96 @@ from hardboot.formats.boot import tail
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.reading import Data, malformed, pieces
+from hardboot.formats.trees import dtbo
+from hardboot.formats.trees.dtbh import DTBH
+from hardboot.formats.trees.dtbo import OverlayTable
+from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
+from hardboot.formats.trees.qcdt import QCDT
+from hardboot.formats.trees.sprd import SPRD
+from hardboot.formats.trees.stored_trees import StoredTree
+from hardboot.formats.trees.tree_table import TableFormat, TreeTable
+
+_FORMATS: dict[str, TableFormat] = {
+    sniff.QCDT_TABLE: QCDT,
+    sniff.DTBH_TABLE: DTBH,
+    sniff.SPRD_TABLE: SPRD,
+    sniff.PXA_DT_TABLE: PXA_DT,
+    sniff.PXA_19XX_TABLE: PXA_19XX,
+}
+AnyTable = TreeTable | OverlayTable
 
 
 def table(kind: str, data: memoryview) -> Container:
-    """A table of one of sniff.TABLE_KINDS; each of its trees is a part."""
-    from hardboot.formats.trees import dtbh, dtbo, pxa, qcdt, sprd
+    """Return a table of one of sniff.TABLE_KINDS as a container; each of its trees is a part.
 
-    formats = (dtbo, qcdt, dtbh, sprd, pxa.PXA_DT, pxa.PXA_19XX)
-    module: Any = dict(zip(sniff.TABLE_KINDS, formats, strict=True))[kind]
-    found = module.parse(data)
-    _check_outside(kind, module, found, data)
-    names = [f"tree{index}" for index in range(len(found.trees))]
-    order = sorted(range(len(names)), key=lambda index: found.trees[index].offset)
+    Raises:
+        InputError: If it is malformed, or a tree overlaps the table itself.
+    """
+    if kind == sniff.OVERLAY_TABLE:
+        return _overlays(kind, data)
+    table_format = _FORMATS[kind]
+    parsed = table_format.parse(data)
+    _check_outside(kind, table_format.parse, parsed, data)
 
     def rebuild(changes: Changes) -> Iterator[Data]:
-        slots = [
-            replace(slot, data=changes.parts[name], offset=None, size=None)
-            for name, slot in zip(names, found.trees, strict=True)
-        ]
-        renewed = module.renew(replace(found, trees=tuple(slots)))
-        if module is dtbo:
-            moved = tail.renew(found.tail, found.total_size, renewed.total_size)
-            renewed = replace(renewed, tail=moved)
-        return pieces(module.build(renewed))
+        changed = table_format.with_trees(parsed, _contents(parsed.trees, changes))
+        return pieces(table_format.build(changed))
 
+    return _container(kind, parsed.trees, rebuild, signed=False)
+
+
+def _overlays(kind: str, data: memoryview) -> Container:
+    parsed = dtbo.parse(data)
+    _check_outside(kind, dtbo.parse, parsed, data)
+    size = parsed.header.total_size
+
+    def rebuild(changes: Changes) -> Iterator[Data]:
+        changed = dtbo.with_trees(parsed, _contents(parsed.trees, changes))
+        moved = tail.renew(parsed.tail, size, changed.header.total_size)
+        return pieces(dtbo.build(replace(changed, tail=moved)))
+
+    return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(parsed.tail, size))
+
+
+def _container(
+    kind: str,
+    trees: Sequence[StoredTree],
+    rebuild: Callable[[Changes], Iterator[Data]],
+    *,
+    signed: bool,
+) -> Container:
+    parts = [Part(_name(index), tree.offset, tree.data) for index, tree in enumerate(trees)]
     return Container(
         kind=kind,
         fields={},
-        parts=tuple(Part(names[one], found.trees[one].offset, found.trees[one].data) for one in order),
+        parts=tuple(sorted(parts, key=lambda part: part.offset)),
         part_fields={},
-        signed=module is dtbo and tail.is_signed(found.tail, found.total_size),
+        signed=signed,
         rebuild=rebuild,
     )
 
 
-def _check_outside(kind: str, module: Any, table: Any, data: memoryview) -> None:
-    """A tree that lies on the table itself is no part: without it the table says something else."""
+def _name(index: int) -> str:
+    return f"tree{index}"
+
+
+def _contents(trees: Sequence[StoredTree], changes: Changes) -> list[Data]:
+    return [changes.parts[_name(index)] for index in range(len(trees))]
+
+
+def _check_outside(kind: str, parse: Callable[[Data], AnyTable], parsed: AnyTable, data: memoryview) -> None:
+    """Refuse a tree that overlaps the table itself: without that tree the table would read differently."""
     frame = bytearray(data)
-    for slot in table.trees:
-        frame[slot.offset : slot.offset + len(slot.data)] = bytes(len(slot.data))
+    for tree in parsed.trees:
+        frame[tree.span.start : tree.span.stop] = bytes(len(tree.data))
     try:
-        again = module.parse(frame)
-        same = again.entries == table.entries and _spans(again) == _spans(table)
+        again = parse(frame)
+        same = again.entries == parsed.entries and _spans(again) == _spans(parsed)
     except InputError:
         same = False
     if not same:
-        raise malformed(kind, "entries", 0, "a tree lies on the table itself")
+        raise malformed(kind, "entries", 0, "a tree overlaps the table itself")
 
 
-def _spans(table: Any) -> list[tuple[int, int]]:
-    return [(slot.offset, len(slot.data)) for slot in table.trees]
+def _spans(parsed: AnyTable) -> list[range]:
+    return [tree.span for tree in parsed.trees]

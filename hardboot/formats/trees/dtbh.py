@@ -1,20 +1,21 @@
-"""Samsung Exynos device tree tables (DTBH, "dt.img") of version 2: read, write.
+"""Samsung Exynos device tree tables (DTBH, "dt.img") of version 2.
 
 Source: Samsung's dtbtool in its kernels' scripts; boot-deploy and pmbootstrap read platform and subtype.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from hardboot.formats.trees.dttable import Table
-from hardboot.formats.trees.wordtable import WordTable
+from hardboot.formats.binary_record import BinaryRecord, Le32
+from hardboot.formats.trees.tree_table import TableFormat
 
 DTBH_MAGIC = b"DTBH"
 
+_WHAT = "Samsung device tree table"
+
 
 @dataclass(frozen=True)
-class Entry:
-    """Which boards a tree is for, as raw words.
+class DtbhEntry(BinaryRecord, what=_WHAT):
+    """The boards a tree is for, as raw words.
 
     Attributes:
         chip: The number in the chip's name, such as 7870.
@@ -22,26 +23,17 @@ class Entry:
         subtype: Samsung's constant 0x217584da; other makers' differ.
         hw_rev: The first hardware revision it is for.
         hw_rev_end: The last one.
-        space: Always 0x20: the tables' tool writes a space.
-        tree: Index of its tree in the table.
+        space: Always 0x20: the maker's tool writes a space.
     """
 
-    chip: int
-    platform: int
-    subtype: int
-    hw_rev: int
-    hw_rev_end: int
-    space: int = 0x20
-    tree: int = 0
+    chip: Le32
+    platform: Le32
+    subtype: Le32
+    hw_rev: Le32
+    hw_rev_end: Le32
+    offset: Le32
+    size: Le32
+    space: Le32
 
 
-Dtbh: TypeAlias = Table[Entry]
-_TABLE: WordTable[Entry] = WordTable(
-    "Samsung device tree table",
-    DTBH_MAGIC,
-    2,
-    Entry,
-    ("chip", "platform", "subtype", "hw_rev", "hw_rev_end", "offset", "size", "space"),
-)
-IDS = _TABLE.ids
-parse, build, renew = _TABLE.parse, _TABLE.build, _TABLE.renew
+DTBH = TableFormat(_WHAT, DTBH_MAGIC, {2: DtbhEntry})

@@ -1,156 +1,146 @@
-"""Tables of device tree overlays (dt_table, the dtbo partition) of version 0 and 1: read, write.
+"""Tables of device tree overlays (dt_table, the dtbo partition) of version 0 and 1.
 
 Sources: AOSP system/libufdt, utils/src/dt_table.h and mkdtboimg.py. All words are big-endian.
 """
 
-import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
+from construct import Array, Int32ub
+
+from hardboot.formats.binary_record import Be32, BinaryRecord
 from hardboot.formats.reading import Data, malformed, view
-from hardboot.formats.trees import dttable
-from hardboot.formats.trees.dttable import Fill, Place, Slot
+from hardboot.formats.trees import stored_trees
+from hardboot.formats.trees.stored_trees import Fill, StoredTree
 
 DT_TABLE_MAGIC = 0xD7B7AB1E
 Compression: TypeAlias = Literal["zlib", "gzip"]
-IDS = ("id", "rev", "custom")
 
 _WHAT = "device tree overlay table"
-_HEADER = struct.Struct(">8I")
-_ENTRY = struct.Struct(">8I")
 _COMPRESSION_MASK = 0xF  # of the first custom word, from version 1 on
 _COMPRESSIONS: dict[int, Compression] = {1: "zlib", 2: "gzip"}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Which boards an overlay is for, as raw words whose meaning is the bootloader's.
+class OverlayTableHeader(BinaryRecord, what=_WHAT):
+    """struct dt_table_header.
 
     Attributes:
-        custom: Four words; from version 1 on the first one holds flags.
-        tree: Index of its tree in the table.
+        total_size: Bytes of the table.
+        entry_size: Bytes from one entry to the next.
+        entries_offset: Offset of the first entry.
+        page_size: As stated; nothing is aligned to it.
     """
 
-    id: int = 0
-    rev: int = 0
-    custom: tuple[int, int, int, int] = (0, 0, 0, 0)
-    tree: int = 0
+    magic: Be32
+    total_size: Be32
+    header_size: Be32
+    entry_size: Be32
+    entry_count: Be32
+    entries_offset: Be32
+    page_size: Be32
+    version: Be32
 
 
 @dataclass(frozen=True)
-class Dtbo:
+class OverlayEntry(BinaryRecord, what=_WHAT):
+    """struct dt_table_entry: the boards an overlay is for, as raw words whose meaning is the bootloader's.
+
+    Attributes:
+        custom: From version 1 on, the first one holds flags.
+    """
+
+    size: Be32
+    offset: Be32
+    id: Be32
+    rev: Be32
+    custom: Annotated[tuple[int, ...], Array(4, Int32ub)]
+
+
+@dataclass(frozen=True)
+class OverlayTable:
     """A table. Several entries may name one tree.
 
     Attributes:
-        page_size: As the header states it; nothing is aligned to it.
-        entry_size: Bytes from one entry to the next.
-        header_size: Bytes of the header; both 32 in every known table.
-        entries_offset: Where the entries begin, in bytes.
-        total_size: Bytes of the table as the header states them.
-        fill: Bytes that are neither table nor tree, nor zero.
+        trees: In the order in which entries first name them.
         tail: What follows the table, such as padding and a footer.
     """
 
-    entries: tuple[Entry, ...]
-    trees: tuple[Slot, ...] = field(repr=False)
-    version: int = 0
-    page_size: int = 2048
-    entry_size: int = _ENTRY.size
-    header_size: int = _HEADER.size
-    entries_offset: int = _HEADER.size
-    total_size: int = 0
+    header: OverlayTableHeader
+    entries: tuple[OverlayEntry, ...]
+    trees: tuple[StoredTree, ...] = field(repr=False)
     fill: Fill = field(repr=False, default=())
     tail: Data = field(repr=False, default=b"")
 
-    def compression(self, entry: Entry) -> Compression | None:
-        """How the tree of `entry` is compressed; None if it is not.
+    def compression(self, entry: OverlayEntry) -> Compression | None:
+        """Return the compression of the tree of `entry`; None if it is not compressed.
 
         Raises:
             InputError: If its flags name an unknown compression.
         """
-        flags = entry.custom[0] & _COMPRESSION_MASK if self.version >= 1 else 0
+        flags = entry.custom[0] & _COMPRESSION_MASK if self.header.version >= 1 else 0
         if flags and flags not in _COMPRESSIONS:
-            raise malformed(_WHAT, "flags", self.entries_offset, f"unknown compression {flags}")
+            raise malformed(_WHAT, "flags", self.header.entries_offset, f"unknown compression {flags}")
         return _COMPRESSIONS.get(flags)
 
 
-def parse(data: Data) -> Dtbo:
-    """Read a table; its trees are views into `data`, nothing of them is read.
+def parse(data: Data) -> OverlayTable:
+    """Read a table; its trees are views into `data` and are not read.
 
     Raises:
         InputError: If it is something else, or an entry points outside of it.
     """
-    seen = view(data)
-    if len(seen) < _HEADER.size:
-        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {_HEADER.size}")
-    magic, total, header_size, entry_size, count, start, page_size, version = _HEADER.unpack_from(seen)
-    if magic != DT_TABLE_MAGIC:
-        raise malformed(_WHAT, "magic", 0, f"{magic:#x}, not {DT_TABLE_MAGIC:#x}")
-    if not _HEADER.size <= total <= len(seen):
-        raise malformed(_WHAT, "total_size", 4, f"{total} bytes, the file has {len(seen)}")
-    if entry_size < _ENTRY.size or start < _HEADER.size:
-        problem = f"{entry_size} bytes from {start:#x}, an entry has {_ENTRY.size}"
-        raise malformed(_WHAT, "dt_entry_size", 12, problem)
-    if count > dttable.MAX_ENTRIES or start + count * entry_size > total:
-        raise malformed(_WHAT, "dt_entry_count", 16, f"{count} entries do not fit into {total} bytes")
-    table = seen[:total]
-    starts = range(start, start + count * entry_size, entry_size)
-    rows = [_ENTRY.unpack_from(table, at) for at in starts]
-    places = [Place(row[1], row[0], at) for row, at in zip(rows, starts, strict=True)]
-    slots, indices = dttable.read_slots(_WHAT, table, places)
-    known = [range(_HEADER.size), *(range(at, at + _ENTRY.size) for at in starts)]
-    return Dtbo(
-        entries=tuple(
-            Entry(number, rev, (first, second, third, fourth), tree)
-            for (_, _, number, rev, first, second, third, fourth), tree in zip(rows, indices, strict=True)
-        ),
-        trees=slots,
-        version=version,
-        page_size=page_size,
-        entry_size=entry_size,
-        header_size=header_size,
-        entries_offset=start,
-        total_size=total,
-        fill=dttable.read_fill(table, known, slots),
-        tail=seen[total:],
+    content = view(data)
+    head = OverlayTableHeader.parse(content)
+    if head.magic != DT_TABLE_MAGIC:
+        raise malformed(_WHAT, "magic", 0, f"{head.magic:#x}, not {DT_TABLE_MAGIC:#x}")
+    if not OverlayTableHeader.SIZE <= head.total_size <= len(content):
+        problem = f"{head.total_size} bytes, the file has {len(content)}"
+        raise malformed(_WHAT, "total_size", OverlayTableHeader.offset_of("total_size"), problem)
+    if head.entry_size < OverlayEntry.SIZE or head.entries_offset < OverlayTableHeader.SIZE:
+        problem = f"{head.entry_size} bytes from {head.entries_offset:#x}, an entry has {OverlayEntry.SIZE}"
+        raise malformed(_WHAT, "dt_entry_size", OverlayTableHeader.offset_of("entry_size"), problem)
+    end = head.entries_offset + head.entry_count * head.entry_size
+    if head.entry_count > stored_trees.MAX_ENTRIES or end > head.total_size:
+        problem = f"{head.entry_count} entries do not fit into {head.total_size} bytes"
+        raise malformed(_WHAT, "dt_entry_count", OverlayTableHeader.offset_of("entry_count"), problem)
+    table = content[: head.total_size]
+    entries = {at: OverlayEntry.parse(table, at) for at in range(head.entries_offset, end, head.entry_size)}
+    trees = stored_trees.read_trees(_WHAT, table, entries)
+    known = [range(OverlayTableHeader.SIZE), *(range(at, at + OverlayEntry.SIZE) for at in entries)]
+    return OverlayTable(
+        header=head,
+        entries=tuple(entries.values()),
+        trees=trees,
+        fill=stored_trees.read_fill(table, known, trees),
+        tail=content[head.total_size :],
     )
 
 
-def build(table: Dtbo) -> bytes:
-    """The file; offsets are written as they stand (see `renew`).
+def build(table: OverlayTable) -> bytes:
+    """Return the file.
 
     Raises:
-        InputError: If a tree has no place yet, trees lie on each other, or a number does not fit.
+        InputError: If a number does not fit into its field.
     """
-    heads: list[tuple[int, bytes]] = []
-    try:
-        for index, entry in enumerate(table.entries):
-            offset, size = dttable.slot_of(_WHAT, table.trees, entry.tree)
-            row = _ENTRY.pack(size, offset, entry.id, entry.rev, *entry.custom)
-            heads.append((table.entries_offset + index * table.entry_size, row))
-        head = _HEADER.pack(
-            *(DT_TABLE_MAGIC, table.total_size, table.header_size, table.entry_size, len(table.entries)),
-            *(table.entries_offset, table.page_size, table.version),
-        )
-    except struct.error as error:
-        raise malformed(_WHAT, "field", 0, str(error), fix="Check its numbers.") from error
-    out = dttable.write(_WHAT, [(0, head), *heads], table.trees, table.fill, table.total_size)
-    if len(out) != table.total_size:
-        problem = f"{table.total_size} bytes, the table has {len(out)}"
-        raise malformed(_WHAT, "total_size", 4, problem, fix="Use renew().")
-    return out + bytes(table.tail)
+    head = table.header
+    heads = {0: head.build()}
+    for index, entry in enumerate(table.entries):
+        heads[head.entries_offset + index * head.entry_size] = entry.build()
+    return stored_trees.write(heads, table.trees, table.fill, head.total_size) + bytes(table.tail)
 
 
-def renew(table: Dtbo) -> Dtbo:
-    """`table` with places for all trees as mkdtboimg chooses them: one behind the other, not aligned."""
-    start = _HEADER.size + len(table.entries) * _ENTRY.size
-    slots = dttable.place(table.trees, start, 1)
-    return replace(
-        table,
-        trees=slots,
-        entry_size=_ENTRY.size,
-        header_size=_HEADER.size,
-        entries_offset=_HEADER.size,
-        total_size=start + sum(len(slot.data) for slot in slots),
-        fill=(),
+def with_trees(table: OverlayTable, contents: Sequence[Data]) -> OverlayTable:
+    """Return `table` with these contents of its trees, placed as mkdtboimg does: without alignment."""
+    start = OverlayTableHeader.SIZE + len(table.entries) * OverlayEntry.SIZE
+    trees = stored_trees.place(contents, start, 1)
+    header = replace(
+        table.header,
+        total_size=start + sum(map(len, contents)),
+        header_size=OverlayTableHeader.SIZE,
+        entry_size=OverlayEntry.SIZE,
+        entries_offset=OverlayTableHeader.SIZE,
     )
+    entries = stored_trees.moved(table.entries, table.trees, trees)
+    return replace(table, header=header, entries=entries, trees=trees, fill=())

@@ -1,41 +1,33 @@
-"""Spreadtrum device tree tables (SPRD, "dt.img") of version 1: read, write.
+"""Spreadtrum device tree tables (SPRD, "dt.img") of version 1.
 
 Source: dtbtool in Spreadtrum's device folders, whose entries are sprd,sc-id of each tree.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from hardboot.formats.trees.dttable import Table
-from hardboot.formats.trees.wordtable import WordTable
+from hardboot.formats.binary_record import BinaryRecord, Le32
+from hardboot.formats.trees.tree_table import TableFormat
 
 SPRD_MAGIC = b"SPRD"
 
+_WHAT = "Spreadtrum device tree table"
+
 
 @dataclass(frozen=True)
-class Entry:
-    """Which boards a tree is for, as raw words.
+class SprdEntry(BinaryRecord, what=_WHAT):
+    """The boards a tree is for, as raw words.
 
     Attributes:
         chip: The number in the chip's name, such as 8830.
         platform: The kind of board.
         revision: Of the chip, such as 0x20000.
-        tree: Index of its tree in the table.
     """
 
-    chip: int
-    platform: int
-    revision: int
-    tree: int = 0
+    chip: Le32
+    platform: Le32
+    revision: Le32
+    offset: Le32
+    size: Le32
 
 
-Sprd: TypeAlias = Table[Entry]
-_TABLE: WordTable[Entry] = WordTable(
-    "Spreadtrum device tree table",
-    SPRD_MAGIC,
-    1,
-    Entry,
-    ("chip", "platform", "revision", "offset", "size"),
-)
-IDS = _TABLE.ids
-parse, build, renew = _TABLE.parse, _TABLE.build, _TABLE.renew
+SPRD = TableFormat(_WHAT, SPRD_MAGIC, {1: SprdEntry})

@@ -210,4 +210,4 @@ def behind_overlays(data: memoryview) -> Document:
     from hardboot.formats.trees import dtbo
 
     table = dtbo.parse(data)
-    return _tail(table.tail, table.total_size, data)
+    return _tail(table.tail, table.header.total_size, data)
