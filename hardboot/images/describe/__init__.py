@@ -1,6 +1,6 @@
-"""What is inside an image, as one document for people and programs; integers are bytes or addresses.
+"""Describe an image as one document for people and programs.
 
-Every byte is hashed, but only windows of the file are in memory at a time; a ramdisk is not unpacked.
+Every byte is hashed, but only windows of the file are in memory at a time; a ramdisk is not decompressed.
 """
 
 from __future__ import annotations
@@ -8,49 +8,54 @@ from __future__ import annotations
 from pathlib import Path
 
 from hardboot.base.errors import InputError
+from hardboot.base.files import map_chunks
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg
-from hardboot.images.describe import contents, images
-from hardboot.images.describe.contents import Document
+from hardboot.formats.archives import sparse
+from hardboot.formats.trees import dtbo
+from hardboot.images.describe.contents import describe_content
+from hardboot.images.describe.document import Document
+from hardboot.images.describe.images import describe_boot, describe_sony, describe_vendor_boot
+from hardboot.images.describe.parts import describe_tail, describe_wrapped
 
 __all__ = ["Document", "describe"]
 
+_NOWHERE = memoryview(b"")
+
 
 def describe(path: Path | str, data: memoryview) -> Document:
-    """The document of the file `data`.
+    """Describe the file `data`.
 
     Raises:
-        InputError: If `data` is no image hardboot reads, or is damaged; names `path`.
+        InputError: If `data` is an image that hardboot does not read, or is damaged; names `path`.
     """
     try:
-        return {"path": str(path), "size": len(data), **_image(data)}
+        return {"path": str(path), "size": len(data), **_describe_image(data)}
     except InputError as error:
         raise InputError(f"{path}: {error.what}", state=error.state, fix=error.fix) from error
 
 
-def _image(data: memoryview, *, inside: bool = False) -> Document:
+def _describe_image(data: memoryview, *, inside: bool = False) -> Document:
+    """Describe a file, or the content of a sparse image if `inside`."""
     kind = sniff.sniff(data)
     if kind == sniff.VENDOR_BOOT_IMAGE:
-        return {"kind": kind, "vendor_boot": images.vendor_boot(data)}
+        return {"kind": kind, "vendor_boot": describe_vendor_boot(data)}
     if kind == sniff.SONY_ELF:
-        return {"kind": kind, "sony_elf": images.sony(data)}
+        return {"kind": kind, "sony_elf": describe_sony(data)}
     if kind == sniff.SPARSE_IMAGE:
-        if inside:
-            return {"kind": kind}
-        return {"kind": kind, **_sparse(data)}
-    wrapped = kind in (sniff.DHTB_IMAGE, sniff.MTK_PART)
-    found = images.behind_header(data) if wrapped else contents.content(data)
-    if found.keys() & {"kernel", "trees", "ramdisk", "avb"}:
-        return found | (images.behind_overlays(data) if kind == sniff.OVERLAY_TABLE else {})
-    if "problem" in found:
-        raise found["problem_error"]
-    return {"kind": sniff.BOOT_IMAGE, "boot_image": images.boot(bootimg.parse(data), data)}
+        return {"kind": kind} if inside else {"kind": kind, **_describe_sparse(data)}
+    if kind in (sniff.DHTB_IMAGE, sniff.MTK_PART):
+        document = describe_wrapped(data)
+    else:
+        document = describe_content(kind, data, _NOWHERE)
+    if document is None:
+        return {"kind": sniff.BOOT_IMAGE, "boot_image": describe_boot(data)}
+    if kind == sniff.OVERLAY_TABLE:
+        table = dtbo.parse(data)
+        document |= describe_tail(table.tail, table.header.total_size, data)
+    return document
 
 
-def _sparse(data: memoryview) -> Document:
-    from hardboot.base.files import map_chunks
-    from hardboot.formats.archives import sparse
-
+def _describe_sparse(data: memoryview) -> Document:
     image = sparse.parse(data)
     kinds = [chunk.kind for chunk in image.chunks]
     document: Document = {
@@ -65,7 +70,7 @@ def _sparse(data: memoryview) -> Document:
         return {**document, "inside": {"kind": None, "size": image.size}}
     inner = memoryview(map_chunks(sparse.expand(image)))
     try:
-        document["inside"] = {"size": len(inner), **_image(inner, inside=True)}
+        document["inside"] = {"size": len(inner), **_describe_image(inner, inside=True)}
     except InputError as error:
         document["inside"] = {"size": len(inner), "kind": sniff.sniff(inner), "problem": error.what}
     return document

@@ -1,0 +1,121 @@
+"""Describe the parts of an image, the headers in front of them, and the bytes behind them."""
+
+from __future__ import annotations
+
+from hardboot.base.errors import InputError
+from hardboot.formats import sniff
+from hardboot.formats.binary_record import BinaryRecord
+from hardboot.formats.boot import tail, wrappers
+from hardboot.formats.boot.paged import Part
+from hardboot.formats.reading import Data, sha256, view
+from hardboot.images.describe.contents import describe_content
+from hardboot.images.describe.document import Document
+from hardboot.images.describe.vbmeta import describe_vbmeta
+
+_NOWHERE = memoryview(b"")
+
+
+def describe_part(
+    part: Part, lead_size: int, address: int | None, padding: bytes, partition: memoryview = _NOWHERE
+) -> Document:
+    """Describe a part, without its hash; damage in it is its `problem`, so that the rest can be shown.
+
+    Args:
+        part: Its offset counts from the end of the lead.
+        lead_size: Bytes in front of the image.
+        address: Physical load address; None if the header has none.
+        padding: Behind the part, where it is not zeros.
+        partition: What a signature among the parts is over.
+    """
+    document: Document = {
+        "name": part.name,
+        "offset": part.offset + lead_size,
+        "size": len(part.data),
+        "address": address,
+        "sha256": None,
+        "padding": "other" if padding else "zeros",
+    }
+    if not len(part.data):
+        return {**document, "kind": None}
+    problem = wrappers.problem_of_mtk(part.data)
+    if problem:
+        return {**document, "kind": sniff.MTK_PART, "problem": problem.what}
+    data = view(part.data)
+    mtk = wrappers.split_mtk(data)
+    if mtk:
+        document["mtk"] = {"name": mtk.name, "size": len(mtk.data), "sha256": sha256(mtk.data)}
+        data = mtk.data
+    kind = sniff.sniff(data)
+    try:
+        return {**document, **(describe_content(kind, data, partition) or {"kind": kind})}
+    except InputError as error:
+        return {**document, "kind": kind, "problem": error.what}
+
+
+def describe_header(data: bytes, kind: type[BinaryRecord]) -> Document:
+    """Describe the fields of a header as stored, without those that the image's document has as text."""
+    header = kind.parse(view(data.ljust(kind.SIZE, b"\0")))
+    values = {name: getattr(header, name) for name in kind.names()}
+    return {
+        name: value.rstrip(b"\0").hex() if isinstance(value, bytes) else value
+        for name, value in values.items()
+        if name not in ("magic", "cmdline", "extra_cmdline", "name", "id")
+    }
+
+
+def describe_tail(data: Data, offset: int, partition: memoryview) -> Document:
+    """Describe what follows the last part.
+
+    Args:
+        data: The tail.
+        offset: Of the tail in the file.
+        partition: The whole file, which a signature in the tail is over.
+    """
+    items = []
+    for item in tail.items(data, offset):
+        row: Document = {"kind": item.name, "offset": offset + item.offset, "size": item.size}
+        if item.name == "AVB vbmeta":
+            try:
+                row |= describe_vbmeta(partition[row["offset"] : row["offset"] + item.size], partition)
+            except InputError as error:
+                row["problem"] = error.what
+        items.append(row)
+    return {"trailing_size": len(data), "trailing": items, "signed": tail.is_signed(data, offset)}
+
+
+def describe_dhtb(data: memoryview) -> Document:
+    """Describe the DHTB header in front of an image."""
+    document: Document = {"kind": "DHTB header", "size": wrappers.DHTB_SIZE}
+    try:
+        check = wrappers.read_dhtb(data)
+    except InputError as error:
+        return {**document, "problem": error.what}
+    return {
+        **document,
+        "covers": check.size,
+        "sha256": check.stored.hex(),
+        "computed": check.computed.hex(),
+        "matches": check.stored == check.computed,
+    }
+
+
+def describe_wrapped(data: memoryview) -> Document | None:
+    """Describe a kernel, a ramdisk or a vbmeta image behind a maker's header; None if it is something else.
+
+    Raises:
+        InputError: If the header states another size, or what follows it is damaged.
+    """
+    if wrappers.is_dhtb(data):
+        content = data[wrappers.DHTB_SIZE :]
+        lead = describe_dhtb(data)
+    else:
+        problem = wrappers.problem_of_mtk(data)
+        if problem:
+            raise problem
+        mtk = wrappers.split_mtk(data)
+        if mtk is None:
+            return None
+        content = mtk.data
+        lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(mtk.header)}
+    document = describe_content(sniff.sniff(content), content, _NOWHERE)
+    return document and {**document, "lead": lead}
