@@ -238,7 +238,7 @@ def measure_plans() -> list[tuple[str, str, str, str, str]]:
     running = Fdt(Node("", ids, [Node("memory", {"reg": struct.pack(">2I", 0, 0xC0000000)})]))
 
     def choose_and_adapt() -> bytes:
-        found = devicetree.in_parts([Part("dt", 0, data)])
+        found = devicetree.find_trees_in_parts([Part("dt", 0, data)])
         if found is None:
             raise SystemExit("bench: no trees found")
         choice = devicetree.choose(found.candidates, phone, running)

@@ -9,7 +9,7 @@ from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.commands.page import safe
 
 if TYPE_CHECKING:
-    from hardboot.devicetree import Candidate, Selection, Source, Wanted
+    from hardboot.devicetree import Candidate, PhoneIds, Selection, TreeSource
 
 _WIDTH = 80  # columns
 _MARKS = {True: "*", False: " "}
@@ -36,7 +36,7 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
 
     wanted, who = _wanted(settings, match)
     try:
-        source = devicetree.find(map_file(image))
+        source = devicetree.find_trees(map_file(image))
     except InputError as error:
         raise InputError(f"{image}: {error.what}", state=error.state, fix=error.fix) from error
     if source is None:
@@ -61,17 +61,17 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
     settings.emit(document, lambda: _show(image, source, selection))
 
 
-def _wanted(settings: Settings, match: str | None) -> "tuple[Wanted, str]":
+def _wanted(settings: Settings, match: str | None) -> "tuple[PhoneIds, str]":
     """The ids to look for, and whose they are."""
     from hardboot import devicetree, profile
     from hardboot.base.errors import RefusedError
 
     if match is not None:
-        return devicetree.typed(match), match
+        return devicetree.typed_phone_ids(match), match
     if settings.device is None:
         raise click.UsageError("--device NAME or --match ID is needed: for which phone?")
     phone = profile.load(settings.device)
-    found = devicetree.of_profile(phone)
+    found = devicetree.profile_phone_ids(phone)
     if not found.ids:
         raise RefusedError(
             f"the ids of {phone.name} are not known",
@@ -82,7 +82,7 @@ def _wanted(settings: Settings, match: str | None) -> "tuple[Wanted, str]":
     return found, phone.name
 
 
-def _document(source: "Source", selection: "Selection") -> dict[str, Any]:
+def _document(source: "TreeSource", selection: "Selection") -> dict[str, Any]:
     rows = []
     for index, (candidate, verdict) in enumerate(zip(source.candidates, selection.verdicts, strict=True)):
         rows.append(
@@ -113,7 +113,7 @@ def _ids(candidate: "Candidate") -> list[str]:
         return []  # the verdict says what is wrong
 
 
-def _show(image: Path, source: "Source", selection: "Selection") -> None:
+def _show(image: Path, source: "TreeSource", selection: "Selection") -> None:
     from hardboot.base.sizes import human_size
 
     place = f"{source.part} part, " if source.part else ""

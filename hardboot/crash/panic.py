@@ -91,7 +91,7 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         ]
         line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[phone.profile.arch])
         choice = devicetree.choose(rom.trees, phone.profile, live_tree)
-        tree = choice.tree and devicetree.for_crash(choice.tree, elf_header=elf_header, memory=usable)
+        tree = choice.tree and devicetree.for_panic_kernel(choice.tree, elf_header=elf_header, memory=usable)
         guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text)
         plan = layout.plan_panic_kernel(phone.profile, guest, usable)
         header = Segment(elf_header.name, elf_header.start, data, elf_header.size)

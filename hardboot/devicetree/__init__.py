@@ -1,43 +1,42 @@
 """Choose the device tree a guest gets, say why, and adapt it. Pure: trees in, a tree out."""
 
-from hardboot.devicetree.adapting import adapt, adapted, encode_cmdline, for_crash, memory, reserved
-from hardboot.devicetree.choosing import Choice, choose
-from hardboot.devicetree.ids import BoardId
-from hardboot.devicetree.selecting import (
+from hardboot.devicetree.adaptation import adapt, adapted_tree, encode_cmdline, for_panic_kernel
+from hardboot.devicetree.board_id import BoardId
+from hardboot.devicetree.candidate import (
     Candidate,
-    Selection,
-    Verdict,
-    Wanted,
-    of_file,
-    of_profile,
-    of_tree,
-    select,
-    typed,
-    wanted,
+    PhoneIds,
+    candidate,
+    candidates,
+    phone_ids,
+    profile_phone_ids,
+    typed_phone_ids,
 )
-from hardboot.devicetree.sources import Source, find, in_parts
+from hardboot.devicetree.choice import Choice, choose
+from hardboot.devicetree.memory_nodes import memory_banks, reserved_memory
+from hardboot.devicetree.selection import Selection, Verdict, select
+from hardboot.devicetree.tree_source import TreeSource, find_trees, find_trees_in_parts
 
 __all__ = [
     "BoardId",
     "Candidate",
     "Choice",
+    "PhoneIds",
     "Selection",
-    "Source",
+    "TreeSource",
     "Verdict",
-    "Wanted",
     "adapt",
-    "adapted",
+    "adapted_tree",
+    "candidate",
+    "candidates",
     "choose",
     "encode_cmdline",
-    "find",
-    "for_crash",
-    "in_parts",
-    "memory",
-    "of_file",
-    "of_profile",
-    "of_tree",
-    "reserved",
+    "find_trees",
+    "find_trees_in_parts",
+    "for_panic_kernel",
+    "memory_banks",
+    "phone_ids",
+    "profile_phone_ids",
+    "reserved_memory",
     "select",
-    "typed",
-    "wanted",
+    "typed_phone_ids",
 ]

@@ -139,7 +139,7 @@ def _kernel(part: Data) -> AnyKernel:
 
 def _trees(image: BootImage) -> tuple[Candidate, ...]:
     """The trees of the image's own dtb or dt part; without one, those appended to the kernel."""
-    source = devicetree.in_parts(image.parts)
+    source = devicetree.find_trees_in_parts(image.parts)
     if len(image.dtb) and (source is None or source.part != "dtb"):
         raise InputError(
             f"the dtb part ({len(image.dtb)} bytes) holds no device tree",

@@ -57,10 +57,10 @@ def params_size(profile: Profile, guest: Guest, page: Range) -> tuple[int | None
         return None if guest.atags is None else len(atags.build(_adapted_atags(guest, somewhere))), []
     if guest.tree is None:
         return None, []
-    tree = devicetree.adapted(
+    tree = devicetree.adapted_tree(
         guest.tree, cmdline=guest.cmdline, initrd=somewhere, live=guest.live_tree, profile=profile
     )
-    return len(fdt.build(tree)), [one for one in devicetree.reserved(tree) if not page.contains(one)]
+    return len(fdt.build(tree)), [one for one in devicetree.reserved_memory(tree) if not page.contains(one)]
 
 
 def _adapted_atags(guest: Guest, initrd: Range | None) -> tuple[atags.Tag, ...]:

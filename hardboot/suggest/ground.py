@@ -148,7 +148,7 @@ def _live(
     banks = live.banks
     if not banks and found.tree:
         try:
-            banks = _merged(devicetree.memory(found.tree))
+            banks = _merged(devicetree.memory_banks(found.tree))
             source = "the memory nodes of the running device tree: its kernel may have taken some away"
         except InputError as error:
             notes.append(f"the banks of RAM could not be read: {error.what}")
@@ -162,7 +162,7 @@ def _of_tree(tree: Fdt | None, notes: list[str]) -> list[Stated]:
     if tree is None:
         return []
     try:
-        found = devicetree.reserved(tree)
+        found = devicetree.reserved_memory(tree)
     except InputError as error:
         notes.append(f"reserved memory could not be read: {error.what}")
         return []

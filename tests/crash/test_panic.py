@@ -205,7 +205,7 @@ def test_too_little_memory_is_refused() -> None:
 def test_the_tree_tells_both_properties_in_its_own_cells(cells: int) -> None:
     root = fdt.Node("", {"#address-cells": cells.to_bytes(4, "big"), "#size-cells": cells.to_bytes(4, "big")})
     tree = fdt.Fdt(root, [])
-    done = devicetree.for_crash(tree, elf_header=Range(0x6BE00000, 0x6BE01000), memory=MEMORY)
+    done = devicetree.for_panic_kernel(tree, elf_header=Range(0x6BE00000, 0x6BE01000), memory=MEMORY)
     chosen = done.find("/chosen")
     assert chosen
     form = f">2{'I' if cells == 1 else 'Q'}"

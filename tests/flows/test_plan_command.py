@@ -56,7 +56,7 @@ def test_the_roms_own_tree_is_used_appended_or_in_its_own_part(
     for options in ({"kernel_data": kernel() + own}, {"dtb": own}):
         document = plan(capsys, rom_image(tmp_path, **options))
         assert document["complete"] is True
-        assert document["dtb_source"] == "the only one the ROM brings"
+        assert document["dtb_source"] == "the ROM's only one"
         assert document["segments"][0]["bytes"] == len(kernel()), "the kernel goes without what is appended"
 
 

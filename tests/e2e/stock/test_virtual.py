@@ -163,7 +163,7 @@ def test_the_page_proposed_for_a_phone_out_of_the_box_is_a_good_one(
     assert page.end == 0x44100000, "directly below ramoops"
     assert made.trust("hardboot.page") == "inferred"
     assert not any(page.overlaps(one) for one in (*known.reserved, *known.bootloader))
-    assert devicetree.of_profile(made).ids == ()
+    assert devicetree.profile_phone_ids(made).ids == ()
 
 
 def test_an_idle_phone_sleeps(stock_phone: VirtualPhone) -> None:

@@ -1,10 +1,11 @@
-"""The device tree a guest gets, with the reason."""
+"""Choose the device tree a guest gets, with the reason: the ROM's own, else the phone's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hardboot.base.errors import RefusedError
-from hardboot.devicetree.selecting import Candidate, Wanted, of_profile, select, wanted
+from hardboot.devicetree.candidate import Candidate, PhoneIds, phone_ids, profile_phone_ids
+from hardboot.devicetree.selection import select
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Profile
 
@@ -26,12 +27,12 @@ class Choice:
 
 
 def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) -> Choice:
-    """The ROM's own tree if it has one, the one of this phone if it has several, else the phone's live tree.
+    """Choose the ROM's own tree if it has one, that for this phone if it has several, else the live tree.
 
     Args:
-        candidates: The trees that came with the ROM.
+        candidates: The ROM's trees.
         profile: The phone; its ids tell trees apart where the live tree states none.
-        live: The tree the bootloader gave to the running kernel; None if no phone is asked.
+        live: The tree the bootloader gave to the running kernel; None without a phone.
 
     Raises:
         RefusedError: If there is no tree at all, or it is not clear which one fits.
@@ -40,36 +41,30 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
     if not candidates:
         if live is None:
             raise RefusedError(
-                "the ROM brings no device tree, and no phone is there to take its own from",
+                "the ROM has no device tree, and no phone is connected whose own could be used",
                 state="Nothing was sent.",
                 fix="Connect the phone, or use a ROM with a device tree.",
             )
-        return Choice(live, "live", "the ROM brings none: the phone's own, as its bootloader made it")
+        return Choice(live, "live", "the phone's own, as its bootloader made it; the ROM has none")
     if len(candidates) == 1:
-        return Choice(candidates[0].tree, "rom", "the only one the ROM brings")
-    phone = Wanted() if live is None else wanted(live)
-    if not phone.ids:  # what the phone says of itself beats what is known of its like
-        phone = Wanted(of_profile(profile).ids, phone.compatible)
+        return Choice(candidates[0].tree, "rom", "the ROM's only one")
+    phone = PhoneIds() if live is None else phone_ids(live)
+    if not phone.ids:  # what the phone states beats what its profile knows
+        phone = PhoneIds(profile_phone_ids(profile).ids, phone.compatible)
     if live is None and not phone.ids:
-        raise _ambiguous(
-            f"the ROM brings {len(candidates)} device trees, and no phone tells which one is its own"
-        )
+        raise _ambiguous(candidates, "no phone is connected, and its profile knows no ids")
     result = select(candidates, phone)
     if result.choice is None:
         shown = [f"{index}: {one.reason}" for index, one in enumerate(result.verdicts[:_SHOWN])]
         more = ["…"] if len(result.verdicts) > _SHOWN else []
-        raise _ambiguous(
-            f"of the {len(candidates)} device trees of the ROM {result.reason} "
-            f"on {profile.name} ({'; '.join([*shown, *more])})"
-        )
+        raise _ambiguous(candidates, f"{result.reason} ({'; '.join([*shown, *more])})")
     tree = candidates[result.choice].tree
     return Choice(tree, "rom", f"number {result.choice} of {len(candidates)}: {result.reason}")
 
 
-def _ambiguous(what: str) -> RefusedError:
+def _ambiguous(candidates: Sequence[Candidate], why: str) -> RefusedError:
     return RefusedError(
-        what,
+        f"cannot choose among the ROM's {len(candidates)} device trees: {why}",
         state="Nothing was sent.",
-        fix="See hardboot dtb IMAGE for all of them, or build the ROM's boot image with the one device tree "
-        "of this phone.",
+        fix="List them: hardboot dtb IMAGE. Or rebuild the boot image with this phone's device tree alone.",
     )

@@ -1,20 +1,20 @@
-"""How well one board's id fits another's: the rules of the makers' bootloaders."""
+"""Whether a tree for one board fits a phone, and how well: the rules of the makers' bootloaders."""
 
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from hardboot.devicetree.ids import BoardId, Scheme
+from hardboot.devicetree.board_id import BoardId, Scheme
 
 Rank: TypeAlias = tuple[bool, int, int, int, tuple[int, ...]]
 
 
 def comparable(candidate: Scheme, phone: Scheme) -> bool:
-    """True if ids of these schemes hold the same words."""
+    """Return whether ids of these schemes hold the same words."""
     return candidate == phone or (candidate == "QCDT" and phone in ("qcom", "htc"))
 
 
 def rank(board: BoardId, phone: BoardId) -> Rank:
-    """What a better fit has more of, in order; what is not known of the phone does not count."""
+    """Return how well `board` fits, the greater the better; what is not known of the phone does not count."""
     stated = sum(
         getattr(board, name) is not None and getattr(phone, name) is not None
         for name in ("variant", "subtype")
@@ -29,14 +29,20 @@ def rank(board: BoardId, phone: BoardId) -> Rank:
     )
 
 
-def lower(rank: Rank, top: Rank, phone: BoardId) -> str:
-    """What makes `rank` less than `top`."""
-    names = ("foundry less exact", "less exact", f"{phone.labels[3]} lower", "board_rev lower", "pmic lower")
+def why_lower(rank: Rank, top: Rank, phone: BoardId) -> str:
+    """Return what makes `rank` lower than `top`."""
+    names = (
+        "less exact foundry",
+        "less exact ids",
+        f"lower {phone.labels[3]}",
+        "lower board_rev",
+        "lower pmic revision",
+    )
     return next(name for name, mine, best in zip(names, rank, top, strict=True) if mine != best)
 
 
 def misfit(board: BoardId, phone: BoardId) -> tuple[int, str] | None:
-    """The first thing that forbids `board` on `phone`, and how far the comparison got; None if it fits."""
+    """Return what rules `board` out on `phone`, and how far the comparison got; None if it fits."""
     for depth, problem in enumerate(_misfits(board, phone)):
         if problem:
             return depth, problem
@@ -60,7 +66,7 @@ def _misfits(board: BoardId, phone: BoardId) -> Iterator[str | None]:
     yield _above(names[3], board.soc_rev, phone.soc_rev)
     last = phone.soc_rev if phone.last_rev is None else phone.last_rev
     short = board.last_rev is not None and last is not None and board.last_rev < last
-    yield f"{names[3]} only up to {board.last_rev:#x}" if short else None
+    yield f"{names[3]} up to {board.last_rev:#x}" if short else None
     yield _above("board_rev", board.board_rev, phone.board_rev)
     yield _pmic(board.pmic, phone.pmic)
 
@@ -78,7 +84,7 @@ def _above(name: str, board: int | None, phone: int | None) -> str | None:
 
 
 def _pmic(board: tuple[int, ...], phone: tuple[int, ...]) -> str | None:
-    """As Qualcomm's bootloader: model (low byte) equal, revision above it not higher; 0 is any."""
+    """Compare as Qualcomm's bootloader does: equal model (low byte), revision not higher; 0 is any."""
     for mine, other in zip(board, phone, strict=False):
         newer = mine >> 8 & 0xFFFF > other >> 8 & 0xFFFF
         if mine and (mine & 0xFF != other & 0xFF or newer):

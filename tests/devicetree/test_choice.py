@@ -1,0 +1,67 @@
+"""Whose device tree a guest gets: the ROM's, or the phone's."""
+
+import pytest
+from adapted_trees import LIVE, SHAMU, VIRT, rom
+
+from hardboot import devicetree
+from hardboot.base.errors import RefusedError
+from hardboot.formats.trees.fdt import Fdt
+from hardboot.profile import Profile
+
+
+def choose(trees: list[Fdt], live: Fdt | None, phone: Profile = VIRT) -> devicetree.Choice:
+    return devicetree.choose([devicetree.candidate(tree) for tree in trees], phone, live)
+
+
+def test_a_rom_without_a_tree_gets_the_phones_own() -> None:
+    chosen = choose([], LIVE)
+    assert chosen.tree is LIVE
+    assert chosen.source == "live"
+    with pytest.raises(RefusedError, match="no phone is connected"):
+        choose([], None)
+
+
+def test_a_roms_only_tree_is_taken() -> None:
+    only = rom()
+    assert choose([only], LIVE).tree is only
+    assert choose([only], None).source == "rom"
+
+
+def test_of_several_trees_the_one_for_the_running_board_is_taken() -> None:
+    mine = rom(compatible="linux,dummy-virt")
+    assert choose([rom(), mine, rom(compatible="c")], LIVE).tree is mine
+
+
+@pytest.mark.parametrize(
+    ("trees", "live"),
+    [
+        ([rom(), rom(compatible="c")], LIVE),
+        ([rom(compatible="linux,dummy-virt"), rom(2, "linux,dummy-virt")], LIVE),
+        ([rom(), rom(compatible="c")], None),
+        ([Fdt(), Fdt()], Fdt()),
+    ],
+)
+def test_trees_that_cannot_be_told_apart_are_refused(trees: list[Fdt], live: Fdt | None) -> None:
+    with pytest.raises(RefusedError, match="device trees"):
+        choose(trees, live)
+
+
+def test_of_the_same_tree_twice_the_first_is_taken() -> None:
+    twins = [rom(compatible="linux,dummy-virt"), rom(compatible="linux,dummy-virt")]
+    assert choose(twins, LIVE).tree is twins[0]
+
+
+def test_the_phones_own_ids_beat_those_of_its_profile() -> None:
+    old, new = (rom(more=f"qcom,msm-id = <178 0x47 {rev}>;") for rev in (0x8100, 0x8300))
+    live = rom(compatible="linux,dummy-virt", more="qcom,msm-id = <178 0x47 0x8300>;")
+    assert choose([old, new], live, SHAMU).tree is new
+    assert choose([old, new], rom(), SHAMU).tree is old  # it states none: those of the profile, up to 0x8200
+
+
+def test_without_a_phone_the_ids_of_its_profile_tell_the_trees_apart() -> None:
+    other, mine = (rom(more=f"qcom,msm-id = <{chip} 0x47 0x8200>;") for chip in (126, 178))
+    chosen = choose([other, mine], None, SHAMU)
+    assert chosen.tree is mine
+    assert chosen.reason.startswith("number 1 of 2: best match for platform 0xb2")
+    with pytest.raises(RefusedError, match=r"none is for platform 0xb2 .*0: platform 0x7e, not 0xb2"):
+        choose([other, rom()], None, SHAMU)
