@@ -27,7 +27,7 @@ from construct import (
     Struct,
 )
 
-from hardboot.formats.reading import malformed
+from hardboot.formats.reading import malformed, truncated
 
 # Unsigned integers: little-endian and big-endian, by their bits.
 U8: TypeAlias = Annotated[int, Int8ul]
@@ -80,8 +80,7 @@ class BinaryRecord:
             InputError: If `data` ends before the record does.
         """
         if not 0 <= offset <= len(data) - cls.SIZE:
-            problem = f"{max(0, len(data) - offset)} bytes, it has {cls.SIZE}"
-            raise malformed(cls.WHAT, "header", offset, problem)
+            raise truncated(cls.WHAT, "header", offset, len(data) - offset, cls.SIZE)
         parsed = cls._STRUCT.parse(bytes(data[offset : offset + cls.SIZE]))
         return cls(**{name: _frozen(parsed[name]) for name in cls._OFFSETS})
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from hardboot.formats.reading import malformed
+from hardboot.formats.reading import malformed, truncated
 
 Values = dict[str, Any]
 
@@ -38,8 +38,7 @@ class Layout:
             InputError: If `data` ends before the header does.
         """
         if offset + self.size > len(data):
-            problem = f"{max(0, len(data) - offset)} bytes, it has {self.size}"
-            raise malformed(self.what, "header", offset, problem)
+            raise truncated(self.what, "header", offset, len(data) - offset, self.size)
         values: Values = {}
         for name, form in self._formats.items():
             found = form.unpack_from(data, offset + self.offsets[name])

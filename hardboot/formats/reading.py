@@ -1,4 +1,4 @@
-"""What every format shares: bytes seen without a copy, bounds, and the one error for malformed input."""
+"""Views of bytes without a copy, and the errors for malformed input that every format shares."""
 
 from __future__ import annotations
 
@@ -13,39 +13,41 @@ from hardboot.base.errors import InputError
 Data = bytes | bytearray | memoryview | mmap
 
 PIECE = 256 << 10  # bytes
-WINDOW = 4 << 20  # bytes; small ones cost more than they hold: threads that hash wait for each other
+WINDOW = 4 << 20  # bytes; with small windows, threads that hash wait for each other longer than they work
 
 _U32 = struct.Struct("<I")
 
 
 def view(data: Data) -> memoryview:
-    """`data` as read-only bytes, without a copy: slices of it read nothing that is not looked at."""
-    seen = memoryview(data)
-    return seen.cast("B").toreadonly()
+    """Return a read-only view of `data`, without a copy: of a mapped file only what is used gets read."""
+    return memoryview(data).cast("B").toreadonly()
 
 
 def pieces(data: Data, size: int = PIECE) -> Iterator[bytes]:
-    """`data` in pieces of `size` bytes, the last one shorter.
+    """Yield `data` in pieces of `size` bytes, the last one shorter.
 
-    Of a mapped file no more than a piece stays in this process's memory, however large the file is.
+    Of a mapped file, at most one piece stays in this process's memory.
     """
-    seen = view(data)
-    for start in range(0, len(seen), size):
-        yield bytes(seen[start : start + size])
+    whole = view(data)
+    for start in range(0, len(whole), size):
+        yield bytes(whole[start : start + size])
         if size >= PIECE or start % PIECE < size:
-            forget(seen)
+            forget(whole)
 
 
 def windows(data: Data) -> Iterator[memoryview]:
-    """`data` in views of WINDOW bytes, without a copy; what was seen leaves memory with the next one."""
-    seen = view(data)
-    for start in range(0, len(seen), WINDOW):
-        yield seen[start : start + WINDOW]
-        forget(seen)
+    """Yield `data` in views of WINDOW bytes, without a copy.
+
+    Of a mapped file, at most one window stays in this process's memory.
+    """
+    whole = view(data)
+    for start in range(0, len(whole), WINDOW):
+        yield whole[start : start + WINDOW]
+        forget(whole)
 
 
 def sha256(data: Data) -> str:
-    """The SHA-256 of `data`, in hex; of a mapped file only a window is in memory."""
+    """Return the SHA-256 of `data`, in hex; of a mapped file only a window is in memory."""
     digest = hashlib.sha256()
     for window in windows(data):
         digest.update(window)
@@ -53,14 +55,14 @@ def sha256(data: Data) -> str:
 
 
 def forget(data: memoryview) -> None:
-    """Tell the system that what was read of a mapped file is not needed in memory; it stays readable."""
+    """Drop the pages of a mapped file from memory (MADV_DONTNEED); they are read again when needed."""
     advice = getattr(_mmap, "MADV_DONTNEED", None)  # Windows has none
     if advice is not None and isinstance(data.obj, mmap):
         data.obj.madvise(advice)
 
 
 def u32(data: memoryview, offset: int) -> int:
-    """The little-endian word at `offset`, which the caller knows to lie inside `data`."""
+    """Return the little-endian word at `offset`; the caller has checked that `data` has it."""
     value: int = _U32.unpack_from(data, offset)[0]
     return value
 
@@ -71,15 +73,15 @@ def malformed(
     offset: int,
     problem: str,
     *,
-    fix: str = "Check that the file is whole: compare its checksum with where it came from.",
+    fix: str = "Check that the file is complete: compare its checksum with that of its source.",
 ) -> InputError:
-    """The error for input that breaks its format.
+    """Return the error for input that breaks its format.
 
     Args:
         what: The format: "boot image".
         field: The field of the format that is wrong.
-        offset: Where the field lies, in bytes from the start of the format's data.
-        problem: The value found and the limit it breaks.
+        offset: Of the field, in bytes from the start of the format's data.
+        problem: The value, and the limit that it breaks.
         fix: What to do about it.
     """
     return InputError(
@@ -87,3 +89,16 @@ def malformed(
         state="Nothing was changed.",
         fix=fix,
     )
+
+
+def truncated(what: str, field: str, offset: int, size: int, needed: int) -> InputError:
+    """Return the error for input that ends inside of a field.
+
+    Args:
+        what: The format: "boot image".
+        field: The field of the format.
+        offset: Of the field, in bytes from the start of the format's data.
+        size: Bytes that there are from `offset` on.
+        needed: Bytes that the field has.
+    """
+    return malformed(what, field, offset, f"truncated: {max(0, size)} of {needed} bytes")

@@ -73,7 +73,7 @@ def test_any_bytes_build_back(raw: bytes) -> None:
 )
 def test_a_cut_off_record_is_refused_with_its_offset(size: int, offset: int, left: int) -> None:
     with pytest.raises(
-        InputError, match=rf"^small thing: header at offset {offset:#x}: {left} bytes, it has 12"
+        InputError, match=rf"^small thing: header at offset {offset:#x}: truncated: {left} of 12 bytes"
     ):
         Small.parse(memoryview(bytes(size)), offset)
 

@@ -36,7 +36,7 @@ SPARSE = build.sparse()
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (SPARSE[:20], "header at offset 0x0: 20 bytes, it has 28"),
+        (SPARSE[:20], "header at offset 0x0: truncated: 20 of 28 bytes"),
         (patched(SPARSE, 4, "<H", 2), "version 2"),
         (patched(SPARSE, 8, "<H", 4), "header sizes at offset 0x8"),
         (patched(SPARSE, 12, "<I", 0), "block_size at offset 0xc: 0 bytes"),
@@ -96,7 +96,7 @@ def test_a_vbmeta_image_is_read() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (VBMETA[:200], "header at offset 0x0: 200 bytes, it has 256"),
+        (VBMETA[:200], "header at offset 0x0: truncated: 200 of 256 bytes"),
         (b"AVB1" + VBMETA[4:], "magic at offset 0x0"),
         (VBMETA[:-1], "auxiliary_size at offset 0x14"),
         (patched(VBMETA, 0x14, ">Q", 1 << 63), "auxiliary_size at offset 0x14"),

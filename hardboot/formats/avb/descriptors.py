@@ -18,7 +18,7 @@ from hardboot.formats.avb.records import (
     VbmetaHeader,
 )
 from hardboot.formats.binary_record import BinaryRecord
-from hardboot.formats.reading import malformed
+from hardboot.formats.reading import malformed, truncated
 from hardboot.formats.text_field import read_text
 
 MAX_DESCRIPTORS = 1024
@@ -53,8 +53,7 @@ def parse_descriptors(data: memoryview, offset: int, end: int) -> tuple[Descript
     descriptors: list[Descriptor] = []
     while offset < end and len(descriptors) < MAX_DESCRIPTORS:
         if end - offset < DescriptorHeader.SIZE:
-            problem = f"{end - offset} bytes, it has {DescriptorHeader.SIZE}"
-            raise malformed(_WHAT, "descriptor", offset, problem)
+            raise truncated(_WHAT, "descriptor", offset, end - offset, DescriptorHeader.SIZE)
         header = DescriptorHeader.parse(data, offset)
         if header.size > end - offset - header.SIZE:
             field_offset = offset + header.offset_of("size")

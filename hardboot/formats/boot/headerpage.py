@@ -24,7 +24,7 @@ from hardboot.formats.boot.bootheader import (
     BootHeaderV3,
     read_cmdline,
 )
-from hardboot.formats.reading import Data, malformed, u32, view
+from hardboot.formats.reading import Data, malformed, truncated, u32, view
 from hardboot.formats.sniff import (
     BOOT_IMAGE,
     SPARSE_IMAGE,
@@ -80,13 +80,12 @@ def read_header(data: memoryview, offset: int) -> BootHeader:
     wrappers.refuse_loki(data)
     head = bytes(data[offset : offset + V3_PAGE_SIZE])
     if len(head) < BootHeaderV3.SIZE:
-        raise malformed(WHAT, "header", offset, f"{len(head)} bytes, it has {BootHeaderV0.SIZE}")
+        raise truncated(WHAT, "header", offset, len(head), BootHeaderV0.SIZE)
     kind = _header_type(view(head))
     if offset:  # the microloader leaves the header less than its size: the kernel begins where it would end
         head = head[: max(0, _page_size(kind, view(head)) - offset)].ljust(kind.SIZE, b"\0")
     if len(head) < kind.SIZE:
-        problem = f"{len(head)} bytes, v{kind.VERSION} has {kind.SIZE}"
-        raise malformed(WHAT, "header", offset, problem)
+        raise truncated(WHAT, f"v{kind.VERSION} header", offset, len(head), kind.SIZE)
     header = kind.parse(view(head))
     _check_header_size(header)
     return header

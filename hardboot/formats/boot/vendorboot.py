@@ -19,7 +19,7 @@ from hardboot.formats.boot.vendorheader import (
     VendorHeaderV4,
     header_type,
 )
-from hardboot.formats.reading import Data, malformed, u32, view, windows
+from hardboot.formats.reading import Data, malformed, truncated, u32, view, windows
 from hardboot.formats.sniff import VENDOR_BOOT_IMAGE, described, sniff
 from hardboot.formats.text_field import kept_text, read_text
 
@@ -176,7 +176,7 @@ def parse(data: Data) -> VendorBoot:
 
 def _read_header(image: memoryview) -> VendorHeaderV3:
     if len(image) < VERSION_OFFSET + 4:
-        raise malformed(WHAT, "header", 0, f"{len(image)} bytes, it has {VendorHeaderV3.SIZE}")
+        raise truncated(WHAT, "header", 0, len(image), VendorHeaderV3.SIZE)
     header = header_type(u32(image, VERSION_OFFSET)).parse(image)
     page_size = header.page_size
     if not MIN_PAGE_SIZE <= page_size <= MAX_PAGE_SIZE or page_size & (page_size - 1):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hardboot.formats.binary_record import BinaryRecord, Le32
-from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.reading import Data, malformed, truncated, view
 from hardboot.formats.trees import stored_trees
 from hardboot.formats.trees.stored_trees import Fill, StoredTree, TableEntry
 
@@ -64,7 +64,7 @@ class TableFormat:
         content = view(data)
         start = self._entries_offset
         if len(content) < start:
-            raise malformed(self.what, "header", 0, f"{len(content)} bytes, it has {start}")
+            raise truncated(self.what, "header", 0, len(content), start)
         magic = bytes(content[: len(self.magic)])
         if magic != self.magic:
             raise malformed(self.what, "magic", 0, f"{magic!r}, not {self.magic!r}")

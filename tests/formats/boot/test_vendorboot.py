@@ -37,7 +37,7 @@ def patched(offset: int, value: int) -> bytes:
         (patched(0x834, 0x10000), "dtb_size at offset 0x834"),
         (patched(0x840, 0x10000), "table_size at offset 0x840"),
         (patched(0x84C, 0x10000), "bootconfig_size at offset 0x84c"),
-        (built(VENDOR_V4)[:2000], "header at offset 0x0: 2000 bytes, it has 2128"),
+        (built(VENDOR_V4)[:2000], "header at offset 0x0: truncated: 2000 of 2128 bytes"),
     ],
 )
 def test_damage_is_told_with_its_field_and_offset(data: bytes, message: str) -> None:

@@ -113,8 +113,8 @@ def test_padding_and_false_magics_are_not_trees() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "header at offset 0x0: 0 bytes, it has 60"),
-        (zimage()[:59], "header at offset 0x0: 59 bytes"),
+        (b"", "header at offset 0x0: truncated: 0 of 60 bytes"),
+        (zimage()[:59], "header at offset 0x0: truncated: 59 of 60 bytes"),
         (zimage()[:-1], f"end at offset 0x2c: the kernel has {len(zimage())} bytes, there are "),
         (patched(0x2C, 8), "end at offset 0x2c: the kernel has 8 bytes"),
         (patched(0x28, 0x80000000), "end at offset 0x2c: the kernel has -2147"),

@@ -217,7 +217,7 @@ def test_a_tree_of_version_16_is_read() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "header at offset 0x0: 0 bytes, it has 40"),
+        (b"", "header at offset 0x0: truncated: 0 of 40 bytes"),
         (bytes(100), "magic at offset 0x0: 00000000, not d00dfeed"),
         (hand_made(GOOD)[:-1], "totalsize at offset 0x4: 74 bytes, there are 73"),
         (hand_made(GOOD, h1=40), "totalsize at offset 0x4: 40 bytes"),

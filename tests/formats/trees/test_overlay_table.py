@@ -42,7 +42,7 @@ def test_a_damaged_overlay_table_is_refused(at: int, value: int, problem: str) -
     data[at : at + 4] = value.to_bytes(4, "big")
     with pytest.raises(InputError, match=problem):
         overlays.parse(bytes(data))
-    with pytest.raises(InputError, match="header at offset 0x0: 31 bytes, it has 32"):
+    with pytest.raises(InputError, match="header at offset 0x0: truncated: 31 of 32 bytes"):
         overlays.parse(DATA[:31])
 
 

@@ -193,7 +193,7 @@ def test_no_more_than_the_padding_of_a_page_may_be_missing() -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"QCDT", "header at offset 0x0: 4 bytes, it has 12"),
+        (b"QCDT", "header at offset 0x0: truncated: 4 of 12 bytes"),
         (b"QCDU" + bytes(20), "magic at offset 0x0"),
         (b"QCDT" + words(4, 1) + bytes(40), "version at offset 0x4: 0x4, known are 0x1, 0x2, 0x3, 0x101"),
         (b"QCDT" + words(0x203, 1) + bytes(40), "version at offset 0x4"),
