@@ -75,7 +75,7 @@ def _tuples(root: Node, name: str, width: int) -> list[tuple[int, ...]]:
         raise malformed("device tree", name, 0, f"{len(value)} bytes, not a list of {width} cells each")
     if len(value) > 4 * width * MAX_IDS:
         raise malformed("device tree", name, 0, f"more than {MAX_IDS} ids")
-    words = fdt.read_u32s(value)
+    words = fdt.read_cells(value)
     return [words[at : at + width] for at in range(0, len(words), width)]
 
 

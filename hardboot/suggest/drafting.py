@@ -212,7 +212,7 @@ def _dtb(one: Draft, found: Findings) -> None:
     boards = root.properties.get("qcom,board-id", b"") if root else b""
     for name, value in (("msm_ids", ids), ("board_ids", boards)):
         if value and len(value) in (8, 12, 16):
-            dtb[name] = [list(fdt.read_u32s(value))]
+            dtb[name] = [list(fdt.read_cells(value))]
             one.say(
                 f"dtb.{name}", "verified", "the running device tree; trees of other revisions may be there"
             )

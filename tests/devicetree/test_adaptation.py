@@ -81,7 +81,7 @@ def test_the_tree_that_was_given_is_not_changed() -> None:
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**24), st.sampled_from([1, 2]))
 def test_the_length_does_not_depend_on_where_the_ramdisk_lies(start: int, size: int, cells: int) -> None:
-    tree = Fdt(Node("", {"#address-cells": fdt.u32(cells), "#size-cells": fdt.u32(cells)}))
+    tree = Fdt(Node("", {"#address-cells": fdt.cells([cells]), "#size-cells": fdt.cells([cells])}))
     end = min(start + size, 2**32 - 1)
     lengths = {
         len(devicetree.adapt(tree, cmdline="x", initrd=place, live=LIVE, profile=VIRT))

@@ -1,4 +1,4 @@
-"""A device tree in memory: nodes to edit in place, and the values of their properties."""
+"""A device tree in memory: nodes that are edited in place, and the values of their properties."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,8 @@ from hardboot.formats.reading import malformed
 
 WHAT = "device tree"
 WORD = struct.Struct(">I")
+MAX_DEPTH = 64  # Linux drivers/of/fdt.c, FDT_MAX_DEPTH
+MAX_NODES = 65536  # the largest of Debian's 898 trees for ARM (6.1) has 860
 
 
 @dataclass
@@ -19,14 +21,14 @@ class Node:
     children: list["Node"] = field(default_factory=list)
 
     def child(self, name: str) -> "Node | None":
-        """The first child called `name`; a name without unit address also finds one with it, as in Linux."""
+        """Return the first child called `name`, as Linux finds it: the unit address may be left out."""
         for node in self.children:
             if name in (node.name, node.name.partition("@")[0]):
                 return node
         return None
 
     def walk(self, path: str = "") -> Iterator[tuple[str, "Node"]]:
-        """This node and all below it, each with its path, in the order of the file."""
+        """Yield this node and all below it, each with its path, in the order of the file."""
         here = f"{path}/{self.name}" if self.name else path
         yield here or "/", self
         for node in self.children:
@@ -42,21 +44,21 @@ class Fdt:
     boot_cpuid: int = 0
 
     def find(self, path: str) -> Node | None:
-        """The node at `path`, such as "/chosen" or "/cpus/cpu@0"; None if there is none."""
+        """Return the node at `path`, such as "/chosen" or "/cpus/cpu@0"; None if there is none."""
         node: Node | None = self.root
         for name in _components(path):
             node = node.child(name) if node is not None else None
         return node
 
     def ensure(self, path: str) -> Node:
-        """The node at `path`; what is missing of the path is added."""
+        """Return the node at `path`; nodes that are missing are added."""
         node = self.root
         for name in _components(path):
-            found = node.child(name)
-            if found is None:
-                found = Node(name)
-                node.children.append(found)
-            node = found
+            child = node.child(name)
+            if child is None:
+                child = Node(name)
+                node.children.append(child)
+            node = child
         return node
 
 
@@ -66,18 +68,13 @@ def _components(path: str) -> list[str]:
     return [name for name in path.split("/") if name]
 
 
-def u32(value: int) -> bytes:
-    """One cell."""
-    return WORD.pack(value)
-
-
 def cells(values: Iterable[int]) -> bytes:
-    """Several cells."""
+    """Return a property of 32-bit cells."""
     return b"".join(map(WORD.pack, values))
 
 
-def read_u32s(value: bytes) -> tuple[int, ...]:
-    """The cells of a property.
+def read_cells(value: bytes) -> tuple[int, ...]:
+    """Return the 32-bit cells of a property.
 
     Raises:
         InputError: If its length is not a multiple of 4.
@@ -88,10 +85,10 @@ def read_u32s(value: bytes) -> tuple[int, ...]:
 
 
 def text(value: bytes | None) -> str:
-    """The first string of a property such as `model`; "" if there is none."""
+    """Return the first string of a property such as `model`; "" if there is none."""
     return (value or b"").partition(b"\0")[0].decode("utf-8", "replace")
 
 
 def strings(value: bytes | None) -> list[str]:
-    """All strings of a property such as `compatible`."""
+    """Return all strings of a property such as `compatible`."""
     return [item.decode("utf-8", "replace") for item in (value or b"").split(b"\0") if item]

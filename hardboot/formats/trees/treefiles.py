@@ -1,6 +1,6 @@
-"""A device tree as files, one a property: what Linux shows below /proc/device-tree, in a tar or one by one.
+"""A device tree as files, one a property, as Linux shows it in /proc/device-tree: in a tar or one by one.
 
-The reserve map is not among them, and phandles only where the tree states them.
+Memory reservations are not among them, and phandles only where the tree states them.
 """
 
 import io
@@ -8,8 +8,8 @@ import tarfile
 from collections.abc import Iterable, Iterator
 
 from hardboot.formats.reading import Data, malformed
-from hardboot.formats.trees.fdt import MAX_NODES, MAX_SIZE
-from hardboot.formats.trees.tree import Fdt
+from hardboot.formats.trees.fdt_header import MAX_SIZE
+from hardboot.formats.trees.tree import MAX_NODES, Fdt
 
 WHAT = "device tree files"
 # Linux shows every node's name as a property, too (drivers/of/fdt.c populate_properties()).
@@ -17,16 +17,16 @@ _NAME = "name"
 
 
 def parse_tar(data: Data) -> Fdt:
-    """Read an uncompressed tar of the folder; links and devices in it are left out.
+    """Read an uncompressed tar of the folder; links and devices in it are ignored.
 
     Raises:
-        InputError: If it is no tar, is cut off, or holds no properties or more than a tree may have.
+        InputError: If it is not a tar, is truncated, or has no properties or more than a tree may have.
     """
     return build(_members(data))
 
 
 def build(files: Iterable[tuple[str, bytes]]) -> Fdt:
-    """The tree of these properties, each with its path below the root node.
+    """Return the tree of these properties, each with its path below the root node.
 
     Raises:
         InputError: If a path leaves the folder, or there are none or more than a tree may have.
@@ -36,7 +36,7 @@ def build(files: Iterable[tuple[str, bytes]]) -> Fdt:
     for path, value in files:
         names = [name for name in path.split("/") if name not in ("", ".")]
         if not names or ".." in names:
-            raise malformed(WHAT, "path", 0, f"{path[:80]!r} is no property of a node")
+            raise malformed(WHAT, "path", 0, f"{path[:80]!r} is not a property of a node")
         count += len(names)
         size += len(value)
         if count > 4 * MAX_NODES or size > MAX_SIZE:
@@ -45,7 +45,7 @@ def build(files: Iterable[tuple[str, bytes]]) -> Fdt:
         if names[-1] != _NAME:
             node.properties[names[-1]] = value
     if not count:
-        raise malformed(WHAT, "size", 0, "no property is in it")
+        raise malformed(WHAT, "size", 0, "it has no properties")
     return tree
 
 

@@ -59,5 +59,5 @@ def describe_tree(entry: TreeEntry) -> Document:
     for name in ("msm-id", "board-id"):
         raw = properties.get(f"qcom,{name}")
         if raw is not None and len(raw) % 4 == 0:
-            document[name.replace("-", "_")] = list(fdt.read_u32s(raw))
+            document[name.replace("-", "_")] = list(fdt.read_cells(raw))
     return {**document, "compatible": fdt.strings(properties.get("compatible"))}

@@ -132,7 +132,7 @@ def test_an_edit_reaches_libfdt(sample: bytes) -> None:
     tree = fdt.parse(sample)
     chosen = tree.ensure("/chosen")
     chosen.properties["bootargs"] = b"console=ttyAMA0\0"
-    chosen.properties["linux,initrd-start"] = fdt.u32(0x82000000)
+    chosen.properties["linux,initrd-start"] = fdt.cells([0x82000000])
     tree.ensure("/reserved-memory/hardboot@8f000000").properties["reg"] = fdt.cells([0x8F000000, 0x1000])
     tree.root.children.remove(tree.ensure("/memory"))
     theirs = libfdt.Fdt(fdt.build(tree))
@@ -145,9 +145,9 @@ def test_an_edit_reaches_libfdt(sample: bytes) -> None:
 
 
 def test_values_are_read_in_words_and_strings() -> None:
-    assert fdt.read_u32s(fdt.cells([1, 0xFFFFFFFF])) == (1, 0xFFFFFFFF)
+    assert fdt.read_cells(fdt.cells([1, 0xFFFFFFFF])) == (1, 0xFFFFFFFF)
     with pytest.raises(InputError, match="5 bytes are not a list of 4-byte cells"):
-        fdt.read_u32s(b"12345")
+        fdt.read_cells(b"12345")
     assert fdt.text(b"one\0two\0") == "one"
     assert fdt.text(None) == ""
     assert fdt.strings(b"one\0two\0") == ["one", "two"]
@@ -245,12 +245,12 @@ def test_a_tree_of_version_16_is_read() -> None:
         (hand_made(ROOT + PROPERTY * 2 + words(END_NODE, END)), "property p at offset 0x50: the node has it"),
         (hand_made(ROOT + words(PROP, 0xFFFFFFFF, 0, 0)), "property p at offset 0x40: 4294967295 bytes"),
         (hand_made(ROOT + words(PROP, 9, 0, 0, 0)), "property p at offset 0x40: 9 bytes"),
-        (hand_made(ROOT + words(NOP, PROP)), "property at offset 0x44: it is cut off"),
+        (hand_made(ROOT + words(NOP, PROP)), "property at offset 0x44: it is truncated"),
         (hand_made(ROOT + words(PROP, 0, 2, 0)), "property name at offset 0x40: 0x2 is outside"),
         (hand_made(ROOT + words(PROP, 0, 0, 0), b"p"), "property name at offset 0x40"),
         (hand_made(ROOT + words(PROP, 0, 0, 0), b"\xff\0"), "property name at offset 0x50: b'\\xff'"),
         (hand_made(words(NODE) + b"abcdefghijkl"), "node name at offset 0x3c: it does not end"),
-        (hand_made(ROOT + words(NODE) + b"a/b\0"), "node name at offset 0x44: b'a/b' has characters"),
+        (hand_made(ROOT + words(NODE) + b"a/b\0"), "node name at offset 0x44: b'a/b' has a character"),
     ],
 )
 def test_what_breaks_the_format_is_refused_with_its_place(data: bytes, message: str) -> None:
@@ -289,10 +289,22 @@ def test_a_tree_larger_than_the_limit_is_refused() -> None:
     assert f"the limit is {fdt.MAX_SIZE}" in refusal(data)
 
 
+def test_the_number_of_reservations_is_bounded() -> None:
+    most = Fdt(reservations=[(4096 * number, 4096) for number in range(1, 4097)])
+    data = fdt.build(most)
+    assert fdt.parse(data) == most
+    more = Fdt(reservations=[*most.reservations, (1, 1)])
+    with pytest.raises(InputError, match="more than 4096 reservations"):
+        fdt.build(more)
+    inserted = bytearray(data[:40] + struct.pack(">QQ", 1, 1) + data[40:])
+    struct.pack_into(">3I", inserted, 4, len(inserted), *(at + 16 for at in struct.unpack(">2I", data[8:16])))
+    assert "reservations at offset 0x10028: more than 4096" in refusal(bytes(inserted))
+
+
 @pytest.mark.parametrize("name", ["a/b", "a\0b", "ä"])
 def test_a_name_that_could_not_be_read_back_is_not_written(name: str) -> None:
     for tree in (Fdt(Node("", {name: b""})), Fdt(Node("", {}, [Node(name)]))):
-        with pytest.raises(InputError, match=re.escape("has characters no name may have")):
+        with pytest.raises(InputError, match=re.escape("has a character that names may not have")):
             fdt.build(tree)
 
 
