@@ -1,6 +1,7 @@
-"""The entry point: the only broad `except`, the only exit code."""
+"""The entry point: the only broad `except`, the only place that exits."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -8,12 +9,12 @@ from typing import TextIO
 
 from hardboot.base.errors import HardbootError, InputError
 from hardboot.commands import cli, reports
-from hardboot.commands.settings import Settings
+from hardboot.commands.common import Settings
 
 EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report a program that SIGPIPE ended
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,12 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Exit codes: 0 done, 1 a bug, 2 usage, 3 to 6 see errors.py, 130 interrupted, 141 broken pipe.
     """
-    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+    sys.stdout, sys.stderr = sys.stdout or _null_stream(), sys.stderr or _null_stream()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: what it cannot encode is no error
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
-def _nowhere() -> TextIO:
-    """Open a stand-in for a stream that was closed before hardboot started."""
+def _null_stream() -> TextIO:
+    """Open a replacement for a stream that was closed before hardboot started."""
     return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  # Windows's NUL has no Path
 
 
@@ -40,12 +43,14 @@ def run(arguments: list[str]) -> int:
     except HardbootError as error:
         reports.report(error, settings)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        steps = getattr(interrupt, "__notes__", ())  # base/log.py: titles of the steps it ended, inner first
+        during = f" while {steps[0][0].lower()}{steps[0][1:]}" if steps else ""
         reports.report(
             HardbootError(
-                "interrupted",
-                state="What the last line above says was done, is done; what it names may be half done.",
-                fix="Look at the phone (hardboot status) before you go on.",
+                f"interrupted{during}",
+                state="The last step may be incomplete; the steps before it are done.",
+                fix="If a phone is involved, look at it before you go on: hardboot status",
             ),
             settings,
         )
@@ -54,20 +59,20 @@ def run(arguments: list[str]) -> int:
         _discard_output()
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _NO_SPACE:
             return _bug(settings)
         _discard_output()
         settings.json = False  # most likely stdout is what is full
         reports.report(
             InputError(
-                f"no room to write: {error.strerror}",
-                state="What the lines above say was done, is done; what was being written is cut off.",
-                fix="Make room on the disk that the output and temporary files go to.",
+                f"cannot write: {error.strerror}",
+                state="The last step may be incomplete; the steps before it are done.",
+                fix="Make room on the disks of the output and of temporary files.",
             ),
             settings,
         )
         return InputError.exit_code
-    except Exception:  # a bug, whatever it is: three lines and a log, and no traceback
+    except Exception:  # a bug: three lines and a log instead of a traceback
         return _bug(settings)
 
 
@@ -77,7 +82,7 @@ def _bug(settings: Settings) -> int:
 
 
 def _discard_output() -> None:
-    """Point stdout at nothing: Python flushes it once more at exit, and would fail again."""
+    """Point stdout at the null device: Python flushes it again at exit, and would fail again."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)

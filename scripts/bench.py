@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import benchmarks_page as page
 import libfdt
-import page
 
 from hardboot import devicetree, layout, profile
 from hardboot.base.files import data_dir

@@ -1,6 +1,6 @@
-"""Measure the ways to restart the virtual phone, and write their part of docs/benchmarks.md.
+"""Measure each restart method on a virtual phone, and write its section of docs/benchmarks.md.
 
-Run it with `make bench-restart`, on a machine that does nothing else; it takes about ten minutes.
+Run it with `make bench-restart` on an idle machine; it takes about ten minutes.
 """
 
 import json
@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import page
+import barchart
+import benchmarks_page as page
 
 ROUNDS = 10
 CHART = page.PAGE.parent / "restart-times.svg"
@@ -24,7 +25,7 @@ TIMEOUT_S = 3600
 
 
 def hardboot(*words: str | Path, state: Path) -> str:
-    """What a hardboot command prints; its steps are shown."""
+    """Run a hardboot command, with its steps on the terminal, and return what it prints."""
     command = [sys.executable, "-m", "hardboot", *map(str, words)]
     environment = {**os.environ, "XDG_STATE_HOME": str(state), "ANDROID_ADB_SERVER_PORT": "1"}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, timeout=TIMEOUT_S)
@@ -32,7 +33,7 @@ def hardboot(*words: str | Path, state: Path) -> str:
 
 
 def measure(state: Path) -> dict[str, Any]:
-    """A new virtual phone with a host kernel, restarted again and again."""
+    """Give a new virtual phone a host kernel, and run `hardboot bench` on it."""
     tree, zimage, image = state / "linux", state / "zImage", state / "host.img"
     hardboot("virtual", "start", state=state)
     try:
@@ -42,59 +43,82 @@ def measure(state: Path) -> dict[str, Any]:
         hardboot("virtual", "kernel", tree, "-o", zimage, state=state)
         hardboot("host-image", factory, "--kernel", zimage, "-o", image, state=state)
         hardboot("flash-host-kernel", image, "--yes", "--reboot", state=state)
-        words = ("--json", "bench", "-n", str(ROUNDS), "--yes", "--svg", CHART)
-        found: dict[str, Any] = json.loads(hardboot(*words, state=state))
-        return found
+        document: dict[str, Any] = json.loads(
+            hardboot("--json", "bench", "-n", str(ROUNDS), "--yes", state=state)
+        )
+        return document
     finally:
         hardboot("virtual", "stop", state=state)
 
 
-def rows(found: dict[str, Any]) -> list[str]:
-    """The table: each way with its median, spread, ratio, and the phases of the run in the middle."""
+def median_run(document: dict[str, Any], way: str) -> dict[str, Any]:
+    """Return the median run of a method: its phases add up, those of several runs do not."""
+    runs = sorted((run for run in document["runs"] if run["way"] == way), key=lambda run: run["seconds"])
+    middle: dict[str, Any] = runs[(len(runs) - 1) // 2]
+    return middle
+
+
+def chart(document: dict[str, Any]) -> str:
+    """Return the chart of the median runs, as SVG."""
+    bars = [
+        (
+            TITLES[way],
+            f"{median:.2f} s, ratio {document['ratio'][way]:.2f}",
+            list(median_run(document, way)["phases"].items()),
+        )
+        for way, median in document["median"].items()
+    ]
+    return barchart.svg("Virtual phone: from the command to a root shell", bars, "s")
+
+
+def rows(document: dict[str, Any]) -> list[str]:
+    """Return the table: median, least, most and ratio of each method, and the phases of its median run."""
     lines = [
-        f"| way | median | least | most | ratio | goal | {' | '.join(PHASES)} |",
+        f"| method | median | least | most | ratio | goal | {' | '.join(PHASES)} |",
         f"|---|---|---|---|---|---|{'---|' * len(PHASES)}",
     ]
-    for way, median in found["median"].items():
-        runs = sorted((run for run in found["runs"] if run["way"] == way), key=lambda run: run["seconds"])
-        middle = runs[(len(runs) - 1) // 2]["phases"]
+    for way, median in document["median"].items():
+        middle = median_run(document, way)["phases"]
         phases = [f"{middle[name]:.2f}" if name in middle else "" for name in PHASES]
-        least, most = (f"{run['seconds']:.2f} s" for run in (runs[0], runs[-1]))
-        ratio = f"{found['ratio'][way]:.2f}"
-        cells = [TITLES[way], f"{median:.2f} s", least, most, ratio, GOALS.get(way, ""), *phases]
+        seconds = [run["seconds"] for run in document["runs"] if run["way"] == way]
+        times = [f"{value:.2f} s" for value in (median, min(seconds), max(seconds))]
+        ratio = f"{document['ratio'][way]:.2f}"
+        cells = [TITLES[way], *times, ratio, GOALS.get(way, ""), *phases]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def main() -> None:
-    """Measure, print, and write the section."""
+    """Measure, print the section and write it."""
     with tempfile.TemporaryDirectory(prefix="hb-") as name:
-        found = measure(Path(name))
+        document = measure(Path(name))
     text = "\n".join(
         [
-            "## Ways to restart",
+            "## Restart methods",
             "",
             "Written by `make bench-restart`: `hardboot bench` on the virtual phone, from the command to",
-            "a root shell over ADB. All three ways end in the same kernel and ramdisk, the phone's own",
+            "a root shell over ADB. All three methods end in the same kernel and ramdisk, the phone's own",
             "boot image: a full reboot through the bootloader into the boot partition, hardboot after a",
-            "reset, soft kexec without one. What hardboot starts was loaded beforehand. Phases in",
-            "seconds, of the run in the middle: until the old kernel is left, until the new one's clock",
-            "runs (bootloader and unpacking), until init starts, until the shell. Soft kexec skips the",
-            "bootloader; in QEMU it pays for that, as the new kernel unpacks itself over translated code.",
+            "reset, soft kexec without one. The image for the last two was loaded before. The phases, in",
+            "seconds, are those of the median run: until the old kernel has ended, until the new kernel's",
+            "clock runs (bootloader and decompression), until init starts, until the shell answers. Soft",
+            "kexec skips the bootloader; in QEMU it is slower all the same, because the new kernel",
+            "decompresses itself over memory whose code QEMU has translated.",
             "",
             f"{ROUNDS} rounds on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
             f"load {os.getloadavg()[0]:.1f}.",
             "",
-            *rows(found),
+            *rows(document),
             "",
-            f"![Ways to restart]({CHART.name})",
+            f"![Restart methods]({CHART.name})",
             "",
-            f"Every run, as `hardboot --json bench` prints it: [{FIGURES.name}]({FIGURES.name}).",
+            f"All runs, as `hardboot --json bench` prints them: [{FIGURES.name}]({FIGURES.name}).",
         ]
     )
     print(text)
     page.write("restart", text)
-    FIGURES.write_text(json.dumps(found, indent=2) + "\n")
+    FIGURES.write_text(json.dumps(document, indent=2) + "\n")
+    CHART.write_text(chart(document))
 
 
 if __name__ == "__main__":

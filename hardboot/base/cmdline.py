@@ -1,4 +1,4 @@
-"""Kernel command lines as words: what the bootloader did to one, and who brought which word. Pure."""
+"""Kernel command lines as words: which the bootloader added or changed, and where each word comes from."""
 
 import re
 from collections import Counter
@@ -15,9 +15,9 @@ REPLACED = "--cmdline"
 APPENDED = "--append"
 MARK = "hardboot"
 
-# As lib/cmdline.c next_arg() cuts it: quotes keep spaces, a quote that does not end runs to the end.
+# As lib/cmdline.c next_arg() splits it: quotes keep spaces, a quote that is not closed runs to the end.
 _WORD = re.compile(r'(?:[^ \t\n\v\f\r"]|"[^"]*(?:"|$))+')
-# Each of these adds to what was said before; of every other parameter the last one counts.
+# Each occurrence of these adds to the ones before; of every other parameter the last one counts.
 _ADDING = frozenset({"console", "earlycon", "initcall_blacklist", "mem", "memmap", "dyndbg"})
 _NO_CHANGE: Mapping[str, str] = MappingProxyType({})
 
@@ -27,9 +27,9 @@ class Word:
     """One word of a command line.
 
     Attributes:
-        source: Who brought it: `ROM`, `BOOTLOADER`, `REPLACED`, `APPENDED` or `MARK`.
-        loses_to: Place in the line of the word that counts instead; None if this one counts. The same
-            text there means that the word only stands twice.
+        source: Where it comes from: `ROM`, `BOOTLOADER`, `REPLACED`, `APPENDED` or `MARK`.
+        loses_to: Index of the word that counts instead; None if this one counts. The same text there
+            means that the word occurs twice.
     """
 
     text: str
@@ -39,10 +39,11 @@ class Word:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A guest's command line, and what of the ROM's own is not in it.
+    """A guest's command line.
 
     Attributes:
-        size: What the guest's kernel has room for, bytes, with the final NUL.
+        removed: Words of the ROM's own command line that are not in it.
+        size: Room for it in the guest's kernel, in bytes, with the final NUL.
     """
 
     words: tuple[Word, ...]
@@ -51,12 +52,12 @@ class CommandLine:
 
     @property
     def text(self) -> str:
-        """As the kernel gets it."""
+        """The command line as the kernel gets it."""
         return " ".join(word.text for word in self.words)
 
 
 def split(text: str) -> list[str]:
-    """The words of `text`, as the kernel cuts it; a quote that does not end is closed, to change no other."""
+    """Return the words of `text` as the kernel splits it; an open quote at the end is closed."""
     words: list[str] = _WORD.findall(text)
     if words and words[-1].count('"') % 2:
         words[-1] += '"'
@@ -64,20 +65,20 @@ def split(text: str) -> list[str]:
 
 
 def key(word: str) -> str:
-    """The name of the parameter a word sets; the kernel takes - and _ for the same."""
+    """Return the name of the parameter that a word sets; the kernel takes - and _ for the same."""
     return word.partition("=")[0].strip('"').replace("-", "_")
 
 
 def passed_on(
     own: str, *, skip: int = 0, replaced: Mapping[str, str] = _NO_CHANGE, dropped: Collection[str] = ()
 ) -> str:
-    """What a bootloader makes of the command line `own` of an image, without what it adds.
+    """Return what a bootloader passes on of the command line `own` of an image.
 
     Args:
         own: The image's command line.
-        skip: Characters it loses at the start.
-        replaced: New value of every word with such a name: {"console": "null"}.
-        dropped: Names of words that are left out.
+        skip: Characters removed at the start.
+        replaced: New values of words by name: {"console": "null"}.
+        dropped: Names of words that are removed.
     """
     kept = (word for word in split(own[skip:]) if word.partition("=")[0] not in dropped)
     names = ((word, word.partition("=")[0]) for word in kept)
@@ -92,34 +93,34 @@ def additions(
     replaced: Mapping[str, str] = _NO_CHANGE,
     dropped: Collection[str] = (),
 ) -> str:
-    """The words of `running` (/proc/cmdline) that are not from `own` (the boot image's): the bootloader's.
+    """Return the words of `running` that the bootloader added: those that are not from `own`.
 
-    A word that stands twice in `running` and once in `own` is added once; the order is kept. Not every
-    version of a bootloader has the quirks of its phone: what explains most of `running` is taken.
+    A word that occurs twice in `running` and once in `own` was added once; the order is kept. Not every
+    version of a bootloader has the quirks of its phone: the reading that leaves the fewest words counts.
 
     Args:
         running: The host kernel's /proc/cmdline.
-        own: The command line in the header of the image it was started from.
+        own: The command line in the header of the boot image that it was started from.
         skip: See `passed_on`.
         replaced: See `passed_on`.
         dropped: See `passed_on`.
     """
-    found = [
+    candidates = [
         difference(running, passed_on(own, skip=skipped, replaced=values, dropped=names))
         for skipped in dict.fromkeys((skip, 0))
         for values, names in ((replaced, dropped), (_NO_CHANGE, ()))
     ]
-    fewest: list[str] = min(found, key=len)
+    fewest: list[str] = min(candidates, key=len)
     return " ".join(fewest)
 
 
 def compose(own: str, parts: Sequence[tuple[str, str | None]], *, size: int) -> CommandLine:
-    """The command line made of `parts`, one behind the other.
+    """Join `parts` to one command line.
 
     Args:
-        own: The ROM's own, to tell what of it is missing.
-        parts: Who brings what; None and "" bring nothing.
-        size: See `CommandLine`; it is the planner's rule that checks it.
+        own: The ROM's own command line, to tell which of its words are missing.
+        parts: Source and text of each; None and "" add nothing.
+        size: See `CommandLine`; the planner checks it.
     """
     words = [(word, source) for source, text in parts for word in split(text or "")]
     removed = difference(own, " ".join(word for word, _ in words))
@@ -135,7 +136,7 @@ def compose(own: str, parts: Sequence[tuple[str, str | None]], *, size: int) -> 
 
 
 def difference(text: str, known_text: str) -> list[str]:
-    """The words of `text` that `known_text` does not have as often."""
+    """Return the words of `text` that occur in `known_text` less often."""
     known = Counter(split(known_text))
     left = []
     for word in split(text):

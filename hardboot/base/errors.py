@@ -1,19 +1,19 @@
-"""One error tree. Every error says what happened, what state things are in, and what to do next.
+"""One error tree. Every error says what happened, what is changed or not, and what to do next.
 
-The class tells the caller's next action, the exit code tells it to a script (docs: README, "Exit codes").
+The class tells the caller's next action; the exit code tells a script (README, "Exit codes").
 """
 
 
 class HardbootError(Exception):
-    """What a user can act on.
+    """An error that the user can act on.
 
     Args:
         what: What happened, with the value and the limit it broke.
-        state: What state things are in: what was not touched, or what was.
+        state: What is changed and what is not.
         fix: What to do next.
 
     Attributes:
-        result: What is known so far, for --json.
+        result: The result so far, for --json.
     """
 
     exit_code = 1
@@ -27,36 +27,47 @@ class HardbootError(Exception):
 
 
 class UsageError(HardbootError):
-    """A command line that cannot be read."""
+    """The command line is wrong."""
 
     exit_code = 2
 
 
 class InputError(HardbootError):
-    """A file, profile, patch or value that was given is wrong."""
+    """A given file, profile, patch or value is wrong.
+
+    Args:
+        what: See `HardbootError`.
+        state: See `HardbootError`.
+        fix: See `HardbootError`.
+        file: The file it is about; its name goes in front of `what`.
+    """
 
     exit_code = 3
 
+    def __init__(self, what: str, *, state: str, fix: str, file: str | None = None) -> None:
+        super().__init__(what if file is None else f"{file}: {what}", state=state, fix=fix)
+        self.file = file
+
 
 class ToolError(HardbootError):
-    """A program this step needs is missing or failed."""
+    """A program that this step needs is missing or failed."""
 
     exit_code = 3
 
 
 class RefusedError(HardbootError):
-    """A rule forbids it; nothing was touched. `fix` names the one option that lifts the rule, if any."""
+    """A rule forbids it, and nothing was changed. `fix` names the option that lifts the rule, if any."""
 
     exit_code = 4
 
 
 class DeviceError(HardbootError):
-    """Cable, authorisation, root, a command that failed on the phone: repair it; retrying is safe."""
+    """The phone, its cable, authorisation or root failed. Retrying after a repair is safe."""
 
     exit_code = 5
 
 
 class DeviceStateError(HardbootError):
-    """Something was sent and the end is unknown: look at the phone before anything else."""
+    """Something was sent and the outcome is unknown: look at the phone before anything else."""
 
     exit_code = 6

@@ -1,24 +1,30 @@
 """Files on this computer: the data that ships with hardboot, its cache and state folders, safe writing."""
 
-from __future__ import annotations
-
+import hashlib
 import mmap
 import os
+import secrets
+import shutil
 import stat
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO
 
 from hardboot.base.errors import InputError
 
 Data = bytes | bytearray | memoryview | mmap.mmap
 
+_CHECK_FILE = "Check that this is the right file."
+_CHOOSE_FOLDER = "Choose a folder that exists, is writable and has room."
+
 
 def data_dir(name: str) -> Path:
-    """The folder `name` ("devices", "patches") that ships with hardboot: in a checkout or installed."""
+    """Return the folder `name` ("devices", "patches") of data that ships with hardboot."""
     package = Path(__file__).parents[1]
     checkout = package.parent / name
-    return checkout if checkout.is_dir() else package / "_data" / name
+    return checkout if checkout.is_dir() else package / "_data" / name  # as installed
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -27,83 +33,81 @@ def _xdg(variable: str, fallback: str) -> Path:
 
 
 def cache_dir() -> Path:
-    """Downloads and builds: may be deleted at any time ($XDG_CACHE_HOME/hardboot)."""
+    """Return the folder for downloads and builds, which may be deleted at any time ($XDG_CACHE_HOME)."""
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
 def state_dir() -> Path:
-    """Backups, logs and virtual phones: kept ($XDG_STATE_HOME/hardboot)."""
+    """Return the folder for backups, logs and virtual phones, which are kept ($XDG_STATE_HOME)."""
     return _xdg("XDG_STATE_HOME", ".local/state")
 
 
-class Locked:
-    """While it is entered only this process makes `path`: it holds a lock beside it, and others wait."""
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock beside `path`; another process that wants it waits."""
+    import fcntl  # Windows lacks it, and drives real phones without a lock
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Self:
-        import fcntl  # phones are also driven from systems that lack it
-
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._path.with_name(f"{self._path.name}.lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def read_bytes(path: Path | str, *, limit: int) -> bytes:
-    """The content of `path`.
+@contextmanager
+def naming(path: Path, *, state: str | None = None) -> Iterator[None]:
+    """Put `path` in front of each InputError about its content; an error that names a file stays as it is.
+
+    Args:
+        path: The file whose content is read.
+        state: Replaces the state the error tells.
+    """
+    try:
+        yield
+    except InputError as error:
+        if error.file is not None:
+            raise
+        raise InputError(error.what, file=str(path), state=state or error.state, fix=error.fix) from error
+
+
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """Return the content of `path`.
 
     Raises:
         InputError: If it cannot be read or is larger than `limit` bytes.
     """
     try:
-        size = os.stat(path).st_size
+        size = path.stat().st_size
         if size > limit:
-            raise InputError(
-                f"{path}: {size} bytes, the limit is {limit}",
-                state="Nothing was changed.",
-                fix="Check that this is the right file.",
-            )
-        with open(path, "rb") as stream:
-            return stream.read()
+            raise wrong(path, f"{size} bytes, the limit is {limit}")
+        return path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-def map_file(path: Path | str) -> mmap.mmap:
-    """The content of `path`, mapped read-only: only what is looked at is read.
+def map_file(path: Path) -> mmap.mmap:
+    """Map the content of `path` read-only: only what is looked at is read from disk.
 
     Raises:
         InputError: If it cannot be read, is no regular file or is empty.
     """
     try:
-        # Without waiting, as for who writes into a pipe; the two flags are not in every system.
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            info = os.fstat(file)
-            if not stat.S_ISREG(info.st_mode):
-                raise _wrong_file(path, "not a regular file")
-            if not info.st_size:
-                raise _wrong_file(path, "empty file")
-            return mmap.mmap(file, 0, access=mmap.ACCESS_READ)
-        finally:
-            os.close(file)
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise wrong(path, "not a regular file")
+        if not info.st_size:
+            raise wrong(path, "empty file")
+        with path.open("rb") as stream:
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise unreadable(path, error) from error
 
 
 def map_chunks(chunks: Iterable[Data]) -> mmap.mmap:
-    """What `chunks` give, mapped read-only from a temporary file without a name; zeros take no room there.
+    """Write `chunks` to a temporary file without a name and map it read-only; zeros take no room there.
 
     Raises:
         InputError: If the file cannot be written.
     """
-    import tempfile  # slow to load
-
     try:
         with tempfile.TemporaryFile() as stream:
             size = 0
@@ -118,156 +122,167 @@ def map_chunks(chunks: Iterable[Data]) -> mmap.mmap:
             return mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
     except OSError as error:
         raise InputError(
-            f"{tempfile.gettempdir()}: cannot be written: {error.strerror or error}",
+            _cannot_write(error),
+            file=tempfile.gettempdir(),
             state="Nothing was changed.",
             fix="Make room there, or set TMPDIR to a folder that has some.",
         ) from error
 
 
-def _wrong_file(path: Path | str, problem: str) -> InputError:
-    return InputError(
-        f"{path}: {problem}",
-        state="Nothing was changed.",
-        fix="Check that this is the right file.",
-    )
-
-
-def unreadable(path: Path | str, error: OSError) -> InputError:
-    """The error for a file that cannot be opened or read."""
-    return InputError(
-        f"{path}: {error.strerror or error}",
-        state="Nothing was changed.",
-        fix="Check the name and the permissions of the file.",
-    )
-
-
 def write_atomic(
-    path: Path | str, chunks: Iterable[Data], *, mode: int | None = None, durable: bool = True
+    path: Path, chunks: Iterable[Data], *, mode: int | None = None, durable: bool = True
 ) -> None:
-    """Write `path` through a temporary file beside it and a rename: there is never half a file.
+    """Write `chunks` to `path`: all of them, or it stays as it was.
 
     Args:
-        path: Target; replaced if it exists. A hard link to the old content elsewhere stays as it was.
-        chunks: The content, in order.
-        mode: Permission bits; None keeps those of an existing target, else uses the umask.
-        durable: Wait until it is on the disk, for what nobody could make again.
+        path: Replaced if it exists; its permissions stay.
+        chunks: May raise; then nothing is left behind.
+        mode: Permission bits; None keeps those of the file replaced; the umask decides for a new one.
+        durable: Wait until the content is on the disk: a power failure then leaves the old or the new file.
 
     Raises:
-        InputError: If it cannot be written, or `path` is a device or a folder, whose place it would take.
+        InputError: If it cannot be written.
+    """
+    with atomic_file(path, mode=mode, durable=durable) as stream:
+        stream.writelines(chunks)
+
+
+@contextmanager
+def atomic_file(path: Path, *, mode: int | None = None, durable: bool = True) -> Iterator[BinaryIO]:
+    """Yield a stream to a file beside `path`, which takes its place when the block ends without an error.
+
+    Args:
+        path: See `write_atomic`.
+        mode: See `write_atomic`.
+        durable: See `write_atomic`.
+
+    Raises:
+        InputError: If it cannot be written.
     """
     old = _mode_of(path)
-    if mode is None:
-        mode = 0o666 & ~umask() if old is None else old
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")
+    mode = old if mode is None else mode
+    temporary = _beside(path)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        file = os.open(temporary, flags, 0o600)
         try:
-            with os.fdopen(file, "wb") as stream:
-                for chunk in chunks:
-                    stream.write(chunk)
+            temporary.touch(0o666 if mode is None else 0o600, exist_ok=False)
+            with temporary.open("wb") as stream:
+                yield stream
                 stream.flush()
                 if durable:
                     os.fsync(stream.fileno())
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
+            if mode is not None:
+                temporary.chmod(mode)
+            temporary.replace(path)
         except BaseException:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise unwritable(path, error) from error
 
 
-def make_folder(folder: Path | str, fill: Callable[[str], None], *, last: str = "") -> None:
-    """Make `folder` with what `fill` puts into the folder it is given: all of it, or nothing.
+@contextmanager
+def atomic_folder(folder: Path, *, last: str = "") -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder` when the block ends; after an error nothing is left of it.
 
     Args:
         folder: Must not exist or be empty.
-        fill: Its errors leave nothing behind.
-        last: The file that makes a folder whole, moved last into one that exists.
+        last: The file that marks a complete folder; moved last into a folder that exists.
 
     Raises:
         InputError: If there is something in `folder`, or it cannot be written.
     """
     _check_empty(folder)
     try:
-        there = os.path.exists(folder)
-        parent, name = (folder, "") if there else os.path.split(os.path.abspath(folder))
-        made = os.path.join(parent, f".{name}.{os.urandom(8).hex()}")
-        os.mkdir(made, mode=0o700)
+        exists = folder.exists()
+        made = _beside(folder / "inside" if exists else folder)
+        made.mkdir()
         try:
-            fill(made)
-            if there:
-                for name in sorted(os.listdir(made), key=lambda name: name == last):
-                    os.replace(os.path.join(made, name), os.path.join(folder, name))
-                os.rmdir(made)
+            yield made
+            if exists:
+                for path in sorted(made.iterdir(), key=lambda path: path.name == last):
+                    path.replace(folder / path.name)
+                made.rmdir()
             else:
-                os.chmod(made, 0o777 & ~umask())
-                os.replace(made, folder)
+                made.replace(folder)
         except BaseException:
-            import shutil  # slow to load
-
             shutil.rmtree(made, ignore_errors=True)
             raise
     except OSError as error:
         raise InputError(
-            f"{folder}: cannot be written: {error.strerror or error}",
-            state="Nothing was written.",
-            fix="Choose a folder in a place that exists, is writable and has room.",
+            _cannot_write(error), file=str(folder), state="Nothing was written.", fix=_CHOOSE_FOLDER
         ) from error
 
 
-def _check_empty(folder: Path | str) -> None:
+def _beside(path: Path) -> Path:
+    """Return a new hidden name in the folder of `path`."""
+    return path.absolute().with_name(f".hardboot-{secrets.token_hex(8)}")
+
+
+def _check_empty(folder: Path) -> None:
     try:
-        if not os.path.exists(folder) or (os.path.isdir(folder) and not os.listdir(folder)):
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return
     except OSError as error:
         raise unreadable(folder, error) from error
     raise InputError(
-        f"{folder}: {'the folder is not empty' if os.path.isdir(folder) else 'this is not a folder'}",
+        "the folder is not empty" if folder.is_dir() else "not a folder",
+        file=str(folder),
         state="Nothing was written.",
         fix="Give a folder that does not exist yet, or is empty.",
     )
 
 
-def umask() -> int:
-    """The permission bits that new files and folders do not get."""
-    found = os.umask(0)
-    os.umask(found)
-    return found
-
-
-def _mode_of(path: Path | str) -> int | None:
-    """The permission bits of the file at `path`; None if there is none."""
+def _mode_of(path: Path) -> int | None:
+    """Return the permission bits of the file at `path`; None if there is none."""
     try:
-        mode = os.stat(path).st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return None
     except OSError as error:
         raise unwritable(path, error) from error
     if not stat.S_ISREG(mode):
         raise InputError(
-            f"{path}: not a regular file",
+            "not a regular file",
+            file=str(path),
             state="The target is as it was.",
             fix="Give the name of a file: one that is there, or a new one.",
         )
-    return mode & 0o7777
+    return stat.S_IMODE(mode)
 
 
-def unwritable(path: Path | str, error: OSError) -> InputError:
-    """The error for a file or folder that cannot be made, changed or removed."""
+def wrong(path: Path, problem: str) -> InputError:
+    """Return the error for a file that is not what is needed."""
+    return InputError(problem, file=str(path), state="Nothing was changed.", fix=_CHECK_FILE)
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Return the error for a file that cannot be opened or read."""
     return InputError(
-        f"{path}: cannot be written: {error.strerror or error}",
-        state="The target is as it was.",
-        fix="Choose a folder that exists, is writable and has room.",
+        _reason(error),
+        file=str(path),
+        state="Nothing was changed.",
+        fix="Check the name and the permissions of the file.",
     )
 
 
-def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    import hashlib  # slow to load, and few commands need it
+def unwritable(path: Path, error: OSError) -> InputError:
+    """Return the error for a file or folder that cannot be made, changed or removed."""
+    return InputError(
+        _cannot_write(error), file=str(path), state="The target is as it was.", fix=_CHOOSE_FOLDER
+    )
 
+
+def _cannot_write(error: OSError) -> str:
+    return f"cannot be written: {_reason(error, missing='no such folder')}"
+
+
+def _reason(error: OSError, *, missing: str = "no such file") -> str:
+    """Return what `error` says, as a part of a sentence; `missing` where something does not exist."""
+    text = missing if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

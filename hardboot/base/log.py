@@ -1,7 +1,8 @@
 """What people see while hardboot works: steps, progress and warnings, all on stderr.
 
-Steps are lines. On a terminal a step that takes long shows that it lives; in a pipe a step is one
-plain line when it ends. `configure` is called once, by the command line; every function works without it.
+A step is a line that stays when the step ends. Until then a terminal shows its progress and how long it has
+taken; a pipe gets a line now and then. `configure` is called once, by the command line; every function works
+without it.
 """
 
 import sys
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import ProgressColumn
 
 _PLAIN_INTERVAL_S = 30  # seconds between two lines of one step in a pipe
+_SHOWN_S = 1  # seconds from which on the time that a step takes is shown
 
 _verbose = False
 _console: "Console | None" = None
@@ -23,15 +26,17 @@ Show = Callable[[str], None]
 
 
 def configure(*, verbose: bool) -> None:
-    """Set how much is said; `verbose` adds details."""
+    """Set how much is shown; `verbose` adds details."""
     global _verbose
     _verbose = verbose
 
 
 def console() -> "Console":
-    """The console on stderr; colour only on a terminal and without NO_COLOR."""
+    """Return the console on stderr; it has colour only on a terminal and without NO_COLOR."""
     global _console
-    if _console is None or _console.file is not sys.stderr:
+    # While rich shows progress it puts a proxy in place of stderr, which leads to the same console.
+    stderr = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+    if _console is None or _console.file is not stderr:
         from rich.console import Console
 
         _console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
@@ -39,83 +44,119 @@ def console() -> "Console":
 
 
 def say(text: str) -> None:
-    """One line of what is happening."""
+    """Print one line about what is happening."""
     console().print(text, markup=False)
 
 
 def warn(text: str) -> None:
-    """One line the user should read."""
+    """Print one line that the user should read."""
     console().print(f"warning: {text}", style="yellow", markup=False)
 
 
 def detail(text: str) -> None:
-    """One line only with --verbose."""
+    """Print one line, with --verbose only."""
     if _verbose:
         console().print(f"  {text}", style="dim", markup=False)
 
 
 @contextmanager
-def step(title: str) -> Iterator[Show]:
-    """A step of unknown length. Yields a function that changes the text shown beside the title."""
-    start = time.monotonic()
+def step(title: str, *, limit_s: float | None = None) -> Iterator[Show]:
+    """Show a step of unknown length; yields a function that sets the text beside its title.
+
+    Args:
+        title: What is being done: "Booting a.img".
+        limit_s: Seconds it may take, shown while it runs.
+    """
     out = console()
-    if not out.is_terminal:
-        said = start
+    with _ended(title) as start:
+        if not out.is_terminal:
+            yield _plain_lines(title, start, limit_s)
+            return
+        from rich.progress import Progress, SpinnerColumn, TextColumn
 
-        def show(text: str) -> None:
-            nonlocal said
-            if time.monotonic() - said >= _PLAIN_INTERVAL_S:
-                said = time.monotonic()
-                out.print(f"{title}: {text}", markup=False)
-
-        yield show
-        out.print(_done(title, start), markup=False)
-        return
-    from rich.markup import escape
-
-    with out.status(escape(title)) as status:
-        yield lambda text: status.update(escape(f"{title}: {text}"))
-    out.print(_done(title, start), markup=False)
+        columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), _elapsed_column(limit_s)
+        with Progress(*columns, console=out, transient=True) as display:
+            task = display.add_task(title, total=None)
+            yield lambda text: display.update(task, description=f"{title}: {text}")
 
 
 @contextmanager
 def progress(title: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
-    """A step of known length. Yields a function that adds to what is done.
+    """Show a step of known length; yields a function that adds to the bytes done.
 
     Args:
         title: What is being done.
-        total: All there is to do, in bytes.
-        quiet: Show nothing: it is over before anybody could read it.
+        total: Bytes to do.
+        quiet: Show nothing, for what ends before anybody could read it.
     """
     if quiet:
         yield lambda _amount: None
         return
-    start = time.monotonic()
     out = console()
-    if not out.is_terminal:
-        yield lambda _amount: None
-        out.print(_done(title, start), markup=False)
-        return
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    with _ended(title):
+        if not out.is_terminal:
+            yield lambda _amount: None
+            return
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        DownloadColumn(binary_units=True),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda amount: bar.advance(task, amount)
-    out.print(_done(title, start), markup=False)
+        columns = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            DownloadColumn(binary_units=True),
+            TimeRemainingColumn(),
+        ]
+        with Progress(*columns, console=out, transient=True) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda amount: bar.advance(task, amount)
 
 
-def _done(title: str, start: float) -> str:
+@contextmanager
+def _ended(title: str) -> Iterator[float]:
+    """Yield the start time of a step, and print the line that stays when it ends.
+
+    An exception that ends the step gets its title as a note: an interrupt can tell what it interrupted.
+    """
+    start = time.monotonic()
+    try:
+        yield start
+    except BaseException as error:
+        error.add_note(title)
+        seconds = time.monotonic() - start
+        if seconds >= _SHOWN_S:
+            console().print(f"{title}: stopped after {seconds:.1f} s", markup=False)
+        raise
     seconds = time.monotonic() - start
-    return f"{title}: {seconds:.1f} s" if seconds >= 1 else title
+    console().print(f"{title}: {seconds:.1f} s" if seconds >= _SHOWN_S else title, markup=False)
+
+
+def _plain_lines(title: str, start: float, limit_s: float | None) -> Show:
+    """Return a function that prints the text beside a title as a line, at most every _PLAIN_INTERVAL_S."""
+    shown = start
+
+    def show(text: str) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= _PLAIN_INTERVAL_S:
+            shown = now
+            console().print(f"{title}: {text} ({_elapsed(now - start, limit_s)})", markup=False)
+
+    return show
+
+
+def _elapsed_column(limit_s: float | None) -> "ProgressColumn":
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Elapsed(ProgressColumn):
+        """How long the step has taken."""
+
+        def render(self, task: Task) -> Text:
+            """Return nothing for a short step."""
+            seconds = task.elapsed or 0
+            return Text(_elapsed(seconds, limit_s) if seconds >= _SHOWN_S else "")
+
+    return Elapsed()
+
+
+def _elapsed(seconds: float, limit_s: float | None) -> str:
+    return f"{seconds:.0f} s" + (f" of {limit_s:.0f} s" if limit_s else "")

@@ -22,7 +22,7 @@ class Range:
 
     @classmethod
     def sized(cls, start: int, size: int, name: str = "") -> "Range":
-        """The range of `size` bytes from `start`."""
+        """Return the range of `size` bytes from `start`."""
         return cls(start, start + size, name)
 
     @property
@@ -31,11 +31,11 @@ class Range:
         return self.end - self.start
 
     def overlaps(self, other: "Range") -> bool:
-        """True if at least one address lies in both."""
+        """Return whether at least one address lies in both."""
         return self.start < other.end and other.start < self.end
 
     def contains(self, other: "Range") -> bool:
-        """True if `other` lies wholly inside."""
+        """Return whether all of `other` lies inside."""
         return self.start <= other.start and other.end <= self.end
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Range:
 
 
 def subtract(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
-    """What is left of `ranges` without `holes`, sorted; pieces keep their range's name."""
+    """Return what is left of `ranges` without `holes`, sorted; pieces keep their range's name."""
     cuts = sorted((hole.start, hole.end) for hole in holes if hole.start < hole.end)
     left: list[Range] = []
     for item in sorted(ranges):

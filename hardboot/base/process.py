@@ -1,4 +1,4 @@
-"""Run a program: bounded in time, without a shell, with an error that can be pasted into a terminal."""
+"""Run programs: with a time limit, without a shell, and with errors that give the command to paste."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ _TAIL_LINES = 12
 
 
 def find_tool(name: str, package: str) -> str:
-    """The full path of program `name`, which Debian ships in `package`.
+    """Return the full path of program `name`, which Debian ships in `package`.
 
     Raises:
         ToolError: If it is not installed.
@@ -43,15 +44,15 @@ def run(
     """Run `command` to its end and return its standard output.
 
     Args:
-        command: Program and arguments; never given to a shell.
+        command: Program and arguments; no shell is involved.
         timeout_s: The whole process group is killed after this many seconds.
         cwd: Working folder.
-        env: Variables on top of this process's own.
-        stdin: What the program reads; None is the empty input.
-        on_line: Called with each line of output and error output, mixed; then nothing is returned.
+        env: Variables to add to the environment.
+        stdin: What the program reads; None is empty input.
+        on_line: Called with each line of its output and error output; the return value is then empty.
 
     Raises:
-        ToolError: If it is missing, exits with another code than 0, is killed, or runs out of time.
+        ToolError: If it is missing, exits with a code other than 0, is killed, or takes too long.
     """
     words = [str(word) for word in command]
     try:
@@ -79,18 +80,16 @@ def run(
         except BaseException as error:
             _kill_group(child)
             if isinstance(error, subprocess.TimeoutExpired):
-                raise _failed(words, f"still ran after {timeout_s:.0f} s and was ended", b"") from error
+                raise _failed(words, f"was killed: it took more than {timeout_s:.0f} s", b"") from error
             raise
     if child.returncode:
         code = child.returncode
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
         raise _failed(words, how, errors)
     return output
 
 
 def _follow(child: "subprocess.Popen[bytes]", timeout_s: float, on_line: Callable[[str], None]) -> bytes:
-    import threading
-
     expired = threading.Event()
 
     def expire() -> None:
@@ -124,6 +123,6 @@ def _failed(words: Sequence[str], how: str, errors: bytes) -> ToolError:
     detail = "".join(f"\n  {line}" for line in tail)
     return ToolError(
         f"{words[0]} {how}{detail}",
-        state="What it was to make may be missing or incomplete.",
-        fix=f"Look at its message; the command was: {shlex.join(words)}",
+        state="Its output may be missing or incomplete.",
+        fix=f"Read its message. The command was: {shlex.join(words)}",
     )

@@ -2,17 +2,17 @@
 
 
 def align_up(value: int, alignment: int) -> int:
-    """The smallest multiple of `alignment` that is >= `value`."""
+    """Return the smallest multiple of `alignment` that is >= `value`."""
     return -(-value // alignment) * alignment
 
 
 def align_down(value: int, alignment: int) -> int:
-    """The largest multiple of `alignment` that is <= `value`."""
+    """Return the largest multiple of `alignment` that is <= `value`."""
     return value // alignment * alignment
 
 
 def human_size(size: int) -> str:
-    """`size` bytes as people read it: 4.0 KiB, 16.0 MiB."""
+    """Format a size in bytes for people: 4.0 KiB, 16.0 MiB."""
     if size < 1024:
         return f"{size} B"
     value = float(size)

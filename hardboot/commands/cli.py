@@ -1,4 +1,4 @@
-"""The command line: the root group with its verbs, loaded when they are run."""
+"""The command line: the root group and its verbs, which are imported when they are run."""
 
 import os
 
@@ -9,33 +9,33 @@ from click.shell_completion import shell_complete
 from hardboot import __version__
 from hardboot.base.errors import UsageError
 from hardboot.commands.common import Group, Settings
-from hardboot.commands.settings import emit_error
+from hardboot.commands.reports import emit_error
 
 _COMPLETE = "_HARDBOOT_COMPLETE"
 _VERBS = {
-    "devices": ("hardboot.commands.devices:devices", "Profiles of phones: list, show, check."),
-    "info": ("hardboot.commands.info:info", "What is inside an image."),
-    "unpack": ("hardboot.commands.unpack:unpack", "Take an image apart into a folder."),
-    "pack": ("hardboot.commands.unpack:pack", "Make an image of a folder again."),
-    "ramdisk": ("hardboot.commands.ramdisk:ramdisk", "What is in a ramdisk: list, extract, change."),
-    "patch": ("hardboot.commands.patch:patch", "Put hardboot support into a kernel tree."),
-    "dtb": ("hardboot.commands.dtb:dtb", "Which device tree of an image is for a phone, and why."),
-    "plan": ("hardboot.commands.plan:plan", "Where every byte of an image would go."),
-    "host-image": ("hardboot.commands.host_image:host_image", "A boot image with another kernel."),
+    "devices": ("hardboot.commands.devices:devices", "Show, check and draft phone profiles."),
+    "info": ("hardboot.commands.info:info", "Show what is inside an image."),
+    "unpack": ("hardboot.commands.unpack:unpack", "Unpack an image into a folder."),
+    "pack": ("hardboot.commands.unpack:pack", "Pack a folder into an image again."),
+    "ramdisk": ("hardboot.commands.ramdisk:ramdisk", "List, extract and change the files of a ramdisk."),
+    "patch": ("hardboot.commands.patch:patch", "Add hardboot support to a kernel source tree."),
+    "dtb": ("hardboot.commands.dtb:dtb", "Show which device tree a phone gets, and why."),
+    "plan": ("hardboot.commands.plan:plan", "Show where an image would lie in memory."),
+    "host-image": ("hardboot.commands.host_image:host_image", "Replace the kernel of a boot image."),
     "flash-host-kernel": (
         "hardboot.commands.flash:flash_host_kernel",
-        "Put a host kernel on the phone.",
+        "Write a host kernel to the boot partition.",
     ),
     "restore": ("hardboot.commands.flash:restore", "Write a backup back to the phone."),
-    "boot": ("hardboot.commands.boot:boot", "Boot an image from RAM after a reset."),
-    "load": ("hardboot.commands.load:load", "Load an image into the phone's kernel, to start it later."),
-    "exec": ("hardboot.commands.exec:execute", "Start what is loaded."),
-    "unload": ("hardboot.commands.unload:unload", "Drop what is loaded."),
-    "log": ("hardboot.commands.log:last_log", "What the kernel before this one said last."),
-    "crash": ("hardboot.commands.crash:crash", "Crash the phone, fetch and read the dump."),
-    "status": ("hardboot.commands.status:status", "What runs on the phone, and whether it is a host."),
-    "bench": ("hardboot.commands.bench:bench", "How long each way to restart the phone takes."),
-    "virtual": ("hardboot.commands.virtual:virtual", "The virtual phone."),
+    "boot": ("hardboot.commands.boot:boot", "Boot an image from RAM after a hardware reset."),
+    "load": ("hardboot.commands.load:load", "Load an image, to boot it later."),
+    "exec": ("hardboot.commands.exec:execute", "Boot the loaded image."),
+    "unload": ("hardboot.commands.unload:unload", "Unload the loaded image."),
+    "log": ("hardboot.commands.log:last_log", "Show the previous kernel's log."),
+    "crash": ("hardboot.commands.crash:crash", "Crash the kernel, pull and read its memory dump."),
+    "status": ("hardboot.commands.status:status", "Show the running kernel and its hardboot support."),
+    "bench": ("hardboot.commands.bench:bench", "Measure how long each restart method takes."),
+    "virtual": ("hardboot.commands.virtual:virtual", "Create and run virtual phones."),
 }
 
 
@@ -43,7 +43,8 @@ _VERBS = {
     cls=Group,
     lazy=_VERBS,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 usage, 3 bad input, 4 refused, 5 phone, 6 look at the phone first.",
+    epilog="Exit codes: 0 done, 1 bug, 2 wrong usage, 3 wrong file or missing tool, 4 refused, "
+    "5 phone error, 6 unknown phone state, 130 interrupted.",
 )
 @click.version_option(__version__, message="hardboot %(version)s")
 def root() -> None:
@@ -51,11 +52,11 @@ def root() -> None:
 
 
 def run(arguments: list[str], settings: Settings) -> int:
-    """Parse the command line, tell `settings`, do it, and return the exit code.
+    """Parse the command line into `settings`, run the command, and return the exit code.
 
     Raises:
-        KeyboardInterrupt: Also where a question was answered with it.
-        BrokenPipeError: If nobody reads the output any more; click's own `main` would make it an exit with 1.
+        KeyboardInterrupt: Also at a prompt.
+        BrokenPipeError: If nobody reads the output any more; click's own `main` would exit with 1.
     """
     shell = os.environ.get(_COMPLETE)
     if shell:
@@ -67,8 +68,8 @@ def run(arguments: list[str], settings: Settings) -> int:
         return done.exit_code
     except ClickException as error:
         if "--json" in arguments:
-            what, fix = error.format_message(), "Look at --help."
-            emit_error(UsageError(what, state="Nothing was done.", fix=fix))
+            what = error.format_message()
+            emit_error(UsageError(what, state="Nothing was done.", fix="Look at --help."))
         error.show()
         return error.exit_code
     except Abort as error:

@@ -1,5 +1,6 @@
-"""What every command shares: the global options, accepted before and after the verb, and the way to print."""
+"""What every command shares: the global options, accepted before and after the verb, prompts, and JSON."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,47 +10,68 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hardboot.base import log
-from hardboot.commands.settings import Settings
+from hardboot.base.errors import HardbootError, RefusedError
 
 if TYPE_CHECKING:
     from hardboot.device.phone import Phone
     from hardboot.flows.journal import Journal
 
-__all__ = [
-    "Command",
-    "Group",
-    "Settings",
-    "confirm",
-    "journaled",
-    "pass_settings",
-    "wait_option",
-]
+
+class Settings:
+    """The global options of one run."""
+
+    device: str | None = None
+    serial: str | None = None
+    json: bool = False
+    verbose: bool = False
+    yes: bool = False
+
+    def emit(self, document: Any, human: Callable[[], None]) -> None:
+        """Print the result on stdout: `document` as JSON with --json, else by calling `human`."""
+        if self.json:
+            emit_json(document)
+        else:
+            human()
 
 
-def confirm(settings: Settings, question: str) -> None:
+def emit_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    print(json.dumps(document, indent=2))
+
+
+def printable(text: str) -> str:
+    """Return `text` with escapes in place of characters that could control a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: 1 problem, 2 problems."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def confirm(settings: Settings, effect: str) -> None:
     """Ask before something that changes the phone; --yes answers.
 
-    Raises:
-        RefusedError: If nobody can be asked, or the answer is no.
-    """
-    from hardboot.base.errors import RefusedError
+    Args:
+        settings: The global options.
+        effect: What will happen to which phone: "This writes a.img to partition boot of virt-arm HB1."
 
+    Raises:
+        RefusedError: If the answer is no, or nobody can be asked.
+    """
     if settings.yes:
         return
     if not sys.stdin.isatty():
         raise RefusedError(
-            f"not confirmed: {question}",
-            state="Nothing was sent.",
-            fix="Add --yes to go ahead.",
+            f"not confirmed: {effect}", state="Nothing was sent.", fix="Run again with --yes to confirm."
         )
-    if not click.confirm(question, err=True):
+    if not click.confirm(f"{effect} Continue?", err=True):
         raise RefusedError("not confirmed", state="Nothing was sent.", fix="Answer yes, or add --yes.")
 
 
 @contextmanager
 def journaled(settings: Settings) -> "Iterator[tuple[Phone, Journal]]":
-    """The connected phone and a journal; an error takes along what the journal holds by then."""
-    from hardboot.base.errors import HardbootError
+    """Connect to the phone and start a journal; an error gets what the journal holds by then."""
     from hardboot.device import phone as phones
     from hardboot.flows.journal import Journal
 
@@ -63,18 +85,15 @@ def journaled(settings: Settings) -> "Iterator[tuple[Phone, Journal]]":
 
 
 def wait_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option --wait, which comes as `wait_s`.
-
-    Args:
-        text: Its help.
-    """
+    """Return the option --wait, passed as `wait_s`, with this help text."""
     from hardboot.flows.restart import WAIT_S
 
     return click.option(
         "--wait",
         "wait_s",
-        type=click.FloatRange(1, 3600),
-        default=WAIT_S,
+        metavar="SECONDS",
+        type=click.IntRange(1, 3600),
+        default=int(WAIT_S),
         show_default=True,
         help=text,
     )
@@ -89,54 +108,52 @@ def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         log.configure(verbose=settings.verbose)
 
 
-def _shared_options() -> list[click.Parameter]:
+def _global_options() -> list[click.Parameter]:
     def option(*names: str, **kwargs: Any) -> click.Option:
         return click.Option(names, expose_value=False, callback=_store, **kwargs)
 
     return [
         option(
-            "--device",
-            metavar="NAME",
-            help="Profile of the phone; default: matched by ro.product.device.",
+            "--device", metavar="NAME", help="Use this phone profile instead of matching ro.product.device."
         ),
         option(
             "--serial",
             metavar="SERIAL",
             envvar="ANDROID_SERIAL",
             show_envvar=True,
-            help="ADB serial or HOST:PORT of the phone; not needed when there is one.",
+            help="Use the phone with this ADB serial or HOST:PORT, if several are connected.",
         ),
-        option("--json", is_flag=True, help="One JSON document on stdout, for programs."),
-        option("-v", "--verbose", is_flag=True, help="Say more; show where a bug happened."),
+        option("--json", is_flag=True, help="Print the result as one JSON document."),
+        option("-v", "--verbose", is_flag=True, help="Print details, and the traceback of an error."),
         option("-y", "--yes", is_flag=True, help="Answer yes to every question."),
     ]
 
 
 class Command(click.Command):
-    """A verb that also takes the global options behind it."""
+    """A verb that also takes the global options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared_options())
+        self.params.extend(_global_options())
 
 
 class Group(click.Group):
-    """A group of verbs; `lazy` maps a name to "module:attribute", imported when it is run."""
+    """A group of verbs; `lazy` maps a name to "module:attribute", imported when it is run, and its help."""
 
     command_class = Command
     group_class = type
 
     def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_shared_options())
+        self.params.extend(_global_options())
         self._lazy = lazy or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names: the lazy ones in their own order, then the others."""
+        """Return all names: the lazy ones in their own order, then the others."""
         return [*self._lazy, *sorted(self.commands)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now if it is lazy."""
+        """Return the command of that name; a lazy one is imported now."""
         if cmd_name in self._lazy:
             module, _, attribute = self._lazy[cmd_name][0].partition(":")
             command = getattr(import_module(module), attribute)
@@ -145,12 +162,14 @@ class Group(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of verbs, without importing the lazy ones."""
+        """Write the list of verbs, without importing the lazy ones."""
         rows = [(name, self._lazy[name][1]) for name in self._lazy]
         for name, command in sorted(self.commands.items()):
-            rows.append((name, command.get_short_help_str(formatter.width)))
+            rows.append((name, command.get_short_help_str(limit=_SHORT_HELP)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+
+_SHORT_HELP = 120  # characters: the first sentence of a command's help is shown whole
 
 pass_settings = click.make_pass_decorator(Settings, ensure=True)

@@ -1,49 +1,56 @@
-"""hardboot devices: the profiles of phones: list, show, check, suggest."""
+"""hardboot devices: show, check and draft phone profiles."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import msgspec
 
-from hardboot.commands.common import Group, Settings, pass_settings
+from hardboot import profile
+from hardboot import suggest as drafts
+from hardboot.base import log
+from hardboot.base.errors import InputError
+from hardboot.base.files import write_atomic
+from hardboot.base.memory import Range
+from hardboot.base.sizes import human_size
+from hardboot.commands.common import Group, Settings, count, pass_settings
+from hardboot.commands.output import Output
+from hardboot.device.handset import reach
+from hardboot.device.record import MARK
+from hardboot.profile import Profile
+from hardboot.profile.schema import Carry
 
-if TYPE_CHECKING:
-    from hardboot.commands.output import Output
-    from hardboot.profile import Profile
-
-_NOT_SHOWN = ("name", "title", "codenames", "notes")  # told before and behind the table
-_DECIMAL = ("skip", "cells")  # endings of facts that are counts
+_NOT_SHOWN = ("name", "title", "codenames", "notes")  # printed before and after the table
+_DECIMAL = ("skip", "cells")  # endings of the names of facts that are counts
 
 
 @click.group(cls=Group)
 def devices() -> None:
-    """Profiles of phones: list, show, check, suggest."""
+    """Show, check and draft phone profiles."""
 
 
 @devices.command("list")
 @pass_settings
 def list_devices(settings: Settings) -> None:
-    """List the phones hardboot has a profile of."""
-    from hardboot import profile
-
-    known = list(profile.everything())
+    """List the phones that have a profile."""
+    phones = list(profile.everything())
     document = [
         {
-            "name": one.name,
-            "title": one.title,
-            "codenames": list(one.codenames),
-            "arch": one.arch,
-            "soc": one.soc,
-            "status": one.status,
+            "name": phone.name,
+            "title": phone.title,
+            "codenames": list(phone.codenames),
+            "arch": phone.arch,
+            "soc": phone.soc,
+            "status": phone.status,
         }
-        for one in known
+        for phone in phones
     ]
 
     def human() -> None:
-        rows = [(one.name, one.title, one.arch, one.status) for one in known]
-        _print_table(("name", "phone", "arch", "status"), rows)
+        rows = [(phone.name, phone.arch, phone.status, phone.title) for phone in phones]
+        Output().table(("name", "arch", "status", "phone"), rows)
 
     settings.emit(document, human)
 
@@ -52,9 +59,7 @@ def list_devices(settings: Settings) -> None:
 @click.argument("name")
 @pass_settings
 def show(settings: Settings, name: str) -> None:
-    """Show everything that is known of phone NAME, and how far it can be trusted."""
-    from hardboot import profile
-
+    """Show the profile of phone NAME and its evidence."""
     phone = profile.load(name)
     rows = _facts(phone)
     conflicts = _conflicts(phone)
@@ -76,15 +81,14 @@ def show(settings: Settings, name: str) -> None:
     }
 
     def human() -> None:
-        from hardboot.commands.output import Output
-
         out = Output()
         stated = {fact: _text(fact, value) for fact, value, _, _ in rows}
-        out.print(f"{phone.name}: {phone.title} ({', '.join(phone.codenames)})", markup=False)
-        _print_table(
-            ("fact", "value", "evidence"),
+        out.heading(f"{phone.name}: {phone.title} ({', '.join(phone.codenames)})")
+        out.print()
+        out.table(
+            ("fact", "evidence", "value"),
             [
-                (fact, stated[fact] + (" (disputed)" if fact in conflicts else ""), status)
+                (fact, status, stated[fact] + (" (disputed)" if fact in conflicts else ""))
                 for fact, _, status, _ in rows
             ],
         )
@@ -95,10 +99,10 @@ def show(settings: Settings, name: str) -> None:
         }
         for title, lines in sections.items():
             if lines:
-                out.print(title)
+                click.echo(f"\n{title}")
                 for line in lines:
-                    _print_item(out, line)
-        out.print("Where each was read: --json, or the file devices/*.toml itself.", markup=False)
+                    _print_item(line, out.width)
+        click.echo("\nSources: --json, or the profile itself (devices/*.toml).")
 
     settings.emit(document, human)
 
@@ -107,10 +111,7 @@ def show(settings: Settings, name: str) -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @pass_settings
 def check(settings: Settings, files: tuple[Path, ...]) -> None:
-    """Check profiles: the FILEs given, else all that ship with hardboot."""
-    from hardboot import profile
-    from hardboot.base.errors import InputError
-
+    """Check profile FILEs, or all that ship with hardboot."""
     shipped = list(profile.everything())
     given = [(str(path), profile.read(path)) for path in files] or [(one.name, one) for one in shipped]
     found = [
@@ -123,11 +124,14 @@ def check(settings: Settings, files: tuple[Path, ...]) -> None:
         "problems": [{"profile": origin, "fact": fact, "what": what} for origin, fact, what in found],
     }
     if not found:
-        settings.emit(document, lambda: click.echo(f"{len(given)} profiles checked, nothing is wrong."))
+        settings.emit(document, lambda: click.echo(f"{count(len(given), 'profile')} checked, no problems"))
         return
     raise InputError(
         "\n".join(
-            [f"{len(found)} problems:", *(f"  {origin}: {fact}: {what}" for origin, fact, what in found)]
+            [
+                f"{count(len(found), 'problem')}:",
+                *(f"  {origin}: {fact}: {what}" for origin, fact, what in found),
+            ]
         ),
         state="Nothing was changed.",
         fix="Correct the profile and check it again.",
@@ -140,40 +144,36 @@ def check(settings: Settings, files: tuple[Path, ...]) -> None:
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Files copied from the phone, instead of a connected one.",
+    help="Read files copied from the phone instead of a connected phone.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the draft there."
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the draft to FILE."
 )
 @pass_settings
 def suggest(settings: Settings, folder: Path | None, output: Path | None) -> None:
-    """Draft a profile for the connected phone, with root; or from files copied off it.
+    """Draft a profile for the connected phone.
 
-    DIR holds what these print, each in a file of that name: getprop (needed), iomem, cmdline, version,
-    partitions (all in /proc), by-name (ls -l of the by-name folders), dmesg, last_kmsg. And fdt (a copy of
-    /sys/firmware/fdt) or device-tree (a copy of /proc/device-tree, or a tar of it: device-tree.tar), and
-    boot.img. The more there is, the more is known. Proposed are the hardboot page and mem_min, with reasons.
+    The draft proposes a hardboot page and mem_min, with reasons. The phone needs root.
+
+    DIR has files from the phone instead: the output of getprop (required), dmesg and `ls -l` of the by-name
+    folders (by-name), copies of iomem, cmdline, version, partitions and last_kmsg from /proc, of
+    /sys/firmware/fdt (fdt) or /proc/device-tree (device-tree, or a tar: device-tree.tar), and boot.img. All
+    but getprop may be missing; the draft then knows less.
     """
-    from hardboot import suggest as drafts
-    from hardboot.base import log
-    from hardboot.base.files import write_atomic
-    from hardboot.device.handset import reach
-    from hardboot.device.record import MARK
-
     if folder is not None:
         found = drafts.read(folder)
     else:
         with reach(settings.serial) as handset:
             found = drafts.ask(handset)
     if MARK in found.text("cmdline"):
-        log.warn("a ROM runs that hardboot has started: restart the phone into its own system and ask again")
+        log.warn("a ROM is running; restart the phone into its own system and run this again")
     result = drafts.suggest(found)
     if output is not None:
         write_atomic(output, [result.text.encode()])
     for note in result.notes:
         log.warn(note)
     for difference in result.differences:
-        log.warn(f"the profile that ships says something else: {difference}")
+        log.warn(f"the profile that ships with hardboot differs: {difference}")
     made = result.profile
     proposed = {name: made.evidence[name] for name in ("hardboot.page", "mem_min")}
     document = {
@@ -191,7 +191,7 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
         if output is None:
             click.echo(result.text, nl=False)
             return
-        click.echo(f"{output}: a draft for {made.title}. Read it, and complete it: docs/profiles.md")
+        click.echo(f"Wrote {output}: a draft for {made.title}. Read and complete it: docs/profiles.md")
         for name, value in (("hardboot.page", made.hardboot.page), ("mem_min", made.mem_min)):
             text = f"{name}: {'unknown' if value is None else f'{value:#x}'}: {proposed[name].source}"
             click.echo("\n".join(wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False)))
@@ -199,10 +199,8 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
     settings.emit(document, human)
 
 
-def _facts(phone: "Profile") -> list[tuple[str, Any, str, str]]:
-    """Each fact with its value, the status of its evidence ("" where none is needed) and its source."""
-    from hardboot import profile
-
+def _facts(phone: Profile) -> list[tuple[str, Any, str, str]]:
+    """Return each fact with its value, the status of its evidence ("" if it needs none) and its source."""
     rows: list[tuple[str, Any, str, str]] = []
     for fact, value in profile.facts(phone).items():
         if fact not in _NOT_SHOWN:
@@ -211,8 +209,8 @@ def _facts(phone: "Profile") -> list[tuple[str, Any, str, str]]:
     return rows
 
 
-def _conflicts(phone: "Profile") -> dict[str, list[tuple[int | None, str]]]:
-    """The facts for which other values are stated elsewhere; None where such a value is computed."""
+def _conflicts(phone: Profile) -> dict[str, list[tuple[int | None, str]]]:
+    """Return the facts for which other sources have other values; None is a value that is computed."""
     return {
         fact: [(other.value, other.source) for other in entry.others]
         for fact, entry in phone.evidence.items()
@@ -221,9 +219,9 @@ def _conflicts(phone: "Profile") -> dict[str, list[tuple[int | None, str]]]:
 
 
 def _disputes(
-    phone: "Profile", stated: dict[str, str], conflicts: dict[str, list[tuple[int | None, str]]]
+    phone: Profile, stated: dict[str, str], conflicts: dict[str, list[tuple[int | None, str]]]
 ) -> Iterator[str]:
-    """Each value of each disputed fact, with who states it."""
+    """Yield each value of each disputed fact, with its source."""
     for fact, others in conflicts.items():
         if fact in stated:
             yield f"{fact}: {stated[fact]} here: {phone.evidence[fact].source}"
@@ -232,22 +230,14 @@ def _disputes(
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; ranges with an exclusive end."""
-    import msgspec
-
-    from hardboot.base.memory import Range
-
+    """Return a value for --json; ranges have an exclusive end."""
     if isinstance(value, Range):
         return {"start": value.start, "end": value.end}
     return msgspec.to_builtins(value)
 
 
 def _text(fact: str, value: Any) -> str:
-    """A value as people read it; ranges without the name, which is in the fact's."""
-    from hardboot.base.memory import Range
-    from hardboot.base.sizes import human_size
-    from hardboot.profile.schema import Carry
-
+    """Return a value for people; a range without its name, which is part of the fact's."""
     if isinstance(value, Range):
         return f"{value.start:#010x}-{value.end:#010x} ({human_size(value.size)})"
     if isinstance(value, Carry):
@@ -258,30 +248,13 @@ def _text(fact: str, value: Any) -> str:
         if fact.endswith("size"):
             return human_size(value)
         return str(value) if fact.endswith(_DECIMAL) else f"{value:#x}"
-    return "\n".join(
+    return ", ".join(
         f"<{' '.join(f'{cell:#x}' for cell in item)}>" if isinstance(item, tuple) else str(item)
         for item in value
     )
 
 
-def _print_item(out: "Output", text: str) -> None:
-    """One entry of a list, as wide as the terminal."""
-    from rich.text import Text
-
-    lines = wrap(text, out.width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
-    out.print(Text("\n".join(lines)), soft_wrap=True)
-
-
-def _print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    from hardboot.commands.output import Output
-
-    table = Table(*titles, box=SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Output().print(table)
+def _print_item(text: str, width: int) -> None:
+    """Print an entry of a list, folded at `width`."""
+    for line in wrap(text, width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False):
+        click.echo(line)

@@ -1,47 +1,44 @@
-"""hardboot dtb: which of an image's device trees is for a phone, and why."""
+"""hardboot dtb: show which of an image's device trees a phone gets, and why."""
 
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from hardboot.commands.common import Command, Settings, pass_settings
-from hardboot.commands.page import safe
+from hardboot import devicetree, profile
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.base.files import map_file, naming
+from hardboot.base.sizes import human_size
+from hardboot.commands.common import Command, Settings, count, pass_settings, printable
+from hardboot.commands.output import Output
+from hardboot.devicetree import Candidate, PhoneIds, Selection, TreeSource
 
-if TYPE_CHECKING:
-    from hardboot.devicetree import Candidate, PhoneIds, Selection, TreeSource
-
-_WIDTH = 80  # columns
 _MARKS = {True: "*", False: " "}
 
 
-@click.command(cls=Command, short_help="Which device tree of an image is for a phone, and why.")
+@click.command(cls=Command)
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option(
     "--match",
     metavar="ID",
-    help='The phone\'s ids: 178,0x47,0x8200, or "msm-id=194,0x10000 board-id=8,0".',
+    help='Match these ids: 178,0x47,0x8200, or "msm-id=194,0x10000 board-id=8,0".',
 )
 @pass_settings
 def dtb(settings: Settings, image: Path, match: str | None) -> None:
-    """Show every device tree of IMAGE, which one is for the phone, and why the others are not.
+    """Show the device trees of IMAGE, which one a phone gets, and why not the others.
 
-    The phone is the one with the ids --match ID, else the one of profile --device NAME. No phone is needed.
-    Words of --match besides msm-id and board-id: pmic-id, project-id (HTC), sc-id (Spreadtrum),
-    rev-id (Marvell), chip, hw-rev (Exynos), id (overlay tables), model (Motorola's tables).
+    The phone is given by --match or by the profile --device NAME; none needs to be connected. --match takes
+    msm-id, board-id, pmic-id, project-id (HTC), sc-id (Spreadtrum), rev-id (Marvell), chip, hw-rev (Exynos),
+    id (overlay tables) and model (Motorola's tables).
     """
-    from hardboot import devicetree
-    from hardboot.base.errors import InputError, RefusedError
-    from hardboot.base.files import map_file
-
-    wanted, who = _wanted(settings, match)
-    try:
+    wanted, phone = _wanted(settings, match)
+    with naming(image):
         source = devicetree.find_trees(map_file(image))
-    except InputError as error:
-        raise InputError(f"{image}: {error.what}", state=error.state, fix=error.fix) from error
     if source is None:
         raise InputError(
-            f"{image}: there is no device tree in it",
+            "no device tree found",
+            file=str(image),
             state="Nothing was changed.",
             fix="Give a boot, vendor_boot, dt or dtbo image, or a kernel with device trees behind it.",
         )
@@ -49,9 +46,9 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
     document = {"image": str(image), **_document(source, selection)}
     if selection.choice is None:
         refusal = RefusedError(
-            f"{image}: no device tree to take for {who}: {selection.reason}",
+            f"{image}: no device tree fits {phone}: {selection.reason}",
             state="Nothing was changed.",
-            fix="Give more of the phone's ids with --match, as its own device tree has them, "
+            fix="Give more of the phone's ids with --match (its own device tree has them), "
             "or use an image made for this phone.",
         )
         refusal.result = document
@@ -61,20 +58,17 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
     settings.emit(document, lambda: _show(image, source, selection))
 
 
-def _wanted(settings: Settings, match: str | None) -> "tuple[PhoneIds, str]":
-    """The ids to look for, and whose they are."""
-    from hardboot import devicetree, profile
-    from hardboot.base.errors import RefusedError
-
+def _wanted(settings: Settings, match: str | None) -> tuple[PhoneIds, str]:
+    """Return the ids to look for, and the name of their phone."""
     if match is not None:
         return devicetree.typed_phone_ids(match), match
     if settings.device is None:
-        raise click.UsageError("--device NAME or --match ID is needed: for which phone?")
+        raise click.UsageError("Give the phone: --device NAME or --match ID.")
     phone = profile.load(settings.device)
     found = devicetree.profile_phone_ids(phone)
     if not found.ids:
         raise RefusedError(
-            f"the ids of {phone.name} are not known",
+            f"the profile {phone.name} has no device tree ids",
             state="Nothing was changed.",
             fix="Read them on the phone and give them with --match: "
             "adb shell xxd -c 4 -p /proc/device-tree/qcom,msm-id (on HTC's phones htc,project-id)",
@@ -82,7 +76,7 @@ def _wanted(settings: Settings, match: str | None) -> "tuple[PhoneIds, str]":
     return found, phone.name
 
 
-def _document(source: "TreeSource", selection: "Selection") -> dict[str, Any]:
+def _document(source: TreeSource, selection: Selection) -> dict[str, Any]:
     rows = []
     for index, (candidate, verdict) in enumerate(zip(source.candidates, selection.verdicts, strict=True)):
         rows.append(
@@ -104,36 +98,31 @@ def _document(source: "TreeSource", selection: "Selection") -> dict[str, Any]:
     }
 
 
-def _ids(candidate: "Candidate") -> list[str]:
-    from hardboot.base.errors import InputError
-
+def _ids(candidate: Candidate) -> list[str]:
     try:
-        return [str(one) for one in candidate.ids]
+        return [str(ids) for ids in candidate.ids]
     except InputError:
         return []  # the verdict says what is wrong
 
 
-def _show(image: Path, source: "TreeSource", selection: "Selection") -> None:
-    from hardboot.base.sizes import human_size
-
+def _show(image: Path, source: TreeSource, selection: Selection) -> None:
+    width = Output().width
     place = f"{source.part} part, " if source.part else ""
-    click.echo(f"{image.name}: {place}{source.kind}, {len(source.candidates)} entries")
+    entries = count(len(source.candidates), "entry", "entries")
+    _print(f"{image.name}: {place}{source.kind}, {entries}", width)
     for index, (candidate, verdict) in enumerate(zip(source.candidates, selection.verdicts, strict=True)):
-        ids = _ids(candidate)
-        more = f" (and {len(ids) - 1} more)" if len(ids) > 1 else ""
+        first, *others = _ids(candidate) or ["no ids"]
+        more = f" (and {len(others)} more)" if others else ""
         size = human_size(candidate.size)
-        _fold(f"{_MARKS[verdict.taken]} {index:>3}  {size:>9}  ", (ids[0] if ids else "no ids") + more)
-        _fold(" " * 18, verdict.reason)
-    _fold(
-        "",
-        f"take {selection.choice}: {selection.reason}" if selection.choice is not None else selection.reason,
-    )
+        _print(first + more, width, head=f"{_MARKS[verdict.taken]} {index:>3}  {size:>9}  ")
+        _print(verdict.reason, width, head=" " * 18)
+    chosen = "" if selection.choice is None else f"take {selection.choice}: "
+    _print(f"{chosen}{selection.reason}", width)
 
 
-def _fold(head: str, text: str) -> None:
-    """Print `text` behind `head`, folded, without what could steer a terminal."""
-    import textwrap
-
-    lines = textwrap.wrap(safe(text), _WIDTH - len(head)) or [""]
-    for number, line in enumerate(lines):
-        click.echo(f"{head if number == 0 else ' ' * len(head)}{line}".rstrip())
+def _print(text: str, width: int, *, head: str = "") -> None:
+    """Print `text` behind `head`, folded at `width`."""
+    indent = " " * len(head)
+    lines = textwrap.wrap(printable(text), width, initial_indent=head, subsequent_indent=indent)
+    for line in lines or [head]:
+        click.echo(line.rstrip())

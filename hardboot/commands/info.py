@@ -1,17 +1,23 @@
-"""`hardboot info`: what is inside an image."""
+"""hardboot info: show what is inside an image."""
+
+from pathlib import Path
 
 import click
 
-from hardboot.commands import images
+from hardboot.base.files import map_file
+from hardboot.commands import infopage
 from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.images.describe import describe
 
 
-@click.command(cls=Command, short_help="What is inside an image.")
-@click.argument("image", type=click.Path())
+@click.command(cls=Command)
+@click.argument("image", type=click.Path(path_type=Path))
 @pass_settings
-def info(settings: Settings, image: str) -> None:
-    """Show what is inside IMAGE: boot, recovery, vendor_boot, dt, dtbo and vbmeta images, kernels, ramdisks.
+def info(settings: Settings, image: Path) -> None:
+    """Show what is inside IMAGE.
 
-    With --json every size, offset and address is an integer.
+    IMAGE is a boot, recovery, vendor_boot, dt, dtbo or vbmeta image, a kernel, or a ramdisk. With --json,
+    sizes, offsets and addresses are integers.
     """
-    images.info(settings, image)
+    document = describe(image, memoryview(map_file(image)))
+    settings.emit(document, lambda: infopage.show(document))

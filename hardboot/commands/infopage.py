@@ -1,15 +1,15 @@
-"""What `hardboot info` prints for people. Written without rich, which takes longer to load than the rest."""
-
-from __future__ import annotations
+"""What `hardboot info` prints for people."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from hardboot.base.sizes import human_size
-from hardboot.commands.page import Page, Row
+from hardboot.commands.output import Output
 from hardboot.images.describe import Document
 
-_NOTABLE = (  # what a host or guest kernel is judged by
+_Row = tuple[str, str]
+
+_NOTABLE = (  # options that decide whether a kernel can be a host or a guest
     *("KEXEC", "KEXEC_HARDBOOT", "KEXEC_FILE", "CRASH_DUMP", "ARM_APPENDED_DTB", "ARM_ATAG_DTB_COMPAT"),
     *("ATAGS_PROC", "IKCONFIG_PROC", "MODULES", "DEVTMPFS", "BLK_DEV_INITRD", "PSTORE_RAM", "CMDLINE"),
     *("CMDLINE_FORCE", "CMDLINE_EXTEND"),
@@ -18,36 +18,36 @@ _NOTABLE = (  # what a host or guest kernel is judged by
 
 def show(document: Document) -> None:
     """Print the document of an image."""
-    page = Page()
-    page.heading(f"{document['path']}: {document['kind']}, {human_size(document['size'])}")
-    _show_image(page, document)
+    out = Output()
+    out.heading(f"{document['path']}: {document['kind']}, {human_size(document['size'])}")
+    _show_image(out, document)
 
 
-def _show_image(page: Page, document: Document) -> None:
+def _show_image(out: Output, document: Document) -> None:
     for name, rows in (
         ("boot_image", _boot_rows),
         ("vendor_boot", _vendor_rows),
         ("sony_elf", _sony_rows),
     ):
         if name in document:
-            page.rows(rows(document[name]))
-            _show_parts(page, document[name])
+            out.rows(rows(document[name]))
+            _show_parts(out, document[name])
             return
     if "sparse" in document:
         sparse = document["sparse"]
         chunks = ", ".join(f"{count} {kind}" for kind, count in sparse["chunks"].items())
-        page.rows([("expanded", human_size(sparse["expanded_size"])), ("chunks", chunks or "none")])
+        out.rows([("expanded", human_size(sparse["expanded_size"])), ("chunks", chunks or "none")])
         inside = document["inside"]
-        page.blank()
-        page.heading(f"inside: {inside['kind'] or 'not looked into: too large'}")
+        out.print()
+        out.heading(f"inside: {inside['kind'] or 'too large, not read'}")
         if "problem" in inside:
-            page.rows([("problem", inside["problem"])])
-        _show_image(page, inside)
+            out.rows([("problem", inside["problem"])])
+        _show_image(out, inside)
         return
-    _show_content(page, document)
+    _show_content(out, document)
 
 
-def _boot_rows(image: Document) -> list[Row]:
+def _boot_rows(image: Document) -> list[_Row]:
     variant = "Samsung's PXA header" if image["pxa"] else f"v{image['header_version']}"
     rows = [
         ("header", f"{variant}, pages of {image['page_size']} bytes"),
@@ -66,14 +66,14 @@ def _hashes(image: Document) -> Iterator[tuple[str, str]]:
         if part["size"]:
             yield part["name"], part["sha256"]
         if "mtk" in part:
-            yield "  its data", part["mtk"]["sha256"]  # what unpack writes
+            yield "  without header", part["mtk"]["sha256"]  # what unpack writes
 
 
-def _lead_rows(document: Document) -> list[Row]:
+def _lead_rows(document: Document) -> list[_Row]:
     lead = document.get("lead")
     if not lead:
         return []
-    checked = "" if "matches" not in lead else f", checksum {_fits(lead['matches'])}"
+    checked = "" if "matches" not in lead else f", checksum {_matches(lead['matches'])}"
     return [("in front", f"{lead['kind']}, {human_size(lead['size'])}{checked}")]
 
 
@@ -82,16 +82,16 @@ def _id(image: Document) -> str:
     if not check:
         return "none"
     if check["matches"]:
-        return f"{stored} ({check['algorithm']} of the parts: fits)"
+        return f"{stored} ({check['algorithm']} of the parts, matches)"
     computed = check["computed"].removesuffix("0" * 24)
-    return f"{stored} (does not fit the parts: their {check['algorithm']} is {computed})"
+    return f"{stored} (does not match the parts: their {check['algorithm']} is {computed})"
 
 
-def _fits(matches: bool) -> str:
-    return "fits" if matches else "does not fit"
+def _matches(matches: bool) -> str:
+    return "matches" if matches else "does not match"
 
 
-def _vendor_rows(image: Document) -> list[Row]:
+def _vendor_rows(image: Document) -> list[_Row]:
     return [
         ("header", f"v{image['header_version']}, pages of {image['page_size']} bytes"),
         ("name", image["name"] or "none"),
@@ -102,12 +102,12 @@ def _vendor_rows(image: Document) -> list[Row]:
     ]
 
 
-def _sony_rows(image: Document) -> list[Row]:
+def _sony_rows(image: Document) -> list[_Row]:
     return [("entry address", _hex(image["entry_addr"]))]
 
 
-def _show_parts(page: Page, image: Document) -> None:
-    page.blank()
+def _show_parts(out: Output, image: Document) -> None:
+    out.print()
     rows = []
     for part in image["parts"]:
         where = "" if part["address"] is None else _hex(part["address"])
@@ -122,22 +122,22 @@ def _show_parts(page: Page, image: Document) -> None:
         else:
             row = (part["name"], "", "none", where, "")
         rows.append(row)
-    page.table(("part", "offset", "size", "address", "what it is"), rows, numbers=3)
-    page.blank()
-    page.table(("part", "SHA-256"), list(_hashes(image)), numbers=0)
+    out.table(("part", "offset", "size", "address", "content"), rows, right=3)
+    out.print()
+    out.table(("part", "SHA-256"), list(_hashes(image)), right=0)
     notes = list(_notes(image))
     if notes:
-        page.blank()
-        page.table(("behind the parts", "offset", "size", ""), notes, numbers=2)
+        out.print()
+        out.table(("after the parts", "offset", "size", ""), notes, right=2)
     if image["signed"]:
-        page.rows([("signed", "yes: a changed image no longer verifies")])
+        out.rows([("signed", "yes; a changed image no longer verifies")])
     for item in image["trailing"]:
-        _show_avb(page, item)
+        _show_avb(out, item)
     for part in image["parts"]:
         if part.keys() & {"kernel", "trees", "problem", "avb"}:
-            page.blank()
-            page.heading(f"{part['name']}: {part['kind'] or 'unknown'}")
-            _show_content(page, part)
+            out.print()
+            out.heading(f"{part['name']}: {part['kind'] or 'unknown'}")
+            _show_content(out, part)
 
 
 def _what(part: Document) -> str:
@@ -159,70 +159,68 @@ def _notes(image: Document) -> Iterator[tuple[str, ...]]:
             "missing padding",
             "",
             human_size(image["padding_missing"]),
-            "cut off by the end of the file",
+            "the file ends early",
         )
 
 
-def _show_content(page: Page, document: Document) -> None:
-    """The kernel, device trees, ramdisk or vbmeta in a file or in a part."""
+def _show_content(out: Output, document: Document) -> None:
+    """Print the kernel, device trees, ramdisk or vbmeta image in a file or a part."""
     if "problem" in document:
-        page.rows([("problem", document["problem"])])
-    page.rows(_lead_rows(document))
+        out.rows([("problem", document["problem"])])
+    out.rows(_lead_rows(document))
     if "kernel" in document:
-        page.rows(_kernel_rows(document["kernel"]))
-        _show_trees(page, document["kernel"]["dtbs"])
+        out.rows(_kernel_rows(document["kernel"]))
+        _show_trees(out, document["kernel"]["dtbs"])
     if "trees" in document:
         found = document["trees"]
         if found["compression"]:
-            page.rows([("compression", found["compression"])])
-        _show_trees(page, found["entries"])
+            out.rows([("compression", found["compression"])])
+        _show_trees(out, found["entries"])
         if found["trailing_size"] and not document.get("trailing"):
-            page.rows([("behind the trees", human_size(found["trailing_size"]))])
+            out.rows([("after the trees", human_size(found["trailing_size"]))])
     if "ramdisk" in document:
         ramdisk = document["ramdisk"]
-        page.rows(
-            [("format", f"cpio {ramdisk['format']}"), ("compression", ramdisk["compression"] or "none")]
-        )
-    _show_avb(page, document)
+        out.rows([("format", f"cpio {ramdisk['format']}"), ("compression", ramdisk["compression"] or "none")])
+    _show_avb(out, document)
     if document.get("trailing"):
-        page.blank()
-        page.table(("behind the table", "offset", "size", ""), list(_notes(document)), numbers=2)
+        out.print()
+        out.table(("after the table", "offset", "size", ""), list(_notes(document)), right=2)
         for item in document["trailing"]:
-            _show_avb(page, item)
+            _show_avb(out, item)
 
 
-def _show_avb(page: Page, document: Document) -> None:
+def _show_avb(out: Output, document: Document) -> None:
     if document.get("kind") == "AVB vbmeta" and "problem" in document:
-        page.rows([("problem", document["problem"])])
+        out.rows([("problem", document["problem"])])
     if "avb" in document:
         avb = document["avb"]
         disabled = ", ".join(f"{name} disabled" for name in avb["disabled"])
-        page.rows(
+        out.rows(
             [
                 ("AVB", f"{avb['release'] or 'unknown tool'}, algorithm {avb['algorithm']}"),
                 ("flags", f"{avb['flags']:#x}{f' ({disabled})' if disabled else ''}"),
                 ("rollback index", str(avb["rollback_index"])),
-                *(("signs", _signed(descriptor)) for descriptor in avb["descriptors"]),
+                *(("descriptor", _descriptor(descriptor)) for descriptor in avb["descriptors"]),
             ]
         )
         signature = avb["signature"]
         if signature:
-            key = f"a key of {signature['key_bits']} bits, its SHA-1 {signature['key_sha1']}"
-            page.rows([("signature", f"{_fits(signature['matches'])}; {key}")])
+            key = f"{signature['key_bits']}-bit key with SHA-1 {signature['key_sha1']}"
+            out.rows([("signature", f"{_matches(signature['matches'])}, {key}")])
             if signature["test_key"]:
-                page.rows([("test key", f"AOSP's public {signature['test_key']}: anybody can sign with it")])
+                out.rows([("test key", f"AOSP's public {signature['test_key']}: anybody can sign with it")])
 
 
-def _signed(descriptor: Document) -> str:
+def _descriptor(descriptor: Document) -> str:
     if descriptor["matches"] is None:
         return str(descriptor["text"])
-    told = f"{descriptor['text']}: {descriptor['digest']} {_fits(descriptor['matches'])}"
-    return told if descriptor["matches"] else f"{told}, it is {descriptor['computed']}"
+    text = f"{descriptor['text']}: {descriptor['digest']} {_matches(descriptor['matches'])}"
+    return text if descriptor["matches"] else f"{text}, the hash is {descriptor['computed']}"
 
 
-def _kernel_rows(kernel: Document) -> list[Row]:
+def _kernel_rows(kernel: Document) -> list[_Row]:
     looked = kernel["looked_size"]
-    within = f"not in its first {human_size(looked)}" if looked else ""
+    within = f"not in the first {human_size(looked)}" if looked else ""
     rows = [
         ("release", kernel["release"] or within or "not found"),
         ("size", human_size(kernel["size"])),
@@ -233,14 +231,14 @@ def _kernel_rows(kernel: Document) -> list[Row]:
     payload = kernel["payload"]
     if payload:
         size = "" if payload["size"] is None else f"{human_size(payload['size'])} "
-        rows.append(("packed", f"{payload['compression']}, {size}at {_hex(payload['offset'])}"))
+        rows.append(("compression", f"{payload['compression']}, {size}at {_hex(payload['offset'])}"))
     stated = kernel["zimage"]
     if stated:
         page, version = stated["hardboot_page"], stated["hardboot_version"]
         rows += [
             ("BSS", _size(stated["bss_size"])),
             ("text offset", "not stated" if stated["text_offset"] is None else _hex(stated["text_offset"])),
-            ("unpacker's heap", _size(stated["malloc_size"])),
+            ("decompressor heap", _size(stated["malloc_size"])),
             ("hardboot", "no page tag" if page is None else f"page at {_hex(page)}, ABI version {version}"),
         ]
     if kernel["arm64"]:
@@ -263,7 +261,7 @@ def _config(config: dict[str, str] | None, within: str) -> str:
     return " ".join([*(f"no {name}" for name in missing), *found])
 
 
-def _show_trees(page: Page, entries: list[Document]) -> None:
+def _show_trees(out: Output, entries: list[Document]) -> None:
     if not entries:
         return
     rows = []
@@ -274,7 +272,7 @@ def _show_trees(page: Page, entries: list[Document]) -> None:
             words += [f"{name} {_ids(tree[name])}" for name in ("msm_id", "board_id") if tree[name]]
         words.append(" ".join(tree["compatible"]))
         rows.append((str(index), human_size(tree["size"]), "; ".join(word for word in words if word)))
-    page.table(("DTB", "size", "model, ids, compatible"), rows, numbers=1)
+    out.table(("DTB", "size", "model, ids, compatible"), rows, right=1)
 
 
 def _ids(value: Any) -> str:

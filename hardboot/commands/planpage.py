@@ -1,27 +1,30 @@
-"""A plan on paper: the picture of the memory, the command line word by word, and what else was decided."""
+"""Print a plan: the map of the memory, the command line word by word, and the other decisions."""
 
+import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.text import Text
 
 from hardboot import memorymap
 from hardboot.base.cmdline import BOOTLOADER, ROM, CommandLine
+from hardboot.base.files import write_atomic
 from hardboot.commands.common import Settings
+from hardboot.commands.output import Output
 from hardboot.flows import planning
 from hardboot.flows.planning import Planned
 from hardboot.layout import BootPlan, LiveMemory
 from hardboot.memorymap import Kind, MemoryMap
 from hardboot.profile import Profile
 
-if TYPE_CHECKING:
-    from hardboot.commands.output import Output
+_FLASHED = "if flashed"  # what the bootloader does to the command line of an image that it boots itself
+_PIPE_WIDTH = 80  # columns of the map in a pipe
 
-_FLASHED = "if flashed"  # by the bootloader, to the image's own line
-_DEFAULT_WIDTH = 80  # characters, in a pipe
-
-# Colours that can be read on a light and on a dark ground.
+# Colours that can be read on light and dark backgrounds.
 _STYLES = {
     "LOADED": "bold green",
     "WORK": "green",
@@ -33,14 +36,14 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class Page:
-    """What is told of a plan.
+    """What to print about a plan.
 
     Attributes:
-        title: Stands above it.
-        tree_reason: Why this device tree.
-        in_boot_partition: The words that the bootloader would take from the image's own command line, and
-            those it would put in their place, if it started the image.
-        bootloader_known: False if nobody was asked for the words the bootloader adds.
+        title: The line above it.
+        tree_reason: Why this device tree was chosen.
+        in_boot_partition: The words that the bootloader would remove from the image's own command line, and
+            those it would add, if it booted the image.
+        bootloader_known: Whether the words that the bootloader adds are known.
     """
 
     plan: BootPlan
@@ -52,15 +55,13 @@ class Page:
     bootloader_known: bool = True
 
     def emit(self, settings: Settings, document: dict[str, Any], svg: Path | None) -> None:
-        """Print it, or `document` with --json; and write the picture to the file `svg`."""
+        """Print it, or `document` with --json, and write the map to the file `svg`."""
         if svg is not None:
-            from hardboot.base.files import write_atomic
-
             write_atomic(svg, [memorymap.svg(self.picture, self.title).encode()])
         settings.emit(document, lambda: _show(self))
 
     def document(self) -> dict[str, Any]:
-        """It as JSON has it: addresses and sizes are integers, ends exclusive."""
+        """Return it for --json: addresses and sizes are integers, ends exclusive."""
         plan, line = self.plan, self.line
         lost, gained = self.in_boot_partition
         return {
@@ -98,14 +99,14 @@ def of(
     image: str,
     bootloader_known: bool = True,
 ) -> Page:
-    """The page of a plan for a phone.
+    """Return the page of a plan for a phone.
 
     Args:
-        profile: The phone.
+        profile: Profile of the phone.
         made: The plan.
-        live: The running kernel's memory map, if it is known.
+        live: Memory map of the running kernel; None if it is not known.
         own: The image's own command line.
-        image: The image's name.
+        image: Name of the image.
         bootloader_known: See `Page`.
     """
     picture = memorymap.draw(
@@ -125,34 +126,30 @@ def of(
 
 
 def _show(page: Page) -> None:
-    import os
-
-    from hardboot.commands.output import Output
-
     plan, line = page.plan, page.line
     out = Output()
-    width = out.width if out.is_terminal or "COLUMNS" in os.environ else _DEFAULT_WIDTH
-    _say(out, page.title, "bold", width)
+    width = out.width if out.is_terminal else int(os.environ.get("COLUMNS", _PIPE_WIDTH))
+    _say(out, page.title, "bold")
     out.print()
     for pieces in memorymap.lines(page.picture, width=width, unicode=_takes_unicode(out)):
         _put(out, [(text, _style(kind)) for text, kind in pieces])
     out.print()
     params = "atags" if plan.segment("atags") else "dtb"
-    _say(out, f"entry {plan.entry:#x}, {params} {plan.dtb_addr:#x}, kexec flag {plan.flag:#x}", "", width)
-    _say(out, f"device tree: {page.tree_reason}", "", width)
+    _say(out, f"entry {plan.entry:#x}, {params} {plan.dtb_addr:#x}, kexec flag {plan.flag:#x}")
+    _say(out, f"device tree: {page.tree_reason}")
     used = len(line.text.encode("utf-8", "surrogateescape"))
-    _say(out, f"command line: {used} of at most {line.size - 1} bytes", "", width)
+    _say(out, f"command line: {used} of at most {line.size - 1} bytes")
     for text, style in _command_line(page):
-        _say(out, text, style, width)
+        _say(out, text, style)
     for note in plan.notes:
-        _say(out, f"note: {note}", "magenta", width)
+        _say(out, f"note: {note}", "magenta")
 
 
 def _command_line(page: Page) -> Iterator[tuple[str, str]]:
-    """The words of the command line against the ROM's own, and the style of each row.
+    """Yield rows that compare the command line with the ROM's own, and the style of each.
 
-    Rows begin with a space for what the ROM brings, with + for what it gets, with - for what it loses, with ?
-    for what is not known, and with ~ for what only the bootloader would do, which has no part in it.
+    Rows begin with a space for words of the ROM, + for added and - for removed words, ? for what is not
+    known, and ~ for what the bootloader would do if it booted the image.
     """
     line = page.line
     rows = [
@@ -162,10 +159,10 @@ def _command_line(page: Page) -> Iterator[tuple[str, str]]:
     if line.removed:
         rows.append(("-", ROM, " ".join(line.removed)))
     if not page.bootloader_known:
-        rows.append(("?", BOOTLOADER, "not known; a connected phone or --from DIR tells what it adds"))
+        rows.append(("?", BOOTLOADER, "not known; connect the phone or use --from DIR to see what it adds"))
     does = [
         f"{verb} {' '.join(words)}"
-        for verb, words in zip(("loses", "gets"), page.in_boot_partition, strict=True)
+        for verb, words in zip(("removes", "adds"), page.in_boot_partition, strict=True)
         if words
     ]
     if does:
@@ -178,7 +175,7 @@ def _command_line(page: Page) -> Iterator[tuple[str, str]]:
             continue
         winner = line.words[word.loses_to]
         if winner.text == word.text:
-            yield f"  {word.text} stands twice: {word.source}, {winner.source}", ""
+            yield f"  {word.text} occurs twice: {word.source}, {winner.source}", ""
         else:
             yield f"  {word.text} ({word.source}) has no effect: {winner.text} ({winner.source}) counts", ""
 
@@ -187,7 +184,7 @@ def _style(kind: Kind | None) -> str:
     return _STYLES.get(kind.name, "") if kind else ""
 
 
-def _takes_unicode(out: "Output") -> bool:
+def _takes_unicode(out: Output) -> bool:
     try:
         memorymap.GLYPHS.encode(out.encoding)
     except (UnicodeEncodeError, LookupError):
@@ -195,17 +192,13 @@ def _takes_unicode(out: "Output") -> bool:
     return True
 
 
-def _say(out: "Output", text: str, style: str, width: int) -> None:
-    """Print a text; what does not fit on the first line goes on indented."""
-    import textwrap
-
+def _say(out: Output, text: str, style: str = "") -> None:
+    """Print a text; the lines it is folded into are indented."""
     text = memorymap.visible(text, unicode=_takes_unicode(out))
-    for row in textwrap.wrap(text, width, subsequent_indent=" " * 4, break_on_hyphens=False):
+    for row in textwrap.wrap(text, out.width, subsequent_indent=" " * 4, break_on_hyphens=False):
         _put(out, [(row, style)])
 
 
-def _put(out: "Output", pieces: list[tuple[str, str]]) -> None:
-    """Print one line as it is: nothing in it is taken for markup."""
-    from rich.text import Text
-
+def _put(out: Output, pieces: list[tuple[str, str]]) -> None:
+    """Print one line without markup."""
     out.print(Text.assemble(*pieces), soft_wrap=True)

@@ -1,57 +1,61 @@
-"""How errors are shown: to people, to programs, and bugs to us."""
+"""Show errors: to people, to programs, and bugs to those who fix them."""
 
+import shlex
 import sys
+import traceback
 
 from hardboot import __version__
 from hardboot.base import log
 from hardboot.base.errors import HardbootError
-from hardboot.commands.page import safe
-from hardboot.commands.settings import Settings, emit_error
+from hardboot.base.files import state_dir
+from hardboot.commands.common import Settings, emit_json, printable
 
 
 def report(error: HardbootError, settings: Settings) -> None:
-    """Show an error: three lines on stderr and, with --json, one document on stdout."""
+    """Show an error as three lines on stderr and, with --json, as a document on stdout."""
     if settings.json:
         emit_error(error)
     if settings.verbose:
-        import traceback
-
         traceback.print_exc()
-    out = log.console()
-    out.print(f"hardboot: {_shown(error.what)}", style="bold red", markup=False)
-    out.print(f"  state: {_shown(error.state)}", markup=False)
-    out.print(f"  to do: {_shown(error.fix)}", markup=False)
+    _print(error.what, error.state, error.fix)
 
 
-def _shown(text: str) -> str:
-    """`text` without what could steer a terminal, as names of files may."""
-    return "\n".join(map(safe, text.split("\n")))
+def emit_error(error: HardbootError) -> None:
+    """Print an error as one JSON document on stdout."""
+    emit_json(
+        {
+            **error.result,
+            "error": {
+                "kind": type(error).__name__,
+                "what": error.what,
+                "state": error.state,
+                "fix": error.fix,
+                "exit_code": error.exit_code,
+            },
+        }
+    )
 
 
 def report_bug(settings: Settings) -> None:
-    """Show an exception nobody expected: with -v where it happened, else the log that holds it."""
-    import traceback
-
-    from hardboot.base.files import state_dir
-
+    """Show an unexpected exception: its traceback with -v, and the log that holds it."""
     text = traceback.format_exc()
     if settings.verbose:
         sys.stderr.write(text)
     path = state_dir() / "last-bug.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"hardboot {__version__}\n{_command_line()}\n{text}")
-        where = f"Report it with {path}"
+        path.write_text(f"hardboot {__version__}\n{shlex.join(sys.argv)}\n{text}")
+        fix = f"Report it with {path}"
     except OSError:
-        where = "Run it again with -v and report what it prints"
+        fix = "Run it again with -v and report what it prints"
+    what = f"this is a bug in hardboot: {text.strip().splitlines()[-1]}"
+    _print(what, "unknown; nothing more was sent.", f"{fix}; look at the phone before you try again.")
+
+
+def _print(what: str, state: str, fix: str) -> None:
+    """Print the three lines; names of files may hold what would control a terminal."""
+    what, state, fix = ("\n".join(map(printable, text.split("\n"))) for text in (what, state, fix))
     out = log.console()
-    out.print(f"hardboot: a bug: {text.strip().splitlines()[-1]}", style="bold red", markup=False)
-    out.print("  state: unknown; nothing more was sent.", markup=False)
-    out.print(f"  to do: {where}; look at the phone before you try again.", markup=False)
-
-
-def _command_line() -> str:
-    """The command line of this run, quoted."""
-    import shlex
-
-    return shlex.join(sys.argv)
+    out.print(f"hardboot: {what}", style="bold red", markup=False)
+    out.print(f"  state: {state}", markup=False)
+    out.print(f"  to do: {fix}", markup=False)

@@ -1,31 +1,61 @@
-"""`hardboot unpack` and `pack`: an image as a folder, and back."""
+"""hardboot unpack and pack: an image as a folder, and back."""
+
+from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from hardboot.commands import images
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.base import log
+from hardboot.base.sizes import human_size
+from hardboot.commands.common import Command, Settings, pass_settings, printable
+from hardboot.images import unpack as images
 
 
-@click.command(cls=Command, short_help="Take an image apart into a folder.")
-@click.argument("image", type=click.Path())
-@click.argument("folder", type=click.Path())
+@click.command(cls=Command)
+@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
 @pass_settings
-def unpack(settings: Settings, image: str, folder: str) -> None:
-    """Write the parts of IMAGE into FOLDER, which must not exist or be empty.
+def unpack(settings: Settings, image: Path, folder: Path) -> None:
+    """Unpack IMAGE into FOLDER, which must not exist or be empty.
 
-    Change parts or image.toml there; hardboot pack makes an image of it again.
+    Edit the parts or image.toml there, then make an image of it with `hardboot pack`.
     """
-    images.unpack(settings, image, folder)
+    unpacked = images.unpack(image, folder)
+    if unpacked.signed:
+        log.warn("the image is signed; verification fails once it is changed")
+
+    def human() -> None:
+        click.echo(printable(f"{folder}: {unpacked.kind}"))
+        for name, size in unpacked.parts:
+            click.echo(f"  {name:<18}{human_size(size)}")
+
+    document = {
+        "folder": str(folder),
+        "kind": unpacked.kind,
+        "parts": [{"name": name, "size": size} for name, size in unpacked.parts],
+        "signed": unpacked.signed,
+    }
+    settings.emit(document, human)
 
 
-@click.command(cls=Command, short_help="Make an image of a folder again.")
-@click.argument("folder", type=click.Path())
-@click.argument("image", type=click.Path())
+@click.command(cls=Command)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("image", type=click.Path(path_type=Path))
 @pass_settings
-def pack(settings: Settings, folder: str, image: str) -> None:
-    """Write IMAGE from a FOLDER of hardboot unpack.
+def pack(settings: Settings, folder: Path, image: Path) -> None:
+    """Pack a FOLDER of `hardboot unpack` into IMAGE.
 
-    If nothing was changed there, IMAGE is what was unpacked, byte for byte. Else sizes, offsets and checksums
-    follow, and what changed is told.
+    If nothing was changed, IMAGE is the same as the image that was unpacked, byte for byte. Otherwise sizes,
+    offsets and checksums are updated and the changes listed.
     """
-    images.pack(settings, folder, image)
+    packed = images.pack(folder, image)
+    if packed.signed:
+        log.warn("the signature no longer fits: only an unlocked bootloader accepts this image")
+
+    def human() -> None:
+        same = ", identical to the image that was unpacked" if packed.identical else ""
+        click.echo(printable(f"{image}: {packed.kind}, {packed.size} bytes{same}"))
+        for change in packed.changes:
+            click.echo(f"  {printable(change)}")
+
+    settings.emit({**asdict(packed), "path": str(image)}, human)

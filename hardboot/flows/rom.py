@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from hardboot import devicetree
 from hardboot.base.errors import InputError
-from hardboot.base.files import map_file
+from hardboot.base.files import map_file, naming
 from hardboot.devicetree import Candidate
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Decompressor
@@ -112,11 +112,9 @@ def read(path: Path) -> Rom:
 
 
 def _within(path: Path, parse: Callable[[], _T]) -> _T:
-    """What `parse` returns; its errors get the file's name."""
-    try:
+    """Return what `parse` returns; its errors get the file's name."""
+    with naming(path, state="Nothing was sent."):
         return parse()
-    except InputError as error:
-        raise InputError(f"{path}: {error.what}", state="Nothing was sent.", fix=error.fix) from error
 
 
 def _without_mtk(image: BootImage) -> BootImage:

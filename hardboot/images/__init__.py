@@ -1,1 +1,1 @@
-"""Images in files: described, unpacked, packed; the files of a ramdisk."""
+"""Image files: describe, unpack and pack them; list and change the files of a ramdisk."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import InputError, ToolError
-from hardboot.base.files import Locked, cache_dir, sha256_file
+from hardboot.base.files import cache_dir, locked, sha256_file
 from hardboot.base.process import find_tool, run
 from hardboot.virtual import packages
 
@@ -116,7 +116,7 @@ def unpack(folder: Path, linux: str = LINUX) -> Path:
 def source(linux: str = LINUX) -> Path:
     """The same source, kept in the cache; never written into."""
     folder = cache_dir() / "linux" / packages.version(_package(linux))
-    with Locked(folder):
+    with locked(folder):
         return folder if folder.exists() else unpack(folder, linux)
 
 
@@ -214,7 +214,7 @@ def _build(
     """Build `tree` into the cache, from the objects of `base` where that has them; `keep` leaves objects."""
     for tool, package in (("make", "make"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")):
         find_tool(tool, package)
-    with Locked(kernel.folder), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
+    with locked(kernel.folder), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
         if kernel.image.exists():  # built by somebody else while we waited
             return
         # Inside the tree make names its files by relative paths: then objects fit another tree as well.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import ToolError
-from hardboot.base.files import Locked, cache_dir
+from hardboot.base.files import cache_dir, locked
 from hardboot.base.process import find_tool, run
 
 RELEASE = "bookworm"
@@ -30,7 +30,7 @@ def part(package: str, suite: str = RELEASE) -> Path:
     Raises:
         ToolError: If this is no Debian system, or the package cannot be had.
     """
-    with Locked(_folder()):
+    with locked(_folder()):
         return _unpacked(package) or _fetch(package, suite)
 
 
@@ -62,7 +62,7 @@ def dependency(package: str, prefix: str) -> str:
     known = sorted(_folder().glob(f"{prefix}*_*")) if _folder().is_dir() else []
     if known:
         return known[-1].name.partition("_")[0]
-    with Locked(_folder()):
+    with locked(_folder()):
         options = _prepare(RELEASE)
         text = run([find_tool("apt-cache", "apt"), *options, "depends", package], timeout_s=60).decode()
     for line in text.splitlines():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from phones import Hardboot
 
 from hardboot import __main__
-from hardboot.base import cmdline, files, process
+from hardboot.base import files, process
 from hardboot.base.errors import (
     DeviceError,
     DeviceStateError,
@@ -66,11 +66,6 @@ def test_alignment_and_sizes() -> None:
         "16.0 MiB",
         "3.0 GiB",
     ]
-
-
-def test_the_bootloaders_words_are_what_the_image_does_not_have() -> None:
-    assert cmdline.additions("a b a c", "a b") == "a c"
-    assert cmdline.additions("a", "a b") == ""
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -144,7 +139,7 @@ def raise_missing() -> None:
 @pytest.mark.parametrize("follow", [False, True])
 def test_a_program_that_takes_too_long_is_ended_with_its_children(follow: bool, tmp_path: Path) -> None:
     script = f"sleep 60 & echo $! > {tmp_path / 'child'}; wait"
-    with pytest.raises(ToolError, match="still ran after 1 s"):
+    with pytest.raises(ToolError, match="was killed: it took more than 1 s"):
         process.run(["sh", "-c", script], timeout_s=1, on_line=(lambda _line: None) if follow else None)
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 10
@@ -210,7 +205,7 @@ def test_a_usage_error_is_a_document_too(hardboot: Hardboot) -> None:
 
 def test_the_name_of_a_file_cannot_steer_the_terminal(hardboot: Hardboot) -> None:
     told = hardboot("info", "a\x1b[31m", code=3).three_lines
-    assert told[0] == "hardboot: a\\x1b[31m: No such file or directory"
+    assert told[0] == "hardboot: a\\x1b[31m: no such file"
 
 
 def test_a_bug_is_told_with_its_log(
@@ -224,7 +219,7 @@ def test_a_bug_is_told_with_its_log(
     monkeypatch.setattr(cli.root, "invoke", fail)
     assert __main__.run(["devices"]) == 1
     err = capsys.readouterr().err
-    assert "a bug: RuntimeError: nobody expected this" in err
+    assert "this is a bug in hardboot: RuntimeError: nobody expected this" in err
     log = tmp_path / "hardboot" / "last-bug.log"
     assert str(log) in err
     assert "Traceback" in log.read_text()
@@ -303,7 +298,7 @@ def test_the_environment_of_a_program_is_added_to() -> None:
 def test_one_process_at_a_time_makes_a_thing(tmp_path: Path) -> None:
     made = tmp_path / "cache" / "thing-6.1.176"
     beside = tmp_path / "cache" / "thing-6.1.176.lock"
-    with files.Locked(made), beside.open() as lock, pytest.raises(BlockingIOError):
+    with files.locked(made), beside.open() as lock, pytest.raises(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with files.Locked(made):
+    with files.locked(made):
         pass

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import on_terminal
 
 from hardboot import profile
 from hardboot.__main__ import run
@@ -26,9 +27,7 @@ def test_devices_list_names_every_phone(capsys: pytest.CaptureFixture[str]) -> N
     assert all(name in text for name in profile.names())
 
 
-def test_devices_show_tells_each_fact_with_its_evidence(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_devices_show_tells_each_fact_with_its_evidence(capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(output(capsys, "--json", "devices", "show", "shamu")[0])
     facts: dict[str, Any] = {one["fact"]: one for one in document["facts"]}
     assert facts["hardboot.page"]["value"] == 0x3E9DF000
@@ -37,31 +36,25 @@ def test_devices_show_tells_each_fact_with_its_evidence(
     assert facts["reserved.ramoops"]["value"] == {"start": 0x3E9E0000, "end": 0x3EAE0000}
     assert facts["hardboot.dtb_loc"]["status"] == "inferred"
     assert set(document["unknown"]) == {"ram", "bootloader"}
-    monkeypatch.setenv("COLUMNS", "80")
-    text, _ = output(capsys, "devices", "show", "shamu")
-    assert max(map(len, text.splitlines())) <= 80
-    assert "- ram: not published" in text
+    assert "- ram: not published" in output(capsys, "devices", "show", "shamu")[0]
 
 
+@pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("name", profile.names())
-def test_every_phone_is_shown_in_80_columns_with_all_that_is_disputed_or_unknown(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_every_phone_is_shown_on_a_terminal_with_all_that_is_disputed_or_unknown(
+    name: str, columns: int
 ) -> None:
     phone = profile.load(name)
-    monkeypatch.setenv("COLUMNS", "80")
-    text, _ = output(capsys, "devices", "show", name)
-    assert max(map(len, text.splitlines())) <= 80
-    told = " ".join(text.split())
+    lines = on_terminal("devices", "show", name, columns=columns)
+    assert max(map(len, lines)) <= columns
+    told = " ".join(" ".join(lines).split())
     for fact, entry in phone.evidence.items():
         assert all(" ".join(other.source.split()) in told for other in entry.others)
         assert entry.status != "unknown" or f"- {fact}: {' '.join(entry.source.split())}" in told
     assert all(f"- {' '.join(note.split())}" in told for note in phone.notes)
 
 
-def test_a_conflict_is_shown_with_the_values_of_both_sides(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_a_conflict_is_shown_with_the_values_of_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
     text, _ = output(capsys, "devices", "show", "m8")
     assert "0x5ed0000 (disputed)" in text
     assert "- hardboot.page: 0x5ed0000 here: Team-M8" in text

@@ -71,7 +71,7 @@ def test_the_ids_may_come_from_a_profile(capsys: pytest.CaptureFixture[str], tmp
     out, _ = call(capsys, "--json", "dtb", kernel, "--device", "shamu")
     assert json.loads(out)["choice"] == 0
     _, err = call(capsys, "dtb", kernel, "--device", "virt-arm", code=4)
-    assert "ids of virt-arm are not known" in err
+    assert "the profile virt-arm has no device tree ids" in err
     call(capsys, "dtb", kernel, code=2)
 
 

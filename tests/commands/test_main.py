@@ -21,7 +21,7 @@ def test_what_stops_it_is_told_as_ever(image: Path, monkeypatch: pytest.MonkeyPa
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hardboot.images.describe.describe", stopped)
+    monkeypatch.setattr("hardboot.commands.info.describe", stopped)
     assert hardboot("info", image).returncode == 130
     done = hardboot("info", image, "--json")
     assert (done.returncode, '"exit_code": 130' in done.stdout) == (130, False)

@@ -1,10 +1,7 @@
-"""The benchmark's arithmetic and its picture; that it measures a phone is shown in tests/e2e."""
-
-from xml.etree import ElementTree
+"""The benchmark's arithmetic; that it measures a phone is shown in tests/e2e."""
 
 import pytest
 
-from hardboot.commands import barchart
 from hardboot.device.phone import KernelIdentity
 from hardboot.flows import bench
 from hardboot.flows.bench import Bench, Run
@@ -66,17 +63,3 @@ def test_the_kernels_own_stamps_are_found() -> None:
     kexec = "[  472.4] kexec_core: Starting new kernel\n[  472.5] CPU1 killed.\n[  472.537] Bye!\n"
     assert bench._LAST.findall(kexec)[-1] == "472.537"
     assert bench._LAST.findall("[  7.5] Starting new kernel\n") == ["7.5"]  # Linux 3.4
-
-
-def test_the_chart_is_an_svg_with_bars_to_scale() -> None:
-    bars = [("<slow>", "4 s", [("a", 1.0), ("b", 3.0)]), ("quick", "1 s", [("b", 1.0)]), ("none", "", [])]
-    text = barchart.svg("A & B", bars, "s")
-    root = ElementTree.fromstring(text)
-    space = "{http://www.w3.org/2000/svg}"
-    widths = [float(group[0].attrib["width"]) for group in root.iter(f"{space}g")]
-    assert widths[1] == pytest.approx(3 * widths[0], abs=0.02)
-    assert widths[2] == pytest.approx(widths[0], abs=0.02)
-    assert [one.text for one in root.iter(f"{space}text")][:3] == ["A & B", "<slow>", "4 s"]
-    assert "@import" not in text
-    assert "href" not in text
-    barchart.svg("nothing", [], "s")

@@ -62,7 +62,7 @@ def test_without_a_device_the_connected_phone_is_asked(
         "  ROM         console=ttyAMA0 quiet",
         "+ bootloader  androidboot.serialno=1",
         "+ --append    a=1",
-        "~ if flashed  loses console=ttyAMA0; gets console=null",
+        "~ if flashed  removes console=ttyAMA0; adds console=null",
     ]
     assert "0x40300000-0x41300000" in out, "the running kernel, from /proc/iomem"
     assert "0x40300000-0x41300000" in (tmp_path / "map.svg").read_text()
@@ -80,8 +80,8 @@ def test_the_profile_alone_tells_what_its_bootloader_would_do_and_what_is_not_kn
     out, _ = call(capsys, "plan", image, "--device", "shamu", "--iomem", tmp_path / "iomem")
     assert cmdline_rows(out) == [
         "  ROM         console=ttyAMA0 quiet",
-        "? bootloader  not known; a connected phone or --from DIR tells what it adds",
-        "~ if flashed  loses console=ttyAMA0; gets console=null",
+        "? bootloader  not known; connect the phone or use --from DIR to see what it adds",
+        "~ if flashed  removes console=ttyAMA0; adds console=null",
     ]
     document = plan(capsys, image)
     assert document["cmdline_bootloader_known"] is False

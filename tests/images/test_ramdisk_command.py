@@ -91,7 +91,7 @@ def test_extract_writes_what_gnu_cpio_packed(source: Path, packed: Path, tmp_pat
     done = hardboot("ramdisk", "extract", packed, tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "out") == tree(source)
-    assert done.stdout == f"{tmp_path}/out: {len(tree(source))} files, folders and links\n"
+    assert done.stdout == f"{tmp_path}/out: {len(tree(source))} entries extracted\n"
 
 
 def test_linux_and_extract_agree_on_entries_that_follow_each_other(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_devices_are_told_and_left_out_and_nothing_becomes_setuid(tmp_path: Path
         Entry("closed/x", 0o100000, b"x"),
     )
     done = hardboot("ramdisk", "extract", build(tmp_path / "rd", entries), tmp_path / "out")
-    assert "  left out  dev/console (no file, folder or link)" in done.stdout
+    assert "  left out  dev/console (devices, pipes or sockets)" in done.stdout
     found = tree(tmp_path / "out")
     assert {name: mode for name, (mode, _) in found.items() if name != "dev"} == {
         "su": "-rwxr-xr-x",
@@ -155,7 +155,7 @@ def test_extract_takes_single_files_and_folders(packed: Path, source: Path, tmp_
     wanted = {"init", "etc", "etc/init", "etc/init/mit Leerzeichen.rc", "etc/names"}
     assert tree(tmp_path / "out") == {name: tree(source)[name] for name in wanted}
     said = refused("extract", packed, tmp_path / "more", "init", "ini")
-    assert said == f"hardboot: {packed}: 'ini' is not in it"
+    assert said == f"hardboot: {packed}: 'ini' is not in the ramdisk"
     assert not (tmp_path / "more").exists()
 
 
@@ -164,14 +164,14 @@ def test_extract_takes_single_files_and_folders(packed: Path, source: Path, tmp_
     [
         ((Entry("../x", FILE),), "'../x' would leave the folder"),
         ((Entry("l", LINK, b".."), Entry("l/x", FILE)), "'l/x' lies behind the link 'l'"),
-        ((Entry("f", FILE), Entry("f/x", FILE)), "'f/x' lies below what is no folder"),
+        ((Entry("f", FILE), Entry("f/x", FILE)), "'f/x' lies below a file or link, not a folder"),
         (
             (Entry("d/x", FILE), Entry("d", LINK, b"/")),
-            "'d' is first a folder with files in it, and then none",
+            "'d' is first a folder with files in it, then something else",
         ),
         ((Entry("l", LINK, b"a\0b"),), r"'l' is a link to b'a\x00b'"),
         ((Entry("l", LINK),), "'l' is a link to b''"),
-        ((Entry("x" * 300, FILE),), "cannot be written: File name too long"),
+        ((Entry("x" * 300, FILE),), "cannot be written: file name too long"),
     ],
 )
 def test_what_cannot_be_a_folder_is_refused_and_leaves_nothing(
@@ -189,7 +189,7 @@ def test_a_link_whose_name_differs_in_case_only_is_never_followed(tmp_path: Path
     root.mkdir()
     (root / "a").symlink_to(tmp_path / "outside")
     for entry in (Entry("a/x", FILE), Entry("a", FILE), Entry("a", FOLDER)):
-        with pytest.raises(InputError, match=r"no folder|ignores case"):
+        with pytest.raises(InputError, match=r"not a folder|ignores case"):
             extracting._write(root, [(cpio.relative_parts(entry.name), entry)])
     assert list((tmp_path / "outside").iterdir()) == []
 
@@ -266,7 +266,7 @@ def test_what_is_no_file_of_the_ramdisk_is_not_replaced(packed: Path, tmp_path: 
     (tmp_path / "new").write_bytes(b"")
     assert refused("replace", packed, "none", tmp_path / "new").endswith("'none' is not in it")
     assert refused("replace", packed, "bin", tmp_path / "new").endswith("'bin' is not a file in it")
-    assert "No such file" in refused("replace", packed, "init", tmp_path / "missing")
+    assert "no such file" in refused("replace", packed, "init", tmp_path / "missing")
     assert packed.read_bytes() == before
 
 
@@ -286,7 +286,7 @@ def test_append_adds_what_was_changed_after_extract(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     assert hardboot("ramdisk", "extract", packed, folder).returncode == 0
     said = refused("append", packed, folder)
-    assert said.endswith("folder: all in it is in the ramdisk")
+    assert said.endswith("folder: the ramdisk has all of it already")
     (folder / "sbin/su").write_bytes(b"new")
     (folder / "sbin/sh").chmod(0o755)
     (folder / "link").unlink()
@@ -318,23 +318,26 @@ def test_append_refuses_what_would_hide_a_part_of_the_ramdisk(tmp_path: Path) ->
     before = packed.read_bytes()
     folder = tmp_path / "folder"
     (folder / "bin").mkdir(parents=True)
-    assert "bin: this is a folder, in the ramdisk it is no folder" in refused("append", packed, folder)
+    assert "bin: this is a folder; in the ramdisk it is not a folder" in refused("append", packed, folder)
     (folder / "bin").rmdir()
-    assert "folder: all in it is in the ramdisk" in refused("append", packed, folder)
+    assert "folder: the ramdisk has all of it already" in refused("append", packed, folder)
     os.mkfifo(folder / "pipe")
-    assert "pipe: neither a file nor a folder nor a link" in refused("append", packed, folder)
-    assert "No such file" in refused("append", packed, tmp_path / "missing")
+    assert "pipe: not a file, folder or link" in refused("append", packed, folder)
+    assert "no such file" in refused("append", packed, tmp_path / "missing")
     assert packed.read_bytes() == before
     build(tmp_path / "rd", (Entry("etc", FOLDER),))
     (folder / "pipe").unlink()
     (folder / "etc").write_bytes(b"")
-    assert "etc: this is no folder, in the ramdisk it is a folder" in refused("append", packed, folder)
+    assert "etc: this is not a folder; in the ramdisk it is a folder" in refused("append", packed, folder)
 
 
 def test_what_follows_a_ramdisk_stays_behind_it(packed: Path, tmp_path: Path) -> None:
     config = b"androidboot.x=1\n\0\0\0" + b"\x13\0\0\0" + b"\xff\x03\0\0" + b"#BOOTCONFIG\n"
     packed.write_bytes(packed.read_bytes() + config)
-    assert hardboot("ramdisk", "list", packed).stdout.splitlines()[-1] == f"{len(config)} bytes follow"
+    assert (
+        hardboot("ramdisk", "list", packed).stdout.splitlines()[-1]
+        == f"{len(config)} bytes behind the archives"
+    )
     (tmp_path / "new").write_bytes(b"another init")
     assert hardboot("ramdisk", "replace", packed, "init", tmp_path / "new").returncode == 0
     (tmp_path / "more").mkdir()

@@ -78,7 +78,7 @@ def test_a_changed_sparse_image_is_what_img2simg_makes(tmp_path: Path) -> None:
     folder = taken_apart(tmp_path, KINDS["sparse with a footer"])
     (folder / "kernel").write_bytes(b"another kernel" * 1000)
     done, again = packed(folder)
-    assert done.changes[-1] == "the sparse image: all its chunks are written anew"
+    assert done.changes[-1] == "sparse image: all chunks rewritten"
     subprocess.run(["simg2img", tmp_path / "again.img", tmp_path / "raw"], check=True, timeout=60)
     assert bytes(bootimg.parse((tmp_path / "raw").read_bytes()).kernel) == b"another kernel" * 1000
     subprocess.run(["img2simg", tmp_path / "raw", tmp_path / "theirs", "1024"], check=True, timeout=60)
@@ -163,7 +163,7 @@ def test_the_id_follows_the_parts(tmp_path: Path) -> None:
     done, again = changed_kernel(tmp_path, "v0 with a tree table")
     image = bootimg.parse(again)
     assert bootimg.check_id(image) == "sha1"
-    assert "id: computed anew (sha1)" in done.changes
+    assert "id: recomputed (sha1)" in done.changes
     assert image.id == build.image_id(b"another kernel" * 1000, build.RAMDISK, build.SECOND, build.qcdt())
 
 
@@ -179,7 +179,7 @@ def test_the_id_may_become_another_hash(tmp_path: Path, kind: str, old: str, new
     folder = taken_apart(tmp_path, KINDS[kind])
     edit(folder, old, f'id = "{new}"')
     done, again = packed(folder)
-    assert (done.identical, done.changes) == (False, (f"id: computed anew ({new})",))
+    assert (done.identical, done.changes) == (False, (f"id: recomputed ({new})",))
     assert bootimg.check_id(bootimg.parse(again)) == new
 
 

@@ -36,12 +36,12 @@ def test_a_signed_image_warns_in_both_directions(tmp_path: Path) -> None:
         ('kind = "Android boot image"', "kind = 7", "[image] kind: 7"),
         ("[image]", "[image", "image.toml"),
         ("offset = 0x800", "offset = 0x7f", "do not lie where frame.bin says"),
-        ("offset = 0x1800", "offset = 0x900", "does not lie behind the others"),
+        ("offset = 0x1800", "offset = 0x900", "overlaps another part"),
         ("offset = 0x800", "offset = -1", "[[part]]"),
         ("size = 3300", "size = 99999999999999", "[[part]]"),
         ("page_size = 2048", "page_size = 2047", "page_size at offset 0x24: 2047"),
-        ("page_size = 2048", 'page_size = "big"', "page_size: 'big' is not like 2048"),
-        ("header_version = 0", "header_version = 2", "it cannot be changed"),
+        ("page_size = 2048", 'page_size = "big"', "page_size: 'big' is not of the same type as 2048"),
+        ("header_version = 0", "header_version = 2", "cannot be changed"),
         ("page_size = 2048", "page_sise = 2048", "unknown name 'page_sise'"),
         ('id = "sha1"', 'id = "md5"', "'md5'"),
         ('cmdline = "', 'cmdline = "' + "x" * 1600, "the limit is 1536"),
@@ -119,7 +119,7 @@ def test_an_empty_folder_stays_the_folder_it_was(
     (tmp_path / "link").symlink_to("out")
     before = (tmp_path / "out").stat()
     monkeypatch.chdir(tmp_path / "out")
-    unpack(tmp_path / "in.img", tmp_path / given if given == "link" else given)
+    unpack(tmp_path / "in.img", tmp_path / given if given == "link" else Path(given))
     after = (tmp_path / "out").stat()
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
     assert packed(tmp_path / "out")[1] == KINDS["v0"]

@@ -97,13 +97,16 @@ def test_the_commands_tell_what_they_did(tmp_path: Path, hardboot: Hardboot) -> 
     told = hardboot.process("--json", "unpack", tmp_path / "in.img", tmp_path / "out").json
     assert told["kind"] == "Android boot image"
     assert told["parts"][0] == {"name": "kernel", "size": len(build.KERNEL)}
-    assert "as it was unpacked" in hardboot("pack", tmp_path / "out", tmp_path / "again.img").out
+    assert (
+        "identical to the image that was unpacked"
+        in hardboot("pack", tmp_path / "out", tmp_path / "again.img").out
+    )
     (tmp_path / "out/kernel").write_bytes(b"k")
     told = hardboot.process("pack", tmp_path / "out", tmp_path / "again.img", "--json").json
     assert not told["identical"]
     assert told["changes"] == [
-        *(f"kernel: {len(build.KERNEL)} -> 1 bytes", "id: computed anew (sha1)"),
-        f"the image: {len(KINDS['v0'])} -> {told['size']} bytes",
+        *(f"kernel: {len(build.KERNEL)} -> 1 bytes", "id: recomputed (sha1)"),
+        f"image: {len(KINDS['v0'])} -> {told['size']} bytes",
     ]
     assert struct.unpack_from("<I", (tmp_path / "again.img").read_bytes(), 8)[0] == 1
     assert hardboot.process("pack", tmp_path, tmp_path / "x.img", code=3).three_lines

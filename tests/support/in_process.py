@@ -2,12 +2,20 @@
 
 import io
 import os
+import re
 import subprocess
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
 from hardboot.__main__ import run
+
+
+def on_terminal(*words: str | Path, columns: int) -> list[str]:
+    """Return the lines that `hardboot` with these words shows on a terminal, without their styles."""
+    done = hardboot(*words, FORCE_COLOR="1", COLUMNS=str(columns))
+    assert done.returncode == 0, done.stderr
+    return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).splitlines()
 
 
 def hardboot(*words: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":

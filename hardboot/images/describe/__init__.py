@@ -3,12 +3,10 @@
 Every byte is hashed, but only windows of the file are in memory at a time; a ramdisk is not decompressed.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import map_chunks
+from hardboot.base.files import map_chunks, naming
 from hardboot.formats import sniff
 from hardboot.formats.archives import sparse
 from hardboot.formats.trees import dtbo
@@ -22,16 +20,14 @@ __all__ = ["Document", "describe"]
 _NOWHERE = memoryview(b"")
 
 
-def describe(path: Path | str, data: memoryview) -> Document:
-    """Describe the file `data`.
+def describe(path: Path, data: memoryview) -> Document:
+    """Describe the image `data`, the content of `path`.
 
     Raises:
-        InputError: If `data` is an image that hardboot does not read, or is damaged; names `path`.
+        InputError: If it is an image that hardboot does not read, or is damaged.
     """
-    try:
+    with naming(path):
         return {"path": str(path), "size": len(data), **_describe_image(data)}
-    except InputError as error:
-        raise InputError(f"{path}: {error.what}", state=error.state, fix=error.fix) from error
 
 
 def _describe_image(data: memoryview, *, inside: bool = False) -> Document:

@@ -1,7 +1,5 @@
 """Describe the content of a part or a file: a kernel, device trees, a ramdisk, a vbmeta image."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from hardboot.formats import sniff

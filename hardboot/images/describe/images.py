@@ -1,15 +1,11 @@
 """Describe boot images, vendor_boot images and Sony's ELF: the header, the parts, and what follows them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from hardboot.formats.boot import bootid, bootimg, sonyelf, vendorboot, wrappers
 from hardboot.formats.boot.bootheader import AddressedHeader, BootHeaderV2
-from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.vendorboot import Ramdisk
-from hardboot.images.background import begin, hashes
 from hardboot.images.describe.document import Document
 from hardboot.images.describe.parts import describe_dhtb, describe_header, describe_part, describe_tail
 
@@ -21,16 +17,15 @@ def describe_boot(data: memoryview) -> Document:
         InputError: If it is something else, or damaged.
     """
     image = bootimg.parse(data)
-    hash_name = bootid.hash_of(image.id) if bootimg.has_id(image) else None
-    ids = begin(lambda: bootid.compute_ids(image.parts, hash_name)) if hash_name else None
-    digests = hashes([part.data for part in image.parts])
     addresses = _addresses(image)
-    parts = [
-        describe_part(
-            part, len(image.lead), addresses.get(part.name), image.paddings.get(part.name, b""), data
-        )
-        for part in image.parts
-    ]
+    with ThreadPoolExecutor(1) as pool:  # the id takes as long to hash as all the parts
+        id_check = pool.submit(_check_id, image)
+        parts = [
+            describe_part(
+                part, len(image.lead), addresses.get(part.name), image.paddings.get(part.name, b""), data
+            )
+            for part in image.parts
+        ]
     document: Document = {
         "header_version": image.header_version,
         "pxa": image.pxa,
@@ -48,11 +43,7 @@ def describe_boot(data: memoryview) -> Document:
         "padding_missing": image.missing,
     }
     document["signed"] |= bool(len(image.signature))
-    for part, digest in zip(parts, digests(), strict=True):
-        part["sha256"] = digest
-    document["id"] = image.id.hex()
-    document["id_check"] = _id_check(image, ids)
-    return document
+    return {**document, "id": image.id.hex(), "id_check": id_check.result()}
 
 
 def _addresses(image: BootImage) -> dict[str, int]:
@@ -65,13 +56,15 @@ def _addresses(image: BootImage) -> dict[str, int]:
     return addresses
 
 
-def _id_check(image: BootImage, ids: Callable[[], dict[Algorithm, bytes]] | None) -> Document | None:
-    if ids is None:
+def _check_id(image: BootImage) -> Document | None:
+    """Compare the id with the hash of the parts; None if it is no hash."""
+    hash_name = bootid.hash_of(image.id) if bootimg.has_id(image) else None
+    if hash_name is None:
         return None
-    computed = ids()
+    computed = bootid.compute_ids(image.parts, hash_name)
     algorithm = bootid.matching_algorithm(image.id, computed)
     return {
-        "algorithm": algorithm or bootid.hash_of(image.id),
+        "algorithm": algorithm or hash_name,
         "computed": (computed[algorithm] if algorithm else next(iter(computed.values()))).hex(),
         "matches": algorithm is not None,
     }
@@ -94,15 +87,12 @@ def describe_vendor_boot(data: memoryview) -> Document:
         InputError: If it is something else, or damaged.
     """
     image = vendorboot.parse(data)
-    digests = hashes([part.data for part in image.parts])
     parts = []
     for index, part in enumerate(image.parts):
         padding = image.paddings.get("ramdisk" if index + 1 == len(image.ramdisks) else part.name, b"")
         parts.append(describe_part(part, 0, image.dtb_addr if part.name == "dtb" else None, padding))
         if image.has_entries and index < len(image.ramdisks):
             parts[-1] |= _ramdisk_entry(image.ramdisks[index])
-    for row, digest in zip(parts, digests(), strict=True):
-        row["sha256"] = digest
     return {
         "header_version": image.header_version,
         "page_size": image.page_size,
@@ -135,9 +125,6 @@ def describe_sony(data: memoryview) -> Document:
     """
     image = sonyelf.parse(data)
     addresses = {part.name: part.addr for part in image.loaded}
-    digests = hashes([part.data for part in image.parts])
     parts = [describe_part(part, 0, addresses[part.name], b"") for part in image.parts]
-    for row, digest in zip(parts, digests(), strict=True):
-        row["sha256"] = digest
     rest = image.gaps[-1]
     return {"entry_addr": image.entry, "parts": parts, **describe_tail(rest, len(data) - len(rest), data)}

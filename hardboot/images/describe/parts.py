@@ -1,7 +1,5 @@
 """Describe the parts of an image, the headers in front of them, and the bytes behind them."""
 
-from __future__ import annotations
-
 from hardboot.base.errors import InputError
 from hardboot.formats import sniff
 from hardboot.formats.binary_record import BinaryRecord
@@ -18,7 +16,7 @@ _NOWHERE = memoryview(b"")
 def describe_part(
     part: Part, lead_size: int, address: int | None, padding: bytes, partition: memoryview = _NOWHERE
 ) -> Document:
-    """Describe a part, without its hash; damage in it is its `problem`, so that the rest can be shown.
+    """Describe a part; damage in it is its `problem`, so that the rest can be shown.
 
     Args:
         part: Its offset counts from the end of the lead.
@@ -32,7 +30,7 @@ def describe_part(
         "offset": part.offset + lead_size,
         "size": len(part.data),
         "address": address,
-        "sha256": None,
+        "sha256": sha256(part.data),
         "padding": "other" if padding else "zeros",
     }
     if not len(part.data):

@@ -1,7 +1,5 @@
 """Describe device trees, on their own or in a table."""
 
-from __future__ import annotations
-
 from hardboot.base.errors import InputError
 from hardboot.formats import sniff
 from hardboot.formats.containers import devicetrees

@@ -1,7 +1,5 @@
 """Describe vbmeta images: what they state, and whether it is true."""
 
-from __future__ import annotations
-
 from hardboot.formats.avb.descriptors import Descriptor
 from hardboot.formats.avb.vbmeta import VbMeta, disabled, parse_vbmeta
 from hardboot.formats.avb.verify import check_signature, compute_hash

@@ -1,4 +1,4 @@
-"""A ramdisk in a file: what is in it, out of it into a folder, and changed without root rights.
+"""List, extract and change the files of a ramdisk, without root rights.
 
 Owners and devices stay in the archive; what is not changed is written back as it was read.
 """

@@ -1,4 +1,4 @@
-"""A ramdisk becomes another one."""
+"""Replace and add files in a ramdisk."""
 
 import dataclasses
 import os
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import read_bytes, unreadable, write_atomic
+from hardboot.base.files import naming, read_bytes, unreadable, write_atomic
 from hardboot.formats.archives import ramdisk
 from hardboot.formats.archives.compression import MAX_UNPACKED
 from hardboot.formats.archives.cpio import MAX_ENTRIES, SEE_NAMES, Entry, to_extract
 from hardboot.formats.archives.ramdisk import Segment
-from hardboot.images.ramdisk.opening import Ramdisk, about, permissions, read
+from hardboot.images.ramdisk.opening import Ramdisk, permissions, read
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Changed:
     """A ramdisk that was written.
 
     Attributes:
-        size: Of the new ramdisk, in bytes; `old_size` of the one that was read.
-        names: The entries that were replaced or appended.
+        size: Bytes of the new ramdisk.
+        old_size: Bytes of the ramdisk that was read.
+        names: Entries that were replaced or appended.
     """
 
     path: Path
@@ -32,32 +33,30 @@ class Changed:
 
 
 def replace(path: Path, name: str, file: Path, output: Path) -> Changed:
-    """Write the ramdisk at `path` to `output`, with the content of `file` in its file `name`.
+    """Replace the content of file `name` in the ramdisk at `path` with that of `file`; write it to `output`.
 
-    Owner and permissions stay. Only the segment the file lies in is packed anew.
+    Owner and permissions stay. Only the segment that holds the file is packed again.
 
     Raises:
         InputError: If there is no such file in the ramdisk, or something cannot be read or written.
     """
     old = read(path)
     data = read_bytes(file, limit=MAX_UNPACKED)
-    try:
+    with naming(path):
         segments = ramdisk.replaced(old.segments, name, data)
-    except InputError as error:
-        raise about(path, error) from error
     return _write(old, segments, output, (name,))
 
 
 def append(path: Path, folder: Path, output: Path) -> Changed:
-    """Write the ramdisk at `path` to `output`, with an archive of what `folder` has else behind it.
+    """Append an archive of what is new or changed in `folder` to the ramdisk at `path`; write it to `output`.
 
-    Linux unpacks it over the others. Folders of the ramdisk stay as they are, and so do files that differ in
-    nothing from what `extract` writes. A file that differs keeps its owner, and its mode if its permissions
-    are the ones `extract` gave it. What is new belongs to root.
+    Linux unpacks it over the others. Folders of the ramdisk are left out, and so are files that are as
+    `extract` writes them. A changed file keeps its owner, and its mode if its permissions are those that
+    `extract` gave it. New files belong to root.
 
     Raises:
-        InputError: If `folder` has nothing to add, something that is neither file, folder nor link, or a
-            folder where the ramdisk has none, or the reverse; or something cannot be read or written.
+        InputError: If `folder` has nothing to add, has something other than files, folders and links, or a
+            folder where the ramdisk has a file, or the reverse; or something cannot be read or written.
     """
     old = read(path)
     there = _files(old)
@@ -67,15 +66,17 @@ def append(path: Path, folder: Path, output: Path) -> Changed:
         size += len(entry.data)
         if size > MAX_UNPACKED or len(new) == MAX_ENTRIES:
             raise InputError(
-                f"{folder}: more than {MAX_UNPACKED} bytes or {MAX_ENTRIES} files",
+                f"more than {MAX_UNPACKED} bytes or {MAX_ENTRIES} files",
+                file=str(folder),
                 state="Nothing was written.",
                 fix="Check that this is the right folder.",
             )
         known = there.get(entry.name)
         if known and known.is_folder != entry.is_folder:
-            this, that = (f"{'a' if one.is_folder else 'no'} folder" for one in (entry, known))
+            this, that = ("a folder" if one.is_folder else "not a folder" for one in (entry, known))
             raise InputError(
-                f"{folder / entry.name}: this is {this}, in the ramdisk it is {that}",
+                f"this is {this}; in the ramdisk it is {that}",
+                file=str(folder / entry.name),
                 state="Nothing was written.",
                 fix=SEE_NAMES,
             )
@@ -84,9 +85,10 @@ def append(path: Path, folder: Path, output: Path) -> Changed:
             new.append(dataclasses.replace(added, ino=len(new) + 1))
     if not new:
         raise InputError(
-            f"{folder}: all in it is in the ramdisk",
+            "the ramdisk has all of it already",
+            file=str(folder),
             state="Nothing was written.",
-            fix="Put files into it as they are to lie below the ramdisk's root.",
+            fix="Put the files to add into the folder, at their paths below the ramdisk's root.",
         )
     segments = ramdisk.appended(old.segments, new)
     return _write(old, segments, output, tuple(entry.name for entry in new))
@@ -102,25 +104,23 @@ def _is_same(entry: Entry, known: Entry) -> bool:
 
 
 def _files(old: Ramdisk) -> dict[str, Entry]:
-    """The entry that stays of each name; also of folders that are there by what lies below them only."""
-    try:
+    """Return the last entry of each name, and one for each folder that has none but holds others."""
+    with naming(old.path):
         entries = list(to_extract(old.archives))
-    except InputError as error:
-        raise about(old.path, error) from error
     above = {"/".join(parts[:depth]) for parts, _ in entries for depth in range(1, len(parts))}
     folders = {name: Entry(name, stat.S_IFDIR | 0o755) for name in above}
     return folders | {"/".join(parts): entry for parts, entry in entries}
 
 
 def _entries_below(folder: Path) -> Iterator[Entry]:
-    """All that is below `folder`, by name, each folder before what it holds; links are not followed."""
+    """Yield everything below `folder` by name, each folder before its content; links are not followed."""
     left = _children(folder, "")
     while left:
         path, name = left.pop()
         try:
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
-                target = os.readlink(path)  # noqa: PTH115  # pathlib drops what it thinks does not matter
+                target = os.readlink(path)  # noqa: PTH115  # pathlib normalises the target
                 yield Entry(name, mode, os.fsencode(target))
             elif stat.S_ISREG(mode):
                 yield Entry(name, mode, read_bytes(path, limit=MAX_UNPACKED))
@@ -129,16 +129,17 @@ def _entries_below(folder: Path) -> Iterator[Entry]:
                 left += _children(path, f"{name}/")
             else:
                 raise InputError(
-                    f"{path}: neither a file nor a folder nor a link",
+                    "not a file, folder or link",
+                    file=str(path),
                     state="Nothing was written.",
-                    fix="Take it out of the folder.",
+                    fix="Remove it from the folder.",
                 )
         except OSError as error:
             raise unreadable(path, error) from error
 
 
 def _children(folder: Path, above: str) -> list[tuple[Path, str]]:
-    """The last one first, with their names below the root."""
+    """Return what is in `folder`, the last name first, with names that begin with `above`."""
     try:
         return [(path, above + path.name) for path in sorted(folder.iterdir(), reverse=True)]
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A ramdisk becomes a folder."""
+"""Extract a ramdisk into a folder."""
 
 import os
 import stat
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import make_folder
+from hardboot.base.files import atomic_folder, naming
 from hardboot.formats.archives.compression import MAX_UNPACKED
 from hardboot.formats.archives.cpio import SEE_NAMES, Entry, relative_parts, to_extract
-from hardboot.images.ramdisk.opening import about, permissions, read
+from hardboot.images.ramdisk.opening import permissions, read
 
 _Name = tuple[str, ...]  # its parts
 _Entries = list[tuple[_Name, Entry]]
@@ -18,10 +18,10 @@ _Entries = list[tuple[_Name, Entry]]
 
 @dataclass(frozen=True)
 class Extracted:
-    """What was written into a folder.
+    """Result of an extraction.
 
     Attributes:
-        written: How many files, folders and links.
+        written: Number of files, folders and links written.
         left_out: Names of devices, pipes and sockets, which are not written.
     """
 
@@ -31,49 +31,43 @@ class Extracted:
 
 
 def extract(path: Path, folder: Path, names: Sequence[str] = ()) -> Extracted:
-    """Write the content of the ramdisk at `path` into `folder`, which must not exist or be empty.
+    """Extract the ramdisk at `path` into `folder`: all of it, or nothing.
 
-    Permissions come along, owners do not; who extracts may read and write all of it. A file with several
-    names becomes several files.
+    Permissions are kept, with read and write for the owner added; owners are not. A file with several names
+    becomes several files.
 
     Args:
         path: The ramdisk.
-        folder: All is written, or nothing.
-        names: Only these files and folders, with what is below them; none means all.
+        folder: Must not exist or be empty.
+        names: Files and folders to extract, with everything below them; none means all.
 
     Raises:
-        InputError: If a name is not in the ramdisk or would leave the folder, or that cannot be written.
+        InputError: If a name is not in the ramdisk or would leave the folder, or it cannot be written.
     """
     ramdisk = read(path)
-    try:
+    with naming(path):
         entries = _chosen(list(to_extract(ramdisk.archives)), names)
-    except InputError as error:
-        raise about(path, error) from error
     size = sum(len(entry.data) for _, entry in entries)
     if size > MAX_UNPACKED:
         raise InputError(
-            f"{path}: {size} bytes with every name of a file counted, the limit is {MAX_UNPACKED}",
+            f"{size} bytes with every name of a file counted, the limit is {MAX_UNPACKED}",
+            file=str(path),
             state="Nothing was written.",
             fix="Give the names of the files you need.",
         )
-    written: set[_Name] = set()
-
-    def fill(made: str) -> None:
-        try:
-            written.update(_write(Path(made), entries))
-        except InputError as error:
-            raise about(path, error) from error
-
-    make_folder(folder, fill)
+    with atomic_folder(folder) as made, naming(path):
+        written = _write(made, entries)
     return Extracted(folder, len(written), tuple(entry.name for _, entry in entries if _is_special(entry)))
 
 
 def _chosen(entries: _Entries, names: Sequence[str]) -> _Entries:
-    """The entries that are called by one of `names`, or lie below one; all if there are no names."""
+    """Return the entries with one of `names`, or below one; all if there are no names."""
     wanted = [relative_parts(name) for name in names]
     for name, parts in zip(names, wanted, strict=True):
         if not any(found[: len(parts)] == parts for found, _ in entries):
-            raise InputError(f"{name[:80]!r} is not in it", state="Nothing was written.", fix=SEE_NAMES)
+            raise InputError(
+                f"{name[:80]!r} is not in the ramdisk", state="Nothing was written.", fix=SEE_NAMES
+            )
     if not wanted:
         return entries
     return [
@@ -86,7 +80,7 @@ def _is_special(entry: Entry) -> bool:
 
 
 def _write(root: Path, entries: _Entries) -> set[_Name]:
-    """Write `entries` below `root` as Linux does (init/initramfs.c): of one name the last one stays.
+    """Write `entries` below `root` as Linux does (init/initramfs.c): the last entry of a name wins.
 
     Returns:
         The names that were written.
@@ -98,7 +92,7 @@ def _write(root: Path, entries: _Entries) -> set[_Name]:
         _make_parents(root, name)
         path = root.joinpath(*name)
         if os.path.lexists(path):
-            _make_way(path, entry, known=name in written)
+            _remove_existing(path, entry, known=name in written)
         _write_entry(path, entry)
         written[name] = entry
     for name, entry in written.items():
@@ -108,32 +102,32 @@ def _write(root: Path, entries: _Entries) -> set[_Name]:
 
 
 def _make_parents(root: Path, name: _Name) -> None:
-    """The folders above an entry. Each is looked at: where case does not count, a link may stand there."""
+    """Make the folders above an entry, following no link: one may have the name if case is ignored."""
     path = root
     for part in name[:-1]:
         path /= part
         if not os.path.lexists(path):
             path.mkdir()
         elif not _is_folder(path):
-            raise _refused("/".join(name), "lies below what is no folder")
+            raise _refused("/".join(name), "lies below a file or link, not a folder")
 
 
 def _is_folder(path: Path) -> bool:
     return stat.S_ISDIR(path.lstat().st_mode)
 
 
-def _make_way(path: Path, entry: Entry, *, known: bool) -> None:
-    """Remove what stands where `entry` goes; `known` if it has that very name."""
+def _remove_existing(path: Path, entry: Entry, *, known: bool) -> None:
+    """Remove what has the name of `entry`; `known` if an entry of exactly that name was written."""
     if _is_folder(path):
         if entry.is_folder:
             return
         if any(path.iterdir()):
-            raise _refused(entry.name, "is first a folder with files in it, and then none")
+            raise _refused(entry.name, "is first a folder with files in it, then something else")
         path.rmdir()
     elif known:
         path.unlink()
     else:
-        raise _refused(entry.name, "and another name are one here: this file system ignores case")
+        raise _refused(entry.name, "and another name are the same here: this file system ignores case")
 
 
 def _write_entry(path: Path, entry: Entry) -> None:

@@ -1,8 +1,7 @@
-"""Take an image apart into a folder, and put it together again: byte for byte if nothing was changed.
+"""Unpack an image into a folder and pack it again: the same bytes if nothing was changed.
 
-The folder has one file a part, image.toml for people, and frame.bin: all of the image that is no part.
-A sparse image is taken apart as what it expands to; sparse.bin keeps how it was written.
-Names of files come from this program alone, never from the image.
+The folder has a file for each part, image.toml to edit, and frame.bin: the bytes between the parts. A sparse
+image is expanded first; sparse.bin keeps the layout of its chunks. File names never come from the image.
 """
 
 from hardboot.images.unpack.packing import Packed, pack

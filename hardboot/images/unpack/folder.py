@@ -1,8 +1,7 @@
-"""The folder an image is taken apart into: the names in it, image.toml, and the frame around the parts."""
+"""The folder an image is unpacked into: the names in it, image.toml, and the frame around the parts."""
 
-from __future__ import annotations
-
-import os
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from mmap import mmap
 from pathlib import Path
@@ -23,33 +22,30 @@ IMAGE_LIMIT = 1 << 30  # bytes; boot partitions have up to 128 MiB
 _PART_NAME = "[a-z_]{1,20}[0-9]{0,4}"  # so it cannot leave the folder
 
 
-def wrong(folder: Path | str, problem: str) -> InputError:
-    """The error for an image.toml that does not fit."""
+def wrong(folder: Path, problem: str) -> InputError:
+    """Return the error for an image.toml with this problem."""
     return InputError(
-        f"{os.path.join(folder, TOML_NAME)}: {problem}",
+        problem,
+        file=str(folder / TOML_NAME),
         state="Nothing was written.",
         fix="Correct it, or unpack the image again into another folder.",
     )
 
 
-def read_toml(folder: Path | str) -> dict[str, Any]:
-    """image.toml, its layout checked: [image], [header] and [[part]] with names and numbers.
+def read_toml(folder: Path) -> dict[str, Any]:
+    """Read image.toml and check its layout: [image], [header] and [[part]] with names and numbers.
 
     Raises:
-        InputError: If it cannot be read or does not fit.
+        InputError: If it cannot be read or its layout is wrong.
     """
-    import re  # both slow to load, and unpacking needs none
-    import tomllib
-
+    data = read_bytes(folder / TOML_NAME, limit=_TOML_LIMIT)
     try:
-        document = tomllib.loads(
-            read_bytes(os.path.join(folder, TOML_NAME), limit=_TOML_LIMIT).decode("utf-8")
-        )
-    except (ValueError, RecursionError) as error:  # also of numbers too long, of brackets too deep
+        document = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # also numbers too long, brackets too deep
         raise wrong(folder, str(error)) from error
     image, rows = document.get("image"), document.setdefault("part", [])
     if not isinstance(image, dict) or image.get("layout") != LAYOUT:
-        raise wrong(folder, f"[image] layout is not {LAYOUT}: not written by this hardboot")
+        raise wrong(folder, f"[image] layout is not {LAYOUT}: this version of hardboot did not write it")
     if not isinstance(document.setdefault("header", {}), dict) or not isinstance(rows, list):
         raise wrong(folder, "[header] or [[part]] is missing")
     if not isinstance(image.get("kind"), str):
@@ -70,7 +66,7 @@ def _is_size(value: Any) -> bool:
 
 
 def gaps(parts: tuple[Part, ...], size: int) -> Iterator[range]:
-    """The parts of the file that are no part, in order."""
+    """Yield the byte ranges of an image of `size` bytes that belong to no part, in order."""
     end = 0
     for part in parts:
         if len(part.data):
@@ -79,39 +75,37 @@ def gaps(parts: tuple[Part, ...], size: int) -> Iterator[range]:
     yield range(end, size)
 
 
-class Frame:
-    """The image with zeros instead of its parts.
+class FrameFile:
+    """frame.bin: the image with zeros in place of its parts.
+
+    Args:
+        folder: The folder with frame.bin.
+        size: Bytes of the image.
+        rows: Offset and size of each part in image.toml, by name.
 
     Attributes:
         size: Bytes of the image.
         data: The image.
-        parts: Where the parts are, in file order.
+        parts: The parts, all zeros, in file order.
+
+    Raises:
+        InputError: If frame.bin and image.toml do not fit together.
     """
 
-    def __init__(self, folder: Path | str, size: int, rows: dict[str, Fields]) -> None:
-        """Read frame.bin.
-
-        Args:
-            folder: Where it is.
-            size: Bytes of the image.
-            rows: Of image.toml: offset and size of each part, by name.
-
-        Raises:
-            InputError: If both do not fit together.
-        """
+    def __init__(self, folder: Path, size: int, rows: Mapping[str, Fields]) -> None:
         self.size = size
         places = [(name, row["offset"], row["size"]) for name, row in rows.items()]
         end, gaps = 0, []
         for name, offset, length in [*places, ("", size, 0)]:
             if not end <= offset <= offset + length <= size:
-                raise wrong(folder, f"part {name!r} does not lie behind the others and inside the image")
+                raise wrong(folder, f"part {name!r} overlaps another part or the end of the image")
             gaps.append(range(end, offset))
             end = offset + length
         self._gaps = gaps
-        kept = read_bytes(os.path.join(folder, FRAME_NAME), limit=max(1, size))
+        kept = read_bytes(folder / FRAME_NAME, limit=max(1, size))
         if len(kept) > sum(map(len, gaps)):
             raise wrong(folder, f"{FRAME_NAME} has {len(kept)} bytes, {sum(map(len, gaps))} are missing")
-        self.data = mmap(-1, size) if size else bytearray()  # zeros that take no room
+        self.data = mmap(-1, size) if size else bytearray()  # zeros that take no memory
         at = 0
         for gap in gaps:
             piece = kept[at : at + len(gap)]
@@ -121,7 +115,7 @@ class Frame:
         self.parts = tuple(Part(name, start, seen[start : start + length]) for name, start, length in places)
 
     def chunks(self, parts: Mapping[str, Data]) -> Iterator[Data]:
-        """The image with `parts`, which are as long as they were."""
+        """Yield the image with `parts`, whose sizes have not changed."""
         for index, gap in enumerate(self._gaps):
             yield from windows(view(self.data)[gap.start : gap.stop])
             if index < len(self.parts):

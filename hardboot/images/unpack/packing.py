@@ -1,39 +1,34 @@
-"""A folder becomes an image again."""
+"""Pack a folder into an image again."""
 
-from __future__ import annotations
-
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from hardboot.base.errors import InputError
-from hardboot.base.files import map_chunks, map_file, write_atomic
+from hardboot.base.files import atomic_file, map_chunks, map_file, naming
 from hardboot.formats import toml
+from hardboot.formats.archives import sparse
 from hardboot.formats.boot.bootid import ALGORITHMS
 from hardboot.formats.containers import Changes, Container, Fields, open_frame
 from hardboot.formats.reading import Data, sha256, view
-from hardboot.images.background import begin
-from hardboot.images.unpack.folder import FRAME_NAME, SPARSE_NAME, Frame, read_toml, wrong
-
-_T = TypeVar("_T")
+from hardboot.images.unpack.folder import FRAME_NAME, SPARSE_NAME, FrameFile, read_toml, wrong
 
 _COMPUTED = ("name", "offset", "size", "sha256")
 _FIXED = ("header_version", "pxa")
+_NOTHING_WRITTEN = "Nothing was written."
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written.
+    """Result of packing.
 
     Attributes:
-        identical: It is the image that was unpacked, byte for byte.
-        changes: What is different, one line each.
-        signed: It carries a signature that no longer fits.
+        identical: The image is the one that was unpacked, byte for byte.
+        changes: The differences, one line each.
+        signed: The image carries a signature that no longer fits.
     """
 
-    path: Path | str
+    path: Path
     kind: str
     size: int
     identical: bool
@@ -41,133 +36,102 @@ class Packed:
     signed: bool
 
 
-def pack(folder: Path | str, image: Path | str) -> Packed:
-    """Write the image whose parts lie in `folder`: the same file if nothing was changed there.
+def pack(folder: Path, image: Path) -> Packed:
+    """Write `image` from the parts in `folder`; the same bytes as were unpacked if nothing was changed there.
 
     Raises:
-        InputError: If the folder is not one of `unpack`, a value does not fit, or `image` cannot be written.
+        InputError: If `unpack` did not write the folder, a value does not fit, or `image` cannot be written.
     """
     document = read_toml(folder)
+    description = document["image"]
     rows: dict[str, Fields] = {row["name"]: row for row in document["part"]}
-    frame = Frame(folder, document["image"]["size"], rows)
-    kind = document["image"].get("kind")
-    container = _within(folder, lambda: open_frame(kind, frame.data, frame.parts))
-    if container.kind != kind:
-        raise wrong(folder, f"[image] kind: {kind!r}, {FRAME_NAME} is of an {container.kind}")
-    places = {part.name: (part.offset, len(part.data)) for part in container.parts if len(part.data)}
-    known = [part.name for part in container.parts]
-    for name in rows:
-        if name not in known:
-            raise wrong(folder, f"part {name!r} is none of {', '.join(known)}")
-    if places != {name: (row["offset"], row["size"]) for name, row in rows.items()}:
-        raise wrong(folder, f"the parts do not lie where {FRAME_NAME} says")
-    parts = {name: _read_part(folder, name, expected=name in rows) for name in known}
-    named, part_fields = _values(folder, document["header"], rows, container)
-    algorithm = document["image"].get("id_algorithm")
-    fields = [*_field_changes(container, named, part_fields, algorithm)]
-    parts_changed, same_size = _resized(parts, rows)
-    while same_size and not fields and not parts_changed:  # to know soon whether anything was changed
-        parts_changed |= _rewritten([same_size.pop(0)], parts, rows)
-    others = begin(lambda: _rewritten(same_size, parts, rows))
-    try:
-        if fields or parts_changed:
-            wanted = Changes(named, part_fields, parts)
-            chunks = _within(folder, lambda: container.rebuild(wanted))
-        else:
-            chunks = frame.chunks(parts)
-    finally:
-        parts_changed |= others()
-    changes = [*(parts_changed[name] for name in known if name in parts_changed), *fields]
-    block_size = document["image"].get("block_size")
-    if block_size is not None:
-        chunks = _within(folder, lambda: _sparse(folder, chunks, block_size, anew=bool(changes)))
-    size = 0
-
-    def counted() -> Iterator[Data]:
-        nonlocal size
-        for chunk in chunks:
-            size += len(chunk)
-            yield chunk
-
-    write_atomic(image, counted(), durable=False)  # it can be packed again
+    frame = FrameFile(folder, description["size"], rows)
+    container = _open(folder, description["kind"], frame, rows)
+    parts = {part.name: _read_part(folder, part.name, expected=part.name in rows) for part in container.parts}
+    fields, part_fields = _values(folder, document["header"], rows, container)
+    algorithm = description.get("id_algorithm")
+    changes = [
+        *_part_changes(parts, rows),
+        *_field_changes(container, fields, part_fields, algorithm),
+    ]
+    block_size = description.get("block_size")
     identical = not changes
-    if changes and named.get("id") in ALGORITHMS and named["id"] == algorithm:
-        changes.append(_computed_anew(algorithm))
-    if block_size is not None:
-        changes += ["the sparse image: all its chunks are written anew"] if changes else []
-    elif size != frame.size:
-        changes.append(f"the image: {frame.size} -> {size} bytes")
+    with naming(folder, state=_NOTHING_WRITTEN):
+        chunks = frame.chunks(parts) if identical else container.rebuild(Changes(fields, part_fields, parts))
+        if block_size is not None:
+            raw = view(map_chunks(chunks))
+            layout = map_file(folder / SPARSE_NAME) if identical else None
+            chunks = sparse.build(raw, block_size) if layout is None else sparse.restore(layout, raw)
+        with atomic_file(image, durable=False) as stream:  # it can be packed again
+            stream.writelines(chunks)
+            size = stream.tell()
+    if changes:
+        if fields.get("id") in ALGORITHMS and fields["id"] == algorithm:
+            changes.append(_recomputed_id(algorithm))
+        if block_size is not None:
+            changes.append("sparse image: all chunks rewritten")
+        elif size != frame.size:
+            changes.append(f"image: {frame.size} -> {size} bytes")
     kind = container.kind if block_size is None else f"{container.kind}, sparse"
     return Packed(image, kind, size, identical, tuple(changes), container.signed and not identical)
 
 
-def _sparse(folder: Path | str, chunks: Iterator[Data], block_size: int, *, anew: bool) -> Iterator[Data]:
-    from hardboot.formats.archives import sparse
-
-    raw = view(map_chunks(chunks))
-    return (
-        sparse.build(raw, block_size)
-        if anew
-        else sparse.restore(map_file(os.path.join(folder, SPARSE_NAME)), raw)
-    )
-
-
-def _within(folder: Path | str, work: Callable[[], _T]) -> _T:
-    try:
-        return work()
-    except InputError as error:
-        raise InputError(f"{folder}: {error.what}", state="Nothing was written.", fix=error.fix) from error
+def _open(folder: Path, kind: str, frame: FrameFile, rows: Mapping[str, Fields]) -> Container:
+    """Open the image in `frame`, and check that its parts are those of image.toml."""
+    with naming(folder, state=_NOTHING_WRITTEN):
+        container = open_frame(kind, frame.data, frame.parts)
+    if container.kind != kind:
+        raise wrong(folder, f"[image] kind: {kind!r}, but {FRAME_NAME} is from an {container.kind}")
+    known = [part.name for part in container.parts]
+    for name in rows:
+        if name not in known:
+            raise wrong(folder, f"part {name!r} is none of {', '.join(known)}")
+    places = {part.name: (part.offset, len(part.data)) for part in container.parts if len(part.data)}
+    if places != {name: (row["offset"], row["size"]) for name, row in rows.items()}:
+        raise wrong(folder, f"the parts do not lie where {FRAME_NAME} says")
+    return container
 
 
-def _read_part(folder: Path | str, name: str, *, expected: bool) -> Data:
-    """The file of a part; one that may be there and is not is empty."""
-    path = os.path.join(folder, name)
-    if not expected and not os.path.exists(path):
+def _read_part(folder: Path, name: str, *, expected: bool) -> Data:
+    """Map the file of a part; an optional part without a file is empty."""
+    path = folder / name
+    if not expected and not path.exists():
         return b""
-    if os.path.isfile(path) and not os.path.getsize(path):
+    if path.is_file() and not path.stat().st_size:
         return b""
     return map_file(path)
 
 
-def _resized(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> tuple[dict[str, str], list[str]]:
-    """What is told of parts that came, went or changed in size; the names of the others, small ones first."""
-    told, same = {}, []
+def _part_changes(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> Iterator[str]:
+    """Yield a line for each part that was added, resized or changed."""
+    same_size = [name for name in parts if name in rows and len(parts[name]) == rows[name]["size"]]
+    with ThreadPoolExecutor(2) as pool:
+        digests = dict(zip(same_size, pool.map(sha256, [parts[name] for name in same_size]), strict=True))
     for name, data in parts.items():
-        row = rows.get(name)
-        if row is None:
+        if name not in rows:
             if len(data):
-                told[name] = f"{name}: added, {len(data)} bytes"
-        elif len(data) != row["size"]:
-            told[name] = f"{name}: {row['size']} -> {len(data)} bytes"
-        else:
-            same.append(name)
-    return told, sorted(same, key=lambda name: len(parts[name]))
-
-
-def _rewritten(names: list[str], parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> dict[str, str]:
-    """What is told of those parts that are as long as they were, with other bytes in them."""
-    return {
-        name: f"{name}: other content, {len(parts[name])} bytes"
-        for name in names
-        if sha256(parts[name]) != rows[name]["sha256"]
-    }
+                yield f"{name}: added, {len(data)} bytes"
+        elif name not in digests:
+            yield f"{name}: {rows[name]['size']} -> {len(data)} bytes"
+        elif digests[name] != rows[name]["sha256"]:
+            yield f"{name}: content changed, {len(data)} bytes"
 
 
 def _values(
-    folder: Path | str, header: Fields, rows: Mapping[str, Fields], container: Container
+    folder: Path, header: Fields, rows: Mapping[str, Fields], container: Container
 ) -> tuple[Fields, dict[str, Fields]]:
-    """The fields of the image and of its parts, as image.toml says them."""
-    named = _checked(folder, "[header]", header, container.fields)
+    """Return the fields of the image and of its parts as image.toml has them."""
+    fields = _checked(folder, "[header]", header, container.fields)
     part_fields = {}
     for name, known in container.part_fields.items():
         row = {key: value for key, value in rows.get(name, {}).items() if key not in _COMPUTED}
         if "name" in known:
             row = {"name": row.pop("label", known["name"]), **row}
         part_fields[name] = _checked(folder, f"part {name}", row, known)
-    return named, part_fields
+    return fields, part_fields
 
 
-def _checked(folder: Path | str, where: str, given: Fields, known: Fields) -> Fields:
+def _checked(folder: Path, where: str, given: Fields, known: Fields) -> Fields:
     for name, value in given.items():
         if name not in known:
             raise wrong(folder, f"{where}: unknown name {name!r}; known are {', '.join(known)}")
@@ -176,27 +140,27 @@ def _checked(folder: Path | str, where: str, given: Fields, known: Fields) -> Fi
         except ValueError as error:
             raise wrong(folder, f"{where} {name}: {error}") from error
         if type(given[name]) is not type(known[name]):
-            raise wrong(folder, f"{where} {name}: {value!r} is not like {known[name]!r}")
+            raise wrong(folder, f"{where} {name}: {value!r} is not of the same type as {known[name]!r}")
         if name in _FIXED and value != known[name]:
-            raise wrong(folder, f"{where} {name}: it cannot be changed, it was {known[name]!r}")
+            raise wrong(folder, f"{where} {name}: cannot be changed, it was {known[name]!r}")
     return {**known, **given}
 
 
 def _field_changes(
-    container: Container, named: Fields, part_fields: Mapping[str, Fields], algorithm: str | None
+    container: Container, fields: Fields, part_fields: Mapping[str, Fields], algorithm: str | None
 ) -> Iterator[str]:
-    """What is told of changed fields; the id was the hash by `algorithm`, if it was one."""
+    """Yield a line for each changed field; the id was the hash by `algorithm`, if it was one."""
     for name, old in container.fields.items():
-        if name == "id" and named[name] in ALGORITHMS:
-            if named[name] != algorithm:
-                yield _computed_anew(named[name])
-        elif named[name] != old:
-            yield f"{name}: {old!r} -> {named[name]!r}"
+        if name == "id" and fields[name] in ALGORITHMS:
+            if fields[name] != algorithm:
+                yield _recomputed_id(fields[name])
+        elif fields[name] != old:
+            yield f"{name}: {old!r} -> {fields[name]!r}"
     for part, known in container.part_fields.items():
         for name, old in known.items():
             if part_fields[part][name] != old:
                 yield f"{part}: {name}: {old!r} -> {part_fields[part][name]!r}"
 
 
-def _computed_anew(algorithm: str) -> str:
-    return f"id: computed anew ({algorithm})"
+def _recomputed_id(algorithm: str) -> str:
+    return f"id: recomputed ({algorithm})"

@@ -1,78 +1,76 @@
-"""An image becomes a folder."""
+"""Unpack an image into a folder."""
 
-from __future__ import annotations
-
-import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot import __version__
 from hardboot.base.errors import InputError
-from hardboot.base.files import make_folder, map_chunks, map_file
+from hardboot.base.files import atomic_folder, map_chunks, map_file, naming
 from hardboot.formats import sniff, toml
+from hardboot.formats.archives import sparse
 from hardboot.formats.containers import Container, Fields, open_container
-from hardboot.formats.reading import pieces, view, windows
-from hardboot.images.background import begin, hashes
+from hardboot.formats.reading import pieces, sha256, view, windows
 from hardboot.images.unpack.folder import FRAME_NAME, IMAGE_LIMIT, LAYOUT, SPARSE_NAME, TOML_NAME, gaps
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What was written: the image's kind, and name and size in bytes of each part."""
+    """Result of unpacking.
 
-    folder: Path | str
+    Attributes:
+        kind: Kind of the image.
+        parts: Name and size in bytes of each part.
+        signed: The image carries a signature.
+    """
+
+    folder: Path
     kind: str
     parts: tuple[tuple[str, int], ...]
     signed: bool
 
 
-def unpack(image: Path | str, folder: Path | str) -> Unpacked:
+def unpack(image: Path, folder: Path) -> Unpacked:
     """Write the parts of `image` into `folder`, which must not exist or be empty.
 
     Raises:
-        InputError: If the image cannot be taken apart, or the folder cannot be written.
+        InputError: If the image cannot be unpacked, or the folder cannot be written.
     """
     file = view(map_file(image))
     if len(file) > IMAGE_LIMIT:
         raise InputError(
-            f"{image}: {len(file)} bytes, the limit is {IMAGE_LIMIT}",
+            f"{len(file)} bytes, the limit is {IMAGE_LIMIT}",
+            file=str(image),
             state="Nothing was written.",
             fix="Check that this is the right file.",
         )
-    try:
+    with naming(image, state="Nothing was written."):
         outer, data = None, file
         if sniff.sniff(file) == sniff.SPARSE_IMAGE:
-            from hardboot.formats.archives import sparse
-
             outer = sparse.parse(file)
             data = view(map_chunks(sparse.expand(outer)))
         container = open_container(data)
-    except InputError as error:
-        raise InputError(f"{image}: {error.what}", state="Nothing was written.", fix=error.fix) from error
-
-    def fill(made: str) -> None:
-        _write_folder(made, container, data, os.path.basename(image), outer.block_size if outer else 0)
+    with atomic_folder(folder, last=TOML_NAME) as made:
+        _write_folder(made, container, data, image.name, outer.block_size if outer else 0)
         if outer:
-            with open(os.path.join(made, SPARSE_NAME), "wb") as stream:
+            with (made / SPARSE_NAME).open("wb") as stream:
                 stream.writelines(sparse.skeleton(outer, file))
-
-    make_folder(folder, fill, last=TOML_NAME)
     sizes = tuple((part.name, len(part.data)) for part in container.parts if len(part.data))
     kind = f"{container.kind}, sparse" if outer else container.kind
     return Unpacked(folder, kind, sizes, container.signed)
 
 
-def _write_folder(folder: str, container: Container, data: memoryview, source: str, block_size: int) -> None:
+def _write_folder(folder: Path, container: Container, data: memoryview, source: str, block_size: int) -> None:
     parts = [part for part in container.parts if len(part.data)]
-    algorithm = begin(container.id_algorithm)
-    digests = hashes([part.data for part in parts])
-    for part in parts:
-        with open(os.path.join(folder, part.name), "wb") as stream:
-            for window in windows(part.data):
-                stream.write(window)
-    _write_frame(folder, container, data)
+    with ThreadPoolExecutor(2) as pool:  # hashing takes longer than writing
+        algorithm = pool.submit(container.id_algorithm)
+        digests = pool.map(sha256, [part.data for part in parts])
+        for part in parts:
+            with (folder / part.name).open("wb") as stream:
+                stream.writelines(windows(part.data))
+        _write_frame(folder, container, data)
     rows = []
-    for part, digest in zip(parts, digests(), strict=True):
+    for part, digest in zip(parts, digests, strict=True):
         more = dict(container.part_fields.get(part.name, {}))
         row: Fields = {"name": part.name}
         if "name" in more:
@@ -82,20 +80,20 @@ def _write_folder(folder: str, container: Container, data: memoryview, source: s
     image = {"layout": LAYOUT, "kind": container.kind, "size": len(data)}
     if block_size:
         image["block_size"] = block_size
-    named = algorithm()
+    named = algorithm.result()
     if named:
         image["id_algorithm"] = named
     text = toml.dump(
-        [f"{source}, taken apart by hardboot {__version__}.", *_HELP],
+        [f"{source}, unpacked by hardboot {__version__}.", *_HELP],
         {"image": image, "header": container.fields | ({"id": named} if named else {})},
         {"part": rows},
     )
-    with open(os.path.join(folder, TOML_NAME), "w", encoding="utf-8") as stream:
-        stream.write(text)
+    (folder / TOML_NAME).write_text(text, encoding="utf-8")
 
 
-def _write_frame(folder: str, container: Container, data: memoryview) -> None:
-    with open(os.path.join(folder, FRAME_NAME), "wb") as stream:
+def _write_frame(folder: Path, container: Container, data: memoryview) -> None:
+    """Write frame.bin without the zeros at its end."""
+    with (folder / FRAME_NAME).open("wb") as stream:
         end = 0
         for gap in gaps(container.parts, len(data)):
             kept = view(data)[gap.start : gap.stop]
@@ -107,7 +105,7 @@ def _write_frame(folder: str, container: Container, data: memoryview) -> None:
 
 
 _HELP = (
-    "Change values under [header], or the files of parts, then: hardboot pack FOLDER IMAGE",
-    "Offset, size and sha256 say what was there; hardboot computes them anew. An id of sha1 or sha256,",
-    "with -dt or not, is the hash of the parts, computed anew too. A missing part may be added as a file.",
+    "Edit the values under [header], or the files of parts, then run: hardboot pack FOLDER IMAGE",
+    "Leave offset, size and sha256 as they are; hardboot computes the new ones. An id of sha1, sha256,",
+    "sha1-dt or sha256-dt is computed from the parts. To add a missing part, create its file.",
 )

@@ -1,4 +1,4 @@
-"""Stacked bars as an SVG that needs nothing else, readable on light and dark."""
+"""Draw stacked bars as a self-contained SVG, readable on light and dark backgrounds."""
 
 from collections.abc import Sequence
 from html import escape
@@ -6,7 +6,7 @@ from html import escape
 WIDTH = 720  # pixels
 _LEFT, _RIGHT = 96, 640
 _BAR, _ROW, _TOP = 22, 34, 56
-# Okabe and Ito's colours: also told apart by people who do not see all of them.
+# The Okabe-Ito palette, which colour-blind people can tell apart.
 _COLOURS = ("#e69f00", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9")
 _STYLE = """
 .paper { fill: #ffffff } text { fill: #1b1b1b; font: 12px "DejaVu Sans", Verdana, sans-serif }
@@ -16,12 +16,12 @@ _STYLE = """
 
 
 def svg(title: str, bars: Sequence[tuple[str, str, Sequence[tuple[str, float]]]], unit: str) -> str:
-    """Bars of one scale as an SVG document.
+    """Return bars, drawn to one scale, as an SVG document.
 
     Args:
-        title: Stands above them.
-        bars: Name, what stands behind the bar, and its pieces: name and size, not negative.
-        unit: Of the sizes.
+        title: Text above them.
+        bars: Name, remark behind the bar, and pieces of each: name and size, not negative.
+        unit: Unit of the sizes.
     """
     most = max((sum(size for _, size in pieces) for _, _, pieces in bars), default=0) or 1
     names = list(dict.fromkeys(name for _, _, pieces in bars for name, _ in pieces))
