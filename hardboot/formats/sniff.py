@@ -1,4 +1,4 @@
-"""Name what a file is from its first bytes, for clear refusals; it promises nothing about the rest."""
+"""Name the kind of a file by its first bytes, for clear errors; the rest of the file is not checked."""
 
 import struct
 
@@ -28,7 +28,7 @@ EMPTY = "empty file"
 TABLE_KINDS = (OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE, PXA_DT_TABLE, PXA_19XX_TABLE)
 TREE_KINDS = (DEVICE_TREE, *TABLE_KINDS)
 
-# Offset, bytes found there, name. The first that fits wins: kernels come before the MZ they may begin with.
+# Offset, magic, name. The first match wins: kernels come before the MZ that they may begin with.
 _MAGICS = (
     (0, b"ANDROID!", BOOT_IMAGE),
     (0, b"VNDRBOOT", VENDOR_BOOT_IMAGE),
@@ -76,14 +76,14 @@ _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 
 
 def sniff(data: Data) -> str | None:
-    """What `data` looks like, in words; None if nothing known fits."""
-    seen = view(data)
-    if not seen:
+    """Return the kind of `data`, in words; None if it is unknown."""
+    whole = view(data)
+    if not whole:
         return EMPTY
     for offset, magic, name in _MAGICS:
-        if seen[offset : offset + len(magic)] == magic:
+        if whole[offset : offset + len(magic)] == magic:
             return name
-    return TEXT if _is_text(bytes(seen[:_TEXT_SAMPLE])) else None
+    return TEXT if _is_text(bytes(whole[:_TEXT_SAMPLE])) else None
 
 
 def _is_text(sample: bytes) -> bool:
@@ -91,7 +91,7 @@ def _is_text(sample: bytes) -> bool:
 
 
 def described(data: Data) -> str:
-    """What `data` looks like, for "this is ...": with an article, and with its first bytes if unknown."""
+    """Return the kind of `data` with its article, for "this is ...": the first bytes if it is unknown."""
     name = sniff(data)
     if name is None:
         return f"unknown data (it begins with {bytes(view(data)[:8]).hex(' ')})"

@@ -20,12 +20,12 @@ def stored_text(text: str, what: str, field: str, offset: int, size: int) -> byt
         raw = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         problem = f"{error.reason}: {text!r}"
-        raise malformed(what, field, offset, problem, fix="Take that character out.") from error
+        raise malformed(what, field, offset, problem, fix="Remove that character.") from error
     if len(raw) > size:
         fix = "Make it shorter."
         raise malformed(what, field, offset, f"{len(raw)} bytes, the limit is {size}", fix=fix)
     if b"\0" in raw:
-        raise malformed(what, field, offset, "it has a NUL character", fix="Take it out.")
+        raise malformed(what, field, offset, "it contains a NUL character", fix="Remove it.")
     return raw.ljust(size, b"\0")
 
 

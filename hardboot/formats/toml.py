@@ -1,4 +1,4 @@
-"""Write TOML 1.0 for people to edit: addresses in hex, one table after the other. Python reads it itself."""
+"""Write TOML 1.0 for people to edit: addresses in hex, one table after the other. Read it with tomllib."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def dump(
     *,
     hexadecimal: tuple[str, ...] = _HEX_NAMES,
 ) -> str:
-    """The document.
+    """Return the document.
 
     Args:
-        comments: Lines in front of it.
-        tables: By name; "" is what stands before the first table. Values are int, bool, str, and lists and
-            mappings of them. A str with surrogates is written as {hex = "..."}.
+        comments: Lines at its start.
+        tables: By name; "" is the table in front of the first name. Values are int, bool, str, and lists and
+            mappings of them. A str with surrogates is written as {hex = "..."}; `decode` reads it.
         arrays: Arrays of tables, by name.
-        hexadecimal: How the names of integers end that are written in hex.
+        hexadecimal: Integers whose names end so are written in hex.
     """
     lines = [f"# {_printable(comment)}" for comment in comments]
     for name, table in tables.items():
@@ -49,9 +49,9 @@ def _value(name: str, value: Any, hexadecimal: tuple[str, ...]) -> str:
     if isinstance(value, int):
         return hex(value) if name.endswith(hexadecimal) else str(value)
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "[\n" + "".join(f"    {_value(name, one, hexadecimal)},\n" for one in value) + "]"
+        return "[\n" + "".join(f"    {_value(name, item, hexadecimal)},\n" for item in value) + "]"
     if isinstance(value, list):
-        return f"[{', '.join(_value(name, one, hexadecimal) for one in value)}]"
+        return f"[{', '.join(_value(name, item, hexadecimal) for item in value)}]"
     if isinstance(value, dict):
         return f"{{ {', '.join(_rows(value, hexadecimal))} }}"
     try:
@@ -63,20 +63,20 @@ def _value(name: str, value: Any, hexadecimal: tuple[str, ...]) -> str:
 
 def _escaped(text: str) -> str:
     return "".join(
-        _ESCAPES.get(one) or (f"\\u{ord(one):04x}" if ord(one) < 0x20 or ord(one) == 0x7F else one)
-        for one in text
+        _ESCAPES.get(char) or (f"\\u{ord(char):04x}" if ord(char) < 0x20 or ord(char) == 0x7F else char)
+        for char in text
     )
 
 
 def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else "?" for one in text)
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def loaded(value: Any) -> Any:
-    """A value as `dump` got it: {hex = "..."} is a str again; anything else stays.
+def decode(value: Any) -> Any:
+    """Return a value as `dump` got it: {hex = "..."} becomes a str, anything else stays.
 
     Raises:
-        ValueError: If the hex is none.
+        ValueError: If the value is not hex.
     """
     if isinstance(value, dict) and set(value) == {"hex"}:
         return bytes.fromhex(str(value["hex"])).decode("utf-8", "surrogateescape")

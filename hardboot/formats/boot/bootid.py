@@ -21,9 +21,16 @@ ALGORITHMS: tuple[Algorithm, ...] = ("sha1", "sha256", "sha1-dt", "sha256-dt")
 
 
 def compute_ids(parts: Iterable[Part], name: Hash) -> dict[Algorithm, bytes]:
-    """The ids of an image with these parts, in file order, padded to 32 bytes. Reads all parts, once.
+    """Compute the ids of an image with these parts, padded to 32 bytes; reads all parts, once.
 
-    Every part counts with its size, empty ones too.
+    Every part is hashed with its size, empty ones too.
+
+    Args:
+        parts: In file order.
+        name: The hash.
+
+    Returns:
+        By algorithm; two of them if the image has no device tree table.
     """
     plain = hashlib.new(name)
     other = None
@@ -46,9 +53,9 @@ def compute_ids(parts: Iterable[Part], name: Hash) -> dict[Algorithm, bytes]:
 
 
 def _without_dt(digest: hashlib._Hash) -> hashlib._Hash:
-    found = digest.copy()
-    found.update(bytes(4))
-    return found
+    other = digest.copy()
+    other.update(bytes(4))
+    return other
 
 
 def _plain(name: Hash) -> Algorithm:
@@ -56,12 +63,12 @@ def _plain(name: Hash) -> Algorithm:
 
 
 def hash_of(stored: bytes) -> Hash | None:
-    """The hash an id looks like; None if there is no id."""
+    """Return the hash that an id seems to be, by its size; None if there is no id."""
     if not any(stored):
         return None
     return "sha256" if any(stored[20:]) else "sha1"
 
 
 def matching_algorithm(stored: bytes, ids: dict[Algorithm, bytes]) -> Algorithm | None:
-    """The algorithm whose id is the stored one; None if none is."""
+    """Return the algorithm whose id is the stored one; None if none is."""
     return next((name for name, computed in ids.items() if computed == stored), None)

@@ -1,14 +1,13 @@
-"""Every image that holds parts, as one kind of thing.
+"""Take every kind of image apart into parts, and put it together again.
 
-An image is taken apart into parts and a frame, which is all the rest; both together are the file again.
+What is left of an image without its parts is its frame; parts and frame together are the file again.
 """
 
 from __future__ import annotations
 
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.containers import boots
+from hardboot.formats.containers import bare, boot_images, tables
 from hardboot.formats.containers.model import Changes, Container, Fields
 from hardboot.formats.reading import Data, malformed, view
 
@@ -19,58 +18,46 @@ def open_container(data: Data) -> Container:
     """Take an image apart; its parts are views into `data`.
 
     Raises:
-        InputError: If it holds no parts hardboot can take out, or is damaged.
+        InputError: If it has no parts that hardboot knows, or is damaged.
     """
-    seen = view(data)
-    kind = sniff.sniff(seen)
-    container = _known(kind, seen) if kind != sniff.BOOT_IMAGE else None
-    if container is None:
-        container = boots.boot(bootimg.parse(seen))
-    _check_apart(container)
+    whole = view(data)
+    container = _open(sniff.sniff(whole), whole)
+    _check_order(container)
     return container
 
 
-def _known(kind: str | None, data: memoryview) -> Container | None:
-    """What is no boot image, or none at first sight: None."""
+def _open(kind: str | None, data: memoryview) -> Container:
     if kind == sniff.VENDOR_BOOT_IMAGE:
-        from hardboot.formats.boot import vendorboot
-
-        return boots.vendor_boot(vendorboot.parse(data))
+        return boot_images.open_vendor_boot(data)
     if kind == sniff.SONY_ELF:
-        return boots.sony(data)
+        return boot_images.open_sony(data)
     if kind in sniff.TABLE_KINDS:
-        from hardboot.formats.containers import tables
-
-        return tables.table(kind, data)
-    from hardboot.formats.containers import rows
-
-    return rows.single(kind, data)
+        return tables.open_table(kind, data)
+    container = bare.open_bare(kind, data) if kind != sniff.BOOT_IMAGE else None
+    return container or boot_images.open_boot(data)
 
 
-def _check_apart(container: Container) -> None:
+def _check_order(container: Container) -> None:
     end = 0
     for part in container.parts:
         if len(part.data):
             if part.offset < end:
-                problem = f"{part.name} begins inside of what ends at {end:#x}"
+                problem = f"{part.name} begins before {end:#x}, the end of another part"
                 raise malformed(container.kind, "offset", part.offset, problem)
             end = part.offset + len(part.data)
 
 
 def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
-    """The image of that kind whose parts are zeros now, for `rebuild`.
+    """Open an image whose parts were replaced by zeros, for its `rebuild`.
 
     Args:
-        kind: As the container said it.
+        kind: As the image's container had it.
         data: The file.
-        parts: What is known of the parts, in file order.
+        parts: As the image's container had them.
 
     Raises:
         InputError: If `data` is damaged, or of another kind.
     """
-    if kind != sniff.BOOT_IMAGE:
-        from hardboot.formats.containers import rows
-
-        if rows.is_row(kind):
-            return rows.row(kind, parts, view(data))
+    if bare.is_bare(kind):
+        return bare.bare_container(kind, parts, view(data))
     return open_container(data)

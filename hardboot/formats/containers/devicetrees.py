@@ -1,6 +1,6 @@
-"""The device trees in a file, whatever holds them: each with the ids its holder gives it. Nothing is chosen.
+"""Find the device trees in a file of any kind, each with its ids. Choosing one is up to devicetree/.
 
-Trees are only parsed when asked for: a table of two hundred is read in no time.
+A tree is parsed only when it is asked for, so a table of two hundred is read quickly.
 """
 
 import zlib
@@ -28,7 +28,7 @@ Kind: TypeAlias = Literal[
 ]
 Ids: TypeAlias = Mapping[str, int | str | tuple[int, ...]]
 
-MAX_TABLE = 64 << 20  # bytes of a compressed table, unpacked; the largest seen has 5 MiB
+MAX_TABLE = 64 << 20  # bytes of a compressed table's content; the largest known has 5 MiB
 
 _WHAT = "device trees"
 _TABLE_FORMATS: dict[Kind, TableFormat] = {
@@ -49,8 +49,8 @@ class TreeEntry:
     """An entry of a table, or a tree on its own.
 
     Attributes:
-        data: The tree as stored: with the padding its entry counts, and compressed if `compression` says so.
-        offset: Where it lies, in bytes from the start of the file; of an unpacked file in its content.
+        data: The tree as stored: with the padding that its entry counts, compressed as `compression` says.
+        offset: Of the tree in the file, in bytes; of a compressed file, in its content.
         ids: The raw ids of its entry, by the names of its format's fields; empty for a tree on its own.
         compression: Of this tree.
     """
@@ -61,20 +61,20 @@ class TreeEntry:
     compression: dtbo.Compression | None = None
 
     def content(self) -> memoryview:
-        """The tree's own bytes, unpacked, without padding; only its header is checked.
+        """Return the tree, decompressed and without padding; only its header is checked.
 
         Raises:
-            InputError: If it is no device tree, or its compression is damaged or exceeds fdt.MAX_SIZE.
+            InputError: If it is not a device tree, or the compressed data is damaged or exceeds fdt.MAX_SIZE.
         """
-        seen = view(self.data)
+        tree = view(self.data)
         if self.compression == "gzip":
-            seen = memoryview(compression.decompress(seen, limit=fdt.MAX_SIZE))
+            tree = memoryview(compression.decompress(tree, limit=fdt.MAX_SIZE))
         elif self.compression == "zlib":
-            seen = memoryview(_inflated(seen))
-        return seen[: fdt.total_size(seen)]
+            tree = memoryview(_inflate(tree))
+        return tree[: fdt.total_size(tree)]
 
     def tree(self) -> Fdt:
-        """The parsed tree.
+        """Return the parsed tree.
 
         Raises:
             InputError: As `content` does, and if the tree breaks a rule.
@@ -97,25 +97,28 @@ class DeviceTrees:
 
 
 def find(data: Data) -> DeviceTrees | None:
-    """The device trees in a dt, dtb or dtbo image, compressed or not, or behind a kernel; None if none.
+    """Find the device trees in a dt, dtb or dtbo image, compressed or not, or behind a kernel.
+
+    Returns:
+        None if there are none.
 
     Raises:
-        InputError: If `data` begins like a table or kernel and is damaged.
+        InputError: If `data` is a damaged table or kernel.
     """
-    seen = view(data)
-    found = _table(seen) or _plain(seen)
-    if found:
-        return found
-    kind = compression.detect(seen)
+    whole = view(data)
+    trees = _table(whole) or _plain(whole)
+    if trees:
+        return trees
+    kind = compression.detect(whole)
     if kind == "lzop":
         return None
-    if kind and compression.peek(seen).startswith(_MAGICS):
-        content, _ = compression.unpack(kind, seen, limit=MAX_TABLE)
+    if kind and compression.peek(whole).startswith(_MAGICS):
+        content, _ = compression.unpack(kind, whole, limit=MAX_TABLE)
         inside = _table(memoryview(content)) or _plain(memoryview(content))
         return DeviceTrees(inside.kind, inside.entries, kind) if inside else None
-    if not kind and not kernel.is_kernel(seen):
+    if not kind and not kernel.is_kernel(whole):
         return None
-    return _appended(seen)
+    return _appended(whole)
 
 
 def _plain(data: memoryview) -> DeviceTrees | None:
@@ -156,7 +159,7 @@ def _ids(entry: TableEntry) -> Ids:
 
 
 def _appended(data: memoryview) -> DeviceTrees | None:
-    if zimage.is_zimage(data):  # states where it ends
+    if zimage.is_zimage(data):  # its header states its end
         outer = zimage.parse(data)
         entries = _on_their_own(data, outer.dtbs, outer.size)
         return DeviceTrees("appended", entries) if entries else None
@@ -165,12 +168,12 @@ def _appended(data: memoryview) -> DeviceTrees | None:
     except InputError:
         if kernel.is_kernel(data):
             raise
-        return None  # compressed, and no kernel: a ramdisk
+        return None  # compressed, but not a kernel: a ramdisk
     return DeviceTrees("appended", _on_their_own(data, found.dtbs, found.size)) if found.dtbs else None
 
 
 def _on_their_own(data: memoryview, trees: tuple[memoryview, ...], at: int) -> tuple[TreeEntry, ...]:
-    """The trees that stand in `data` from `at`, with zeros between them."""
+    """Return the entries of `trees`, which follow each other in `data` from `at` on, with zeros between."""
     entries = []
     for tree in trees:
         while not data[at]:
@@ -180,13 +183,13 @@ def _on_their_own(data: memoryview, trees: tuple[memoryview, ...], at: int) -> t
     return tuple(entries)
 
 
-def _inflated(data: memoryview) -> bytes:
+def _inflate(data: memoryview) -> bytes:
     decoder = zlib.decompressobj()
     try:
         content = decoder.decompress(data, fdt.MAX_SIZE)
     except zlib.error as error:
         raise malformed(_WHAT, "zlib data", 0, str(error)) from error
     if not decoder.eof:
-        problem = f"it is cut off, or unpacks to more than {fdt.MAX_SIZE} bytes"
+        problem = f"truncated, or decompresses to more than {fdt.MAX_SIZE} bytes"
         raise malformed(_WHAT, "zlib data", 0, problem)
     return content

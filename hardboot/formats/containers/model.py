@@ -1,4 +1,4 @@
-"""One view of every image that holds parts: its fields, its parts, and how to write it with others."""
+"""An image of any kind that has parts: its fields, its parts, and how to build it with others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.reading import Data
 
-Fields = dict[str, Any]  # int, str or a list of int
+Fields = dict[str, Any]  # int, bool, str or a list of int: as in a TOML document
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What an image is to become: fields and parts by name, all of them."""
+    """All fields and parts of the image to build, by name."""
 
     fields: Fields
     part_fields: Mapping[str, Fields]
@@ -26,13 +26,13 @@ class Container:
     """An image taken apart.
 
     Attributes:
-        kind: In words, as `sniff` says it.
-        fields: What may be changed, by name; "id" may become the name of an algorithm, whose hash it then is.
-        parts: In file order, without overlap; empty ones are there if the image may have them.
-        part_fields: What may be changed of a part.
-        signed: The image carries a signature, which no other parts fit.
-        rebuild: The file with changes made, in chunks; sizes, offsets and checksums follow.
-        id_algorithm: The algorithm whose hash over the parts "id" is; None if none is. Reads all parts.
+        kind: As `sniff` names it.
+        fields: By name; the field "id" may be set to the name of an algorithm, which computes the id.
+        parts: In file order, without overlap; with empty ones that the image may have.
+        part_fields: By part, its fields by name.
+        signed: Whether the image has a signature, which is invalid when a part changes.
+        rebuild: Return the image with changes, in chunks; sizes, offsets and checksums are updated.
+        id_algorithm: Return the algorithm that computes the image's id; None if none does. Reads all parts.
     """
 
     kind: str

@@ -28,8 +28,8 @@ _FORMATS: dict[str, TableFormat] = {
 AnyTable = TreeTable | OverlayTable
 
 
-def table(kind: str, data: memoryview) -> Container:
-    """Return a table of one of sniff.TABLE_KINDS as a container; each of its trees is a part.
+def open_table(kind: str, data: memoryview) -> Container:
+    """Take a table of one of sniff.TABLE_KINDS apart; each of its trees is a part.
 
     Raises:
         InputError: If it is malformed, or a tree overlaps the table itself.

@@ -136,7 +136,7 @@ def _checked(folder: Path, where: str, given: Fields, known: Fields) -> Fields:
         if name not in known:
             raise wrong(folder, f"{where}: unknown name {name!r}; known are {', '.join(known)}")
         try:
-            given[name] = toml.loaded(value)
+            given[name] = toml.decode(value)
         except ValueError as error:
             raise wrong(folder, f"{where} {name}: {error}") from error
         if type(given[name]) is not type(known[name]):

@@ -280,7 +280,7 @@ def test_a_command_line_that_is_not_utf8_is_kept() -> None:
     ("change", "message"),
     [
         ({"cmdline": "x" * 1537}, "cmdline at offset 0x40: 1537 bytes, the limit is 1536"),
-        ({"cmdline": "a\0b"}, "cmdline at offset 0x40: it has a NUL"),
+        ({"cmdline": "a\0b"}, "cmdline at offset 0x40: it contains a NUL"),
         ({"cmdline": "\ud800"}, "cmdline at offset 0x40: surrogates not allowed"),
         ({"name": "n" * 17}, "name at offset 0x30: 17 bytes, the limit is 16"),
         ({"kernel_addr": 1 << 32}, "kernel_addr"),

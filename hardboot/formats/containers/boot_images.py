@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg, osversion, tail, wrappers
+from hardboot.formats.boot import bootimg, osversion, sonyelf, tail, vendorboot, wrappers
 from hardboot.formats.boot.bootheader import PARTS, AddressedHeader, BootHeaderPxa, BootHeaderV2
 from hardboot.formats.boot.bootid import ALGORITHMS, Algorithm
 from hardboot.formats.boot.bootimg import BootImage
@@ -16,16 +16,20 @@ from hardboot.formats.containers.model import Changes, Container, Fields
 from hardboot.formats.reading import Data, malformed
 
 
-def boot(image: BootImage) -> Container:
-    """Take a boot image apart."""
+def open_boot(data: memoryview) -> Container:
+    """Take a boot image apart.
+
+    Raises:
+        InputError: If `data` is something else, or damaged.
+    """
+    image = bootimg.parse(data)
     parts = []
     known = {part.name: part for part in image.parts}
-    start = len(image.lead)
     for name in PARTS[image.header_version]:
         part = known.get(name, Part(name, 0, b""))
         mtk = wrappers.split_mtk(part.data)
-        inner, shift = (mtk.data, wrappers.MTK_SIZE) if mtk else (part.data, 0)
-        parts.append(Part(name, start + part.offset + shift, inner))
+        content, shift = (mtk.data, wrappers.MTK_SIZE) if mtk else (part.data, 0)
+        parts.append(Part(name, len(image.lead) + part.offset + shift, content))
     return Container(
         kind=sniff.BOOT_IMAGE,
         fields=_boot_fields(image),
@@ -60,25 +64,27 @@ def _boot_fields(image: BootImage) -> Fields:
 
 
 def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
-    named = dict(changes.fields)
+    fields = dict(changes.fields)
     algorithm: Algorithm | None = None
-    stated = named.pop("id", "")
+    stated = fields.pop("id", "")
     if stated in ALGORITHMS:
         algorithm = stated
-        named["id"] = image.id
+        fields["id"] = image.id
     else:
-        named["id"] = _hex(stated, 32)
-    version = osversion.encode(named.pop("os_version", ""), named.pop("os_patch_level", ""))
+        fields["id"] = _decode_id(stated)
+    os_version = osversion.encode(fields.pop("os_version", ""), fields.pop("os_patch_level", ""))
+    old_parts = {part.name: part.data for part in image.parts}
     parts: Fields = dict(changes.parts)
     for name, data in parts.items():
-        mtk = wrappers.split_mtk(getattr(image, name))
+        mtk = wrappers.split_mtk(old_parts.get(name, b""))
         if mtk:
             parts[name] = wrappers.with_mtk(mtk.header, data)
-    changed = replace(image, **named, **parts, os_version=version)
+    changed = replace(image, **fields, **parts, os_version=os_version)
     return bootimg.build(bootimg.renew(changed, algorithm))
 
 
-def _hex(text: str, size: int) -> bytes:
+def _decode_id(text: str) -> bytes:
+    size = 32
     try:
         raw = bytes.fromhex(text)
     except ValueError as error:
@@ -89,18 +95,35 @@ def _hex(text: str, size: int) -> bytes:
     return raw.ljust(size, b"\0")
 
 
-def vendor_boot(image: VendorBoot) -> Container:
-    """A vendor_boot image."""
-    names = ("header_version", "page_size", "kernel_addr", "ramdisk_addr", "tags_addr", "dtb_addr")
-    part_fields = {}
-    if image.header_version == 4 and image.table is None:
-        part_fields = {
-            f"ramdisk{index}": {"type": one.type, "name": one.name, "board_id": list(one.board_id)}
-            for index, one in enumerate(image.ramdisks)
-        }
+def open_vendor_boot(data: memoryview) -> Container:
+    """Take a vendor_boot image apart.
+
+    Raises:
+        InputError: If `data` is something else, or damaged.
+    """
+    image = vendorboot.parse(data)
+    fields = {
+        "header_version": image.header_version,
+        "page_size": image.page_size,
+        "kernel_addr": image.kernel_addr,
+        "ramdisk_addr": image.ramdisk_addr,
+        "tags_addr": image.tags_addr,
+        "dtb_addr": image.dtb_addr,
+        "name": image.name,
+        "cmdline": image.cmdline,
+    }
+    part_fields: dict[str, Fields] = {}
+    if image.has_entries:
+        for index, ramdisk in enumerate(image.ramdisks):
+            board_id = list(ramdisk.board_id)
+            part_fields[f"ramdisk{index}"] = {
+                "type": ramdisk.type,
+                "name": ramdisk.name,
+                "board_id": board_id,
+            }
     return Container(
         kind=sniff.VENDOR_BOOT_IMAGE,
-        fields={name: getattr(image, name) for name in (*names, "name", "cmdline")},
+        fields=fields,
         parts=image.parts,
         part_fields=part_fields,
         signed=tail.is_signed(image.tail, image.tail_offset),
@@ -109,25 +132,25 @@ def vendor_boot(image: VendorBoot) -> Container:
 
 
 def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[Data]:
-    from hardboot.formats.boot import vendorboot
-
     parts: Fields = dict(changes.parts)
     ramdisks = []
     for index, ramdisk in enumerate(image.ramdisks):
-        name = f"ramdisk{index}" if f"ramdisk{index}" in parts else "ramdisk"
-        more = dict(changes.part_fields.get(name, {}))
-        if "board_id" in more:
-            more["board_id"] = tuple(more["board_id"])
-        ramdisks.append(replace(ramdisk, data=parts.pop(name), **more))
+        name = f"ramdisk{index}" if image.has_entries else "ramdisk"
+        fields = dict(changes.part_fields.get(name, {}))
+        if "board_id" in fields:
+            fields["board_id"] = tuple(fields["board_id"])
+        ramdisks.append(replace(ramdisk, data=parts.pop(name), **fields))
     changed = replace(image, **changes.fields, **parts, ramdisks=tuple(ramdisks))
     changed = replace(changed, tail=tail.renew(image.tail, image.tail_offset, changed.end))
     return vendorboot.build(changed)
 
 
-def sony(data: memoryview) -> Container:
-    """A boot image of Sony's."""
-    from hardboot.formats.boot import sonyelf
+def open_sony(data: memoryview) -> Container:
+    """Take a boot image of Sony's apart.
 
+    Raises:
+        InputError: If `data` is something else, or damaged.
+    """
     image = sonyelf.parse(data)
 
     def rebuild(changes: Changes) -> Iterator[Data]:

@@ -1,0 +1,115 @@
+"""Files without a table of parts, as containers: kernels, device trees, ramdisks, vbmeta images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardboot.formats import sniff
+from hardboot.formats.archives import compression
+from hardboot.formats.avb.vbmeta import parse_vbmeta
+from hardboot.formats.boot import tail, wrappers
+from hardboot.formats.boot.paged import Part
+from hardboot.formats.containers.model import Changes, Container
+from hardboot.formats.kernels import kernel
+from hardboot.formats.reading import Data, windows
+from hardboot.formats.trees import fdt
+
+_KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE)
+_KINDS = (*_KERNELS, sniff.DEVICE_TREE, sniff.VBMETA_IMAGE, sniff.CPIO)
+_COMPRESSED = " data"  # how the kinds of compressed files end
+_LEADS = {sniff.MTK_PART: wrappers.MTK_SIZE, sniff.DHTB_IMAGE: wrappers.DHTB_SIZE}  # bytes in front
+
+
+def is_bare(kind: str) -> bool:
+    """Return whether images of that kind have no table of parts."""
+    return kind in _KINDS or kind in _LEADS or kind.endswith(_COMPRESSED)
+
+
+def open_bare(kind: str | None, data: memoryview) -> Container | None:
+    """Take a file without a table of parts apart; a maker's header may be in front of it.
+
+    Args:
+        kind: As `sniff` names it.
+        data: The file.
+
+    Returns:
+        None if it is something else.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    lead = _LEADS.get(kind or "", 0)
+    content = data[lead:]
+    if lead:
+        problem = wrappers.problem_of_mtk(data)
+        if problem:
+            raise problem
+    how = compression.detect(content)
+    slices = _slice_parts(sniff.sniff(content) if lead else kind, how, content)
+    if slices is None:
+        return None
+    parts: list[Part] = []
+    end = lead
+    for name, part in slices:
+        start = end + tail.leading_zeros(data[end:]) if parts else lead
+        parts.append(Part(name, start, part))
+        end = start + len(part)
+    return bare_container(kind or f"{how}{_COMPRESSED}", tuple(parts), data)
+
+
+def _slice_parts(kind: str | None, how: str | None, data: memoryview) -> list[tuple[str, memoryview]] | None:
+    """Slice the parts out of `data`, which is compressed by `how`; only zeros are between them."""
+    if kind == sniff.DEVICE_TREE:
+        fdt.total_size(data)  # refuses a damaged tree, which `split` only leaves over
+        return _name_trees(fdt.split(data)[0])
+    if kind == sniff.VBMETA_IMAGE:
+        return [("vbmeta", data[: parse_vbmeta(data).size])]
+    if kind == sniff.CPIO:
+        return [("ramdisk", data)]
+    if how == "lzop":
+        raise compression.unreadable(data)
+    if how:
+        inner = sniff.sniff(compression.peek(data))
+        if inner == sniff.CPIO:
+            return [("ramdisk", data)]
+        if inner in sniff.TREE_KINDS:
+            return [("trees", data)]
+    elif not kernel.is_kernel(data):
+        return None
+    found = kernel.find(data, config=False)
+    return [("kernel", data[: found.size]), *_name_trees(found.dtbs)] if found else None
+
+
+def _name_trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:
+    return [(f"tree{index}", tree) for index, tree in enumerate(trees)]
+
+
+def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Container:
+    """Return a container of parts that follow each other; a header in front of them may state their size.
+
+    Args:
+        kind: As `sniff` names it.
+        parts: In file order.
+        data: The file.
+    """
+    lead = _LEADS.get(kind, 0)
+
+    def rebuild(changes: Changes) -> Iterator[Data]:
+        old = bytes(data[:lead])
+        growth = sum(len(changes.parts[part.name]) - len(part.data) for part in parts)
+        if kind == sniff.MTK_PART:
+            yield wrappers.mtk_header(old, len(data) - lead + growth)
+        elif kind == sniff.DHTB_IMAGE:
+            yield wrappers.dhtb_header(old, content(changes), growth)
+        yield from content(changes)
+
+    def content(changes: Changes) -> Iterator[Data]:
+        end = lead
+        for part in parts:
+            yield from windows(data[end : part.offset])
+            yield from windows(changes.parts[part.name])
+            end = part.offset + len(part.data)
+        yield from windows(data[end:])
+
+    signed = any(part.name == "vbmeta" for part in parts)
+    return Container(kind, {}, parts, {}, signed=signed, rebuild=rebuild)
