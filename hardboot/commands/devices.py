@@ -20,7 +20,7 @@ from hardboot.commands.output import Output
 from hardboot.device.handset import reach
 from hardboot.device.record import MARK
 from hardboot.profile import Profile
-from hardboot.profile.schema import Carry
+from hardboot.profile.schema import CarriedProperties
 
 _NOT_SHOWN = ("name", "title", "codenames", "notes")  # printed before and after the table
 _DECIMAL = ("skip", "cells")  # endings of the names of facts that are counts
@@ -35,7 +35,7 @@ def devices() -> None:
 @pass_settings
 def list_devices(settings: Settings) -> None:
     """List the phones that have a profile."""
-    phones = list(profile.everything())
+    phones = list(profile.load_all())
     document = [
         {
             "name": phone.name,
@@ -112,7 +112,7 @@ def show(settings: Settings, name: str) -> None:
 @pass_settings
 def check(settings: Settings, files: tuple[Path, ...]) -> None:
     """Check profile FILEs, or all that ship with hardboot."""
-    shipped = list(profile.everything())
+    shipped = list(profile.load_all())
     given = [(str(path), profile.read(path)) for path in files] or [(one.name, one) for one in shipped]
     found = [
         (origin, problem.fact, problem.what)
@@ -240,7 +240,7 @@ def _text(fact: str, value: Any) -> str:
     """Return a value for people; a range without its name, which is part of the fact's."""
     if isinstance(value, Range):
         return f"{value.start:#010x}-{value.end:#010x} ({human_size(value.size)})"
-    if isinstance(value, Carry):
+    if isinstance(value, CarriedProperties):
         return f"{value.node}: {', '.join(value.properties)}"
     if isinstance(value, bool) or not isinstance(value, int | tuple):
         return str(value)

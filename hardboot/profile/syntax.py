@@ -1,51 +1,50 @@
-"""The bytes of a profile to the structs of the schema, strictly, with errors that name the place."""
+"""Parse a profile file strictly, with errors that name the place."""
 
 import difflib
 import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 import msgspec
 
 from hardboot.base.errors import InputError
-from hardboot.profile.schema import Profile
+from hardboot.profile.model import Profile
 
 
 def parse(data: bytes, origin: str) -> Profile:
-    """The profile in `data`; `origin` names the file in errors.
+    """Parse the profile in `data`; `origin` names the file in errors.
 
     Raises:
-        InputError: If it is no TOML, or a key or value is wrong.
+        InputError: If it is not TOML, or a key or value is wrong.
     """
     try:
         text = data.decode()
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise wrong(origin, f"byte {error.start} is not UTF-8") from error
+        raise malformed(origin, f"byte {error.start} is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise _syntax(origin, text, str(error)) from error
     except RecursionError as error:
-        raise wrong(origin, "nested too deeply") from error
+        raise malformed(origin, "nested too deeply") from error
     problem = _unknown_key(document, _schema(), "")
     if problem:
-        raise wrong(origin, problem)
+        raise malformed(origin, problem)
     try:
         profile = msgspec.convert(document, Profile)
     except msgspec.ValidationError as error:
-        raise wrong(origin, _in_toml_words(str(error))) from error
+        raise malformed(origin, _in_toml_words(str(error))) from error
     return profile
 
 
 @cache
 def _schema() -> msgspec.inspect.Type:
-    """What a profile consists of."""
+    """Return the types that a profile consists of."""
     return msgspec.inspect.type_info(Profile)
 
 
-def wrong(origin: str, what: str) -> InputError:
-    """The error for a profile that is wrong; `origin` names its file."""
+def malformed(origin: str, what: str) -> InputError:
+    """Return the error for a malformed profile; `origin` names its file."""
     return InputError(
         f"{origin}: {what}",
         state="Nothing was sent.",
@@ -59,16 +58,16 @@ def _syntax(origin: str, text: str, message: str) -> InputError:
     hint = ""
     bare_hex = re.search(r"=\s*(?!0[xobXOB])(\d[0-9_]*[A-Fa-f][0-9A-Fa-f_]*)\b", line)
     if re.search(r"0[xX]0[xX]", line):
-        hint = "; 0x is there twice"
+        hint = "; 0x is written twice"
     elif bare_hex:
         hint = f"; a hex number starts with 0x: 0x{bare_hex[1]}"
     elif re.search(r"\b0X", line):
-        hint = "; write 0x with a small x"
-    return wrong(origin, f"not TOML: {message}" + (f": {line[:80]!r}" if line else "") + hint)
+        hint = "; write 0x with a lower-case x"
+    return malformed(origin, f"not TOML: {message}" + (f": {line[:80]!r}" if line else "") + hint)
 
 
-def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str | None:
-    """The first key the schema does not have, with the nearest one it has; None if there is none."""
+def _unknown_key(value: object, kind: msgspec.inspect.Type, path: str) -> str | None:
+    """Return the first unknown key, with the nearest known one; None if all are known."""
     if isinstance(kind, msgspec.inspect.UnionType):
         kind = next((one for one in kind.types if not isinstance(one, msgspec.inspect.NoneType)), kind)
     if isinstance(kind, msgspec.inspect.StructType) and isinstance(value, dict):
@@ -81,7 +80,7 @@ def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str | Non
             if problem:
                 return problem
     elif isinstance(kind, msgspec.inspect.DictType) and isinstance(value, dict):
-        children: Iterator[tuple[str, Any, msgspec.inspect.Type]] = (
+        children: Iterator[tuple[str, object, msgspec.inspect.Type]] = (
             (key, child, kind.value_type) for key, child in value.items()
         )
         return next((p for key, c, t in children if (p := _unknown_key(c, t, f"{path}{key}."))), None)
@@ -92,7 +91,7 @@ def _unknown_key(value: Any, kind: msgspec.inspect.Type, path: str) -> str | Non
 
 
 def _in_toml_words(message: str) -> str:
-    """msgspec's message without its JSON words."""
+    """Return msgspec's message in the words of TOML."""
     message = message.replace("Object missing required field", "missing key")
     message = (
         message.replace("`array`", "a list").replace("`object`", "a table").replace("`int`", "an integer")

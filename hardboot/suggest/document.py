@@ -4,7 +4,7 @@ from typing import Any
 
 from hardboot.base.memory import Range
 from hardboot.formats import toml
-from hardboot.profile import Known
+from hardboot.profile import Trust
 from hardboot.suggest.ground import Stated
 
 Document = dict[str, dict[str, Any]]
@@ -38,13 +38,13 @@ class Draft:
         self.tables: Document = {name: {} for name in ("", *_TABLES)}
         self.evidence: dict[str, dict[str, Any]] = {}
 
-    def state(self, fact: str, value: Any, status: Known, source: str) -> None:
+    def state(self, fact: str, value: Any, status: Trust, source: str) -> None:
         """A fact, by its dotted name, and where it was read."""
         table, _, name = fact.rpartition(".")
         self.tables[table][name] = value
         self.say(fact, status, source)
 
-    def say(self, fact: str, status: Known, source: str) -> None:
+    def say(self, fact: str, status: Trust, source: str) -> None:
         """Only its evidence."""
         self.evidence[fact] = {"status": status, "source": plain(source)}
 

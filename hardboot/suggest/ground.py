@@ -11,7 +11,7 @@ from hardboot.base.sizes import align_down, align_up
 from hardboot.formats.boot import headerpage
 from hardboot.formats.boot.bootheader import AddressedHeader, BootHeader
 from hardboot.formats.trees.fdt import Fdt
-from hardboot.profile import Known
+from hardboot.profile import Trust
 from hardboot.suggest import families
 from hardboot.suggest.findings import Findings
 
@@ -33,7 +33,7 @@ class Stated:
     """A named range and where it was read."""
 
     range: Range
-    status: Known
+    status: Trust
     source: str
 
 
@@ -212,7 +212,7 @@ def _loads(found: Findings, header: BootHeader | None, banks: tuple[Range, ...])
         end = min([start + size, *(one for one, _, _ in starts[index + 1 :] if one > start)])
         if ramdisk is not None and name == "ramdisk-load":
             end = max(end, ramdisk.end)
-        status: Known = "verified" if name == "ramdisk-load" and ramdisk else "inferred"
+        status: Trust = "verified" if name == "ramdisk-load" and ramdisk else "inferred"
         yield Stated(Range(start, end, name), status, source)
     chosen = found.tree.find("/chosen") if found.tree else None
     if banks and chosen and "u-boot,version" in chosen.properties:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hardboot.base.memory import PAGE_SIZE, Range, subtract
 from hardboot.base.sizes import align_down, align_up
-from hardboot.profile import Known
+from hardboot.profile import Trust
 from hardboot.suggest.ground import Ground
 
 # Ports of the old patches take 1 MiB away, and say so in the log without its size.
@@ -26,7 +26,7 @@ class Proposal:
 
     addr: int
     size: int
-    status: Known
+    status: Trust
     reason: str
 
 

@@ -9,7 +9,7 @@ from image_builders import dtb
 from hardboot import profile
 from hardboot.base.memory import Range
 from hardboot.formats.trees import fdt
-from hardboot.profile.schema import Carry
+from hardboot.profile.schema import CarriedProperties
 
 
 def test_only_what_the_profile_names_is_carried_over() -> None:
@@ -34,7 +34,7 @@ def test_whole_branches_and_nodes_by_pattern_are_carried_over() -> None:
         )
     )
     carry = tuple(
-        Carry(name="x", node=node, properties=properties)
+        CarriedProperties(name="x", node=node, properties=properties)
         for node, properties in (
             ("/", ("leading-pages",)),
             ("/calibration_data/**", ("*",)),

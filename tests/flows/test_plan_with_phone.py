@@ -38,7 +38,7 @@ NULL = {"console": "null"}
 
 
 def host_phone(monkeypatch: pytest.MonkeyPatch, image: Path) -> HostPhone:
-    quirks = schema.Cmdline(replaced=NULL)
+    quirks = schema.CommandLineQuirks(replaced=NULL)
     virtual = msgspec.structs.replace(profile.load("virt-arm"), cmdline=quirks)
     phone = HostPhone(cast(Transport, None), virtual, "1")
     phone.header = image.read_bytes()[:4096]

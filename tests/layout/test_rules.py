@@ -157,7 +157,7 @@ def test_a_kernel_that_would_unpack_outside_ram_is_refused() -> None:
 
 
 def test_a_bank_that_does_not_start_at_a_window_is_refused() -> None:
-    phone = msgspec.structs.replace(VIRT, kernel=profile.schema.Kernel())
+    phone = msgspec.structs.replace(VIRT, kernel=profile.schema.KernelAddresses())
     live = LiveMemory((Range(0x44200000, 0x80000000),))
     assert "decompression-in-ram" in rules(forced({}, phone=phone, live=live))
 

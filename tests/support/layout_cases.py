@@ -14,7 +14,7 @@ from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.trees.fdt import Fdt, Node
 from hardboot.layout import Arm64Kernel, Guest, LiveMemory
 from hardboot.profile import Profile, Span
-from hardboot.profile.schema import Buffer, Kernel
+from hardboot.profile.schema import Buffer, KernelAddresses
 
 PAGE = 4096
 MIB = 1 << 20
@@ -174,7 +174,7 @@ def phone(case: Case) -> Profile:
         virt,
         arch="arm64" if isinstance(case.kernel, Image) else "arm",
         mem_min=case.mem_min,
-        kernel=Kernel(phys_offset=case.base, params=case.params, zreladdr=case.zreladdr),
+        kernel=KernelAddresses(phys_offset=case.base, params=case.params, zreladdr=case.zreladdr),
         hardboot=hardboot,
         dtb=msgspec.structs.replace(virt.dtb, kind="none" if case.atags else "live"),
         reserved_spans=(),

@@ -1,0 +1,146 @@
+"""What a check of a profile finds."""
+
+import pytest
+from edited_profiles import BACON, edited, problems
+
+from hardboot import profile
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fact"),
+    [
+        ("page = 0x44000000", "page = 0x44100000", "0x44100000-0x44101000 (4.0 KiB) overlaps reserved"),
+        ("page = 0x44000000", "page = 0x43fff000", "0x43fff000-0x44000000 (4.0 KiB) overlaps bootloader"),
+        ("page = 0x44000000", "page = 0x80000000", "is not inside a bank of RAM"),
+        ("page = 0x44000000", "page = 0x44000800", "whole pages"),
+        ("page_size = 0x1000", "page_size = 0x800", "whole pages"),
+        ("start = 0x44100000", "start = 0x7ff80000", "reserved.ramoops: ramoops 0x7ff80000-0x80080000"),
+        ('name = "u-boot",', 'name = "qemu-dtb",', "bootloader.qemu-dtb: the name is used twice"),
+        ("0x41000000, size = 0x100000", "0x41000000, size = 0x1100000", "overlaps kernel-load"),
+        ("start = 0x40000000, size = 0x40000000", "start = 0x40000000, size = 0x40000800", "ram.bank0"),
+        ("start = 0x40000000, size = 0x4", "start = 0xe0000000, size = 0x4", "above 4 GiB"),
+        ('"hardboot.page" =', '"hardboot.pege" =', "evidence.hardboot.pege: there is no such fact"),
+        ('"hardboot.page" =', '"reset.value" =', "hardboot.page: [evidence] does not say where it was read"),
+        ('"image" = { status = "verified"', '"image" = { status = "unknown"', "image.base: [evidence]"),
+        ('"mem_min" =', '"presence" =', "mem_min: missing; if it is unknown"),
+        ('"mem_min" = { status = "unknown"', '"mem_min" = { status = "inferred"', "but there is no value"),
+        ('host_abi = "direct"', 'host_abi = "copy-dtb"', "hardboot.dtb_loc: host_abi copy-dtb needs it"),
+        ('host_abi = "direct"', 'host_abi = "direct"\nkernel_loc = 0x41000000', "moves nothing"),
+        ('method = "psci"', 'method = "mmio"', "reset: method mmio needs"),
+        ("zreladdr = 0x40008000", "zreladdr = 0x8000", "kernel.zreladdr: 0x8000 is below phys_offset"),
+        ("boot = { path", "bott = { path", "partitions.boot: missing; if it is unknown, say so"),
+        ("page = 0x44000000", "page = 0x43f00000", "overlaps 0x43000000, where boot images are loaded"),
+    ],
+)  # fmt: skip
+def test_the_lint_finds(old: str, new: str, fact: str) -> None:
+    assert problems(edited(old, new)) != problems(edited(old, old)) == []
+    assert any(fact in one for one in problems(edited(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fact"),
+    [
+        (
+            "page = 0x2f600000",
+            "page = 0x22000000",
+            "(1.0 MiB) overlaps 0x22000000, where the host kernel moves",
+        ),
+        (
+            "page = 0x2f600000",
+            "page = 0x02000000",
+            "overlaps 0x2000000, where boot images are loaded (image.ramdisk_offset)",
+        ),
+        ("page = 0x2f600000", "page = 0x00000000", "overlaps 0x8000, where kernels unpack themselves"),
+        ("page = 0x2f600000", "page = 0x38000000", "overlaps reserved param-mem"),
+        (
+            "page = 0x2f600000\n",
+            "",
+            "hardboot.page: [evidence] says it is verified, but there is no value",
+        ),
+        (
+            "page = 0x2f600000",
+            'models = [{ name = "a", page = 0x90000000, ram_end = 0x80000000 }]',
+            "hardboot.models.a: 0x90000000 is not below its ram_end",
+        ),
+        (
+            "page_size = 0x100000",
+            'page_size = 0x100000\nmodels = [{ name = "a", page = 0x60000000, ram_end = 0x80000000 }]',
+            "stated both for the phone and for its models",
+        ),
+        (
+            "kernel_loc = 0x22000000",
+            "kernel_loc = 0x22000002",
+            "hardboot.kernel_loc: 0x22000002 is not a multiple of 4",
+        ),
+        ("mem_min = 0x20000000", "mem_min = 0x20000800", "mem_min: 0x20000800 is not a multiple of 4096"),
+        ("mem_min = 0x20000000", "mem_min = 0x0", "mem_min: 0x0 is not above the start of RAM"),
+        ("address = 0xfc4ab000\n", "", "reset: method mmio needs address"),
+        ("address = 0xfc4ab000", "address = 0xfc4ab001", "reset.address: 0xfc4ab001 is not a multiple of 4"),
+        ("value = 0x0\n", "value = 0x0\nset_bits = 0x1\n", "reset: method mmio needs address, and either"),
+        (
+            'method = "mmio"',
+            'method = "watchdog"',
+            "reset: value and set_bits belong to method mmio",
+        ),
+        (
+            'method = "mmio"\naddress = 0xfc4ab000\nvalue = 0x0',
+            'method = "psci"\naddress = 0xfc4ab000',
+            "reset: address belongs to method mmio or watchdog",
+        ),
+        (
+            'method = "mmio"\naddress = 0xfc4ab000\nvalue = 0x0',
+            'method = "watchdog"\naddress = 0xfc4ab002',
+            "reset.address: 0xfc4ab002 is not a multiple of 4",
+        ),
+        ('arch = "arm"', 'arch = "arm64"', "hardboot.host_abi: copy-dtb does not exist on arm64"),
+        ('kind = "section"', 'kind = "none"', "dtb.kind: kind none goes with host_abi copy-atags"),
+        (
+            "[[0xc2, 0x10000]]",
+            "[[0xc2, 0, 0x10000]]",
+            "dtb.board_ids: they need msm_ids of two words each",
+        ),
+        (
+            "[[0xc2, 0x10000]]",
+            "[[0xc2, 1], [0xc2, 0, 1]]",
+            "dtb.msm_ids: all entries must have the same number of words: 2, 3 or 4",
+        ),
+        (
+            "[[8, 0, 0x3acf, 0xb],",
+            "[[8, 0],",
+            "dtb.board_ids: all entries must have the same number",
+        ),
+        ("page = 0x2f600000", "page = 0x22f00000", "overlaps 0x22000000, where the host kernel moves"),
+        ("page = 0x2f600000", "page = 0x01e00000", "overlaps 0x1e00000, where the host kernel moves"),
+        ('"dtb.board_ids" =', '"dtb.kind" =', "dtb.board_ids: [evidence] does not say"),
+        (
+            "value = 0x60000000",
+            "value = 0x50000000",
+            "reserved.ram-console: a conflict needs at least two",
+        ),
+        (
+            'codenames = ["bacon", "A0001"]',
+            'codenames = ["bacon", "bacon"]',
+            "a codename is listed twice",
+        ),
+        (
+            "phys_offset = 0x00000000",
+            "phys_offset = 0x30000000",
+            "0x2f600000-0x2f700000 (1.0 MiB) is below the RAM",
+        ),
+    ],
+)
+def test_the_lint_finds_in_a_phone_with_an_older_patch(old: str, new: str, fact: str) -> None:
+    found = problems(edited(old, new, BACON))
+    assert found != problems(edited(old, old, BACON)) == []
+    assert any(fact in one for one in found), found
+
+
+@pytest.mark.parametrize("value", ["0x0", "0x40000000"])
+def test_a_mem_min_at_the_start_of_ram_is_no_limit(value: str) -> None:
+    found = edited('status = "emulated"', f'status = "emulated"\nmem_min = {value}')
+    assert any("is not above the start of RAM, 0x40000000" in one for one in problems(found))
+
+
+def test_a_codename_belongs_to_one_profile() -> None:
+    other = edited('name = "virt-arm"', 'name = "virt-two"')
+    assert "codenames: virt-arm already belongs to profile virt-arm" in problems(other, *profile.load_all())
