@@ -3,9 +3,15 @@
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.transport.base import Transport
 
+_LOOK = "Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT."
+_NO_USB = " USB without an ADB server needs: pip install 'hardboot[usb]'"
+
 
 def open_transport(serial: str) -> Transport:
     """Return the transport for a serial: through a running ADB server that lists it, else directly.
+
+    Args:
+        serial: As `hardboot status` or `adb devices` prints it, or HOST:PORT.
 
     Raises:
         DeviceError: If no phone has this serial, and it is not HOST:PORT.
@@ -14,22 +20,39 @@ def open_transport(serial: str) -> Transport:
     from hardboot.transport import server
 
     states = server.find_states()
-    listed = states or {}
     host, _, port = serial.rpartition(":")
     on_network = host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536
     # What the server calls offline may be left from before the phone restarted.
-    if serial in listed and not (on_network and listed[serial] == "offline"):
+    if states and serial in states and not (on_network and states[serial] == "offline"):
         return server.AdbServer(serial)
     if on_network:
         from hardboot.transport.direct import AdbTcp
 
         return AdbTcp(host.strip("[]"), int(port))
+    if states is None:
+        return _open_usb(serial)
     raise DeviceError(
-        f"no phone {serial!r}: the ADB server lists {', '.join(listed)}"
-        if listed
-        else f"no phone {serial!r}: no ADB server runs, or it lists none",
+        f"no phone {serial!r}: the ADB server lists {', '.join(states) or 'none'}",
         state="Nothing was sent.",
-        fix="Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT.",
+        fix=_LOOK,
+    )
+
+
+def _open_usb(serial: str) -> Transport:
+    """Return the transport for a phone on USB while no ADB server runs."""
+    from hardboot.transport.direct import AdbUsb, find_usb_serials
+
+    serials = find_usb_serials()
+    if serials and serial in serials:
+        return AdbUsb(serial)
+    if serials is None:
+        raise DeviceError(
+            f"no phone {serial!r}: no ADB server runs", state="Nothing was sent.", fix=_LOOK + _NO_USB
+        )
+    raise DeviceError(
+        f"no phone {serial!r}: no ADB server runs, and on USB there is {', '.join(serials) or 'none'}",
+        state="Nothing was sent.",
+        fix=_LOOK,
     )
 
 
@@ -44,15 +67,24 @@ def only_phone() -> str:
     from hardboot.virtual import machine
 
     virtual = [status.serial for status in machine.running() if status.serial]
-    states = server.find_states() or {}
-    ready = [serial for serial, state in states.items() if state == "device"]
+    states = server.find_states()
+    usb: list[str] | None = []
+    if states is None:
+        from hardboot.transport.direct import find_usb_serials
+
+        usb = find_usb_serials()
+    ready = [serial for serial, state in (states or {}).items() if state == "device"]
     # A phone that is listed but not ready says why when it is used.
-    serials = list(dict.fromkeys(virtual + ready)) or list(states)
+    serials = list(dict.fromkeys(virtual + ready + (usb or []))) or list(states or {})
     if not serials:
+        reason = "the ADB server lists none" if states is not None else "no ADB server runs, none is on USB"
+        if usb is None:
+            reason = "no ADB server runs"
         raise DeviceError(
-            "no phone: no ADB server runs or it lists none, no virtual phone runs, and --serial is not given",
+            f"no phone: {reason}, no virtual phone runs, and --serial is not given",
             state="Nothing was sent.",
-            fix="Plug a phone in, turn on USB debugging and look: adb devices. Or: hardboot virtual start",
+            fix="Plug a phone in, turn on USB debugging and look: adb devices. Or: hardboot virtual start."
+            + (_NO_USB if usb is None else ""),
         )
     if len(serials) > 1:
         raise RefusedError(

@@ -1,17 +1,18 @@
 """Phones that hardboot speaks with itself: over TCP, or over USB without an ADB server."""
 
+import contextlib
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from hardboot.base import log
+from hardboot.base.errors import DeviceError
 from hardboot.transport import keys
-from hardboot.transport.errors import LinkError
+from hardboot.transport.errors import LinkError, NoAnswerError, remaining
 from hardboot.transport.first_answering import connect_first_answering
 from hardboot.transport.link import Link
-from hardboot.transport.services import DEFAULT_TIMEOUTS, AdbServices, Timeouts, pause_s
+from hardboot.transport.services import DEFAULT_TIMEOUTS, SHORTEST_PAUSE_S, AdbServices, Timeouts, pause_s
 from hardboot.transport.tcp import TcpTransport
 
 
@@ -20,12 +21,13 @@ class DirectAdb(AdbServices):
 
     Args:
         serial: What users call the phone.
+        name: What errors call it.
         timeouts: How long to wait for it.
         key_folder: Where adbkey and adbkey.pub are; None is adb's own folder.
     """
 
-    def __init__(self, serial: str, timeouts: Timeouts, key_folder: Path | None) -> None:
-        super().__init__(serial, f"the phone at {serial}", timeouts)
+    def __init__(self, serial: str, name: str, timeouts: Timeouts, key_folder: Path | None) -> None:
+        super().__init__(serial, name, timeouts)
         self._key_folder = key_folder
         self._link: Link | None = None
 
@@ -62,7 +64,7 @@ class DirectAdb(AdbServices):
             raise
         return link
 
-    @contextmanager
+    @contextlib.contextmanager
     def _connected(self, state: str) -> Iterator[Link]:
         """Yield the connection, made if there is none; it is dropped if the work on it fails."""
         timeout_s = self._timeouts.connect_s
@@ -96,13 +98,13 @@ class AdbTcp(DirectAdb):
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         key_folder: Path | None = None,
     ) -> None:
-        super().__init__(f"{host}:{port}", timeouts, key_folder)
+        super().__init__(f"{host}:{port}", f"the phone at {host}:{port}", timeouts, key_folder)
         self._host = host
         self._port = port
 
     def _greeted(self, deadline: float) -> Link:
         transport = TcpTransport(self._host, self._port)
-        transport.connect(max(deadline - time.monotonic(), 0.01))
+        transport.connect(remaining(deadline))
         link = Link(transport)
         link.greet(deadline=deadline)
         return link
@@ -120,3 +122,69 @@ class AdbTcp(DirectAdb):
             return Link(transport)
 
         self._connect(first_answering, timeout_s, end)
+
+
+class AdbUsb(DirectAdb):
+    """A phone on USB, with no ADB server between.
+
+    Args:
+        serial: The phone's serial, or the name of its port (usb:1-2) if it has none.
+        timeouts: How long to wait for it.
+        key_folder: Where adbkey and adbkey.pub are; None is adb's own folder.
+    """
+
+    def __init__(
+        self, serial: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, key_folder: Path | None = None
+    ) -> None:
+        super().__init__(serial, f"the phone {serial}", timeouts, key_folder)
+
+    def _greeted(self, deadline: float) -> Link:
+        from hardboot.transport import usb
+
+        transport = usb.find(self.serial)  # anew each time: a phone that was reset is another USB device
+        transport.connect(remaining(deadline))
+        link = Link(transport, skip_stale=True)
+        link.greet(deadline=deadline)
+        return link
+
+    def _reconnect(self, timeout_s: float, end: float) -> None:
+        self._connect(lambda: self._greeted(time.monotonic() + timeout_s), timeout_s, end)
+
+    def _connect(self, greeted: Callable[[], Link], timeout_s: float, end: float | None = None) -> Link:
+        """Connect; a phone that does not answer is reset on USB first.
+
+        A program that was stopped in the middle of a packet leaves adbd waiting for the rest: it takes the
+        next packets for that. A reset of the port lets it start anew.
+        """
+        try:
+            return super()._connect(greeted, timeout_s, end)
+        except DeviceError as error:
+            if not isinstance(error.__cause__, NoAnswerError):
+                raise
+            log.detail(f"{self.serial} does not answer: resetting its USB port")
+            self._reset(time.monotonic() + timeout_s)
+            return super()._connect(lambda: self._greeted(time.monotonic() + timeout_s), timeout_s, end)
+
+    def _reset(self, deadline: float) -> None:
+        """Reset the phone's port, and wait until it is there again, or `deadline`."""
+        from hardboot.transport import usb
+
+        with contextlib.suppress(LinkError):
+            transport = usb.find(self.serial)
+            transport.connect(remaining(deadline))
+            transport.reset()
+        while time.monotonic() < deadline:
+            with contextlib.suppress(LinkError):
+                usb.find(self.serial)
+                return
+            time.sleep(SHORTEST_PAUSE_S)
+
+
+def find_usb_serials() -> list[str] | None:
+    """Return the serials of the phones on USB; None if USB cannot be used without an ADB server."""
+    try:
+        from hardboot.transport import usb
+    except ImportError as error:
+        log.detail(f"no USB without an ADB server: {error}")
+        return None
+    return [phone.serial_number for phone in usb.find_all()]

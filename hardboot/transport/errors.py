@@ -21,10 +21,10 @@ class LinkError(Exception):
 
 
 class NoAnswerError(LinkError):
-    """Nothing came in time."""
+    """Nothing came, or nothing was accepted, in time."""
 
-    def __init__(self, fix: str = CABLE) -> None:
-        super().__init__("does not answer", fix)
+    def __init__(self, what: str = "does not answer", fix: str = CABLE) -> None:
+        super().__init__(what, fix)
 
 
 class FramingError(LinkError):

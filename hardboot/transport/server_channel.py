@@ -96,7 +96,7 @@ class ServerChannel:
             self._socket.settimeout(remaining(deadline))
             return self._socket.recv(_RECEIVE)
         except TimeoutError as error:
-            raise NoAnswerError(CABLE) from error
+            raise NoAnswerError(fix=CABLE) from error
         except OSError as error:
             raise lost(error) from error
 

@@ -85,7 +85,7 @@ class TcpTransport(tcp_transport.TcpTransport):
             try:
                 rest = rest[super().bulk_write(rest, remaining(deadline)) :]
             except (TcpTimeoutException, NoAnswerError) as error:
-                raise LinkError("takes no more data") from error
+                raise NoAnswerError("takes no more data") from error
             except OSError as error:
                 raise broken(error) from error
         return len(data)
