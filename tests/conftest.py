@@ -1,16 +1,18 @@
 """Fixtures: kernels built and cached as for users, and virtual phones in a folder of their own."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import scripted_setup
 from phones import BUILD_TIMEOUT_S, Hardboot, HostKernels, VirtualPhone, shared
 from real_adb import Adb, build_adbd, free_port
 from scripted_phone import ScriptedPhone
+from usb_double import Bus
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot.base import process
@@ -50,6 +52,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # No test touches the phones of whoever runs it: nothing listens on port 1.
 os.environ["ANDROID_ADB_SERVER_PORT"] = "1"
+os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "without_usb")
+with contextlib.suppress(ImportError):
+    from adb_shell.transport.usb_transport import UsbTransport
+    from usb1 import USBContext
+
+    UsbTransport.USB1_CTX = cast(USBContext, Bus())
 for name in ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_SERIAL"):
     os.environ.pop(name, None)
 

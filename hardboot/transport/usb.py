@@ -25,9 +25,7 @@ _SERVER = (
     "Stop the ADB server that holds it: adb kill-server (or quit Android Studio). If it is to stay, hardboot "
     "uses it: it must listen at ANDROID_ADB_SERVER_PORT, or at 5037."
 )
-_UDEV = (
-    "Add a udev rule (Debian: apt-get install android-sdk-platform-tools-common), plug the phone in again."
-)
+_UDEV = "Add a udev rule (Debian: apt-get install android-sdk-platform-tools-common), plug it in anew."
 _WINUSB = (
     "Windows: install the WinUSB driver for its ADB interface (Google USB Driver, or Zadig). "
     "Or start a server: adb start-server"
@@ -37,10 +35,10 @@ _WINUSB = (
 class UsbTransport(usb_transport.UsbTransport):
     """adb_shell's USB transport with exact reads, whole writes, and errors that say what to do.
 
-    Its own leaves out the zero-length packet that ends a transfer of whole packets (AOSP packages/modules/adb,
-    docs/dev/zero_length_packet.md: without it the phone waits for more), reads less than a packet, which libusb
-    answers with an overflow, waits for ever when less than 1 ms is left, reads the serial anew for every error,
-    and leaves the handle of a phone open that is gone.
+    Its own leaves out the zero-length packet that ends a transfer of whole packets, without which the phone
+    waits for more (AOSP packages/modules/adb, docs/dev/zero_length_packet.md). It reads less than a packet,
+    which libusb answers with an overflow, waits for ever when less than 1 ms is left, reads the serial again
+    for every error, and leaves the handle of a phone open that is gone.
     """
 
     _name: str | None = None
@@ -185,9 +183,7 @@ def _unusable(error: usb1.USBError | TypeError, *, opened: bool) -> LinkError:
     """Return the error for a phone that cannot be opened, or whose interface cannot be claimed."""
     match error:
         case usb1.USBErrorAccess():
-            return LinkError(
-                "may not be used by this computer's user: no permission for its USB device", _UDEV
-            )
+            return LinkError("may not be used by this computer's user: no permission for its USB", _UDEV)
         case usb1.USBErrorBusy() if opened:
             return LinkError("is in use: another program holds its ADB interface", _SERVER)
         case usb1.USBErrorNotSupported() | usb1.USBErrorNotFound() if not opened:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fake_adbd import FakeAdbd
 from real_adb import RealAdbd
-from transports import nothing, phone
+from transports import nothing, open_tcp
 
 from hardboot.base.errors import DeviceError
 from hardboot.transport.base import Output, Transport
@@ -24,7 +24,7 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     kind: str = request.param
     if kind.startswith("fake"):
         with FakeAdbd(crlf="terminal" in kind) as adbd:
-            here = phone(adbd.port)
+            here = open_tcp(adbd.port)
             yield here
             here.close()
     else:
@@ -35,7 +35,7 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
                 request.getfixturevalue("monkeypatch").setenv("ANDROID_ADB_SERVER_PORT", port)
                 through: Transport = AdbServer(real.serial)
             else:
-                through = phone(real.port)
+                through = open_tcp(real.port)
             through.wait(timeout_s=10)
             yield through
             through.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fake_adbd import FakeAdbd
 from real_adb import RealAdbd
-from transports import phone
+from transports import OpenPhone
 
 from hardboot.base import process
 from hardboot.base.errors import DeviceError, InputError
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 # Keys
 
 
-def test_a_phone_that_knows_the_key_lets_us_in(keys: Path) -> None:
+def test_a_phone_that_knows_the_key_lets_us_in(phone: OpenPhone, keys: Path) -> None:
     with FakeAdbd(auth=1) as adbd:
         here = phone(adbd.port, keys)
         assert here.shell("echo in", timeout_s=5).text == "in\n"
@@ -25,7 +25,9 @@ def test_a_phone_that_knows_the_key_lets_us_in(keys: Path) -> None:
         assert adbd.keys == []
 
 
-def test_the_real_adbd_accepts_the_signature(real_adbd: Path, keys: Path, tmp_path: Path) -> None:
+def test_the_real_adbd_accepts_the_signature(
+    phone: OpenPhone, real_adbd: Path, keys: Path, tmp_path: Path
+) -> None:
     trusted = tmp_path / "adb_keys"
     trusted.write_bytes((keys / "adbkey.pub").read_bytes() + b"\n")
     with RealAdbd(real_adbd, "-a", str(trusted)) as adbd:
@@ -36,7 +38,7 @@ def test_the_real_adbd_accepts_the_signature(real_adbd: Path, keys: Path, tmp_pa
 
 
 def test_the_real_adbd_refuses_a_key_it_does_not_know(
-    real_adbd: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    phone: OpenPhone, real_adbd: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "adb_keys").touch()
     with RealAdbd(real_adbd, "-a", str(tmp_path / "adb_keys")) as adbd:
@@ -47,7 +49,7 @@ def test_the_real_adbd_refuses_a_key_it_does_not_know(
 
 
 def test_a_new_key_is_offered_and_used_once_confirmed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    phone: OpenPhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "home" / ".android"
     with FakeAdbd(auth=2) as adbd:
@@ -61,7 +63,7 @@ def test_a_new_key_is_offered_and_used_once_confirmed(
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_phone_that_does_not_trust_us_is_told(keys: Path, answers: bool) -> None:
+def test_a_phone_that_does_not_trust_us_is_told(phone: OpenPhone, keys: Path, answers: bool) -> None:
     with FakeAdbd(auth=-1, answers_key=answers) as adbd:
         here = phone(adbd.port, keys, patience_s=3)
         with pytest.raises(DeviceError, match="does not trust this computer") as caught:
@@ -79,14 +81,14 @@ def test_a_missing_public_key_is_made_again(keys: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"junk", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
 )
-def test_a_broken_key_is_told_and_kept(tmp_path: Path, content: bytes) -> None:
+def test_a_broken_key_is_told_and_kept(phone: OpenPhone, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "adbkey").write_bytes(content)
     with FakeAdbd(auth=1) as adbd, pytest.raises(InputError, match="the ADB key cannot be used"):
         phone(adbd.port, tmp_path).shell("true", timeout_s=5)
     assert (tmp_path / "adbkey").read_bytes() == content
 
 
-def test_a_key_of_another_kind_is_told(tmp_path: Path) -> None:
+def test_a_key_of_another_kind_is_told(phone: OpenPhone, tmp_path: Path) -> None:
     openssl = process.find_tool("openssl", "openssl")
     for name, options in {"ec": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "small": ["RSA"]}.items():
         folder = tmp_path / name

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 from fake_adbd import FakeAdbd
 from real_adb import RealAdbd
-from transports import CONTENT, nothing, phone
+from transports import CONTENT, OpenPhone, nothing
 
 from hardboot.base.errors import DeviceError, InputError
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
 
-def test_the_real_adbds_reason_for_a_refused_file_is_told(real_adbd: Path, tmp_path: Path) -> None:
+def test_the_real_adbds_reason_for_a_refused_file_is_told(
+    phone: OpenPhone, real_adbd: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT * 100)
     (tmp_path / "file").touch()
@@ -26,7 +28,9 @@ def test_the_real_adbds_reason_for_a_refused_file_is_told(real_adbd: Path, tmp_p
     assert (tmp_path / "good").read_bytes() == source.read_bytes()
 
 
-def test_a_disk_that_fills_up_is_told_in_the_phones_words(real_adbd: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_is_told_in_the_phones_words(
+    phone: OpenPhone, real_adbd: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT * 100)
     with RealAdbd(real_adbd, largest_file_kib=100) as adbd:
@@ -37,7 +41,9 @@ def test_a_disk_that_fills_up_is_told_in_the_phones_words(real_adbd: Path, tmp_p
         here.close()
 
 
-def test_a_file_of_proc_has_no_size_but_comes_whole(real_adbd: Path, tmp_path: Path) -> None:
+def test_a_file_of_proc_has_no_size_but_comes_whole(
+    phone: OpenPhone, real_adbd: Path, tmp_path: Path
+) -> None:
     with RealAdbd(real_adbd) as adbd:
         here = phone(adbd.port)
         here.wait(timeout_s=10)
@@ -47,7 +53,7 @@ def test_a_file_of_proc_has_no_size_but_comes_whole(real_adbd: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("max_data", [1024, 4096, 65536, 1 << 20, 1 << 31])
-def test_packets_keep_to_what_the_phone_takes(max_data: int, tmp_path: Path) -> None:
+def test_packets_keep_to_what_the_phone_takes(phone: OpenPhone, max_data: int, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT * 30)
     with FakeAdbd(max_data=max_data, version=0x01000001) as adbd:  # the fake checks every size
@@ -61,7 +67,7 @@ def test_packets_keep_to_what_the_phone_takes(max_data: int, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_the_reason_of_a_failed_push_is_told(tmp_path: Path, at_once: bool) -> None:
+def test_the_reason_of_a_failed_push_is_told(phone: OpenPhone, tmp_path: Path, at_once: bool) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT)
     with FakeAdbd(send_fails=b"No space left on device", fails_at_once=at_once) as adbd:
@@ -74,7 +80,7 @@ def test_the_reason_of_a_failed_push_is_told(tmp_path: Path, at_once: bool) -> N
     assert (sum(moved) < len(CONTENT)) == at_once, "what is refused early is not sent to its end"
 
 
-def test_a_push_that_lost_bytes_is_noticed(tmp_path: Path) -> None:
+def test_a_push_that_lost_bytes_is_noticed(phone: OpenPhone, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT)
     with FakeAdbd(loses=1) as adbd:
@@ -84,7 +90,7 @@ def test_a_push_that_lost_bytes_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [9_999, 10_001])
-def test_a_pull_of_another_size_leaves_nothing(tmp_path: Path, size: int) -> None:
+def test_a_pull_of_another_size_leaves_nothing(phone: OpenPhone, tmp_path: Path, size: int) -> None:
     with FakeAdbd(stat_size=size, files={"/data/x": (0o100644, CONTENT)}) as adbd:
         here = phone(adbd.port)
         with pytest.raises(DeviceError, match=f"bytes of /data/x, which has {size}"):
@@ -93,7 +99,7 @@ def test_a_pull_of_another_size_leaves_nothing(tmp_path: Path, size: int) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_of_unknown_size_is_taken_to_its_end(tmp_path: Path) -> None:
+def test_a_file_of_unknown_size_is_taken_to_its_end(phone: OpenPhone, tmp_path: Path) -> None:
     with FakeAdbd(stat_size=0, files={"/dev/block/boot": (0o100600, CONTENT)}) as adbd:
         here = phone(adbd.port)
         here.pull("/dev/block/boot", tmp_path / "x", progress=nothing)
@@ -101,7 +107,7 @@ def test_a_file_of_unknown_size_is_taken_to_its_end(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == CONTENT
 
 
-def test_a_pull_replaces_the_old_file_or_leaves_it(tmp_path: Path) -> None:
+def test_a_pull_replaces_the_old_file_or_leaves_it(phone: OpenPhone, tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_bytes(b"old")
     with FakeAdbd(files={"/data/x": (0o100644, CONTENT)}, loses=1) as adbd:
@@ -115,7 +121,7 @@ def test_a_pull_replaces_the_old_file_or_leaves_it(tmp_path: Path) -> None:
     assert target.read_bytes() == CONTENT
 
 
-def test_a_command_that_does_not_end_is_given_up(tmp_path: Path) -> None:
+def test_a_command_that_does_not_end_is_given_up(phone: OpenPhone, tmp_path: Path) -> None:
     with FakeAdbd() as adbd:
         here = phone(adbd.port)
         with pytest.raises(DeviceError, match="did not end the command") as caught:
@@ -125,7 +131,7 @@ def test_a_command_that_does_not_end_is_given_up(tmp_path: Path) -> None:
         here.close()
 
 
-def test_a_command_that_prints_without_end_is_given_up() -> None:
+def test_a_command_that_prints_without_end_is_given_up(phone: OpenPhone) -> None:
     with FakeAdbd(max_data=1 << 20, version=0x01000001) as adbd:
         here = phone(adbd.port)
         with pytest.raises(DeviceError, match="printed more than"):
@@ -134,7 +140,7 @@ def test_a_command_that_prints_without_end_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("command", ["x" * 5000, "a\0b"])
-def test_a_command_the_phone_cannot_take_is_not_sent(command: str) -> None:
+def test_a_command_the_phone_cannot_take_is_not_sent(phone: OpenPhone, command: str) -> None:
     with FakeAdbd() as adbd:
         here = phone(adbd.port)
         with pytest.raises(DeviceError, match="cannot take a request"):
@@ -144,7 +150,7 @@ def test_a_command_the_phone_cannot_take_is_not_sent(command: str) -> None:
 
 
 @pytest.mark.parametrize("remote", ["relative", "", "/" + "n" * 2000, "/a\0b"])
-def test_a_path_the_phone_cannot_take_is_refused(tmp_path: Path, remote: str) -> None:
+def test_a_path_the_phone_cannot_take_is_refused(phone: OpenPhone, tmp_path: Path, remote: str) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT)
     with FakeAdbd() as adbd:
@@ -157,7 +163,9 @@ def test_a_path_the_phone_cannot_take_is_refused(tmp_path: Path, remote: str) ->
         assert adbd.files == {}
 
 
-def test_files_of_this_computer_that_cannot_be_used_are_input_errors(tmp_path: Path) -> None:
+def test_files_of_this_computer_that_cannot_be_used_are_input_errors(
+    phone: OpenPhone, tmp_path: Path
+) -> None:
     with FakeAdbd(files={"/data/x": (0o100644, CONTENT)}) as adbd:
         here = phone(adbd.port)
         for source in (tmp_path / "missing", tmp_path):
