@@ -38,31 +38,31 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
     guest = rom.read(image) if image else None
     with connected(settings.serial, settings.device) as phone:
         check_tried(phone.profile, allowed=untested)
-        ways = flow.ways(phone, untested=untested)
-        methods = ", ".join(_TITLES[way] for way in ways)
-        times = count(rounds * len(ways), "time")
-        confirm(settings, f"This restarts {phone.profile.name} {phone.serialno} {times} ({methods}).")
+        methods = flow.supported_methods(phone, untested=untested)
+        titles = ", ".join(_TITLES[method] for method in methods)
+        times = count(rounds * len(methods), "time")
+        confirm(settings, f"This restarts {phone.profile.name} {phone.serialno} {times} ({titles}).")
         if guest:
-            found = flow.bench(phone, guest, ways, rounds=rounds, wait_s=wait_s)
+            found = flow.bench(phone, guest, methods, rounds=rounds, wait_s=wait_s)
         else:
-            found = flow.own_bench(phone, ways, rounds=rounds, wait_s=wait_s)
+            found = flow.own_bench(phone, methods, rounds=rounds, wait_s=wait_s)
     settings.emit(found.document(), lambda: _print(found))
 
 
 def _print(found: Bench) -> None:
-    names = list(dict.fromkeys(name for way in found.ways for name in found.typical(way).phases))
+    names = list(dict.fromkeys(name for method in found.methods for name in found.typical(method).phases))
     click.echo(f"  {'method':<12}{'median':>8}{'least':>8}{'most':>8}{'ratio':>7}")
-    for way in found.ways:
-        runs = found.of(way)
+    for method in found.methods:
+        runs = found.of(method)
         click.echo(
-            f"  {_TITLES[way]:<12}{found.median(way):>6.2f} s{runs[0].seconds:>6.2f} s"
-            f"{runs[-1].seconds:>6.2f} s{found.ratio(way):>7.2f}"
+            f"  {_TITLES[method]:<12}{found.median(method):>6.2f} s{runs[0].seconds:>6.2f} s"
+            f"{runs[-1].seconds:>6.2f} s{found.ratio(method):>7.2f}"
         )
     click.echo("  phases of the median run, in seconds:")
-    for way in found.ways:
-        phases = found.typical(way).phases
+    for method in found.methods:
+        phases = found.typical(method).phases
         listed = ", ".join(f"{name} {phases[name]:.2f}" for name in names if name in phases)
-        click.echo(f"  {_TITLES[way]:<12}{listed}")
+        click.echo(f"  {_TITLES[method]:<12}{listed}")
     click.echo(f"  full reboot boots {found.host.release} from the boot partition")
     if found.guest:
         click.echo(f"  the others boot {found.guest.release} from {found.image}, loaded before")

@@ -13,7 +13,7 @@ from hardboot.flows import rom as roms
 @image_options
 @start_options
 @pass_settings
-def boot(settings: Settings, wanted: Wanted, wait_s: float, rest: bool) -> None:
+def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool) -> None:
     """Boot IMAGE from RAM: load it, reset the hardware, and prove that its kernel came up.
 
     Nothing is flashed. A restart brings the phone back to its own system.
@@ -24,7 +24,7 @@ def boot(settings: Settings, wanted: Wanted, wait_s: float, rest: bool) -> None:
         if wanted.dry_run:
             phone.clean()
         else:
-            flow.boot(phone, prepared, journal, wait_s=wait_s, rest=rest)
+            flow.boot(phone, prepared, journal, wait_s=wait_s, quiesce=quiesce)
     if wanted.dry_run:
         emit_plan(settings, wanted, phone.profile, prepared, journal)
     else:

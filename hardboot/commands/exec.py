@@ -15,7 +15,7 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how it is started."""
     quiesce = click.option(
         "--no-quiesce",
-        "rest",
+        "quiesce",
         flag_value=False,
         default=True,
         help="For experts: leave Android running and the file systems as they are.",
@@ -27,10 +27,10 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(name="exec", cls=Command)
 @start_options
 @pass_settings
-def execute(settings: Settings, wait_s: float, rest: bool) -> None:
+def execute(settings: Settings, wait_s: float, quiesce: bool) -> None:
     """Start what `hardboot load` has loaded, from this computer or another, and prove that it came up."""
     with journaled(settings) as (phone, journal):
-        flow.execute(phone, journal, wait_s=wait_s, rest=rest)
+        flow.execute(phone, journal, wait_s=wait_s, quiesce=quiesce)
     settings.emit(journal.document(), lambda: show(journal))
 
 
@@ -39,12 +39,12 @@ def show(journal: Journal) -> None:
     assert journal.host is not None
     assert journal.guest is not None
     assert journal.loaded is not None
-    names = [phase.name for phase in journal.phases] + [f"  {one.step}" for one in journal.rest]
+    names = [phase.name for phase in journal.phases] + [f"  {one.step}" for one in journal.quiesce]
     width = max(map(len, names))
     for phase in journal.phases:
         click.echo(f"  {phase.name:<{width}} {phase.seconds:6.1f} s")
         if phase.name == "quiesce":
-            for one in journal.rest:
+            for one in journal.quiesce:
                 click.echo(f"    {one.step:<{width - 2}} {one.seconds:6.1f} s  {one.result}"[:80])
     click.echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
     click.echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")

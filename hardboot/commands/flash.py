@@ -8,7 +8,7 @@ import click
 from hardboot.commands.common import Command, Settings, confirm, pass_settings
 from hardboot.device.phone import connected
 from hardboot.flows import backup as backups
-from hardboot.flows import flash
+from hardboot.flows import flash, host_image
 from hardboot.flows.restart import Restarted, restart
 
 
@@ -22,7 +22,7 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool) -> None:
     Saves what is there, writes, reads back and compares; if they differ, what was there is put back.
     """
     with connected(settings.serial, settings.device) as phone:
-        flash.check_host_image(image, phone.profile)
+        host_image.check(image, phone.profile)
         target = f"{flash.PARTITION} of {phone.profile.name} {phone.serialno}"
         confirm(settings, f"Write {image} to {target}?")
         done = flash.write_image(phone, image, flash.PARTITION)

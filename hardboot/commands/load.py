@@ -18,7 +18,7 @@ from hardboot.device.phone import Phone
 from hardboot.flows import load as flow
 from hardboot.flows import rom as roms
 from hardboot.flows.journal import Journal
-from hardboot.flows.load import Prepared
+from hardboot.flows.load import PreparedRom
 from hardboot.flows.planning import Planned
 from hardboot.flows.restart import WAIT_S
 from hardboot.flows.rom import Rom
@@ -40,7 +40,7 @@ class Wanted:
     svg: Path | None
     untested: bool
 
-    def prepare(self, phone: Phone, rom: Rom, journal: Journal) -> Prepared:
+    def prepare(self, phone: Phone, rom: Rom, journal: Journal) -> PreparedRom:
         """Check the phone and plan."""
         check_tried(phone.profile, allowed=self.untested or self.dry_run)
         if self.soft:
@@ -140,7 +140,7 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
 
 
 def emit_plan(
-    settings: Settings, wanted: Wanted, profile: Profile, prepared: Prepared, journal: Journal
+    settings: Settings, wanted: Wanted, profile: Profile, prepared: PreparedRom, journal: Journal
 ) -> None:
     """Print what a dry run found."""
     rom = prepared.rom

@@ -9,7 +9,7 @@ import click
 from hardboot.commands.common import Command, Settings, pass_settings
 
 if TYPE_CHECKING:
-    from hardboot.flows.planning import Running
+    from hardboot.flows.planning import PhoneFacts
     from hardboot.profile import Profile
 
 _LIMIT = 8 << 20  # bytes of a file copied from a phone
@@ -59,7 +59,7 @@ def plan(
     if folder is not None:
         phone, running = _copied(folder, settings.device)
     elif settings.device is not None:
-        phone, running = profile.load(settings.device), planning.Running()
+        phone, running = profile.load(settings.device), planning.PhoneFacts()
     else:
         phone, running = _connected(settings.serial)
     if iomem is not None:
@@ -83,7 +83,7 @@ def plan(
     page.emit(settings, {**document, **page.document()}, svg)
 
 
-def _connected(serial: str | None) -> "tuple[Profile, Running]":
+def _connected(serial: str | None) -> "tuple[Profile, PhoneFacts]":
     """The profile of the connected phone, and what it says of itself."""
     from hardboot.base.errors import DeviceError
     from hardboot.device import phone as phones
@@ -93,7 +93,7 @@ def _connected(serial: str | None) -> "tuple[Profile, Running]":
     try:
         with phones.connected(serial, None) as phone:
             try:
-                said, *answers = phone.roots(KERNEL, *planning.questions(phone))
+                said, *answers = phone.roots(KERNEL, *planning.queries(phone))
                 kernel = parse_kernel(said)
                 _warn_of_guest(kernel.cmdline)
                 return phone.profile, planning.parse(phone, kernel.cmdline, answers)[1]
@@ -104,7 +104,7 @@ def _connected(serial: str | None) -> "tuple[Profile, Running]":
         raise
 
 
-def _copied(folder: Path, device: str | None) -> "tuple[Profile, Running]":
+def _copied(folder: Path, device: str | None) -> "tuple[Profile, PhoneFacts]":
     """The profile of the phone whose files lie in `folder`, and what they say."""
     from hardboot import layout, profile, suggest
     from hardboot.base.files import read_bytes
@@ -117,7 +117,7 @@ def _copied(folder: Path, device: str | None) -> "tuple[Profile, Running]":
     iomem, line, tags = found.text("iomem"), found.text("cmdline"), folder / "atags"
     _warn_of_guest(line)
     has_atags = phone.dtb.kind == "none"
-    return phone, planning.Running(
+    return phone, planning.PhoneFacts(
         live=layout.parse_iomem(iomem) if iomem else None,
         tree=None if has_atags else found.tree,
         atags=atags.parse(read_bytes(tags, limit=_LIMIT)) if has_atags and tags.is_file() else None,

@@ -7,9 +7,9 @@ import click
 
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.device import host, record
-from hardboot.device.handset import KERNEL, parse_kernel
-from hardboot.device.phone import KernelIdentity, Phone, connected
-from hardboot.device.record import Found, Loaded
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.phone import Phone, connected
+from hardboot.device.record import Loaded, LoadState
 from hardboot.payload.agent import AgentInfo
 
 
@@ -18,7 +18,7 @@ from hardboot.payload.agent import AgentInfo
 def status(settings: Settings) -> None:
     """Look at the phone: which kernel runs, whether it has hardboot support, whether something is loaded."""
     with connected(settings.serial, settings.device) as phone:
-        said, loaded = phone.roots(KERNEL, record.QUESTION)
+        said, loaded = phone.roots(KERNEL, record.QUERY)
         kernel = parse_kernel(said)
         found = record.parse(loaded, kernel)
         info = host.ask(phone, phone.profile.hardboot.flag)
@@ -33,7 +33,7 @@ def _is_panic_kernel(kernel: KernelIdentity) -> bool:
 
 
 def _document(
-    phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None
+    phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: LoadState, rom: Loaded | None
 ) -> dict[str, Any]:
     return {
         "device": phone.profile.name,
@@ -54,7 +54,9 @@ def _document(
     }
 
 
-def _print(phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: Found, rom: Loaded | None) -> None:
+def _print(
+    phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: LoadState, rom: Loaded | None
+) -> None:
     known = {True: "yes", False: "no", None: "the kernel does not say"}
     what = "a ROM that hardboot booted" if record.is_guest(kernel) else "the kernel of the boot partition"
     if _is_panic_kernel(kernel):

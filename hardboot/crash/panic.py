@@ -25,7 +25,7 @@ from hardboot.flows import boot, planning
 from hardboot.flows import load as loading
 from hardboot.flows import rom as roms
 from hardboot.flows.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
-from hardboot.flows.restart import last_word, wait_for_change
+from hardboot.flows.restart import run_detached, wait_for_change
 from hardboot.flows.rom import Rom
 from hardboot.layout import BootPlan, Segment
 from hardboot.payload import agent
@@ -222,7 +222,7 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
         # A kernel that would stand still for ever is given a time, so that it restarts if nothing starts.
         patience = f"[ $(cat /proc/sys/kernel/panic) != 0 ] || echo {_PANIC_S} > /proc/sys/kernel/panic"
         crash = "(sleep 0.2; echo c > /proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &"
-        last_word(phone, f"sync; {patience}; {crash}", timeout_s=_SYNC_S)
+        run_detached(phone, f"sync; {patience}; {crash}", timeout_s=_SYNC_S)
 
         def still(seconds: float) -> None:
             if seconds > _SETTLE_S:
@@ -232,7 +232,7 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
                     fix="See whether it has SysRq: adb shell su -c 'ls /proc/sysrq-trigger'",
                 )
 
-        now = wait_for_change(phone, before, wait_s=wait_s, still=still)
+        now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=still)
     if now is None:
         journal.outcome = PHONE_SILENT
         raise DeviceStateError(

@@ -20,7 +20,8 @@ from hardboot.base.log import Advance
 from hardboot.base.memory import PAGE_SIZE, Range, subtract
 from hardboot.base.sizes import align_up
 from hardboot.device import host
-from hardboot.device.phone import STAGING, Phone
+from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 from hardboot.formats import elf
 from hardboot.formats.archives.compression import Decompressor
 from hardboot.formats.crashdump import elfcore, freepages, vmcoreinfo

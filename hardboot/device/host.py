@@ -1,28 +1,32 @@
-"""The running kernel as a host: what it can do, asked by the agent, held against the profile."""
+"""The running kernel as a host: what it supports, as the agent reports it, compared with the profile."""
 
 import shlex
 from collections.abc import Sequence
 
 from hardboot.base.errors import RefusedError
 from hardboot.device.handset import KERNEL, parse_kernel
-from hardboot.device.phone import STAGING, Phone
+from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 from hardboot.payload import agent
 from hardboot.payload.agent import AgentInfo
 from hardboot.profile import Profile
 from hardboot.transport.base import Output
 
 AGENT = f"{STAGING}/agent"  # where `ask` puts it
-# Where it stays as long as something is loaded: /data may be read-only when it is needed. Not if programs
-# may not run from /dev.
+# Kept as long as something is loaded, as /data may be read-only by then; not where /dev is noexec.
 _KEPT = "/dev/hardboot-agent"
 KEEP_AGENT = f"cat {AGENT} >{_KEPT} && chmod 700 {_KEPT} && {{ {_KEPT} info >/dev/null 2>&1 || rm {_KEPT}; }}"
-IS_KEPT = f"test -x {_KEPT}"  # for `roots`; `kept_agent` reads the answer
+IS_KEPT = f"test -x {_KEPT}"  # for `roots`; `kept_agent` reads the output
 _PAGE = "/sys/kernel/kexec_hardboot/page"  # shown by hardboot's own kernel series
 
 
-def kept_agent(phone: Phone, answer: Output) -> str:
-    """The path of an agent on the phone that can be run: the one kept if IS_KEPT says so, else a new one."""
-    if answer.code == 0:
+def kept_agent(phone: Phone, output: Output) -> str:
+    """Return the path of an agent on the phone: the kept one according to IS_KEPT, else a new one.
+
+    Raises:
+        DeviceError: If a new one does not arrive whole.
+    """
+    if output.code == 0:
         return _KEPT
     return phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
 
@@ -32,7 +36,7 @@ def ask(phone: Phone, flag: int | None) -> AgentInfo:
 
     Args:
         phone: The phone.
-        flag: Also ask whether kexec_load(2) takes this flag, if nothing is loaded; 0: whether it is there.
+        flag: Also ask whether kexec_load(2) takes this flag, if nothing is loaded; 0 asks whether it exists.
 
     Raises:
         DeviceError: If there is no root, or the agent does not run.
@@ -42,7 +46,7 @@ def ask(phone: Phone, flag: int | None) -> AgentInfo:
 
 
 def info(phone: Phone, flag: int | None) -> AgentInfo:
-    """Ask the agent that `ask` put on the phone once more."""
+    """Ask again as `ask` does, with the agent that it put on the phone."""
     return _parse_info(phone.root(agent.info_command(AGENT, flag)))
 
 
@@ -53,28 +57,34 @@ def _parse_info(output: Output) -> AgentInfo:
 
 
 def has_hardboot(phone: Phone) -> bool:
-    """True if the running kernel shows the profile's sign of hardboot support."""
-    return phone.profile.presence is not None and phone.root(questions(phone.profile)[0]).code == 0
+    """Return whether the running kernel has the file by which the profile knows hardboot support."""
+    return phone.profile.presence is not None and phone.root(queries(phone.profile)[0]).code == 0
 
 
 def look(phone: Phone) -> None:
-    """See that the running kernel is a host for this phone, as far as it can be read without the agent.
+    """Check, as far as possible without the agent, that the running kernel is a host for this phone.
 
     Raises:
-        RefusedError: If it has no hardboot support, or keeps another page than the profile.
+        RefusedError: If it has no hardboot support, or its hardboot page is not the profile's.
     """
-    kernel, *answers = phone.roots(KERNEL, *questions(phone.profile))
-    parse(phone.profile, parse_kernel(kernel).release, answers)
+    kernel, *outputs = phone.roots(KERNEL, *queries(phone.profile))
+    parse(phone.profile, parse_kernel(kernel).release, outputs)
 
 
-def questions(profile: Profile) -> tuple[str, str]:
-    """What `look` asks; for `roots`, where `parse` reads the answers."""
+def queries(profile: Profile) -> tuple[str, str]:
+    """Return the commands of `look`, for `roots`; `parse` reads their outputs."""
     return f"test -e {shlex.quote(profile.presence or '/')}", f"cat {_PAGE}"
 
 
-def parse(profile: Profile, release: str, answers: Sequence[Output]) -> None:
-    """See in the answers to `questions` what `look` does; `release` is that of the kernel."""
-    presence, page = answers
+def parse(profile: Profile, release: str, outputs: Sequence[Output]) -> None:
+    """Check the outputs of `queries` as `look` does.
+
+    Args:
+        profile: Of the phone.
+        release: Of the running kernel, for the error.
+        outputs: One for each query.
+    """
+    presence, page = outputs
     if presence.code:
         raise _no_support(release)
     if page.code == 0 and int(page.text, 16) != profile.page.start:
@@ -82,14 +92,14 @@ def parse(profile: Profile, release: str, answers: Sequence[Output]) -> None:
 
 
 def check(profile: Profile, info: AgentInfo) -> int:
-    """See that the running kernel is a host for this profile; returns its flag for kexec_load(2).
+    """Check that the running kernel is a host for this profile; return its flag for kexec_load(2).
 
-    A kernel that names its flag is believed: the flag is a matter of the kernel's version, and the profile
-    says that of the usual host kernel.
+    The flag that the kernel shows counts: it depends on the kernel's version, and the profile has the flag of
+    the usual host kernel.
 
     Raises:
-        RefusedError: If it has no hardboot support, or keeps another page.
-        DeviceError: If it refused the empty load that asked for the flag.
+        RefusedError: If it has no hardboot support, or its hardboot page is not the profile's.
+        DeviceError: If it refused the empty load that probed the flag.
     """
     wanted = profile.hardboot
     if info.hardboot_page is None and info.probe != 0:
@@ -107,13 +117,13 @@ def _no_support(release: str) -> RefusedError:
     return RefusedError(
         f"the running kernel {release} has no hardboot support",
         state="Nothing was loaded.",
-        fix="If a ROM runs, restart the phone (adb reboot); else: hardboot flash-host-kernel BOOT.IMG",
+        fix="Restart the phone if a ROM is running; otherwise: hardboot flash-host-kernel BOOT.IMG",
     )
 
 
 def _other_page(profile: Profile, page: int) -> RefusedError:
     return RefusedError(
-        f"the host kernel keeps the hardboot page at {page:#x}, the profile {profile.name} has it at "
+        f"the host kernel has the hardboot page at {page:#x}, the profile {profile.name} has it at "
         f"{profile.page.start:#x}",
         state="Nothing was loaded.",
         fix=f"Build the host kernel with this profile: hardboot patch apply TREE --device {profile.name}",

@@ -1,7 +1,4 @@
-"""One rooted Android phone: what it says of itself, its profile, its partitions.
-
-Knows no flow. Commands for the phone are quoted here or are constants.
-"""
+"""One rooted Android phone of a known model: its profile and its partitions."""
 
 import hashlib
 import re
@@ -13,35 +10,18 @@ from dataclasses import dataclass
 from hardboot import layout, profile
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device.connection import only_phone, open_transport
-from hardboot.device.handset import (
-    FIND_ROOT,
-    QUICK_S,
-    STAGING,
-    Copy,
-    Handset,
-    KernelIdentity,
-    root_way,
-)
+from hardboot.device.handset import Handset
+from hardboot.device.shells import FIND_ROOT, QUICK_S, parse_root_shell
+from hardboot.device.staging import Copy
 from hardboot.profile import Profile
 from hardboot.transport.base import Output
-
-__all__ = [
-    "STAGING",
-    "KernelIdentity",
-    "Phone",
-    "connect",
-    "connected",
-    "matching",
-    "safe_serial",
-]
-
 
 _PRODUCT = "getprop ro.product.device; getprop ro.serialno"
 
 
 @dataclass(frozen=True)
 class BlockDevice:
-    """What a partition of the profile is on a phone: the path of its device, and its bytes."""
+    """The block device of a partition: the path of its device node, and its size in bytes."""
 
     path: str
     size: int
@@ -49,34 +29,39 @@ class BlockDevice:
 
 @dataclass
 class Phone(Handset):
-    """A connected phone and its profile; made by `connect`."""
+    """A connected phone and its profile; made by `connect`.
+
+    Attributes:
+        serialno: ro.serialno; the ADB serial if the phone has none.
+    """
 
     profile: Profile
     serialno: str
 
     def tell_model(self) -> None:
-        """Take the profile of this model, where models differ: the end of its RAM tells which one it is.
+        """Choose among the models of the profile, if it has several: the end of the RAM tells them apart.
 
         Raises:
-            DeviceError: If that is needed, and /proc/iomem cannot be read as root.
+            DeviceError: If it has several, and /proc/iomem cannot be read as root.
         """
         if self.profile.hardboot.models:
             live = layout.parse_iomem(self.read("cat /proc/iomem"))
             self.profile = layout.profile_of_model(self.profile, live)
 
     def partition(self, name: str) -> BlockDevice:
-        """The block device behind a partition of the profile, checked to be there.
+        """Return the block device of a partition of the profile, after checking it.
 
         Raises:
-            RefusedError: If the profile names none, or it is no block device, read-only, or of another size.
+            RefusedError: If the profile does not know it, or it is no block device, is write-protected or has
+                another size.
         """
-        return self.parse_partition(name, self.root(self.partition_command(name)))
+        return self.parse_partition(name, self.root(self.partition_query(name)))
 
     def partition_path(self, name: str) -> str:
-        """Where the profile has a partition.
+        """Return the path of a partition in the profile.
 
         Raises:
-            RefusedError: If it names none.
+            RefusedError: If the profile does not know it.
         """
         known = self.profile.partitions.get(name)
         if known is None:
@@ -87,18 +72,22 @@ class Phone(Handset):
             )
         return known.path
 
-    def partition_command(self, name: str) -> str:
-        """For `roots`; `parse_partition` reads the answer. Raises RefusedError like `partition_path`."""
+    def partition_query(self, name: str) -> str:
+        """Return a command for `roots`; `parse_partition` reads its output.
+
+        Raises:
+            RefusedError: If the profile does not know the partition.
+        """
         path = shlex.quote(self.partition_path(name))
         return (
             f"test -b {path} && readlink -f {path} && blockdev --getsize64 {path} && blockdev --getro {path}"
         )
 
-    def parse_partition(self, name: str, facts: Output) -> BlockDevice:
-        """The block device in the answer to `partition_command`. Raises RefusedError like `partition`."""
+    def parse_partition(self, name: str, output: Output) -> BlockDevice:
+        """Return the block device in the output of `partition_query`; see `partition`."""
         known = self.profile.partitions[name]
-        lines = facts.text.split()
-        if facts.code or len(lines) != 3:
+        lines = output.text.split()
+        if output.code or len(lines) != 3:
             raise RefusedError(
                 f"{known.path} is not a block device on this phone",
                 state="Nothing was written.",
@@ -120,16 +109,16 @@ class Phone(Handset):
         return BlockDevice(device, int(size))
 
     def pull_partition(self, name: str) -> bytes:
-        """What a partition of the profile holds, whole.
+        """Return the whole content of a partition of the profile.
 
         Raises:
             RefusedError: See `partition`.
             DeviceError: If it cannot be read.
         """
         device = self.partition(name)
-        # head reads a few KiB at a time, slowly
-        by = f"dd if={shlex.quote(device.path)} bs=1048576 2>/dev/null"
-        return self._pull_copy(Copy("partition", device.path, device.size, by)) or b""
+        # head reads a few KiB at a time, which is slow
+        command = f"dd if={shlex.quote(device.path)} bs=1048576 2>/dev/null"
+        return self.pull_copy(Copy("partition", device.path, device.size, command)) or b""
 
     def _how_to_find(self, name: str) -> str:
         if f"partitions.{name}" in self.profile.evidence:
@@ -141,23 +130,22 @@ def connect(serial: str | None, device: str | None) -> Phone:
     """Find the phone, connect, and match its profile.
 
     Args:
-        serial: As `adb devices` shows it, or HOST:PORT; None if there is only one phone.
+        serial: As `adb devices` shows it, or HOST:PORT; None if only one phone is connected.
         device: Name of the profile; None matches ro.product.device.
 
     Raises:
-        DeviceError: If no phone is there or it does not answer.
-        RefusedError: If there are several, or no profile fits.
+        DeviceError: If no phone is connected or it does not answer.
+        RefusedError: If several are, or no profile fits.
         InputError: If `serial` or `device` is wrong.
     """
     chosen = profile.load(device) if device else None
     transport = open_transport(serial or only_phone())
     try:
-        # One command for all of it: each takes as long as what it asks.
-        said, root = transport.shells([(_PRODUCT, QUICK_S), (FIND_ROOT, QUICK_S)])
-        product, serialno = _product(said)
-        phone = Phone(
-            transport, matching(product, chosen), serialno or transport.serial, _root_way=root_way(root)
-        )
+        # Both in one shell: starting one takes as long as these commands.
+        names, root = transport.shells([(_PRODUCT, QUICK_S), (FIND_ROOT, QUICK_S)])
+        product, serialno = _parse_product(names)
+        found = matching(product, chosen)
+        phone = Phone(transport, found, serialno or transport.serial, _root_shell=parse_root_shell(root))
         phone.tell_model()
         return phone
     except BaseException:
@@ -167,7 +155,7 @@ def connect(serial: str | None, device: str | None) -> Phone:
 
 @contextmanager
 def connected(serial: str | None, device: str | None) -> Iterator[Phone]:
-    """`connect`, and close the connection at the end."""
+    """Connect as `connect` does, and close the connection at the end."""
     phone = connect(serial, device)
     try:
         yield phone
@@ -175,11 +163,11 @@ def connected(serial: str | None, device: str | None) -> Iterator[Phone]:
         phone.transport.close()
 
 
-def _product(output: Output) -> tuple[str, str]:
+def _parse_product(output: Output) -> tuple[str, str]:
     lines = [line.strip() for line in output.text.splitlines()]
     if output.code or not lines or not lines[0]:
         raise DeviceError(
-            f"the phone does not say what it is: {output.text.strip()[:200]!r}",
+            f"the phone does not say which model it is: {output.text.strip()[:200]!r}",
             state="Nothing was sent.",
             fix="Is this an Android phone? Try: adb shell getprop ro.product.device",
         )
@@ -187,7 +175,7 @@ def _product(output: Output) -> tuple[str, str]:
 
 
 def matching(product: str, chosen: Profile | None) -> Profile:
-    """The profile for a phone that reports `product` as ro.product.device; `chosen` must be one for it.
+    """Return the profile of a phone whose ro.product.device is `product`: `chosen`, if it fits.
 
     Raises:
         RefusedError: If no profile fits, or `chosen` does not.
@@ -195,22 +183,22 @@ def matching(product: str, chosen: Profile | None) -> Profile:
     found = chosen or profile.match(product)
     if found is None:
         raise RefusedError(
-            f"no profile knows a phone that reports ro.product.device={product!r}",
+            f"no profile is for ro.product.device={product!r}",
             state="Nothing was sent.",
-            fix="hardboot devices list shows the phones that are known; docs/profiles.md how to add one.",
+            fix="List the known phones: hardboot devices list. docs/profiles.md tells how to add one.",
         )
     if product not in found.codenames:
         raise RefusedError(
             f"the phone reports ro.product.device={product!r}; the profile {found.name} is for "
             f"{', '.join(found.codenames)}",
             state="Nothing was sent.",
-            fix="Leave --device out to choose the profile by what the phone reports.",
+            fix="Leave out --device: the profile is then chosen by what the phone reports.",
         )
     return found
 
 
 def safe_serial(serialno: str) -> str:
-    """A serial as a file name: a phone's own words never choose a path."""
+    """Return a serial as a file name, its hash if it has other characters: a phone never chooses a path."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", serialno):
         return serialno
     return hashlib.sha256(serialno.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Backups of partitions on this computer, each bound to the phone, partition and content it came from."""
+"""Backups of partitions on this computer, each bound to phone, partition and content."""
 
 import json
 import time
@@ -15,15 +15,15 @@ from hardboot.device.phone import safe_serial
 
 @dataclass(frozen=True)
 class Backup:
-    """One saved partition.
+    """A saved partition.
 
     Attributes:
-        serial: ro.serialno of the phone it came from.
+        serial: ro.serialno of the phone.
         device: Name of the profile.
         partition: Name of the partition.
         size: Bytes.
         sha256: Of the whole content, in hex.
-        taken: When, in seconds since 1970 (UTC).
+        taken: Time of the backup, seconds since 1970 (UTC).
     """
 
     serial: str
@@ -35,17 +35,17 @@ class Backup:
 
     @property
     def path(self) -> Path:
-        """The image file; its description lies beside it, ending in .json."""
+        """The image file; its description is the file beside it that ends in .json."""
         return folder(self.serial) / f"{self.partition}-{self.sha256[:16]}.img"
 
 
 def folder(serial: str) -> Path:
-    """Where the backups of a phone lie."""
+    """Return the folder with the backups of a phone."""
     return state_dir() / "backups" / safe_serial(serial)
 
 
 def save(serial: str, device: str, partition: str, image: Path) -> Backup:
-    """Keep `image`, a file in the phone's backup folder, under its final name; returns its description."""
+    """Rename `image`, a file in the phone's backup folder, to its final name; return its description."""
     backup = Backup(serial, device, partition, image.stat().st_size, sha256_file(image), time.time())
     image.replace(backup.path)
     text = json.dumps(asdict(backup), indent=2) + "\n"
@@ -54,32 +54,39 @@ def save(serial: str, device: str, partition: str, image: Path) -> Backup:
 
 
 def find(serial: str, partition: str) -> list[Backup]:
-    """The backups of one partition of one phone, newest first; damaged descriptions are left out."""
-    found = []
+    """Return the backups of one partition of one phone, newest first, without damaged descriptions."""
+    backups = []
     for path in folder(serial).glob(f"{partition}-*.json"):
         backup = _parse(path.read_text(errors="replace"))
         if backup and (backup.serial, backup.partition) == (serial, partition) and backup.path.is_file():
-            found.append(backup)
-    return sorted(found, key=lambda backup: backup.taken, reverse=True)
+            backups.append(backup)
+    return sorted(backups, key=lambda backup: backup.taken, reverse=True)
 
 
 def read(path: Path) -> Backup:
-    """The backup in the image file `path`, by the description beside it.
+    """Return the backup whose image file is `path`.
 
     Raises:
-        InputError: If there is no description, or it is not one of this image.
+        InputError: If there is no description beside it, or it describes another file.
     """
+    description = path.with_suffix(".json")
     try:
-        backup = _parse(path.with_suffix(".json").read_text())
+        backup = _parse(description.read_text(errors="replace"))
+    except FileNotFoundError as error:
+        raise _no_backup(path, f"{description.name} is missing") from error
     except OSError as error:
-        raise unreadable(path.with_suffix(".json"), error) from error
+        raise unreadable(description, error) from error
     if backup is None or backup.path.resolve() != path.resolve():
-        raise InputError(
-            f"{path} has no description that fits it",
-            state="Nothing was written.",
-            fix="Name a backup that hardboot made; they lie in the folder that flash-host-kernel prints.",
-        )
+        raise _no_backup(path, f"{description.name} does not describe it")
     return backup
+
+
+def _no_backup(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path} is not a hardboot backup ({reason})",
+        state="Nothing was written.",
+        fix="Use a backup that hardboot made: flash-host-kernel prints its path.",
+    )
 
 
 def _parse(text: str) -> Backup | None:
@@ -90,19 +97,19 @@ def _parse(text: str) -> Backup | None:
 
 
 def verify(backup: Backup) -> None:
-    """Check that the file still holds what was saved.
+    """Check that the file still has the content that was saved.
 
     Raises:
-        InputError: If it was changed since.
+        InputError: If it has not.
     """
     if sha256_file(backup.path) != backup.sha256:
         raise InputError(
-            f"the backup {backup.path} is not what was saved: its SHA-256 differs",
+            f"the backup {backup.path} is damaged: its SHA-256 is not that of the content saved",
             state="Nothing was written to the phone.",
-            fix="Choose another backup, or flash the maker's boot image.",
+            fix="Use another backup, or flash the manufacturer's boot image with fastboot.",
         )
 
 
 def describe(backup: Backup) -> dict[str, Any]:
-    """For --json."""
+    """Return the backup as JSON has it."""
     return {**asdict(backup), "path": str(backup.path)}

@@ -1,7 +1,7 @@
-"""How long each way to restart a phone takes, measured in one run, from the command to a root shell again.
+"""Measure how long each restart method takes, from the command to a root shell of the new kernel.
 
-The ways take turns, so that what slows the phone or this computer slows all of them. What hardboot starts is
-loaded beforehand: loading ahead is what kexec is for.
+The methods take turns, so that what slows the phone or this computer slows all of them. The image is loaded
+before the clock starts: to load ahead is the purpose of kexec.
 """
 
 import re
@@ -17,11 +17,12 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.base.files import write_atomic
 from hardboot.device import cpus, host, record
-from hardboot.device.phone import KernelIdentity, Phone
+from hardboot.device.handset import KernelIdentity
+from hardboot.device.phone import Phone
 from hardboot.flows import load, rom
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
-from hardboot.flows.restart import leave, wait_for_change
+from hardboot.flows.restart import reboot, wait_for_change
 from hardboot.flows.rom import Rom
 
 REBOOT, HARDBOOT, SOFT = "reboot", "hardboot", "soft"
@@ -42,65 +43,75 @@ class Run:
     """One restart.
 
     Attributes:
-        way: REBOOT, HARDBOOT or SOFT.
+        method: REBOOT, HARDBOOT or SOFT.
         seconds: From the command to a root shell of the new kernel.
-        phases: Seconds of each of PHASES; two that cannot be told apart are one, their names joined by +.
+        phases: Seconds of each of PHASES; those that cannot be told apart are joined, and their names by +.
     """
 
-    way: str
+    method: str
     seconds: float
     phases: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Bench:
-    """All runs, and which kernels they ended in: of the boot partition, and of the image."""
+    """All runs, and the kernels they ended in: of the boot partition, and of the image."""
 
     runs: tuple[Run, ...]
     host: KernelIdentity
     image: str
     guest: KernelIdentity | None
 
-    def of(self, way: str) -> list[Run]:
-        """The runs of one way, the quickest first."""
-        return sorted((run for run in self.runs if run.way == way), key=lambda run: run.seconds)
+    def of(self, method: str) -> list[Run]:
+        """Return the runs of one method, the quickest first."""
+        return sorted((run for run in self.runs if run.method == method), key=lambda run: run.seconds)
 
     @property
-    def ways(self) -> list[str]:
-        """What was measured, in this order."""
-        return list(dict.fromkeys(run.way for run in self.runs))
+    def methods(self) -> list[str]:
+        """The methods that were measured, in this order."""
+        return list(dict.fromkeys(run.method for run in self.runs))
 
-    def median(self, way: str) -> float:
-        """Of the seconds of one way."""
-        return statistics.median(run.seconds for run in self.of(way))
+    def median(self, method: str) -> float:
+        """Return the median of the seconds of one method."""
+        return statistics.median(run.seconds for run in self.of(method))
 
-    def typical(self, way: str) -> Run:
-        """The run in the middle: its phases add up, those of several runs do not."""
-        runs = self.of(way)
+    def typical(self, method: str) -> Run:
+        """Return the run in the middle: its phases add up, medians of phases would not."""
+        runs = self.of(method)
         return runs[(len(runs) - 1) // 2]
 
-    def ratio(self, way: str) -> float:
-        """The median against that of a full reboot."""
-        return self.median(way) / self.median(REBOOT)
+    def ratio(self, method: str) -> float:
+        """Return the median relative to that of a full reboot."""
+        return self.median(method) / self.median(REBOOT)
 
     def document(self) -> dict[str, Any]:
-        """The runs as JSON has them."""
+        """Return the runs as JSON has them."""
         return {
             "runs": [
                 {
-                    "way": run.way,
+                    "way": run.method,
                     "seconds": round(run.seconds, 3),
                     "phases": {name: round(seconds, 3) for name, seconds in run.phases.items()},
                 }
                 for run in self.runs
             ],
-            "median": {way: round(self.median(way), 3) for way in self.ways},
-            "ratio": {way: round(self.ratio(way), 3) for way in self.ways},
+            "median": {method: round(self.median(method), 3) for method in self.methods},
+            "ratio": {method: round(self.ratio(method), 3) for method in self.methods},
         }
 
 
 def own_image(phone: Phone, folder: Path) -> Rom:
-    """The image in the phone's own boot partition: a guest of the very kernel that a full reboot starts."""
+    """Return the image in the phone's boot partition: a guest with the same kernel as after a full reboot.
+
+    Args:
+        phone: The phone.
+        folder: Where the image is written; it must stay as long as the image is used.
+
+    Raises:
+        RefusedError: If the partition is not as the profile says.
+        DeviceError: If it cannot be read.
+        InputError: If it holds no boot image.
+    """
     with log.step("Reading the phone's own boot image"):
         data = phone.pull_partition("boot")
     path = folder / "own-boot.img"
@@ -108,88 +119,121 @@ def own_image(phone: Phone, folder: Path) -> Rom:
     return rom.read(path)
 
 
-def ways(phone: Phone, *, untested: bool) -> tuple[str, ...]:
-    """The ways this phone supports; says why one is left out."""
-    found = [REBOOT]
+def supported_methods(phone: Phone, *, untested: bool) -> tuple[str, ...]:
+    """Return the methods this phone supports; warn of one that it does not.
+
+    Args:
+        phone: The phone, running its host kernel.
+        untested: Also allow soft kexec if it has never been tested on such a phone.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    methods = [REBOOT]
     try:
         host.look(phone)
-        found.append(HARDBOOT)
+        methods.append(HARDBOOT)
     except RefusedError as error:
-        log.warn(f"hardboot is left out: {error.what}")
+        log.warn(f"skipping hardboot: {error.what}")
     try:
         load.check_soft(phone, untested=untested)
         cpus.check(phone)
-        found.append(SOFT)
+        methods.append(SOFT)
     except RefusedError as error:
-        log.warn(f"soft is left out: {error.what}")
-    return tuple(found)
+        log.warn(f"skipping soft kexec: {error.what}")
+    return tuple(methods)
 
 
-def bench(phone: Phone, image: Rom, order: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
-    """Restart the phone `rounds` times by each way of `order`; it runs its host kernel before and after.
+def bench(phone: Phone, image: Rom, methods: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
+    """Restart the phone `rounds` times by each method; it runs its host kernel before and after.
 
     Raises:
-        DeviceError: If another kernel came up than should have.
+        DeviceError: If the wrong kernel came up.
         DeviceStateError: If the phone does not come back.
     """
     runs: list[Run] = []
     guest = None
-    before = phone.kernel()
+    now = phone.kernel()
     for number in range(rounds):
-        for way in order:
-            before = _home(phone, before, wait_s)
-            run, now = _once(phone, image, way, before, wait_s)
+        for method in methods:
+            before = return_to_host(phone, now, wait_s)
+            run, now = measure(phone, image, method, before, wait_s)
             runs.append(run)
-            log.say(f"round {number + 1} of {rounds}: {way} {run.seconds:.2f} s")
-            before = now
-            guest = guest if way == REBOOT else now
-    return Bench(tuple(runs), _home(phone, before, wait_s), image.path.name, guest)
+            log.say(f"round {number + 1} of {rounds}: {method} {run.seconds:.2f} s")
+            guest = guest if method == REBOOT else now
+    return Bench(tuple(runs), return_to_host(phone, now, wait_s), image.path.name, guest)
 
 
-def own_bench(phone: Phone, order: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
-    """`bench` with the phone's own boot image."""
+def own_bench(phone: Phone, methods: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
+    """Run `bench` with the phone's own boot image; see there and `own_image` for the errors raised."""
     with tempfile.TemporaryDirectory() as folder:
-        return bench(phone, own_image(phone, Path(folder)), order, rounds=rounds, wait_s=wait_s)
+        return bench(phone, own_image(phone, Path(folder)), methods, rounds=rounds, wait_s=wait_s)
 
 
-def _home(phone: Phone, now: KernelIdentity, wait_s: float) -> KernelIdentity:
-    """The host kernel, restarted into if a guest runs."""
+def return_to_host(phone: Phone, now: KernelIdentity, wait_s: float) -> KernelIdentity:
+    """Reboot to the host if a guest runs; return the host kernel.
+
+    Args:
+        phone: The phone.
+        now: The kernel that is running.
+        wait_s: Seconds to wait at most.
+
+    Raises:
+        DeviceError: If the reboot ended in a guest.
+        DeviceStateError: If the phone does not come back.
+    """
     if not record.is_guest(now):
         return now
-    leave(phone)
-    return _back(wait_for_change(phone, now, wait_s=wait_s), wait_s)
+    reboot(phone)
+    return _require_host(wait_for_change(phone, now, wait_s=wait_s), wait_s)
 
 
-def _back(found: KernelIdentity | None, wait_s: float) -> KernelIdentity:
-    if found is None:
+def _require_host(kernel: KernelIdentity | None, wait_s: float) -> KernelIdentity:
+    if kernel is None:
         raise DeviceStateError(
             f"the phone did not come back within {wait_s:.0f} s after a restart",
             state="Nothing was flashed.",
             fix="Look at its screen; hold the power button for 10 s to restart it.",
         )
-    if record.is_guest(found):
+    if record.is_guest(kernel):
         raise DeviceError(
-            f"a full reboot ended in a guest ({found.release})",
+            f"a full reboot ended in a guest ({kernel.release})",
             state="Nothing was flashed.",
-            fix="Restart the phone and look: hardboot status",
+            fix="Restart the phone, then check: hardboot status",
         )
-    return found
+    return kernel
 
 
-def _once(
-    phone: Phone, image: Rom, way: str, before: KernelIdentity, wait_s: float
+def measure(
+    phone: Phone, image: Rom, method: str, before: KernelIdentity, wait_s: float
 ) -> tuple[Run, KernelIdentity]:
-    """Restart once; the times are those of this computer's clock."""
-    rested: float | None = None
-    if way == REBOOT:
+    """Restart once by `method`; the times are those of this computer's clock.
+
+    Args:
+        phone: The phone, running its host kernel.
+        image: The guest.
+        method: REBOOT, HARDBOOT or SOFT.
+        before: The kernel that is running.
+        wait_s: Seconds to wait at most.
+
+    Returns:
+        The run, and the kernel that came up.
+
+    Raises:
+        RefusedError: If the image cannot be loaded.
+        DeviceError: If the wrong kernel came up.
+        DeviceStateError: If the phone does not come back.
+    """
+    quiesced: float | None = None
+    if method == REBOOT:
         old_start = _kernel_start(phone)
         start = time.monotonic()
-        leave(phone)
-        now = _back(wait_for_change(phone, before, wait_s=wait_s), wait_s)
+        reboot(phone)
+        now = _require_host(wait_for_change(phone, before, wait_s=wait_s), wait_s)
         end = time.monotonic()
     else:
         journal = Journal(phone.profile.name, phone.serialno)
-        prepared = load.prepare(phone, image, journal, soft=way == SOFT)
+        prepared = load.prepare(phone, image, journal, soft=method == SOFT)
         load.load(phone, prepared, journal)
         journal.phases.clear()
         old_start = _kernel_start(phone)
@@ -197,20 +241,20 @@ def _once(
         execute(phone, journal, wait_s=wait_s)
         assert journal.guest is not None
         now = journal.guest
-        *first, _ = (one.seconds for one in journal.phases)
-        rested = start + sum(first)
-        end = start + sum(one.seconds for one in journal.phases)
-    begun = _kernel_start(phone)
-    left = _stamp(phone, "cat /sys/fs/pstore/console-ramoops*", _LAST)
-    if left is not None:  # else, of hardboot's own ways, when the last command of the old kernel had ended
-        rested = old_start + left
-    init = _stamp(phone, "dmesg", _INIT)
-    marks = (start, rested, begun, None if init is None else begun + init, end)
-    return Run(way, end - start, dict(_split(marks))), now
+        *first, _ = (phase.seconds for phase in journal.phases)
+        quiesced = start + sum(first)
+        end = start + sum(phase.seconds for phase in journal.phases)
+    new_start = _kernel_start(phone)
+    left = _log_time(phone, "cat /sys/fs/pstore/console-ramoops*", _LAST)
+    if left is not None:  # else, for hardboot's own methods, the end of the last command of the old kernel
+        quiesced = old_start + left
+    init = _log_time(phone, "dmesg", _INIT)
+    marks = (start, quiesced, new_start, None if init is None else new_start + init, end)
+    return Run(method, end - start, dict(_split(marks))), now
 
 
 def _split(marks: Sequence[float | None]) -> Iterator[tuple[str, float]]:
-    """The phases between marks; where one is missing or out of order, two are one."""
+    """Return the phases between marks; a mark that is missing or out of order joins two phases."""
     last, names = marks[0], []
     assert last is not None
     for name, mark in zip(PHASES, marks[1:], strict=True):
@@ -221,13 +265,19 @@ def _split(marks: Sequence[float | None]) -> Iterator[tuple[str, float]]:
 
 
 def _kernel_start(phone: Phone) -> float:
-    """When the running kernel's clock was 0, on this computer's clock; by then it has unpacked itself."""
+    """Return when the running kernel's clock was 0 (after it unpacked itself), on this computer's clock."""
     asked = time.monotonic()
     uptime = float(phone.read("cat /proc/uptime").split()[0])
     return (asked + time.monotonic()) / 2 - uptime
 
 
-def _stamp(phone: Phone, command: str, line: re.Pattern[str]) -> float | None:
-    """The kernel's own seconds at the last such line of what `command` prints; None if there is none."""
-    found = line.findall(phone.root(f"{command} 2>/dev/null").text.replace("\r", ""))
-    return float(found[-1]) if found else None
+def _log_time(phone: Phone, command: str, line: re.Pattern[str]) -> float | None:
+    """Return the kernel's seconds at the last such line of a kernel log; None if there is none.
+
+    Args:
+        phone: The phone.
+        command: Prints the log.
+        line: Its first group are the seconds.
+    """
+    times = line.findall(phone.root(f"{command} 2>/dev/null").text.replace("\r", ""))
+    return float(times[-1]) if times else None

@@ -1,12 +1,14 @@
-"""Boot an image from RAM: load it, start it, and nothing else."""
+"""Boot an image from RAM: load it and start it."""
 
 from hardboot.device.phone import Phone
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
-from hardboot.flows.load import Prepared, load
+from hardboot.flows.load import PreparedRom, load
 
 
-def boot(phone: Phone, prepared: Prepared, journal: Journal, *, wait_s: float, rest: bool = True) -> None:
-    """`load`, then `execute`: see there for what they raise."""
+def boot(
+    phone: Phone, prepared: PreparedRom, journal: Journal, *, wait_s: float, quiesce: bool = True
+) -> None:
+    """Load an image and start it; see `load` and `execute` for the errors raised."""
     load(phone, prepared, journal)
-    execute(phone, journal, wait_s=wait_s, rest=rest)
+    execute(phone, journal, wait_s=wait_s, quiesce=quiesce)

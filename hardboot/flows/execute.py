@@ -1,120 +1,137 @@
-"""Start what is loaded: bring the system to rest, leave the kernel, and prove what came up."""
+"""Start what is loaded: quiesce the system, leave the kernel, and prove which kernel came up."""
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
-from hardboot.device import cpus, handset, host, record
-from hardboot.device.phone import KernelIdentity, Phone
-from hardboot.device.record import SOFT, Found, Loaded
+from hardboot.device import cpus, host, record
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.phone import Phone
+from hardboot.device.record import SOFT, Loaded, LoadState
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
-from hardboot.flows.quiesce import quiesce
-from hardboot.flows.restart import last_word, wait_for_change
+from hardboot.flows.quiesce import quiesce_system
+from hardboot.flows.restart import run_detached, wait_for_change
 from hardboot.payload import agent
 
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
-_SETTLE_S = 10.0  # a kernel that still answers after this has not been left
-_READ_LOG = "Read what the ROM said last: hardboot log"
+_LEAVE_S = 10.0  # a kernel that still answers after this was not left
+_READ_LOG = "Read the log of the ROM: hardboot log"
 
 
-def execute(phone: Phone, journal: Journal, *, wait_s: float, rest: bool = True) -> None:
+def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = True) -> None:
     """Start what is loaded on the phone, whoever loaded it and when.
 
     Args:
         phone: The phone.
         journal: Takes what is started, the phases and the outcome.
         wait_s: Seconds the guest may take to answer.
-        rest: Bring the system to rest first.
+        quiesce: Quiesce the system first.
 
     Raises:
-        RefusedError: If nothing is loaded, or nobody knows what, or a CPU stays online.
+        RefusedError: If nothing is loaded, or something without a record, or a CPU stays online.
         DeviceStateError: If the phone stays silent, or does not leave its kernel.
         DeviceError: If the host kernel came back instead of the guest.
     """
     with journal.phase("look"), log.step("Looking at what is loaded"):
-        kernel, found, kept = phone.roots(handset.KERNEL, record.QUESTION, host.IS_KEPT)
-        journal.host = before = handset.parse_kernel(kernel)
-        loaded = _startable(record.parse(found, before))
+        kernel, state, kept = phone.roots(KERNEL, record.QUERY, host.IS_KEPT)
+        journal.host = before = parse_kernel(kernel)
+        loaded = startable(record.parse(state, before))
         journal.loaded = loaded
         program = host.kept_agent(phone, kept)
         if loaded.start == SOFT:
             cpus.offline(phone)
-    log.say(f"Starting {loaded}")
-    if rest:
+    log.say(f"Booting {loaded} {loaded.method}")
+    if quiesce:
         with journal.phase("quiesce"):
-            journal.rest = quiesce(phone)
+            journal.quiesce = quiesce_system(phone)
     soft = loaded.start == SOFT
-    title = "Starting the guest without a reset" if soft else "Resetting the hardware, waiting for the guest"
+    title = "Starting the guest by soft kexec" if soft else "Resetting the hardware, waiting for the guest"
     with journal.phase("start" if soft else "reset and boot"), log.step(title):
-        _leave(phone, program, phone.profile.soft.unbind if soft else ())
+        _leave_kernel(phone, program, phone.profile.soft.unbind if soft else ())
 
-        def still(seconds: float) -> None:
-            if seconds > _SETTLE_S:
-                raise _not_left(phone.root(f"cat {_EXEC_LOG}").text)
+        def on_old_kernel(seconds: float) -> None:
+            if seconds > _LEAVE_S:
+                raise _not_left(phone.root(f"cat {_EXEC_LOG}").text, quiesced=quiesce)
 
-        now = wait_for_change(phone, before, wait_s=wait_s, still=still)
+        now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
     _judge(loaded, journal, now, wait_s)
     phone.clean()
 
 
-def _startable(found: Found) -> Loaded:
-    if found.record is None and not found.loaded:
+def startable(state: LoadState) -> Loaded:
+    """Return the record of what is loaded.
+
+    Raises:
+        RefusedError: If nothing is loaded, or something without a record.
+    """
+    if state.record is not None:
+        return state.record
+    if not state.loaded:
         raise RefusedError(
             "nothing is loaded on this phone",
             state="Nothing was started.",
             fix="Load an image first: hardboot load IMAGE",
         )
-    if found.record is None:
-        raise RefusedError(
-            "hardboot has no record of what is loaded: another program did it, or a load was cut off",
-            state="Nothing was started; it stays loaded.",
-            fix="Load it again (hardboot load IMAGE), or drop it: hardboot unload",
-        )
-    return found.record
+    raise RefusedError(
+        "hardboot has no record of what is loaded: another program loaded it, or a load was interrupted",
+        state="Nothing was started; it stays loaded.",
+        fix="Load the image again: hardboot load IMAGE. Or unload it: hardboot unload",
+    )
 
 
-def _leave(phone: Phone, program: str, drivers: tuple[str, ...]) -> None:
-    """Let the agent start what is loaded, in the background: the connection dies with the phone."""
-    words = ["sleep 0.1"] if drivers else []  # for the answer to get away, before the network goes
-    words += [
-        f'for one in {folder}/*/; do one=${{one%/}}; one=${{one##*/}}; [ "$one" = module ] || '
-        f'echo "$one" >{folder}/unbind; done'
+def _leave_kernel(phone: Phone, program: str, drivers: tuple[str, ...]) -> None:
+    """Let the agent start what is loaded, in the background: the connection ends with the kernel.
+
+    Args:
+        phone: The phone.
+        program: The path of the agent.
+        drivers: Folders in /sys of drivers that are unbound from their devices first.
+    """
+    commands = ["sleep 0.1"] if drivers else []  # lets the answer get through before the network goes down
+    commands += [
+        f"for device in {folder}/*/; do device=${{device%/}}; device=${{device##*/}}; "
+        f'[ "$device" = module ] || echo "$device" >{folder}/unbind; done'
         for folder in drivers
     ]
-    words.append(f"exec {agent.exec_command(program)}")
-    # Who hangs up does not stop it: what starts with HUP ignored keeps it so. No program more than needed.
-    background = f"({'; '.join(words)}) </dev/null >{_EXEC_LOG} 2>&1 &"
-    last_word(phone, f"trap '' HUP; {background}")
+    commands.append(f"exec {agent.exec_command(program)}")
+    # Ignore SIGHUP: the end of the connection must not stop it. `exec` keeps that.
+    background = f"({'; '.join(commands)}) </dev/null >{_EXEC_LOG} 2>&1 &"
+    run_detached(phone, f"trap '' HUP; {background}")
 
 
-def _not_left(said: str) -> DeviceStateError:
-    cause = agent.failure("exec", said).what if said.strip() else "the running kernel says nothing"
+def _not_left(text: str, *, quiesced: bool) -> DeviceStateError:
+    cause = agent.failure("exec", text).what if text.strip() else "the running kernel gives no reason"
     return DeviceStateError(
         f"the phone did not leave its kernel: {cause}",
-        state="The ROM is loaded, the kernel still runs, Android is stopped, /data is read-only.",
+        state="The ROM is loaded, the old kernel is running"
+        + (", Android is stopped, /data is read-only." if quiesced else "."),
         fix="Restart the phone: adb reboot",
     )
 
 
 def _judge(loaded: Loaded, journal: Journal, now: KernelIdentity | None, wait_s: float) -> None:
-    """Say what came up: the mark of this load in its command line is the proof."""
+    """Record which kernel came up: only the guest has this load's mark in its command line.
+
+    Raises:
+        DeviceStateError: If no kernel answered.
+        DeviceError: If it is not the guest.
+    """
     if now is None:
         journal.outcome = PHONE_SILENT
-        did = "left its kernel" if loaded.start == SOFT else "was reset"
+        event = "left its kernel" if loaded.start == SOFT else "was reset"
         raise DeviceStateError(
-            f"the phone {did} and has been silent for {wait_s:.0f} s",
-            state="Nothing was flashed: the boot partition is as it was.",
+            f"the phone {event} and has been silent for {wait_s:.0f} s",
+            state="Nothing was flashed: the boot partition is unchanged.",
             fix="Hold the power button to restart it into its host kernel. "
-            f"{_READ_LOG}. A slow ROM: --wait SECONDS.",
+            f"{_READ_LOG}. If the ROM is slow, wait longer: --wait SECONDS",
         )
     if loaded.mark not in now.cmdline.split():
         journal.outcome = HOST_CAME_BACK
+        cause = "" if loaded.start == SOFT else ", or the record did not survive the reset"
         raise DeviceError(
             f"the host kernel came back ({now.release}) instead of the ROM",
-            state="Nothing was flashed: the phone runs its own system, restarted.",
-            fix="The ROM crashed"
-            + ("" if loaded.start == SOFT else ", or the record did not survive the reset")
-            + f". {_READ_LOG}",
+            state="Nothing was flashed: the phone has restarted into its own system.",
+            fix=f"The ROM crashed{cause}. {_READ_LOG}",
         )
     journal.outcome = GUEST_UP
     journal.guest = now
     if loaded.release and loaded.release != now.release:
-        log.warn(f"the guest says it is {now.release}, the image holds {loaded.release}")
+        log.warn(f"the guest reports kernel {now.release}, the image holds {loaded.release}")

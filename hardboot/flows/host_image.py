@@ -1,21 +1,29 @@
-"""Make a host image: a phone's own boot image with another kernel in it."""
+"""Host images: make one from a phone's boot image and a host kernel; check one before it is flashed."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hardboot.base.errors import InputError
+from hardboot.base import log
+from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import read_bytes, write_atomic
 from hardboot.formats.boot import bootimg, wrappers
+from hardboot.formats.boot.bootid import Algorithm
+from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.kernels import zimage
+from hardboot.formats.kernels.kernel import identify
+from hardboot.profile import Profile
 
-_LIMIT = 256 << 20  # bytes
+_LIMIT = 256 << 20  # bytes; far above every boot partition known
+_HARDBOOT_OPTION = "CONFIG_KEXEC_HARDBOOT"  # in every port of the kexec-hardboot patch
 
 
 @dataclass(frozen=True)
 class HostImage:
-    """What was written.
+    """A host image that was written.
 
     Attributes:
+        size: Bytes.
+        kernel_size: Bytes of the kernel, with what is appended to it.
         dtbs_kept: Device trees that were appended to the old kernel and now follow the new one.
         hardboot_page: Where the new kernel looks for the record; None if it has no hardboot support.
     """
@@ -28,21 +36,17 @@ class HostImage:
 
 
 def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
-    """Write `boot_image` with `kernel` instead of its own; everything else stays, the id is computed anew.
+    """Write `boot_image` with `kernel` in place of its own; all else stays, and the id is computed anew.
 
-    Device trees appended to the old kernel are kept if the new one brings none, and so is a MediaTek header.
+    Device trees appended to the old kernel are kept if the new one has none, and so is a MediaTek header.
 
     Raises:
-        InputError: If either is not what it should be, or `output` cannot be written.
+        InputError: If `boot_image` is no boot image or damaged, `kernel` is no zImage, or `output` cannot be
+            written.
     """
-    image = bootimg.parse(read_bytes(boot_image, limit=_LIMIT))
-    algorithm = bootimg.check_id(image)
-    if algorithm is None and any(image.id):
-        raise InputError(
-            f"{boot_image}: the id in its header does not fit its parts: it is damaged or was edited",
-            state="Nothing was written.",
-            fix="Use the phone's own boot image: from its maker, or from the boot partition.",
-        )
+    image, algorithm = _read(
+        boot_image, fix="Use the phone's own boot image: from its manufacturer, or from the boot partition."
+    )
     old = zimage.parse(wrappers.without_mtk(image.kernel))
     data = read_bytes(kernel, limit=_LIMIT)
     new = zimage.parse(data)
@@ -60,3 +64,55 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
         dtbs_kept=len(kept),
         hardboot_page=new.hardboot_page,
     )
+
+
+def check(path: Path, profile: Profile) -> None:
+    """Check that an image may become the host of this phone.
+
+    A host kernel of another project does not state its hardboot page; it is enough that it was built with
+    CONFIG_KEXEC_HARDBOOT, and a warning says so.
+
+    Raises:
+        InputError: If it is no boot image with an ARM kernel, or damaged.
+        RefusedError: If its kernel has no hardboot support, or another page than the profile's.
+    """
+    image, _ = _read(path, fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT")
+    data = wrappers.without_mtk(image.kernel)
+    page, wanted = zimage.parse(data).hardboot_page, profile.page.start
+    if page is None:
+        config = identify(data).config or {}
+        if config.get(_HARDBOOT_OPTION) == "y":
+            log.warn(
+                f"{path}: its kernel was built with {_HARDBOOT_OPTION}, but does not state its hardboot "
+                f"page: it cannot be compared with the profile's, {wanted:#x}"
+            )
+            return
+        raise RefusedError(
+            f"{path}: its kernel has no hardboot support",
+            state="Nothing was sent.",
+            fix="Patch and build the kernel (hardboot patch apply), then make the image: hardboot host-image",
+        )
+    if page != wanted:
+        raise RefusedError(
+            f"{path}: its kernel has the hardboot page at {page:#x}, the profile {profile.name} has it at "
+            f"{wanted:#x}",
+            state="Nothing was sent.",
+            fix=f"Build the kernel for this phone: hardboot patch apply TREE --device {profile.name}",
+        )
+
+
+def _read(path: Path, *, fix: str) -> tuple[BootImage, Algorithm | None]:
+    """Return a boot image and the hash of its id, None if it has no id.
+
+    Raises:
+        InputError: If it is no boot image, or its id is not that of its content.
+    """
+    image = bootimg.parse(read_bytes(path, limit=_LIMIT))
+    algorithm = bootimg.check_id(image)
+    if algorithm is None and any(image.id):
+        raise InputError(
+            f"{path}: the id in its header is not that of its content: it is damaged or was edited",
+            state="Nothing was written.",
+            fix=fix,
+        )
+    return image, algorithm

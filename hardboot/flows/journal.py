@@ -1,4 +1,4 @@
-"""What a flow did, for people and programs: filled as it goes on, complete also when it fails."""
+"""The journal of a flow, for people and programs: filled as it runs, complete also when it fails."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hardboot.device.phone import KernelIdentity
+from hardboot.device.handset import KernelIdentity
 from hardboot.device.record import Loaded
 
 GUEST_UP = "guest-up"
@@ -16,15 +16,15 @@ PHONE_SILENT = "phone-silent"
 
 @dataclass(frozen=True)
 class Phase:
-    """One part of the way and the wall-clock seconds it took."""
+    """One part of a flow and the wall-clock seconds it took."""
 
     name: str
     seconds: float
 
 
 @dataclass(frozen=True)
-class Rested:
-    """One step that brought the system to rest: what came of it, in words, and whether that was wanted."""
+class QuiesceStep:
+    """One step of quiescing the system: its result in words, and whether it succeeded."""
 
     step: str
     result: str
@@ -37,9 +37,12 @@ class Journal:
     """What happened so far.
 
     Attributes:
+        host: The kernel that was running first.
+        guest: The kernel that came up.
         loaded: What was loaded, or is being started.
         replaced: What was loaded before and was dropped for it, in words; None if nothing.
-        rest: How the system was brought to rest.
+        quiesce: The steps of quiescing the system.
+        outcome: GUEST_UP, HOST_CAME_BACK or PHONE_SILENT; None before a start.
     """
 
     device: str
@@ -49,13 +52,13 @@ class Journal:
     guest: KernelIdentity | None = None
     loaded: Loaded | None = None
     replaced: str | None = None
-    rest: list[Rested] = field(default_factory=list)
+    quiesce: list[QuiesceStep] = field(default_factory=list)
     outcome: str | None = None
     pushed_bytes: int = 0
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time what runs inside."""
+        """Time a part of the flow."""
         start = time.monotonic()
         try:
             yield
@@ -63,7 +66,7 @@ class Journal:
             self.phases.append(Phase(name, time.monotonic() - start))
 
     def document(self) -> dict[str, Any]:
-        """All of it as JSON has it."""
+        """Return the journal as JSON has it."""
         return {
             "outcome": self.outcome,
             "device": self.device,
@@ -73,6 +76,6 @@ class Journal:
             "loaded": self.loaded.document() if self.loaded else None,
             "replaced": self.replaced,
             "pushed_bytes": self.pushed_bytes,
-            "quiesce": [{**asdict(one), "seconds": round(one.seconds, 3)} for one in self.rest],
-            "phases": [{"name": one.name, "seconds": round(one.seconds, 3)} for one in self.phases],
+            "quiesce": [{**asdict(step), "seconds": round(step.seconds, 3)} for step in self.quiesce],
+            "phases": [{"name": phase.name, "seconds": round(phase.seconds, 3)} for phase in self.phases],
         }

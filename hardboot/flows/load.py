@@ -1,4 +1,4 @@
-"""Load an image and leave the phone running: check, plan, push, load. And drop what is loaded."""
+"""Load an image into the running kernel, to be started later: check, plan, push, load. And unload it."""
 
 import secrets
 import shlex
@@ -14,7 +14,7 @@ from hardboot.base.files import sha256_file
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
-from hardboot.device.record import Found
+from hardboot.device.record import LoadState
 from hardboot.flows import planning
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
@@ -26,8 +26,8 @@ _LOAD_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A plan made for a connected phone; nothing was loaded."""
+class PreparedRom:
+    """A ROM planned for a connected phone; nothing is loaded yet."""
 
     rom: Rom
     plan: BootPlan
@@ -45,53 +45,53 @@ def prepare(
     cmdline: str | None = None,
     append: str | None = None,
     soft: bool = False,
-) -> Prepared:
+) -> PreparedRom:
     """Check the phone and plan the start; nothing is pushed.
 
     Args:
-        phone: The phone, running its host kernel; for a soft start any kernel with kexec.
+        phone: The phone, running its host kernel; for soft kexec any kernel with kexec.
         rom: What to start.
         journal: Takes the phases.
         cmdline: Replaces the ROM's own kernel command line.
-        append: Words behind it.
-        soft: Start without a reset.
+        append: Appended to it.
+        soft: Plan for soft kexec, without a reset.
 
     Raises:
         DeviceError: If there is no root, or the phone does not answer.
-        RefusedError: If the running kernel cannot do it, or the planner refuses.
+        RefusedError: If the running kernel does not support it, or the planner refuses.
     """
     try:
         with journal.phase("check"), log.step("Checking the phone"):
-            support = (cpus.QUESTION,) if soft else host.questions(phone.profile)
-            kernel, *answers = phone.roots(KERNEL, *support, *planning.questions(phone))
+            support = (cpus.QUERY,) if soft else host.queries(phone.profile)
+            kernel, *outputs = phone.roots(KERNEL, *support, *planning.queries(phone))
             journal.host = now = parse_kernel(kernel)
             if soft:
-                cpus.parse(answers[0])
+                cpus.parse(outputs[0])
             else:
-                host.parse(phone.profile, now.release, answers[: len(support)])
-            live, running = planning.parse(phone, now.cmdline, answers[len(support) :])
+                host.parse(phone.profile, now.release, outputs[: len(support)])
+            live, facts = planning.parse(phone, now.cmdline, outputs[len(support) :])
         with journal.phase("plan"), log.step("Planning"):
             mark = f"{record.MARK}={secrets.token_hex(4)}"
-            made = planning.plan(
-                phone.profile, rom, running, cmdline=cmdline, append=append, mark=mark, soft=soft
+            planned = planning.plan(
+                phone.profile, rom, facts, cmdline=cmdline, append=append, mark=mark, soft=soft
             )
-            if not made.plan.complete:
+            if not planned.plan.complete:
                 raise RefusedError(
-                    "the ROM brings no device tree, and the phone shows none to take instead",
+                    "the ROM has no device tree, and the running kernel shows none to use instead",
                     state="Nothing was sent.",
                     fix="Use a ROM with a device tree, or a host kernel with CONFIG_PROC_DEVICETREE.",
                 )
-        return Prepared(rom, made.plan, mark, made.tree_reason, made.cmdline, live)
+        return PreparedRom(rom, planned.plan, mark, planned.tree_reason, planned.cmdline, live)
     except HardbootError:
         phone.clean()
         raise
 
 
-def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
-    """Push the segments and give them to the running kernel, instead of what it has. The phone runs on.
+def load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
+    """Push the segments and load them into the running kernel, replacing what is loaded there.
 
     Raises:
-        RefusedError: If the kernel turns out to be no host for this profile.
+        RefusedError: If the kernel is no host for this profile.
         DeviceError: If something did not arrive or the kernel refused it; nothing is loaded then.
     """
     try:
@@ -100,19 +100,19 @@ def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
         phone.clean()
 
 
-def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
+def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
     plan, kernel = prepared.plan, journal.host
     assert kernel is not None
     with journal.phase("ask"), log.step("Asking the running kernel"):
         info = host.ask(phone, plan.flag)
         if info.kexec_loaded:
-            found = record.find(phone, kernel)
-            log.warn(f"this replaces what is loaded: {found}")
-            _drop(phone)
-            journal.replaced = str(found)
-            info = host.info(phone, plan.flag)  # only now it can be asked for the flag
+            old = record.find(phone, kernel)
+            log.warn(f"replacing {old}, which was already loaded")
+            _unload(phone)
+            journal.replaced = str(old)
+            info = host.info(phone, plan.flag)  # the flag can only be probed while nothing is loaded
         if plan.flag:
-            plan = replace(plan, flag=host.check(phone.profile, info))  # the kernel's own, if it names one
+            plan = replace(plan, flag=host.check(phone.profile, info))  # the kernel's own, if it shows one
         elif info.probe:
             raise agent.explain("probe", info.probe)
     description = record.describe(
@@ -123,20 +123,20 @@ def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
         release=prepared.rom.release,
         mark=prepared.mark,
     )
-    record.remember(phone, description)  # now: this computer may not live to see the end of the load
+    record.remember(phone, description)  # before the load: this computer may be interrupted during it
     with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "record"
         source.write_bytes(record.encode(description))
         segments, (note,) = push(phone, plan.segments, journal, Path(folder), source)
     with journal.phase("load"), log.step("Loading"):
-        # One command: it ends also if this computer does not live to see it.
+        # One command: it runs to its end even if this computer is interrupted.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)
         keep = f"cat {shlex.quote(note)} >{record.RECORD}"
         output = phone.root(
             f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}", timeout_s=_LOAD_TIMEOUT_S
         )
         if output.code and "loaded=" in output.text:
-            _drop(phone)
+            _unload(phone)
             raise _no_record(output.text)
         if output.code:
             raise agent.failure("load", output.text)
@@ -146,10 +146,20 @@ def _load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
 def push(
     phone: Phone, segments: Sequence[Segment], journal: Journal, folder: Path, *others: Path
 ) -> tuple[list[AgentSegment], list[str]]:
-    """Bring `segments` to the phone, by way of `folder` on this computer, and other files with them.
+    """Push segments and other files to the phone.
+
+    Args:
+        phone: The phone.
+        segments: What is pushed.
+        journal: Takes the number of bytes.
+        folder: A temporary folder on this computer.
+        others: More files.
 
     Returns:
-        The segments, and the paths of the other files on the phone.
+        The segments for the agent, and the paths of the other files on the phone.
+
+    Raises:
+        DeviceError: If something does not arrive whole.
     """
     for segment in segments:
         (folder / segment.name).write_bytes(segment.data)
@@ -163,59 +173,65 @@ def push(
     return pushed, staged[len(segments) :]
 
 
-def unload(phone: Phone) -> Found:
-    """Drop what is loaded, whoever loaded it; returns what it was.
+def unload(phone: Phone) -> LoadState:
+    """Unload what is loaded, whoever loaded it; return what it was.
 
     Raises:
         DeviceError: If there is no root, or the kernel refused.
     """
     with log.step("Asking the running kernel"):
         host.ask(phone, None)
-        found = record.find(phone, phone.kernel())
+        state = record.find(phone, phone.kernel())
     try:
-        if found.loaded is not False:
-            _drop(phone)
+        if state.loaded is not False:
+            _unload(phone)
     finally:
         phone.clean()
-    return found
+    return state
 
 
-def _drop(phone: Phone) -> None:
+def _unload(phone: Phone) -> None:
     output = phone.root(agent.unload_command(host.AGENT, 0))
     if output.code:
         raise agent.failure("unload", output.text)
     phone.root(f"rm -f {record.RECORD}")
 
 
-def _no_record(said: str) -> DeviceError:
-    shown = " ".join(said.split())[-200:]
+def _no_record(text: str) -> DeviceError:
+    shown = " ".join(text.split())[-200:]
     return DeviceError(
-        f"what was loaded could not be written down in {record.RECORD}: {shown}",
-        state="The phone runs on; nothing is loaded.",
-        fix="See that root may write to /dev on the phone: adb shell su -c 'touch /dev/x'",
+        f"the record of what was loaded cannot be written to {record.RECORD}: {shown}",
+        state="It was unloaded again; the phone is running as before.",
+        fix="Check that root may write to /dev on the phone: adb shell su -c 'touch /dev/x'",
     )
 
 
 def check_soft(phone: Phone, *, untested: bool) -> None:
-    """See that the profile allows a start without a reset.
+    """Check that the profile allows soft kexec.
+
+    Args:
+        phone: The phone.
+        untested: Also allow it if it has never been tested on such a phone.
 
     Raises:
-        RefusedError: If it does not work on this phone, or nobody has tried and that is not allowed.
+        RefusedError: If it does not work on this phone, or has never been tested and that is not allowed.
     """
     profile = phone.profile
     works, entry = profile.soft.works, profile.evidence_for("soft.works")
     if works:
         return
+    never = f"soft kexec has never been tested on {profile.title}"
     if works is None and untested:
-        log.warn(f"nobody has tried yet to start a kernel on {profile.title} without a reset")
+        log.warn(never)
         return
-    reason = f": {entry.source}" if entry else ""
+    if works is None:
+        raise RefusedError(
+            never,
+            state="Nothing was sent.",
+            fix="Leave out --soft. To try it, make sure that you can restart the phone, then add --untested.",
+        )
     raise RefusedError(
-        f"nobody has tried yet to start a kernel on {profile.title} without a reset"
-        if works is None
-        else f"a start without a reset does not work on {profile.title}{reason}",
+        f"soft kexec does not work on {profile.title}" + (f": {entry.source}" if entry else ""),
         state="Nothing was sent.",
-        fix="Leave --soft out; or try it, with a way back to a working system: --untested"
-        if works is None
-        else "Leave --soft out.",
+        fix="Leave out --soft.",
     )

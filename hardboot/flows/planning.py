@@ -1,4 +1,4 @@
-"""A ROM planned with what is known of a phone: its profile, files copied from it, or the phone itself."""
+"""Plan a ROM with what is known of a phone: its profile, files copied from it, or the phone itself."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,10 @@ from hardboot import devicetree, layout
 from hardboot.base import cmdline as cmdlines
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
-from hardboot.device.handset import TREE, Copy, read
+from hardboot.device.handset import TREE
 from hardboot.device.phone import Phone
+from hardboot.device.shells import read
+from hardboot.device.staging import Copy
 from hardboot.flows.rom import NO_TREE, Rom
 from hardboot.formats.boot import bootimg
 from hardboot.formats.kernels import atags
@@ -19,18 +21,18 @@ from hardboot.transport.base import Output
 
 _IOMEM = "cat /proc/iomem"
 _ATAGS = Copy("atags", "/proc/atags")
-_NO_PHONE = "the phone's own; it is not at hand, so a stand-in is planned for"
+_NO_PHONE = "the phone's own; phone not connected, room is reserved for it"
 
 
 @dataclass(frozen=True)
-class Running:
-    """What the running system tells a planner; None is not known.
+class PhoneFacts:
+    """What the planner knows of a phone beyond its profile; None is not known.
 
     Attributes:
-        live: Its memory map.
-        tree: The device tree the bootloader gave it.
-        atags: The ATAGS, where the phone's kernels get such.
-        bootloader: The words the bootloader added to its command line.
+        live: The memory map of the running kernel.
+        tree: The device tree that the bootloader passed.
+        atags: The ATAGS, where the phone's kernels get them.
+        bootloader: The words that the bootloader added to the kernel command line.
     """
 
     live: LiveMemory | None = None
@@ -41,19 +43,15 @@ class Running:
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, and how its parts were chosen.
-
-    Attributes:
-        tree_reason: Why this device tree, for people.
-    """
+    """A plan, its command line, and in words why its device tree was chosen."""
 
     plan: BootPlan
     cmdline: CommandLine
     tree_reason: str
 
 
-def questions(phone: Phone) -> list[str]:
-    """What to ask a connected phone with `roots` for all a planner can use; makes the staging folder.
+def queries(phone: Phone) -> list[str]:
+    """Return the commands for `roots` that get `PhoneFacts`, after making the staging folder.
 
     Raises:
         DeviceError: If the phone does not answer.
@@ -61,25 +59,25 @@ def questions(phone: Phone) -> list[str]:
     """
     header, tree = _header(phone), _tree(phone.profile)
     phone.make_staging()
-    return [_IOMEM, tree.command, phone.partition_command("boot"), header.command]
+    return [_IOMEM, tree.query, phone.partition_query("boot"), header.query]
 
 
-def parse(phone: Phone, running_cmdline: str, answers: list[Output]) -> tuple[LiveMemory, Running]:
-    """The answers to `questions`: the phone's memory map, and that with the rest.
+def parse(phone: Phone, running_cmdline: str, outputs: list[Output]) -> tuple[LiveMemory, PhoneFacts]:
+    """Return the memory map, and all facts, from the outputs of `queries`.
 
     Raises:
         DeviceError: If the phone does not answer.
         RefusedError: If its kernel does not show its ATAGS, or its boot partition is not the profile's.
-        InputError: If an answer is malformed.
+        InputError: If an output is malformed.
     """
-    iomem, tree, _, _ = answers
+    iomem, tree, _, _ = outputs
     live = layout.parse_iomem(read(_IOMEM, iomem))
     has_atags = phone.profile.dtb.kind == "none"
-    return live, Running(
+    return live, PhoneFacts(
         live,
         tree=None if has_atags else phone.fetch_device_tree(tree),
         atags=_parse_atags(phone.fetch(_ATAGS, tree)) if has_atags else None,
-        bootloader=_bootloader_words(phone, running_cmdline, answers[2:]),
+        bootloader=_bootloader_words(phone, running_cmdline, outputs[2:]),
     )
 
 
@@ -100,7 +98,7 @@ def _parse_atags(data: bytes | None) -> tuple[Tag, ...]:
 def plan(
     profile: Profile,
     rom: Rom,
-    running: Running,
+    facts: PhoneFacts,
     *,
     cmdline: str | None = None,
     append: str | None = None,
@@ -112,20 +110,20 @@ def plan(
     Args:
         profile: The phone.
         rom: What to start.
-        running: What is known beyond the profile.
+        facts: What is known beyond the profile.
         cmdline: Replaces the ROM's own kernel command line.
-        append: Words behind it.
-        mark: The word by which the guest will be known.
-        soft: Start without a reset.
+        append: Appended to it.
+        mark: The word by which the guest will be recognised.
+        soft: Plan for soft kexec, without a reset.
 
     Raises:
-        RefusedError: If it is not clear which device tree fits, or the planner refuses.
+        RefusedError: If it is unclear which device tree fits, or the planner refuses.
         InputError: If the device tree, the ATAGS or the command line are malformed.
     """
     own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
     parts = [
         own,
-        (cmdlines.BOOTLOADER, running.bootloader),
+        (cmdlines.BOOTLOADER, facts.bootloader),
         (cmdlines.APPENDED, append),
         (cmdlines.MARK, mark),
     ]
@@ -133,43 +131,53 @@ def plan(
     tree, reason = None, _NO_PHONE
     if profile.dtb.kind == "none":
         reason = NO_TREE
-    elif rom.trees or running.tree:
-        choice = devicetree.choose(rom.trees, profile, running.tree)
+    elif rom.trees or facts.tree:
+        choice = devicetree.choose(rom.trees, profile, facts.tree)
         tree, reason = choice.tree, choice.reason
-    guest = rom.guest(tree=tree, live_tree=running.tree, cmdline=line.text, atags=running.atags)
-    return Planned(layout.plan(profile, guest, running.live, soft=soft), line, reason)
+    guest = rom.guest(tree=tree, live_tree=facts.tree, cmdline=line.text, atags=facts.atags)
+    return Planned(layout.plan(profile, guest, facts.live, soft=soft), line, reason)
 
 
 def bootloader_words(phone: Phone, running: str) -> str | None:
-    """What the bootloader added to the command line of the host image: a guest needs it too."""
+    """Return the words that the bootloader added to the host's command line: a guest needs them too.
+
+    Args:
+        phone: The phone.
+        running: /proc/cmdline of the host kernel.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+        RefusedError: If its boot partition is not the profile's.
+        InputError: If that holds no boot image.
+    """
     header = _header(phone)
     phone.make_staging()
-    return _bootloader_words(phone, running, phone.roots(phone.partition_command("boot"), header.command))
+    return _bootloader_words(phone, running, phone.roots(phone.partition_query("boot"), header.query))
 
 
 def _header(phone: Phone) -> Copy:
     return Copy("boot-header", phone.partition_path("boot"), max(bootimg.PAGE_SIZES))
 
 
-def _bootloader_words(phone: Phone, running: str, answers: list[Output]) -> str | None:
-    facts, header = answers
-    phone.parse_partition("boot", facts)
+def _bootloader_words(phone: Phone, running: str, outputs: list[Output]) -> str | None:
+    partition, header = outputs
+    phone.parse_partition("boot", partition)
     return additions(phone.profile, running, phone.fetch(_header(phone), header) or b"")
 
 
 def additions(profile: Profile, running: str, header: bytes) -> str | None:
-    """What the bootloader added to the command line of the image it started.
+    """Return the words that the bootloader added to the command line of the image it started.
 
     Args:
-        profile: The phone: what its bootloader does, and the usual line if the image is not at hand.
+        profile: The phone: how its bootloader changes command lines, and its usual image's command line.
         running: /proc/cmdline of the kernel in that image.
-        header: The first bytes of the image; b"" if it is not at hand.
+        header: The first bytes of the image; b"" if the image is not available.
 
     Returns:
-        The words; None if nobody knows what the image's own are.
+        The words; None if the image's own command line is not known.
 
     Raises:
-        InputError: If `header` is no boot image header, or cut off.
+        InputError: If `header` is no boot image header, or truncated.
     """
     quirks = profile.cmdline
     if quirks.ignored:
@@ -184,9 +192,9 @@ def additions(profile: Profile, running: str, header: bytes) -> str | None:
 
 
 def in_boot_partition(profile: Profile, own: str) -> tuple[list[str], list[str]]:
-    """What the phone's bootloader would take from and give to the command line `own` of an image it starts.
+    """Return what the bootloader would change in the command line `own` of an image in the boot partition.
 
-    Without the words it adds to every line. A kernel that hardboot starts gets its line untouched.
+    The words it adds to every command line are not among them. hardboot itself changes nothing.
 
     Returns:
         The words lost, and the words in their place.

@@ -1,7 +1,7 @@
-"""Bring the running system to rest: kexec and a reset do not wait for what was not written yet.
+"""Quiesce the running system: neither kexec nor a reset waits for data that is not on the disk yet.
 
-Each step has a time limit, says what came of it, and does not keep the next one from being tried. All of them
-are one root command: a root shell can take longer to start than what it is asked to do.
+Each step has a time limit, reports its result, and the next one is tried in any case. All of them run in one
+root shell: to start one can take longer than the steps do.
 """
 
 import time
@@ -10,22 +10,23 @@ from collections.abc import Iterator
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.device.phone import Phone
-from hardboot.flows.journal import Rested
+from hardboot.flows.journal import QuiesceStep
 from hardboot.transport.base import Output
 
 _QUICK_S = 20.0
 _SYNC_S = 60.0  # an eMMC writes back some hundred MiB in this time
 
-# Android's `stop` ends zygote and with it all apps. Its property says when.
+# Android's `stop` ends zygote and with it all apps; the property says when it has.
 _FRAMEWORK = """
-[ "$(getprop init.svc.zygote)" = running ] || { echo none runs; exit 0; }
+[ "$(getprop init.svc.zygote)" = running ] || { echo none is running; exit 0; }
 stop
 for second in 1 2 3 4 5 6 7 8 9 10; do
 	[ "$(getprop init.svc.zygote)" = running ] || exit 0
 	sleep 1
 done
-echo it still runs; exit 1"""
-# init's view: a root shell may have mounts of its own. The last mounted goes first: it may lie on another.
+echo it is still running; exit 1"""
+# The mounts of init: a root shell may have a mount namespace of its own. The last mounted comes first: it may
+# lie on another.
 _WRITABLE = r"""
 writable() {
 	points=
@@ -34,7 +35,7 @@ writable() {
 	done </proc/1/mounts
 }
 """
-# What is open for writing cannot be remounted one by one; SysRq u does that by force, and in the background.
+# A file system that is open for writing cannot be remounted; SysRq u does it by force, and in the background.
 _READ_ONLY = f"""{_WRITABLE}
 writable
 set -- $points
@@ -61,31 +62,32 @@ while read -r device rest; do
 	case $device in /dev/*) [ ! -b "$device" ] || blockdev --flushbufs "$device" 2>&1 || exit 1 ;; esac
 done </proc/1/mounts"""
 
-# Name, what people see meanwhile, what root runs, its seconds. Exit code 0: done; what is printed is told.
+# Name, title, script for root, time limit in seconds. A script prints why it has nothing to do or failed.
 _STEPS = (
     ("framework", "Stopping the Android framework", _FRAMEWORK, _QUICK_S),
-    ("sync", "Writing everything back", "sync", _SYNC_S),
+    ("sync", "Writing all data to the disk", "sync", _SYNC_S),
     ("read-only", "Making the file systems read-only", _READ_ONLY, _QUICK_S + _SYNC_S),
     ("flush", "Flushing the block devices", _FLUSH, _SYNC_S),
 )
 
 
-def quiesce(phone: Phone) -> list[Rested]:
-    """Stop what writes, write everything back, make the file systems read-only; warn of what did not work."""
-    rested = []
-    answers: Iterator[Output] = iter(())
+def quiesce_system(phone: Phone) -> list[QuiesceStep]:
+    """Stop Android, sync, make the file systems read-only and flush the disks; warn of a step that fails."""
+    steps = []
+    outputs: Iterator[Output] = iter(())
     for number, (name, title, _, _) in enumerate(_STEPS):
         start = time.monotonic()
         with log.step(title):
             try:
-                output = next(answers, None)
-                if output is None:  # at first, and when the one before hangs or took the shell down with it
-                    answers = phone.root_steps([(script, limit_s) for *_, script, limit_s in _STEPS[number:]])
-                    output = next(answers)
-                done, said = output.code == 0, " ".join(output.text.split())[-200:]
+                output = next(outputs, None)
+                if output is None:  # the first step, or the one before hung or took the shell down with it
+                    outputs = phone.root_steps([(script, limit_s) for *_, script, limit_s in _STEPS[number:]])
+                    output = next(outputs)
+                done, text = output.code == 0, " ".join(output.text.split())[-200:]
             except DeviceError as error:
-                done, said = False, error.what
-        rested.append(Rested(name, said or ("done" if done else "failed"), done, time.monotonic() - start))
+                done, text = False, error.what
+        result = text or ("done" if done else "failed")
+        steps.append(QuiesceStep(name, result, done, time.monotonic() - start))
         if not done:
-            log.warn(f"{title.lower()}: {rested[-1].result}")
-    return rested
+            log.warn(f"{title.lower()}: {result}")
+    return steps

@@ -1,4 +1,4 @@
-"""A ROM: the boot image that is to be started, read from a file, and what the planner needs of it."""
+"""A ROM: the boot image to be started, read from a file, and what the planner needs of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -32,8 +32,9 @@ class Rom:
     """A boot image taken apart. Its parts are views of the file, which must not change meanwhile.
 
     Attributes:
-        kernel: The kernel as it is started; an arm64 one unpacked.
-        trees: The device trees it brings, in file order: of its dtb or dt part, else behind its kernel.
+        image: Without MediaTek headers.
+        kernel: The kernel as it is started; an arm64 kernel is unpacked.
+        trees: The device trees in its dtb or dt part, else those appended to its kernel; in file order.
     """
 
     path: Path
@@ -43,18 +44,18 @@ class Rom:
 
     @cached_property
     def identity(self) -> Kernel:
-        """What the kernel says of itself; its configuration is not looked for."""
+        """The identity of the kernel, without its configuration."""
         kernel = self.kernel
         return identify(kernel.kernel if isinstance(kernel, ZImage) else kernel.data, config=False)
 
     @property
     def release(self) -> str | None:
-        """The kernel's release, as `uname -r` will print it; None if it cannot be read."""
+        """The kernel's release, as `uname -r` will print it; None if the image does not tell."""
         return self.identity.release
 
     @property
     def unpacked_size(self) -> int | None:
-        """Bytes of the decompressed kernel; None if it neither states it nor can be unpacked."""
+        """Bytes of the decompressed kernel; None if it does not state them and cannot be unpacked."""
         stated = self.kernel.edata_size if isinstance(self.kernel, ZImage) else len(self.kernel.data)
         return stated or self.identity.unpacked_size
 
@@ -71,13 +72,13 @@ class Rom:
         cmdline: str,
         atags: tuple[Tag, ...] | None = None,
     ) -> Guest:
-        """What the planner needs.
+        """Return the guest for the planner.
 
         Args:
-            tree: What `devicetree.choose` chose; None plans with a stand-in.
-            live_tree: The phone's own tree; None if no phone is asked.
+            tree: As `devicetree.choose` chose it; None reserves room for one.
+            live_tree: The phone's own tree; None without a phone.
             cmdline: Kernel command line.
-            atags: The phone's ATAGS, if its kernels get such; None plans with a stand-in.
+            atags: The phone's ATAGS, if its kernels get them; None reserves room for them.
         """
         return Guest(
             kernel=self.kernel,
@@ -91,19 +92,20 @@ class Rom:
 
 
 def read(path: Path) -> Rom:
-    """Read the boot image `path`; only what is looked at is read from disk.
+    """Read the boot image `path`, mapped into memory.
 
     Raises:
-        InputError: If it cannot be read, is no boot image or cut off, or has no ARM or arm64 kernel, or no
+        InputError: If it cannot be read, is no boot image or truncated, or has no ARM or arm64 kernel, or no
             ramdisk.
     """
-    image = _within(path, lambda: bootimg.parse(map_file(path)))
+    data = map_file(path)
+    image = _within(path, lambda: bootimg.parse(data))
     for part in ("kernel", "ramdisk"):
         if not len(getattr(image, part)):
             raise InputError(
                 f"{path}: the image has no {part}",
                 state="Nothing was sent.",
-                fix="Give a whole boot image: kernel and ramdisk are needed to boot from RAM.",
+                fix="Use a complete boot image: kernel and ramdisk are needed to boot from RAM.",
             )
     image = _within(path, lambda: _without_mtk(image))
     kernel = _within(path, lambda: _kernel(image.kernel))
@@ -112,19 +114,24 @@ def read(path: Path) -> Rom:
 
 
 def _within(path: Path, parse: Callable[[], _T]) -> _T:
+<<<<<<< HEAD
     """Return what `parse` returns; its errors get the file's name."""
     with naming(path, state="Nothing was sent."):
+=======
+    """Return what `parse` returns; put the file's name into its errors."""
+    try:
+>>>>>>> bb8c955 (flows, device: names and messages in the words of the field; handset in three modules)
         return parse()
 
 
 def _without_mtk(image: BootImage) -> BootImage:
-    """The image as MediaTek's bootloader starts it: no header of its own in front of kernel and ramdisk."""
+    """Return the image without MediaTek's headers before kernel and ramdisk, as its bootloader starts it."""
     bare = wrappers.without_mtk
     return replace(image, kernel=bare(image.kernel), ramdisk=bare(image.ramdisk))
 
 
 def _kernel(part: Data) -> AnyKernel:
-    """The kernel as it is started: a zImage unpacks itself, an arm64 Image must be unpacked before."""
+    """Return the kernel as it is started: a zImage unpacks itself, an arm64 Image must be unpacked first."""
     if arm64image.is_arm64(part):
         found = identify(part, config=False)
         return Arm64Kernel(view(part)[: found.size], arm64image.parse(part))
@@ -136,15 +143,20 @@ def _kernel(part: Data) -> AnyKernel:
 
 
 def _trees(image: BootImage) -> tuple[Candidate, ...]:
+<<<<<<< HEAD
     """The trees of the image's own dtb or dt part; without one, those appended to the kernel."""
     source = devicetree.find_trees_in_parts(image.parts)
+=======
+    """Return the trees of the image's dtb or dt part; without one, those appended to the kernel."""
+    source = devicetree.in_parts(image.parts)
+>>>>>>> bb8c955 (flows, device: names and messages in the words of the field; handset in three modules)
     if len(image.dtb) and (source is None or source.part != "dtb"):
         raise InputError(
             f"the dtb part ({len(image.dtb)} bytes) holds no device tree",
             state="Nothing was sent.",
-            fix="Give an image whose dtb part holds device trees, or none at all.",
+            fix="Use an image whose dtb part holds device trees, or one without a dtb part.",
         )
     found = source.candidates if source else ()
     if len(found) == 1:
-        found[0].tree  # noqa: B018  # it will be taken: refuse it now, with the file's name
+        found[0].tree  # noqa: B018  # it will be used: refuse it now, with the file's name
     return found

@@ -57,14 +57,14 @@ def phone(
     (tmp_path / "vmcore").write_bytes(source.build())
     monkeypatch.setattr(dump, "DUMP", str(tmp_path / "vmcore"))
     monkeypatch.setattr(dump, "STAGING", str(tmp_path / "staging"))
-    monkeypatch.setattr("hardboot.device.handset.STAGING", str(tmp_path / "staging"))
+    monkeypatch.setattr("hardboot.device.staging.STAGING", str(tmp_path / "staging"))
     monkeypatch.setattr("hardboot.device.host.AGENT", str(host_agent))
     monkeypatch.setattr("hardboot.device.host.ask", lambda *_: None)
     monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")
     with RealAdbd(real_adbd) as daemon:
         transport = open_transport(daemon.serial)
         transport.wait(timeout_s=20)
-        yield Counting(transport, profile.load("virt-arm"), "S", _root_way="sh -c {}")
+        yield Counting(transport, profile.load("virt-arm"), "S", _root_shell="sh -c {}")
         transport.close()
 
 

@@ -24,7 +24,8 @@ from hardboot.base.errors import DeviceError, DeviceStateError, HardbootError, I
 from hardboot.base.memory import Range, subtract
 from hardboot.crash import elfcorehdr as crashmap
 from hardboot.crash import lastlog, panic
-from hardboot.device.phone import KernelIdentity, Phone
+from hardboot.device.handset import KernelIdentity
+from hardboot.device.phone import Phone
 from hardboot.flows.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.formats import elf
 from hardboot.formats.trees import fdt
@@ -301,9 +302,9 @@ def test_a_kernel_that_does_not_crash_is_told_after_a_while(monkeypatch: pytest.
     alive = phone(kexec_crash_loaded="1\n")
     monkeypatch.setattr(alive, "kernel", lambda **_: BEFORE, raising=False)
 
-    def wait(*_arguments: object, still: Callable[[float], None], **_options: object) -> None:
-        still(panic._SETTLE_S)
-        still(panic._SETTLE_S + 0.1)
+    def wait(*_arguments: object, on_old_kernel: Callable[[float], None], **_options: object) -> None:
+        on_old_kernel(panic._SETTLE_S)
+        on_old_kernel(panic._SETTLE_S + 0.1)
 
     monkeypatch.setattr(panic, "wait_for_change", wait)
     with pytest.raises(DeviceStateError, match="did not crash: its kernel runs on"):

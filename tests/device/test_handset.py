@@ -11,9 +11,11 @@ from real_adb import RealAdbd
 from hardboot import profile
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import sha256_file
-from hardboot.device import cpus, handset, host, record
-from hardboot.device.handset import FIND_ROOT, Copy, Handset, root_way
+from hardboot.device import cpus, handset, host, record, staging
+from hardboot.device.handset import Handset
 from hardboot.device.phone import Phone
+from hardboot.device.shells import FIND_ROOT, ROOT_SHELLS, parse_root_shell
+from hardboot.device.staging import Copy
 from hardboot.flows import planning, quiesce
 from hardboot.suggest.findings import COMMANDS
 from hardboot.transport.base import Output, Transport
@@ -48,18 +50,18 @@ def test_root_is_found_the_way_the_phone_grants_it(
     done = subprocess.run(
         ["/bin/sh", "-c", FIND_ROOT], env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=20
     )
-    assert root_way(Output(done.stdout, done.returncode)) == way
+    assert parse_root_shell(Output(done.stdout, done.returncode)) == way
 
 
 def together(name: str) -> list[list[str]]:
     """What hardboot asks the phone called `name` in one root command each."""
     me = Phone(cast(Transport, None), profile.load(name), "S")
     me._room = 0
-    asked = planning.questions(me)
+    asked = planning.queries(me)
     return [
-        [handset.KERNEL, *host.questions(me.profile), *asked],
-        [handset.KERNEL, cpus.QUESTION, *asked],
-        [handset.KERNEL, record.QUESTION, host.IS_KEPT],
+        [handset.KERNEL, *host.queries(me.profile), *asked],
+        [handset.KERNEL, cpus.QUERY, *asked],
+        [handset.KERNEL, record.QUERY, host.IS_KEPT],
         [script for *_, script, _ in quiesce._STEPS],
         list(COMMANDS.values()),
     ]
@@ -68,7 +70,7 @@ def together(name: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", [one for one in profile.names() if profile.load(one).partitions])
 def test_what_is_asked_together_fits_into_a_packet_of_an_old_phone(name: str) -> None:
     for commands in together(name):
-        for way in handset._ROOT_WAYS:
+        for way in ROOT_SHELLS:
             assert len(f"shell:{CommandBatch(commands, way).line}") < SERVICE_MAX - 1000
 
 
@@ -85,7 +87,7 @@ class Counted(AdbTcp):
 @pytest.fixture
 def transport(real_adbd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
     """A real adbd whose staging folder is one of this computer, and whose commands are its own."""
-    monkeypatch.setattr(handset, "STAGING", str(tmp_path / "staging"))
+    monkeypatch.setattr(staging, "STAGING", str(tmp_path / "staging"))
     with RealAdbd(real_adbd) as adbd:
         here = Counted("127.0.0.1", adbd.port)
         here.wait(timeout_s=20)
@@ -95,7 +97,7 @@ def transport(real_adbd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def phone(transport: Counted) -> Handset:
-    return Handset(transport, _root_way="sh -c {}")
+    return Handset(transport, _root_shell="sh -c {}")
 
 
 def test_files_are_staged_and_proven_by_two_shells(transport: Counted, tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_a_file_that_arrives_damaged_is_named(
     for name in ("good", "bad"):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(
-        "hardboot.device.handset.sha256_file",
+        "hardboot.device.staging.sha256_file",
         lambda path: "0" * 64 if path.name == "bad" else sha256_file(path),
     )
     with pytest.raises(DeviceError, match="bad arrived damaged"):
@@ -136,7 +138,7 @@ def test_a_program_runs_only_if_it_arrived_whole(
     command = f"{tmp_path}/staging/name"
     assert phone(transport).stage_program(program, "name", command) == Output("ran\n", 3)
     assert transport.count == 1
-    monkeypatch.setattr("hardboot.device.handset.sha256_file", lambda _path: "0" * 64)
+    monkeypatch.setattr("hardboot.device.staging.sha256_file", lambda _path: "0" * 64)
     with pytest.raises(DeviceError, match="name arrived damaged"):
         phone(transport).stage_program(program, "name", f"touch {tmp_path}/ran")
     assert not (tmp_path / "ran").exists()
@@ -158,7 +160,7 @@ def test_what_only_root_may_read_is_copied_together_with_other_questions(
     me = phone(transport)
     me.make_staging()
     there, missing = (Copy(name, str(tmp_path / name), 4) for name in ("secret", "missing"))
-    first, second, third = me.roots(there.command, missing.command, "echo on")
+    first, second, third = me.roots(there.query, missing.query, "echo on")
     assert transport.count == 2
     assert me.fetch(there, first) == b"0123"
     assert me.fetch(missing, second) is None
@@ -166,5 +168,5 @@ def test_what_only_root_may_read_is_copied_together_with_other_questions(
 
 
 def test_a_root_shell_that_dies_is_an_error_where_all_answers_are_needed(transport: Counted) -> None:
-    with pytest.raises(DeviceError, match="the root shell ended early, with 137"):
+    with pytest.raises(DeviceError, match="the root shell ended early, with exit code 137"):
         phone(transport).roots("echo one", "kill -9 $$", "echo three")

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import cpus, record
-from hardboot.device.phone import KernelIdentity
-from hardboot.device.record import Found, Loaded
+from hardboot.device.handset import KernelIdentity
+from hardboot.device.record import Loaded, LoadState
 from hardboot.flows import load
-from hardboot.flows.execute import _startable
-from hardboot.flows.quiesce import quiesce
+from hardboot.flows.execute import startable
+from hardboot.flows.quiesce import quiesce_system
 from hardboot.layout import BootPlan, Segment
 from hardboot.transport.base import Output
 
@@ -78,14 +78,14 @@ def test_any_text_is_a_record_or_none(text: str | bytes) -> None:
 
 
 def test_only_what_is_known_is_started() -> None:
-    assert _startable(Found(True, described())).image == "rom.img"
-    assert _startable(Found(None, described())).image == "rom.img"
-    for nothing in (Found(False, None), Found(None, None)):
+    assert startable(LoadState(True, described())).image == "rom.img"
+    assert startable(LoadState(None, described())).image == "rom.img"
+    for nothing in (LoadState(False, None), LoadState(None, None)):
         with pytest.raises(RefusedError, match="nothing is loaded") as error:
-            _startable(nothing)
+            startable(nothing)
         assert "hardboot load IMAGE" in error.value.fix
     with pytest.raises(RefusedError, match="no record"):
-        _startable(Found(True, None))
+        startable(LoadState(True, None))
 
 
 def test_a_guest_is_known_by_its_mark_on_the_computer_that_loaded_it(
@@ -103,11 +103,11 @@ def test_a_guest_is_known_by_its_mark_on_the_computer_that_loaded_it(
 
 
 def test_the_system_comes_to_rest_in_order_and_says_how() -> None:
-    me = phone(zygote="none runs\n")
-    rested = quiesce(me)
+    me = phone(zygote="none is running\n")
+    rested = quiesce_system(me)
     assert cast(Answering, me).shells == 1
     assert [(one.step, one.result, one.done) for one in rested] == [
-        ("framework", "none runs", True),
+        ("framework", "none is running", True),
         ("sync", "done", True),
         ("read-only", "done", True),
         ("flush", "done", True),
@@ -118,8 +118,10 @@ def test_a_step_that_fails_or_hangs_keeps_no_other_from_being_tried(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     hangs = DeviceError("the phone did not end the command", state="", fix="")
-    me = phone(zygote=Output("it still runs\n", 1), sysrq=Output("/data is still writable\n", 1), sync=hangs)
-    rested = quiesce(me)
+    me = phone(
+        zygote=Output("it is still running\n", 1), sysrq=Output("/data is still writable\n", 1), sync=hangs
+    )
+    rested = quiesce_system(me)
     assert [(one.step, one.done) for one in rested] == [
         ("framework", False),
         ("sync", False),
@@ -135,7 +137,7 @@ def test_a_step_that_fails_or_hangs_keeps_no_other_from_being_tried(
 def test_a_step_that_takes_its_shell_down_keeps_no_other_from_being_tried() -> None:
     me = phone(zygote=Output("Killed\n", 137))
     cast(Answering, me).dies_with = 137
-    assert [one.done for one in quiesce(me)] == [False, True, True, True]
+    assert [one.done for one in quiesce_system(me)] == [False, True, True, True]
     assert cast(Answering, me).shells == 2
 
 
@@ -155,7 +157,7 @@ def test_a_cpu_without_a_switch_or_that_stays_online_is_refused() -> None:
     [
         (True, False, None),
         (None, True, None),
-        (None, False, "nobody has tried yet"),
+        (None, False, "has never been tested"),
         (False, False, "does not work on .*: tried on QEMU"),
         (False, True, "does not work on"),
     ],

@@ -8,7 +8,7 @@ from image_builders import hardboot_tag, kernel_with_banner, kernel_with_config,
 
 from hardboot import profile
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.flows import flash
+from hardboot.flows import host_image
 
 PROFILE = profile.load("virt-arm")
 RELEASE = "3.4.113-foreign"
@@ -29,20 +29,20 @@ def tagged(page: int) -> bytes:
 def test_a_kernel_with_the_profiles_page_is_accepted_silently(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flash.check_host_image(image(tmp_path, tagged(PROFILE.page.start)), PROFILE)
+    host_image.check(image(tmp_path, tagged(PROFILE.page.start)), PROFILE)
     assert capsys.readouterr().err == ""
 
 
 def test_a_mediatek_header_is_no_part_of_the_kernel(tmp_path: Path) -> None:
     kernel = build.mtk(tagged(PROFILE.page.start), b"KERNEL")
-    flash.check_host_image(image(tmp_path, kernel), PROFILE)
+    host_image.check(image(tmp_path, kernel), PROFILE)
     with pytest.raises(InputError, match="MTK header: size at offset 0x4"):
-        flash.check_host_image(image(tmp_path, kernel + b"more"), PROFILE)
+        host_image.check(image(tmp_path, kernel + b"more"), PROFILE)
 
 
 def test_a_kernel_with_another_page_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="0x7fa00000"):
-        flash.check_host_image(image(tmp_path, tagged(0x7FA00000)), PROFILE)
+        host_image.check(image(tmp_path, tagged(0x7FA00000)), PROFILE)
 
 
 @pytest.mark.parametrize("how", ["gzip", "xz", "lzma"])
@@ -51,7 +51,7 @@ def test_a_foreign_kernel_built_with_hardboot_is_accepted_with_a_warning(
     how: str, tags: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kernel = zimage(payload=pack(kernel_with_config(RELEASE, WITH), how), tags=tags)
-    flash.check_host_image(image(tmp_path, kernel), PROFILE)
+    host_image.check(image(tmp_path, kernel), PROFILE)
     said = " ".join(capsys.readouterr().err.split())
     assert "CONFIG_KEXEC_HARDBOOT" in said
     assert f"{PROFILE.page.start:#x}" in said
@@ -67,7 +67,7 @@ def test_a_kernel_without_hardboot_is_refused(
 ) -> None:
     kernel = zimage(payload=pack(content, "gzip"))
     with pytest.raises(RefusedError, match="no hardboot support") as caught:
-        flash.check_host_image(image(tmp_path, kernel), PROFILE)
+        host_image.check(image(tmp_path, kernel), PROFILE)
     assert caught.value.exit_code == 4
     assert capsys.readouterr().err == ""
 
@@ -78,4 +78,4 @@ def test_an_image_whose_id_does_not_fit_is_refused(tmp_path: Path) -> None:
     data[2048 + 0x10] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match="id in its header"):
-        flash.check_host_image(path, PROFILE)
+        host_image.check(path, PROFILE)

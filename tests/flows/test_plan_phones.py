@@ -11,8 +11,8 @@ from planned import HostPhone, call, rom_image
 
 from hardboot import profile
 from hardboot.base.errors import RefusedError
-from hardboot.device.handset import Copy
 from hardboot.device.phone import Phone
+from hardboot.device.staging import Copy
 from hardboot.flows import rom
 from hardboot.formats.kernels import atags
 from hardboot.layout import Arm64Kernel

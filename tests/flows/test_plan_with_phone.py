@@ -160,7 +160,7 @@ def test_a_boot_without_any_tree_is_refused(
     image = rom_image(tmp_path)
     host_phone(monkeypatch, image)
     _, errors = call(capsys, "boot", image, "--dry-run", code=4)
-    assert "the ROM brings no device tree, and the phone shows none" in errors
+    assert "the ROM has no device tree, and the running kernel shows none" in errors
     assert json.loads(call(capsys, "--json", "plan", image)[0])["complete"] is False
 
 

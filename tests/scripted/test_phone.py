@@ -21,7 +21,7 @@ def phone() -> ScriptedPhone:
 
 
 def root(phone: ScriptedPhone, command: str, timeout_s: float = 30) -> Output:
-    return phone.transport.shell(command, timeout_s=timeout_s, way=SU)
+    return phone.transport.shell(command, timeout_s=timeout_s, template=SU)
 
 
 def push(phone: ScriptedPhone, folder: Path, content: bytes, remote: str = "/data/local/tmp/x") -> None:
@@ -30,10 +30,10 @@ def push(phone: ScriptedPhone, folder: Path, content: bytes, remote: str = "/dat
 
 
 def test_only_root_reads_the_disk() -> None:
-    for way, root_way, code in ((SU, "su -c", 0), (SU, "su 0", 1), ("su 0 sh -c {}", "su 0", 0)):
+    for template, how, code in ((SU, "su -c", 0), (SU, "su 0", 1), ("su 0 sh -c {}", "su 0", 0)):
         phone = setup.phone_with_disk()
-        phone.root = root_way  # type: ignore[assignment]  # one of them
-        said = phone.transport.shell(f"head -c 8 < {BOOT}", timeout_s=1, way=way)
+        phone.root = how  # type: ignore[assignment]  # one of them
+        said = phone.transport.shell(f"head -c 8 < {BOOT}", timeout_s=1, template=template)
         assert (said.code, said.text) == ((0, "ANDROID!") if code == 0 else (1, "su: permission denied\n"))
     assert phone.transport.shell(f"cat {BOOT}", timeout_s=1) == Output(f"cat: {BOOT}: Permission denied\n", 1)
     phone.root = "adbd"
@@ -156,7 +156,7 @@ def test_the_boot_partition_says_which_kernel_comes_up(phone: ScriptedPhone) -> 
         root(phone, "reboot")
     with pytest.raises(DeviceError, match="does not answer"):
         root(phone, "true")
-    said = phone.transport.wait("uname -r; ls /dev/mark", timeout_s=60, way=SU)
+    said = phone.transport.wait("uname -r; ls /dev/mark", timeout_s=60, template=SU)
     assert said.text.startswith(f"{STOCK.release}\nls: /dev/mark: No such file")
     phone.boot.flash = b"damaged"
     phone.reboot()
@@ -181,7 +181,7 @@ def test_the_agent_loads_and_starts(phone: ScriptedPhone, tmp_path: Path) -> Non
     assert root(phone, "cat /sys/kernel/kexec_loaded").text == "1\n"
     with pytest.raises(DeviceError):
         root(phone, "/data/local/tmp/agent exec")
-    said = phone.transport.wait("uname -r; cat /proc/cmdline", timeout_s=60, way=SU)
+    said = phone.transport.wait("uname -r; cat /proc/cmdline", timeout_s=60, template=SU)
     assert said.text == "6.6.0-rom\nquiet androidboot.hardboot=0123abcd y\n"
 
 

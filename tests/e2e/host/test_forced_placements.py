@@ -16,7 +16,7 @@ from hardboot.device.phone import Phone, connected
 from hardboot.flows import load, rom
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
-from hardboot.flows.load import Prepared
+from hardboot.flows.load import PreparedRom
 from hardboot.virtual import image
 
 pytestmark = pytest.mark.e2e
@@ -37,7 +37,7 @@ class Bench:
 
     def forced(
         self, image: Path, *, kernel: int = 0x45000000, initrd: int = 0x46000000, dtb: int = 0x46F00000
-    ) -> tuple[Prepared, set[str]]:
+    ) -> tuple[PreparedRom, set[str]]:
         """A boot of `image` with segments there, and the rules that the planner refuses it by."""
         prepared = load.prepare(self.phone, rom.read(image), Journal("virt-arm", "x"), cmdline=CMDLINE)
         tree = self.phone.device_tree()
@@ -51,7 +51,7 @@ class Bench:
                 layout.check(constraints, plan.segments)
         return replace(prepared, plan=plan), broken
 
-    def execute(self, prepared: Prepared, until: str, patience_s: float) -> str:
+    def execute(self, prepared: PreparedRom, until: str, patience_s: float) -> str:
         """Load and execute; what the console shows from the jump on, until `until` or for `patience_s`."""
         journal = Journal("virt-arm", "x", host=self.phone.kernel())
         console = self.virtual.status.console

@@ -152,9 +152,9 @@ class ScriptedPhone:
             self.dropped = True
         return found
 
-    def user_of(self, way: str) -> tuple[int, Output | None]:
+    def user_of(self, template: str) -> tuple[int, Output | None]:
         """Whom a shell started in this way runs as, or what is said instead."""
-        words = words_of(way)
+        words = words_of(template)
         if words == ["sh", "-c"]:
             return self.adb_user, None
         wanted = {"su -c": ["su", "-c"], "su 0": ["su", "0", "sh", "-c"]}.get(self.root or "")

@@ -28,16 +28,16 @@ class ScriptedTransport:
         self.serial = phone.adb_serial
         self.closed = 0  # how often
 
-    def shell(self, command: str, *, timeout_s: float, way: str = SHELL) -> Output:
+    def shell(self, command: str, *, timeout_s: float, template: str = SHELL) -> Output:
         """See the interface."""
-        (output,) = self.shells([(command, timeout_s)], way=way)
+        (output,) = self.shells([(command, timeout_s)], template=template)
         return output
 
-    def shells(self, commands: Sequence[tuple[str, float]], *, way: str = SHELL) -> Iterator[Output]:
+    def shells(self, commands: Sequence[tuple[str, float]], *, template: str = SHELL) -> Iterator[Output]:
         """See the interface."""
         phone = self._phone
         self._reach("Nothing was sent.")
-        user, denied = phone.user_of(way)
+        user, denied = phone.user_of(template)
         if denied is not None:
             yield denied
             return
@@ -125,13 +125,15 @@ class ScriptedTransport:
         progress(len(data))
         fault.after()
 
-    def wait(self, command: str = "echo", *, timeout_s: float, way: str = SHELL) -> Output:
+    def wait(self, command: str = "echo", *, timeout_s: float, template: str = SHELL) -> Output:
         """See the interface."""
         clock = self._phone.clock
         end = clock.now + timeout_s
         while True:
             try:
-                return self.shell(command, timeout_s=min(_PROBE_S, max(end - clock.now, 0.01)), way=way)
+                return self.shell(
+                    command, timeout_s=min(_PROBE_S, max(end - clock.now, 0.01)), template=template
+                )
             except DeviceError as error:
                 if clock.now >= end:
                     raise DeviceError(
@@ -159,6 +161,6 @@ class ScriptedTransport:
         )
 
 
-def words_of(way: str) -> list[str]:
+def words_of(template: str) -> list[str]:
     """The words that start a shell, without the command."""
-    return shlex.split(way.format("COMMAND"))[:-1]
+    return shlex.split(template.format("COMMAND"))[:-1]

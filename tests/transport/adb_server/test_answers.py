@@ -174,7 +174,7 @@ def test_the_only_phone_is_found(
             phone.connect(None, None)
         until(lambda: listens(one.port))
         virtual_phones(monkeypatch, one.serial)
-        reached = "does not say what it is"  # there is no getprop on this computer
+        reached = "does not say which model it is"  # there is no getprop on this computer
         with pytest.raises(DeviceError, match=reached):
             phone.connect(None, None)
         connected(server, one)

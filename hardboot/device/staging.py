@@ -1,0 +1,215 @@
+"""Files to and from one phone, through a folder of the ADB user; every copy is compared by its SHA-256."""
+
+import math
+import re
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardboot.base import log
+from hardboot.base.errors import DeviceError
+from hardboot.base.files import read_bytes, sha256_file
+from hardboot.device.shells import QUICK_S, Shells, read
+from hardboot.transport.base import Output
+
+STAGING = "/data/local/tmp/hardboot"
+_SMALL = 256 << 10  # bytes; a push without a progress bar, and without asking for free space first
+_BLOCK = 1 << 20  # bytes that dd reads at a time
+_BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for
+_ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
+_NONE = "none"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy in the staging folder of a file that only root may read.
+
+    Attributes:
+        name: Of the copy.
+        path: Of the original, absolute.
+        limit: Bytes that are copied at most.
+        command: Prints the content, if that is not the first `limit` bytes of the file.
+    """
+
+    name: str
+    path: str
+    limit: int = _ROOT_FILE_LIMIT
+    command: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The path of the copy."""
+        return f"{STAGING}/{self.name}"
+
+    @property
+    def query(self) -> str:
+        """The command that makes the copy, for `roots`; `fetch` reads its output."""
+        path = shlex.quote(self.path)
+        command = self.command or f"head -c {self.limit} < {path}"
+        make = f"{command} > {self.target} && chmod 644 {self.target}"
+        return f"if test -e {path}; then {make}; else echo {_NONE}; fi"
+
+
+@dataclass
+class StagingFolder(Shells):
+    """A connected phone with a folder for files on their way."""
+
+    _used: bool = field(default=False, init=False, repr=False)
+    _room: float | None = field(default=None, init=False, repr=False)  # bytes; None before it is made
+
+    def make_staging(self, size: int = 0) -> None:
+        """Make the folder unless it exists, and reserve `size` bytes in it.
+
+        Raises:
+            DeviceError: If it cannot be made, or has too little room.
+        """
+        self._used = True
+        if self._room is None:
+            self._room = self._make_staging()
+        if self._room < size:
+            raise DeviceError(
+                f"{size} bytes do not fit into {STAGING}: {self._room:.0f} are free",
+                state="Nothing was sent.",
+                fix="Free some space on /data.",
+            )
+        self._room -= size
+
+    def stage(self, source: Path, name: str, *, mode: int = 0o644) -> str:
+        """Copy a file into the staging folder as `name`, and return its path there.
+
+        Raises:
+            DeviceError: If it does not arrive whole.
+            InputError: If `source` cannot be read.
+        """
+        (target,) = self.stage_all([(source, name)], mode=mode)
+        return target
+
+    def stage_all(self, files: Sequence[tuple[Path, str]], *, mode: int = 0o644) -> list[str]:
+        """Copy files into the staging folder, each under its name; see `stage`."""
+        sizes = [source.stat().st_size for source, _ in files]
+        targets = [f"{STAGING}/{name}" for _, name in files]
+        self._reserve(sum(sizes))
+        for (source, name), target, size in zip(files, targets, sizes, strict=True):
+            with log.progress(f"Pushing {name}", size, quiet=size < _SMALL) as advance:
+                self.transport.push(source, target, mode=mode, progress=advance)
+        commands = [_sha256_command(target) for target in targets]
+        outputs = self.roots(*commands, timeout_s=_time_for(max(sizes)))
+        for (source, name), target, command, output in zip(files, targets, commands, outputs, strict=True):
+            if _parse_sha256(target, read(command, output)) != sha256_file(source):
+                raise _damaged(name)
+        return targets
+
+    def stage_program(self, source: Path, name: str, command: str) -> Output:
+        """Copy a program into the staging folder and, if it arrived whole, run `command` as root."""
+        target, digest = f"{STAGING}/{name}", sha256_file(source)
+        self._reserve(source.stat().st_size)
+        self.transport.push(source, target, mode=0o755, progress=lambda _size: None)
+        output = self.root(
+            f'sum=$({_sha256_command(target)}) && echo "$sum" && case $sum in {digest}*) {command} ;; esac'
+        )
+        proof, _, text = output.text.partition("\n")
+        if _parse_sha256(target, proof) != digest:
+            raise _damaged(name)
+        return Output(text, output.code)
+
+    def pull_root_file(self, path: str, *, first: int = _ROOT_FILE_LIMIT) -> bytes | None:
+        """Return the first bytes of a file or device that only root may read; None if it does not exist.
+
+        Args:
+            path: Absolute path on the phone.
+            first: Bytes at most.
+        """
+        return self.pull_copy(Copy("root-file", path, first))
+
+    def pull_copy(self, copy: Copy) -> bytes | None:
+        """Make a copy and return its content; None if the original does not exist."""
+        self.make_staging()
+        return self.fetch(copy, self.root(copy.query))
+
+    def fetch(self, copy: Copy, output: Output) -> bytes | None:
+        """Return the content of a copy; None if the original does not exist.
+
+        Args:
+            copy: What was copied.
+            output: Of its query.
+        """
+        if read(copy.query, output) == _NONE:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "file"
+            self.transport.pull(copy.target, target, progress=lambda _size: None)
+            return read_bytes(target, limit=copy.limit)
+
+    def sha256(self, path: str, size: int, *, first: int | None = None) -> str:
+        """Return the SHA-256 of a file or block device in hex, as the phone computes it.
+
+        Args:
+            path: Absolute path on the phone.
+            size: Bytes to be read; sets the time-out.
+            first: Of a block device, read only so many bytes.
+        """
+        return _parse_sha256(path, self.read(_sha256_command(path, first), timeout_s=_time_for(size)))
+
+    def clean(self) -> None:
+        """Remove the staging folder if it was used; does nothing if the phone does not answer."""
+        if not self._used:
+            return
+        try:
+            self.root(f"rm -rf {STAGING}")
+            self._room, self._used = None, False
+        except DeviceError as error:
+            log.detail(f"the staging folder {STAGING} stays: {error}")
+
+    def _reserve(self, size: int) -> None:
+        """Call `make_staging` where it is needed: adbd makes the folders of what it receives."""
+        self._used = True
+        if size >= _SMALL or self._room is not None:
+            self.make_staging(size)
+
+    def _make_staging(self) -> float:
+        """Make the folder; return the bytes that fit, infinity if the phone does not tell."""
+        output = self.shell(f"mkdir -p {STAGING} && {{ df -k {STAGING} || true; }}")
+        if output.code:
+            raise DeviceError(
+                f"the staging folder {STAGING} cannot be made: {output.text.strip()[-200:]}",
+                state="Nothing was sent.",
+                fix="Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
+            )
+        free = re.search(r"\s(\d+)\s+\d+%\s", output.text)
+        return int(free[1]) * 1024 if free else math.inf
+
+
+def _sha256_command(path: str, first: int | None = None) -> str:
+    """Return the command that computes the SHA-256 of a file, or of the first bytes of a block device."""
+    quoted = shlex.quote(path)
+    if first is None:
+        return f"sha256sum < {quoted}"
+    # head alone reads a few KiB at a time, which is slow on a phone.
+    blocks, rest = divmod(first, _BLOCK)
+    most = f"dd bs={_BLOCK} count={blocks} 2>/dev/null; " if blocks else ""
+    return f"{{ {most}head -c {rest}; }} < {quoted} | sha256sum"
+
+
+def _parse_sha256(path: str, text: str) -> str:
+    digest = re.match(r"[0-9a-f]{64}\b", text)
+    if not digest:
+        raise DeviceError(
+            f"the phone did not compute a SHA-256 of {path}: {text[:200]!r}",
+            state="Nothing after it was done.",
+            fix="The phone needs sha256sum (toybox or busybox): adb shell sha256sum --help",
+        )
+    return digest[0]
+
+
+def _damaged(name: str) -> DeviceError:
+    return DeviceError(
+        f"{name} arrived damaged on the phone",
+        state="Nothing was loaded or written; the copy lies in the staging folder only.",
+        fix="Try again; check cable, port and free space (adb shell df /data).",
+    )
+
+
+def _time_for(size: int) -> float:
+    return QUICK_S + size / _BYTES_PER_S
