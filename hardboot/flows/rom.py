@@ -1,10 +1,8 @@
 """A ROM: the boot image to be started, read from a file, and what the planner needs of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 from hardboot import devicetree
 from hardboot.base.errors import InputError
@@ -23,8 +21,6 @@ from hardboot.formats.trees.fdt import Fdt
 from hardboot.layout import AnyKernel, Arm64Kernel, Guest
 
 NO_TREE = "none: this phone's kernels get ATAGS"  # the reason, where profile.dtb.kind is none
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -99,29 +95,17 @@ def read(path: Path) -> Rom:
             ramdisk.
     """
     data = map_file(path)
-    image = _within(path, lambda: bootimg.parse(data))
-    for part in ("kernel", "ramdisk"):
-        if not len(getattr(image, part)):
-            raise InputError(
-                f"{path}: the image has no {part}",
-                state="Nothing was sent.",
-                fix="Use a complete boot image: kernel and ramdisk are needed to boot from RAM.",
-            )
-    image = _within(path, lambda: _without_mtk(image))
-    kernel = _within(path, lambda: _kernel(image.kernel))
-    trees = _within(path, lambda: _trees(image))
-    return Rom(path, image, kernel, trees)
-
-
-def _within(path: Path, parse: Callable[[], _T]) -> _T:
-<<<<<<< HEAD
-    """Return what `parse` returns; its errors get the file's name."""
     with naming(path, state="Nothing was sent."):
-=======
-    """Return what `parse` returns; put the file's name into its errors."""
-    try:
->>>>>>> bb8c955 (flows, device: names and messages in the words of the field; handset in three modules)
-        return parse()
+        image = bootimg.parse(data)
+        for part in ("kernel", "ramdisk"):
+            if not len(getattr(image, part)):
+                raise InputError(
+                    f"the image has no {part}",
+                    state="Nothing was sent.",
+                    fix="Use a complete boot image: kernel and ramdisk are needed to boot from RAM.",
+                )
+        image = _without_mtk(image)
+        return Rom(path, image, _kernel(image.kernel), _trees(image))
 
 
 def _without_mtk(image: BootImage) -> BootImage:
@@ -143,13 +127,8 @@ def _kernel(part: Data) -> AnyKernel:
 
 
 def _trees(image: BootImage) -> tuple[Candidate, ...]:
-<<<<<<< HEAD
-    """The trees of the image's own dtb or dt part; without one, those appended to the kernel."""
-    source = devicetree.find_trees_in_parts(image.parts)
-=======
     """Return the trees of the image's dtb or dt part; without one, those appended to the kernel."""
-    source = devicetree.in_parts(image.parts)
->>>>>>> bb8c955 (flows, device: names and messages in the words of the field; handset in three modules)
+    source = devicetree.find_trees_in_parts(image.parts)
     if len(image.dtb) and (source is None or source.part != "dtb"):
         raise InputError(
             f"the dtb part ({len(image.dtb)} bytes) holds no device tree",

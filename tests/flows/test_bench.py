@@ -2,12 +2,7 @@
 
 import pytest
 
-<<<<<<< HEAD
-from hardboot.device.phone import KernelIdentity
-=======
-from hardboot.commands import barchart
 from hardboot.device.handset import KernelIdentity
->>>>>>> bb8c955 (flows, device: names and messages in the words of the field; handset in three modules)
 from hardboot.flows import bench
 from hardboot.flows.bench import Bench, Run
 
