@@ -14,8 +14,10 @@ from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.kernels import arm64image, zimage
 from hardboot.formats.kernels.atags import Tag
-from hardboot.formats.kernels.kernel import MAX_UNPACKED, Kernel, identify
+from hardboot.formats.kernels.kernel import identify
+from hardboot.formats.kernels.kernel_image import KernelImage
 from hardboot.formats.kernels.zimage import ZImage
+from hardboot.formats.kernels.zimage_payload import MAX_UNPACKED
 from hardboot.formats.reading import Data, view
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.layout import AnyKernel, Arm64Kernel, Guest
@@ -39,7 +41,7 @@ class Rom:
     trees: tuple[Candidate, ...] = field(repr=False)
 
     @cached_property
-    def identity(self) -> Kernel:
+    def identity(self) -> KernelImage:
         """The identity of the kernel, without its configuration."""
         kernel = self.kernel
         return identify(kernel.kernel if isinstance(kernel, ZImage) else kernel.data, config=False)

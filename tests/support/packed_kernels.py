@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hardboot.formats.kernels.kernel import Kernel
+from hardboot.formats.kernels.kernel_image import KernelImage
 
 HOW = pytest.mark.parametrize("how", ["gzip", "xz", "lzma"])
 RELEASE = "6.1.0-50-armmp+x_y"
@@ -35,11 +35,11 @@ def packed_by(command: str, content: bytes) -> bytes:
     return subprocess.run(words, input=content, capture_output=True, check=True, timeout=60).stdout
 
 
-def trees(kernel: Kernel) -> list[bytes]:
+def trees(kernel: KernelImage) -> list[bytes]:
     return [bytes(tree) for tree in kernel.dtbs]
 
 
-def is_right(kernel: Kernel) -> bool:
+def is_right(kernel: KernelImage) -> bool:
     config = kernel.config or {}
     return kernel.release == RELEASE and OPTIONS.items() <= config.items() and len(config) == 3006
 

@@ -1,14 +1,14 @@
-"""ATAGS, the boot parameters of 32-bit ARM kernels without device tree: read, write, give to another kernel.
+"""ATAGS, the boot parameters of 32-bit ARM kernels without device tree: read, adapt, write.
 
 Sources: Linux arch/arm/include/uapi/asm/setup.h (tags) and arch/arm/kernel/atags_parse.c (a list begins with
 ATAG_CORE; COMMAND_LINE_SIZE is 1024). All words are little-endian.
 """
 
-import struct
 from dataclasses import dataclass, field
 
 from hardboot.base.errors import InputError
 from hardboot.base.memory import Range
+from hardboot.formats.binary_record import BinaryRecord, Le32
 from hardboot.formats.reading import Data, malformed, view
 
 NONE = 0
@@ -24,10 +24,32 @@ COMMAND_LINE_SIZE = 1024  # bytes with the final NUL
 MAX_SIZE = 16 << 10  # bytes: ATAGS lie in the 16 KiB below the kernel's page tables, from offset 0x100
 
 _WHAT = "ATAGS"
-_HEAD = struct.Struct("<II")
-_PAIR = struct.Struct("<II")
-_OURS = (INITRD, INITRD2, CMDLINE, NONE)
-_FIX = "Read /proc/atags as root again; kernels without the fix for it cut it off at 1024 bytes."
+_REPLACED = (INITRD, INITRD2, CMDLINE, NONE)
+_FIX = "Read /proc/atags as root again; kernels without the fix for it truncate it to 1024 bytes."
+
+
+@dataclass(frozen=True)
+class _Head(BinaryRecord, what=_WHAT):
+    """struct tag_header: `words` is the size of the whole tag in words."""
+
+    words: Le32
+    tag: Le32
+
+
+@dataclass(frozen=True)
+class _Memory(BinaryRecord, what=_WHAT):
+    """struct tag_mem32."""
+
+    size: Le32
+    start: Le32
+
+
+@dataclass(frozen=True)
+class _Initrd(BinaryRecord, what=_WHAT):
+    """struct tag_initrd."""
+
+    start: Le32
+    size: Le32
 
 
 @dataclass(frozen=True)
@@ -39,57 +61,59 @@ class Tag:
 
 
 def parse(data: Data) -> tuple[Tag, ...]:
-    """The tags of /proc/atags, without the end mark; what follows that is not looked at.
+    """Return the tags of /proc/atags, without the end mark; what follows that is ignored.
 
     Raises:
-        InputError: If the list does not begin with ATAG_CORE, is cut off, or is longer than MAX_SIZE.
+        InputError: If the list does not begin with ATAG_CORE, is truncated, or is longer than MAX_SIZE.
     """
-    seen = view(data)[:MAX_SIZE]
-    found: list[Tag] = []
+    content = view(data)[:MAX_SIZE]
+    tags: list[Tag] = []
     at = 0
     while True:
-        if at + _HEAD.size > len(seen):
-            problem = f"the list does not end within {len(seen)} bytes"
+        if at + _Head.SIZE > len(content):
+            problem = f"the list does not end within {len(content)} bytes"
             raise malformed(_WHAT, "end mark", at, problem, fix=_FIX)
-        words, tag = _HEAD.unpack_from(seen, at)
-        if not found and tag != CORE:
-            raise malformed(_WHAT, "first tag", at, f"{tag:#x}, not ATAG_CORE {CORE:#x}", fix=_FIX)
-        if tag == NONE:
-            return tuple(found)
-        if words < 2 or at + 4 * words > len(seen):
-            problem = f"tag {tag:#x} has {words} words, there are {(len(seen) - at) // 4}"
+        head = _Head.parse(content, at)
+        if not tags and head.tag != CORE:
+            problem = f"{head.tag:#x}, not ATAG_CORE {CORE:#x}"
+            raise malformed(_WHAT, "first tag", at, problem, fix=_FIX)
+        if head.tag == NONE:
+            return tuple(tags)
+        end = at + 4 * head.words
+        if 4 * head.words < _Head.SIZE or end > len(content):
+            problem = f"tag {head.tag:#x} has {head.words} words, there are {(len(content) - at) // 4}"
             raise malformed(_WHAT, "size", at, problem, fix=_FIX)
-        found.append(Tag(tag, bytes(seen[at + _HEAD.size : at + 4 * words])))
-        at += 4 * words
+        tags.append(Tag(head.tag, bytes(content[at + _Head.SIZE : end])))
+        at = end
 
 
 def build(tags: tuple[Tag, ...]) -> bytes:
-    """The list in memory, with its end mark.
+    """Return the list as a kernel reads it from memory, with its end mark.
 
     Raises:
-        InputError: If it does not begin with ATAG_CORE, a tag is no whole number of words or the end mark,
-            or the list is longer than MAX_SIZE.
+        InputError: If it does not begin with ATAG_CORE, a tag is not a whole number of words or is the end
+            mark, or the list is longer than MAX_SIZE.
     """
     if not tags or tags[0].tag != CORE:
-        raise _cannot("the list must begin with ATAG_CORE")
+        raise _refused("the list must begin with ATAG_CORE")
     out = bytearray()
-    for one in tags:
-        if len(one.data) % 4 or one.tag == NONE:
-            raise _cannot(f"tag {one.tag:#x} with {len(one.data)} bytes")
-        out += _HEAD.pack(2 + len(one.data) // 4, one.tag) + one.data
-    out += _HEAD.pack(0, NONE)
+    for tag in tags:
+        if len(tag.data) % 4 or tag.tag == NONE:
+            raise _refused(f"tag {tag.tag:#x} with {len(tag.data)} bytes")
+        out += _Head((_Head.SIZE + len(tag.data)) // 4, tag.tag).build() + tag.data
+    out += _Head(0, NONE).build()
     if len(out) > MAX_SIZE:
-        raise _cannot(f"{len(out)} bytes, the limit is {MAX_SIZE}")
+        raise _refused(f"{len(out)} bytes, the limit is {MAX_SIZE}")
     return bytes(out)
 
 
 def adapt(tags: tuple[Tag, ...], *, cmdline: bytes, initrd: Range | None) -> tuple[Tag, ...]:
-    """The phone's tags for a guest: all but those of ramdisk and command line, which are the guest's own.
+    """Return the phone's tags for a guest: ramdisk and command line are the guest's, all others stay.
 
-    The length of the list does not depend on where the ramdisk lies.
+    The size of the list does not depend on the address of the ramdisk.
 
     Args:
-        tags: As `parse` gave them.
+        tags: As `parse` returned them.
         cmdline: Kernel command line, without the final NUL.
         initrd: Physical addresses of the ramdisk, exact to the byte; None without one.
 
@@ -97,50 +121,51 @@ def adapt(tags: tuple[Tag, ...], *, cmdline: bytes, initrd: Range | None) -> tup
         InputError: If the command line has a NUL or is too long, or the ramdisk is not below 4 GiB.
     """
     if b"\0" in cmdline:
-        raise _cannot(f"the command line has a NUL character at {cmdline.index(0)}")
+        raise _refused(f"the command line has a NUL character at {cmdline.index(0)}")
     if len(cmdline) >= COMMAND_LINE_SIZE:
-        raise _cannot(f"the command line has {len(cmdline)} bytes, the limit is {COMMAND_LINE_SIZE - 1}")
-    result = [one for one in tags if one.tag not in _OURS]
+        problem = f"the command line has {len(cmdline)} bytes, the limit is {COMMAND_LINE_SIZE - 1}"
+        raise _refused(problem)
+    adapted = [tag for tag in tags if tag.tag not in _REPLACED]
     text = cmdline + b"\0"
-    result.append(Tag(CMDLINE, text + bytes(-len(text) % 4)))
+    adapted.append(Tag(CMDLINE, text + bytes(-len(text) % 4)))
     if initrd is not None:
         if initrd.end > 1 << 32:
-            raise _cannot(f"the ramdisk {initrd} does not lie below 4 GiB")
-        result.append(Tag(INITRD2, _PAIR.pack(initrd.start, initrd.size)))
-    return tuple(result)
+            raise _refused(f"the ramdisk {initrd} is not below 4 GiB")
+        adapted.append(Tag(INITRD2, _Initrd(initrd.start, initrd.size).build()))
+    return tuple(adapted)
 
 
 def cmdline(tags: tuple[Tag, ...]) -> bytes:
-    """The command line, without the final NUL; of several the last one, which is the kernel's choice."""
-    found = [one.data.partition(b"\0")[0] for one in tags if one.tag == CMDLINE]
-    return found[-1] if found else b""
+    """Return the command line without the final NUL; of several the last one, as the kernel does."""
+    lines = [tag.data.partition(b"\0")[0] for tag in tags if tag.tag == CMDLINE]
+    return lines[-1] if lines else b""
 
 
 def memory(tags: tuple[Tag, ...]) -> list[Range]:
-    """The banks of RAM, without empty ones.
+    """Return the banks of RAM, without empty ones.
 
     Raises:
-        InputError: If a MEM tag has no two words, or its end lies above 4 GiB.
+        InputError: If a MEM tag is too short, or a bank ends above 4 GiB.
     """
-    found = []
-    for one in tags:
-        if one.tag != MEM:
+    banks = []
+    for tag in tags:
+        if tag.tag != MEM:
             continue
-        if len(one.data) < _PAIR.size:
-            raise malformed(_WHAT, "ATAG_MEM", 0, f"{len(one.data)} bytes, it has 8", fix=_FIX)
-        size, start = _PAIR.unpack_from(one.data)
-        if start + size > 1 << 32:
-            raise malformed(
-                _WHAT, "ATAG_MEM", 0, f"{size:#x} bytes from {start:#x} end above 4 GiB", fix=_FIX
-            )
-        if size:
-            found.append(Range.sized(start, size, "ATAG_MEM"))
-    return found
+        if len(tag.data) < _Memory.SIZE:
+            problem = f"{len(tag.data)} bytes, it has {_Memory.SIZE}"
+            raise malformed(_WHAT, "ATAG_MEM", 0, problem, fix=_FIX)
+        bank = _Memory.parse(memoryview(tag.data))
+        if bank.start + bank.size > 1 << 32:
+            problem = f"{bank.size:#x} bytes from {bank.start:#x} end above 4 GiB"
+            raise malformed(_WHAT, "ATAG_MEM", 0, problem, fix=_FIX)
+        if bank.size:
+            banks.append(Range.sized(bank.start, bank.size, "ATAG_MEM"))
+    return banks
 
 
-def _cannot(problem: str) -> InputError:
+def _refused(problem: str) -> InputError:
     return InputError(
         f"ATAGS: {problem}",
         state="Nothing was sent.",
-        fix="Check what --cmdline and --append give, and the phone's /proc/atags.",
+        fix="Check --cmdline and --append, and the phone's /proc/atags.",
     )

@@ -1,4 +1,4 @@
-"""What an unpacked kernel says of itself: its version and its configuration, found while it streams by.
+"""The version and the configuration of a decompressed kernel, found while it streams by.
 
 Sources: Linux init/version-timestamp.c (linux_banner) and kernel/configs.c (IKCONFIG, the gzipped .config
 between IKCFG_ST and IKCFG_ED).
@@ -20,19 +20,20 @@ _CONFIG_MARK = 8  # bytes of it are not gzip's
 _OPTION = re.compile(r"^(?:(CONFIG_\w+)=(.*)|# (CONFIG_\w+) is not set)$", re.MULTILINE)
 
 
-class Scan:
-    """Feed it an unpacked kernel piece by piece; it keeps what it finds and little more.
+class KernelScan:
+    """A search through a decompressed kernel, piece by piece, that keeps its results and little more.
 
     Attributes:
         head: The first 64 bytes.
-        size: Bytes seen.
-        version: The whole banner, "Linux version ..."; None until it was seen.
+        size: Bytes fed.
+        version: The whole banner, "Linux version ..."; None until it was fed.
         release: As `uname -r` prints it.
-        config: The configuration it was built with; None until it was seen.
-        cut: Nothing more will be fed, though there is more.
+        config: The configuration it was built with; None until all of it was fed.
+        cut: True if no more is fed, though there is more.
     """
 
     def __init__(self, *, config: bool = True) -> None:
+        """Begin a search; look for the configuration only if `config`."""
         self.head = b""
         self.size = 0
         self.version: str | None = None
@@ -45,42 +46,42 @@ class Scan:
 
     @property
     def done(self) -> bool:
-        """True if nothing more can be found."""
+        """True if there is nothing more to look for."""
         return self.version is not None and (self.config is not None or not self._wants_config)
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next piece."""
+        """Search the next piece."""
         if len(self.head) < _HEAD:
             self.head += piece[: _HEAD - len(self.head)]
         self.size += len(piece)
-        seen = self._tail + piece
+        window = self._tail + piece
         if self.version is None:
-            self._find_banner(seen)
+            self._find_banner(window)
         if self._wants_config and self.config is None:
-            self._find_config(seen, piece)
-        self._tail = seen[-_LONGEST_BANNER:]
+            self._find_config(window, piece)
+        self._tail = window[-_LONGEST_BANNER:]
 
-    def _find_banner(self, seen: bytes) -> None:
-        at = seen.find(_BANNER_START)  # many times faster than a regular expression
+    def _find_banner(self, window: bytes) -> None:
+        at = window.find(_BANNER_START)  # many times faster than a regular expression
         while at >= 0:
-            found = _BANNER.match(seen, at)
+            found = _BANNER.match(window, at)
             if found:
                 self.release = found[1].decode("ascii")
-                line, *rest = re.split(rb"[\n\0]", seen[at : at + _LONGEST_BANNER], maxsplit=1)
-                if rest or at + _LONGEST_BANNER <= len(seen):
+                line, *rest = re.split(rb"[\n\0]", window[at : at + _LONGEST_BANNER], maxsplit=1)
+                if rest or at + _LONGEST_BANNER <= len(window):
                     self.version = line.decode("utf-8", "replace")
                 return
-            at = seen.find(_BANNER_START, at + 1)
+            at = window.find(_BANNER_START, at + 1)
 
-    def _find_config(self, seen: bytes, piece: bytes) -> None:
+    def _find_config(self, window: bytes, piece: bytes) -> None:
         if self._decoder is not None:
             self._decoder.feed(piece)
         else:
-            at = seen.find(_CONFIG_START)
+            at = window.find(_CONFIG_START)
             if at < 0:
                 return
             self._decoder = _Config()
-            self._decoder.feed(seen[at + _CONFIG_MARK :])
+            self._decoder.feed(window[at + _CONFIG_MARK :])
         if self._decoder.failed:
             self._decoder = None
         elif self._decoder.text is not None:
@@ -88,7 +89,7 @@ class Scan:
 
 
 class _Config:
-    """Unpacks the gzipped configuration; `text` is there once it is whole."""
+    """Decompresses the gzipped configuration; `text` is set once it is complete."""
 
     def __init__(self) -> None:
         self.text: str | None = None
@@ -113,5 +114,5 @@ class _Config:
 
 
 def parse_config(text: str) -> dict[str, str]:
-    """The options of a .config as they stand there: "y", "m", numbers, quoted strings; "n" if not set."""
+    """Return the options of a .config as written there: "y", "m", numbers, quoted strings; "n" if not set."""
     return {found[1] or found[3]: found[2] if found[1] else "n" for found in _OPTION.finditer(text)}

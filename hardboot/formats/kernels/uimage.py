@@ -1,31 +1,52 @@
 """U-Boot's legacy images (uImage). Source: u-boot include/image.h. All words are big-endian."""
 
-import struct
 import zlib
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from construct import Bytes
 
 from hardboot.base.sizes import align_up
+from hardboot.formats.binary_record import U8, Be32, BinaryRecord
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.text_field import read_text
 
-UIMAGE_MAGIC = 0x27051956
-HEADER_SIZE = 64  # bytes
+UIMAGE_MAGIC = b"\x27\x05\x19\x56"
 TYPE_KERNEL, TYPE_MULTI = 2, 4  # IH_TYPE_KERNEL, IH_TYPE_MULTI
 MAX_PARTS = 16  # of a multi-file image; they have kernel, ramdisk, device tree
 
 _WHAT = "U-Boot image"
-_HEADER = struct.Struct(">7I4B32s")
 _COMPRESSIONS = ("none", "gzip", "bzip2", "lzma", "lzo", "lz4", "zstd")
 
 
 @dataclass(frozen=True)
+class _Header(BinaryRecord, what=_WHAT):
+    magic: Annotated[bytes, Bytes(4)]
+    header_crc: Be32
+    time: Be32
+    size: Be32
+    load_addr: Be32
+    entry_addr: Be32
+    data_crc: Be32
+    os: U8
+    arch: U8
+    type: U8
+    compression: U8
+    name: Annotated[bytes, Bytes(32)]
+
+
+HEADER_SIZE = _Header.SIZE
+
+
+@dataclass(frozen=True)
 class UImage:
-    """A uImage taken apart.
+    """A uImage.
 
     Attributes:
-        name: The text in its header.
-        type: What it holds, such as TYPE_KERNEL.
+        type: The kind of its content, such as TYPE_KERNEL.
         compression: As its header states it; "unknown" if the number is.
-        load_addr: Physical address it is to be copied or unpacked to; entry_addr where it starts.
+        load_addr: Physical address it is copied or decompressed to.
+        entry_addr: Physical address it is started at.
         time: Seconds since 1970.
         parts: Its content; several parts in a multi-file image. Views.
         trailing: What follows it. A view.
@@ -41,55 +62,61 @@ class UImage:
     trailing: memoryview = field(repr=False)
 
 
+def is_uimage(data: Data) -> bool:
+    """Return True if `data` begins with the magic of a uImage."""
+    return view(data)[: len(UIMAGE_MAGIC)] == UIMAGE_MAGIC
+
+
 def parse(data: Data) -> UImage:
-    """Take a uImage apart; the checksum of its header is checked, that of its content is not.
+    """Read a uImage; the checksum of its header is checked, that of its content is not.
 
     Raises:
-        InputError: If it is something else, damaged or cut off.
+        InputError: If it is something else, damaged or truncated.
     """
-    seen = view(data)
-    if len(seen) < HEADER_SIZE:
-        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {HEADER_SIZE}")
-    head = bytes(seen[:HEADER_SIZE])
-    magic, checksum, time, size, load, entry, _, _, _, kind, packed, name = _HEADER.unpack(head)
-    if magic != UIMAGE_MAGIC:
-        raise malformed(_WHAT, "magic", 0, f"{magic:#x}, not {UIMAGE_MAGIC:#x}")
-    found = zlib.crc32(head[:4] + bytes(4) + head[8:])
-    if found != checksum:
-        raise malformed(_WHAT, "header checksum", 4, f"{checksum:#x}, the header's is {found:#x}")
-    end = HEADER_SIZE + size
-    if end > len(seen):
-        raise malformed(_WHAT, "size", 12, f"{size} bytes, {len(seen) - HEADER_SIZE} follow the header")
-    content = seen[HEADER_SIZE:end]
+    content = view(data)
+    header = _Header.parse(content)
+    if header.magic != UIMAGE_MAGIC:
+        raise malformed(_WHAT, "magic", 0, f"{header.magic!r}, not {UIMAGE_MAGIC!r}")
+    at = _Header.offset_of("header_crc")
+    checksum = zlib.crc32(content[:at].tobytes() + bytes(4) + content[at + 4 : HEADER_SIZE].tobytes())
+    if checksum != header.header_crc:
+        problem = f"{header.header_crc:#x}, the header's is {checksum:#x}"
+        raise malformed(_WHAT, "header checksum", at, problem)
+    end = HEADER_SIZE + header.size
+    if end > len(content):
+        problem = f"{header.size} bytes, {len(content) - HEADER_SIZE} follow the header"
+        raise malformed(_WHAT, "size", _Header.offset_of("size"), problem)
+    body = content[HEADER_SIZE:end]
+    known = header.compression < len(_COMPRESSIONS)
     return UImage(
-        name=name.partition(b"\0")[0].decode("utf-8", "replace"),
-        type=kind,
-        compression=_COMPRESSIONS[packed] if packed < len(_COMPRESSIONS) else "unknown",
-        load_addr=load,
-        entry_addr=entry,
-        time=time,
-        parts=_parts(content) if kind == TYPE_MULTI else (content,),
-        trailing=seen[end:],
+        name=read_text(header.name),
+        type=header.type,
+        compression=_COMPRESSIONS[header.compression] if known else "unknown",
+        load_addr=header.load_addr,
+        entry_addr=header.entry_addr,
+        time=header.time,
+        parts=_parts(body) if header.type == TYPE_MULTI else (body,),
+        trailing=content[end:],
     )
 
 
-def _parts(content: memoryview) -> tuple[memoryview, ...]:
-    """Of a multi-file image: sizes, ended by 0, then the parts, each padded to a multiple of 4 bytes."""
+def _parts(body: memoryview) -> tuple[memoryview, ...]:
+    """Return the parts of a multi-file image: sizes, ended by 0, then the parts, padded to 4 bytes each."""
     sizes: list[int] = []
     at = 0
     while True:
-        if at + 4 > len(content) or len(sizes) > MAX_PARTS:
+        if at + 4 > len(body) or len(sizes) > MAX_PARTS:
             raise malformed(_WHAT, "part sizes", HEADER_SIZE + at, "the list does not end")
-        size = int.from_bytes(content[at : at + 4], "big")
+        size = int.from_bytes(body[at : at + 4], "big")
         at += 4
         if not size:
             break
         sizes.append(size)
     parts = []
-    for size in sizes:
-        if at + size > len(content):
+    for index, size in enumerate(sizes):
+        if at + size > len(body):
             problem = f"{size} bytes from {HEADER_SIZE + at:#x} do not fit"
-            raise malformed(_WHAT, "part size", HEADER_SIZE, problem)
-        parts.append(content[at : at + size])
+            raise malformed(_WHAT, "part size", HEADER_SIZE + 4 * index, problem)
+        parts.append(body[at : at + size])
         at += align_up(size, 4)
     return tuple(parts)

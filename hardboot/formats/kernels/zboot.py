@@ -3,15 +3,27 @@
 Source: Linux drivers/firmware/efi/libstub/zboot-header.S.
 """
 
-import struct
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from construct import Bytes
+
+from hardboot.formats.binary_record import BinaryRecord, Le32
 from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.text_field import read_text
 
 ZBOOT_MAGIC = b"MZ\0\0zimg"
 
 _WHAT = "EFI zboot kernel"
-_HEADER = struct.Struct("<8sII8x32s")
+
+
+@dataclass(frozen=True)
+class _Header(BinaryRecord, what=_WHAT):
+    magic: Annotated[bytes, Bytes(8)]
+    offset: Le32
+    size: Le32
+    reserved: Annotated[bytes, Bytes(8)]
+    compression: Annotated[bytes, Bytes(32)]
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class Zboot:
 
     Attributes:
         offset: Of the compressed kernel, in bytes.
+        payload: The compressed kernel, as a view.
         compression: As its header names it, such as "gzip" or "zstd22".
     """
 
@@ -28,20 +41,23 @@ class Zboot:
     compression: str
 
 
+def is_zboot(data: Data) -> bool:
+    """Return True if `data` begins with the magic of a zboot kernel."""
+    return view(data)[: len(ZBOOT_MAGIC)] == ZBOOT_MAGIC
+
+
 def parse(data: Data) -> Zboot:
-    """Take a zboot kernel apart.
+    """Read a zboot kernel.
 
     Raises:
-        InputError: If it is something else or cut off.
+        InputError: If it is something else or truncated.
     """
-    seen = view(data)
-    if len(seen) < _HEADER.size:
-        raise malformed(_WHAT, "header", 0, f"{len(seen)} bytes, it has {_HEADER.size}")
-    magic, offset, size, name = _HEADER.unpack_from(seen)
-    if magic != ZBOOT_MAGIC:
-        raise malformed(_WHAT, "magic", 0, f"{magic!r}, not {ZBOOT_MAGIC!r}")
-    if offset < _HEADER.size or offset + size > len(seen):
-        problem = f"{size} bytes from {offset:#x}, the file ends at {len(seen):#x}"
-        raise malformed(_WHAT, "payload", 8, problem)
-    text = name.partition(b"\0")[0].decode("ascii", "replace")
-    return Zboot(offset, seen[offset : offset + size], text)
+    content = view(data)
+    header = _Header.parse(content)
+    if header.magic != ZBOOT_MAGIC:
+        raise malformed(_WHAT, "magic", 0, f"{header.magic!r}, not {ZBOOT_MAGIC!r}")
+    end = header.offset + header.size
+    if header.offset < _Header.SIZE or end > len(content):
+        problem = f"{header.size} bytes from {header.offset:#x}, the file ends at {len(content):#x}"
+        raise malformed(_WHAT, "payload", _Header.offset_of("offset"), problem)
+    return Zboot(header.offset, content[header.offset : end], read_text(header.compression))

@@ -6,7 +6,7 @@ from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.containers.devicetrees import TreeEntry
 from hardboot.formats.kernels import kernel
-from hardboot.formats.kernels.kernel import Kernel
+from hardboot.formats.kernels.kernel_image import KernelImage
 from hardboot.images.describe.document import Document
 from hardboot.images.describe.trees import describe_tree, describe_trees
 from hardboot.images.describe.vbmeta import describe_vbmeta
@@ -58,7 +58,7 @@ def _cpio_format(data: memoryview) -> str:
     return {b"070701": "newc", b"070702": "crc", b"070707": "odc"}.get(bytes(data[:6]), "binary")
 
 
-def _describe_kernel(found: Kernel) -> Document:
+def _describe_kernel(found: KernelImage) -> Document:
     payload = found.payload
     document: Document = {
         "kind": found.kind,

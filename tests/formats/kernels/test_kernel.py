@@ -16,6 +16,7 @@ from image_builders import (
 from packed_kernels import CONFIG, RELEASE, is_right, packed_by, trees
 
 from hardboot.formats.kernels import kernel as format_
+from hardboot.formats.kernels import zimage_payload
 from hardboot.formats.kernels.kernel import identify
 
 TOOLS = pytest.mark.parametrize(
@@ -145,7 +146,8 @@ def test_a_kernel_full_of_false_magics_is_given_up(monkeypatch: pytest.MonkeyPat
     real = zimage(payload=false + pack(kernel_with_banner(RELEASE), "gzip"))
     assert trees(identify(bytes(content) + board("a"))) == [board("a")]
     assert identify(real).release == RELEASE
-    monkeypatch.setattr(format_, "_MAX_CANDIDATES", 10)
+    monkeypatch.setattr(format_, "MAX_CANDIDATES", 10)
+    monkeypatch.setattr(zimage_payload, "MAX_CANDIDATES", 10)
     assert identify(bytes(content) + board("a")).dtbs == ()
     assert identify(real).release is None
 

@@ -28,7 +28,7 @@ from hardboot.formats.kernels.kernel import identify
     [
         (b"", "empty file"),
         (b"ANDROID!" + bytes(100), "Android boot image"),
-        (packed_by("gzip", b"no kernel" * 100), "no kernel"),
+        (packed_by("gzip", b"no kernel" * 100), "this is gzip data without a kernel in it"),
         (packed_by("gzip", arm64_image(kernel_with_banner(RELEASE)))[:5000], "truncated"),
         (b"\x89LZO\0\r\n\x1a\n" + bytes(100), "lzop"),
         (b"MZ\0\0zimg" + words(0x1000, 100) + bytes(100), "payload at offset 0x8"),
@@ -59,7 +59,7 @@ def test_the_payload_is_as_long_as_the_zimage_states(how: str) -> None:
 @pytest.mark.parametrize("size", [1, 7, 64, 4096])
 def test_a_configuration_over_many_pieces_is_found(size: int) -> None:
     content = b"IKCFG_ST" + kernel_with_config(RELEASE, CONFIG, 100_000)
-    scan = kernelscan.Scan()
+    scan = kernelscan.KernelScan()
     for start in range(0, len(content), size):
         scan.feed(content[start : start + size])
     assert scan.config is not None
@@ -80,7 +80,7 @@ def test_a_damaged_or_endless_configuration_is_none(monkeypatch: pytest.MonkeyPa
 
 def test_a_configuration_that_unpacks_to_much_costs_little() -> None:
     bomb = b"IKCFG_ST" + packed_by("gzip -n9", bytes(24 << 20))
-    scan = kernelscan.Scan()
+    scan = kernelscan.KernelScan()
     tracemalloc.start()
     try:
         for start in range(0, len(bomb), 1000):
@@ -97,7 +97,7 @@ def test_a_configuration_that_does_not_end_is_given_up(monkeypatch: pytest.Monke
 
     def config_of(limit: int) -> dict[str, str] | None:
         monkeypatch.setattr(kernelscan, "_MAX_CONFIG_STREAM", limit)
-        scan = kernelscan.Scan()
+        scan = kernelscan.KernelScan()
         for start in range(0, len(content), 100):
             scan.feed(content[start : start + 100])
         return scan.config

@@ -20,7 +20,7 @@ from image_builders import (
 from packed_kernels import HOW, RELEASE, packed_by
 
 from hardboot.formats.archives import compression
-from hardboot.formats.kernels import kernel as format_
+from hardboot.formats.kernels import zimage_payload
 from hardboot.formats.kernels.kernel import identify
 
 
@@ -80,7 +80,7 @@ def test_a_stream_that_unpacks_to_more_than_stated_is_not_the_kernel(how: str) -
 def test_what_unpacks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = pack(bytes(9 << 20) + kernel_with_banner(RELEASE), "xz")
     assert release_of(bomb) == RELEASE
-    monkeypatch.setattr(format_, "MAX_UNPACKED", 8 << 20)
+    monkeypatch.setattr(zimage_payload, "MAX_UNPACKED", 8 << 20)
     assert release_of(bomb) is None
 
 
@@ -88,7 +88,7 @@ def test_what_false_streams_unpack_to_is_added_up(monkeypatch: pytest.MonkeyPatc
     false = pack(bytes(3 << 20), "gzip")
     data = false * 2 + pack(kernel_with_banner(RELEASE), "xz")
     assert release_of(data, tags=b"") == RELEASE
-    monkeypatch.setattr(format_, "MAX_UNPACKED", 6 << 20)
+    monkeypatch.setattr(zimage_payload, "MAX_UNPACKED", 6 << 20)
     assert release_of(data, tags=b"") is None
 
 

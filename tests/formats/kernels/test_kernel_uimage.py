@@ -26,6 +26,14 @@ def test_a_uimage_is_looked_into(kind: str) -> None:
     assert data[kernel.payload.offset :].startswith(b"\x1f\x8b")
 
 
+def test_the_list_of_sizes_of_a_uimage_with_one_part_is_counted() -> None:
+    inner = zimage(payload=pack(kernel_with_config(RELEASE, CONFIG), "gzip"))
+    data = mkimage(inner, kind="multi")
+    kernel = identify(data)
+    assert kernel.payload is not None
+    assert data[kernel.payload.offset :].startswith(b"\x1f\x8b")
+
+
 def test_a_uimage_with_a_packed_raw_kernel_is_read() -> None:
     content = kernel_with_config(RELEASE, CONFIG)
     kernel = identify(mkimage(packed_by("gzip -n9", content), compression="gzip"))
@@ -38,7 +46,7 @@ def test_a_uimage_in_a_uimage_or_without_a_kernel_is_refused() -> None:
     inner = zimage()
     with pytest.raises(InputError, match="another U-Boot image"):
         identify(mkimage(mkimage(inner)))
-    with pytest.raises(InputError, match="holds no kernel"):
+    with pytest.raises(InputError, match="does not hold a kernel"):
         identify(mkimage(inner, kind="ramdisk"))
     damaged = bytearray(mkimage(inner))
     damaged[40] ^= 1
