@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hardboot.commands.common import Command, Settings, confirm, count, pass_settings, wait_option
-from hardboot.commands.load import check_tried
+from hardboot.commands.load import check_tested
 from hardboot.device.phone import connected
 from hardboot.flows import bench as flow
 from hardboot.flows import rom
@@ -37,7 +37,7 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
     """
     guest = rom.read(image) if image else None
     with connected(settings.serial, settings.device) as phone:
-        check_tried(phone.profile, allowed=untested)
+        check_tested(phone.profile, allowed=untested)
         methods = flow.supported_methods(phone, untested=untested)
         titles = ", ".join(_TITLES[method] for method in methods)
         times = count(rounds * len(methods), "time")

@@ -1,4 +1,4 @@
-"""hardboot boot: the main job, `load` and `exec` in one."""
+"""hardboot boot: `load` and `exec` in one command."""
 
 import click
 
@@ -14,9 +14,10 @@ from hardboot.flows import rom as roms
 @start_options
 @pass_settings
 def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool) -> None:
-    """Boot IMAGE from RAM: load it, reset the hardware, and prove that its kernel came up.
+    """Boot IMAGE from RAM after a hardware reset.
 
-    Nothing is flashed. A restart brings the phone back to its own system.
+    Loads IMAGE, resets the phone, and checks that the kernel of IMAGE runs. Nothing is flashed; a restart
+    brings the phone back to its own system.
     """
     rom = roms.read(wanted.image)
     with journaled(settings) as (phone, journal):

@@ -1,8 +1,8 @@
-"""hardboot crash: crash the phone, bring the dump over, look into it."""
+"""hardboot crash: crash the kernel, pull and read its memory dump."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,36 +16,40 @@ from hardboot.commands.common import (
     pass_settings,
     wait_option,
 )
+from hardboot.crash import analysis, panic
+from hardboot.crash import pull as dump
+from hardboot.crash.analysis import Crashed
 
-if TYPE_CHECKING:
-    from hardboot.crash.analysis import Crashed
-
-_wait = wait_option("Seconds the panic kernel may take to answer over ADB.")
+_wait = wait_option("Wait at most SECONDS for the panic kernel to answer over ADB.")
 
 
 @click.group(cls=Group)
 def crash() -> None:
-    """The dump of a kernel that crashed: `hardboot load --panic` prepares for it."""
+    """Crash the kernel, pull and read its memory dump.
+
+    Load a panic kernel before: `hardboot load --panic`.
+    """
 
 
 @crash.command(cls=Command)
 @_wait
 @pass_settings
 def trigger(settings: Settings, wait_s: float) -> None:
-    """Crash the running kernel now, and see what comes up."""
-    from hardboot.crash import panic
-
+    """Crash the running kernel, and wait for the next one."""
     with journaled(settings) as (phone, journal):
-        waiting = panic.is_loaded(phone)
-        what = "start the panic kernel" if waiting else "restart the phone (no panic kernel is loaded)"
-        confirm(settings, f"Crash the kernel of {phone.profile.title} {phone.serialno}? This will {what}.")
+        what = (
+            "starts the panic kernel"
+            if panic.is_loaded(phone)
+            else "restarts the phone (no panic kernel is loaded)"
+        )
+        confirm(settings, f"This crashes the kernel of {phone.profile.name} {phone.serialno} and {what}.")
         panic.trigger(phone, journal, wait_s=wait_s)
     assert journal.guest is not None
     release = journal.guest.release
     text = (
-        f"hardboot: the panic kernel {release} is up; fetch the dump: hardboot crash pull FILE"
+        f"The panic kernel is running ({release}). Pull the dump: hardboot crash pull FILE"
         if journal.outcome == panic.CAPTURE_UP
-        else f"hardboot: the phone restarted into {release}; its last words: hardboot log"
+        else f"The phone restarted into kernel {release}. Show the log of the crash: hardboot log"
     )
     settings.emit(journal.document(), lambda: click.echo(text))
 
@@ -55,21 +59,21 @@ def trigger(settings: Settings, wait_s: float) -> None:
 @_wait
 @pass_settings
 def pull(settings: Settings, output: Path, wait_s: float) -> None:
-    """Wait for the panic kernel and write the dump to OUTPUT, without pages that were free or are zero."""
-    from hardboot.crash import panic
-    from hardboot.crash import pull as dump
+    """Pull the dump of a crashed kernel into OUTPUT.
 
+    Waits for the panic kernel. Pages that were free or are zero are left out.
+    """
     with panic.captured(settings.serial, settings.device, wait_s=wait_s) as phone:
         found = dump.pull(phone, output)
 
     def show() -> None:
-        left = "not known" if found.free is None else human_size(found.free)
-        click.echo(f"  kernel  {found.release or 'unknown'}")
-        click.echo(f"  memory  {human_size(found.memory)}")
-        click.echo(f"  without {left} that was free, {human_size(found.zero)} that is zero")
-        click.echo(f"  file    {human_size(found.size)}")
-        click.echo(f"  sha256  {found.sha256}")
-        click.echo(f"hardboot: the dump is in {output}; look into it: hardboot crash show {output}")
+        free = "not known" if found.free is None else human_size(found.free)
+        click.echo(f"  kernel    {found.release or 'unknown'}")
+        click.echo(f"  memory    {human_size(found.memory)}")
+        click.echo(f"  left out  free: {free}, zero: {human_size(found.zero)}")
+        click.echo(f"  file      {human_size(found.size)}")
+        click.echo(f"  sha256    {found.sha256}")
+        click.echo(f"Wrote the dump to {output}. Read it: hardboot crash show {output}")
 
     settings.emit({**asdict(found), "path": str(output)}, show)
 
@@ -78,16 +82,12 @@ def pull(settings: Settings, output: Path, wait_s: float) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_settings
 def show_dump(settings: Settings, file: Path) -> None:
-    """What a dump holds: kernel, RAM, notes, registers, and the kernel's log."""
-    from hardboot.crash import analysis as crashed
-
-    found = crashed.read(file)
+    """Show the kernel, RAM, notes, registers and log in a dump."""
+    found = analysis.read(file)
     settings.emit(found.document(), lambda: _show(found))
 
 
-def _show(found: "Crashed") -> None:
-    from datetime import UTC, datetime
-
+def _show(found: Crashed) -> None:
     when = f", crashed {datetime.fromtimestamp(found.time, UTC):%Y-%m-%d %H:%M:%S} UTC" if found.time else ""
     click.echo(f"  kernel   {found.release or 'unknown'}, {found.arch}{when}")
     for one in found.ram:

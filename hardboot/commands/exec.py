@@ -1,4 +1,4 @@
-"""hardboot exec: start what is loaded."""
+"""hardboot exec: boot the loaded image."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +12,15 @@ from hardboot.flows.journal import Journal
 
 
 def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how it is started."""
+    """Add the options that control how an image is started."""
     quiesce = click.option(
         "--no-quiesce",
         "quiesce",
         flag_value=False,
         default=True,
-        help="For experts: leave Android running and the file systems as they are.",
+        help="Do not stop Android or unmount file systems first (for experts).",
     )
-    wait = wait_option("Seconds the ROM may take to answer over ADB.")
+    wait = wait_option("Wait at most SECONDS for the ROM to answer over ADB.")
     return wait(quiesce(function))
 
 
@@ -28,14 +28,17 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @start_options
 @pass_settings
 def execute(settings: Settings, wait_s: float, quiesce: bool) -> None:
-    """Start what `hardboot load` has loaded, from this computer or another, and prove that it came up."""
+    """Boot the image that `hardboot load` loaded, from this computer or another.
+
+    Checks that the kernel of the image runs.
+    """
     with journaled(settings) as (phone, journal):
         flow.execute(phone, journal, wait_s=wait_s, quiesce=quiesce)
     settings.emit(journal.document(), lambda: show(journal))
 
 
 def show(journal: Journal) -> None:
-    """Print how a start went."""
+    """Print the phases of a start and its result."""
     assert journal.host is not None
     assert journal.guest is not None
     assert journal.loaded is not None
@@ -49,5 +52,6 @@ def show(journal: Journal) -> None:
     click.echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
     click.echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")
     click.echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")
-    way = "without a reset" if journal.loaded.start == SOFT else "after a hardware reset"
-    click.echo(f"hardboot: guest {journal.guest.release} is up {way}")
+    how = ", started without a reset" if journal.loaded.start == SOFT else ""
+    click.echo(f"{journal.loaded.image} is running (kernel {journal.guest.release}{how}).")
+    click.echo("Restart the phone to return to its own system.")

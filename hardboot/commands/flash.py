@@ -1,30 +1,34 @@
-"""hardboot flash-host-kernel and restore: write the boot partition, with a backup and proof."""
+"""hardboot flash-host-kernel and restore: write the boot partition, with a backup and verification."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hardboot.base.errors import InputError
+from hardboot.base.files import map_file
 from hardboot.commands.common import Command, Settings, confirm, pass_settings
-from hardboot.device.phone import connected
+from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as backups
 from hardboot.flows import flash, host_image
 from hardboot.flows.restart import Restarted, restart
+from hardboot.formats.boot import bootimg, wrappers
+from hardboot.formats.kernels.kernel import identify
 
 
 @click.command(name="flash-host-kernel", cls=Command)
 @click.argument("image", metavar="BOOT.IMG", type=click.Path(path_type=Path))
-@click.option("--reboot", is_flag=True, help="Restart the phone into it and check that it has hardboot.")
+@click.option("--reboot", is_flag=True, help="Restart the phone and check the new kernel.")
 @pass_settings
 def flash_host_kernel(settings: Settings, image: Path, reboot: bool) -> None:
-    """Put a host kernel on the phone: write BOOT.IMG to its boot partition.
+    """Write BOOT.IMG, with a host kernel, to the boot partition.
 
-    Saves what is there, writes, reads back and compares; if they differ, what was there is put back.
+    The partition is backed up first, and read back and compared after writing; if that fails, the backup is
+    restored.
     """
     with connected(settings.serial, settings.device) as phone:
         host_image.check(image, phone.profile)
-        target = f"{flash.PARTITION} of {phone.profile.name} {phone.serialno}"
-        confirm(settings, f"Write {image} to {target}?")
+        confirm(settings, _effect(phone, image, flash.PARTITION))
         done = flash.write_image(phone, image, flash.PARTITION)
         restarted = restart(phone) if reboot else None
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
@@ -35,14 +39,32 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool) -> None:
 @click.option("--reboot", is_flag=True, help="Restart the phone afterwards.")
 @pass_settings
 def restore(settings: Settings, backup: Path | None, reboot: bool) -> None:
-    """Write a backup of the boot partition back: BACKUP, or the newest one of this phone."""
+    """Write BACKUP, or the newest backup of this phone, back to the boot partition."""
     chosen = backups.read(backup) if backup else None
     with connected(settings.serial, settings.device) as phone:
         chosen = chosen or flash.newest_backup(phone)
-        confirm(settings, f"Write {chosen.path} to {chosen.partition} of {phone.profile.name}?")
+        confirm(settings, _effect(phone, chosen.path, chosen.partition))
         done = flash.restore(phone, chosen)
         restarted = restart(phone) if reboot else None
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
+
+
+def _effect(phone: Phone, image: Path, partition: str) -> str:
+    """Return what writing `image` does, for a prompt."""
+    return (
+        f"This writes {image} (kernel {_release(image) or 'unknown'}) to partition {partition} of "
+        f"{phone.profile.name} {phone.serialno}, which runs kernel {phone.kernel().release}. "
+        f"The backup of the partition is in {backups.folder(phone.serialno)}."
+    )
+
+
+def _release(image: Path) -> str | None:
+    """Return the kernel release of a boot image; None if it is not found."""
+    try:
+        kernel = bootimg.parse(map_file(image)).kernel
+        return identify(wrappers.without_mtk(kernel), config=False).release
+    except InputError:
+        return None
 
 
 def _document(done: flash.Flashed, restarted: Restarted | None) -> dict[str, Any]:
@@ -70,7 +92,7 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
         ("phone", f"{done.device} {done.serial}"),
         ("partition", f"{done.partition} ({done.block_device})"),
         ("image", f"{done.size} bytes, sha256 {done.sha256[:16]}…"),
-        ("written", "yes, read back and equal" if done.written else "no, it was there already"),
+        ("written", "yes, read back and verified" if done.written else "no, it was there already"),
         ("backup", str(done.backup.path)),
     ]
     if restarted:
@@ -80,4 +102,4 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
     for name, value in rows:
         click.echo(f"  {name:<10} {value}")
     if not restarted:
-        click.echo("Restart the phone to run it: adb reboot")
+        click.echo("Restart the phone to boot it: adb reboot")

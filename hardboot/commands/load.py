@@ -1,4 +1,4 @@
-"""hardboot load: an image into the phone's kernel, to be started later."""
+"""hardboot load: load an image into the running kernel, to start it later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the options of `load` and `boot` say."""
+    """The image and options of `load` and `boot`."""
 
     image: Path
     cmdline: str | None
@@ -41,39 +41,37 @@ class Wanted:
     untested: bool
 
     def prepare(self, phone: Phone, rom: Rom, journal: Journal) -> PreparedRom:
-        """Check the phone and plan."""
-        check_tried(phone.profile, allowed=self.untested or self.dry_run)
+        """Check the phone and plan the boot."""
+        check_tested(phone.profile, allowed=self.untested or self.dry_run)
         if self.soft:
             flow.check_soft(phone, untested=self.untested or self.dry_run)
         return flow.prepare(phone, rom, journal, cmdline=self.cmdline, append=self.append, soft=self.soft)
 
 
 def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The argument IMAGE and the options that say how it is loaded; they come as one `wanted`."""
+    """Add the argument IMAGE and the options for loading it; they are passed as one `wanted`."""
 
     @wraps(function)
     def command(**words: Any) -> Any:
         wanted = Wanted(**{item.name: words.pop(item.name) for item in fields(Wanted)})
         if wanted.svg is not None and not wanted.dry_run:
-            raise click.UsageError("--svg goes with --dry-run.")
+            raise click.UsageError("--svg needs --dry-run.")
         return function(wanted=wanted, **words)
 
     for option in (
-        click.option("--untested", is_flag=True, help="Also where nobody has seen it work yet."),
+        click.option(
+            "--untested", is_flag=True, help="Allow phones on which hardboot has never been tested."
+        ),
         click.option(
             "--svg",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="With --dry-run: write the picture of the memory to FILE.",
+            help="Write the memory map to FILE, with --dry-run.",
         ),
-        click.option(
-            "--dry-run", is_flag=True, help="Check and plan with the connected phone; push and load nothing."
-        ),
-        click.option(
-            "--soft", is_flag=True, help="Start it without a reset, where phone and kernel allow it."
-        ),
-        click.option("--append", metavar="TEXT", help="Words behind the kernel command line."),
-        click.option("--cmdline", metavar="TEXT", help="Kernel command line instead of the image's own."),
+        click.option("--dry-run", is_flag=True, help="Check the phone and show the plan; load nothing."),
+        click.option("--soft", is_flag=True, help="Start IMAGE by plain kexec, without a hardware reset."),
+        click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line."),
+        click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line."),
         click.argument("image", type=click.Path(path_type=Path)),
     ):
         command = option(command)
@@ -82,24 +80,24 @@ def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(cls=Command)
 @image_options
-@click.option("--panic", is_flag=True, help="To be started when the running kernel crashes, without a reset.")
+@click.option("--panic", is_flag=True, help="Start IMAGE when the running kernel crashes, without a reset.")
 @click.option(
     "--add-crashkernel",
     is_flag=True,
-    help=f"With --panic: boot the phone's own system from RAM first, with {CRASHKERNEL}.",
+    help=f"Boot the phone's own system from RAM with {CRASHKERNEL} first, with --panic.",
 )
 @pass_settings
 def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool) -> None:
-    """Load IMAGE into the kernel that runs, instead of what it has; `hardboot exec` starts it.
+    """Load IMAGE into the running kernel, to boot it later.
 
-    The phone runs on. What is loaded is lost when it restarts. With --panic the next crash starts it,
-    and only an earlier panic kernel is replaced.
+    `hardboot exec` boots it; with --panic, the next crash does. The phone keeps running, and loses the image
+    when it restarts. An image that was loaded before is replaced.
     """
     if panic:
         _load_panic(settings, wanted, add_crashkernel)
         return
     if add_crashkernel:
-        raise click.UsageError("--add-crashkernel goes with --panic.")
+        raise click.UsageError("--add-crashkernel needs --panic.")
     rom = roms.read(wanted.image)
     with journaled(settings) as (phone, journal):
         prepared = wanted.prepare(phone, rom, journal)
@@ -117,10 +115,10 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
     from hardboot.crash import panic
 
     if wanted.soft or wanted.cmdline is not None:
-        raise click.UsageError("--panic goes with neither --soft nor --cmdline.")
+        raise click.UsageError("--panic cannot be combined with --soft or --cmdline.")
     rom = roms.read(wanted.image)
     with journaled(settings) as (phone, journal):
-        check_tried(phone.profile, allowed=wanted.untested or wanted.dry_run)
+        check_tested(phone.profile, allowed=wanted.untested or wanted.dry_run)
         if add_crashkernel and not wanted.dry_run:
             panic.add_crashkernel(phone, journal, wait_s=WAIT_S)
         prepared = panic.prepare(phone, rom, journal, append=wanted.append)
@@ -130,7 +128,7 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
             panic.load(phone, prepared, journal)
     memory = prepared.running
     picture = memorymap.draw(prepared.plan, banks=(*memory.ram, memory.region), host=memory.kernel)
-    title = f"{rom.path.name} on {journal.device}, for a crash"
+    title = f"{rom.path.name} on {journal.device}, as panic kernel"
     page = planpage.Page(prepared.plan, prepared.cmdline, picture, title, prepared.tree_reason)
     document = {**journal.document(), "plan": page.document()}
     if wanted.dry_run:
@@ -142,28 +140,28 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
 def emit_plan(
     settings: Settings, wanted: Wanted, profile: Profile, prepared: PreparedRom, journal: Journal
 ) -> None:
-    """Print what a dry run found."""
+    """Print the plan of a dry run."""
     rom = prepared.rom
     made = Planned(prepared.plan, prepared.cmdline, prepared.tree_reason)
     page = planpage.of(profile, made, prepared.live, own=rom.cmdline, image=rom.path.name)
     page.emit(settings, {**journal.document(), "plan": page.document()}, wanted.svg)
 
 
-def check_tried(profile: Profile, *, allowed: bool) -> None:
-    """See that hardboot was seen to work on such a phone, or that the user wants to be the first.
+def check_tested(profile: Profile, *, allowed: bool) -> None:
+    """Refuse a phone on which hardboot has never been tested, or warn if that is `allowed`.
 
     Raises:
         RefusedError: If the profile is untested and that is not `allowed`.
     """
     if profile.status != "untested":
         return
-    what = f"nobody has reported yet that hardboot works on {profile.title}"
+    what = f"hardboot has never been tested on {profile.title}; its addresses may be wrong"
     if not allowed:
         raise RefusedError(
-            f"{what}: addresses in its profile may be wrong",
+            what,
             state="Nothing was sent.",
-            fix=f"Read hardboot devices show {profile.name}, have a way back to a working boot partition, "
-            "and add --untested.",
+            fix=f"Read `hardboot devices show {profile.name}`, make sure that you can reflash boot (fastboot "
+            "or download mode), then add --untested.",
         )
     log.warn(what)
 
@@ -171,7 +169,7 @@ def check_tried(profile: Profile, *, allowed: bool) -> None:
 def _print_panic(prepared: "PanicKernel") -> None:
     for one in prepared.plan.segments:
         click.echo(f"  {one.name:<10} {one.range.start:#010x}-{one.range.end:#010x}")
-    click.echo(f"hardboot: {prepared.rom.path.name} starts when the kernel crashes")
+    click.echo(f"Loaded {prepared.rom.path.name}: it starts when the running kernel crashes.")
 
 
 def _print(journal: Journal) -> None:
@@ -180,4 +178,4 @@ def _print(journal: Journal) -> None:
     for segment in loaded.segments:
         click.echo(f"  {segment.name:<8} {segment.start:#010x}-{segment.end:#010x}")
     click.echo(f"  sha256   {loaded.sha256}")
-    click.echo(f"hardboot: {loaded.image} is loaded; start it: hardboot exec")
+    click.echo(f"Loaded {loaded.image}. Boot it: hardboot exec")

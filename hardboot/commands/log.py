@@ -1,4 +1,4 @@
-"""hardboot log: what the kernel before this one said last."""
+"""hardboot log: show the previous kernel's log."""
 
 from dataclasses import asdict
 
@@ -11,22 +11,22 @@ from hardboot.device.phone import connected
 
 
 @click.command(name="log", cls=Command)
-@click.option("--all", "every", is_flag=True, help="All that was kept, not only the console.")
+@click.option("--all", "every", is_flag=True, help="Show every log that was kept, not only the console.")
 @pass_settings
 def last_log(settings: Settings, every: bool) -> None:
-    """Show what the phone's kernel said before the last restart: of a ROM that crashed, of a panic.
+    """Show the previous kernel's log.
 
-    It comes from RAM that keeps its content over a reset (pstore, or /proc/last_kmsg).
+    It is kept in RAM over a reset (pstore or /proc/last_kmsg), and tells why a ROM or a panic kernel failed.
     """
     with connected(settings.serial, settings.device) as phone:
         found = lastlog.read(phone)
         document = {"device": phone.profile.name, "serial": phone.serialno}
     if not found:
         raise DeviceError(
-            "the phone kept no log: nothing in /sys/fs/pstore, and no /proc/last_kmsg",
+            "the phone kept no log: /sys/fs/pstore is empty, and there is no /proc/last_kmsg",
             state="The phone is as it was.",
-            fix="Look whether its kernel has pstore and a place in RAM for it (ramoops in its device tree); "
-            "after a cold start there is none.",
+            fix="Check that its kernel has pstore and RAM reserved for it (ramoops in its device tree); "
+            "after a cold start there is no log.",
         )
     shown = found if every else found[:1]
 

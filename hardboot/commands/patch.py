@@ -1,20 +1,24 @@
-"""`hardboot patch`: put hardboot support into a kernel source tree, see whether it is there, take it out."""
+"""hardboot patch list, status, apply and revert: hardboot support in a kernel source tree."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from hardboot.base.errors import RefusedError
-from hardboot.commands.common import Command, Group, Settings, pass_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hardboot.patches.apply import Report
-    from hardboot.patches.series import ProfileValues, Series
-    from hardboot.patches.unified import FilePatch
-    from hardboot.profile import Profile
+from hardboot import profile
+from hardboot.base import files, log
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.commands.common import Command, Group, Settings, count, pass_settings
+from hardboot.patches import lint, unified
+from hardboot.patches.apply import Report, apply_patches, apply_series, revert_patches, revert_series
+from hardboot.patches.catalog import find, load_all
+from hardboot.patches.series import CONFIG_NAME, ProfileValues, Series
+from hardboot.patches.status import status as examine
+from hardboot.patches.tree import dotted
+from hardboot.patches.unified import FilePatch
+from hardboot.profile import Profile
 
 PATCH_LIMIT = 16 << 20  # bytes of a patch file
 _PATCH = click.option(
@@ -22,12 +26,12 @@ _PATCH = click.option(
     "patch_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="This patch file instead of a series; it is repaired if copying has damaged it.",
+    help="Use this patch file instead of a series; damage from copying is repaired.",
 )
 MODEL = click.option(
     "--model",
     metavar="NAME",
-    help="The model of the phone, where the profile has several, each with its own hardboot page.",
+    help="Choose the model, for a profile whose models differ in the hardboot page.",
 )
 _TREE = click.argument("tree", type=click.Path(path_type=Path))
 
@@ -35,48 +39,49 @@ _TREE = click.argument("tree", type=click.Path(path_type=Path))
 @click.group(
     cls=Group,
     lazy={
-        "lint": ("hardboot.commands.patch_file:lint", "Find what copying has damaged in a patch file."),
+        "lint": ("hardboot.commands.patch_file:lint", "Find and repair copying damage in a patch file."),
         "export": ("hardboot.commands.patch_file:export", "Write a series as one patch file."),
-        "check": ("hardboot.commands.patch_file:check", "Try a series on a kernel source tree."),
-        "config": ("hardboot.commands.patch_config:config", "Set the options of a patched tree, and check."),
+        "check": ("hardboot.commands.patch_file:check", "Try a series on a copy of a kernel source tree."),
+        "config": (
+            "hardboot.commands.patch_config:config",
+            "Set and check the kernel options of a patched tree.",
+        ),
     },
 )
 def patch() -> None:
-    """Put hardboot support into a kernel source tree.
+    """Add hardboot support to a kernel source tree.
 
-    A series goes in whole or not at all, and only into a kernel version that it covers.
+    A series is applied completely or not at all, and only to kernel versions that it covers.
     """
 
 
 @patch.command("list", cls=Command)
 @pass_settings
 def list_(settings: Settings) -> None:
-    """The series there are and the kernels they cover."""
-    from hardboot.patches.catalog import load_all
-
+    """List the series and the kernel versions they cover."""
     known = load_all()
     document = [
         {
-            "name": item.name,
-            "arch": item.arch,
-            "requires": list(item.requires),
-            "min": item.kernels.min,
-            "below": item.kernels.below,
-            "abi_version": item.abi_version,
-            "flag": item.flag,
-            "host_abi": list(item.host_abi),
-            "reset": list(item.resets),
-            "patches": list(item.patches),
+            "name": series.name,
+            "arch": series.arch,
+            "requires": list(series.requires),
+            "min": series.kernels.min,
+            "below": series.kernels.below,
+            "abi_version": series.abi_version,
+            "flag": series.flag,
+            "host_abi": list(series.host_abi),
+            "reset": list(series.resets),
+            "patches": list(series.patches),
         }
-        for item in known
+        for series in known
     ]
 
     def show() -> None:
-        width = max((len(item.name) for item in known), default=0)
-        for item in known:
+        width = max((len(series.name) for series in known), default=0)
+        for series in known:
             click.echo(
-                f"{item.name:{width}}  Linux {item.kernels.min} to below {item.kernels.below}, "
-                f"{len(item.patches)} patches, reset by {', '.join(item.resets)}"
+                f"{series.name:{width}}  Linux {series.kernels.min} to below {series.kernels.below}, "
+                f"{count(len(series.patches), 'patch', 'patches')}, reset by {', '.join(series.resets)}"
             )
 
     settings.emit(document, show)
@@ -86,21 +91,15 @@ def list_(settings: Settings) -> None:
 @_TREE
 @pass_settings
 def status(settings: Settings, tree: Path) -> None:
-    """Say in what state hardboot support is in the kernel source TREE, and whose it is.
+    """Show the state of hardboot support in the kernel source TREE.
 
-    Each place that the feature lives in is ours, foreign (another author's), absent or damaged.
+    Each place in the source is ours, foreign (another author's), absent or damaged.
     """
-    from dataclasses import asdict
-
-    from hardboot.patches.status import status as examine
-
     found = examine(tree)
 
     def show() -> None:
-        by = (
-            f", {'our series' if found.author == 'hardboot' else 'by another author'}" if found.author else ""
-        )
-        click.echo(f"{found.overall}{by}")
+        author = {None: "", "hardboot": ", our series"}.get(found.author, ", by another author")
+        click.echo(f"{found.overall}{author}")
         for place in found.places:
             where = f"{place.file}:{place.line}" if place.line else place.file or ""
             click.echo(f"  {place.name:12}  {place.state:7}  {where}")
@@ -112,28 +111,22 @@ def status(settings: Settings, tree: Path) -> None:
 
 @patch.command(cls=Command)
 @_TREE
-@click.option("--dry-run", is_flag=True, help="Check that it fits; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Check that the series fits; change nothing.")
 @MODEL
 @_PATCH
 @pass_settings
 def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patch_file: Path | None) -> None:
-    """Put the series for --device into the kernel source TREE.
+    """Apply the series for --device to the kernel source TREE.
 
-    Writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
+    Also writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
     """
-    from hardboot.base import log
-    from hardboot.patches.apply import apply_patches, apply_series
-    from hardboot.patches.catalog import find
-    from hardboot.patches.series import CONFIG_NAME
-    from hardboot.patches.tree import dotted
-
     config = None
     if patch_file:
         if model:
-            raise click.UsageError("--model goes with --device: a patch file has no options.")
+            raise click.UsageError("--model cannot be combined with --patch.")
         report = apply_patches(tree, patch_file.name, read_patch(patch_file), dry_run=dry_run)
     elif settings.device is None:
-        raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
+        raise click.UsageError("Give --device NAME: its profile has the address of the hardboot page.")
     else:
         phone = load_model(settings.device, model)
         series = find(tree, phone.arch)
@@ -149,13 +142,13 @@ def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patc
         if not report.files:
             click.echo(f"{on}: already applied")
         elif dry_run:
-            click.echo(f"{on}: fits, {len(report.files)} files would change; nothing was changed")
+            click.echo(f"{on}: fits, would change {count(len(report.files), 'file')}; nothing was changed")
         else:
-            click.echo(f"{on}: applied, {len(report.files)} files changed")
+            click.echo(f"{on}: applied, {count(len(report.files), 'file')} changed")
         for at in report.offsets:
-            click.echo(f"  {at.file}, hunk {at.hunk}: {at.offset:+} lines from where the patch names it")
+            click.echo(f"  {at.file}, hunk {at.hunk}: applied at an offset of {at.offset:+} lines")
         if config and not dry_run:
-            click.echo(f"Options for the kernel's configuration: {tree / config}")
+            click.echo(f"Kernel options to add: {tree / config} (hardboot patch config)")
 
     settings.emit({**_document(report), "config": config}, show)
 
@@ -165,64 +158,51 @@ def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patc
 @_PATCH
 @pass_settings
 def revert(settings: Settings, tree: Path, patch_file: Path | None) -> None:
-    """Take the series and hardboot.config out of the kernel source TREE."""
-    from hardboot.patches.apply import revert_patches, revert_series
-    from hardboot.patches.tree import dotted
-
+    """Remove the series and hardboot.config from the kernel source TREE."""
     if patch_file:
         report = revert_patches(tree, patch_file.name, read_patch(patch_file))
     else:
         report = revert_series(tree, series_of(settings, tree))
 
     def show() -> None:
-        done = f"reverted, {len(report.files)} files changed" if report.files else "not there, nothing to do"
+        changed = count(len(report.files), "file")
+        done = f"reverted, {changed} changed" if report.files else "not applied, nothing to do"
         click.echo(f"{report.name} on Linux {dotted(report.version)}: {done}")
 
     settings.emit(_document(report), show)
 
 
-def series_of(settings: Settings, tree: Path) -> "Series":
-    """The series for TREE: of --device's architecture, else the one that is there."""
-    from hardboot import profile
-    from hardboot.patches.catalog import find
-
+def series_of(settings: Settings, tree: Path) -> Series:
+    """Return the series for `tree`: for the architecture of --device, or the one that is applied."""
     arch = profile.load(settings.device).arch if settings.device else None
     return find(tree, arch)
 
 
-def read_patch(path: Path) -> "dict[str, Sequence[FilePatch]]":
-    """Another author's patch file; what copying has damaged is repaired, and told.
+def read_patch(path: Path) -> dict[str, Sequence[FilePatch]]:
+    """Read another author's patch file; copying damage is repaired with a warning.
 
     Raises:
-        InputError: If it cannot be read, or not be repaired.
+        InputError: If it cannot be read or repaired.
     """
-    from hardboot.base import files, log
-    from hardboot.base.errors import InputError
-    from hardboot.patches import unified
-    from hardboot.patches.lint import lint
-
-    found = lint(files.read_bytes(path, limit=PATCH_LIMIT), str(path))
+    found = lint.lint(files.read_bytes(path, limit=PATCH_LIMIT), str(path))
     if found.beyond_repair:
         raise InputError(
             f"{path}, {found.beyond_repair[0]}",
             state="Nothing was changed.",
-            fix="`hardboot patch lint FILE` shows all that is wrong; get the patch from another place.",
+            fix="Get the patch from another source; `hardboot patch lint FILE` lists all faults.",
         )
     if found.faults:
-        log.warn(f"{path}: {len(found.faults)} faults were repaired, the first in {found.faults[0]}")
+        log.warn(f"{path}: repaired {count(len(found.faults), 'fault')}, the first in {found.faults[0]}")
     return {path.name: unified.parse(found.repaired, str(path))}
 
 
-def load_model(device: str, model: str | None) -> "Profile":
-    """The profile `device`, of the model so called where there are several.
+def load_model(device: str, model: str | None) -> Profile:
+    """Return the profile `device`, for one of its models if they differ.
 
     Raises:
         InputError: If there is no such model.
-        RefusedError: If the page depends on the model, and none is named.
+        RefusedError: If the hardboot page depends on the model and none is given.
     """
-    from hardboot import profile
-    from hardboot.base.errors import InputError
-
     phone = profile.load(device)
     models = phone.hardboot.models
     named = next((one for one in models if one.name == model), None)
@@ -233,7 +213,7 @@ def load_model(device: str, model: str | None) -> "Profile":
         raise InputError(
             f"the profile {device} knows no model {model!r}",
             state="Nothing was changed.",
-            fix=f"Give {pages}." if models else "Leave --model out: all phones of this profile are alike.",
+            fix=f"Give {pages}." if models else "Omit --model: the models of this profile do not differ.",
         )
     if models:
         raise RefusedError(
@@ -244,8 +224,8 @@ def load_model(device: str, model: str | None) -> "Profile":
     return phone
 
 
-def values(phone: "Profile") -> "ProfileValues":
-    """What a series can ask of a profile."""
+def values(phone: Profile) -> ProfileValues:
+    """Return the values of a profile that a series can use."""
     return {
         "dtb.kind": phone.dtb.kind,
         "hardboot.host_abi": phone.hardboot.host_abi,
@@ -265,9 +245,13 @@ def values(phone: "Profile") -> "ProfileValues":
     }
 
 
-def check_match(phone: "Profile", series: "Series") -> None:
-    """Refuse a series that cannot make the host kernel that the profile describes."""
-    hooks = f" What it needs before the reset: {'; '.join(phone.reset.hooks)}." if phone.reset.hooks else ""
+def check_match(phone: Profile, series: Series) -> None:
+    """Refuse a series that does not make the host kernel that the profile describes.
+
+    Raises:
+        RefusedError: If the host ABI or the reset method differs.
+    """
+    hooks = f" Required before the reset: {'; '.join(phone.reset.hooks)}." if phone.reset.hooks else ""
     for what, wanted, made in (
         ("host_abi", phone.hardboot.host_abi, series.host_abi),
         ("reset method", phone.reset.method, series.reset),
@@ -281,9 +265,7 @@ def check_match(phone: "Profile", series: "Series") -> None:
             )
 
 
-def _document(report: "Report") -> dict[str, Any]:
-    from hardboot.patches.tree import dotted
-
+def _document(report: Report) -> dict[str, Any]:
     return {
         "overall": report.overall,
         "series": report.name,

@@ -1,42 +1,48 @@
-"""`hardboot patch lint`, `export` and `check`: patch files and series, apart from a tree to work on."""
+"""hardboot patch lint, export and check: patch files and series."""
 
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.base import files, log
+from hardboot.base.errors import InputError
+from hardboot.commands.common import Command, Settings, count, pass_settings
 from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, load_model, values
+from hardboot.patches.catalog import find, load, load_all
+from hardboot.patches.check import find_problems
+from hardboot.patches.export import combine
+from hardboot.patches.lint import lint as find_faults
 
 
 @click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--repair", is_flag=True, help="Write FILE anew, without the faults.")
+@click.option("--repair", is_flag=True, help="Rewrite FILE without the faults.")
 @pass_settings
 def lint(settings: Settings, file: Path, repair: bool) -> None:
-    """Find what copying has damaged in the patch FILE: blanks, line ends, counts, modes."""
-    from hardboot.base import files
-    from hardboot.base.errors import InputError
-    from hardboot.patches.lint import lint as find
+    """Find and repair copying damage in the patch FILE.
 
-    found = find(files.read_bytes(file, limit=PATCH_LIMIT), str(file))
+    Copying through mail and web pages damages white space, line ends, line counts and file modes.
+    """
+    found = find_faults(files.read_bytes(file, limit=PATCH_LIMIT), str(file))
     written = repair and bool(found.faults) and not found.beyond_repair
     if written:
         files.write_atomic(file, [found.repaired])
 
     def show() -> None:
         for fault in found.faults:
-            click.echo(f"{file}, {fault}{'' if fault.repaired else '; it cannot be repaired'}")
+            click.echo(f"{file}, {fault}{'' if fault.repaired else ' (cannot be repaired)'}")
         if not found.faults:
-            click.echo(f"{file}: no fault")
+            click.echo(f"{file}: no faults")
         elif written:
-            click.echo(f"{file}: repaired, {len(found.faults)} faults")
+            click.echo(f"{file}: repaired {count(len(found.faults), 'fault')}")
 
     settings.emit({"faults": [asdict(fault) for fault in found.faults], "repaired": written}, show)
     if found.faults and not written:
-        fix = "Add --repair." if not found.beyond_repair else "Get the patch from another place."
+        fix = "Get the patch from another source." if found.beyond_repair else "Add --repair."
         raise InputError(
-            f"{file} has {len(found.faults)} faults, {len(found.beyond_repair)} of them beyond repair",
+            f"{count(len(found.faults), 'fault')}, {len(found.beyond_repair)} beyond repair",
+            file=str(file),
             state="The file is as it was.",
             fix=fix,
         )
@@ -44,20 +50,23 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
 
 @click.command(cls=Command)
 @click.argument("source", metavar="TREE|SERIES")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the patch to FILE.",
+)
 @MODEL
 @pass_settings
 def export(settings: Settings, source: str, output: Path, model: str | None) -> None:
-    """Write the series SERIES, or the one for TREE, as one file for patch -p1.
+    """Write SERIES, or the series for TREE, as one patch file for `patch -p1`.
 
-    It holds the values of --device too: as a new file, hardboot.config.
+    The patch also adds hardboot.config with the values of --device.
     """
-    from hardboot.base import files
-    from hardboot.patches.catalog import find, load_all
-    from hardboot.patches.export import combine
-
     if settings.device is None:
-        raise click.UsageError("--device NAME is missing: the profile says where the hardboot page is.")
+        raise click.UsageError("Give --device NAME: its profile has the address of the hardboot page.")
     phone = load_model(settings.device, model)
     known = {series.name: series for series in load_all()}
     series = known[source] if source in known else find(Path(source), phone.arch)
@@ -67,7 +76,7 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 
     def show() -> None:
         click.echo(
-            f"{output}: {series.name} for {phone.title}, {len(data)} bytes; in the tree: patch -p1 -F0"
+            f"Wrote {output}: {series.name} for {phone.title}, {len(data)} bytes. Apply it: patch -p1 -F0"
         )
 
     settings.emit({"series": series.name, "file": str(output), "size": len(data)}, show)
@@ -75,14 +84,19 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 
 @click.command(cls=Command)
 @click.argument("name", metavar="SERIES")
-@click.option("--tree", required=True, type=click.Path(path_type=Path), help="A kernel source; not changed.")
+@click.option(
+    "--tree",
+    required=True,
+    metavar="TREE",
+    type=click.Path(path_type=Path),
+    help="Try it on this kernel source.",
+)
 @pass_settings
 def check(settings: Settings, name: str, tree: Path) -> None:
-    """Try SERIES on a copy of the files of TREE that it changes: apply, status, revert."""
-    from hardboot.base import log
-    from hardboot.patches.catalog import load
-    from hardboot.patches.check import find_problems
+    """Try SERIES on a copy of the files of TREE: apply, status, revert.
 
+    TREE is not changed.
+    """
     series = load(name)
     with log.step(f"Trying {name} on {tree}"):
         problems = find_problems(series, tree)
@@ -91,14 +105,12 @@ def check(settings: Settings, name: str, tree: Path) -> None:
         for problem in problems:
             click.echo(f"{name}: {problem}")
         if not problems:
-            click.echo(f"{name}: fits, is recognised, and is taken out again without a trace")
+            click.echo(f"{name}: applies, is recognised, and reverts cleanly")
 
     settings.emit({"series": name, "problems": problems}, show)
     if problems:
-        from hardboot.base.errors import InputError
-
         raise InputError(
-            f"{name} has {len(problems)} problems on {tree}",
+            f"{name} has {count(len(problems), 'problem')} on {tree}",
             state="The tree was not changed.",
-            fix="Correct the series; docs/adding-a-series.md says what is expected.",
+            fix="Correct the series; see docs/adding-a-series.md.",
         )

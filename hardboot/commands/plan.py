@@ -1,39 +1,47 @@
-"""hardboot plan: where every byte of an image would go; nothing is sent."""
+"""hardboot plan: show where an image would lie in memory; nothing is sent."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from hardboot import layout, profile, suggest
+from hardboot.base import log
+from hardboot.base.errors import DeviceError
+from hardboot.base.files import read_bytes
+from hardboot.commands import planpage
 from hardboot.commands.common import Command, Settings, pass_settings
-
-if TYPE_CHECKING:
-    from hardboot.flows.planning import PhoneFacts
-    from hardboot.profile import Profile
+from hardboot.device import phone as phones
+from hardboot.device.handset import KERNEL, parse_kernel
+from hardboot.device.phone import matching
+from hardboot.device.record import MARK
+from hardboot.flows import planning, rom
+from hardboot.flows.planning import PhoneFacts
+from hardboot.formats.kernels import atags
+from hardboot.profile import Profile
 
 _LIMIT = 8 << 20  # bytes of a file copied from a phone
 
 
-@click.command(cls=Command, short_help="Where every byte of an image would go.")
+@click.command(cls=Command)
 @click.argument("image", type=click.Path(path_type=Path))
-@click.option("--cmdline", metavar="TEXT", help="Kernel command line instead of the image's own.")
-@click.option("--append", metavar="TEXT", help="Words behind the kernel command line.")
+@click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line.")
+@click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line.")
 @click.option(
     "--from",
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Files copied from the phone, as `hardboot devices suggest` takes them, and atags.",
+    help="Read files copied from the phone: those of `hardboot devices suggest`, and atags.",
 )
 @click.option(
     "--iomem",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A copy of the phone's /proc/iomem, read as root: its RAM instead of the profile's.",
+    help="Use the RAM in FILE, a copy of /proc/iomem read as root.",
 )
 @click.option(
-    "--svg", type=click.Path(path_type=Path), metavar="FILE", help="Write the picture to FILE as SVG, too."
+    "--svg", type=click.Path(path_type=Path), metavar="FILE", help="Write the memory map to FILE, as SVG."
 )
 @pass_settings
 def plan(
@@ -45,16 +53,11 @@ def plan(
     iomem: Path | None,
     svg: Path | None,
 ) -> None:
-    """Draw where every byte of boot image IMAGE would go; nothing is loaded.
+    """Show where boot image IMAGE would lie in memory.
 
-    With --device NAME it is planned from the profile alone; --from DIR adds what the phone says of itself.
-    With neither, the connected phone is asked.
+    Nothing is loaded. With --device NAME the plan is made from the profile alone, with --from DIR from files
+    of the phone; otherwise the connected phone is asked.
     """
-    from hardboot import layout, profile
-    from hardboot.base.files import read_bytes
-    from hardboot.commands import planpage
-    from hardboot.flows import planning, rom
-
     guest_rom = rom.read(image)
     if folder is not None:
         phone, running = _copied(folder, settings.device)
@@ -83,13 +86,8 @@ def plan(
     page.emit(settings, {**document, **page.document()}, svg)
 
 
-def _connected(serial: str | None) -> "tuple[Profile, PhoneFacts]":
-    """The profile of the connected phone, and what it says of itself."""
-    from hardboot.base.errors import DeviceError
-    from hardboot.device import phone as phones
-    from hardboot.device.handset import KERNEL, parse_kernel
-    from hardboot.flows import planning
-
+def _connected(serial: str | None) -> tuple[Profile, PhoneFacts]:
+    """Return the profile of the connected phone, and its answers."""
     try:
         with phones.connected(serial, None) as phone:
             try:
@@ -100,18 +98,12 @@ def _connected(serial: str | None) -> "tuple[Profile, PhoneFacts]":
             finally:
                 phone.clean()
     except DeviceError as error:
-        error.fix += " Without a phone: hardboot plan IMAGE --device NAME"
+        error.fix += " To plan without a phone: hardboot plan IMAGE --device NAME"
         raise
 
 
-def _copied(folder: Path, device: str | None) -> "tuple[Profile, PhoneFacts]":
-    """The profile of the phone whose files lie in `folder`, and what they say."""
-    from hardboot import layout, profile, suggest
-    from hardboot.base.files import read_bytes
-    from hardboot.device.phone import matching
-    from hardboot.flows import planning
-    from hardboot.formats.kernels import atags
-
+def _copied(folder: Path, device: str | None) -> tuple[Profile, PhoneFacts]:
+    """Return the profile of the phone whose files are in `folder`, and what the files tell."""
     found = suggest.read(folder)
     phone = matching(found.device, profile.load(device) if device else None)
     iomem, line, tags = found.text("iomem"), found.text("cmdline"), folder / "atags"
@@ -126,8 +118,5 @@ def _copied(folder: Path, device: str | None) -> "tuple[Profile, PhoneFacts]":
 
 
 def _warn_of_guest(running: str) -> None:
-    from hardboot.base import log
-    from hardboot.device.record import MARK
-
     if MARK in running:
-        log.warn("a ROM runs that hardboot has started: its words are taken for the bootloader's")
+        log.warn("a ROM is running; words of its command line may be taken for the bootloader's")

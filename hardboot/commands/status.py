@@ -1,4 +1,4 @@
-"""hardboot status: what runs on the phone, and whether it is a host."""
+"""hardboot status: show the running kernel and its hardboot support."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +16,7 @@ from hardboot.payload.agent import AgentInfo
 @click.command(cls=Command)
 @pass_settings
 def status(settings: Settings) -> None:
-    """Look at the phone: which kernel runs, whether it has hardboot support, whether something is loaded."""
+    """Show the running kernel, its hardboot support, and the loaded image."""
     with connected(settings.serial, settings.device) as phone:
         said, loaded = phone.roots(KERNEL, record.QUERY)
         kernel = parse_kernel(said)
@@ -28,7 +28,7 @@ def status(settings: Settings) -> None:
 
 
 def _is_panic_kernel(kernel: KernelIdentity) -> bool:
-    """True if hardboot loaded it to look at the kernel that crashed."""
+    """Return whether the kernel was started by a crash."""
     return any(word.startswith("elfcorehdr=") for word in kernel.cmdline.split())
 
 
@@ -57,19 +57,22 @@ def _document(
 def _print(
     phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: LoadState, rom: Loaded | None
 ) -> None:
-    known = {True: "yes", False: "no", None: "the kernel does not say"}
-    what = "a ROM that hardboot booted" if record.is_guest(kernel) else "the kernel of the boot partition"
+    known = {True: "yes", False: "no", None: "not known (this kernel does not tell)"}
+    what = "ROM booted by hardboot" if record.is_guest(kernel) else "from the boot partition"
     if _is_panic_kernel(kernel):
-        what = "a panic kernel; fetch the dump: hardboot crash pull FILE"
+        what = "panic kernel; pull the dump: hardboot crash pull FILE"
     if rom:
         what += f": {rom.image}"
-    page = (
-        "no" if info.hardboot_page is None else f"page {info.hardboot_page:#x}, flag {info.hardboot_flag:#x}"
-    )
+    if info.hardboot_page is not None:
+        hardboot = f"page {info.hardboot_page:#x}, flag {info.hardboot_flag:#x}"
+    elif record.is_guest(kernel):
+        hardboot = "no (a ROM is running; the host kernel comes back after a restart)"
+    else:
+        hardboot = "no"
     for name, value in (
         ("phone", f"{phone.profile.name} {phone.serialno}"),
         ("kernel", f"{kernel.release}, {what}"),
-        ("hardboot", page),
+        ("hardboot", hardboot),
         ("loaded", str(found) if found.loaded or found.record else known[info.kexec_loaded]),
         ("crash kernel", known[info.kexec_crash_loaded]),
     ):

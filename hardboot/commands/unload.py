@@ -1,17 +1,18 @@
-"""hardboot unload: drop what is loaded."""
+"""hardboot unload: unload the loaded image."""
 
 import click
 
 from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.crash import panic as panic_kernel
 from hardboot.device.phone import connected
 from hardboot.flows import load as flow
 
 
 @click.command(cls=Command)
-@click.option("--panic", is_flag=True, help="Drop the panic kernel instead.")
+@click.option("--panic", is_flag=True, help="Unload the panic kernel instead.")
 @pass_settings
 def unload(settings: Settings, panic: bool) -> None:
-    """Drop what is loaded, whoever loaded it. The phone runs on."""
+    """Unload the loaded image. The phone keeps running."""
     if panic:
         _unload_panic(settings)
         return
@@ -23,22 +24,18 @@ def unload(settings: Settings, panic: bool) -> None:
         "kexec_loaded": found.loaded,
         "dropped": found.record.document() if found.record else None,
     }
-    settings.emit(
-        document,
-        lambda: click.echo("Nothing was loaded." if found.loaded is False else f"hardboot: dropped {found}"),
-    )
+    text = "Nothing was loaded." if found.loaded is False else f"Unloaded {found}"
+    settings.emit(document, lambda: click.echo(text))
 
 
 def _unload_panic(settings: Settings) -> None:
-    from hardboot.crash import panic
-
     with connected(settings.serial, settings.device) as phone:
-        was_loaded = panic.unload(phone)
+        was_loaded = panic_kernel.unload(phone)
     document = {
         "device": phone.profile.name,
         "serial": phone.serialno,
         "kexec_crash_loaded": was_loaded,
         "dropped": None,
     }
-    text = "hardboot: dropped the panic kernel" if was_loaded else "No panic kernel was loaded."
+    text = "Unloaded the panic kernel" if was_loaded else "No panic kernel was loaded."
     settings.emit(document, lambda: click.echo(text))

@@ -54,7 +54,7 @@ def test_output_that_finds_no_room_is_no_bug(image: Path, words: str, unbuffered
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 3
-    assert done.stderr.splitlines()[0] == "hardboot: no room to write: No space left on device"
+    assert done.stderr.splitlines()[0] == "hardboot: cannot write: No space left on device"
     assert len(done.stderr.splitlines()) == 3
 
 

@@ -133,7 +133,7 @@ def test_lint_tells_faults_and_repairs_the_file_when_asked(good: bytes, tmp_path
     assert file.read_bytes() == stripped(good)
     run = hardboot("patch", "lint", file, "--repair")
     assert (run.returncode, lint(file.read_bytes(), "web").faults) == (0, ())
-    assert hardboot("patch", "lint", file).stdout == f"{file}: no fault\n"
+    assert hardboot("patch", "lint", file).stdout == f"{file}: no faults\n"
 
 
 def test_what_cannot_be_repaired_is_refused_and_the_file_kept(tmp_path: Path) -> None:

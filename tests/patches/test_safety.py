@@ -70,7 +70,7 @@ def test_a_limit_met_while_the_files_are_written_changes_nothing(
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
     try:
-        with pytest.raises(InputError, match=r"code\.c: cannot be written: File too large"):
+        with pytest.raises(InputError, match=r"code\.c: cannot be written: file too large"):
             apply(tree, series)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

@@ -92,8 +92,8 @@ def test_the_model_says_where_the_page_is(tmp_path: Path, model: str, page: str)
     [
         (("--device", "g3"), 4, "--model 2GB (page 0x7d800000) or --model 3GB (page 0xdd800000)"),
         (("--device", "g3", "--model", "4GB"), 3, "knows no model '4GB'"),
-        (("--device", "flo", "--model", "2GB"), 3, "all phones of this profile are alike"),
-        (("--patch", "some.patch", "--model", "2GB"), 2, "--model goes with --device"),
+        (("--device", "flo", "--model", "2GB"), 3, "the models of this profile do not differ"),
+        (("--patch", "some.patch", "--model", "2GB"), 2, "--model cannot be combined with --patch"),
     ],
 )
 def test_a_model_that_cannot_be_meant_is_refused(

@@ -8,7 +8,7 @@ from image_builders import zimage as build_zimage
 from hardboot import layout, profile
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
-from hardboot.commands.load import check_tried
+from hardboot.commands.load import check_tested
 from hardboot.formats.kernels import zimage
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.layout import BootPlan, Guest, LiveMemory
@@ -130,11 +130,11 @@ def test_an_unknown_page_is_refused_with_the_values_that_are_stated() -> None:
 
 def test_an_untested_phone_is_booted_only_if_that_is_said() -> None:
     with pytest.raises(RefusedError, match="Motorola Nexus 6") as error:
-        check_tried(profile.load("shamu"), allowed=False)
+        check_tested(profile.load("shamu"), allowed=False)
     assert "--untested" in error.value.fix
     assert error.value.state == "Nothing was sent."
-    check_tried(profile.load("shamu"), allowed=True)
-    check_tried(profile.load("virt-arm"), allowed=False)
+    check_tested(profile.load("shamu"), allowed=True)
+    check_tested(profile.load("virt-arm"), allowed=False)
 
 
 def test_ranges_are_half_open_and_named() -> None:
