@@ -161,10 +161,10 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
     but getprop may be missing; the draft then knows less.
     """
     if folder is not None:
-        found = drafts.read(folder)
+        found = drafts.read_folder(folder)
     else:
         with reach(settings.serial) as handset:
-            found = drafts.ask(handset)
+            found = drafts.ask_phone(handset)
     if MARK in found.text("cmdline"):
         log.warn("a ROM is running; restart the phone into its own system and run this again")
     result = drafts.suggest(found)

@@ -104,7 +104,7 @@ def _connected(serial: str | None) -> tuple[Profile, PhoneFacts]:
 
 def _copied(folder: Path, device: str | None) -> tuple[Profile, PhoneFacts]:
     """Return the profile of the phone whose files are in `folder`, and what the files tell."""
-    found = suggest.read(folder)
+    found = suggest.read_folder(folder)
     phone = matching(found.device, profile.load(device) if device else None)
     iomem, line, tags = found.text("iomem"), found.text("cmdline"), folder / "atags"
     _warn_of_guest(line)

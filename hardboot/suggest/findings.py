@@ -1,4 +1,4 @@
-"""What a phone, or a folder of files copied from one, says of itself."""
+"""What a phone, or a folder of files copied from one, says about itself."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _LINE_LIMIT = 512  # characters of a line of a listing
 _HEADER = max(bootimg.PAGE_SIZES)
 _SLOW_S = 60.0  # dmesg of a phone that has been up for weeks
 _LISTING = "ls -l /dev/block/by-name /dev/block/platform/*/by-name /dev/block/platform/*/*/by-name"
-# Text files, by name: what shows each on the phone, as root. Some exit with an error and still say much.
+# Text files by name, and the root command that prints each. Some exit with an error but still print much.
 COMMANDS = {
     "getprop": "getprop",
     "iomem": "cat /proc/iomem",
@@ -36,7 +36,7 @@ _PRODUCT = "ro.product.device"
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found; what is not there is empty or None.
+    """Everything that was found; empty or None if it is not there.
 
     Attributes:
         texts: By name of COMMANDS: what the phone printed.
@@ -51,7 +51,7 @@ class Findings:
     notes: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
-        """What is called so in COMMANDS; "" if it is not there."""
+        """Return the output of that name in COMMANDS; "" if it is not there."""
         return self.texts.get(name, "")
 
     @property
@@ -65,14 +65,14 @@ class Findings:
         return self.properties.get(_PRODUCT, "")
 
     def block_devices(self) -> dict[str, str]:
-        """Paths of block devices, by their by-name link; the first folder listed counts.
+        """Return the paths of block devices, by name of the link; the first folder listed counts.
 
-        It is the link's path, or what it points to where the listing does not say its folder.
+        A path is that of the link, or of its target if the listing does not name the folder.
         """
         return {name: f"{folder}/{name}" if folder else target for name, folder, target in self._links()}
 
     def partition_size(self, name: str) -> int | None:
-        """Bytes of the partition with this by-name link, from /proc/partitions; None if unknown."""
+        """Return the bytes of the partition with this by-name link (/proc/partitions); None if unknown."""
         device = next((target.rpartition("/")[2] for link, _, target in self._links() if link == name), None)
         for line in self.text("partitions").splitlines():
             cells = line.split()  # major minor blocks name
@@ -81,7 +81,7 @@ class Findings:
         return None
 
     def _links(self) -> list[tuple[str, str, str]]:
-        """Name, folder ("" if it is not said) and target of each link; the first of a name only."""
+        """Return name, folder ("" if unknown) and target of each link; of equal names, the first."""
         found: dict[str, tuple[str, str, str]] = {}
         folder = ""
         for line in map(str.strip, self.text("by-name").splitlines()):
@@ -94,12 +94,12 @@ class Findings:
         return list(found.values())
 
 
-def ask(handset: Handset) -> Findings:
+def ask_phone(handset: Handset) -> Findings:
     """Ask a connected phone.
 
     Raises:
         DeviceError: If there is no root, or the phone does not answer.
-        InputError: If it does not say what it is.
+        InputError: If it does not report ro.product.device.
     """
     notes: list[str] = []
     with log.step("Asking the phone"):
@@ -110,7 +110,7 @@ def ask(handset: Handset) -> Findings:
         try:
             tree = handset.device_tree()
         except (DeviceError, InputError) as error:
-            notes.append(f"the device tree could not be read: {error.what}")
+            notes.append(f"cannot read the device tree: {error.what}")
         boot = found.block_devices().get("boot")
         if boot:
             header = handset.pull_root_file(boot, first=_HEADER) or b""
@@ -118,17 +118,19 @@ def ask(handset: Handset) -> Findings:
     return _checked(Findings(texts, tree, header, tuple(notes)), handset.transport.serial)
 
 
-def read(folder: Path) -> Findings:
-    """Read a folder of files copied from a phone, called as in COMMANDS, with or without .txt.
+def read_folder(folder: Path) -> Findings:
+    """Read a folder of files copied from a phone, named as in COMMANDS, with or without .txt.
 
-    Also: `fdt`, or `device-tree` as a folder or as `device-tree.tar`; `boot.img`.
+    Also `fdt`, or `device-tree` as a folder or as `device-tree.tar`, and `boot.img`.
 
     Raises:
-        InputError: If it cannot be read, a file is malformed, or it does not say what phone it is.
+        InputError: If it cannot be read, a file is malformed, or ro.product.device is missing.
     """
     if not folder.is_dir():
         raise InputError(
-            f"{folder} is no folder", state="Nothing was written.", fix="Name a folder that exists."
+            f"{folder} is not a folder",
+            state="Nothing was written.",
+            fix="Give a folder with files copied from the phone.",
         )
     texts = {}
     for name in COMMANDS:
@@ -159,9 +161,9 @@ def _checked(found: Findings, origin: str) -> Findings:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}", found.device):
         return found
     raise InputError(
-        f"{origin}: {_PRODUCT} is {found.device!r}, which is no name: a profile needs one"
+        f"{origin}: {_PRODUCT} is {found.device!r}, which cannot be the name of a profile"
         if found.device
-        else f"{origin}: nothing says what phone it is: {_PRODUCT} is missing",
+        else f"{origin}: {_PRODUCT} is missing; the profile is named after it",
         state="Nothing was written.",
         fix="Put the output of adb shell getprop into a file called getprop in that folder.",
     )

@@ -1,4 +1,4 @@
-"""Where bootloaders of a SoC family work, by their public source: a start. A phone's own may differ."""
+"""What bootloaders of a SoC family write to, from public sources: a starting point, a phone's may differ."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from hardboot.base.memory import Range
 
 _LK = "msm8916-mainline/lk2nd target/{}/rules.mk (Code Aurora's LK; the phone's own may differ)"
 _LK_SIZE = 0x100000  # MEMSIZE
-# Boot images are read to the scratch address, and no phone of these families has a larger boot partition.
+# Boot images are read to the scratch address; no phone of these families has a larger boot partition.
 _SCRATCH_SIZE = 64 << 20
 # U-Boot moves itself, its heap and its stack to the end of RAM (common/board_f.c); 34 MiB were measured.
 UBOOT_SIZE = 64 << 20
@@ -15,13 +15,13 @@ UBOOT_SIZE = 64 << 20
 
 @dataclass(frozen=True)
 class Family:
-    """SoCs whose bootloaders are alike.
+    """SoCs with similar bootloaders.
 
     Attributes:
-        names: What ro.board.platform, ro.hardware or the tree's compatible begins with or contains.
+        names: What ro.board.platform, ro.hardware or the tree's compatible contains.
         ranges: What such a bootloader writes to; physical addresses.
         source: Where that was read.
-        doubtful: What was reported for a phone of this family and may be true of others; with its source.
+        doubtful: What was reported for one phone of this family, with the source; may be true of others.
     """
 
     names: re.Pattern[str]
@@ -35,7 +35,7 @@ def _qualcomm(target: str, names: str, lk: int, scratch: int, *doubtful: tuple[R
     return Family(re.compile(names), ranges, _LK.format(target), doubtful)
 
 
-# The comment of the hardboot patch says it of the Nexus 5; its other copy is compiled for APQ8084, too.
+# A comment in the hardboot patch says so about the Nexus 5; a copy of it is compiled for APQ8084, too.
 _ERASED = (
     Range(0, 128 << 20, "erased"),
     "bootloaders of MSM8974 phones erase the first 128 MB (CyanogenMod/android_kernel_oneplus_msm8974#13)",
@@ -52,5 +52,5 @@ FAMILIES = (
 
 
 def find(words: str) -> Family | None:
-    """The family of a phone that says `words` of itself; None if none is known."""
+    """Return the family of the SoC that `words` name; None if none is known."""
     return next((one for one in FAMILIES if one.names.search(words.lower())), None)

@@ -1,21 +1,23 @@
-"""The document a draft is made in: facts with their evidence, written as TOML."""
+"""A draft in the making: facts with their evidence, written as TOML."""
 
 from typing import Any
 
 from hardboot.base.memory import Range
 from hardboot.formats import toml
 from hardboot.profile import Trust
-from hardboot.suggest.ground import Stated
+from hardboot.suggest.stated import Stated
 
 Document = dict[str, dict[str, Any]]
 _HEX = (
     *("start", "size", "page", "mem_min", "flag", "address", "value", "ids", "base", "_offset", "_loc"),
     *("zreladdr", "params"),
 )
-# How to find what a draft does not know.
+_TABLES = ("kernel", "hardboot", "reset", "partitions", "image", "dtb", "cmdline")
+_NEEDED = ("hardboot", "partitions", "image", "dtb")  # written even if empty
+# How to find what a draft does not know; texts of [evidence].
 _UNKNOWN = {
     "ram": "as root on the phone: cat /proc/iomem",
-    "bootloader": "the bootloader was not measured: fill RAM with a pattern, reset, compare at the entry "
+    "bootloader": "not measured: fill RAM with a pattern, reset, compare at the entry "
     "of the host kernel; or read the bootloader's source",
     "mem_min": "an address in System RAM that keeps its content through a reset",
     "hardboot.page": "KEXEC_HB_PAGE_ADDR in the source of a host kernel; with our series a page of System "
@@ -27,40 +29,58 @@ _UNKNOWN = {
     "kernel.phys_offset": "PHYS_OFFSET in the kernel's configuration, or Makefile.boot of its machine",
     "reset": "relocate_kernel.S of a kernel with the hardboot patch, or the kernel's restart driver",
     "partitions.boot": "ls -l /dev/block/by-name /dev/block/platform/*/by-name",
-    "image": "hardboot info of the phone's own boot image shows it",
+    "image": "hardboot info shows it for the phone's own boot image",
 }
 
 
 class Draft:
-    """A document that is filled in, fact by fact."""
+    """A profile to be filled in, fact by fact.
+
+    Attributes:
+        tables: Values by table and key; "" is the top level.
+        evidence: By dotted name of the fact.
+    """
 
     def __init__(self) -> None:
+        """Start without any fact."""
         self.tables: Document = {name: {} for name in ("", *_TABLES)}
         self.evidence: dict[str, dict[str, Any]] = {}
 
-    def state(self, fact: str, value: Any, status: Trust, source: str) -> None:
-        """A fact, by its dotted name, and where it was read."""
+    @property
+    def arch(self) -> str:
+        """The phone's architecture; it is added first."""
+        return str(self.tables[""]["arch"])
+
+    def copy(self) -> "Draft":
+        """Return a copy to try a fact on; values are shared."""
+        found = Draft()
+        found.tables = {name: dict(table) for name, table in self.tables.items()}
+        found.evidence = dict(self.evidence)
+        return found
+
+    def state(self, fact: str, value: object, status: Trust, source: str) -> None:
+        """State a fact, by its dotted name, and where it was read."""
         table, _, name = fact.rpartition(".")
         self.tables[table][name] = value
-        self.say(fact, status, source)
+        self.add_evidence(fact, status, source)
 
-    def say(self, fact: str, status: Trust, source: str) -> None:
-        """Only its evidence."""
+    def add_evidence(self, fact: str, status: Trust, source: str) -> None:
+        """Add the evidence for a fact that is stated already."""
         self.evidence[fact] = {"status": status, "source": plain(source)}
 
     def unknown(self, fact: str, more: str = "") -> None:
-        """That it is not known."""
-        self.say(fact, "unknown", "; ".join(filter(None, (more, _UNKNOWN[fact]))))
+        """Note that a fact is unknown, and how to find it; `more` comes first."""
+        self.add_evidence(fact, "unknown", "; ".join(filter(None, (more, _UNKNOWN[fact]))))
 
     def spans(self, name: str, stated: tuple[Stated, ...]) -> None:
-        """A list of ranges."""
+        """State a list of ranges."""
         if stated:
             self.tables[""][name] = [span(one.range) for one in stated]
             for one in stated:
-                self.say(f"{name}.{one.range.name}", one.status, one.source)
+                self.add_evidence(f"{name}.{one.range.name}", one.status, one.source)
 
-    def without(self, fact: str, why: str) -> None:
-        """Leave a fact out that breaks a rule of profiles."""
+    def leave_out(self, fact: str, why: str) -> None:
+        """Leave out a fact that breaks a profile rule."""
         table, _, name = fact.rpartition(".")
         if table in ("ram", "reserved", "bootloader"):
             left = [one for one in self.tables[""].get(table, []) if one["name"] != name]
@@ -74,22 +94,18 @@ class Draft:
             self.unknown(fact, why)
 
     def text(self, comments: list[str]) -> str:
-        """The file."""
+        """Return the file, below `comments`."""
         top = {name: value for name, value in self.tables[""].items() if value != []}
         rest = {name: table for name, table in self.tables.items() if name and (table or name in _NEEDED)}
         return toml.dump(comments, {"": top, **rest, "evidence": self.evidence}, hexadecimal=_HEX)
 
 
-_TABLES = ("kernel", "hardboot", "reset", "partitions", "image", "dtb", "cmdline")
-_NEEDED = ("hardboot", "partitions", "image", "dtb")
-
-
 def span(one: Range) -> dict[str, Any]:
-    """A range as a profile has it."""
+    """Return a range as in a profile."""
     return {"name": one.name, "start": one.start, "size": one.size}
 
 
 def plain(value: str) -> str:
-    """The text as a profile's texts may be: printable, on one line, not too long."""
+    """Return the text as profiles take it: printable, on one line, not too long."""
     words = " ".join("".join(c if c.isprintable() else "?" for c in value).split())
     return words if len(words) <= 400 else words[:399] + "…"
