@@ -68,6 +68,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     segments: Annotated[tuple[LoadedSegment, ...], Meta(max_length=16)]
 
     def __str__(self) -> str:
+        """Return image and kernel, in words."""
         return f"{self.image} (kernel {self.release or 'of unknown release'})"
 
     @property
@@ -94,6 +95,7 @@ class LoadState:
     record: Loaded | None
 
     def __str__(self) -> str:
+        """Return what is loaded, in words."""
         if self.record:
             return str(self.record)
         return "an image that hardboot has no record of" if self.loaded else "nothing"
@@ -179,5 +181,5 @@ def is_guest(kernel: KernelIdentity) -> bool:
 
 
 def _clean(text: str) -> str:
-    """Return text that JSON can carry: bytes that are no UTF-8 as \\x.., not longer than a record takes."""
+    """Return text that JSON can carry, bytes that are no UTF-8 escaped, no longer than a record takes."""
     return text.encode("utf-8", "backslashreplace").decode()[:4096]

@@ -3,6 +3,7 @@
 import heapq
 import math
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -24,7 +25,8 @@ class Process:
         """End it where it stands."""
         if self.code is None:
             self.code = 137
-            self.steps.close()
+            with suppress(ValueError):  # it runs right now, and ends at its next step
+                self.steps.close()
 
 
 @dataclass

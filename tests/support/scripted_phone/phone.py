@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from hardboot.payload import agent
@@ -71,7 +72,7 @@ class ScriptedPhone:
         self.files = FileSystem()
         self.dropped = False
         self.running: Running | None = None
-        self.booted = 0  # kernels that came up, the first included
+        self.epoch = 0  # grows when a kernel comes up or goes down
         self.boot = BlockDevice()
         self.properties = {
             "ro.product.device": "virt-arm",
@@ -138,8 +139,7 @@ class ScriptedPhone:
 
     def happened(self, pattern: str) -> list[str]:
         """The events that fit a pattern as of a shell, in order."""
-        probe = Fault(pattern)
-        return [event for event in self.events if probe.happens(event) or probe.seen > 1]
+        return [event for event in self.events if fnmatchcase(event, pattern)]
 
     def happens(self, event: str) -> Fault:
         """Note an event; returns what goes wrong with it."""
@@ -168,7 +168,7 @@ class ScriptedPhone:
         for process in ended:
             if process.name != "hardware":
                 process.kill()
-        self.booted += 1
+        self.epoch += 1
         line = kernel.cmdline if cmdline is None else cmdline
         self.running = Running(kernel, kernels.new_boot_id(), line, self.clock.now + after_s - kernel.boot_s)
         for path in [path for path in self.files.nodes if _is_in_ram(path)]:
@@ -240,6 +240,7 @@ class ScriptedPhone:
         self.clock.start("hardware", hardware())
 
     def _stop(self) -> None:
+        self.epoch += 1
         self.running = None
         for process in self.clock.processes:
             if process.name != "hardware":

@@ -81,6 +81,7 @@ class System(Protocol):
 
     files: FileSystem
     clock: Clock
+    epoch: int
 
     def program(self, name: str, user: int) -> Program:
         """The program called `name`. Raises OSError if there is none."""
@@ -243,7 +244,10 @@ class Shell:
         event += f" <{stdin.name}" if stdin.name else ""
         event += f" >{out.name}" if out.name else ""
         fault = self.system.happens(event)
+        epoch = self.system.epoch
         fault.before()
+        if epoch != self.system.epoch:
+            yield FOREVER  # the phone went down
         if fault.hangs_s:
             yield fault.hangs_s
         if fault.code is not None:
