@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from toy_series import MAKEFILE, PHONE, SERIES, apply, hardboot, refused, snapshot
+from in_process import hardboot
+from toy_series import MAKEFILE, PHONE, SERIES, apply, refused, snapshot
 
 from hardboot.base.errors import HardbootError, InputError, RefusedError
 from hardboot.patches import catalog

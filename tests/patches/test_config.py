@@ -7,7 +7,7 @@ import kernel_trees as trees
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_series import hardboot
+from in_process import hardboot
 
 from hardboot.base.errors import InputError, ToolError
 from hardboot.patches import conditions, config, dotconfig, kconfig

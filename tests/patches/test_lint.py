@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_series import git, hardboot, make_tree
+from in_process import hardboot
+from toy_series import git, make_tree
 
 from hardboot.patches.lint import lint
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import kernel_trees as trees
 import pytest
-from toy_series import hardboot
+from in_process import hardboot
 
 from hardboot.base import files
 from hardboot.base.errors import RefusedError

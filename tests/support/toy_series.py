@@ -3,7 +3,6 @@
 import hashlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,8 +92,3 @@ def refused(call: Callable[[], object], tree: Path) -> RefusedError:
         call()
     assert snapshot(tree) == before
     return caught.value
-
-
-def hardboot(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hardboot", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
