@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import pytest
 import scripted_setup
+from adb_client import Adb, free_port
+from adbds import VirtualAdbd
 from phones import BUILD_TIMEOUT_S, Hardboot, HostKernels, VirtualPhone, shared
-from real_adb import Adb, build_adbd, free_port
 from scripted_phone import ScriptedPhone
 from usb_double import Bus
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -63,9 +64,9 @@ for name in ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_SERIAL"):
 
 
 @pytest.fixture(scope="session")
-def real_adbd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def virtual_adbd(tmp_path_factory: pytest.TempPathFactory) -> VirtualAdbd:
     """The virtual phone's adbd, built for this computer."""
-    return build_adbd(tmp_path_factory.mktemp("adbd") / "adbd")
+    return VirtualAdbd.build(tmp_path_factory.mktemp("adbd") / "adbd")
 
 
 @pytest.fixture(scope="module")

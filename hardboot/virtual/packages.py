@@ -85,18 +85,18 @@ def _unpacked(package: str) -> Path | None:
     return found[-1] if found else None
 
 
-def _prepare(suite: str) -> list[str]:
+def _prepare(suite: str, architecture: str = ARCHITECTURE) -> list[str]:
     """Set up the private apt state for `suite`, update its index, and return the options that select it."""
-    base = _folder() / "apt" / suite
+    base = _folder() / "apt" / (suite if architecture == ARCHITECTURE else f"{suite}-{architecture}")
     for name in ("lists/partial", "cache/archives/partial", "state"):
         (base / name).mkdir(parents=True, exist_ok=True)
     sources = base / "sources.list"
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-    programs = suite == RELEASE  # a source is the same for every architecture: the system's own will do
+    programs = suite != SECURITY  # a source is the same for every architecture: the system's own will do
     label = "Debian" if programs else "Debian-Security"
     sources.write_text(f"deb {signed}{_mirror(label)} {suite} main\n")
     settings = {
-        **({"APT::Architecture": ARCHITECTURE, "APT::Architectures": ARCHITECTURE} if programs else {}),
+        **({"APT::Architecture": architecture, "APT::Architectures": architecture} if programs else {}),
         "APT::Sandbox::User": "",
         "Acquire::Languages": "none",
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",

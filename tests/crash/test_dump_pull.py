@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from adbds import VirtualAdbd
 from core_builders import VIRT, with_ring
-from real_adb import RealAdbd
 
 from hardboot import profile
 from hardboot.base.errors import DeviceError
@@ -46,7 +46,7 @@ class Counting(Phone):
 @pytest.fixture
 def phone(
     tmp_path: Path,
-    real_adbd: Path,
+    virtual_adbd: VirtualAdbd,
     host_agent: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Counting]:
@@ -61,7 +61,7 @@ def phone(
     monkeypatch.setattr("hardboot.device.host.AGENT", str(host_agent))
     monkeypatch.setattr("hardboot.device.host.ask", lambda *_: None)
     monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")
-    with RealAdbd(real_adbd) as daemon:
+    with virtual_adbd.start() as daemon:
         transport = open_transport(daemon.serial)
         transport.wait(timeout_s=20)
         yield Counting(transport, profile.load("virt-arm"), "S", _root_shell="sh -c {}")

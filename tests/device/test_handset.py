@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from real_adb import RealAdbd
+from adbds import VirtualAdbd
 
 from hardboot import profile
 from hardboot.base.errors import DeviceError
@@ -85,10 +85,12 @@ class Counted(AdbTcp):
 
 
 @pytest.fixture
-def transport(real_adbd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
+def transport(
+    virtual_adbd: VirtualAdbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Counted]:
     """A real adbd whose staging folder is one of this computer, and whose commands are its own."""
     monkeypatch.setattr(staging, "STAGING", str(tmp_path / "staging"))
-    with RealAdbd(real_adbd) as adbd:
+    with virtual_adbd.start() as adbd:
         here = Counted("127.0.0.1", adbd.port)
         here.wait(timeout_s=20)
         here.count = 0

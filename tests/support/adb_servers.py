@@ -1,13 +1,13 @@
 """Phones that a real adb server reaches."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from real_adb import Adb, RealAdbd
+from adb_client import Adb
+from adbds import Adbd
 
 from hardboot.transport.server import AdbServer, find_states
 from hardboot.transport.services import Timeouts
@@ -15,11 +15,6 @@ from hardboot.transport.services import Timeouts
 
 def nothing(_moved: int) -> None:
     pass
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -34,23 +29,21 @@ def ready() -> list[str]:
     return [serial for serial, state in (find_states() or {}).items() if state == "device"]
 
 
-def connected(adb: Adb, daemon: RealAdbd) -> AdbServer:
+def connected(adb: Adb, daemon: Adbd) -> AdbServer:
     """The phone on the network, as the server's user connects it."""
-    until(lambda: listens(daemon.port))
     adb.run("connect", daemon.serial)
     return AdbServer(daemon.serial, Timeouts(idle_s=5))
 
 
-def plugged_in(adb: Adb, daemon: RealAdbd) -> AdbServer:
+def plugged_in(adb: Adb, daemon: Adbd) -> AdbServer:
     """The phone under a name that is no address; the server finds it again by itself, as on USB."""
-    until(lambda: listens(daemon.port))
     adb.run("connect", f"emu:{daemon.port - 1},{daemon.port}")
     serial = f"emulator-{daemon.port - 1}"
     until(lambda: (find_states() or {}).get(serial) == "device")
     return AdbServer(serial, Timeouts(idle_s=5))
 
 
-Reach = Callable[[Adb, RealAdbd], AdbServer]
+Reach = Callable[[Adb, Adbd], AdbServer]
 WAYS = pytest.mark.parametrize("reach", [connected, plugged_in])
 
 

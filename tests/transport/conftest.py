@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from adbds import AdbdProgram, AospAdbd
 from transports import OpenPhone, open_tcp, open_usb
 from usb_double import Bus, UsbPhone
 
@@ -17,6 +18,18 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("android")
     load_signer(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def aosp_adbd(tmp_path_factory: pytest.TempPathFactory) -> AospAdbd:
+    return AospAdbd.fetch(tmp_path_factory.mktemp("aosp"))
+
+
+@pytest.fixture(params=["virtual_adbd", "aosp_adbd"])
+def any_adbd(request: pytest.FixtureRequest) -> AdbdProgram:
+    """The same tests on the virtual phone's adbd and on AOSP's."""
+    program: AdbdProgram = request.getfixturevalue(request.param)
+    return program
 
 
 @pytest.fixture

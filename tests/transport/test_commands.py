@@ -1,5 +1,6 @@
 """Commands and files go there and back, over every transport."""
 
+import contextlib
 import random
 import stat
 import time
@@ -7,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from adb_client import Adb
+from adbds import AospAdbd, VirtualAdbd
 from fake_adbd import FakeAdbd
-from real_adb import RealAdbd
-from transports import nothing, open_tcp
+from transports import nothing, open_tcp, open_usb
+from usb_double import Bus, UsbPhone
 
 from hardboot.base.errors import DeviceError
 from hardboot.transport.base import Output, Transport
@@ -18,27 +21,41 @@ from hardboot.transport.server import AdbServer
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
 
-@pytest.fixture(params=["fake", "fake terminal", "adbd", "adbd 4 KiB", "server", "server 4 KiB"])
+KINDS = [
+    *("fake", "fake terminal", "virtual", "virtual 4 KiB", "AOSP"),
+    *("server virtual", "server virtual 4 KiB", "server AOSP"),
+    *("USB fake", "USB fake terminal", "USB virtual", "USB virtual 4 KiB", "USB AOSP"),
+]
+
+
+@pytest.fixture(params=KINDS)
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
-    """The same tests on every kind of adbd, straight and through a real ADB server."""
+    """The same tests on every kind of adbd, over TCP, over USB and through a real ADB server."""
     kind: str = request.param
-    if kind.startswith("fake"):
-        with FakeAdbd(crlf="terminal" in kind) as adbd:
-            here = open_tcp(adbd.port)
-            yield here
-            here.close()
-    else:
-        options = ("-m", "4096") if "4 KiB" in kind else ()
-        with RealAdbd(request.getfixturevalue("real_adbd"), *options) as real:
-            if "server" in kind:
-                port = str(request.getfixturevalue("adb").port)
-                request.getfixturevalue("monkeypatch").setenv("ANDROID_ADB_SERVER_PORT", port)
-                through: Transport = AdbServer(real.serial)
-            else:
-                through = open_tcp(real.port)
-            through.wait(timeout_s=10)
-            yield through
-            through.close()
+    with contextlib.ExitStack() as stack:
+        if "fake" in kind:
+            port = stack.enter_context(FakeAdbd(crlf="terminal" in kind)).port
+        elif "AOSP" in kind:
+            aosp: AospAdbd = request.getfixturevalue("aosp_adbd")
+            port = stack.enter_context(aosp.start()).port
+        else:
+            virtual: VirtualAdbd = request.getfixturevalue("virtual_adbd")
+            port = stack.enter_context(virtual.start(*(("-m", "4096") if "4 KiB" in kind else ()))).port
+        through: Transport
+        if "server" in kind:
+            server: Adb = request.getfixturevalue("adb")
+            request.getfixturevalue("monkeypatch").setenv("ANDROID_ADB_SERVER_PORT", str(server.port))
+            through = AdbServer(f"127.0.0.1:{port}")
+        elif "USB" in kind:
+            bus: Bus = request.getfixturevalue("bus")
+            bus.phones.append(stack.enter_context(UsbPhone("0123456789", port)))
+            through = open_usb(bus.phones[0])
+        else:
+            through = open_tcp(port)
+        through.wait(timeout_s=10)
+        yield through
+        through.close()
+        assert "USB" not in kind or bus.phones[0].gadget_errors == []
 
 
 # What works

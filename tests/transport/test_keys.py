@@ -4,8 +4,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from adbds import VirtualAdbd
 from fake_adbd import FakeAdbd
-from real_adb import RealAdbd
 from transports import OpenPhone
 
 from hardboot.base import process
@@ -26,11 +26,11 @@ def test_a_phone_that_knows_the_key_lets_us_in(phone: OpenPhone, keys: Path) -> 
 
 
 def test_the_real_adbd_accepts_the_signature(
-    phone: OpenPhone, real_adbd: Path, keys: Path, tmp_path: Path
+    phone: OpenPhone, virtual_adbd: VirtualAdbd, keys: Path, tmp_path: Path
 ) -> None:
     trusted = tmp_path / "adb_keys"
     trusted.write_bytes((keys / "adbkey.pub").read_bytes() + b"\n")
-    with RealAdbd(real_adbd, "-a", str(trusted)) as adbd:
+    with virtual_adbd.start("-a", str(trusted)) as adbd:
         here = phone(adbd.port, keys)
         here.wait(timeout_s=10)
         assert here.shell("echo in", timeout_s=5).text == "in\n"
@@ -38,10 +38,14 @@ def test_the_real_adbd_accepts_the_signature(
 
 
 def test_the_real_adbd_refuses_a_key_it_does_not_know(
-    phone: OpenPhone, real_adbd: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    phone: OpenPhone,
+    virtual_adbd: VirtualAdbd,
+    keys: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "adb_keys").touch()
-    with RealAdbd(real_adbd, "-a", str(tmp_path / "adb_keys")) as adbd:
+    with virtual_adbd.start("-a", str(tmp_path / "adb_keys")) as adbd:
         here = phone(adbd.port, keys, patience_s=0.5)
         with pytest.raises(DeviceError, match=r"does not trust this computer|did not come back"):
             here.wait(timeout_s=1.5)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from adbds import AdbdProgram
 from fake_adbd import FakeAdbd
-from real_adb import RealAdbd
 from transports import CONTENT, OpenPhone, nothing
 
 from hardboot.base.errors import DeviceError, InputError
@@ -13,14 +13,13 @@ pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
 
 def test_the_real_adbds_reason_for_a_refused_file_is_told(
-    phone: OpenPhone, real_adbd: Path, tmp_path: Path
+    phone: OpenPhone, any_adbd: AdbdProgram, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT * 100)
     (tmp_path / "file").touch()
-    with RealAdbd(real_adbd) as adbd:
+    with any_adbd.start() as adbd:
         here = phone(adbd.port)
-        here.wait(timeout_s=10)
         with pytest.raises(DeviceError, match=r"refuses .*: .*[Nn]ot a directory"):
             here.push(source, str(tmp_path / "file" / "below"), mode=0o644, progress=nothing)
         here.push(source, str(tmp_path / "good"), mode=0o644, progress=nothing)
@@ -29,24 +28,22 @@ def test_the_real_adbds_reason_for_a_refused_file_is_told(
 
 
 def test_a_disk_that_fills_up_is_told_in_the_phones_words(
-    phone: OpenPhone, real_adbd: Path, tmp_path: Path
+    phone: OpenPhone, any_adbd: AdbdProgram, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(CONTENT * 100)
-    with RealAdbd(real_adbd, largest_file_kib=100) as adbd:
+    with any_adbd.start(largest_file_kib=100) as adbd:
         here = phone(adbd.port)
-        here.wait(timeout_s=10)
         with pytest.raises(DeviceError, match=r"refuses .*: .*File too large"):
             here.push(source, str(tmp_path / "x"), mode=0o644, progress=nothing)
         here.close()
 
 
 def test_a_file_of_proc_has_no_size_but_comes_whole(
-    phone: OpenPhone, real_adbd: Path, tmp_path: Path
+    phone: OpenPhone, any_adbd: AdbdProgram, tmp_path: Path
 ) -> None:
-    with RealAdbd(real_adbd) as adbd:
+    with any_adbd.start() as adbd:
         here = phone(adbd.port)
-        here.wait(timeout_s=10)
         here.pull("/proc/version", tmp_path / "version", progress=nothing)
         here.close()
     assert (tmp_path / "version").read_bytes() == Path("/proc/version").read_bytes()

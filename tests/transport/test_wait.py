@@ -4,8 +4,8 @@ import threading
 import time
 
 import pytest
+from adb_client import free_port
 from fake_adbd import FakeAdbd
-from real_adb import free_port
 from transports import OpenPhone, open_tcp
 
 from hardboot.base.errors import DeviceError

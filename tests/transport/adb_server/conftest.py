@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from adb_servers import listens
-from real_adb import Adb, RealAdbd, free_port
+from adb_client import Adb, free_port, listens
+from adbds import Adbd, AdbdProgram
 
 from hardboot.base import process
 
@@ -32,6 +32,6 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adb]
 
 
 @pytest.fixture
-def adbd(real_adbd: Path) -> Iterator[RealAdbd]:
-    with RealAdbd(real_adbd) as daemon:
+def adbd(any_adbd: AdbdProgram) -> Iterator[Adbd]:
+    with any_adbd.start() as daemon:
         yield daemon

@@ -6,8 +6,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from adb_servers import connected, listens, plugged_in, ready, until
-from real_adb import Adb, RealAdbd
+from adb_client import Adb
+from adb_servers import connected, plugged_in, ready, until
+from adbds import Adbd, AdbdProgram, VirtualAdbd
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import phone
@@ -126,7 +127,7 @@ def test_what_the_server_says_is_told_in_words_that_help(
 # Which way to a phone
 
 
-def test_a_phone_the_server_lists_goes_through_it(server: Adb, adbd: RealAdbd) -> None:
+def test_a_phone_the_server_lists_goes_through_it(server: Adb, adbd: Adbd) -> None:
     assert isinstance(open_transport(adbd.serial), AdbTcp)
     connected(server, adbd)
     assert isinstance(open_transport(adbd.serial), AdbServer)
@@ -134,15 +135,15 @@ def test_a_phone_the_server_lists_goes_through_it(server: Adb, adbd: RealAdbd) -
     assert isinstance(open_transport(other.serial), AdbServer)
 
 
-def test_what_the_server_lost_is_tried_without_it(server: Adb, real_adbd: Path) -> None:
-    with RealAdbd(real_adbd) as daemon:
+def test_what_the_server_lost_is_tried_without_it(server: Adb, any_adbd: AdbdProgram) -> None:
+    with any_adbd.start() as daemon:
         connected(server, daemon)
     until(lambda: adb_server.find_states() == {daemon.serial: "offline"})
     assert isinstance(open_transport(daemon.serial), AdbTcp)
 
 
 @pytest.mark.parametrize("serial", ["0123456789", "host:", "host:x", ":5555", "host:65536", "host:0", ""])
-def test_a_serial_nobody_knows_is_told(serial: str, server: Adb, adbd: RealAdbd) -> None:
+def test_a_serial_nobody_knows_is_told(serial: str, server: Adb, adbd: Adbd) -> None:
     with pytest.raises(DeviceError, match="the ADB server lists none"):
         open_transport(serial)
     connected(server, adbd)
@@ -157,7 +158,7 @@ def virtual_phones(monkeypatch: pytest.MonkeyPatch, *serials: str) -> None:
 
 
 def test_the_only_phone_is_found(
-    server: Adb, real_adbd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Adb, virtual_adbd: VirtualAdbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     virtual_phones(monkeypatch)
     with pytest.raises(DeviceError, match=r"no phone: .*no virtual phone runs") as caught:
@@ -165,14 +166,13 @@ def test_the_only_phone_is_found(
     assert "adb devices" in caught.value.fix
     (tmp_path / "keys").touch()
     with (
-        RealAdbd(real_adbd) as one,
-        RealAdbd(real_adbd) as two,
-        RealAdbd(real_adbd, "-a", str(tmp_path / "keys")) as locked,
+        virtual_adbd.start() as one,
+        virtual_adbd.start() as two,
+        virtual_adbd.start("-a", str(tmp_path / "keys")) as locked,
     ):
         connected(server, locked)
         with pytest.raises(DeviceError, match=f"{locked.serial} does not trust this computer"):
             phone.connect(None, None)
-        until(lambda: listens(one.port))
         virtual_phones(monkeypatch, one.serial)
         reached = "does not say which model it is"  # there is no getprop on this computer
         with pytest.raises(DeviceError, match=reached):

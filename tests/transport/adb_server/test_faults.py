@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adb_servers import WAYS, Reach, connected, do_pull, do_push, do_shell, listens, nothing
-from real_adb import Adb, RealAdbd
+from adb_client import Adb, listens
+from adb_servers import WAYS, Reach, connected, do_pull, do_push, do_shell, nothing
+from adbds import Adbd, AdbdProgram
 
 from hardboot.base.errors import DeviceError
 from hardboot.transport.errors import LinkError
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 Use = Callable[[AdbServer, Path, Callable[[int], None]], None]
 
 
-def test_the_phones_reason_for_a_refused_file_is_told(server: Adb, adbd: RealAdbd, tmp_path: Path) -> None:
+def test_the_phones_reason_for_a_refused_file_is_told(server: Adb, adbd: Adbd, tmp_path: Path) -> None:
     source, file = tmp_path / "source", tmp_path / "file"
     source.write_bytes(bytes(1_000_000))
     file.touch()
@@ -36,11 +37,11 @@ def test_the_phones_reason_for_a_refused_file_is_told(server: Adb, adbd: RealAdb
 
 
 def test_a_disk_that_fills_up_is_told_in_the_phones_words(
-    server: Adb, real_adbd: Path, tmp_path: Path
+    server: Adb, any_adbd: AdbdProgram, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(bytes(20_000_000))  # more than lies in the sockets when the phone refuses
-    with RealAdbd(real_adbd, largest_file_kib=100) as daemon:
+    with any_adbd.start(largest_file_kib=100) as daemon:
         here = connected(server, daemon)
         with pytest.raises(DeviceError, match=r"refuses .*: .*File too large"):
             here.push(source, str(tmp_path / "x"), mode=0o644, progress=nothing)
@@ -92,9 +93,9 @@ def left_behind(folder: Path) -> list[str]:
 @USES
 @WAYS
 def test_a_phone_that_dies_in_the_middle_is_a_device_error(
-    server: Adb, real_adbd: Path, tmp_path: Path, reach: Reach, use: Use
+    server: Adb, any_adbd: AdbdProgram, tmp_path: Path, reach: Reach, use: Use
 ) -> None:
-    with RealAdbd(real_adbd) as daemon:
+    with any_adbd.start() as daemon:
         here = reach(server, daemon)
         with pytest.raises(DeviceError, match=r"ended the (shell|transfer)|was lost") as caught:
             use(here, tmp_path, lambda _moved: daemon.child.kill())
@@ -107,7 +108,7 @@ def test_a_phone_that_dies_in_the_middle_is_a_device_error(
 
 @USES
 def test_a_phone_that_freezes_in_the_middle_is_given_up(
-    server: Adb, adbd: RealAdbd, tmp_path: Path, use: Use
+    server: Adb, adbd: Adbd, tmp_path: Path, use: Use
 ) -> None:
     here = connected(server, adbd)
     here = AdbServer(here.serial, Timeouts(idle_s=0.5))
@@ -129,7 +130,7 @@ def test_a_phone_that_freezes_in_the_middle_is_given_up(
 
 @USES
 def test_a_server_that_dies_in_the_middle_is_a_device_error(
-    own_server: Adb, adbd: RealAdbd, tmp_path: Path, use: Use
+    own_server: Adb, adbd: Adbd, tmp_path: Path, use: Use
 ) -> None:
     here = connected(own_server, adbd)
     killed = threading.Event()

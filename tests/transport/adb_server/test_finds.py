@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from adb_servers import connected, do_pull, do_push, do_shell, listens, nothing, ready, until
-from real_adb import Adb, RealAdbd, free_port
+from adb_client import Adb, free_port, listens
+from adb_servers import connected, do_pull, do_push, do_shell, nothing, ready, until
+from adbds import Adbd, AdbdProgram, VirtualAdbd
 
 from hardboot.base.errors import DeviceError, InputError
 from hardboot.transport import server as adb_server
@@ -31,9 +32,9 @@ def test_without_a_server_there_are_no_phones_and_none_is_started(monkeypatch: p
     assert not listens(port)
 
 
-def test_phones_are_found_once_they_are_connected(server: Adb, real_adbd: Path) -> None:
+def test_phones_are_found_once_they_are_connected(server: Adb, any_adbd: AdbdProgram) -> None:
     assert ready() == []
-    with RealAdbd(real_adbd) as one, RealAdbd(real_adbd) as two:
+    with any_adbd.start() as one, any_adbd.start() as two:
         connected(server, one)
         assert ready() == [one.serial]
         connected(server, two)
@@ -41,7 +42,7 @@ def test_phones_are_found_once_they_are_connected(server: Adb, real_adbd: Path) 
 
 
 def test_the_server_is_where_the_environment_says(
-    server: Adb, adbd: RealAdbd, monkeypatch: pytest.MonkeyPatch
+    server: Adb, adbd: Adbd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected(server, adbd)
     monkeypatch.setenv("ANDROID_ADB_SERVER_ADDRESS", "localhost")
@@ -61,10 +62,10 @@ def test_a_port_that_is_none_is_an_input_error(port: str, monkeypatch: pytest.Mo
 
 
 def test_a_phone_that_does_not_trust_the_computer_is_told(
-    server: Adb, real_adbd: Path, tmp_path: Path
+    server: Adb, virtual_adbd: VirtualAdbd, tmp_path: Path
 ) -> None:
     (tmp_path / "keys").touch()
-    with RealAdbd(real_adbd, "-a", str(tmp_path / "keys")) as daemon:
+    with virtual_adbd.start("-a", str(tmp_path / "keys")) as daemon:
         here = connected(server, daemon)
         assert adb_server.find_states() == {daemon.serial: "unauthorized"}
         assert ready() == []
@@ -87,8 +88,8 @@ def test_a_phone_that_is_not_there_is_told(server: Adb, tmp_path: Path) -> None:
         assert caught.value.state == "Nothing was sent."
 
 
-def test_a_phone_that_is_gone_is_offline(server: Adb, real_adbd: Path) -> None:
-    with RealAdbd(real_adbd) as daemon:
+def test_a_phone_that_is_gone_is_offline(server: Adb, any_adbd: AdbdProgram) -> None:
+    with any_adbd.start() as daemon:
         here = connected(server, daemon)
     until(lambda: adb_server.find_states() == {daemon.serial: "offline"})
     with pytest.raises(DeviceError, match="is offline"):
@@ -97,9 +98,9 @@ def test_a_phone_that_is_gone_is_offline(server: Adb, real_adbd: Path) -> None:
         here.wait(timeout_s=0.3)
 
 
-def test_a_request_too_long_for_old_phones_is_not_sent(server: Adb, real_adbd: Path) -> None:
+def test_a_request_too_long_for_old_phones_is_not_sent(server: Adb, virtual_adbd: VirtualAdbd) -> None:
     """It would end the server, with the connections of everybody who uses it."""
-    with RealAdbd(real_adbd, "-m", "4096") as daemon:
+    with virtual_adbd.start("-m", "4096") as daemon:
         here = connected(server, daemon)
         around = len("shell:sh -c '#'; echo 0123456789abcdef.$?")
         assert here.shell("#" + " " * (SERVICE_MAX - around), timeout_s=5).code == 0

@@ -6,8 +6,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from adb_client import Adb
 from adb_servers import WAYS, Reach, connected, nothing
-from real_adb import Adb, RealAdbd
+from adbds import Adbd, AdbdProgram
 
 from hardboot.base.errors import DeviceError
 from hardboot.transport.server import AdbServer
@@ -19,12 +20,12 @@ pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
 
 @WAYS
-def test_wait_ends_when_the_phone_is_there_again(server: Adb, real_adbd: Path, reach: Reach) -> None:
-    with RealAdbd(real_adbd) as first:
+def test_wait_ends_when_the_phone_is_there_again(server: Adb, any_adbd: AdbdProgram, reach: Reach) -> None:
+    with any_adbd.start() as first:
         here = reach(server, first)
         here.wait(timeout_s=10)
-    second: list[RealAdbd] = []
-    timer = threading.Timer(0.5, lambda: second.append(RealAdbd(real_adbd, port=first.port)))
+    second: list[Adbd] = []
+    timer = threading.Timer(0.5, lambda: second.append(any_adbd.start(port=first.port)))
     timer.start()
     try:
         here.wait(timeout_s=20)
@@ -35,7 +36,7 @@ def test_wait_ends_when_the_phone_is_there_again(server: Adb, real_adbd: Path, r
         second[0].__exit__()
 
 
-def test_wait_lets_go_of_a_connection_nobody_answers(server: Adb, adbd: RealAdbd) -> None:
+def test_wait_lets_go_of_a_connection_nobody_answers(server: Adb, adbd: Adbd) -> None:
     """A reset phone does not say goodbye: the server believes in the old connection."""
     here = AdbServer(connected(server, adbd).serial, Timeouts(probe_s=0.2))
     here.wait(timeout_s=5)
@@ -51,7 +52,7 @@ def test_wait_lets_go_of_a_connection_nobody_answers(server: Adb, adbd: RealAdbd
     assert here.shell("echo up", timeout_s=5).text == "up\n"
 
 
-def test_wait_outlasts_a_restart_of_the_server(own_server: Adb, adbd: RealAdbd) -> None:
+def test_wait_outlasts_a_restart_of_the_server(own_server: Adb, adbd: Adbd) -> None:
     here = connected(own_server, adbd)
     here.wait(timeout_s=5)
     own_server.run("kill-server")
@@ -63,7 +64,7 @@ def test_wait_outlasts_a_restart_of_the_server(own_server: Adb, adbd: RealAdbd) 
         timer.join()
 
 
-def test_close_never_fails(server: Adb, adbd: RealAdbd) -> None:
+def test_close_never_fails(server: Adb, adbd: Adbd) -> None:
     here = connected(server, adbd)
     here.close()
     assert here.shell("echo on", timeout_s=5).text == "on\n"
@@ -71,7 +72,7 @@ def test_close_never_fails(server: Adb, adbd: RealAdbd) -> None:
     here.close()
 
 
-def test_a_large_file_goes_there_and_back(server: Adb, adbd: RealAdbd, tmp_path: Path) -> None:
+def test_a_large_file_goes_there_and_back(server: Adb, adbd: Adbd, tmp_path: Path) -> None:
     content = random.Random(1).randbytes(8_000_001)
     (tmp_path / "source").write_bytes(content)
     here = connected(server, adbd)

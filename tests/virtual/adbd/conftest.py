@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_adb import Adb
-from real_adbd import IS_ROOT, SANITIZERS, SOURCES, Connect, Daemon, Phone, Start, compile_c, wait_until
+from adb_client import Adb
+from virtual_adbd import IS_ROOT, SANITIZERS, SOURCES, Connect, Daemon, Phone, Start, compile_c, wait_until
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from real_adb import Adb
-from real_adbd import (
+from adb_client import Adb
+from virtual_adbd import (
     AID_SHELL,
     IS_ROOT,
     Connect,

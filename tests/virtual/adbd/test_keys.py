@@ -4,8 +4,8 @@ import struct
 from pathlib import Path
 
 import pytest
-from real_adb import Adb
-from real_adbd import Connect, Raw, Start, keygen
+from adb_client import Adb
+from virtual_adbd import Connect, Raw, Start, keygen
 
 
 def public_key_line(key: int, exponent: int) -> str:

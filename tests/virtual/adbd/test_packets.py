@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from real_adbd import (
+from virtual_adbd import (
     MAX_STREAMS,
     OLD_VERSION,
     VERSION,

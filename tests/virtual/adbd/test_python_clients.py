@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from real_adb import Adb
-from real_adbd import Start, keygen, random_file, sha256
+from adb_client import Adb
+from virtual_adbd import Start, keygen, random_file, sha256
 
 
 def test_adb_shell_works_with_a_key(adb: Adb, start: Start, tmp_path: Path) -> None:

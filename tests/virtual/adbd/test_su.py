@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_adbd import AID_SHELL, IS_ROOT, SOURCES, compile_c
+from virtual_adbd import AID_SHELL, IS_ROOT, SOURCES, compile_c
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from real_adbd import Daemon, Raw, assert_serves, random_file, wait_until
+from virtual_adbd import Daemon, Raw, assert_serves, random_file, wait_until
 
 
 def sync(identifier: bytes, body: bytes = b"") -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from real_adb import Adb
+from adb_client import Adb
 
 SOURCES = Path(__file__).parents[2] / "hardboot" / "virtual" / "phone"
 WARNINGS = ["-O2", "-Wall", "-Wextra", "-Werror"]
