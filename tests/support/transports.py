@@ -1,4 +1,4 @@
-"""Connections to a phone that is a fake or a real adbd."""
+"""Connections to a phone that is a fake or the virtual phone's adbd."""
 
 import random
 from pathlib import Path

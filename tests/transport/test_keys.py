@@ -25,7 +25,7 @@ def test_a_phone_that_knows_the_key_lets_us_in(phone: OpenPhone, keys: Path) -> 
         assert adbd.keys == []
 
 
-def test_the_real_adbd_accepts_the_signature(
+def test_the_phones_adbd_accepts_the_signature(
     phone: OpenPhone, virtual_adbd: VirtualAdbd, keys: Path, tmp_path: Path
 ) -> None:
     trusted = tmp_path / "adb_keys"
@@ -37,7 +37,7 @@ def test_the_real_adbd_accepts_the_signature(
         here.close()
 
 
-def test_the_real_adbd_refuses_a_key_it_does_not_know(
+def test_the_phones_adbd_refuses_a_key_it_does_not_know(
     phone: OpenPhone,
     virtual_adbd: VirtualAdbd,
     keys: Path,

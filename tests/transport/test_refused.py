@@ -12,7 +12,7 @@ from hardboot.base.errors import DeviceError, InputError
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
 
 
-def test_the_real_adbds_reason_for_a_refused_file_is_told(
+def test_the_phones_reason_for_a_refused_file_is_told(
     phone: OpenPhone, any_adbd: AdbdProgram, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
