@@ -107,17 +107,17 @@ def _emit(settings: Settings, done: Changed, what: str) -> None:
 
 
 def _document(found: Ramdisk) -> dict[str, Any]:
-    segments = [
+    fragments = [
         {
-            "compression": segment.compression,
+            "compression": fragment.compression,
             "archives": [
                 {"format": archive.kind, "entries": [_entry(archive, entry) for entry in archive.entries]}
-                for archive in segment.archives
+                for archive in fragment.archives
             ],
         }
-        for segment in found.segments
+        for fragment in found.fragments
     ]
-    return {"ramdisk": str(found.path), "size": found.size, "segments": segments, "rest": len(found.rest)}
+    return {"ramdisk": str(found.path), "size": found.size, "fragments": fragments, "rest": len(found.rest)}
 
 
 def _entry(archive: Archive, entry: Entry) -> dict[str, Any]:
@@ -147,10 +147,10 @@ def _device(archive: Archive, entry: Entry) -> str | None:
 
 
 def _show(found: Ramdisk) -> None:
-    for segment in found.segments:
-        for archive in segment.archives:
+    for fragment in found.fragments:
+        for archive in fragment.archives:
             entries = count(len(archive.entries), "entry", "entries")
-            click.echo(f"cpio {archive.kind}, {segment.compression or 'not compressed'}, {entries}")
+            click.echo(f"cpio {archive.kind}, {fragment.compression or 'not compressed'}, {entries}")
             for entry in archive.entries:
                 size = _device(archive, entry) or str(len(entry.data))
                 target = f" -> {_target(entry)}" if entry.is_link else ""

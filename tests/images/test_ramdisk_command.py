@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from in_process import hardboot
 
 from hardboot.base.errors import InputError
-from hardboot.formats.archives import compression, cpio
+from hardboot.formats.archives import compression, cpio, cpio_paths
 from hardboot.formats.archives.cpio import Archive, Entry
 from hardboot.images import ramdisk
 from hardboot.images.ramdisk import extracting
@@ -41,8 +41,8 @@ def listed(path: Path) -> list[dict[str, object]]:
     document = json.loads(hardboot("--json", "ramdisk", "list", path).stdout)
     return [
         entry
-        for segment in document["segments"]
-        for archive in segment["archives"]
+        for fragment in document["fragments"]
+        for archive in fragment["archives"]
         for entry in archive["entries"]
     ]
 
@@ -163,7 +163,7 @@ def test_extract_takes_single_files_and_folders(packed: Path, source: Path, tmp_
     ("entries", "problem"),
     [
         ((Entry("../x", FILE),), "'../x' would leave the folder"),
-        ((Entry("l", LINK, b".."), Entry("l/x", FILE)), "'l/x' lies behind the link 'l'"),
+        ((Entry("l", LINK, b".."), Entry("l/x", FILE)), "'l/x' is behind the link 'l'"),
         ((Entry("f", FILE), Entry("f/x", FILE)), "'f/x' lies below a file or link, not a folder"),
         (
             (Entry("d/x", FILE), Entry("d", LINK, b"/")),
@@ -190,7 +190,7 @@ def test_a_link_whose_name_differs_in_case_only_is_never_followed(tmp_path: Path
     (root / "a").symlink_to(tmp_path / "outside")
     for entry in (Entry("a/x", FILE), Entry("a", FILE), Entry("a", FOLDER)):
         with pytest.raises(InputError, match=r"not a folder|ignores case"):
-            extracting._write(root, [(cpio.relative_parts(entry.name), entry)])
+            extracting._write(root, [(cpio_paths.relative_parts(entry.name), entry)])
     assert list((tmp_path / "outside").iterdir()) == []
 
 
@@ -264,8 +264,8 @@ def test_replace_changes_one_file_and_nothing_else(packed: Path, tmp_path: Path)
 def test_what_is_no_file_of_the_ramdisk_is_not_replaced(packed: Path, tmp_path: Path) -> None:
     before = packed.read_bytes()
     (tmp_path / "new").write_bytes(b"")
-    assert refused("replace", packed, "none", tmp_path / "new").endswith("'none' is not in it")
-    assert refused("replace", packed, "bin", tmp_path / "new").endswith("'bin' is not a file in it")
+    assert refused("replace", packed, "none", tmp_path / "new").endswith("'none' is not in the ramdisk")
+    assert refused("replace", packed, "bin", tmp_path / "new").endswith("'bin' is not a file of the archive")
     assert "no such file" in refused("replace", packed, "init", tmp_path / "missing")
     assert packed.read_bytes() == before
 
@@ -369,4 +369,4 @@ def test_what_is_no_ramdisk_is_refused_with_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "boot.img").write_bytes(b"ANDROID!" + bytes(4096))
     said = hardboot("ramdisk", "list", tmp_path / "boot.img").stderr.splitlines()
     assert said[0].endswith("this is an Android boot image")
-    assert said[2] == "  to do: Give a ramdisk (cpio): hardboot unpack takes it out of an image."
+    assert said[2] == "  to do: Give a ramdisk (cpio); hardboot unpack extracts it from an image."

@@ -186,10 +186,10 @@ def detect(data: Data) -> Compression | Literal["lzop"] | None:
 
     LG's lz4 differs from plain lz4 legacy in what follows the last block: only block sizes are read for it.
     """
-    seen = view(data)
-    head = bytes(seen[:13])
+    content = view(data)
+    head = bytes(content[:13])
     if head.startswith(lz4legacy.MAGIC):
-        return "lz4-lg" if lz4legacy.is_lg(seen) else "lz4-legacy"
+        return "lz4-lg" if lz4legacy.is_lg(content) else "lz4-legacy"
     for magic, kind in _MAGICS.items():
         if head.startswith(magic):
             return kind
@@ -210,15 +210,15 @@ def decompress(data: Data, *, limit: int = MAX_UNPACKED) -> bytes:
     Raises:
         InputError: If it is not compressed, is lzop, is damaged, or decompresses to more than `limit` bytes.
     """
-    seen = view(data)
-    kind = detect(seen)
+    packed = view(data)
+    kind = detect(packed)
     if kind is None or kind == "lzop":
-        raise unreadable(seen)
-    content, end = unpack(kind, seen, limit=limit)
-    for start in range(end, len(seen), PIECE):
-        if bytes(seen[start : start + PIECE]).strip(b"\0"):
-            raise malformed(f"{kind} data", "stream", end, f"{len(seen) - end} bytes follow it")
-    return content
+        raise unreadable(packed)
+    unpacked, end = unpack(kind, packed, limit=limit)
+    for start in range(end, len(packed), PIECE):
+        if bytes(packed[start : start + PIECE]).strip(b"\0"):
+            raise malformed(f"{kind} data", "stream", end, f"{len(packed) - end} bytes follow it")
+    return unpacked
 
 
 def unpack(kind: Compression, data: Data, *, limit: int = MAX_UNPACKED) -> tuple[bytes, int]:
@@ -240,11 +240,11 @@ def peek(data: Data) -> bytes:
     Raises:
         InputError: If the stream is damaged there.
     """
-    seen = view(data)
-    kind = detect(seen)
+    content = view(data)
+    kind = detect(content)
     if kind is None or kind == "lzop":
-        return bytes(seen[:PIECE])
-    return next((piece for piece in Decompressor(kind, seen) if piece), b"")
+        return bytes(content[:PIECE])
+    return next((piece for piece in Decompressor(kind, content) if piece), b"")
 
 
 def unreadable(data: Data) -> InputError:

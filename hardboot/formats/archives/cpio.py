@@ -1,5 +1,6 @@
-"""cpio archives of ramdisks, newc, crc and odc: read, change, write back byte for byte.
+"""cpio archives of ramdisks, newc, crc and odc: read, and written back byte for byte.
 
+Headers are text and are read with int(): 10,000 of them take 0.06 s that way, 0.35 s with construct.
 Sources: Linux Documentation/driver-api/early-userspace/buffer-format.rst and init/initramfs.c (newc, crc),
 POSIX pax, "cpio Interchange Format" (odc).
 """
@@ -8,9 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
-from hardboot.base.errors import InputError
-from hardboot.base.sizes import align_up
-from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.reading import Data, malformed, truncated, view
 
 Kind: TypeAlias = Literal["newc", "crc", "odc"]
 
@@ -21,13 +20,11 @@ MAX_NAME = 4096  # bytes with the NUL; Linux init/initramfs.c, PATH_MAX
 
 S_IFMT, S_IFDIR, S_IFREG, S_IFLNK = 0o170000, 0o040000, 0o100000, 0o120000
 
-SEE_NAMES = "Look at the names it has: hardboot ramdisk list."
-
-_WHAT = "cpio archive"
+WHAT = "cpio archive"
 
 
 class _Layout(NamedTuple):
-    """How one kind of archive writes its header: numbers as text, one behind the other."""
+    """The header of one kind of archive: numbers as text, one behind the other."""
 
     kind: Kind
     base: int
@@ -63,15 +60,14 @@ class Entry:
     """A file, folder, link or device of an archive.
 
     Attributes:
-        name: As the archive has it, which may not be safe: see `relative_parts`. Bytes that are not UTF-8
-            are kept as surrogates.
-        mode: Type and permissions, as `stat` has them.
+        name: As stored, which may not be safe: see cpio_paths. Bytes that are not UTF-8 are surrogates.
+        mode: Type and permissions, as in `stat`.
         data: Content of a file, target of a symbolic link; a view into the archive.
         mtime: Seconds since 1970.
         dev_minor: Of odc archives, the whole device number; `rdev_minor` likewise.
         check: Sum of the content's bytes in a crc archive.
-        stored: Header, name and padding as they were read; `build` keeps them if they still say the same.
-        padding: What was read between the content and the next header.
+        stored: Header, name and padding as they were read; `build` keeps them if the entry is unchanged.
+        padding: The bytes read between the content and the next header.
     """
 
     name: str
@@ -111,10 +107,10 @@ class Archive:
     """One archive, up to its trailer.
 
     Attributes:
-        offset: Where it begins in what was read, in bytes.
+        offset: Of its first byte in the data that was read.
         entries: Without the trailer.
         trailer: The entry that ends it; None if the data ended without one.
-        tail: What followed, up to the next archive: zero padding, as a view.
+        tail: Zero padding up to the next archive, as a view.
     """
 
     kind: Kind
@@ -124,7 +120,7 @@ class Archive:
     offset: int = 0
 
     def find(self, name: str) -> Entry | None:
-        """The last entry called `name`, which wins in Linux; "./" and "/" before it do not count."""
+        """Return the last entry called `name`, which wins in Linux; "./" and "/" in front are ignored."""
         wanted = _plain(name)
         return next((entry for entry in reversed(self.entries) if _plain(entry.name) == wanted), None)
 
@@ -134,27 +130,27 @@ def _plain(name: str) -> str:
 
 
 def parse(data: Data) -> tuple[tuple[Archive, ...], memoryview]:
-    """The archives `data` begins with, one behind the other with zeros between them, and what follows.
+    """Return the archives that `data` begins with, with zeros between them, and the rest.
 
-    What follows begins behind the last archive's zeros: nothing, or for example a compressed archive.
+    The rest begins behind the last archive's zeros: it is empty, or for example a compressed archive.
 
     Raises:
-        InputError: If `data` begins with no archive, or one is damaged or cut off.
+        InputError: If `data` does not begin with an archive, or one is damaged or truncated.
     """
-    seen = view(data)
-    if bytes(seen[:6]) not in _LAYOUTS:
-        raise malformed(_WHAT, "magic", 0, f"{bytes(seen[:6])!r} is no cpio archive")
+    content = view(data)
+    if bytes(content[:6]) not in _LAYOUTS:
+        raise malformed(WHAT, "magic", 0, f"{bytes(content[:6])!r} is not the magic of a cpio archive")
     archives: list[Archive] = []
     at = 0
     left = MAX_ENTRIES
-    while bytes(seen[at : at + 6]) in _LAYOUTS:
+    while bytes(content[at : at + 6]) in _LAYOUTS:
         if len(archives) == MAX_ARCHIVES:
-            raise malformed(_WHAT, "archives", at, f"more than {MAX_ARCHIVES} in a row")
-        archive, end = _archive(seen, at, left)
+            raise malformed(WHAT, "archives", at, f"more than {MAX_ARCHIVES} in a row")
+        archive, end = _archive(content, at, left)
         left -= len(archive.entries)
-        at = _skip_zeros(seen, end)
-        archives.append(replace(archive, tail=seen[end:at]))
-    return tuple(archives), seen[at:]
+        at = _skip_zeros(content, end)
+        archives.append(replace(archive, tail=content[end:at]))
+    return tuple(archives), content[at:]
 
 
 def _skip_zeros(data: memoryview, at: int) -> int:
@@ -176,34 +172,34 @@ def _archive(data: memoryview, start: int, limit: int) -> tuple[Archive, int]:
         if entry.name == TRAILER:
             return Archive(layout.kind, tuple(entries), entry, offset=start), at
         if len(entries) == limit:
-            raise malformed(_WHAT, "entries", at, f"more than {MAX_ENTRIES} in all archives")
+            raise malformed(WHAT, "entries", at, f"more than {MAX_ENTRIES} in all archives")
         entries.append(entry)
     return Archive(layout.kind, tuple(entries), None, offset=start), at
 
 
 def _entry(data: memoryview, at: int, start: int, layout: _Layout) -> tuple[Entry, int]:
-    """The entry at `at`, and where the next one begins."""
+    """Return the entry at `at`, and the offset of the next one."""
     magic = _MAGICS[layout.kind]
     head = bytes(data[at : at + layout.header_size])
     if head[:6] != magic:
-        raise malformed(_WHAT, "magic", at, f"{head[:6]!r}, not {magic!r}: the entry before it is damaged")
+        raise malformed(WHAT, "magic", at, f"{head[:6]!r}, not {magic!r}: the entry before it is damaged")
     if len(head) < layout.header_size:
-        raise malformed(_WHAT, "header", at, f"{len(head)} bytes, it has {layout.header_size}")
+        raise truncated(WHAT, "header", at, len(head), layout.header_size)
     numbers = _numbers(head, at, layout)
     name_size, size = numbers.pop("name_size"), numbers.pop("size")
     name_at = at + layout.header_size
     if not 0 < name_size <= MAX_NAME or name_at + name_size > len(data):
-        raise malformed(_WHAT, "name size", at, f"{name_size} bytes, from 1 to {MAX_NAME} can be")
+        raise malformed(WHAT, "name size", at, f"{name_size} bytes, from 1 to {MAX_NAME} are allowed")
     name, _, behind = bytes(data[name_at : name_at + name_size]).partition(b"\0")
     if behind.strip(b"\0") or name_size == len(name):
-        raise malformed(_WHAT, "name", name_at, f"{name[:40]!r} does not end where its size says")
+        raise malformed(WHAT, "name", name_at, f"{name[:40]!r} does not end where its size says")
     content_at = _aligned(name_at + name_size, start, layout)
     if not size:
         content_at = min(content_at, len(data))  # some writers leave the last padding out
     end = content_at + size
     if end > len(data):
         problem = f"{size} bytes of {name[:40]!r} from {content_at:#x}, the data ends at {len(data):#x}"
-        raise malformed(_WHAT, "size", at, problem)
+        raise malformed(WHAT, "size", at, problem)
     following = min(_aligned(end, start, layout), len(data))
     entry = Entry(
         name=name.decode("utf-8", "surrogateescape"),
@@ -220,22 +216,22 @@ def _aligned(at: int, start: int, layout: _Layout) -> int:
 
 
 def _numbers(head: bytes, at: int, layout: _Layout) -> dict[str, int]:
-    found = {}
+    numbers = {}
     position = 6
     for name, digits in layout.fields:
         text = head[position : position + digits]
         if not text.isalnum():  # int() would take signs, spaces and underscores
-            raise malformed(_WHAT, name, at + position, f"{text!r} is no number")
+            raise malformed(WHAT, name, at + position, f"{text!r} is not a number")
         try:
-            found[name] = int(text, layout.base)
+            numbers[name] = int(text, layout.base)
         except ValueError as error:
-            raise malformed(_WHAT, name, at + position, f"{text!r} is no number") from error
+            raise malformed(WHAT, name, at + position, f"{text!r} is not a number") from error
         position += digits
-    return found
+    return numbers
 
 
 def build(archives: Iterable[Archive]) -> Iterator[bytes]:
-    """The bytes of archives, one behind the other; what did not change since `parse` stays as it was.
+    """Yield archives, one behind the other; entries that are unchanged since `parse` keep their bytes.
 
     Raises:
         InputError: If a name or number does not fit into the format.
@@ -259,10 +255,17 @@ def build(archives: Iterable[Archive]) -> Iterator[bytes]:
 
 
 def _head(entry: Entry, layout: _Layout, position: int, *, ends: bool) -> bytes:
-    """Header, name and padding of an entry that begins at `position` of its archive, or `ends` it."""
+    """Return header, name and padding of an entry.
+
+    Args:
+        entry: The entry.
+        layout: Of its archive.
+        position: Offset of the entry in its archive.
+        ends: True if nothing follows the entry.
+    """
     name = entry.name.encode("utf-8", "surrogateescape") + b"\0"
     if b"\0" in name[:-1] or len(name) > MAX_NAME:
-        raise malformed(_WHAT, "name", 0, f"{entry.name[:40]!r} does not fit", fix="Choose another name.")
+        raise malformed(WHAT, "name", 0, f"{entry.name[:40]!r} does not fit", fix="Choose another name.")
     numbers = {field_name: getattr(entry, field_name, 0) for field_name, _ in layout.fields}
     numbers |= {"size": len(entry.data), "name_size": len(name)}
     aligned = (position + len(entry.stored)) % layout.alignment == 0
@@ -273,14 +276,14 @@ def _head(entry: Entry, layout: _Layout, position: int, *, ends: bool) -> bytes:
         value = numbers[field_name]
         if not 0 <= value < layout.base**digits:
             problem = f"{value} of {entry.name[:40]!r} does not fit into {digits} digits"
-            raise malformed(_WHAT, field_name, 0, problem, fix="Use newc, and make the file smaller.")
+            raise malformed(WHAT, field_name, 0, problem, fix="Use newc, and make the file smaller.")
         text += f"{value:0{digits}{'X' if layout.base == 16 else 'o'}}"
     head = text.encode() + name
     return head + bytes(-(position + len(head)) % layout.alignment)
 
 
 def _is_kept(entry: Entry, layout: _Layout, numbers: dict[str, int], name: bytes) -> bool:
-    """True if the head as it was read says what the entry says now.
+    """Return True if the stored head has the numbers and the name of the entry.
 
     Writers differ: upper and lower case, several NULs behind the name.
     """
@@ -290,86 +293,3 @@ def _is_kept(entry: Entry, layout: _Layout, numbers: dict[str, int], name: bytes
     known = _numbers(stored, 0, layout)
     held = stored[layout.header_size : layout.header_size + known["name_size"]]
     return held.rstrip(b"\0") == name[:-1] and known == numbers | {"name_size": known["name_size"]}
-
-
-def replaced(archive: Archive, name: str, data: Data) -> Archive:
-    """`archive` with other content in its file `name`, whose hard links have it too.
-
-    Writers put the content of linked files to the last one, or to all: so it stays.
-
-    Raises:
-        InputError: If there is no such file.
-    """
-    old = archive.find(name)
-    if old is None or not old.is_file:
-        problem = f"{name[:80]!r} is not a file in it"
-        raise InputError(problem, state="Nothing was changed.", fix=SEE_NAMES)
-    links = [entry for entry in archive.entries if entry is old or _are_linked(entry, old)]
-    holders = [entry for entry in links[:-1] if len(entry.data)] + links[-1:]
-    check = sum(bytes(data)) & 0xFFFFFFFF if archive.kind == "crc" else old.check
-    entries = (
-        replace(entry, data=data, check=check) if any(entry is one for one in holders) else entry
-        for entry in archive.entries
-    )
-    return replace(archive, entries=tuple(entries))
-
-
-def _are_linked(one: Entry, other: Entry) -> bool:
-    """True if both are names of one file: as Linux (init/initramfs.c, find_link) sees it."""
-    return _file_of(one) == _file_of(other) and one.is_file and min(one.nlink, other.nlink) > 1
-
-
-def _file_of(entry: Entry) -> tuple[int, ...]:
-    """What names of one file have in common."""
-    return entry.mode & S_IFMT, entry.ino, entry.dev_major, entry.dev_minor
-
-
-def appended(archives: tuple[Archive, ...], entries: Iterable[Entry]) -> tuple[Archive, ...]:
-    """`archives` and one more with `entries` behind them, 4-byte aligned: Linux unpacks it over the others.
-
-    The bytes of the others do not change.
-    """
-    size = sum(map(len, build(archives)))
-    *others, last = archives
-    last = replace(last, tail=bytes(last.tail) + bytes(-size % 4))
-    return (*others, last, Archive("newc", tuple(entries), offset=align_up(size, 4)))
-
-
-def relative_parts(name: str) -> tuple[str, ...]:
-    """The path of a name below the folder it is unpacked to, which it never leaves; () is the folder itself.
-
-    Raises:
-        InputError: If it has "..", a NUL, or what Windows reads as a drive or separator.
-    """
-    parts = tuple(part for part in name.split("/") if part not in ("", "."))
-    for part in parts:
-        if part == ".." or "\0" in part or "\\" in part or part[1:2] == ":":
-            problem = f"{name[:80]!r} would leave the folder"
-            raise malformed(_WHAT, "name", 0, problem, fix="Do not unpack this archive: it is hostile.")
-    return parts
-
-
-def to_extract(archives: Iterable[Archive]) -> Iterator[tuple[tuple[str, ...], Entry]]:
-    """Every entry with its path, in order; following links is never needed.
-
-    Of a file with several names, whose content the archive may have once only, each has it.
-
-    Raises:
-        InputError: If a name would leave the folder, by itself or through a link unpacked before.
-    """
-    links: set[tuple[str, ...]] = set()
-    for archive in archives:
-        named = [entry for entry in archive.entries if entry.nlink > 1 and len(entry.data)]
-        contents = {_file_of(entry): entry.data for entry in named}
-        for entry in archive.entries:
-            parts = relative_parts(entry.name)
-            for depth in range(1, len(parts)):
-                if parts[:depth] in links:
-                    problem = f"{entry.name[:80]!r} lies behind the link {'/'.join(parts[:depth])!r}"
-                    fix = "Do not unpack this archive: it is hostile, or made for a root folder."
-                    raise malformed(_WHAT, "name", 0, problem, fix=fix)
-            links.discard(parts)
-            if entry.is_link:
-                links.add(parts)
-            shared = entry.is_file and entry.nlink > 1 and not len(entry.data)
-            yield parts, replace(entry, data=contents.get(_file_of(entry), b"")) if shared else entry

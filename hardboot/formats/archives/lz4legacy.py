@@ -1,4 +1,4 @@
-"""The lz4 legacy stream of Linux kernels and ramdisks, and LG's variant, which ends with the unpacked size.
+"""The lz4 legacy stream of Linux kernels and ramdisks, and LG's variant, which ends with the size unpacked.
 
 Sources: Linux lib/decompress_unlz4.c; lz4's doc/lz4_Frame_format.md, "Legacy frame"; Magisk's magiskboot
 (check_fmt_lg) for LG's. After the magic come blocks {u32 packed size, data}; nothing marks the end.
@@ -19,25 +19,25 @@ _WHAT = "lz4 legacy data"
 
 
 def blocks(data: Data) -> Iterator[tuple[int, int]]:
-    """Where each block's data lies: offset and size; stops where what follows cannot be a block."""
-    seen = view(data)
+    """Yield offset and size of each block's data; stop where a block cannot follow."""
+    content = view(data)
     at = len(MAGIC)
-    while at + 4 <= len(seen):
-        size = u32(seen, at)
-        if not 0 < size <= MAX_PACKED or at + 4 + size > len(seen):
+    while at + 4 <= len(content):
+        size = u32(content, at)
+        if not 0 < size <= MAX_PACKED or at + 4 + size > len(content):
             return
         yield at + 4, size
         at += 4 + size
 
 
 def is_lg(data: Data) -> bool:
-    """True if all that follows the blocks is a word that is no block, LG's unpacked size, and zeros."""
-    seen = view(data)
-    end = _end(seen)
-    behind = seen[end + 4 :]
-    if end == len(MAGIC) or end + 4 > len(seen) or len(behind) > _MAX_PADDING:
+    """Return True if LG's size follows the blocks, a word that is not a block itself, and then only zeros."""
+    content = view(data)
+    end = _end(content)
+    behind = content[end + 4 :]
+    if end == len(MAGIC) or end + 4 > len(content) or len(behind) > _MAX_PADDING:
         return False
-    return u32(seen, end) != 0 and not bytes(behind).strip(b"\0")
+    return u32(content, end) != 0 and not bytes(behind).strip(b"\0")
 
 
 def _end(data: Data) -> int:
@@ -48,20 +48,20 @@ def _end(data: Data) -> int:
 
 
 def decompress(data: Data) -> Generator[bytes, None, int]:
-    """The content, in pieces of at most 256 KiB; returns where the stream ends.
+    """Yield the content in pieces of at most 256 KiB; return the offset where the stream ends.
 
     Raises:
         InputError: If a block is damaged, or there is none.
     """
-    seen = view(data)
+    content = view(data)
     end = len(MAGIC)
-    for offset, size in blocks(seen):
+    for offset, size in blocks(content):
         try:
-            block: bytes = lz4.block.decompress(seen[offset : offset + size], uncompressed_size=BLOCK_SIZE)
+            block: bytes = lz4.block.decompress(content[offset : offset + size], uncompressed_size=BLOCK_SIZE)
         except lz4.block.LZ4BlockError as error:
             raise malformed(_WHAT, "block", offset, str(error)) from error
         end = offset + size
-        forget(seen)
+        forget(content)
         last = len(block) < BLOCK_SIZE  # only the last one is shorter
         for start in range(0, len(block), PIECE):
             yield block[start : start + PIECE]
@@ -74,21 +74,26 @@ def decompress(data: Data) -> Generator[bytes, None, int]:
 
 
 def check_raw_size(data: Data, end: int, size: int) -> int:
-    """Where LG's stream ends, whose blocks end at `end` and hold `size` bytes unpacked.
+    """Return the offset where LG's stream ends.
+
+    Args:
+        data: The stream.
+        end: Where its blocks end.
+        size: Bytes the blocks unpack to.
 
     Raises:
-        InputError: If the word there is another size.
+        InputError: If the size stated at `end` is missing or another.
     """
-    seen = view(data)
-    if end + 4 > len(seen):
+    content = view(data)
+    if end + 4 > len(content):
         raise malformed(_WHAT, "unpacked size", end, "it is missing")
-    if u32(seen, end) != size:
-        raise malformed(_WHAT, "unpacked size", end, f"{u32(seen, end)}, the blocks hold {size} bytes")
+    if u32(content, end) != size:
+        raise malformed(_WHAT, "unpacked size", end, f"{u32(content, end)}, the blocks have {size} bytes")
     return end + 4
 
 
 def compress(pieces: Iterable[bytes], *, lg: bool = False) -> Iterator[bytes]:
-    """The stream; with LG's size behind it if `lg`."""
+    """Yield the stream; with LG's size behind it if `lg`."""
     yield MAGIC
     size = 0
     for block in _regrouped(pieces):
@@ -100,7 +105,7 @@ def compress(pieces: Iterable[bytes], *, lg: bool = False) -> Iterator[bytes]:
 
 
 def _regrouped(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of BLOCK_SIZE; at least one."""
+    """Yield the same bytes in pieces of BLOCK_SIZE, the last one shorter; at least one."""
     waiting = bytearray()
     empty = True
     for piece in pieces:

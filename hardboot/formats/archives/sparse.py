@@ -1,42 +1,68 @@
 """Android sparse images: read, expand, write.
 
+The file header is declared with construct. The headers of chunks are read with struct: an image may have
+131,072 of them, and 100,000 take 0.03 s that way, 2.0 s as construct records.
 Source: AOSP system/core, libsparse/sparse_format.h.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
 
-from hardboot.formats.header import Layout
-from hardboot.formats.reading import PIECE, Data, malformed, pieces, view
+from hardboot.base.errors import InputError
+from hardboot.formats.binary_record import BinaryRecord, Le16, Le32
+from hardboot.formats.reading import PIECE, Data, malformed, pieces, truncated, view
 
-_WHAT = "sparse image"
-_MAGIC = 0xED26FF3A
+ChunkKind: TypeAlias = Literal["raw", "fill", "skip", "crc32"]
+
+SPARSE_MAGIC = 0xED26FF3A
 MAX_BLOCK_SIZE = 1 << 20  # bytes; img2simg writes 4096
 MAX_CHUNKS = 1 << 17  # 512 MiB in which no two blocks are alike
 MAX_EXPANDED = 256 << 20  # bytes that are expanded; boot partitions have up to 128 MiB
-_FILE = Layout(
-    _WHAT,
-    "<",
-    ("magic", "I"),
-    ("major", "H"),
-    ("minor", "H"),
-    ("header_size", "H"),
-    ("chunk_header_size", "H"),
-    ("block_size", "I"),
-    ("blocks", "I"),
-    ("chunks", "I"),
-    ("checksum", "I"),
-)
-_CHUNK = Layout(_WHAT, "<", ("type", "H"), ("reserved", "H"), ("blocks", "I"), ("size", "I"))
+
+_WHAT = "sparse image"
 _RAW, _FILL, _DONT_CARE, _CRC32 = 0xCAC1, 0xCAC2, 0xCAC3, 0xCAC4
-KINDS = {_RAW: "raw", _FILL: "fill", _DONT_CARE: "skip", _CRC32: "crc32"}
+KINDS: dict[int, ChunkKind] = {_RAW: "raw", _FILL: "fill", _DONT_CARE: "skip", _CRC32: "crc32"}
+_FIX = "Give an image of one partition."
+
+
+@dataclass(frozen=True)
+class _Header(BinaryRecord, what=_WHAT):
+    magic: Le32
+    major: Le16
+    minor: Le16
+    header_size: Le16
+    chunk_header_size: Le16
+    block_size: Le32
+    blocks: Le32
+    chunks: Le32
+    checksum: Le32
+
+
+class _ChunkHeader(NamedTuple):
+    type: int
+    reserved: int
+    blocks: int
+    size: int
+
+
+_CHUNK = struct.Struct("<HHII")
+_CHUNK_SIZE_AT = 8  # offset of the field `size`
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk: its kind, the bytes it stands for, where its own data lies in the file, and that data."""
+    """One chunk.
 
-    kind: str
+    Attributes:
+        kind: "fill" repeats 4 bytes, "skip" stands for content that does not matter.
+        size: Bytes of the expanded image it stands for.
+        offset: Offset of its data in the file.
+        data: Its data in the file.
+    """
+
+    kind: ChunkKind
     size: int
     offset: int
     data: memoryview = field(repr=False)
@@ -44,7 +70,13 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Sparse:
-    """A sparse image; `size` is in bytes, expanded."""
+    """A sparse image.
+
+    Attributes:
+        block_size: In bytes.
+        size: Bytes of the expanded image.
+        trailing_size: Bytes behind the last chunk.
+    """
 
     block_size: int
     size: int
@@ -52,70 +84,72 @@ class Sparse:
     trailing_size: int = 0
 
 
+def _wrong(name: str, problem: str, fix: str | None = None) -> InputError:
+    at = _Header.offset_of(name)
+    return malformed(_WHAT, name, at, problem, fix=fix) if fix else malformed(_WHAT, name, at, problem)
+
+
 def parse(data: Data, *, hollow: bool = False) -> Sparse:
-    """Read a sparse image; only the chunk headers are read.
+    """Read a sparse image; only headers are read.
 
     Args:
         data: The file.
-        hollow: It is a `skeleton`.
+        hollow: True for a `skeleton`, whose raw chunks have no data.
 
     Raises:
-        InputError: If it is something else, cut off, or its numbers contradict each other.
+        InputError: If it is something else, is truncated, or its numbers contradict each other.
     """
-    seen = view(data)
-    head = _FILE.parse(seen)
-    if head["magic"] != _MAGIC or head["major"] != 1:
-        problem = f"{head['magic']:#x} version {head['major']}, not {_MAGIC:#x} version 1"
-        raise malformed(_WHAT, "magic", 0, problem)
-    if head["header_size"] < _FILE.size or head["chunk_header_size"] < _CHUNK.size:
-        problem = f"{head['header_size']} and {head['chunk_header_size']} bytes"
-        raise malformed(_WHAT, "header sizes", _FILE.offsets["header_size"], problem)
-    block = head["block_size"]
+    content = view(data)
+    head = _Header.parse(content)
+    if head.magic != SPARSE_MAGIC or head.major != 1:
+        raise _wrong("magic", f"{head.magic:#x} version {head.major}, not {SPARSE_MAGIC:#x} version 1")
+    if head.header_size < _Header.SIZE or head.chunk_header_size < _CHUNK.size:
+        problem = f"{head.header_size} bytes, and {head.chunk_header_size} for chunks, are too few"
+        raise _wrong("header_size", problem)
+    block = head.block_size
     if not 4 <= block <= MAX_BLOCK_SIZE or block % 4:
-        raise malformed(_WHAT, "block_size", _FILE.offsets["block_size"], f"{block} bytes")
-    if head["chunks"] > MAX_CHUNKS:
-        problem = f"{head['chunks']}, the limit is {MAX_CHUNKS}"
-        raise malformed(_WHAT, "chunks", _FILE.offsets["chunks"], problem)
-    chunks, offset, blocks = [], head["header_size"], 0
-    for _ in range(head["chunks"]):
-        chunk = _chunk(seen, offset, head["chunk_header_size"], block, hollow)
+        raise _wrong("block_size", f"{block} bytes")
+    if head.chunks > MAX_CHUNKS:
+        raise _wrong("chunks", f"{head.chunks}, the limit is {MAX_CHUNKS}")
+    chunks: list[Chunk] = []
+    offset, blocks = head.header_size, 0
+    for _ in range(head.chunks):
+        chunk = _chunk(content, offset, head, hollow)
         chunks.append(chunk)
         offset = chunk.offset + len(chunk.data)
         blocks += chunk.size // block
-    if blocks != head["blocks"]:
-        problem = f"{head['blocks']} blocks, the chunks have {blocks}"
-        raise malformed(_WHAT, "blocks", _FILE.offsets["blocks"], problem)
-    return Sparse(block, blocks * block, tuple(chunks), len(seen) - offset)
+    if blocks != head.blocks:
+        raise _wrong("blocks", f"{head.blocks} blocks, the chunks have {blocks}")
+    return Sparse(block, blocks * block, tuple(chunks), len(content) - offset)
 
 
-def _chunk(data: memoryview, offset: int, header_size: int, block: int, hollow: bool) -> Chunk:
-    head = _CHUNK.parse(data, offset)
-    size = head["blocks"] * block
-    wanted = {_RAW: size, _FILL: 4, _DONT_CARE: 0, _CRC32: 4}.get(head["type"])
-    if wanted is None:
-        raise malformed(_WHAT, "chunk type", offset, f"{head['type']:#x}, it must be one of {sorted(KINDS)}")
-    held = 0 if hollow and head["type"] == _RAW else wanted
-    if head["size"] != header_size + wanted or offset + header_size + held > len(data):
-        problem = f"{head['size']} bytes for {wanted} of data, {len(data) - offset} are left"
-        raise malformed(_WHAT, "chunk size", offset + _CHUNK.offsets["size"], problem)
-    start = offset + header_size
-    stands_for = 0 if head["type"] == _CRC32 else size
-    return Chunk(KINDS[head["type"]], stands_for, start, data[start : start + held])
+def _chunk(data: memoryview, offset: int, image: _Header, hollow: bool) -> Chunk:
+    if offset + _CHUNK.size > len(data):
+        raise truncated(_WHAT, "chunk header", offset, len(data) - offset, _CHUNK.size)
+    head = _ChunkHeader(*_CHUNK.unpack_from(data, offset))
+    if head.type not in KINDS:
+        problem = f"{head.type:#x}, it must be one of {', '.join(map(hex, KINDS))}"
+        raise malformed(_WHAT, "chunk type", offset, problem)
+    size = 0 if head.type == _CRC32 else head.blocks * image.block_size
+    wanted = {_RAW: size, _FILL: 4, _DONT_CARE: 0, _CRC32: 4}[head.type]
+    stored = 0 if hollow and head.type == _RAW else wanted
+    start = offset + image.chunk_header_size
+    if head.size != image.chunk_header_size + wanted or start + stored > len(data):
+        problem = f"{head.size} bytes for {wanted} of data, {len(data) - offset} are left"
+        raise malformed(_WHAT, "chunk size", offset + _CHUNK_SIZE_AT, problem)
+    return Chunk(KINDS[head.type], size, start, data[start : start + stored])
 
 
 def expand(image: Sparse) -> Iterator[bytes]:
-    """The image in pieces; what the sparse image does not care about is zeros.
+    """Return the expanded image in pieces; skipped chunks are zeros.
 
     Raises:
-        InputError: If it would have more than MAX_EXPANDED bytes; before the first piece.
+        InputError: If it would be empty or have more than MAX_EXPANDED bytes; before the first piece.
     """
     if image.size > MAX_EXPANDED:
-        problem = f"it expands to {image.size} bytes, the limit is {MAX_EXPANDED}"
-        raise malformed(
-            _WHAT, "blocks", _FILE.offsets["blocks"], problem, fix="Give an image of one partition."
-        )
+        raise _wrong("blocks", f"it expands to {image.size} bytes, the limit is {MAX_EXPANDED}", _FIX)
     if not image.size:
-        raise malformed(_WHAT, "blocks", _FILE.offsets["blocks"], "it expands to nothing")
+        raise _wrong("blocks", "it expands to nothing")
     return _expand(image)
 
 
@@ -131,32 +165,32 @@ def _expand(image: Sparse) -> Iterator[bytes]:
 
 
 def skeleton(image: Sparse, data: Data) -> Iterator[bytes]:
-    """The file without the data of its raw chunks: with what it expands to, it is the file again."""
-    seen = view(data)
+    """Yield the file without the data of its raw chunks; `restore` joins it with the expanded image."""
+    content = view(data)
     at = 0
     for chunk in image.chunks:
         if chunk.kind == "raw":
-            yield bytes(seen[at : chunk.offset])
+            yield bytes(content[at : chunk.offset])
             at = chunk.offset + len(chunk.data)
-    yield from pieces(seen[at:])
+    yield from pieces(content[at:])
 
 
 def restore(bones: Data, raw: Data) -> Iterator[bytes]:
-    """The file whose `skeleton` is `bones` and which expands to `raw`.
+    """Return the file whose `skeleton` is `bones` and which expands to `raw`.
 
     Raises:
         InputError: If both do not fit together; before the first piece.
     """
     image, content = parse(bones, hollow=True), view(raw)
     if image.size != len(content):
-        raise malformed(_WHAT, "blocks", _FILE.offsets["blocks"], f"{image.size} bytes, not {len(content)}")
+        raise _wrong("blocks", f"{image.size} bytes, not {len(content)}")
     at = 0
     for chunk in image.chunks:
         if chunk.kind in ("fill", "skip"):
-            stood = Sparse(image.block_size, chunk.size, (chunk,))
-            for piece in _expand(stood):
+            alone = Sparse(image.block_size, chunk.size, (chunk,))
+            for piece in _expand(alone):
                 if content[at : at + len(piece)] != piece:
-                    problem = f"another one than what stands at {at:#x}"
+                    problem = f"the expanded image differs from it at {at:#x}"
                     raise malformed(_WHAT, "chunk", chunk.offset, problem, fix="Unpack the image again.")
                 at += len(piece)
         else:
@@ -176,15 +210,17 @@ def _restore(image: Sparse, bones: memoryview, raw: memoryview) -> Iterator[byte
 
 
 def build(raw: Data, block_size: int = 4096) -> Iterator[bytes]:
-    """A sparse image of `raw` as img2simg writes it: blocks of one repeated word become fill chunks.
+    """Return a sparse image of `raw` as img2simg writes it: blocks of one repeated word are fill chunks.
+
+    Args:
+        raw: The image.
+        block_size: In bytes, a multiple of 4.
 
     Raises:
         InputError: If there is no such block size; before the first piece.
     """
     if not 4 <= block_size <= MAX_BLOCK_SIZE or block_size % 4:
-        raise malformed(
-            _WHAT, "block_size", _FILE.offsets["block_size"], f"{block_size} bytes", fix="Use 4096."
-        )
+        raise _wrong("block_size", f"{block_size} bytes", "Use 4096.")
     return _build(view(raw), block_size)
 
 
@@ -195,14 +231,23 @@ def _build(raw: memoryview, block_size: int) -> Iterator[bytes]:
         unit = word if piece == word * (block_size // 4) else b""
         blocks = runs.pop()[1] + 1 if runs and runs[-1][0] == unit else 1
         runs.append((unit, blocks))
-    numbers = (_MAGIC, 1, 0, _FILE.size, _CHUNK.size, block_size, sum(one[1] for one in runs), len(runs), 0)
-    yield _FILE.build(dict(zip(_FILE.names, numbers, strict=True)))
+    header = _Header(
+        magic=SPARSE_MAGIC,
+        major=1,
+        minor=0,
+        header_size=_Header.SIZE,
+        chunk_header_size=_CHUNK.size,
+        block_size=block_size,
+        blocks=sum(blocks for _, blocks in runs),
+        chunks=len(runs),
+        checksum=0,
+    )
+    yield header.build()
     at = 0
     for unit, blocks in runs:
         size = blocks * block_size
-        kind, held = (_FILL, len(unit)) if unit else (_RAW, size)
-        head = {"type": kind, "reserved": 0, "blocks": blocks, "size": _CHUNK.size + held}
-        yield _CHUNK.build(head) + unit
+        kind, stored = (_FILL, len(unit)) if unit else (_RAW, size)
+        yield _CHUNK.pack(kind, 0, blocks, _CHUNK.size + stored) + unit
         if not unit:
             yield from pieces(raw[at : at + size])
         at += size

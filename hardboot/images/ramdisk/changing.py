@@ -11,8 +11,10 @@ from hardboot.base.errors import InputError
 from hardboot.base.files import naming, read_bytes, unreadable, write_atomic
 from hardboot.formats.archives import ramdisk
 from hardboot.formats.archives.compression import MAX_UNPACKED
-from hardboot.formats.archives.cpio import MAX_ENTRIES, SEE_NAMES, Entry, to_extract
-from hardboot.formats.archives.ramdisk import Segment
+from hardboot.formats.archives.cpio import MAX_ENTRIES, Entry
+from hardboot.formats.archives.cpio_changes import SEE_NAMES
+from hardboot.formats.archives.cpio_paths import to_extract
+from hardboot.formats.archives.ramdisk import Fragment
 from hardboot.images.ramdisk.opening import Ramdisk, permissions, read
 
 
@@ -35,7 +37,7 @@ class Changed:
 def replace(path: Path, name: str, file: Path, output: Path) -> Changed:
     """Replace the content of file `name` in the ramdisk at `path` with that of `file`; write it to `output`.
 
-    Owner and permissions stay. Only the segment that holds the file is packed again.
+    Owner and permissions stay. Only the fragment that holds the file is packed again.
 
     Raises:
         InputError: If there is no such file in the ramdisk, or something cannot be read or written.
@@ -43,8 +45,8 @@ def replace(path: Path, name: str, file: Path, output: Path) -> Changed:
     old = read(path)
     data = read_bytes(file, limit=MAX_UNPACKED)
     with naming(path):
-        segments = ramdisk.replaced(old.segments, name, data)
-    return _write(old, segments, output, (name,))
+        fragments = ramdisk.replaced(old.fragments, name, data)
+    return _write(old, fragments, output, (name,))
 
 
 def append(path: Path, folder: Path, output: Path) -> Changed:
@@ -90,8 +92,8 @@ def append(path: Path, folder: Path, output: Path) -> Changed:
             state="Nothing was written.",
             fix="Put the files to add into the folder, at their paths below the ramdisk's root.",
         )
-    segments = ramdisk.appended(old.segments, new)
-    return _write(old, segments, output, tuple(entry.name for entry in new))
+    fragments = ramdisk.appended(old.fragments, new)
+    return _write(old, fragments, output, tuple(entry.name for entry in new))
 
 
 def _as_known(entry: Entry, known: Entry) -> Entry:
@@ -146,7 +148,7 @@ def _children(folder: Path, above: str) -> list[tuple[Path, str]]:
         raise unreadable(folder, error) from error
 
 
-def _write(old: Ramdisk, segments: tuple[Segment, ...], output: Path, names: tuple[str, ...]) -> Changed:
-    chunks = [*ramdisk.build(segments), bytes(old.rest)]
+def _write(old: Ramdisk, fragments: tuple[Fragment, ...], output: Path, names: tuple[str, ...]) -> Changed:
+    chunks = [*ramdisk.build(fragments), bytes(old.rest)]
     write_atomic(output, chunks, durable=False)  # it can be made again
     return Changed(output, sum(map(len, chunks)), old.size, names)

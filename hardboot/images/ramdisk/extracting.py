@@ -9,7 +9,9 @@ from pathlib import Path
 from hardboot.base.errors import InputError
 from hardboot.base.files import atomic_folder, naming
 from hardboot.formats.archives.compression import MAX_UNPACKED
-from hardboot.formats.archives.cpio import SEE_NAMES, Entry, relative_parts, to_extract
+from hardboot.formats.archives.cpio import Entry
+from hardboot.formats.archives.cpio_changes import SEE_NAMES
+from hardboot.formats.archives.cpio_paths import relative_parts, to_extract
 from hardboot.images.ramdisk.opening import permissions, read
 
 _Name = tuple[str, ...]  # its parts

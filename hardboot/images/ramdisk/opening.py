@@ -8,7 +8,7 @@ from hardboot.base.files import naming, read_bytes
 from hardboot.formats.archives import ramdisk
 from hardboot.formats.archives.compression import MAX_UNPACKED
 from hardboot.formats.archives.cpio import Archive, Entry
-from hardboot.formats.archives.ramdisk import Segment
+from hardboot.formats.archives.ramdisk import Fragment
 
 
 @dataclass(frozen=True)
@@ -16,19 +16,19 @@ class Ramdisk:
     """A ramdisk that was read.
 
     Attributes:
-        rest: The bytes behind the last segment, such as a boot configuration.
+        rest: The bytes behind the last fragment, such as a boot configuration.
         size: Bytes of the file.
     """
 
     path: Path
-    segments: tuple[Segment, ...]
+    fragments: tuple[Fragment, ...]
     rest: memoryview
     size: int
 
     @property
     def archives(self) -> tuple[Archive, ...]:
-        """The archives of all segments, in the order Linux unpacks them."""
-        return tuple(archive for segment in self.segments for archive in segment.archives)
+        """The archives of all fragments, in the order Linux unpacks them."""
+        return tuple(archive for fragment in self.fragments for archive in fragment.archives)
 
 
 def read(path: Path) -> Ramdisk:
@@ -39,8 +39,8 @@ def read(path: Path) -> Ramdisk:
     """
     data = read_bytes(path, limit=MAX_UNPACKED)
     with naming(path):
-        segments, rest = ramdisk.parse(data)
-    return Ramdisk(path, segments, rest, len(data))
+        fragments, rest = ramdisk.parse(data)
+    return Ramdisk(path, fragments, rest, len(data))
 
 
 def permissions(entry: Entry) -> int:

@@ -13,7 +13,7 @@ from hardboot.base.errors import InputError
 from hardboot.formats.archives import compression, cpio, lz4legacy, ramdisk
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.archives.cpio import Archive, Entry
-from hardboot.formats.archives.ramdisk import Segment
+from hardboot.formats.archives.ramdisk import Fragment
 
 TOOLS: dict[Compression, str] = {
     "gzip": "gzip",
@@ -43,18 +43,18 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return run("cpio -o --quiet -H newc", b"init\netc\netc/name\n", folder)
 
 
-def written(segments: tuple[Segment, ...]) -> bytes:
-    return b"".join(ramdisk.build(segments))
+def written(fragments: tuple[Fragment, ...]) -> bytes:
+    return b"".join(ramdisk.build(fragments))
 
 
-def parsed(data: bytes) -> tuple[Segment, ...]:
-    segments, rest = ramdisk.parse(data)
+def parsed(data: bytes) -> tuple[Fragment, ...]:
+    fragments, rest = ramdisk.parse(data)
     assert not len(rest)
-    return segments
+    return fragments
 
 
-def names(segments: tuple[Segment, ...]) -> list[str]:
-    return [entry.name for entry in ramdisk.entries(segments)]
+def names(fragments: tuple[Fragment, ...]) -> list[str]:
+    return [entry.name for entry in ramdisk.entries(fragments)]
 
 
 def files(kind: Compression | None, data: bytes, target: Path) -> Path:
@@ -73,18 +73,18 @@ def files(kind: Compression | None, data: bytes, target: Path) -> Path:
 @EACH
 def test_an_untouched_ramdisk_is_written_back_byte_for_byte(kind: Compression, archive: bytes) -> None:
     data = run(f"{TOOLS[kind]} -c", archive)
-    segments = parsed(data)
-    assert [segment.compression for segment in segments] == [kind]
-    assert names(segments) == ["init", "etc", "etc/name"]
-    assert written(segments) == data
+    fragments = parsed(data)
+    assert [fragment.compression for fragment in fragments] == [kind]
+    assert names(fragments) == ["init", "etc", "etc/name"]
+    assert written(fragments) == data
 
 
 @EACH
 def test_debians_tools_read_a_ramdisk_with_a_changed_file(
     kind: Compression, archive: bytes, tmp_path: Path
 ) -> None:
-    segments = parsed(run(f"{TOOLS[kind]} -c", archive))
-    data = written(ramdisk.replaced(segments, "/etc/name", b"another phone"))
+    fragments = parsed(run(f"{TOOLS[kind]} -c", archive))
+    data = written(ramdisk.replaced(fragments, "/etc/name", b"another phone"))
     assert compression.detect(data) == kind
     target = files(kind, data, tmp_path / "x")
     assert (target / "etc/name").read_bytes() == b"another phone"
@@ -98,7 +98,7 @@ def test_debians_tools_read_what_was_appended(kind: Compression, archive: bytes,
     data = written(more)
     assert data.startswith(before)
     found = parsed(data)
-    assert [segment.compression for segment in found] == [kind, kind]
+    assert [fragment.compression for fragment in found] == [kind, kind]
     assert names(found) == ["init", "etc", "etc/name", "etc/name", "n"]
     first, second = before, data[len(before) :].lstrip(b"\0")
     assert kind == "lz4-legacy" or (len(data) - len(second)) % 4 == 0
@@ -111,9 +111,9 @@ def test_debians_tools_read_what_was_appended(kind: Compression, archive: bytes,
 
 
 def test_an_uncompressed_ramdisk_is_appended_to_and_changed(archive: bytes, tmp_path: Path) -> None:
-    segments = parsed(archive)
-    assert [segment.compression for segment in segments] == [None]
-    data = written(ramdisk.appended(segments, [Entry("etc/name", 0o100644, b"mine")]))
+    fragments = parsed(archive)
+    assert [fragment.compression for fragment in fragments] == [None]
+    data = written(ramdisk.appended(fragments, [Entry("etc/name", 0o100644, b"mine")]))
     assert data.startswith(archive)
     assert files(None, data, tmp_path / "x").joinpath("etc/name").read_bytes() == b"mine"
     again = ramdisk.replaced(parsed(data), "etc/name", b"yours")
@@ -131,16 +131,16 @@ def test_streams_of_legacy_lz4_stand_without_padding(extra: int) -> None:
 
 def test_compressed_data_behind_a_ramdisk_is_not_part_of_it(archive: bytes) -> None:
     behind = b"".join(compression.compress("gzip", [b"a log"]))
-    segments, rest = ramdisk.parse(archive + behind)
-    assert len(segments) == 1
+    fragments, rest = ramdisk.parse(archive + behind)
+    assert len(fragments) == 1
     assert bytes(rest) == behind
 
 
 def test_lgs_ramdisk_stays_one_stream(archive: bytes) -> None:
     data = b"".join(compression.compress("lz4-lg", [archive]))
-    segments = parsed(data)
-    assert [segment.compression for segment in segments] == ["lz4-lg"]
-    more = written(ramdisk.appended(segments, [Entry("n", 0o100644, b"x")]))
+    fragments = parsed(data)
+    assert [fragment.compression for fragment in fragments] == ["lz4-lg"]
+    more = written(ramdisk.appended(fragments, [Entry("n", 0o100644, b"x")]))
     assert compression.detect(more) == "lz4-lg"
     assert names(parsed(more)) == ["init", "etc", "etc/name", "n"]
 
@@ -149,11 +149,11 @@ def test_segments_of_different_kinds_are_read_in_a_row(archive: bytes) -> None:
     """A plain archive, zeros, compressed ones, as initrds with microcode have; and a boot configuration."""
     packed = run("zstd -c", archive)
     data = archive + bytes(512) + packed + bytes(3) + run("gzip -c", archive) + b"#BOOTCONFIG\n"
-    segments, rest = ramdisk.parse(data)
-    assert [segment.compression for segment in segments] == [None, "zstd", "gzip"]
+    fragments, rest = ramdisk.parse(data)
+    assert [fragment.compression for fragment in fragments] == [None, "zstd", "gzip"]
     assert bytes(rest) == b"#BOOTCONFIG\n"
-    assert written(segments) + bytes(rest) == data
-    changed = ramdisk.replaced(segments, "init", b"new")
+    assert written(fragments) + bytes(rest) == data
+    changed = ramdisk.replaced(fragments, "init", b"new")
     assert written(changed).startswith(archive + bytes(512) + packed + bytes(3))
 
 
@@ -163,7 +163,7 @@ def test_segments_of_different_kinds_are_read_in_a_row(archive: bytes) -> None:
         (b"", "empty file"),
         (b"ANDROID!" + bytes(50), "Android boot image"),
         (b"\x89LZO\0\r\n\x1a\n" + bytes(50), "lzop"),
-        (b"".join(compression.compress("gzip", [b"text"])), "no cpio archive"),
+        (b"".join(compression.compress("gzip", [b"text"])), "not the magic of a cpio archive"),
         (
             b"".join(compression.compress("gzip", [b"".join(cpio.build([Archive("newc", ())])) + b"x"])),
             "1 bytes",
@@ -177,16 +177,16 @@ def test_what_is_no_ramdisk_is_refused(data: bytes, problem: str) -> None:
 
 
 def test_a_missing_file_cannot_be_replaced(archive: bytes) -> None:
-    with pytest.raises(InputError, match="'none' is not in it"):
+    with pytest.raises(InputError, match="'none' is not in the ramdisk"):
         ramdisk.replaced(parsed(archive), "none", b"")
 
 
-def test_the_limit_counts_over_all_segments(archive: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_counts_over_all_fragments(archive: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     data = run("gzip -c", archive) * 3
     with pytest.raises(InputError, match="the limit"):
         ramdisk.parse(data, limit=2 * len(archive))
     assert len(ramdisk.parse(data, limit=3 * len(archive))[0]) == 3
-    monkeypatch.setattr(ramdisk, "MAX_SEGMENTS", 2)
+    monkeypatch.setattr(ramdisk, "MAX_FRAGMENTS", 2)
     with pytest.raises(InputError, match="more than 2"):
         ramdisk.parse(data)
 
@@ -204,5 +204,5 @@ def test_damage_is_refused_or_written_back(kind: Compression | None, noise: byte
     data = bytearray(small(kind))
     data[at : at + len(noise)] = noise
     with suppress(InputError):
-        segments, rest = ramdisk.parse(bytes(data), limit=1 << 20)
-        assert written(segments) + bytes(rest) == data
+        fragments, rest = ramdisk.parse(bytes(data), limit=1 << 20)
+        assert written(fragments) + bytes(rest) == data

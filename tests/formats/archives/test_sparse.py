@@ -36,7 +36,7 @@ SPARSE = build.sparse()
     [
         (SPARSE[:20], "header at offset 0x0: truncated: 20 of 28 bytes"),
         (patched(SPARSE, 4, "<H", 2), "version 2"),
-        (patched(SPARSE, 8, "<H", 4), "header sizes at offset 0x8"),
+        (patched(SPARSE, 8, "<H", 4), "header_size at offset 0x8: 4 bytes, and 12 for chunks, are too few"),
         (patched(SPARSE, 12, "<I", 0), "block_size at offset 0xc: 0 bytes"),
         (patched(SPARSE, 12, "<I", 1 << 31), "block_size at offset 0xc"),
         (patched(SPARSE, 16, "<I", 6), "blocks at offset 0x10: 6 blocks, the chunks have 5"),
