@@ -21,6 +21,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOT_QUICK = ("tests/e2e/", "tests/fuzz/")
+_NOT_MEASURED = "not memory_does_not_grow"  # mutants take memory themselves
 _NOTICED = ("killed", "timeout", "segfault", "suspicious", "caught by type check")
 
 
@@ -57,7 +58,7 @@ def prepare(room: str) -> Path:
         "source_paths": ["hardboot"],
         "only_mutate": [target],
         "also_copy": [name for name in entries if name != "hardboot"],
-        "pytest_add_cli_args": ["-m", "not e2e and not soak", "-p", "no:cacheprovider"],
+        "pytest_add_cli_args": ["-m", "not e2e and not soak", "-p", "no:cacheprovider", "-k", _NOT_MEASURED],
         "pytest_add_cli_args_test_selection": tests_of(room),
     }
     lines = [f"{key} = {value!r}" for key, value in settings.items()]
