@@ -155,7 +155,10 @@ def walk(data: bytes) -> int:
 
 def debian() -> Path:
     """Debian's kernel for 32-bit ARM, with its device trees."""
-    return packages.part(packages.dependency("linux-image-armmp", "linux-image-"))
+    return packages.part(
+        packages.dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF),
+        architecture=packages.ARMHF,
+    )
 
 
 def measure(folder: Path) -> list[tuple[str, str, str, str, str]]:

@@ -71,9 +71,9 @@ def stock_boot_image(target: Path) -> None:
 
 def debian_rom(target: Path) -> str:
     """Write a ROM of Debian's unmodified armhf kernel; returns the kernel release."""
-    name = packages.dependency("linux-image-armmp", "linux-image-")
+    name = packages.dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF)
     release = name.removeprefix("linux-image-")
-    files = packages.part(name)
+    files = packages.part(name, architecture=packages.ARMHF)
     with log.step(f"Packing {target.name} with kernel {release}"), tempfile.TemporaryDirectory() as folder:
         modules = _modules(files, release, Path(folder))
         ramdisk = _ramdisk(Path(folder), f"Debian {release}", modules)
@@ -145,7 +145,14 @@ def authorise(disk: Path, public_key: str) -> None:
 
 def bootloader() -> Path:
     """U-Boot as Debian ships it for QEMU's ARM machine."""
-    return packages.part("u-boot-qemu") / "usr" / "lib" / "u-boot" / "qemu_arm" / "u-boot.bin"
+    return (
+        packages.part("u-boot-qemu", architecture=packages.ALL)
+        / "usr"
+        / "lib"
+        / "u-boot"
+        / "qemu_arm"
+        / "u-boot.bin"
+    )
 
 
 def _ramdisk(folder: Path, name: str, modules: dict[str, Path]) -> Path:
@@ -181,9 +188,17 @@ def _system(root: Path) -> None:
     binaries, extra = root / "bin", root / "xbin"
     binaries.mkdir(parents=True)
     extra.mkdir()
-    _install(packages.part("busybox-static") / "bin" / "busybox", binaries / "busybox", 0o755)
+    _install(
+        packages.part("busybox-static", architecture=packages.ARMHF) / "bin" / "busybox",
+        binaries / "busybox",
+        0o755,
+    )
     # Android's own shell; busybox's would run its applets (su, reboot) instead of the phone's programs.
-    _install(packages.part("mksh") / "usr/lib/arm-linux-musleabihf/bin/mksh", binaries / "sh", 0o755)
+    _install(
+        packages.part("mksh", architecture=packages.ARMHF) / "usr/lib/arm-linux-musleabihf/bin/mksh",
+        binaries / "sh",
+        0o755,
+    )
     for applet in (PHONE / "applets").read_text().split():
         (binaries / applet).symlink_to("busybox")
     compile_program("toolbox", binaries / "toolbox", 0o755)

@@ -120,13 +120,13 @@ def source(linux: str = LINUX) -> Path:
         return folder if folder.exists() else unpack(folder, linux)
 
 
-def stock() -> Kernel:
-    """The kernel the phone is delivered with: Debian's source, no hardboot patch."""
+def stock(target: Target = ARM) -> Kernel:
+    """The kernel a phone is delivered with: Debian's source, no hardboot patch."""
     origin = f"package {packages.version(_package(LINUX))}"
-    config = ARM.config.read_text()
-    kernel = _kernel(ARM, origin, config)
+    config = target.config.read_text()
+    kernel = _kernel(target, origin, config)
     if not kernel.image.exists():
-        _build(ARM, source(), config, kernel, "the stock kernel", keep=True)
+        _build(target, source(), config, kernel, f"the stock kernel for {target.arch}", keep=True)
     return kernel
 
 
@@ -147,14 +147,13 @@ def build(tree: Path, target: Target = ARM) -> Kernel:
     config = target.config.read_text() + (fragment.read_text() if fragment.exists() else "")
     kernel = _kernel(target, f"tree {_tree_digest(tree)}", config)
     if not kernel.image.exists():
-        alike = target is ARM and _version(tree) == _version(source())
-        base = stock() if alike else None
+        base = stock(target) if _version(tree) == _version(source()) else None
         _build(target, tree, config, kernel, f"the kernel in {tree}", base=base)
     return kernel
 
 
 def _package(linux: str) -> Path:
-    return packages.part(f"linux-source-{linux}", SUITES[linux])
+    return packages.part(f"linux-source-{linux}", suite=SUITES[linux], architecture=packages.ALL)
 
 
 def _version(tree: Path) -> list[str]:

@@ -1,8 +1,8 @@
-"""Debian packages the virtual phone is made of, fetched without root and without touching the system's own.
+"""Debian packages the virtual phones are made of, fetched without root and without touching the system's own.
 
-A private apt state (sources, lists, cache) of the foreign architecture armhf lives in the cache
-folder; packages are unpacked there, never installed. Which mirror is asked is taken from the system's
-apt configuration, where it names one; the release is fixed, so every phone is made of the same parts.
+Private apt states (sources, lists, cache), one for each suite and architecture, live in the cache folder;
+packages are unpacked there, never installed. Which mirror is asked is taken from the system's apt
+configuration, where it names one; the suites are fixed, so every phone is made of the same parts.
 """
 
 import shutil
@@ -15,8 +15,11 @@ from hardboot.base.files import cache_dir, locked
 from hardboot.base.process import find_tool, run
 
 RELEASE = "bookworm"
-SECURITY = "bookworm-security"  # where the release gets newer kernels; asked for their source only
-ARCHITECTURE = "armhf"
+SECURITY = "bookworm-security"  # where the release gets newer kernels
+NEWER = "trixie"  # what the release has not, or only too old
+ARMHF, ARM64 = "armhf", "arm64"
+ALL = "all"  # packages that are the same for every architecture, from the system's own index
+_SOURCE = "source"
 _DEBIAN = {  # https://www.debian.org/doc/manuals/debian-reference/ch02, "Debian archive basics"
     "Debian": "http://deb.debian.org/debian",
     "Debian-Security": "http://deb.debian.org/debian-security",
@@ -24,46 +27,90 @@ _DEBIAN = {  # https://www.debian.org/doc/manuals/debian-reference/ch02, "Debian
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def part(package: str, suite: str = RELEASE) -> Path:
-    """The folder with the unpacked files of `package` from RELEASE or SECURITY; fetched from Debian once.
+def part(package: str, *, suite: str = RELEASE, architecture: str) -> Path:
+    """Return the folder with the unpacked files of `package`; it is fetched from Debian once.
+
+    Args:
+        package: Its name.
+        suite: RELEASE, SECURITY or NEWER.
+        architecture: ARMHF, ARM64 or ALL.
 
     Raises:
         ToolError: If this is no Debian system, or the package cannot be had.
     """
-    with locked(_folder()):
-        return _unpacked(package) or _fetch(package, suite)
+    folder = _folder(suite, architecture)
+    with locked(folder):
+        return _known(folder, f"{package}_*") or _fetch(package, suite, architecture)
 
 
-def _fetch(package: str, suite: str) -> Path:
+def source_archive(package: str, suite: str) -> Path:
+    """Return the archive of the upstream source that Debian's `package` is built from; it is fetched once.
+
+    Raises:
+        ToolError: If this is no Debian system, or the source cannot be had.
+    """
+    folder = _folder(suite, _SOURCE)
+    with locked(folder):
+        return _known(folder, f"{package}_*.orig.tar.*") or _fetch_source(package, suite)
+
+
+def _fetch(package: str, suite: str, architecture: str) -> Path:
     with log.step(f"Fetching {package} from Debian {suite}"), tempfile.TemporaryDirectory() as folder:
-        options = _prepare(suite)
+        options = _prepare(suite, architecture)
         download = Path(folder)
         run([find_tool("apt-get", "apt"), *options, "-qq", "download", package], cwd=download, timeout_s=900)
         archive = next(iter(download.glob("*.deb")))
         version = archive.name.split("_")[1].replace("%3a", ":")
-        target = _folder() / f"{package}_{version}"
-        with tempfile.TemporaryDirectory(dir=_folder()) as unpacking:
+        target = _folder(suite, architecture) / f"{package}_{version}"
+        with tempfile.TemporaryDirectory(dir=target.parent) as unpacking:
             run([find_tool("dpkg-deb", "dpkg"), "-x", archive, f"{unpacking}/x"], timeout_s=300)
             (Path(unpacking) / "x").replace(target)
     return target
 
 
+def _fetch_source(package: str, suite: str) -> Path:
+    target = _folder(suite, _SOURCE)
+    target.mkdir(parents=True, exist_ok=True)
+    with (
+        log.step(f"Fetching the source of {package} from Debian {suite}"),
+        tempfile.TemporaryDirectory(dir=target) as folder,
+    ):
+        words = [*_prepare(suite, _SOURCE), "-qq", "source", "--download-only", "--only-source"]
+        failed = None
+        try:
+            run([find_tool("apt-get", "apt"), *words, f"{package}/{suite}"], cwd=Path(folder), timeout_s=900)
+        except ToolError as error:
+            failed = error
+        # Mirrors may lack Debian's own small files; only the archive is wanted, and apt keeps none whose
+        # checksum is not the index's.
+        archives = [path for path in Path(folder).glob("*.orig.tar.*") if path.suffix != ".asc"]
+        if not archives:
+            raise failed or ToolError(
+                f"Debian's source of {package} has no upstream archive",
+                state="Nothing was fetched.",
+                fix="Check that the Debian mirror of this system works: apt-get update",
+            )
+        return archives[0].rename(target / archives[0].name)
+
+
 def version(folder: Path) -> str:
-    """The Debian version of a folder that `part` returned."""
+    """Return the Debian version of a folder that `part` returned."""
     return folder.name.partition("_")[2]
 
 
-def dependency(package: str, prefix: str) -> str:
-    """The first dependency of `package` whose name starts with `prefix` (linux-image-armmp names its kernel).
+def dependency(package: str, prefix: str, *, architecture: str) -> str:
+    """Return the first dependency of `package` whose name starts with `prefix`.
+
+    That is how linux-image-armmp names its kernel. One that was fetched before is taken as it is.
 
     Raises:
         ToolError: If there is none.
     """
-    known = sorted(_folder().glob(f"{prefix}*_*")) if _folder().is_dir() else []
-    if known:
-        return known[-1].name.partition("_")[0]
-    with locked(_folder()):
-        options = _prepare(RELEASE)
+    folder = _folder(RELEASE, architecture)
+    if known := _known(folder, f"{prefix}*_*"):
+        return known.name.partition("_")[0]
+    with locked(folder):
+        options = _prepare(RELEASE, architecture)
         text = run([find_tool("apt-cache", "apt"), *options, "depends", package], timeout_s=60).decode()
     for line in text.splitlines():
         kind, _, name = line.strip().partition(": ")
@@ -76,27 +123,28 @@ def dependency(package: str, prefix: str) -> str:
     )
 
 
-def _folder() -> Path:
-    return cache_dir() / "debian"
+def _folder(suite: str, architecture: str) -> Path:
+    return cache_dir() / "debian" / f"{suite}-{architecture}"
 
 
-def _unpacked(package: str) -> Path | None:
-    found = sorted(_folder().glob(f"{package}_*")) if _folder().is_dir() else []
+def _known(folder: Path, pattern: str) -> Path | None:
+    found = sorted(folder.glob(pattern)) if folder.is_dir() else []
     return found[-1] if found else None
 
 
-def _prepare(suite: str, architecture: str = ARCHITECTURE) -> list[str]:
-    """Set up the private apt state for `suite`, update its index, and return the options that select it."""
-    base = _folder() / "apt" / (suite if architecture == ARCHITECTURE else f"{suite}-{architecture}")
+def _prepare(suite: str, architecture: str) -> list[str]:
+    """Set up a private apt state, update its index, and return the options that select it."""
+    base = _folder(suite, architecture) / "apt"
     for name in ("lists/partial", "cache/archives/partial", "state"):
         (base / name).mkdir(parents=True, exist_ok=True)
     sources = base / "sources.list"
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-    programs = suite != SECURITY  # a source is the same for every architecture: the system's own will do
-    label = "Debian" if programs else "Debian-Security"
-    sources.write_text(f"deb {signed}{_mirror(label)} {suite} main\n")
+    label = "Debian-Security" if suite == SECURITY else "Debian"
+    kind = "deb-src" if architecture == _SOURCE else "deb"
+    sources.write_text(f"{kind} {signed}{_mirror(label)} {suite} main\n")
+    foreign = architecture not in (ALL, _SOURCE)
     settings = {
-        **({"APT::Architecture": architecture, "APT::Architectures": architecture} if programs else {}),
+        **({"APT::Architecture": architecture, "APT::Architectures": architecture} if foreign else {}),
         "APT::Sandbox::User": "",
         "Acquire::Languages": "none",
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
@@ -116,7 +164,7 @@ def _mirror(label: str) -> str:
     """The address of the Debian mirror that this system uses for what bears this label; else Debian's own."""
     if not shutil.which("apt-get"):
         raise ToolError(
-            "the virtual phone is made of Debian packages, and this system has no apt-get",
+            "virtual phones are made of Debian packages, and this system has no apt-get",
             state="Nothing was fetched.",
             fix="Use Debian 12 or newer; a container or virtual machine will do.",
         )

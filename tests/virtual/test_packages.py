@@ -1,5 +1,7 @@
 """Where the virtual phone's Debian packages come from, on systems that are set up in different ways."""
 
+from pathlib import Path
+
 import pytest
 
 from hardboot.base.errors import ToolError
@@ -21,3 +23,25 @@ def test_a_system_without_apt_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(ToolError, match="has no apt-get"):
         packages._mirror("Debian")
+
+
+def test_a_source_needs_only_its_upstream_archive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(packages, "_prepare", lambda *_: [])
+    names = ["u-boot_1.orig.tar.bz2", "u-boot_1.orig.tar.bz2.asc"]
+    calls = []
+
+    def fetch(words: list[str], *, cwd: Path, timeout_s: float) -> bytes:
+        calls.append(words)
+        for name in names:
+            (cwd / name).write_text(name)
+        raise ToolError("404 Not Found", state="", fix="")
+
+    monkeypatch.setattr(packages, "run", fetch)
+    archive = packages.source_archive("u-boot", packages.NEWER)
+    assert archive.read_text() == "u-boot_1.orig.tar.bz2"
+    assert packages.source_archive("u-boot", packages.NEWER) == archive
+    assert len(calls) == 1
+    names.remove("u-boot_1.orig.tar.bz2")
+    with pytest.raises(ToolError, match="404"):
+        packages.source_archive("other", packages.NEWER)

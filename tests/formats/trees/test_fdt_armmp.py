@@ -16,7 +16,10 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def trees() -> list[Path]:
     """About nine hundred files."""
-    folder = packages.part(packages.dependency("linux-image-armmp", "linux-image-"))
+    folder = packages.part(
+        packages.dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF),
+        architecture=packages.ARMHF,
+    )
     found = sorted(folder.glob("usr/lib/linux-image-*/**/*.dtb"))
     assert len(found) > 500
     return found
