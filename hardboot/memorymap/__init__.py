@@ -1,4 +1,4 @@
-"""The picture of a plan: what lies where in RAM, to scale, for a terminal and as SVG. Pure."""
+"""Draw a plan: what lies where in RAM, to scale, for a terminal and as SVG. Pure."""
 
 from hardboot.memorymap.model import Kind, MemoryMap, Overlap, Panel, Shape, draw
 from hardboot.memorymap.svg import svg

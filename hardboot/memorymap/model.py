@@ -1,4 +1,4 @@
-"""What is drawn: shapes on an overview of all RAM, and enlarged windows where many lie close together."""
+"""The picture of a plan: an overview of all RAM, and enlarged windows where shapes lie close together."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -74,10 +74,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing with one scale; shapes may reach beyond `span`, they are cut there.
+    """One drawing at one scale; shapes that reach beyond `span` are cut off there.
 
     Attributes:
-        span: The physical addresses from its left to its right edge; with the panel's name.
+        span: The physical addresses from the left edge to the right one; named after the panel.
         shapes: By address.
     """
 

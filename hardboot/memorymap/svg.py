@@ -1,4 +1,4 @@
-"""The picture as an SVG that needs nothing else, readable on light and dark."""
+"""The picture as a self-contained SVG, readable on light and dark backgrounds."""
 
 import textwrap
 from html import escape
@@ -11,14 +11,14 @@ from hardboot.memorymap.terminal import visible
 
 WIDTH = 1120  # pixels
 TRACK = Range(336, 1104)  # pixels from left to right
-LEAST = 3  # pixels; what is smaller is drawn so wide
+LEAST = 3  # pixels; the smallest width of a bar
 _CHAR = 7.4  # pixels; a monospace character of 12 pixels, rather too wide than too narrow
 _ROW = 22
 _BAR = 14
 _MARGIN = 16
 _COLUMNS = int((WIDTH - 2 * _MARGIN) / _CHAR)
 
-# Okabe and Ito's colours: also told apart by people who do not see all of them.
+# Okabe and Ito's colours, which people with colour blindness can tell apart.
 _COLOURS = MappingProxyType(
     {
         Kind.RAM: "#8c8c8c",
@@ -45,11 +45,11 @@ _STYLE = """
 
 
 def svg(picture: MemoryMap, title: str) -> str:
-    """The picture as an SVG document.
+    """Return the picture as an SVG document.
 
     Args:
-        picture: What is drawn.
-        title: Stands above it.
+        picture: The picture.
+        title: The heading.
     """
     parts: list[str] = []
     top = _MARGIN + 20
@@ -78,11 +78,11 @@ def svg(picture: MemoryMap, title: str) -> str:
 
 
 def _panel(parts: list[str], picture: MemoryMap, panel: Panel, top: int) -> int:
-    """Draw a panel below `top`; returns where it ends."""
+    """Draw a panel below `top`; return where it ends."""
     top += 24
     per_pixel = -(-panel.span.size // TRACK.size)
     parts.append(_text(_MARGIN, top, str(panel.span), "head"))
-    parts.append(_text(TRACK.end, top, f"one pixel is {human_size(per_pixel)}", "dim left"))
+    parts.append(_text(TRACK.end, top, f"{human_size(per_pixel)}/pixel", "dim left"))
     top += 8
     height = _ROW * len(panel.shapes)
     parts.append(_rect("track", TRACK.start, top, TRACK.size, height))
@@ -114,7 +114,7 @@ def _row(parts: list[str], picture: MemoryMap, panel: Panel, shape: Shape, top: 
     elif left - label >= TRACK.start:
         parts.append(_text(left - 6, baseline, item.name, "left"))
     else:
-        # On the bar: dark text on each of its colours, in both schemes, with the paper's colour around.
+        # On the bar, over a patch of the paper's colour: readable on each colour, in both schemes.
         middle = TRACK.start + TRACK.size / 2
         size = min(label, TRACK.size)
         parts.append(_rect("paper", middle - size / 2, top + 3, size, _BAR + 2, 'opacity="0.85"'))
@@ -123,7 +123,7 @@ def _row(parts: list[str], picture: MemoryMap, panel: Panel, shape: Shape, top: 
 
 
 def _place(item: Range, span: Range) -> tuple[float, float]:
-    """The left edge and the width of a bar, pixels; it stays inside the track."""
+    """Return the left edge and the width of a bar in pixels; it stays inside the track."""
     start = (max(item.start, span.start) - span.start) * TRACK.size / span.size
     end = (min(item.end, span.end) - span.start) * TRACK.size / span.size
     width = max(end - start, LEAST)
@@ -131,7 +131,7 @@ def _place(item: Range, span: Range) -> tuple[float, float]:
 
 
 def _legend(parts: list[str], picture: MemoryMap, top: int) -> int:
-    """Draw the legend from baseline `top` on; returns its last baseline."""
+    """Draw the legend from baseline `top` on; return its last baseline."""
     keys = [
         ("window" if kind is Kind.WINDOW else "key", _COLOURS[kind], kind.value) for kind in picture.kinds()
     ]
@@ -161,5 +161,5 @@ def _text(left: float, top: float, text: str, name: str = "", more: str = "") ->
 
 
 def _safe(text: str) -> str:
-    """Text that comes from an image or a profile: no markup, and no character that XML forbids."""
+    """Return text from an image or a profile without markup and without characters that XML forbids."""
     return escape(visible(text))

@@ -1,4 +1,4 @@
-"""The picture as lines of text: a row for each shape, its bar to scale, its name beside the bar."""
+"""The picture as lines of text: a row for each shape, with its bar to scale and its name beside it."""
 
 import textwrap
 import unicodedata
@@ -8,7 +8,7 @@ from hardboot.base.memory import Range
 from hardboot.base.sizes import human_size
 from hardboot.memorymap.model import Kind, MemoryMap, Panel, Shape
 
-MIN_WIDTH = 60  # characters; below, bars would be too short to tell anything
+MIN_WIDTH = 60  # characters; with less, bars are too short to be useful
 MAX_WIDTH = 140
 
 Line = tuple[tuple[str, Kind | None], ...]  # pieces of text; a kind where it is a bar of that kind
@@ -32,12 +32,12 @@ _SIZE_WIDTH = 10  # of the longest, "1023.9 MiB"
 
 
 def lines(picture: MemoryMap, *, width: int, unicode: bool) -> list[Line]:
-    """The picture, no line longer than `width` (which is taken for at least MIN_WIDTH).
+    """Return the picture as lines, none longer than `width`, which is at least MIN_WIDTH.
 
     Args:
         picture: What is drawn.
         width: Characters in a line.
-        unicode: False for a terminal or pipe that only takes ASCII.
+        unicode: False for a terminal or pipe that takes ASCII only.
     """
     width = min(max(width, MIN_WIDTH), MAX_WIDTH)
     column = 0 if unicode else 1
@@ -54,7 +54,7 @@ def lines(picture: MemoryMap, *, width: int, unicode: bool) -> list[Line]:
 
 
 def visible(text: str, *, unicode: bool = True) -> str:
-    """`text` with every character that is not one plain column wide written as an escape.
+    """Return `text` with an escape for every character that is not printable and one column wide.
 
     Args:
         text: From an image, a profile or a phone.
@@ -71,7 +71,7 @@ def _plain(char: str) -> bool:
 
 
 def cells(item: Range, span: Range, width: int) -> tuple[int, int]:
-    """The first cell of `width` that `item` touches, and the one behind the last; at least one."""
+    """Return the first cell of `width` that `item` touches, and the one after the last; at least one."""
     start = max(item.start, span.start) - span.start
     end = min(item.end, span.end) - span.start
     return start * width // span.size, -(-end * width // span.size)
@@ -79,20 +79,21 @@ def cells(item: Range, span: Range, width: int) -> tuple[int, int]:
 
 def _panel(picture: MemoryMap, panel: Panel, track: int, address_width: int, column: int) -> list[Line]:
     edge = _EDGES[column]
-    scale = f"a character is {human_size(-(-panel.span.size // track))}"
+    scale = f"{human_size(-(-panel.span.size // track))}/char"
     width = track + address_width + _SIZE_WIDTH + 4
     found = _wrapped(f"{panel.span}, {scale}", width)
     for shape in panel.shapes:
         prefix = f"{_addresses(shape.range):<{address_width}} {human_size(shape.range.size):>{_SIZE_WIDTH}} "
-        for at, inner in enumerate(_rows(picture, panel, shape, track, column)):
-            found.append(
-                ((prefix if not at else " " * len(prefix), None), (edge, None), *inner, (edge, None))
-            )
+        bar, name = _bar(picture, panel, shape, track, column)
+        found.append(((prefix, None), (edge, None), *bar, (edge, None)))
+        for line in textwrap.wrap(name, len(prefix) - 1):
+            text = f"{line:>{len(prefix) - 1}} {edge}{'':{track}}{edge}"
+            found.append(((text, None),))
     return found
 
 
-def _rows(picture: MemoryMap, panel: Panel, shape: Shape, track: int, column: int) -> list[Line]:
-    """What stands between the edges: the bar with its name; the name below if it fits on neither side."""
+def _bar(picture: MemoryMap, panel: Panel, shape: Shape, track: int, column: int) -> tuple[Line, str]:
+    """Return what stands between the edges, the bar with its name; and the name if it does not fit there."""
     first, end = cells(shape.range, panel.span, track)
     bar = [_BARS[shape.kind][column]] * (end - first)
     for over in picture.overlaps_of(shape):
@@ -109,9 +110,8 @@ def _rows(picture: MemoryMap, panel: Panel, shape: Shape, track: int, column: in
         at = (len(bar) - len(name) - 2) // 2
         bar[at : at + len(name) + 2] = f" {name} "
     else:
-        below: list[Line] = [((line.center(track), None),) for line in textwrap.wrap(name, track)]
-        return [((left, None), ("".join(bar), shape.kind), (right, None)), *below]
-    return [((left, None), ("".join(bar), shape.kind), (right, None))]
+        return ((left, None), ("".join(bar), shape.kind), (right, None)), name
+    return ((left, None), ("".join(bar), shape.kind), (right, None)), ""
 
 
 def _legend(picture: MemoryMap, width: int, column: int) -> list[Line]:

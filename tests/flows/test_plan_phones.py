@@ -76,7 +76,7 @@ def test_the_nexus_6_with_a_zimage_dtb_of_10_mib_is_planned_as_by_hand(
     extents = {one["name"]: (one["start"], one["end"]) for one in plan["extents"]}
     assert extents["dtb moved by the host kernel"] == (0x01E00000, 0x01E00000 + tree_size)
     assert extents["zImage moved by the host kernel"] == (0x03208000, 0x03208000 + 0x9FF000)
-    assert extents["heap of the running zImage"] == (0x03C07000, 0x03C07000 + 0x12000)
+    assert extents["zImage heap"] == (0x03C07000, 0x03C07000 + 0x12000)
     assert extents["unpacked kernel"] == (0x3000, 0x1408000)
     assert extents["hardboot page"] == (0x3E9DF000, 0x3E9E0000)
     assert extents["ramoops"] == (0x3E9E0000, 0x3EAE0000)

@@ -147,7 +147,7 @@ def test_the_nexus_6p_is_planned_as_by_hand() -> None:
     assert places["dtb"] < 0x20000000
     extents = {one.name: one.range for one in plan.extents}
     assert extents["hardboot buffer"] == Range(0x1BD00000, 0x1FD00000)
-    assert extents["BSS of the Image"] == Range(0x80000 + 20 * MIB, 0x80000 + 24 * MIB)
+    assert extents["Image BSS"] == Range(0x80000 + 20 * MIB, 0x80000 + 24 * MIB)
 
 
 def test_a_recent_arm64_kernel_lies_anywhere_on_2_mib() -> None:

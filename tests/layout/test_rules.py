@@ -58,7 +58,7 @@ def test_the_layout_that_ran_breaks_no_rule() -> None:
         ({"initrd": 0x41200000}, "decompression-clear", "unpacked kernel 0x40203000-0x41607588"),
         ({"dtb": 0x41600000}, "decompression-clear", "dtb 0x41600000"),
         ({"kernel": 0x41500000, "dtb": 0x41A80000}, "decompression-clear", "kernel 0x40203000-0x41aec2b4"),
-        ({"dtb": 0x45540000}, "kernel-room", "heap of the running zImage 0x45533000-0x45545000"),
+        ({"dtb": 0x45540000}, "kernel-room", "zImage heap 0x45533000-0x45545000"),
     ],
 )
 def test_a_wrong_address_breaks_its_rule(addresses: dict[str, int], rule: str, message: str) -> None:
