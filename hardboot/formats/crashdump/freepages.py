@@ -1,8 +1,8 @@
-"""Which pages of a crashed kernel were free: nobody misses them in a dump.
+"""The pages of a crashed kernel that were free: a dump does not need them.
 
-For kernels with one array of page structures (FLATMEM). The first page of a free block says so in
-`_mapcount`, its order lies in `private`. Source: Linux Documentation/admin-guide/kdump/vmcoreinfo.rst,
-PAGE_BUDDY_MAPCOUNT_VALUE.
+For kernels with one array of page structures (FLATMEM). The first page of a free block is marked in
+`_mapcount`, `private` is the order of the block.
+Source: Linux Documentation/admin-guide/kdump/vmcoreinfo.rst, PAGE_BUDDY_MAPCOUNT_VALUE.
 """
 
 import struct
@@ -21,6 +21,8 @@ _STRUCT_SIZES = range(16, 257)  # bytes
 
 @dataclass(frozen=True)
 class _Layout:
+    """Where the facts are in page structures: sizes and offsets in bytes."""
+
     mem_map: int
     size: int
     mapcount: int
@@ -30,13 +32,13 @@ class _Layout:
 
 
 def find(core: Core, info: Vmcoreinfo) -> tuple[Range, ...] | None:
-    """The free memory, physical and sorted; None if the kernel does not tell how to find it.
+    """Return the free memory, physical and sorted; None if VMCOREINFO does not say how to find it.
 
-    The array begins with the page at the lowest address of RAM. Should that not be so, blocks will not lie
-    where blocks of their size do, and nothing is believed.
+    The array begins with the page at the lowest address of RAM. If it did not, blocks would not be aligned to
+    their size, and the dump would be refused.
 
     Raises:
-        InputError: If the page structures make no sense, or are not there.
+        InputError: If the page structures are malformed, or the dump does not have them.
     """
     layout = _layout(info)
     if layout is None or not core.loads:
@@ -50,28 +52,28 @@ def find(core: Core, info: Vmcoreinfo) -> tuple[Range, ...] | None:
 
 
 def _layout(info: Vmcoreinfo) -> _Layout | None:
-    mem_map, size = info.symbol("mem_map"), info.size("page")
-    mapcount, private = info.offset("page._mapcount"), info.offset("page.private")
-    free, orders = info.number("PAGE_BUDDY_MAPCOUNT_VALUE"), info.length("zone.free_area")
-    if None in (mem_map, size, mapcount, private, free, orders) or info.symbol("mem_section") is not None:
+    facts = (
+        info.symbol("mem_map"),
+        info.size("page"),
+        info.offset("page._mapcount"),
+        info.offset("page.private"),
+        info.number("PAGE_BUDDY_MAPCOUNT_VALUE"),
+        info.length("zone.free_area"),
+    )
+    known = [fact for fact in facts if fact is not None]
+    if len(known) < len(facts) or info.symbol("mem_section") is not None:
         return None
-    assert mem_map is not None
-    assert size is not None
-    assert mapcount is not None
-    assert private is not None
-    assert free is not None
-    assert orders is not None
+    mem_map, size, mapcount, private, free, orders = known
     inside = 0 <= mapcount <= size - 4 and 0 <= private <= size - 8
     if size not in _STRUCT_SIZES or not inside or orders not in _ORDERS:
-        raise malformed(
-            _WHAT, "VMCOREINFO", 0, f"{size} bytes, {mapcount}, {private}, {orders} sizes of blocks"
-        )
+        problem = f"{size} bytes, _mapcount at {mapcount}, private at {private}, {orders} orders"
+        raise malformed(_WHAT, "VMCOREINFO", 0, problem)
     return _Layout(mem_map, size, mapcount, private, free & 0xFFFFFFFF, orders)
 
 
 def _blocks(array: bytes, layout: _Layout, first: int, bits: int) -> list[Range]:
     counts = struct.Struct(f"<{layout.mapcount}xI{layout.size - layout.mapcount - 4}x")
-    found: list[Range] = []
+    blocks: list[Range] = []
     end = first
     for index, (count,) in enumerate(counts.iter_unpack(array)):
         page = first + index
@@ -83,7 +85,7 @@ def _blocks(array: bytes, layout: _Layout, first: int, bits: int) -> list[Range]
             raise malformed(_WHAT, "order", at, f"a block of 2^{order} pages at page {page:#x}")
         end = page + (1 << order)
         start = page * PAGE_SIZE
-        if found and found[-1].end == start:
-            start = found.pop().start
-        found.append(Range(start, end * PAGE_SIZE))
-    return found
+        if blocks and blocks[-1].end == start:
+            start = blocks.pop().start
+        blocks.append(Range(start, end * PAGE_SIZE))
+    return blocks

@@ -1,4 +1,4 @@
-"""VMCOREINFO: what a kernel tells of its own structures, for who reads its memory.
+"""VMCOREINFO: a kernel's description of its own structures, for readers of its memory.
 
 Source: Linux Documentation/admin-guide/kdump/vmcoreinfo.rst and include/linux/crash_core.h.
 """
@@ -22,23 +22,23 @@ class Vmcoreinfo:
         return self.fields.get("OSRELEASE")
 
     def symbol(self, name: str) -> int | None:
-        """The virtual address of a symbol."""
+        """Return the virtual address of a symbol; None if it is not named, as below."""
         return self._number(f"SYMBOL({name})", 16)
 
     def size(self, name: str) -> int | None:
-        """Bytes of a structure."""
+        """Return the size of a structure in bytes."""
         return self._number(f"SIZE({name})", 10)
 
     def offset(self, name: str) -> int | None:
-        """Where a member ("page.flags") lies in its structure, bytes."""
+        """Return the offset of a member ("page.flags") in its structure, in bytes."""
         return self._number(f"OFFSET({name})", 10)
 
     def length(self, name: str) -> int | None:
-        """Elements of an array."""
+        """Return the number of elements of an array."""
         return self._number(f"LENGTH({name})", 10)
 
     def number(self, name: str) -> int | None:
-        """A number."""
+        """Return a constant."""
         return self._number(f"NUMBER({name})", 10)
 
     def _number(self, key: str, base: int) -> int | None:
@@ -48,6 +48,6 @@ class Vmcoreinfo:
 
 
 def parse(data: bytes) -> Vmcoreinfo:
-    """Read the note; what is no line KEY=VALUE is left out, of a key that comes twice the last one counts."""
+    """Read the note. Other lines than KEY=VALUE are ignored; if a key occurs twice, the last one wins."""
     text = data[:_LIMIT].partition(b"\0")[0].decode("ascii", "replace")
     return Vmcoreinfo({found[1]: found[2] for line in text.split("\n") if (found := _FIELD.fullmatch(line))})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from core_builders import (
+    MESSAGES,
     PHYS,
     SIZE,
     VIRT,
@@ -69,6 +70,27 @@ def test_a_ring_of_characters_begins_with_the_oldest(count: int) -> None:
     found = read_log(with_characters(text))
     assert found[-3:] == text.decode().splitlines()[-3:]
     assert len("\n".join(found)) <= 256
+
+
+@pytest.mark.parametrize("size", [255, 256, 257])
+def test_a_ring_of_characters_that_is_just_full_is_read_whole(size: int) -> None:
+    text = b"".join(b"line %3d\n" % number for number in range(40))[-size:]
+    assert read_log(with_characters(text)) == text[-256:].decode().splitlines()
+
+
+def test_an_empty_ring_of_characters_has_no_lines() -> None:
+    assert read_log(with_characters(b"")) == []
+    dump = with_characters(b"text\n")
+    dump.words(VIRT + 0x14, 0)
+    assert read_log(dump) == []
+
+
+def test_the_number_of_records_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernellog, "_COUNT_LIMIT", len(MESSAGES))
+    with pytest.raises(InputError, match=f"more than {len(MESSAGES)} messages"):
+        read_log(with_records())
+    monkeypatch.setattr(kernellog, "_COUNT_LIMIT", len(MESSAGES) + 1)
+    assert read_log(with_records()) == EXPECTED
 
 
 def test_what_is_no_text_is_not_shown_to_a_terminal() -> None:
