@@ -131,7 +131,7 @@ def _back_up(phone: Phone, device: str, partition: str, size: int) -> Backup:
             log.say(f"Backup of {partition}: {known.path}")
             return known
     magic = phone.read(f"head -c {len(BOOT_MAGIC)} < {shlex.quote(device)} | od -An -tx1")
-    if bytes.fromhex(magic.replace(" ", "")) != BOOT_MAGIC:
+    if bytes.fromhex(magic) != BOOT_MAGIC:
         raise RefusedError(
             f"{device} does not hold an Android boot image",
             state="Nothing was written.",

@@ -218,8 +218,11 @@ def test_a_write_that_reads_back_differently_is_rolled_back(
     scripted.fault(f"sha256sum <{STAGING}/backup.img", before=scripted.boot.stuck.clear)
     found = hashlib.sha256(flip(5000)(NEW)).hexdigest()
     what = f"{BOOT} does not hold what was written: its SHA-256 is {found}, not {DIGEST}"
-    with raises(DeviceStateError, what, *PUT_BACK):
+    with raises(DeviceStateError, what, *PUT_BACK) as caught:
         flash.write_image(phone, new, "boot")
+    cause = caught.value.__cause__
+    assert isinstance(cause, DeviceError)
+    assert (cause.state, cause.fix) == ("The partition is damaged.", "Restore the backup.")
     assert scripted.boot.flash == before
     assert f"warning: {what}; writing the backup" in capsys.readouterr().err.splitlines()
     assert scripted.happened("push *") == [f"push {STAGING}/new.img"]  # the copy on the phone is still good
@@ -325,8 +328,9 @@ def test_the_newest_backup_that_differs_is_restored(
     done = flash.restore(phone, None)
     assert scripted.boot.flash == contents[2]
     assert (done.size, done.written) == (setup.SIZE, True)
-    # What it holds now is the newest backup: the one before is taken.
-    assert flash.newest_backup(phone).path.read_bytes() != contents[2]
+    newest, *older = backup.find("HBSCRIPT", "boot")
+    scripted.boot.flash = scripted.boot.cached = newest.path.read_bytes()
+    assert flash.newest_backup(phone) == older[0]
 
 
 def test_if_only_the_present_content_is_saved_that_is_taken(

@@ -63,8 +63,8 @@ class Clock:
         return process
 
     def run(self, until: float, *, done: Process | None = None) -> None:
-        """Run what is due up to `until`, or until the process `done` has ended."""
-        while self._due and self._due[0][0] <= until and (done is None or done.code is None):
+        """Run what is due up to `until`, or until the process `done` has ended and nothing else is due."""
+        while self._due and self._due[0][0] <= (until if done is None or done.code is None else self.now):
             due, _, process = heapq.heappop(self._due)
             self.now = max(self.now, due)
             if process.code is None:
