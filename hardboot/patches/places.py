@@ -1,6 +1,6 @@
 """Find each place of the feature in a tree, whoever wrote it, by what kernels must do for it.
 
-Tried on the public trees listed in docs/kernel-patches-tests.md.
+Tried on the public trees listed in docs/kernel-patches-test-record.md.
 """
 
 import bisect
