@@ -1,6 +1,6 @@
 """The series arm-3.4 and arm-3.10: in trees made of what their hunks ask for, and their assembly on QEMU.
 
-The real trees are phones' kernels, which are not here; docs/kernel-patches-test-record.md says which were tried.
+The real trees are kernels of phones, which are not here: see docs/kernel-patches-test-record.md.
 """
 
 import json

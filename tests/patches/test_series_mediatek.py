@@ -1,6 +1,6 @@
 """The series arm-3.4 in MediaTek's trees: the watchdog resets, the loader sees the bootloader's own ATAGS.
 
-The real tree is a phone's kernel, which is not here; docs/kernel-patches-test-record.md says what was tried with it.
+The real tree is the kernel of a phone, which is not here: see docs/kernel-patches-test-record.md.
 """
 
 import json
