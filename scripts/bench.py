@@ -155,10 +155,8 @@ def walk(data: bytes) -> int:
 
 def debian() -> Path:
     """Debian's kernel for 32-bit ARM, with its device trees."""
-    return packages.part(
-        packages.dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF),
-        architecture=packages.ARMHF,
-    )
+    name = packages.find_dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF)
+    return packages.package_dir(name, architecture=packages.ARMHF)
 
 
 def measure(folder: Path) -> list[tuple[str, str, str, str, str]]:

@@ -123,10 +123,10 @@ def _deliver_with(phone: VirtualPhone, host_zimage: Path) -> None:
     """Make the phone's disk as flash-host-kernel leaves it; that it does is shown in tests/e2e/stock."""
     home = phone.status.factory_image.parent
     home.mkdir(parents=True)
-    image.stock_boot_image(phone.status.factory_image)
+    image.write_stock_image(phone.status.factory_image)
     host = home / "host.img"
     phone("host-image", phone.status.factory_image, "--kernel", host_zimage, "-o", host)
-    image.factory_disk(home / "disk.img", host)
+    image.write_factory_disk(home / "disk.img", host)
 
 
 def _fresh_phone(host_zimage: Path | None = None) -> Iterator[VirtualPhone]:

@@ -1,42 +1,59 @@
-"""hardboot virtual: rehearse on a phone made of QEMU before you touch your own."""
+"""hardboot virtual: create and run virtual phones."""
 
+import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hardboot import profile
 from hardboot.base.errors import DeviceError
+from hardboot.base.files import write_atomic
 from hardboot.commands.common import Command, Group, Settings, pass_settings
 from hardboot.virtual import console as console_view
+from hardboot.virtual import gdb as debugger
 from hardboot.virtual import image, kernel, machine
 
-_NAME = click.option("--name", default=machine.DEFAULT_NAME, show_default=True, help="Which virtual phone.")
+_NAME = click.option(
+    "--name",
+    metavar="NAME",
+    default=machine.DEFAULT_NAME,
+    show_default=True,
+    help="Choose the virtual phone.",
+)
 
 
 @click.group(cls=Group)
 def virtual() -> None:
-    """The virtual phone: QEMU with a real bootloader, a real kernel and a real adbd.
+    """Create and run virtual phones.
 
-    It comes like a phone out of the box: stock kernel, rooted, unlocked. Needs Debian 12 or newer.
+    A virtual phone is a QEMU machine with U-Boot, a Linux kernel and an adbd. A new one has a stock kernel,
+    and is rooted and unlocked. Needs Debian 12 or newer.
     """
 
 
 @virtual.command(cls=Command)
 @_NAME
-@click.option("--reset-disk", is_flag=True, help="Make it new: stock kernel, empty userdata.")
+@click.option("--reset-disk", is_flag=True, help="Create a new disk: stock kernel, empty userdata.")
 @click.option(
     "--adb-key",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Ask for ADB authorisation and accept only this adbkey.pub.",
+    help="Accept only this adbkey.pub.",
 )
-@click.option("--adb-maxdata", type=click.IntRange(4096, 1 << 20), help="Largest ADB packet, in bytes.")
-@click.option("--gdb", is_flag=True, help="Let a debugger connect: see `hardboot virtual gdb`.")
+@click.option(
+    "--adb-maxdata",
+    metavar="BYTES",
+    type=click.IntRange(4096, 1 << 20),
+    help="Limit the size of ADB packets.",
+)
+@click.option("--gdb", is_flag=True, help="Accept a debugger: `hardboot virtual gdb`.")
 @pass_settings
 def start(
     settings: Settings, name: str, reset_disk: bool, adb_key: Path | None, adb_maxdata: int | None, gdb: bool
 ) -> None:
-    """Start the phone and wait until it has booted; make it first if it is new."""
+    """Start the phone, and wait until it has booted."""
     key = adb_key.read_text(errors="replace") if adb_key else None
     status = machine.start(name, reset_disk=reset_disk, adb_key=key, adb_maxdata=adb_maxdata, gdb=gdb)
     settings.emit(_document(status), lambda: _print(status))
@@ -46,10 +63,10 @@ def start(
 @_NAME
 @pass_settings
 def stop(settings: Settings, name: str) -> None:
-    """Switch the phone off at once, as by taking its battery out."""
+    """Switch the phone off at once."""
     was_running = machine.stop(name)
     text = (
-        f"The virtual phone {name} is off." if was_running else f"The virtual phone {name} was off already."
+        f"Stopped the virtual phone {name}." if was_running else f"The virtual phone {name} was not running."
     )
     settings.emit(_document(machine.status(name)), lambda: click.echo(text))
 
@@ -58,17 +75,20 @@ def stop(settings: Settings, name: str) -> None:
 @_NAME
 @pass_settings
 def status(settings: Settings, name: str) -> None:
-    """Say whether the phone runs, where ADB reaches it, and how often its hardware was reset."""
+    """Show whether the phone runs, its ADB serial, and its hardware resets."""
     found = machine.status(name)
     settings.emit(_document(found), lambda: _print(found))
 
 
 @virtual.command(cls=Command)
 @_NAME
-@click.option("--log", "log_only", is_flag=True, help="Print the log of the serial port and end.")
+@click.option("--log", "log_only", is_flag=True, help="Print the log of the serial port instead.")
 @pass_settings
 def console(settings: Settings, name: str, log_only: bool) -> None:
-    """Talk to the phone's serial port: bootloader, kernel messages, a root shell. Ctrl-] ends it."""
+    """Connect to the phone's serial port.
+
+    It has the bootloader, kernel messages and a root shell. Ctrl-] disconnects.
+    """
     found = machine.status(name)
     if log_only:
         text = found.console.read_text(errors="replace") if found.console.exists() else ""
@@ -78,28 +98,22 @@ def console(settings: Settings, name: str, log_only: bool) -> None:
         raise DeviceError(
             f"the virtual phone {name} is off",
             state="Nothing was sent.",
-            fix="Start it: hardboot virtual start; its last messages: hardboot virtual console --log",
+            fix="Start it (hardboot virtual start), or print its log: hardboot virtual console --log",
         )
     console_view.attach(machine.folder(name) / machine.CONSOLE_SOCKET)
 
 
 @virtual.command(name="gdb", cls=Command)
 @_NAME
-@click.option("--vmlinux", type=click.Path(path_type=Path), help="The guest's kernel with its symbols.")
-@click.option("--run", is_flag=True, help="Start gdb instead of printing its command line.")
+@click.option("--vmlinux", metavar="FILE", type=click.Path(path_type=Path), help="Load symbols from FILE.")
+@click.option("--run", is_flag=True, help="Run gdb instead of printing its command line.")
 @pass_settings
 def debug(settings: Settings, name: str, vmlinux: Path | None, run: bool) -> None:
-    """Debug the kernel that is booted next, from its first instruction after the reset.
+    """Debug the next kernel booted, from its first instruction.
 
-    The phone must have been started with --gdb. Start gdb, then `hardboot boot IMAGE` in another terminal.
+    The phone must have been started with --gdb. Run gdb, then `hardboot boot IMAGE` in another terminal.
     """
-    import os
-    import shlex
-
-    from hardboot import profile
-    from hardboot.virtual import gdb
-
-    words = gdb.command(name, profile.load(machine.DEVICE).page.start, vmlinux)
+    words = debugger.command(name, profile.load(machine.DEVICE).page.start, vmlinux)
     if run:
         os.execv(words[0], words)
     settings.emit({"command": words}, lambda: click.echo(shlex.join(words)))
@@ -112,36 +126,38 @@ def debug(settings: Settings, name: str, vmlinux: Path | None, run: bool) -> Non
     type=click.Choice(list(kernel.SUITES)),
     default=kernel.LINUX,
     show_default=True,
-    help="Which Linux; the first is the phone's own.",
+    help="Choose the version; the stock kernel is 6.1.",
 )
 @pass_settings
 def source(settings: Settings, directory: Path, linux: str) -> None:
-    """Unpack a kernel source, as Debian ships it, into the new folder DIRECTORY."""
-    tree = kernel.unpack(directory, linux)
-    settings.emit({"tree": str(tree)}, lambda: click.echo(f"The source of Linux {linux} is in {tree}"))
+    """Unpack Debian's kernel source into a new DIRECTORY."""
+    tree = kernel.unpack_source(directory, linux)
+    settings.emit({"tree": str(tree)}, lambda: click.echo(f"Unpacked Linux {linux} into {tree}"))
 
 
 @virtual.command(name="kernel", cls=Command)
 @click.argument("tree", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Image to write."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Write the kernel to FILE.",
 )
 @click.option(
     "--arch",
     type=click.Choice(list(kernel.TARGETS)),
     default=kernel.ARM.arch,
     show_default=True,
-    help="For arm a zImage, for arm64 an Image.",
+    help="Build a zImage for arm, an Image for arm64.",
 )
 @pass_settings
 def build_kernel(settings: Settings, tree: Path, output: Path, arch: str) -> None:
     """Build the kernel of TREE for the virtual phone."""
-    from hardboot.base.files import write_atomic
-
     built = kernel.build(tree, kernel.TARGETS[arch])
     write_atomic(output, [built.image.read_bytes()])
     document = {"image": str(output), "config": str(built.config)}
-    settings.emit(document, lambda: click.echo(f"{output} is the kernel of {tree} for the virtual phone."))
+    settings.emit(document, lambda: click.echo(f"Wrote {output}: the kernel of {tree}"))
 
 
 @virtual.command(cls=Command)
@@ -152,17 +168,17 @@ def build_kernel(settings: Settings, tree: Path, output: Path, arch: str) -> Non
     type=click.Choice(["debian", "minimal"]),
     default="debian",
     show_default=True,
-    help="Debian's unmodified armhf kernel, or the phone's own stock kernel.",
+    help="Use Debian's unmodified armhf kernel or the stock kernel.",
 )
 @pass_settings
 def rom(settings: Settings, output: Path, which: str) -> None:
-    """Make a ROM to boot on the virtual phone: write the boot image OUTPUT."""
+    """Write a ROM for the virtual phone, the boot image OUTPUT."""
     if which == "debian":
-        image.debian_rom(output)
+        image.write_debian_rom(output)
     else:
-        image.minimal_rom(output)
+        image.write_minimal_rom(output)
     document = {"image": str(output), "kernel": which}
-    settings.emit(document, lambda: click.echo(f"{output} is ready: hardboot boot {output}"))
+    settings.emit(document, lambda: click.echo(f"Wrote {output}. Boot it: hardboot boot {output}"))
 
 
 def _document(status: machine.Status) -> dict[str, Any]:
@@ -175,8 +191,8 @@ def _print(status: machine.Status) -> None:
         if status.console.exists():
             click.echo(f"  console log  {status.console}")
         return
-    click.echo(f"The virtual phone {status.name} runs.")
+    click.echo(f"The virtual phone {status.name} is running.")
     click.echo(f"  ADB serial   {status.serial}")
-    click.echo(f"  resets       {status.resets} since it was started")
+    click.echo(f"  resets       {status.resets} since the start")
     click.echo(f"  boot image   {status.factory_image}")
     click.echo(f"  console log  {status.console}")

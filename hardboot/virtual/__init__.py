@@ -1,1 +1,4 @@
-"""The virtual phone: a QEMU machine with a real bootloader, a real kernel and a real adbd."""
+"""Virtual phones: QEMU machines with U-Boot, a Linux kernel from Debian's source, and an adbd of their own.
+
+The adbd is written for them (phone/adbd*.c). It speaks AOSP's ADB protocol, and is no build of AOSP's adbd.
+"""

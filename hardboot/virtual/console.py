@@ -1,9 +1,11 @@
-"""A terminal on the virtual phone's serial port."""
+"""Connect a terminal to the virtual phone's serial port."""
 
 import os
 import select
 import socket
 import sys
+import termios
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ _ESCAPE = b"\x1d"  # Ctrl-]
 
 
 def attach(path: Path) -> None:
-    """Connect standard input and output with the socket `path` until Ctrl-], end of input or the phone's end.
+    """Connect standard input and output to the socket `path`, until Ctrl-], the end of input or of the phone.
 
     Raises:
         DeviceError: If the port cannot be opened.
@@ -27,13 +29,13 @@ def attach(path: Path) -> None:
             port.connect(path.name)
         except OSError as error:
             raise DeviceError(
-                f"the phone's serial port cannot be opened: {error.strerror or error}",
+                f"cannot open the phone's serial port: {error.strerror or error}",
                 state="Nothing was sent.",
-                fix="One terminal at a time can use it; close the other one.",
+                fix="Only one terminal at a time can use it; close the other one.",
             ) from error
         finally:
             os.chdir(here)
-        log.say("Connected to the serial port; Ctrl-] ends it.")
+        log.say("Connected to the serial port. Press Ctrl-] to disconnect.")
         with _raw_terminal():
             _exchange(port)
         log.say("")
@@ -61,9 +63,6 @@ def _raw_terminal() -> Iterator[None]:
     if not sys.stdin.isatty():
         yield
         return
-    import termios
-    import tty
-
     before = termios.tcgetattr(sys.stdin)
     try:
         tty.setraw(sys.stdin)

@@ -1,7 +1,7 @@
-"""A debugger on the kernel that hardboot starts on a virtual phone, from its first instruction.
+"""Debug the kernel that hardboot boots on a virtual phone, from its first instruction.
 
-gdb has to be told where that is: it waits for the record. The running kernel writes it into the hardboot
-page, with the magic last; the word behind the magic is the address the guest is entered at.
+gdb finds the address of that instruction in the record, which the running kernel writes into the hardboot
+page: the magic last, the entry address in the word behind it.
 """
 
 from pathlib import Path
@@ -12,12 +12,12 @@ from hardboot.virtual import machine
 
 RECORD_MAGIC = 0x4A5DB007
 _SCRIPT = """\
-# Written by hardboot: stops at the guest's first instruction after the reset.
+# Written by hardboot: stop at the guest's first instruction after the reset.
 set pagination off
 set confirm off
 set architecture armv7
 target remote {socket}
-# The running kernel writes the record into the hardboot page: its magic last, the entry behind it.
+# The running kernel writes the record into the hardboot page: the magic last, the entry address behind it.
 awatch *(unsigned int *) {page:#x}
 set $guest = 0
 while $guest == 0
@@ -34,30 +34,31 @@ echo hardboot: this is the guest's first instruction.\\n
 
 
 def command(name: str, page: int, vmlinux: Path | None) -> list[str]:
-    """Program and arguments that debug what is booted next on the virtual phone `name`.
+    """Return the command that debugs the next kernel booted on the virtual phone `name`.
 
     Args:
-        name: The phone; it runs, started for it.
+        name: Name of the phone, which was started with `gdb`.
         page: Physical address of its hardboot page.
-        vmlinux: The guest's kernel with symbols; None without.
+        vmlinux: The guest's kernel with symbols; None to debug without symbols.
 
     Raises:
-        DeviceError: If the phone is off, or was started without a stub.
-        InputError: If there is no `vmlinux`.
+        DeviceError: If the phone is off, or was started without `gdb`.
+        InputError: If there is no file `vmlinux`.
         ToolError: If gdb is not installed.
     """
     home = machine.folder(name)
     if not machine.status(name).running or not (home / machine.GDB_SOCKET).exists():
         raise DeviceError(
-            f"the virtual phone {name} is off, or cannot be debugged",
+            f"the virtual phone {name} is not running with --gdb",
             state="Nothing was started.",
-            fix="Start it for that: hardboot virtual stop, then hardboot virtual start --gdb",
+            fix="Restart it: hardboot virtual stop, then hardboot virtual start --gdb",
         )
     if vmlinux is not None and not vmlinux.is_file():
         raise InputError(
-            f"{vmlinux}: no such file",
+            "no such file",
+            file=str(vmlinux),
             state="Nothing was started.",
-            fix="Name the vmlinux that was built together with the guest's kernel.",
+            fix="Give the vmlinux that was built together with the guest's kernel.",
         )
     script = home / "guest.gdb"
     script.write_text(

@@ -1,7 +1,7 @@
-"""What is on the virtual phone's flash: boot images, file systems, bootloader environment, GPT disk.
+"""Write what is on the virtual phone's flash: boot images, file systems, bootloader environment, GPT disk.
 
-Everything is written by the tools phones are made with (mkbootimg, cpio, mke2fs, sgdisk, mkenvimage),
-never by hardboot's own formats: what hardboot reads back was not written by its twin.
+Everything is written by the usual tools (mkbootimg, cpio, mke2fs, sgdisk, mkenvimage), never by hardboot's
+own formats: an error there would otherwise cancel out when hardboot reads the result.
 """
 
 import gzip
@@ -30,11 +30,11 @@ PARTITIONS = (  # name, size in bytes; in this order from the first MiB of the d
 )
 ADB_KEYS_OFFSET = 4096  # bytes into misc; /init copies this page to /data/misc/adb/adb_keys
 ENVIRONMENT_SIZE = 0x40000  # bytes; CONFIG_ENV_SIZE of Debian's qemu_arm U-Boot
-FLASH_BANK_SIZE = 64 * MIB  # QEMU -M virt wants each pflash bank whole
+FLASH_BANK_SIZE = 64 * MIB  # bytes; QEMU -M virt needs complete pflash banks
 CMDLINE = "console=ttyAMA0,115200 panic=5 androidboot.console=ttyAMA0"
-# Debian's kernel also tests its ciphers and clears all memory it gives out: with QEMU that takes seconds.
+# Debian's kernel also tests its ciphers and clears all memory it allocates, which takes seconds in QEMU.
 DEBIAN_CMDLINE = f"{CMDLINE} init_on_alloc=0 cryptomgr.notests"
-# Addresses the boot images carry; U-Boot loads the parts where the header says.
+# Addresses in the headers of the boot images; U-Boot loads the parts there.
 MKBOOTIMG_LAYOUT = (
     *("--base", "0x40000000", "--pagesize", "2048"),
     *("--kernel_offset", "0x02000000", "--ramdisk_offset", "0x03000000", "--tags_offset", "0x02e00000"),
@@ -45,14 +45,14 @@ _ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ex
 
 @dataclass(frozen=True)
 class Partition:
-    """Where a partition lies on the disk, in bytes."""
+    """Offset and size of a partition on the disk, in bytes."""
 
     offset: int
     size: int
 
 
 def partition(name: str) -> Partition:
-    """The place of a partition of PARTITIONS."""
+    """Return the place of the partition `name`, one of PARTITIONS."""
     offset = MIB
     for candidate, size in PARTITIONS:
         if candidate == name:
@@ -61,19 +61,19 @@ def partition(name: str) -> Partition:
     raise KeyError(name)
 
 
-def stock_boot_image(target: Path) -> None:
-    """Write the boot image the phone is delivered with: the stock kernel, header v0."""
+def write_stock_image(target: Path) -> None:
+    """Write the boot image of a new phone: the stock kernel, header v0."""
     zimage = kernel.stock().image
     with tempfile.TemporaryDirectory() as folder:
         ramdisk = _ramdisk(Path(folder), "stock", {})
         _mkbootimg(target, zimage, ramdisk, CMDLINE)
 
 
-def debian_rom(target: Path) -> str:
-    """Write a ROM of Debian's unmodified armhf kernel; returns the kernel release."""
-    name = packages.dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF)
+def write_debian_rom(target: Path) -> str:
+    """Write a ROM with Debian's unmodified armhf kernel, and return the kernel release."""
+    name = packages.find_dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF)
     release = name.removeprefix("linux-image-")
-    files = packages.part(name, architecture=packages.ARMHF)
+    files = packages.package_dir(name, architecture=packages.ARMHF)
     with log.step(f"Packing {target.name} with kernel {release}"), tempfile.TemporaryDirectory() as folder:
         modules = _modules(files, release, Path(folder))
         ramdisk = _ramdisk(Path(folder), f"Debian {release}", modules)
@@ -81,15 +81,15 @@ def debian_rom(target: Path) -> str:
     return release
 
 
-def minimal_rom(target: Path) -> None:
-    """Write a ROM of the phone's own stock kernel, with another name: the smallest one that boots."""
+def write_minimal_rom(target: Path) -> None:
+    """Write the smallest ROM that boots: the phone's stock kernel under another name."""
     zimage = kernel.stock().image
     with tempfile.TemporaryDirectory() as folder:
         ramdisk = _ramdisk(Path(folder), "minimal", {})
         _mkbootimg(target, zimage, ramdisk, CMDLINE)
 
 
-def factory_disk(target: Path, boot_image: Path) -> None:
+def write_factory_disk(target: Path, boot_image: Path) -> None:
     """Write the disk of a new phone: `boot_image` in boot and recovery, a system, an empty userdata."""
     with log.step("Making the phone's disk"), tempfile.TemporaryDirectory(dir=target.parent) as folder:
         disk = Path(folder) / "disk.img"
@@ -113,13 +113,13 @@ def factory_disk(target: Path, boot_image: Path) -> None:
         disk.replace(target)
 
 
-def environment(target: Path, *, serialno: str, words: Sequence[str]) -> None:
+def write_environment(target: Path, *, serialno: str, words: Sequence[str]) -> None:
     """Write the flash bank that holds the bootloader's environment.
 
     Args:
-        target: File of FLASH_BANK_SIZE bytes, sparse.
-        serialno: What the bootloader reports as androidboot.serialno.
-        words: More words the bootloader adds to the kernel command line.
+        target: Sparse file of FLASH_BANK_SIZE bytes to write.
+        serialno: Serial number that the bootloader passes as androidboot.serialno.
+        words: Other words that the bootloader adds to the kernel command line.
     """
     text = (PHONE / "uboot.env").read_text()
     text = text.replace("@SERIALNO@", serialno).replace("@WORDS@", "".join(f" {word}" for word in words))
@@ -129,14 +129,14 @@ def environment(target: Path, *, serialno: str, words: Sequence[str]) -> None:
         stream.truncate(FLASH_BANK_SIZE)
 
 
-def authorise(disk: Path, public_key: str) -> None:
-    """Answer the phone's "Allow USB debugging?" for `public_key`, the text of an adbkey.pub; "" for none."""
+def write_adb_key(disk: Path, public_key: str) -> None:
+    """Authorise `public_key`, the text of an adbkey.pub, as a user would on the screen; "" for none."""
     page = public_key.strip().encode() + b"\n" if public_key.strip() else b""
     if len(page) > 4096:
         raise InputError(
             f"the public key has {len(page)} bytes, the limit is 4096",
             state="The phone was not started.",
-            fix="Name the adbkey.pub that belongs to your ADB key, usually ~/.android/adbkey.pub.",
+            fix="Give the adbkey.pub of your ADB key, usually ~/.android/adbkey.pub.",
         )
     with disk.open("r+b") as stream:
         stream.seek(partition("misc").offset + ADB_KEYS_OFFSET)
@@ -144,14 +144,9 @@ def authorise(disk: Path, public_key: str) -> None:
 
 
 def bootloader() -> Path:
-    """U-Boot as Debian ships it for QEMU's ARM machine."""
+    """Return the path of Debian's U-Boot for QEMU's ARM machine."""
     return (
-        packages.part("u-boot-qemu", architecture=packages.ALL)
-        / "usr"
-        / "lib"
-        / "u-boot"
-        / "qemu_arm"
-        / "u-boot.bin"
+        packages.package_dir("u-boot-qemu", architecture=packages.ALL) / "usr/lib/u-boot/qemu_arm/u-boot.bin"
     )
 
 
@@ -188,17 +183,11 @@ def _system(root: Path) -> None:
     binaries, extra = root / "bin", root / "xbin"
     binaries.mkdir(parents=True)
     extra.mkdir()
-    _install(
-        packages.part("busybox-static", architecture=packages.ARMHF) / "bin" / "busybox",
-        binaries / "busybox",
-        0o755,
-    )
+    busybox = packages.package_dir("busybox-static", architecture=packages.ARMHF)
+    _install(busybox / "bin" / "busybox", binaries / "busybox", 0o755)
     # Android's own shell; busybox's would run its applets (su, reboot) instead of the phone's programs.
-    _install(
-        packages.part("mksh", architecture=packages.ARMHF) / "usr/lib/arm-linux-musleabihf/bin/mksh",
-        binaries / "sh",
-        0o755,
-    )
+    mksh = packages.package_dir("mksh", architecture=packages.ARMHF)
+    _install(mksh / "usr/lib/arm-linux-musleabihf/bin/mksh", binaries / "sh", 0o755)
     for applet in (PHONE / "applets").read_text().split():
         (binaries / applet).symlink_to("busybox")
     compile_program("toolbox", binaries / "toolbox", 0o755)
@@ -213,7 +202,7 @@ def _install(source: Path, target: Path, mode: int) -> None:
 
 
 def _modules(files: Path, release: str, folder: Path) -> dict[str, Path]:
-    """The modules a ROM needs before it sees its disk and network, in loading order."""
+    """Return the modules for the disk and the network of a ROM, in loading order."""
     base = folder / "depmod"
     tree = base / "lib" / "modules" / release
     tree.mkdir(parents=True)

@@ -1,7 +1,6 @@
-"""Kernels for the virtual phone, built from Debian's kernel source and cached by content.
+"""Build kernels for the virtual phone, cached by content.
 
-A kernel is known by its source, its configuration and its compiler: the same three give the same
-cached kernel.
+The cache key is the source, the configuration and the compiler.
 """
 
 import hashlib
@@ -19,24 +18,24 @@ from hardboot.base.files import cache_dir, locked, sha256_file
 from hardboot.base.process import find_tool, run
 from hardboot.virtual import packages
 
-LINUX = "6.1"  # the virtual phone's own
-SUITES = {"6.1": packages.RELEASE, "6.12": packages.SECURITY}  # Debian's kernel sources, and what has them
+LINUX = "6.1"  # of the stock kernel
+SUITES = {"6.1": packages.RELEASE, "6.12": packages.SECURITY}  # Debian's kernel sources, and their suites
 PHONE = Path(__file__).parent / "phone"
-TREE_FRAGMENT = "hardboot.config"  # what `hardboot patch apply` leaves at the top of a tree
+TREE_FRAGMENT = "hardboot.config"  # written by `hardboot patch apply` at the top of a tree
 _BUILD_TIMEOUT_S = 3 * 3600
 
 
 @dataclass(frozen=True)
 class Target:
-    """What kernels are built for.
+    """An architecture to build kernels for.
 
     Attributes:
-        arch: As the kernel calls it.
-        cross: What the names of the compiler's programs begin with.
+        arch: The kernel's name of it.
+        cross: Prefix of the compiler's programs.
         package: Debian's package of the compiler.
-        config: The configuration: allnoconfig plus this fragment.
-        image: What boots, in the build folder.
-        lines: That `make` prints for this configuration; only for the progress display.
+        config: Configuration fragment on top of allnoconfig.
+        image: Path of the bootable image in the build folder.
+        lines: Number of lines that `make` prints, for the progress display.
     """
 
     arch: str
@@ -67,14 +66,14 @@ TARGETS = {target.arch: target for target in (ARM, ARM64)}
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """One built kernel: files in the cache, never changed once they are there."""
+class BuiltKernel:
+    """A kernel in the cache; its files are never changed."""
 
     folder: Path
 
     @property
     def image(self) -> Path:
-        """The kernel as the bootloader gets it: a zImage, on arm64 an Image."""
+        """The bootable image: a zImage, on arm64 an Image."""
         return self.folder / "image"
 
     @property
@@ -84,12 +83,12 @@ class Kernel:
 
     @property
     def objects(self) -> Path:
-        """The build folder, with which a kernel that differs little is made in seconds; may be missing."""
+        """The build folder, for incremental builds of similar kernels; may be missing."""
         return self.folder / "objects"
 
 
-def unpack(folder: Path, linux: str = LINUX) -> Path:
-    """Unpack the source of Linux `linux`, as Debian ships it, into `folder`; returns its top folder.
+def unpack_source(folder: Path, linux: str = LINUX) -> Path:
+    """Unpack Debian's source of Linux `linux` into `folder`, and return its top folder.
 
     Raises:
         InputError: If `folder` exists already.
@@ -98,7 +97,7 @@ def unpack(folder: Path, linux: str = LINUX) -> Path:
         raise InputError(
             f"{folder} exists already",
             state="Nothing was unpacked.",
-            fix="Name a folder that does not exist.",
+            fix="Give a folder that does not exist.",
         )
     archive = _package(linux) / "usr" / "src" / f"linux-source-{linux}.tar.xz"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -114,14 +113,14 @@ def unpack(folder: Path, linux: str = LINUX) -> Path:
 
 
 def source(linux: str = LINUX) -> Path:
-    """The same source, kept in the cache; never written into."""
+    """Return the folder of Debian's source of Linux `linux` in the cache, which is never changed."""
     folder = cache_dir() / "linux" / packages.version(_package(linux))
     with locked(folder):
-        return folder if folder.exists() else unpack(folder, linux)
+        return folder if folder.exists() else unpack_source(folder, linux)
 
 
-def stock(target: Target = ARM) -> Kernel:
-    """The kernel a phone is delivered with: Debian's source, no hardboot patch."""
+def stock(target: Target = ARM) -> BuiltKernel:
+    """Build the stock kernel: Debian's source without hardboot."""
     origin = f"package {packages.version(_package(LINUX))}"
     config = target.config.read_text()
     kernel = _kernel(target, origin, config)
@@ -130,18 +129,18 @@ def stock(target: Target = ARM) -> Kernel:
     return kernel
 
 
-def build(tree: Path, target: Target = ARM) -> Kernel:
-    """The kernel of a source tree, with the target's configuration and the tree's own hardboot.config.
+def build(tree: Path, target: Target = ARM) -> BuiltKernel:
+    """Build the kernel of a source tree with the target's configuration and the tree's hardboot.config.
 
     Raises:
         InputError: If `tree` is no kernel source.
-        ToolError: If the compiler is missing, a wanted option does not survive, or the build fails.
+        ToolError: If the compiler is missing, an option cannot be set, or the build fails.
     """
     if not (tree / "Kconfig").is_file() or not (tree / "arch" / target.arch).is_dir():
         raise InputError(
             f"{tree} is not a Linux source tree",
             state="Nothing was built.",
-            fix="Name the top folder of a kernel source, for example from: hardboot virtual source DIR",
+            fix="Give the top folder of a kernel source, for example of: hardboot virtual source DIR",
         )
     fragment = tree / TREE_FRAGMENT
     config = target.config.read_text() + (fragment.read_text() if fragment.exists() else "")
@@ -153,7 +152,7 @@ def build(tree: Path, target: Target = ARM) -> Kernel:
 
 
 def _package(linux: str) -> Path:
-    return packages.part(f"linux-source-{linux}", suite=SUITES[linux], architecture=packages.ALL)
+    return packages.package_dir(f"linux-source-{linux}", suite=SUITES[linux], architecture=packages.ALL)
 
 
 def _version(tree: Path) -> list[str]:
@@ -167,17 +166,17 @@ def _work_dir() -> Path:
     return folder
 
 
-def _kernel(target: Target, source: str, config: str) -> Kernel:
+def _kernel(target: Target, source: str, config: str) -> BuiltKernel:
     compiler = run([find_tool(f"{target.cross}gcc", target.package), "--version"], timeout_s=30).decode()
     digest = hashlib.sha256("\0".join((source, config, compiler)).encode()).hexdigest()
-    return Kernel(cache_dir() / "kernels" / digest[:16])
+    return BuiltKernel(cache_dir() / "kernels" / digest[:16])
 
 
 def _tree_digest(tree: Path) -> str:
-    """A digest of a source tree.
+    """Return a digest of a source tree.
 
-    Files as they were unpacked count by name, size and time; files newer than the top Makefile by
-    their content, so that the same change made twice is the same tree.
+    Unchanged files count with name, size and time; files newer than the top Makefile count with their
+    content, so that two trees with the same changes have the same digest.
     """
     shipped = (tree / "Makefile").stat().st_mtime
     digest = hashlib.sha256()
@@ -204,19 +203,29 @@ def _build(
     target: Target,
     tree: Path,
     config: str,
-    kernel: Kernel,
+    kernel: BuiltKernel,
     title: str,
     *,
-    base: Kernel | None = None,
+    base: BuiltKernel | None = None,
     keep: bool = False,
 ) -> None:
-    """Build `tree` into the cache, from the objects of `base` where that has them; `keep` leaves objects."""
+    """Build `tree` into the cache.
+
+    Args:
+        target: Architecture.
+        tree: Source tree.
+        config: Configuration fragments.
+        kernel: The place in the cache.
+        title: The kernel in words, for the progress display.
+        base: A similar kernel whose objects are reused.
+        keep: Keep the objects for builds of similar kernels.
+    """
     for tool, package in (("make", "make"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")):
         find_tool(tool, package)
     with locked(kernel.folder), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
-        if kernel.image.exists():  # built by somebody else while we waited
+        if kernel.image.exists():  # another process built it meanwhile
             return
-        # Inside the tree make names its files by relative paths: then objects fit another tree as well.
+        # Inside the tree, make uses relative paths, so that the objects can be reused for another tree.
         linux, product = Path(folder) / "linux", Path(folder) / "product"
         out = linux / "out"
         wanted = Path(folder) / "wanted.config"
@@ -225,7 +234,7 @@ def _build(
             _link(tree, linux)
             if base and base.objects.is_dir():
                 run(["cp", "-a", base.objects, out], timeout_s=600)
-                _renew(linux, source())
+                _touch_changed(linux, source())
             else:
                 out.mkdir()
             _make(target, out, [f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], None)
@@ -245,13 +254,13 @@ def _build(
 
 
 def _link(tree: Path, linux: Path) -> None:
-    """Make `linux` a tree of the same files: links, hard ones where that is possible."""
+    """Make `linux` a copy of `tree` with links to its files, hard links where possible."""
     kind = "-al" if tree.stat().st_dev == linux.parent.stat().st_dev else "-as"
     run(["cp", kind, tree.resolve(), linux], timeout_s=600)
 
 
-def _renew(linux: Path, before: Path) -> None:
-    """Make files that are not as in `before` newer than any object, or make would not compile them again."""
+def _touch_changed(linux: Path, before: Path) -> None:
+    """Give files that differ from those in `before` a new time, so that make compiles them again."""
     old = {path: (info.st_size, info.st_mtime_ns) for path, info in _files(before, "")}
     for path, _ in list(_files(linux, "")):
         if path.startswith("out/"):
@@ -259,7 +268,7 @@ def _renew(linux: Path, before: Path) -> None:
         info = (linux / path).stat()
         if old.get(path) != (info.st_size, info.st_mtime_ns):
             content = (linux / path).read_bytes()
-            (linux / path).unlink()  # a link: what it leads to stays as it is
+            (linux / path).unlink()  # a link, whose target stays as it is
             (linux / path).write_bytes(content)
             (linux / path).chmod(info.st_mode & 0o777)
 
@@ -286,13 +295,13 @@ def _make(target: Target, out: Path, words: list[str], show: "log.Show | None") 
 
 
 def _check_config(wanted: str, result: str) -> None:
-    """Kconfig drops silently what a dependency forbids; say it."""
+    """Refuse a configuration in which Kconfig has dropped options because of a dependency."""
     have = set(result.splitlines())
     lost = [line for line in wanted.splitlines() if line.startswith("CONFIG_") and line not in have]
     if lost:
         raise ToolError(
-            f"the kernel configuration lost {', '.join(lost)}",
+            f"options cannot be set in the kernel configuration: {', '.join(lost)}",
             state="Nothing was built.",
-            fix="Look for a dependency that is not met (make menuconfig, search for the symbol), "
-            "or for a tree without the hardboot patches: hardboot patch status TREE",
+            fix="Look for an unmet dependency (make menuconfig, search for the symbol), or for missing "
+            "hardboot patches: hardboot patch status TREE",
         )

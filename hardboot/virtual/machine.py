@@ -1,4 +1,4 @@
-"""Start, stop and look at virtual phones. Each has a folder with its disk, flash, console log and state."""
+"""Start and stop virtual phones. Each has a folder with its disk, flash, console log and state."""
 
 import importlib.util
 import json
@@ -20,33 +20,33 @@ from hardboot.base.process import find_tool
 from hardboot.virtual import image
 
 LOCK = "lock"  # held while the phone runs; holds the supervisor's process id
-EVENTS = "events.jsonl"  # what QEMU reported since the last start
+EVENTS = "events.jsonl"  # QEMU's events since the last start
 CONSOLE_SOCKET = "console.sock"
 GDB_SOCKET = "gdb.sock"
 QMP_SOCKET = "qmp.sock"  # all relative to the folder: socket addresses are at most 107 bytes long
 DEVICE = "virt-arm"
 DEFAULT_NAME = DEVICE
-BOOT_COMPLETED = "init: boot completed"  # /init says it on the console
-_FIRST_PORT = 6520  # where the ADB port of Android's own virtual devices lies, too
+BOOT_COMPLETED = "init: boot completed"  # printed by /init on the console
+_FIRST_PORT = 6520  # as Android's own virtual devices
 _PORTS = 200
 _BOOT_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 15
-# Translated code QEMU keeps. After a reset each store into a page with code of the kernel before throws
-# that code out piece by piece: with QEMU's own 1 GiB the next kernel takes a second longer to unpack itself.
-# What the bootloader reads over the kernel before (`overwrite` in uboot.env) throws its code out at once.
+# QEMU's cache of translated code. After a reset, each store to a page with code of the previous kernel
+# discards that code piece by piece: with QEMU's default of 1 GiB, decompression takes a second longer.
+# What the bootloader reads over the previous kernel (`overwrite` in uboot.env) discards its code at once.
 _CODE_CACHE_MIB = 32
 
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a virtual phone.
+    """State of a virtual phone.
 
     Attributes:
-        running: QEMU runs.
+        running: Whether QEMU runs.
         serial: HOST:PORT where its adbd answers; None if it was never started.
-        console: Log of its serial port, kept from the first start on.
-        resets: Hardware resets since it was started, as QEMU counted them.
-        factory_image: Boot image it was delivered with.
+        console: Log of its serial port since the first start.
+        resets: Hardware resets since it was started, counted by QEMU.
+        factory_image: Boot image it was created with.
     """
 
     name: str
@@ -59,10 +59,10 @@ class Status:
 
 
 def folder(name: str = DEFAULT_NAME) -> Path:
-    """The folder of the phone called `name`."""
+    """Return the folder of the phone `name`."""
     if not name or not all(char.isalnum() or char in "-_" for char in name):
         raise InputError(
-            f"{name!r} is no name for a virtual phone",
+            f"{name!r} is not a name for a virtual phone",
             state="Nothing was started.",
             fix="Use letters, digits, - and _.",
         )
@@ -70,14 +70,14 @@ def folder(name: str = DEFAULT_NAME) -> Path:
 
 
 def running() -> list[Status]:
-    """All virtual phones that run, by name."""
+    """Return all virtual phones that run, by name."""
     base = state_dir() / "virtual"
     names = sorted(path.name for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
     return [found for found in map(status, names) if found.running]
 
 
 def status(name: str = DEFAULT_NAME) -> Status:
-    """What is known of the phone called `name`; it need not exist."""
+    """Return the state of the phone `name`, which need not exist."""
     home = folder(name)
     settings = home / "phone.json"
     port = json.loads(settings.read_text())["port"] if settings.exists() else None
@@ -100,27 +100,27 @@ def start(
     adb_maxdata: int | None = None,
     gdb: bool = False,
 ) -> Status:
-    """Start a phone, making it first if it is new, and wait until it has booted.
+    """Start a phone and wait until it has booted; a new phone is created first.
 
     Args:
-        name: Which phone.
-        reset_disk: Make a new disk: stock kernel, empty userdata.
-        adb_key: Text of an adbkey.pub: the phone then accepts that key only. None: no authorisation.
-        adb_maxdata: Largest ADB packet in bytes; None is the daemon's own choice.
-        gdb: Let a debugger connect to the CPUs, through GDB_SOCKET in the phone's folder.
+        name: Name of the phone.
+        reset_disk: Create a new disk: stock kernel, empty userdata.
+        adb_key: Text of an adbkey.pub, the only key that the phone then accepts; None for no authorisation.
+        adb_maxdata: Largest ADB packet in bytes; None for the default of the phone's adbd.
+        gdb: Accept a debugger at GDB_SOCKET in the phone's folder.
 
     Raises:
-        InputError: If it runs already and something else was asked of it.
-        ToolError: If QEMU or a program to make the phone is missing.
-        DeviceError: If it does not come up.
+        InputError: If it runs already and one of the other arguments is given.
+        ToolError: If QEMU or a tool is missing.
+        DeviceError: If it does not boot.
     """
     home = folder(name)
     home.mkdir(parents=True, exist_ok=True)
     if _is_running(home):
         if reset_disk or adb_key is not None or adb_maxdata is not None or gdb:
             raise InputError(
-                f"the virtual phone {name} runs already",
-                state="It runs on as it was.",
+                f"the virtual phone {name} is already running",
+                state="It keeps running.",
                 fix="Stop it first: hardboot virtual stop",
             )
         return status(name)
@@ -133,12 +133,12 @@ def start(
         )
     disk, factory = home / "disk.img", home / "factory-boot.img"
     if reset_disk or not disk.exists():
-        image.stock_boot_image(factory)
-        image.factory_disk(disk, factory)
+        image.write_stock_image(factory)
+        image.write_factory_disk(disk, factory)
     words = [] if adb_key is None else ["androidboot.adb_auth=1"]
     words += [] if adb_maxdata is None else [f"androidboot.adb_maxdata={adb_maxdata}"]
-    image.authorise(disk, adb_key or "")
-    image.environment(home / "flash1.img", serialno=f"HB{name.upper()}", words=words)
+    image.write_adb_key(disk, adb_key or "")
+    image.write_environment(home / "flash1.img", serialno=f"HB{name.upper()}", words=words)
     port = _free_port(home)
     (home / "phone.json").write_text(json.dumps({"port": port}) + "\n")
     console = home / "console.log"
@@ -151,7 +151,7 @@ def start(
 
 
 def stop(name: str = DEFAULT_NAME) -> bool:
-    """Switch a phone off at once, as by taking its battery out. Returns False if it was off."""
+    """Switch a phone off at once, and return whether it was running."""
     home = folder(name)
     if not _is_running(home):
         return False
@@ -162,14 +162,14 @@ def stop(name: str = DEFAULT_NAME) -> bool:
             raise DeviceError(
                 f"the virtual phone {name} did not stop within {_STOP_TIMEOUT_S} s",
                 state="It may still run.",
-                fix=f"End process {(home / LOCK).read_text().strip()} by hand.",
+                fix=f"End process {(home / LOCK).read_text().strip()} yourself.",
             )
         time.sleep(0.05)
     return True
 
 
 def _command(qemu: str, port: int, *, gdb: bool) -> list[str]:
-    # Relative names: the supervisor works in the phone's folder.
+    # Relative names: the supervisor runs in the phone's folder.
     return [
         *(qemu, "-M", "virt", "-cpu", "cortex-a15", "-smp", "2", "-m", "1G", "-S"),
         *("-accel", f"tcg,tb-size={_CODE_CACHE_MIB}"),
@@ -210,9 +210,9 @@ def _wait_until_booted(home: Path, process: "subprocess.Popen[bytes]", seen: int
                 if BOOT_COMPLETED.encode() in stream.read():
                     return
         if process.poll() is not None:
-            said = (home / "supervisor.log").read_text(errors="replace").strip().splitlines()
+            output = (home / "supervisor.log").read_text(errors="replace").strip().splitlines()
             raise ToolError(
-                f"QEMU ended with {process.returncode}: {said[-1] if said else 'no message'}",
+                f"QEMU exited with {process.returncode}: {output[-1] if output else 'no message'}",
                 state="The phone is off; its disk is as it was.",
                 fix=f"Read {home / 'supervisor.log'} and {console}.",
             )
@@ -221,13 +221,13 @@ def _wait_until_booted(home: Path, process: "subprocess.Popen[bytes]", seen: int
             raise DeviceError(
                 f"the virtual phone did not boot within {_BOOT_TIMEOUT_S} s",
                 state="It was switched off; its disk is as it was.",
-                fix=f"Read {console}; a new disk: hardboot virtual start --reset-disk",
+                fix=f"Read {console}, or start with a new disk: hardboot virtual start --reset-disk",
             )
         time.sleep(0.05)
 
 
 def _is_running(home: Path) -> bool:
-    import fcntl  # phones that are not virtual are also driven from systems that lack it
+    import fcntl  # Windows lacks it, and drives real phones
 
     try:
         with (home / LOCK).open() as lock:
@@ -240,10 +240,10 @@ def _is_running(home: Path) -> bool:
 
 
 def _free_port(home: Path) -> int:
-    """The port the phone had last time if it is free, else the first free one.
+    """Return the port the phone had last time if it is free, or the first free one.
 
-    Where the search begins depends on the phone's folder: phones that start at the same moment do not
-    choose the same port.
+    The search begins at a port that depends on the phone's folder, so that phones that start at the same
+    moment choose different ports.
     """
     settings = home / "phone.json"
     last = [json.loads(settings.read_text())["port"]] if settings.exists() else []

@@ -1,8 +1,8 @@
-"""Debian packages the virtual phones are made of, fetched without root and without touching the system's own.
+"""Download the Debian packages that virtual phones are built from, without changing the system's own.
 
-Private apt states (sources, lists, cache), one for each suite and architecture, live in the cache folder;
-packages are unpacked there, never installed. Which mirror is asked is taken from the system's apt
-configuration, where it names one; the suites are fixed, so every phone is made of the same parts.
+The cache folder holds apt states of its own (sources, lists, cache), one for each suite and architecture.
+Packages are unpacked there, not installed, and no root is needed. The mirror is that of the system's apt
+configuration; the suites are fixed, so that all virtual phones are built from the same packages.
 """
 
 import shutil
@@ -15,8 +15,8 @@ from hardboot.base.files import cache_dir, locked
 from hardboot.base.process import find_tool, run
 
 RELEASE = "bookworm"
-SECURITY = "bookworm-security"  # where the release gets newer kernels
-NEWER = "trixie"  # what the release has not, or only too old
+SECURITY = "bookworm-security"  # has the newer kernels of the release
+NEWER = "trixie"  # for what the release lacks, or has too old
 ARMHF, ARM64 = "armhf", "arm64"
 ALL = "all"  # packages that are the same for every architecture, from the system's own index
 _SOURCE = "source"
@@ -27,35 +27,35 @@ _DEBIAN = {  # https://www.debian.org/doc/manuals/debian-reference/ch02, "Debian
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def part(package: str, *, suite: str = RELEASE, architecture: str) -> Path:
-    """Return the folder with the unpacked files of `package`; it is fetched from Debian once.
+def package_dir(package: str, *, suite: str = RELEASE, architecture: str) -> Path:
+    """Return the folder with the unpacked files of `package`, which is downloaded from Debian once.
 
     Args:
-        package: Its name.
+        package: Name of the package.
         suite: RELEASE, SECURITY or NEWER.
         architecture: ARMHF, ARM64 or ALL.
 
     Raises:
-        ToolError: If this is no Debian system, or the package cannot be had.
+        ToolError: If this is no Debian system, or the package cannot be downloaded.
     """
     folder = _folder(suite, architecture)
     with locked(folder):
-        return _known(folder, f"{package}_*") or _fetch(package, suite, architecture)
+        return _cached(folder, f"{package}_*") or _fetch(package, suite, architecture)
 
 
 def source_archive(package: str, suite: str) -> Path:
-    """Return the archive of the upstream source that Debian's `package` is built from; it is fetched once.
+    """Return the archive of the upstream source of Debian's `package`, which is downloaded once.
 
     Raises:
-        ToolError: If this is no Debian system, or the source cannot be had.
+        ToolError: If this is no Debian system, or the source cannot be downloaded.
     """
     folder = _folder(suite, _SOURCE)
     with locked(folder):
-        return _known(folder, f"{package}_*.orig.tar.*") or _fetch_source(package, suite)
+        return _cached(folder, f"{package}_*.orig.tar.*") or _fetch_source(package, suite)
 
 
 def _fetch(package: str, suite: str, architecture: str) -> Path:
-    with log.step(f"Fetching {package} from Debian {suite}"), tempfile.TemporaryDirectory() as folder:
+    with log.step(f"Downloading {package} from Debian {suite}"), tempfile.TemporaryDirectory() as folder:
         options = _prepare(suite, architecture)
         download = Path(folder)
         run([find_tool("apt-get", "apt"), *options, "-qq", "download", package], cwd=download, timeout_s=900)
@@ -72,7 +72,7 @@ def _fetch_source(package: str, suite: str) -> Path:
     target = _folder(suite, _SOURCE)
     target.mkdir(parents=True, exist_ok=True)
     with (
-        log.step(f"Fetching the source of {package} from Debian {suite}"),
+        log.step(f"Downloading the source of {package} from Debian {suite}"),
         tempfile.TemporaryDirectory(dir=target) as folder,
     ):
         words = [*_prepare(suite, _SOURCE), "-qq", "source", "--download-only", "--only-source"]
@@ -87,27 +87,27 @@ def _fetch_source(package: str, suite: str) -> Path:
         if not archives:
             raise failed or ToolError(
                 f"Debian's source of {package} has no upstream archive",
-                state="Nothing was fetched.",
+                state="Nothing was downloaded.",
                 fix="Check that the Debian mirror of this system works: apt-get update",
             )
         return archives[0].rename(target / archives[0].name)
 
 
 def version(folder: Path) -> str:
-    """Return the Debian version of a folder that `part` returned."""
+    """Return the Debian version of a folder that `package_dir` returned."""
     return folder.name.partition("_")[2]
 
 
-def dependency(package: str, prefix: str, *, architecture: str) -> str:
+def find_dependency(package: str, prefix: str, *, architecture: str) -> str:
     """Return the first dependency of `package` whose name starts with `prefix`.
 
-    That is how linux-image-armmp names its kernel. One that was fetched before is taken as it is.
+    For example the kernel of linux-image-armmp. One that was downloaded before is used as it is.
 
     Raises:
         ToolError: If there is none.
     """
     folder = _folder(RELEASE, architecture)
-    if known := _known(folder, f"{prefix}*_*"):
+    if known := _cached(folder, f"{prefix}*_*"):
         return known.name.partition("_")[0]
     with locked(folder):
         options = _prepare(RELEASE, architecture)
@@ -117,8 +117,8 @@ def dependency(package: str, prefix: str, *, architecture: str) -> str:
         if kind == "Depends" and name.startswith(prefix):
             return name
     raise ToolError(
-        f"Debian's {package} names no {prefix}… package",
-        state="Nothing was fetched.",
+        f"Debian's {package} has no dependency {prefix}…",
+        state="Nothing was downloaded.",
         fix="Check that the Debian mirror of this system works: apt-get update",
     )
 
@@ -127,7 +127,7 @@ def _folder(suite: str, architecture: str) -> Path:
     return cache_dir() / "debian" / f"{suite}-{architecture}"
 
 
-def _known(folder: Path, pattern: str) -> Path | None:
+def _cached(folder: Path, pattern: str) -> Path | None:
     found = sorted(folder.glob(pattern)) if folder.is_dir() else []
     return found[-1] if found else None
 
@@ -161,11 +161,11 @@ def _prepare(suite: str, architecture: str) -> list[str]:
 
 
 def _mirror(label: str) -> str:
-    """The address of the Debian mirror that this system uses for what bears this label; else Debian's own."""
+    """Return the Debian mirror of this system for archives with this label, or Debian's own server."""
     if not shutil.which("apt-get"):
         raise ToolError(
-            "virtual phones are made of Debian packages, and this system has no apt-get",
-            state="Nothing was fetched.",
+            "virtual phones are built from Debian packages, and this system has no apt-get",
+            state="Nothing was downloaded.",
             fix="Use Debian 12 or newer; a container or virtual machine will do.",
         )
     rows = run(

@@ -1,7 +1,7 @@
-"""The process that owns a running QEMU: starts it, counts its resets, ends it.
+"""The process that owns a running QEMU: starts it, records its events, ends it.
 
-Run as `python -m hardboot.virtual.supervisor FOLDER COMMAND...`. It holds a lock in FOLDER as long as the
-phone runs, so that anybody can tell, and writes each QMP event as a line of JSON.
+Run as `python -m hardboot.virtual.supervisor FOLDER COMMAND...`. It holds a lock in FOLDER while the phone
+runs, and writes each QMP event as a line of JSON.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _QUIT_TIMEOUT_S = 5
 
 
 async def supervise(command: Sequence[str]) -> int:
-    """Start QEMU paused, listen, let it run, and wait for its end. Returns its exit code."""
+    """Start QEMU paused, connect to it, let it run, wait for its end, and return its exit code."""
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
     )
@@ -60,7 +60,7 @@ async def _connect(client: QMPClient, process: asyncio.subprocess.Process) -> No
             try:
                 await client.connect(QMP_SOCKET)
                 return
-            except ConnectError:  # the socket is there a moment before QEMU listens
+            except ConnectError:  # the socket exists a moment before QEMU listens
                 pass
         await asyncio.sleep(0.02)
 
@@ -83,7 +83,7 @@ def _line(event: Message) -> str:
 
 
 def main() -> None:
-    """Take the lock and supervise; exits with QEMU's exit code, or 75 when the phone runs already."""
+    """Take the lock and supervise; exit with QEMU's exit code, or 75 if the phone is already running."""
     folder, *command = sys.argv[1:]
     os.chdir(folder)
     with Path(LOCK).open("a+") as lock:

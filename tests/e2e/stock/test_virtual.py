@@ -32,7 +32,7 @@ def test_start_is_idempotent_and_stop_too(stock_phone: VirtualPhone) -> None:
     first = stock_phone("--json", "virtual", "start").json
     assert first == stock_phone("--json", "virtual", "status").json
     stock_phone("virtual", "stop")
-    assert stock_phone("virtual", "stop").out == "The virtual phone virt-arm was off already.\n"
+    assert stock_phone("virtual", "stop").out == "The virtual phone virt-arm was not running.\n"
     assert stock_phone.status.running is False
     stock_phone.hardboot.process("virtual", "start")
     assert stock_phone.serial == first["serial"]
@@ -41,7 +41,7 @@ def test_start_is_idempotent_and_stop_too(stock_phone: VirtualPhone) -> None:
 
 def test_a_running_phone_is_not_reset_behind_your_back(stock_phone: VirtualPhone) -> None:
     refused = stock_phone.hardboot.process("virtual", "start", "--reset-disk", code=3)
-    assert "runs already" in refused.three_lines[0]
+    assert "is already running" in refused.three_lines[0]
 
 
 def test_reset_disk_makes_it_new(stock_phone: VirtualPhone) -> None:

@@ -16,10 +16,8 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def trees() -> list[Path]:
     """About nine hundred files."""
-    folder = packages.part(
-        packages.dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF),
-        architecture=packages.ARMHF,
-    )
+    name = packages.find_dependency("linux-image-armmp", "linux-image-", architecture=packages.ARMHF)
+    folder = packages.package_dir(name, architecture=packages.ARMHF)
     found = sorted(folder.glob("usr/lib/linux-image-*/**/*.dtb"))
     assert len(found) > 500
     return found
