@@ -4,8 +4,6 @@ Sources: AOSP external/avb, libavb/avb_footer.h, avb_vbmeta_image.h, avb_*_descr
 system/extras/verity/BootSignature.java. All integers are big-endian, all sizes in bytes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

@@ -3,8 +3,6 @@
 Sources: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h; Magisk native/src/boot/bootimg.hpp (PXA).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeAlias
 

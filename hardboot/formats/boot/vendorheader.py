@@ -4,8 +4,6 @@ Source: AOSP system/tools/mkbootimg, include/bootimg/bootimg.h, vendor_boot_img_
 vendor_ramdisk_table_entry_v4.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 
