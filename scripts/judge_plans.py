@@ -1,9 +1,10 @@
-"""Plan many random phones, ROMs and memory maps, and hold each answer against an independent judge.
+"""Plan for many random phones, ROMs and memory maps, and check every answer with an independent judge.
 
-The cases are those of tests/support/layout_cases.py, the judge is tests/support/layout_judge.py. One case in
-twenty has a small map: if it is refused, every placement is tried. Of the large ones, one in a hundred is, in
-whole MiB.
-Ends with 1 if a plan breaks a rule, or more than 5 % of what was tried has a solution.
+Cases: tests/support/layout_cases.py. Judge: tests/support/layout_judge.py. One case in twenty has a small
+memory map: if it is refused, every placement is tried (layout_search.py). So is one in a hundred of the large
+ones, at whole MiB.
+
+Exits with 1 if a plan breaks a rule, or if more than 5 % of what was refused and tried has a solution.
 Run it with `make judge`.
 """
 
@@ -15,8 +16,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
-from judged import outcome
 from layout_cases import random_case
+from layout_outcome import outcome
 
 CASES = 100_000
 _SMALL = 20
@@ -24,8 +25,8 @@ _TRIED = 100
 _CHUNK = 500
 
 
-def some(first: int) -> tuple[Counter[str], list[str]]:
-    """The outcomes of one chunk of cases, and what was wrong."""
+def judge_chunk(first: int) -> tuple[Counter[str], list[str]]:
+    """Judge the cases of one chunk; return the outcomes and what was wrong."""
     counts, wrong = Counter[str](), []
     for seed in range(first, min(first + _CHUNK, CASES)):
         small, tried = seed % _SMALL == 0, seed % _TRIED == 1
@@ -41,10 +42,10 @@ def some(first: int) -> tuple[Counter[str], list[str]]:
 
 
 def main() -> None:
-    """Judge them all, print the counts."""
+    """Judge all cases and print the counts."""
     total = Counter[str]()
     with ProcessPoolExecutor(2) as pool:
-        for at, (counts, wrong) in enumerate(pool.map(some, range(0, CASES, _CHUNK)), 1):
+        for at, (counts, wrong) in enumerate(pool.map(judge_chunk, range(0, CASES, _CHUNK)), 1):
             total += counts
             for one in wrong:
                 print(one, flush=True)

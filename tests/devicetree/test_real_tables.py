@@ -19,7 +19,7 @@ OPPO = [(8, 0, 0x3ACF, hw) for hw in range(0xB, 0x10)] + [(8, 0, 0x36B1, 0xA)]
 
 
 def tree(name: str, **properties: tuple[int, ...]) -> bytes:
-    """A tree whose model is `name`, with cells such as qcom_msm_id."""
+    """Return a tree whose model is `name`, with cells such as qcom_msm_id."""
     root = Node(
         "",
         {key.replace("_", ",", 1).replace("_", "-"): fdt.cells(value) for key, value in properties.items()},
@@ -29,7 +29,7 @@ def tree(name: str, **properties: tuple[int, ...]) -> bytes:
 
 
 def choose(data: bytes, phone: PhoneIds) -> tuple[str | None, Selection]:
-    """The model of the tree that is taken out of `data`, and why."""
+    """Return the model of the tree that is selected from `data`, and why."""
     found = devicetree.find_trees(data)
     assert found is not None
     selection = devicetree.select(found.candidates, phone)
@@ -161,7 +161,7 @@ def test_the_fairphone_2_has_one_tree_for_both_its_chips() -> None:
 
 
 def v2_image(folder: Path, trees: bytes) -> bytes:
-    """A boot image with header v2 and these trees in its dtb part, by Debian's mkbootimg."""
+    """Make a boot image with header v2 and these trees in its dtb part, by Debian's mkbootimg."""
     for name, data in (("kernel", zimage()), ("dtb", trees)):
         (folder / name).write_bytes(data)
     words = ["--kernel", folder / "kernel", "--ramdisk", folder / "kernel", "--dtb", folder / "dtb"]

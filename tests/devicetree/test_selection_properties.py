@@ -22,7 +22,7 @@ ROW = st.tuples(PLATFORM, st.sampled_from([8, 0x47, 0x01000008]), st.sampled_fro
 
 
 def expected(rows: list[tuple[Row, int]], phone: Row) -> int | None:
-    """The rule, written down again: which row is taken; each row has the number of its tree."""
+    """Return the row to select, by the rule written down again; each row has the number of its tree."""
 
     def plain(row: Row) -> Row:
         platform, variant, subtype, rev = row

@@ -1,6 +1,6 @@
-"""Random phones, ROMs and memory maps: no accepted plan breaks a rule, and what is refused has no solution.
+"""Random phones, ROMs and memory maps: no plan breaks a rule, and what is refused has no solution.
 
-`scripts/judge_plans.py` runs the same with as many cases as one has time for.
+`make judge` runs the same with many more cases.
 """
 
 from collections import Counter
@@ -10,9 +10,11 @@ from random import Random
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from judged import outcome
-from layout_cases import PAGE, Case, Zimage, guest, live, params_size, phone, random_case
-from layout_judge import Places, faults, solution
+from layout_cases import PAGE, Case, Zimage, random_case
+from layout_inputs import guest, live, params_size, phone
+from layout_judge import Places, faults
+from layout_outcome import outcome
+from layout_search import solution
 
 from hardboot import layout
 from hardboot.base.errors import RefusedError
@@ -58,7 +60,7 @@ def test_what_is_refused_on_a_large_map_has_no_solution_in_whole_mib() -> None:
 
 
 def edges(case: Case) -> list[int]:
-    """Addresses where something begins or ends."""
+    """Return addresses where something begins or ends."""
     ranges = [*case.banks, case.page, *case.reserved, *case.lost, *([case.buffer] if case.buffer else [])]
     found = [edge for one in ranges for edge in one]
     found += [one for one in (case.kernel_loc, case.dtb_loc, case.params, case.mem_min) if one is not None]

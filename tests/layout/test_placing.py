@@ -30,7 +30,7 @@ from hardboot.profile import Profile
 def work(
     who: Guest | None = None, place: int = 0x45000000, phone: Profile = VIRT, live: LiveMemory | None = None
 ) -> Range:
-    """What a zImage at `place` writes elsewhere."""
+    """Return what a zImage at `place` writes elsewhere."""
     found = layout.gather_constraints(phone, who or guest(), live).kernel.written(place)
     assert found
     return found

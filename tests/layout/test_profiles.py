@@ -39,7 +39,7 @@ REASONS = {
 
 
 def rom(phone: Profile) -> Guest:
-    """A kernel of 12 MiB of the phone's own kind, and a ramdisk of 8 MiB."""
+    """Return a ROM with a kernel of 12 MiB, of the phone's own kind, and a ramdisk of 8 MiB."""
     if phone.arch == "arm64":
         recent = phone.hardboot.host_abi == "direct"  # an old kernel needs a buffer
         return Guest(image(12 * MIB, 16 * MIB, anywhere=recent), bytes(8 * MIB), Fdt(), "quiet")

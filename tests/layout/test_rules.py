@@ -74,7 +74,7 @@ def test_a_wrong_address_breaks_its_rule(addresses: dict[str, int], rule: str, m
 
 
 def refusal(addresses: dict[str, int]) -> str:
-    """What is told of a plan with these addresses."""
+    """Return the refusal of a plan with these addresses."""
     who = guest()
     places = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses
     plan = layout.assemble(VIRT, who, None, **places)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from random import Random
 
-import layout_cases as cases
+import layout_inputs as inputs
 import msgspec
 import pytest
 from layout_cases import random_case
@@ -77,9 +77,9 @@ def test_no_plan_without_a_reset_breaks_a_rule() -> None:
     planned = 0
     for seed in range(300):
         case = random_case(Random(seed), small=False)
-        who = cases.guest(case)
+        who = inputs.guest(case)
         try:
-            plan = layout.plan(cases.phone(case), who, cases.live(case), soft=True)
+            plan = layout.plan(inputs.phone(case), who, inputs.live(case), soft=True)
         except RefusedError as error:
             assert error.what.startswith("layout rule "), error.what  # noqa: PT017
             continue

@@ -9,7 +9,7 @@ from hardboot.memorymap import Kind, MemoryMap
 
 
 def drawn(line: memorymap.Line) -> tuple[int, int]:
-    """Where in its track the bar of a row begins and ends, characters."""
+    """Return where in its track the bar of a row begins and ends, in characters."""
     edge = next(at for at, (piece, _) in enumerate(line) if piece == "│")
     at = next(at for at, (_, kind) in enumerate(line) if kind)
     start = sum(len(piece) for piece, _ in line[edge + 1 : at])
@@ -17,7 +17,7 @@ def drawn(line: memorymap.Line) -> tuple[int, int]:
 
 
 def rows(picture: MemoryMap, width: int) -> list[tuple[Range, Range, memorymap.Line]]:
-    """The range, the panel's span and the line of every row with a bar."""
+    """Return the range, the panel's span and the line of every row with a bar."""
     lines = memorymap.lines(picture, width=width, unicode=True)
     bars = [line for line in lines if line and line[0][0].startswith("0x") and any(kind for _, kind in line)]
     shapes = [(shape.range, panel.span) for panel in picture.panels for shape in panel.shapes]

@@ -79,7 +79,7 @@ def test_the_addresses_are_those_that_were_read(
 
 
 def guest() -> Guest:
-    """A ROM with a kernel of 12 MiB, 16 MiB unpacked, and a ramdisk of 8 MiB."""
+    """Return a ROM with a kernel of 12 MiB, 16 MiB unpacked, and a ramdisk of 8 MiB."""
     edata, numbers = 16 * MIB, (MIB, 0x8000, 0x10000)
     head = len(build_zimage(payload=words(edata), numbers=numbers))
     kernel = zimage.parse(
@@ -93,7 +93,7 @@ GUEST = guest()
 
 
 def planned(phone: Profile, live: LiveMemory | None) -> BootPlan:
-    """A plan that keeps every rule and leaves the hardboot page alone."""
+    """Return a plan that breaks no rule and leaves the hardboot page alone."""
     plan = layout.plan(phone, GUEST, live)
     assert not any(one.range.overlaps(phone.page) for one in plan.segments)
     assert layout.violations(layout.gather_constraints(phone, GUEST, live), plan.segments) == []

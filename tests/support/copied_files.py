@@ -37,7 +37,7 @@ PARTITIONS = " 179       37      16384 mmcblk0p37\n 179       35      16400 mmcb
 
 
 def folder(where: Path, device: str = "shamu", platform: str = "msm8084", **files: str | bytes) -> Path:
-    """A folder of files as people copy them off a phone; __ stands for a dash or a dot."""
+    """Write a folder of files as copied off a phone; __ stands for a dot in a name."""
     where.mkdir(exist_ok=True)
     for name, value in {"getprop": GETPROP.format(device, platform), **files}.items():
         path = where / name.replace("by_name", "by-name").replace("__", ".")

@@ -1,26 +1,13 @@
-"""Random phones, ROMs and memory maps as plain numbers, and what the planner is given for them."""
+"""Random phones, ROMs and memory maps as plain numbers."""
 
 from dataclasses import dataclass, field
-from functools import cache
 from random import Random
-
-import msgspec
-
-from hardboot import devicetree, profile
-from hardboot.base.memory import Range
-from hardboot.formats.kernels import atags
-from hardboot.formats.kernels.arm64image import Arm64Image
-from hardboot.formats.kernels.zimage import ZImage
-from hardboot.formats.trees.fdt import Fdt, Node
-from hardboot.layout import Arm64Kernel, Guest, LiveMemory
-from hardboot.profile import Profile, Span
-from hardboot.profile.schema import Buffer, KernelAddresses
 
 PAGE = 4096
 MIB = 1 << 20
 Span2 = tuple[int, int]  # start, end
 CMDLINE = "console=ttyS0"
-_ZEROS = memoryview(bytes(32 * MIB))
+MAX_KERNEL = 32 * MIB
 
 
 @dataclass(frozen=True)
@@ -70,12 +57,12 @@ class Case:
 
     @property
     def atags(self) -> bool:
-        """True if the guest gets ATAGS."""
+        """Whether the guest gets ATAGS."""
         return "atags" in self.abi
 
 
 def random_case(rng: Random, *, small: bool) -> Case:
-    """A case; a small one has a few MiB of RAM, so that every placement can be tried."""
+    """Return a case; a small one has a few MiB of RAM, so that every placement can be tried."""
     abi = rng.choice(("direct", "copy-dtb", "copy-atags", "atags-in-r0", "buffer", "direct64"))
     arm64 = abi in ("buffer", "direct64")
     base = rng.choice((0, 0x40000000, 0x80200000, 0x80000000))
@@ -100,7 +87,7 @@ def random_case(rng: Random, *, small: bool) -> Case:
     ramdisk = rng.choice((0, 1, PAGE, size // 16, size // 8, size // 4, size // 2))
     near = base + rng.randrange(0, size // 2 // PAGE) * PAGE
     if arm64:
-        file = rng.randint(64, min(size // 8, len(_ZEROS)))
+        file = rng.randint(64, min(size // 8, MAX_KERNEL))
         kernel = Image(
             file - file % 64,
             rng.choice((0, file, file + size // 16)),
@@ -145,92 +132,4 @@ def random_case(rng: Random, *, small: bool) -> Case:
         dtb_loc=dtb_loc,
         params=params,
         buffer=buffer,
-    )
-
-
-@cache
-def _tree(size: int) -> Fdt:
-    return Fdt(Node("", {"padding": bytes(size)}))
-
-
-@cache
-def _virt() -> Profile:
-    return profile.load("virt-arm")
-
-
-def phone(case: Case) -> Profile:
-    """The profile of a case."""
-    virt = _virt()
-    hardboot = msgspec.structs.replace(
-        virt.hardboot,
-        page=case.page[0],
-        page_size=case.page[1] - case.page[0],
-        host_abi=case.abi,
-        kernel_loc=case.kernel_loc,
-        dtb_loc=case.dtb_loc,
-        buffer=case.buffer and Buffer(start=case.buffer[0], size=case.buffer[1] - case.buffer[0]),
-    )
-    return msgspec.structs.replace(
-        virt,
-        arch="arm64" if isinstance(case.kernel, Image) else "arm",
-        mem_min=case.mem_min,
-        kernel=KernelAddresses(phys_offset=case.base, params=case.params, zreladdr=case.zreladdr),
-        hardboot=hardboot,
-        dtb=msgspec.structs.replace(virt.dtb, kind="none" if case.atags else "live"),
-        reserved_spans=(),
-        bootloader_spans=tuple(
-            Span(name=f"lost{at}", start=start, size=end - start) for at, (start, end) in enumerate(case.lost)
-        )
-        or (Span(name="nothing", start=1 << 40, size=1),),
-    )
-
-
-def guest(case: Case) -> Guest:
-    """The ROM of a case."""
-    kernel: ZImage | Arm64Kernel
-    unpacked = None
-    if isinstance(case.kernel, Image):
-        one = case.kernel
-        header = Arm64Image(
-            one.text, one.total, big_endian=False, page_size="4K", anywhere=one.anywhere, efi=False
-        )
-        kernel = Arm64Kernel(_ZEROS[: one.size], header)
-    else:
-        stated = case.kernel
-        unpacked = stated.unpacked
-        kernel = ZImage(
-            kernel=_ZEROS[: stated.size],
-            size=stated.size,
-            edata_size=stated.edata,
-            bss_size=stated.bss,
-            text_offset=stated.text,
-            malloc_size=stated.malloc,
-            relocatable=stated.where == "auto",
-            zreladdr=stated.where if isinstance(stated.where, int) else None,
-        )
-    tags = (atags.Tag(atags.CORE, bytes(12)), atags.Tag(atags.SERIAL, bytes(case.tree // 8 // 4 * 4)))
-    return Guest(
-        kernel=kernel,
-        ramdisk=_ZEROS[: case.ramdisk] if case.ramdisk <= len(_ZEROS) else bytes(case.ramdisk),
-        tree=None if case.atags else _tree(case.tree),
-        cmdline=CMDLINE,
-        atags=tags if case.atags else None,
-        unpacked_size=unpacked,
-    )
-
-
-def params_size(case: Case, who: Guest, phone_: Profile) -> int:
-    """Bytes of device tree or ATAGS as the guest gets them."""
-    initrd = Range.sized(0, case.ramdisk) if case.ramdisk else None
-    if who.atags is not None:
-        return len(atags.build(atags.adapt(who.atags, cmdline=CMDLINE.encode(), initrd=initrd)))
-    assert who.tree
-    return len(devicetree.adapt(who.tree, cmdline=CMDLINE, initrd=initrd, live=None, profile=phone_))
-
-
-def live(case: Case) -> LiveMemory:
-    """The memory map of a case."""
-    return LiveMemory(
-        tuple(Range(start, end) for start, end in case.banks),
-        reserved=tuple(Range(start, end, "reserved") for start, end in case.reserved),
     )

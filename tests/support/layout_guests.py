@@ -1,4 +1,4 @@
-"""Guests to place, and what of a plan the tests of the planner look at."""
+"""Guests to place, and the rules that a plan with given addresses breaks."""
 
 from functools import lru_cache
 from typing import Any
@@ -22,7 +22,7 @@ SHAMU = profile.load("shamu")
 ARMMP_SIZE, ARMMP_EDATA, ARMMP_BSS, ARMMP_TEXT = 0x532200, 0x13A10B4, 0x5E4D4, 0x208000
 
 
-# What stands for a phone with 3 GiB: two banks with a hole, as the phones of that family have.
+# A phone with 3 GiB: two banks with a hole, as the phones of that family have.
 IOMEM = """\
 00000000-0d9fffff : System RAM
   00008000-00f3ffff : Kernel code
@@ -41,7 +41,7 @@ def kernel(
     malloc: int = 0x10000,
     code: bytes | None = None,
 ) -> zimage.ZImage:
-    """A zImage of `size` bytes that states these numbers; with edata None it states nothing.
+    """Return a zImage of `size` bytes that states these numbers; with edata None it states nothing.
 
     Without `code` it unpacks relative to its own address.
     """
@@ -67,7 +67,7 @@ def guest(
 def forced(
     addresses: dict[str, int], who: Guest | None = None, phone: Profile = VIRT, live: LiveMemory | None = None
 ) -> list[tuple[str, str]]:
-    """The rules broken by a plan with these addresses, and how."""
+    """Return the rules that a plan with these addresses breaks, and how."""
     who = who or guest()
     places = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000} | addresses
     plan = layout.assemble(phone, who, live, **places)

@@ -16,7 +16,7 @@ from hardboot.layout import Arm64Kernel, Guest, LiveMemory
 MAKO, BACON, ANGLER, GROUPER = (profile.load(name) for name in ("mako", "bacon", "angler", "grouper"))
 
 
-# What stands for /proc/iomem of a Nexus 4 (2 GiB) and of phones whose RAM starts at 0.
+# RAM of a Nexus 4 (2 GiB), and of phones whose RAM starts at 0.
 MAKO_RAM = LiveMemory((Range(0x80200000, 0x88800000), Range(0x90000000, 0xFE000000)))
 
 
@@ -39,7 +39,7 @@ LIVE_ATAGS = (
 
 
 def old_kernel(address: int) -> Any:
-    """A zImage of 6 MiB, as kernels 3.4 are: it states no sizes."""
+    """Return a zImage of 6 MiB that states no sizes, as those of Linux 3.4."""
     return kernel(size=6 * MIB, edata=None, code=unpacks_to(address))
 
 

@@ -1,4 +1,4 @@
-"""An independent judge of boot plans. It walks through a boot in time with plain numbers.
+"""An independent judge of boot plans: it steps through a boot with plain numbers.
 
 Nothing of hardboot.layout is used or copied: what kernels do is written down here a second time, from
 arch/arm/boot/compressed/head.S, Documentation/arm64/booting.rst and facts on hardboot's host kernels.
@@ -40,7 +40,7 @@ def spans(places: Places) -> dict[str, Span2]:
 
 
 def faults(case: Case, places: Places, params: int) -> Iterator[str]:
-    """Everything that goes wrong in this boot; nothing if the guest starts.
+    """Yield everything that goes wrong in this boot; nothing if the guest starts.
 
     Args:
         case: The phone, the ROM, the memory map.
@@ -91,12 +91,12 @@ def _reset(case: Case, now: dict[str, Span2]) -> Iterator[str]:
 
 
 def kernel_size(case: Case) -> int:
-    """Bytes of its segment: behind a zImage a word must be zero, or it is taken for an appended tree's."""
+    """Return the bytes of its segment: the word behind a zImage must be zero, or it may look like a tree."""
     return up(case.kernel.size + (0 if isinstance(case.kernel, Image) else 4), PAGE)
 
 
 def copies(case: Case, params: int) -> list[tuple[str, Span2]]:
-    """What the host kernel copies, in its order, and where to."""
+    """Return what the host kernel copies, in its order, and where to."""
     found: list[tuple[str, Span2]] = []
     if case.abi == "copy-atags":
         assert case.params is not None
@@ -110,7 +110,7 @@ def copies(case: Case, params: int) -> list[tuple[str, Span2]]:
 
 
 def _host(case: Case, now: dict[str, Span2], params: int) -> Iterator[str]:
-    """The host kernel copies; `now` is changed to where things are afterwards."""
+    """Let the host kernel copy: `now` becomes where things are afterwards. Yield what goes wrong."""
     name = kernel_name(case)
     if case.atags and now["atags"][0] + ATAGS_BELOW != now[name][0]:
         yield "the ATAGS are not where the host kernel looks"
@@ -129,7 +129,7 @@ def _host(case: Case, now: dict[str, Span2], params: int) -> Iterator[str]:
 
 
 class Kernel32:
-    """A zImage that starts at `start`: what it writes, and what it wants."""
+    """A zImage that starts at `start`: what it writes, and what it needs."""
 
     def __init__(self, case: Case, kernel: Zimage, start: int) -> None:
         # What is not stated: unpacked at most 5 times, a BSS of at most 4 MiB, any TEXT_OFFSET there is.
@@ -224,113 +224,3 @@ class Kernel64:
                 yield "initrd: too far away"
         elif name == "dtb" and one[0] // (2 * MIB) != (one[1] - 1) // (2 * MIB):
             yield "dtb: crosses 2 MiB"
-
-
-# --- is there any placement at all? Every one is tried, on small maps
-
-
-class Pages:
-    """Sets of pages as the bits of an int."""
-
-    def __init__(self, case: Case) -> None:
-        self.origin = case.banks[0][0]
-        self.end = case.banks[-1][1]
-
-    def touched(self, low: int, high: int) -> int:
-        """The pages that touch [low, high)."""
-        low, high = max(low, self.origin), min(high, self.end)
-        if low >= high:
-            return 0
-        first, last = (low - self.origin) // PAGE, -(-(high - self.origin) // PAGE)
-        return ((1 << last) - 1) & ~((1 << first) - 1)
-
-    def starts(self, free: int, size: int) -> int:
-        """The pages where `size` free bytes begin."""
-        have, pages = 1, size // PAGE
-        while have < pages:
-            step = min(have, pages - have)
-            free &= free >> step
-            have += step
-        return free
-
-    def each(self, starts: int, *, down: bool = False) -> Iterator[int]:
-        """The addresses of the pages, from one end or the other."""
-        while starts:
-            at = starts.bit_length() - 1 if down else (starts & -starts).bit_length() - 1
-            starts &= ~(1 << at)
-            yield self.origin + at * PAGE
-
-
-def solution(case: Case, params: int, *, step: int = PAGE) -> Places | None:
-    """A placement in which nothing goes wrong; None if there is none, with the kernel at every `step` bytes.
-
-    Each place of the kernel is tried, and for each the lowest and highest of ramdisk and tree: if no two of
-    these lie side by side, none do.
-    """
-    pages, name = Pages(case), kernel_name(case)
-    free = 0
-    for bank in case.banks:
-        free |= pages.touched(*bank)
-    blocked = [case.page, *case.reserved, *([case.buffer] if case.buffer else [])]
-    blocked += [] if case.buffer else [*case.lost, (0, case.mem_min or 0)]
-    for one in blocked:
-        free &= ~pages.touched(*one)
-    moves = [what for what, _ in copies(case, params)]
-    starts = pages.starts(free, kernel_size(case))
-    if step > PAGE:
-        offset = ATAGS_BELOW if case.atags else case.kernel.text if isinstance(case.kernel, Image) else 0
-        grid = range(up(pages.origin, step) + offset - pages.origin, pages.end - pages.origin, step)
-        starts &= sum(1 << at // PAGE for at in grid)
-    for start in pages.each(starts):
-        places: Places = {name: (start, kernel_size(case))}
-        if case.atags:
-            places["atags"] = (start - ATAGS_BELOW, up(params, PAGE))
-        final = start
-        left = free
-        for what, target in copies(case, params):
-            final = target[0] if what == name else final
-            left &= ~pages.touched(*target)
-        for used in spans(places).values():
-            left &= ~pages.touched(*used)
-        kernel = (
-            Kernel64(case, final) if isinstance(case.kernel, Image) else Kernel32(case, case.kernel, final)
-        )
-        if any(kernel.faults()):
-            continue
-        rest = {"initrd": up(case.ramdisk, PAGE)} if case.ramdisk else {}
-        rest |= {} if case.atags else {"dtb": up(params, PAGE)}
-        found = _beside(case, places, rest, params, kernel, left, moves)
-        if found:
-            return found
-    return None
-
-
-def _beside(
-    case: Case,
-    places: Places,
-    rest: dict[str, int],
-    params: int,
-    kernel: "Kernel32 | Kernel64",
-    free: int,
-    moves: list[str],
-) -> Places | None:
-    pages = Pages(case)
-    options: list[Places] = [places]
-    for name, size in rest.items():
-        left = free
-        if name not in moves:
-            for one in kernel.written:
-                left &= ~pages.touched(*one)
-            low, high = kernel.zone_of(name)
-            left &= pages.touched(low, high)
-        starts = pages.starts(left, size)
-        ends = []
-        for down in (False, True):
-            for place in pages.each(starts, down=down):
-                one = (place, place + size)
-                crosses = not in_one_bank(case, one)
-                if not crosses and (name in moves or not any(kernel.faults_of(name, one))):
-                    ends.append(place)
-                    break
-        options = [{**option, name: (place, size)} for option in options for place in ends]
-    return next((one for one in options if not any(faults(case, one, params))), None)

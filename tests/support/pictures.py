@@ -33,7 +33,7 @@ def below(mem_min: int) -> Extent:
 
 
 def virtual_phone() -> MemoryMap:
-    """A plan as the planner makes it, with each kind of shape."""
+    """Return the picture of a plan with each kind of shape."""
     segments = [Range(0x44200000, 0x44733000, "zImage"), Range(0x44800000, 0x45000000, "initrd")]
     extents = [
         Extent(Range(0x40203000, 0x41AEC2B4), ExtentKind.UNPACKED_KERNEL, "zImage"),

@@ -1,16 +1,18 @@
-"""A case planned, and its answer held against the independent judge."""
+"""A case planned, and the plan checked by the independent judge."""
 
-from layout_cases import PAGE, Case, guest, live, params_size, phone
-from layout_judge import faults, solution
+from layout_cases import PAGE, Case
+from layout_inputs import guest, live, params_size, phone
+from layout_judge import faults
+from layout_search import solution
 
 from hardboot import layout
 from hardboot.layout import BrokenRuleError
 
 
 def outcome(case: Case, *, tried: bool = False) -> tuple[str, list[str]]:
-    """`planned` or the rule that refused, and what the judge says against it.
+    """Return `planned` or the rule that refused, and what the judge finds wrong with that.
 
-    If a small map is refused, every place is tried; if a large one, every MiB, if `tried`.
+    If a small map is refused, every place is tried; for a large one with `tried`, every MiB.
     """
     where, who, memory = phone(case), guest(case), live(case)
     size = params_size(case, who, where)
