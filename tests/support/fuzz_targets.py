@@ -45,6 +45,7 @@ def _same(chunks: Iterable[Data], data: bytes) -> None:
 
 
 def boot_image(data: bytes) -> None:
+    bootimg.parse_cmdline(data)
     image = bootimg.parse(data)
     bootimg.check_id(image)
     _same(bootimg.build(image), data)
