@@ -15,7 +15,7 @@ FLOORS = (
 )
 FORMATS = (
     "reading",
-    "binary_record header sniff text_field toml",
+    "binary_record sniff text_field toml",
     "archives avb elf trees",
     "boot crashdump kernels",
     "containers",
