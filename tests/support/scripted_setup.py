@@ -8,7 +8,7 @@ import container_builders as build
 import msgspec
 import pytest
 from image_builders import board, dtb, hardboot_tag, kernel_with_banner, pack, zimage
-from scripted_phone import HOST, STOCK, ScriptedPhone
+from scripted_phone import HOST, STOCK, ScriptedPhone, Segment
 
 from hardboot import profile
 from hardboot.device.phone import Phone, connect
@@ -18,6 +18,7 @@ from hardboot.profile.schema import Partition
 
 SIZE = 64 << 10  # bytes of the boot partition
 PAGE = 0x44000000
+SEGMENT = Segment(b"something", 0x48000000, 4096)
 TREE = dtb('/ { model = "scripted"; #address-cells = <1>; #size-cells = <1>; chosen { }; };')
 STOCK_IMAGE = build.boot(zimage(), b"the stock ramdisk", cmdline=b"console=ttyAMA0")
 HOST_IMAGE = build.boot(zimage(tags=hardboot_tag(PAGE)), b"the host's ramdisk", cmdline=b"console=ttyAMA0")
