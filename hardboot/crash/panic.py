@@ -28,7 +28,7 @@ from hardboot.flows.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.flows.restart import run_detached, wait_for_change
 from hardboot.flows.rom import Rom
 from hardboot.layout import BootPlan, Segment
-from hardboot.payload import agent
+from hardboot.payload import agent, agent_errors
 
 # At the end of the region, and none of the panic kernel's RAM: ARM kernels map it as they map the old memory.
 _HEADER_ROOM = 2 << 20  # bytes; kernels map RAM in pieces of 2 MiB
@@ -119,7 +119,7 @@ def load(phone: Phone, prepared: Prepared, journal: Journal) -> None:
                 timeout_s=_LOAD_TIMEOUT_S,
             )
             if output.code:
-                raise agent.failure("load", output.text)
+                raise agent_errors.failure("load", output.text)
     finally:
         phone.clean()
 
@@ -134,7 +134,7 @@ def unload(phone: Phone) -> bool:
         was_loaded = host.ask(phone, None).kexec_crash_loaded is not False
         output = phone.root(agent.unload_command(host.AGENT, agent.KEXEC_ON_CRASH))
         if output.code:
-            raise agent.failure("unload", output.text)
+            raise agent_errors.failure("unload", output.text)
     finally:
         phone.clean()
     return was_loaded

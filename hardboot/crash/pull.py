@@ -26,7 +26,7 @@ from hardboot.formats import elf
 from hardboot.formats.archives.compression import Decompressor
 from hardboot.formats.crashdump import elfcore, freepages, vmcoreinfo
 from hardboot.formats.crashdump.elfcore import Core, Load
-from hardboot.payload import agent
+from hardboot.payload import agent, agent_errors
 
 DUMP = "/proc/vmcore"
 _LARGEST = 1 << 40  # bytes
@@ -167,7 +167,7 @@ class _Vmcore:
             f"{command} && sha256sum < {remote}{pack} && chmod 644 {sent}", timeout_s=_CHUNK_S
         )
         if output.code:
-            raise agent.failure("pages", output.text)
+            raise agent_errors.failure("pages", output.text)
         self._phone.transport.pull(sent, local, progress=lambda _size: None)
         data = read_bytes(local, limit=_CHUNK_LIMIT)
         if self._compressed:

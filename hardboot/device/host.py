@@ -7,7 +7,7 @@ from hardboot.base.errors import RefusedError
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
-from hardboot.payload import agent
+from hardboot.payload import agent, agent_errors
 from hardboot.payload.agent import AgentInfo
 from hardboot.profile import Profile
 from hardboot.transport.base import Output
@@ -52,7 +52,7 @@ def info(phone: Phone, flag: int | None) -> AgentInfo:
 
 def _parse_info(output: Output) -> AgentInfo:
     if output.code:
-        raise agent.failure("info", output.text)
+        raise agent_errors.failure("info", output.text)
     return agent.parse_info(output.text)
 
 
@@ -109,7 +109,7 @@ def check(profile: Profile, info: AgentInfo) -> int:
     if info.hardboot_flag is not None:
         return info.hardboot_flag
     if info.probe not in (0, None):
-        raise agent.explain("probe", info.probe)
+        raise agent_errors.explain("probe", info.probe)
     return wanted.flag
 
 

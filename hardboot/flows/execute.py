@@ -9,7 +9,7 @@ from hardboot.device.record import SOFT, Loaded, LoadState
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.flows.quiesce import quiesce_system
 from hardboot.flows.restart import run_detached, wait_for_change
-from hardboot.payload import agent
+from hardboot.payload import agent, agent_errors
 
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
 _LEAVE_S = 10.0  # a kernel that still answers after this was not left
@@ -98,7 +98,7 @@ def _leave_kernel(phone: Phone, program: str, drivers: tuple[str, ...]) -> None:
 
 
 def _not_left(text: str, *, quiesced: bool) -> DeviceStateError:
-    cause = agent.failure("exec", text).what if text.strip() else "the running kernel gives no reason"
+    cause = agent_errors.failure("exec", text).what if text.strip() else "the running kernel gives no reason"
     return DeviceStateError(
         f"the phone did not leave its kernel: {cause}",
         state="The ROM is loaded, the old kernel is running"

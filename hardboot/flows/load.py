@@ -19,7 +19,7 @@ from hardboot.flows import planning
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
 from hardboot.layout import BootPlan, LiveMemory, Segment
-from hardboot.payload import agent
+from hardboot.payload import agent, agent_errors
 from hardboot.payload.agent import AgentSegment
 
 _LOAD_TIMEOUT_S = 120.0
@@ -114,7 +114,7 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         if plan.flag:
             plan = replace(plan, flag=host.check(phone.profile, info))  # the kernel's own, if it shows one
         elif info.probe:
-            raise agent.explain("probe", info.probe)
+            raise agent_errors.explain("probe", info.probe)
     description = record.describe(
         kernel,
         plan,
@@ -139,7 +139,7 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
             _unload(phone)
             raise _no_record(output.text)
         if output.code:
-            raise agent.failure("load", output.text)
+            raise agent_errors.failure("load", output.text)
     journal.loaded = description
 
 
@@ -193,7 +193,7 @@ def unload(phone: Phone) -> LoadState:
 def _unload(phone: Phone) -> None:
     output = phone.root(agent.unload_command(host.AGENT, 0))
     if output.code:
-        raise agent.failure("unload", output.text)
+        raise agent_errors.failure("unload", output.text)
     phone.root(f"rm -f {record.RECORD}")
 
 

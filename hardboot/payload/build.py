@@ -1,7 +1,7 @@
-"""Build the programs for the phone from their sources beside this file: `python -m hardboot.payload.build`.
+"""Build the programs for the phone from the sources in this folder: `python -m hardboot.payload.build`.
 
-The built binaries are committed; this is run after a source changed, and by the test that compares them.
-It needs the pinned compiler (`pip install ziglang==0.15.2`): another version builds other bytes.
+The binaries are committed. Run this after changing a source; a test compares the binaries with a new build.
+It needs the pinned compiler (`pip install ziglang==0.15.2`), as another version builds other bytes.
 """
 
 import sys
@@ -27,7 +27,7 @@ _COMMON = (
 
 @dataclass(frozen=True)
 class Program:
-    """One binary: its sources and how they are compiled."""
+    """A binary: its sources and compiler options."""
 
     sources: tuple[str, ...]
     flags: tuple[str, ...]
@@ -51,7 +51,7 @@ PROGRAMS = {
 
 
 def build(name: str) -> bytes:
-    """The binary `name` of PROGRAMS, built now.
+    """Build the binary `name` of PROGRAMS, and return it.
 
     Raises:
         ToolError: If the compiler is missing or refuses the source.
@@ -69,7 +69,7 @@ def build(name: str) -> bytes:
 
 
 def main() -> None:
-    """Write every binary beside its source."""
+    """Build all binaries into this folder."""
     for name in PROGRAMS:
         content = build(name)
         path = PAYLOAD / name

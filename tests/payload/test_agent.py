@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardboot.base.errors import DeviceError, InputError
-from hardboot.payload import agent, build
+from hardboot.payload import agent, agent_errors, build
 
 
 def put(root: Path, path: str, content: str) -> None:
@@ -66,7 +66,7 @@ def test_the_binary_reports_the_running_kernel(phone_agent: PhoneAgent) -> None:
 def test_the_binary_refuses_wrong_arguments(phone_agent: PhoneAgent, arguments: tuple[str, ...]) -> None:
     done = phone_agent(*arguments)
     assert done.returncode == 1
-    assert agent.parse_failure(done.stdout) is not None
+    assert agent_errors.parse_failure(done.stdout) is not None
     assert "errno=22" in done.stdout
 
 
@@ -81,7 +81,7 @@ def test_the_binary_calls_the_kernel_with_whole_machine_words(
     command = agent.load_command("agent", 0x8000, entry, [segment])
     done = phone_agent(*shlex.split(command)[1:], strace=True)
     # QEMU runs no kexec_load(2): the answer is ENOSYS, and nothing was loaded.
-    assert agent.parse_failure(done.stdout) == agent.AgentFailure("kexec_load", 38)
+    assert agent_errors.parse_failure(done.stdout) == agent_errors.AgentFailure("kexec_load", 38)
     called = re.search(r"kexec_load\((\d+),(\d+),\d+,(\d+),", done.stderr)
     assert called, done.stderr
     assert list(map(int, called.groups())) == [entry, 1, 0x8000]
@@ -97,12 +97,12 @@ def test_the_binary_refuses_a_segment_that_wraps_around(phone_agent: PhoneAgent)
 @each_phone_agent
 def test_the_binary_refuses_a_number_wider_than_a_machine_word(phone_agent: PhoneAgent) -> None:
     wide = f"{1 << phone_agent.bits:#x}"
-    assert agent.parse_failure(phone_agent("load", "0x4", wide, "/missing@0x0:0x1000").stdout) == (
-        agent.AgentFailure(f"not a hexadecimal number: {wide}", 22)
+    assert agent_errors.parse_failure(phone_agent("load", "0x4", wide, "/missing@0x0:0x1000").stdout) == (
+        agent_errors.AgentFailure(f"not a hexadecimal number: {wide}", 22)
     )
     segment = f"/missing@{wide}:0x1000"
-    assert agent.parse_failure(phone_agent("load", "0x4", "0x0", segment).stdout) == (
-        agent.AgentFailure(f"not FILE@ADDR:MEMSZ: {segment}", 22)
+    assert agent_errors.parse_failure(phone_agent("load", "0x4", "0x0", segment).stdout) == (
+        agent_errors.AgentFailure(f"not FILE@ADDR:MEMSZ: {segment}", 22)
     )
 
 
@@ -166,7 +166,7 @@ def test_a_wrong_segment_is_refused_before_the_kernel_is_called(
     (tmp_path / "EMPTY").touch()
     (tmp_path / "FOLDER").mkdir()
     done = run("load", "0x4", "0x41008000", f"{tmp_path}/{segment}" if segment[0].isalpha() else segment)
-    found = agent.parse_failure(done.stdout)
+    found = agent_errors.parse_failure(done.stdout)
     assert found is not None
     assert found.what.startswith(what)
     assert done.stderr == ""
@@ -196,7 +196,7 @@ def test_wrong_arguments_are_refused_before_the_kernel_is_called(
     run: Run, arguments: tuple[str, ...]
 ) -> None:
     done = run(*arguments)
-    found = agent.parse_failure(done.stdout)
+    found = agent_errors.parse_failure(done.stdout)
     assert found is not None
     assert found.errno == 22
     assert done.stderr == ""
@@ -207,9 +207,9 @@ def test_the_kernels_error_is_passed_on(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     done = run("load", "0x4", "0x40000000", f"{tmp_path}/x@0x40000000:0x1000", errno=99)
     assert done.returncode == 1
-    assert agent.parse_failure(done.stdout) == agent.AgentFailure("kexec_load", 99)
+    assert agent_errors.parse_failure(done.stdout) == agent_errors.AgentFailure("kexec_load", 99)
     done = run("unload", "0x0", errno=1)
-    assert agent.parse_failure(done.stdout) == agent.AgentFailure("kexec_load", 1)
+    assert agent_errors.parse_failure(done.stdout) == agent_errors.AgentFailure("kexec_load", 1)
 
 
 def test_unload_is_a_load_of_nothing(run: Run) -> None:
@@ -220,13 +220,13 @@ def test_unload_is_a_load_of_nothing(run: Run) -> None:
 def test_exec_syncs_and_then_asks_for_the_kexec_reboot(run: Run) -> None:
     done = run(*shlex.split(agent.exec_command("agent"))[1:], errno=22)
     assert done.stderr.splitlines() == ["sync", "reboot 0xfee1dead 0x28121969 0x45584543"]
-    assert agent.parse_failure(done.stdout) == agent.AgentFailure("reboot", 22)
+    assert agent_errors.parse_failure(done.stdout) == agent_errors.AgentFailure("reboot", 22)
     assert done.returncode == 1
 
 
 def test_a_long_name_does_not_overflow(run: Run) -> None:
     done = run("load", "0x4", "0x41008000", "/" + "n" * 60000 + "@0x41000000:0x1000")
-    assert agent.parse_failure(done.stdout) == agent.AgentFailure("open /" + "n" * 4095, 36)
+    assert agent_errors.parse_failure(done.stdout) == agent_errors.AgentFailure("open /" + "n" * 4095, 36)
 
 
 # What it tells
@@ -303,27 +303,3 @@ def test_any_answer_is_read_or_refused(text: str) -> None:
     for answer in (text, f"release=1\nkexec_loaded=0\nkexec_crash_loaded=0\nprobe={text}"):
         with contextlib.suppress(DeviceError):
             assert agent.parse_info(answer).release
-
-
-@pytest.mark.parametrize("step", ["load", "probe", "unload", "exec", "info"])
-def test_every_errno_is_explained(step: str) -> None:
-    for errno in range(200):
-        error = agent.explain(step, errno)
-        assert error.what
-        assert error.fix
-        assert "nothing was written or reset" in error.state
-
-
-@pytest.mark.parametrize(
-    ("step", "text", "said"),
-    [
-        ("load", "error=kexec_load errno=38\n", "CONFIG_KEXEC"),
-        ("load", "noise\r\nerror=kexec_load errno=99\r\n", "hardboot page"),
-        ("exec", "synced=1\nerror=reboot errno=22\n", "nothing is loaded"),
-        ("load", "error=open /data/x errno=2\n", "open /data/x: no such file (ENOENT)"),
-        ("load", "sh: /data/agent: Permission denied", "did not run on the phone: sh: /data/agent"),
-        ("load", "", "it printed nothing"),
-    ],
-)
-def test_a_failed_agent_is_put_into_words(step: str, text: str, said: str) -> None:
-    assert said in agent.failure(step, text).what

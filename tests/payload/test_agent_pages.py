@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hardboot.base.errors import DeviceError
 from hardboot.base.memory import PAGE_SIZE
-from hardboot.payload import agent
+from hardboot.payload import agent, agent_errors
 
 ZERO = bytes(PAGE_SIZE)
 
@@ -99,7 +99,7 @@ def test_what_is_not_there_is_an_error_on_standard_error(
 ) -> None:
     done = run(*arguments(core, runs, first, count), binary=True)
     assert done.returncode == 1
-    failure = agent.parse_failure(done.stderr.decode())
+    failure = agent_errors.parse_failure(done.stderr.decode())
     assert failure
     assert failure.what.startswith(said)
 
