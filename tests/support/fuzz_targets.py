@@ -19,6 +19,7 @@ from golden_images import V4_VTS
 from image_builders import board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
 
 from hardboot.base.errors import InputError
+from hardboot.formats import elf
 from hardboot.formats.archives import compression, cpio, cpio_paths, sparse
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
@@ -57,6 +58,15 @@ def vendor_boot(data: bytes) -> None:
     _same(vendorboot.build(image), data)
     if image.tail_offset != min(image.end, len(data)):
         raise AssertionError("the end is not where the tail begins")
+
+
+def elf_headers(data: bytes) -> None:
+    found = elf.parse("x", data)
+    for index in range(len(found.program_headers)):
+        with contextlib.suppress(InputError):
+            found.span(index)
+    if found.little_endian and found.header.build() != data[: found.header.SIZE]:
+        raise AssertionError("the header does not build back to the same bytes")
 
 
 def sony_elf(data: bytes) -> None:
@@ -225,6 +235,7 @@ _DUMPS = (
     core_builders.with_records().build(0x6000),
     core_builders.with_free_blocks({0: 2}).build(0x9000),
 )
+_ROWS = [elf.ProgramHeader64(1, 7, 4096, 0, 1 << 31, 4096, 4096, 0)] * 3
 _TABLES = (
     *(build.qcdt(), build.dtbo()),
     b"DTBH" + struct.pack("<10I", 2, 1, 7870, 0x50A6, 0x217584DA, 0, 255, 2048, 2048, 0x20) + bytes(4048),
@@ -247,6 +258,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "boot_image": (boot_image, _IMAGES),
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
     "tree_files": (tree_files, (_tar_of_a_tree(),)),
+    "elf_headers": (elf_headers, (build.sony_elf(), _DUMPS[0], elf.build(64, 183, 4, _ROWS))),
     "sony_elf": (sony_elf, (build.sony_elf(), build.sony_elf(100))),
     "sparse_image": (sparse_image, (build.sparse(4096), build.sparse(1024))),
     "signatures": (
