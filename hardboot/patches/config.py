@@ -25,7 +25,7 @@ _COMPILERS = {
 }
 _OWN = re.compile(r"KEXEC_HARDBOOT(?:_\w+)?")  # options that only a series has
 # Options that must be off, although no dependency says so: no image could be loaded, or none is looked for.
-_FORBIDDEN = {
+FORBIDDEN = {
     "XIP_KERNEL": "a kernel that runs in place has no decompressor to check the hardboot page",
     "LOCK_DOWN_KERNEL_FORCE_INTEGRITY": "lockdown refuses kexec_load(2) with EPERM",
     "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY": "lockdown refuses kexec_load(2) with EPERM",
@@ -107,7 +107,7 @@ def find_wrong(tree: Tree, arch: str, fragment: str, result: str) -> tuple[Wrong
     """Return the options of the configuration `result` that are not as `fragment` and hardboot need them."""
     have = dotconfig.parse_on(result)
     wrong = [
-        WrongOption(symbol, "n", have[symbol], why) for symbol, why in _FORBIDDEN.items() if symbol in have
+        WrongOption(symbol, "n", have[symbol], why) for symbol, why in FORBIDDEN.items() if symbol in have
     ]
     wanted = dotconfig.parse_on(fragment) | dict.fromkeys(dotconfig.parse_off(fragment), "n")
     lost = [symbol for symbol, value in wanted.items() if not _same(have.get(symbol, "n"), value)]

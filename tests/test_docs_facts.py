@@ -1,0 +1,181 @@
+"""The documentation states facts as the code has them: numbers, tables, paths, make targets."""
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+from layers import FLOORS
+
+from hardboot import __main__ as entry
+from hardboot.base import errors
+from hardboot.flows import journal
+from hardboot.patches import catalog, config
+from hardboot.patches.series import Place
+from hardboot.profile import schema
+from hardboot.virtual import image
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.md")])
+NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+SERIES = catalog.load_all()
+
+each_page = pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def section(name: str, heading: str) -> str:
+    """Return the text below a heading of a page, up to the next heading."""
+    text = page(name)
+    start = re.search(rf"^#+ {re.escape(heading)}$", text, re.MULTILINE)
+    assert start, f"{name} has no section {heading!r}"
+    return text[start.end() :].partition("\n#")[0]
+
+
+def first_column(text: str) -> list[str]:
+    """Return the first cells of the tables in a text, without their heads."""
+    lines = text.splitlines()
+    return [
+        line.split(" | ")[0].removeprefix("| ").strip()
+        for above, line in pairwise(lines)
+        if line.startswith("| ") and above.startswith("|")
+    ]
+
+
+# Series
+
+
+@pytest.mark.parametrize("name", ["docs/how-it-works.md", "docs/kernel-patches.md"])
+def test_every_series_is_in_the_table_with_its_kernels(name: str) -> None:
+    rows = [line for line in page(name).splitlines() if line.startswith("| `arm")]
+    assert {word for row in rows for word in re.findall(r"`(arm[\w.-]+)`", row.split(" | ")[0])} == {
+        series.name for series in SERIES
+    }
+    for series in SERIES:
+        (row,) = (row for row in rows if f"`{series.name}`" in row.split(" | ")[0])
+        assert re.search(rf"\b{re.escape(str(series.kernels))}\b", row.split(" | ")[1])
+        assert ("arm64" if series.arch == "arm64" else "32-bit") in row
+
+
+def test_the_number_of_series_is_right() -> None:
+    counted = re.findall(r"(\w+) series of kernel patches", page("docs/how-it-works.md"))
+    assert [word.lower() for word in counted] == [NUMBERS[len(SERIES)]]
+
+
+def test_the_flags_of_the_series_are_right() -> None:
+    rows = [line.split(" | ") for line in page("docs/kernel-patches.md").splitlines() if "| `arm" in line]
+    found: dict[str, int] = {}
+    for names, _, flags, *_ in rows:
+        listed = re.findall(r"`(arm[\w.-]+)`", names)
+        values = [int(flag, 16) for flag in flags.split(", ")]
+        found |= dict(zip(listed, values if len(values) > 1 else values * len(listed), strict=True))
+    assert found == {series.name: series.flag for series in SERIES}
+
+
+def test_every_reset_method_is_explained() -> None:
+    methods = set(get_args(get_args(get_type_hints(schema.ResetMethod)["method"])[0]))
+    assert {method for series in SERIES for method in series.resets} == methods
+    table = first_column(section("docs/how-it-works.md", "Reset methods"))
+    assert table == [f"`{method}`" for method in ("psci", "mmio", "watchdog")]
+    assert set(table) == {f"`{method}`" for method in methods}
+
+
+def test_every_place_that_status_looks_at_is_explained() -> None:
+    table = first_column(section("docs/kernel-patches.md", "See what state a tree is in"))
+    assert table == [f"`{place}`" for place in (*get_args(Place), "config")]
+
+
+def test_every_option_that_must_be_off_is_listed() -> None:
+    listed = " ".join(first_column(section("docs/kernel-patches.md", "Set the options")))
+    names = re.findall(r"`(…?\w+)`", listed)
+    for option in config.FORBIDDEN:
+        assert any(option == name or (name[0] == "…" and option.endswith(name[1:])) for name in names), option
+    assert len(names) == len(config.FORBIDDEN)
+
+
+@each_page
+def test_every_hardboot_option_is_one_of_a_series(path: Path) -> None:
+    patches = "".join(file.read_text() for file in ROOT.glob("patches/*/*.patch"))
+    known = set(re.findall(r"^\+config (KEXEC_HARDBOOT\w*)$", patches, re.MULTILINE))
+    assert len(known) >= 10
+    named = set(re.findall(r"\b(?:CONFIG_)?(KEXEC_HARDBOOT(?:_[A-Z0-9_]*[A-Z0-9])?)\b", path.read_text()))
+    assert named - known == set()
+
+
+# Everything else
+
+
+def test_the_table_of_exit_codes_is_complete() -> None:
+    classes = [one for one in vars(errors).values() if isinstance(one, type)]
+    codes = {one.exit_code for one in classes if issubclass(one, errors.HardbootError)}
+    codes |= {0, entry.EXIT_BUG, entry.EXIT_INTERRUPTED, entry.EXIT_BROKEN_PIPE}
+    table = first_column(section("README.md", "Exit codes"))
+    assert table == [str(code) for code in sorted(codes)]
+
+
+def test_every_outcome_of_a_boot_is_explained_with_its_exit_code() -> None:
+    table = section("docs/how-it-works.md", "Which kernel came up")
+    wanted = {
+        journal.GUEST_UP: 0,
+        journal.HOST_CAME_BACK: errors.DeviceError.exit_code,
+        journal.PHONE_SILENT: errors.DeviceStateError.exit_code,
+    }
+    for outcome, code in wanted.items():
+        assert f"| `{outcome}` | {code} |" in table
+
+
+def test_the_number_of_profiles_is_right() -> None:
+    phones = [path for path in ROOT.glob("devices/*.toml") if not path.stem.startswith("virt-")]
+    assert re.findall(r"of (\d+) phones", page("CHANGELOG.md")) == [str(len(phones))]
+
+
+def test_the_ratio_of_soft_kexec_is_that_of_the_benchmark() -> None:
+    (row,) = (line for line in page("docs/benchmarks.md").splitlines() if line.startswith("| soft kexec"))
+    measured = row.split(" | ")[4]
+    assert re.findall(r"\[(\d+\.\d+) times as long", page("docs/how-it-works.md")) == [measured]
+    runs = json.loads(page("docs/restart-times.json"))
+    assert runs, "the runs behind the table"
+
+
+def test_the_size_of_the_virtual_disk_is_right() -> None:
+    assert f"`disk.img` ({image.DISK_SIZE >> 20} MiB, sparse)" in page("docs/virtual-phone.md")
+
+
+def test_contributing_draws_the_floors_and_names_every_target_that_exists() -> None:
+    text = page("CONTRIBUTING.md")
+    picture = re.search(r"```text\n(.*)\n```", text)
+    assert picture
+    floors = [set(floor.split(", ")) for floor in picture[1].split(" > ")]
+    assert floors == [set(names.split()) for names in reversed(FLOORS[:-1])]
+    targets = re.search(r"^\.PHONY: (.*)$", page("Makefile"), re.MULTILINE)
+    assert targets
+    for path in DOCS:
+        named = re.findall(r"`make ([a-z-]+)\b(?!=)", path.read_text())
+        assert set(named) - set(targets[1].split()) == set(), path
+
+
+@each_page
+def test_every_path_of_this_repository_exists(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    found = re.findall(r"`((?:hardboot|tests|docs|scripts|devices|patches)/[^\s`*<>…]*)`", text)
+    missing = [name for name in found if "NAME" not in name and not (ROOT / name).exists()]
+    assert missing == []
