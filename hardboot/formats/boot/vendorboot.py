@@ -236,14 +236,14 @@ def build(image: VendorBoot) -> Iterator[Data]:
     """Return the file, in chunks; sizes, offsets and the ramdisk table are computed.
 
     Raises:
-        InputError: If a field does not fit into the header; before the first chunk.
+        InputError: If a field does not fit into the header or the ramdisk table; before the first chunk.
     """
-    return _chunks(_build_header_pages(image), image)
+    return _chunks(_build_header_pages(image), image.sections, image)
 
 
-def _chunks(header: bytes, image: VendorBoot) -> Iterator[Data]:
+def _chunks(header: bytes, sections: tuple[Part, ...], image: VendorBoot) -> Iterator[Data]:
     yield header
-    yield from emit_parts(image.sections, image.paddings, image.missing, image.page_size)
+    yield from emit_parts(sections, image.paddings, image.missing, image.page_size)
     yield from windows(image.tail)
 
 

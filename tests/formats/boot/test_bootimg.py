@@ -176,6 +176,14 @@ def test_the_sizes_of_empty_parts_are_hashed_too() -> None:
     assert bootimg.compute_id(image, "sha1") == by_hand + bytes(12)
 
 
+@pytest.mark.parametrize("image", [V3, V4])
+def test_images_without_an_id_have_zeros_for_it(image: BootImage) -> None:
+    assert not bootimg.has_id(image)
+    assert bootimg.compute_id(image, "sha1") == bytes(32)
+    assert bootimg.check_id(replace(image, id=b"x" * 32)) is None
+    assert bootimg.renew(image, "sha256").id == bytes(32)
+
+
 @pytest.mark.parametrize("version", [0, 1, 2])
 def test_an_id_may_count_a_device_tree_table_that_is_not_there(version: int) -> None:
     """As LineageOS's mkbootimg does it, for every image without one."""

@@ -45,3 +45,60 @@ def test_sony_parts_have_their_names_and_addresses() -> None:
     assert [(part.name, part.addr) for part in image.loaded] == [
         *(("kernel", 0x80208000), ("ramdisk", 0x81900000), ("rpm", 0x20000), ("cmdline", 0)),
     ]
+
+
+def moved(gap: int, **contents: bytes) -> tuple[sonyelf.SonyElf, bytes]:
+    image = sonyelf.parse(build.sony_elf(gap))
+    same = {part.name: part.data for part in image.parts}
+    changed = sonyelf.with_parts(image, {**same, **contents})
+    return changed, b"".join(bytes(chunk) for chunk in sonyelf.build(changed))
+
+
+@pytest.mark.parametrize("grow", [-5, 0, 1, 5000])
+def test_parts_that_touch_still_touch_when_one_grows(grow: int) -> None:
+    ramdisk = b"r" * (len(build.RAMDISK) + grow)
+    image, data = moved(0, ramdisk=ramdisk)
+    places = {part.name: (part.offset, len(part.data)) for part in image.loaded}
+    end = places["ramdisk"][0] + len(ramdisk)
+    assert places["rpm"][0] == end
+    assert places["cmdline"][0] == end + places["rpm"][1]
+    again = sonyelf.parse(data)
+    assert [bytes(part.data) for part in again.parts][1] == ramdisk
+    assert {part.name: (part.offset, len(part.data)) for part in again.loaded} == places
+
+
+@pytest.mark.parametrize("grow", [-5, 1, 5000])
+def test_parts_with_gaps_begin_on_pages_behind_one_that_grew(grow: int) -> None:
+    ramdisk = b"r" * (len(build.RAMDISK) + grow)
+    image, data = moved(100, ramdisk=ramdisk)
+    offsets = {part.name: part.offset for part in image.loaded}
+    end = offsets["ramdisk"] + len(ramdisk)
+    assert offsets["rpm"] == -(-end // 4096) * 4096
+    assert data[end : offsets["rpm"]] == bytes(offsets["rpm"] - end)
+    rpm_end = offsets["rpm"] + len(b"rpm data" * 10)
+    assert data[rpm_end : offsets["cmdline"]] == b"\xaa" * 100
+    assert sonyelf.parse(data).loaded == image.loaded
+
+
+def test_a_part_that_stays_as_it_is_moves_nothing() -> None:
+    assert moved(100)[1] == build.sony_elf(100)
+    assert moved(0, kernel=b"K" * len(build.KERNEL))[1][4096:4097] == b"K"
+
+
+def test_the_memory_of_a_part_follows_its_size() -> None:
+    _, data = moved(0, kernel=b"k" * 5)
+    assert struct.unpack_from("<2I", data, 52 + 16) == (5, 5)
+    larger = patched(build.sony_elf(), 52 + 20, "<I", 0x100000)
+    image = sonyelf.parse(larger)
+    assert b"".join(bytes(chunk) for chunk in sonyelf.build(image)) == larger
+
+
+def test_a_part_with_unknown_flags_or_a_name_that_is_taken_has_a_number() -> None:
+    data = patched(patched(SONY, 52 + 2 * 32 + 24, "<I", 0x80000000), 52 + 3 * 32 + 24, "<I", 7)
+    assert [part.name for part in sonyelf.parse(data).loaded] == ["kernel", "ramdisk", "ramdisk2", "segment3"]
+
+
+def test_another_elf_file_is_told_what_to_give() -> None:
+    with pytest.raises(InputError, match="Sony ELF boot image: magic at offset 0x0") as caught:
+        sonyelf.parse(b"\x7fELF\2\1\1\0" + SONY[8:])
+    assert caught.value.fix == "Give a boot image of a Sony phone."

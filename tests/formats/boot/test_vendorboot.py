@@ -2,10 +2,12 @@
 
 import re
 import struct
+from dataclasses import replace
+from typing import Any
 
 import container_builders as build
 import pytest
-from golden_images import VENDOR_V4
+from golden_images import VENDOR_V3, VENDOR_V4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,3 +67,111 @@ def test_a_damaged_image_is_refused_or_builds_back(damage: list[tuple[int, bytes
     except InputError:
         return
     assert built(image) == data[:size]
+
+
+@pytest.mark.parametrize(("page_size", "good"), [(1024, False), (2048, True), (65536, True), (131072, False)])
+def test_pages_have_a_power_of_two_from_2_to_64_kib(page_size: int, good: bool) -> None:
+    data = built(replace(VENDOR_V4, page_size=page_size, ramdisks=VENDOR_V4.ramdisks[:1]))
+    if good:
+        image = vendorboot.parse(data)
+        assert (image.page_size, len(image.ramdisks), bytes(image.dtb)) == (page_size, 1, b"dtb data")
+        assert len(data) == page_size * (4 if page_size > 2128 else 5) + page_size
+    else:
+        message = f"page_size at offset 0xc: {page_size}, it must be a power of two"
+        with pytest.raises(InputError, match=message):
+            vendorboot.parse(data)
+
+
+@pytest.mark.parametrize(("version", "needed"), [(3, 2112), (4, 2128)])
+@pytest.mark.parametrize("size", [12, 13, 2111])
+def test_a_header_is_truncated_by_the_size_of_its_version(version: int, needed: int, size: int) -> None:
+    data = build.vendor_boot(version)[:size]
+    with pytest.raises(InputError, match=f"header at offset 0x0: truncated: {size} of {needed} bytes"):
+        vendorboot.parse(data)
+    with pytest.raises(InputError, match="header at offset 0x0: truncated: 11 of 2112 bytes"):
+        vendorboot.parse(data[:11])
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257])
+def test_a_table_has_at_most_256_ramdisks(count: int) -> None:
+    image = vendorboot.parse(built(replace(VENDOR_V4, ramdisks=VENDOR_V4.ramdisks[:1] * count)))
+    assert image.has_entries is (count <= vendorboot.MAX_RAMDISKS)
+    assert len(image.ramdisks) == (count if image.has_entries else 1)
+    assert image.ramdisk_size == count * len(VENDOR_V4.ramdisks[0].data)
+
+
+def test_a_table_that_leaves_a_rest_or_a_gap_is_kept() -> None:
+    table_offset = built(VENDOR_V4).index(b"dtb data") + 2048
+    for offset, value in ((0, 3), (4, 1), (108, 1), (3 * 108, 13)):
+        data = patched(table_offset + offset, value)
+        image = vendorboot.parse(data)
+        assert (image.has_entries, len(image.ramdisks)) == (False, 1)
+        assert image.table == data[table_offset : table_offset + 4 * 108]
+        assert built(image) == data
+
+
+def test_a_changed_ramdisk_keeps_what_is_behind_its_name() -> None:
+    name_offset = built(VENDOR_V4).index(b"NoneNone")
+    image = vendorboot.parse(patched(name_offset + 4, 0))
+    assert image.ramdisks[0].name == "None"
+    changed = replace(image, ramdisks=(replace(image.ramdisks[0], data=b"x" * 3000), *image.ramdisks[1:]))
+    data = built(changed)
+    assert data.count(b"None\0\0\0\0None") == 1
+    again = vendorboot.parse(data)
+    assert [bytes(ramdisk.data) for ramdisk in again.ramdisks] == [
+        bytes(ramdisk.data) for ramdisk in changed.ramdisks
+    ]
+    assert again.header_size == image.header_size
+
+
+@pytest.mark.parametrize(("stated", "written"), [(0, 2112), (2108, 2108), (4096, 4096)])
+def test_a_header_may_state_any_size_up_to_its_pages(stated: int, written: int) -> None:
+    header = bytearray(build.vendor_boot(3)[:4096])
+    struct.pack_into("<I", header, 0x830, stated)
+    data = built(replace(VENDOR_V3, header=bytes(header)))
+    assert struct.unpack_from("<I", data, 0x830)[0] == written
+    assert built(vendorboot.parse(data)) == data
+    struct.pack_into("<I", header, 0x830, 4097)
+    with pytest.raises(InputError, match="header_size at offset 0x830: 4097 bytes, v3 has 2112"):
+        vendorboot.parse(bytes(header))
+
+
+def test_other_versions_are_refused_when_they_are_written_too() -> None:
+    for version in (0, 2, 5):
+        with pytest.raises(InputError, match=f"vendor boot image: header_version at offset 0x8: v{version}"):
+            vendorboot.build(replace(VENDOR_V4, header_version=version))
+
+
+def test_a_value_that_does_not_fit_is_refused_before_anything_is_written() -> None:
+    ramdisk = VENDOR_V4.ramdisks[0]
+    for change, message in (
+        ({"cmdline": "x" * 2049}, "cmdline at offset 0x1c: 2049 bytes, the limit is 2048"),
+        ({"name": "n" * 17}, "name at offset 0x820: 17 bytes, the limit is 16"),
+        ({"dtb_addr": 1 << 64}, "dtb_addr at offset 0x838"),
+        ({"ramdisks": (replace(ramdisk, name="n" * 33),)}, "name at offset 0xc: 33 bytes, the limit is 32"),
+        (
+            {"ramdisks": (ramdisk, replace(ramdisk, name="n" * 33))},
+            "vendor ramdisk table: name at offset 0x78: 33 bytes",
+        ),
+        ({"ramdisks": (replace(ramdisk, board_id=(0,) * 15),)}, "ramdisk table: board_id at offset 0x2c"),
+    ):
+        changes: dict[str, Any] = change
+        with pytest.raises(InputError, match=message):
+            vendorboot.build(replace(VENDOR_V4, **changes))
+
+
+def test_the_last_padding_may_be_missing() -> None:
+    data = built(VENDOR_V4).rstrip(b"\0")
+    image = vendorboot.parse(data)
+    assert image.missing == len(built(VENDOR_V4)) - len(data)
+    assert image.end == len(data)
+    assert built(image) == data
+
+
+def test_the_parts_are_where_they_are_in_the_file() -> None:
+    for image in (VENDOR_V3, VENDOR_V4):
+        data = built(image)
+        for part in image.parts:
+            assert data[part.offset : part.offset + len(part.data)] == bytes(part.data)
+    assert [part.name for part in VENDOR_V3.parts] == ["ramdisk", "dtb"]
+    assert VENDOR_V4.end == len(built(VENDOR_V4))
