@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -99,6 +100,22 @@ def run(sample: int | None) -> None:
             print(_row(path, count))
             total += count
     print(_row("all", total))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep mutmut's moving line to terminals; elsewhere it goes to progress.log."""
+    if sys.stdout.isatty():
+        yield
+        return
+    output = os.dup(1)
+    with Path("progress.log").open("wb") as log:
+        os.dup2(log.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(output, 1)
+        os.close(output)
 
 
 def _row(name: str, count: Counter[str]) -> str:

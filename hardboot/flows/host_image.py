@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.base.files import read_bytes, write_atomic
+from hardboot.base.files import naming, read_bytes, write_atomic
+from hardboot.flows import boot_image as boot_images
 from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
@@ -44,12 +45,13 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
         InputError: If `boot_image` is no boot image or damaged, `kernel` is no zImage, or `output` cannot be
             written.
     """
-    image, algorithm = _read(
-        boot_image, fix="Use the phone's own boot image: from its manufacturer, or from the boot partition."
-    )
-    old = zimage.parse(wrappers.without_mtk(image.kernel))
+    fix = "Use the phone's own boot image: from its manufacturer, or from the boot partition."
+    image, algorithm = _read(boot_image, fix=fix)
     data = read_bytes(kernel, limit=_LIMIT)
-    new = zimage.parse(data)
+    with naming(boot_image):
+        old = zimage.parse(wrappers.without_mtk(image.kernel))
+    with naming(kernel):
+        new = zimage.parse(data)
     kept = () if new.dtbs else old.dtbs
     content = bytes(new.kernel if kept else data) + b"".join(bytes(dtb) for dtb in kept)
     mtk = wrappers.split_mtk(image.kernel)
@@ -77,8 +79,9 @@ def check(path: Path, profile: Profile) -> None:
         RefusedError: If its kernel has no hardboot support, or another page than the profile's.
     """
     image, _ = _read(path, fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT")
-    data = wrappers.without_mtk(image.kernel)
-    page, wanted = zimage.parse(data).hardboot_page, profile.page.start
+    with naming(path):
+        data = wrappers.without_mtk(image.kernel)
+        page, wanted = zimage.parse(data).hardboot_page, profile.page.start
     if page is None:
         config = identify(data).config or {}
         if config.get(_HARDBOOT_OPTION) == "y":
@@ -107,12 +110,14 @@ def _read(path: Path, *, fix: str) -> tuple[BootImage, Algorithm | None]:
     Raises:
         InputError: If it is no boot image, or its id is not that of its content.
     """
-    image = bootimg.parse(read_bytes(path, limit=_LIMIT))
-    algorithm = bootimg.check_id(image)
-    if algorithm is None and any(image.id):
-        raise InputError(
-            f"{path}: the id in its header is not that of its content: it is damaged or was edited",
-            state="Nothing was written.",
-            fix=fix,
-        )
+    data = read_bytes(path, limit=_LIMIT)
+    with naming(path):
+        image = boot_images.parse(path, data)
+        algorithm = bootimg.check_id(image)
+        if algorithm is None and any(image.id):
+            raise InputError(
+                "the id in its header is not that of its content: it is damaged or was edited",
+                state="Nothing was written.",
+                fix=fix,
+            )
     return image, algorithm

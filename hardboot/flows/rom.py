@@ -8,9 +8,10 @@ from hardboot import devicetree
 from hardboot.base.errors import InputError
 from hardboot.base.files import map_file, naming
 from hardboot.devicetree import Candidate
+from hardboot.flows import boot_image
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Decompressor
-from hardboot.formats.boot import bootimg, wrappers
+from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.kernels import arm64image, zimage
 from hardboot.formats.kernels.atags import Tag
@@ -98,7 +99,7 @@ def read(path: Path) -> Rom:
     """
     data = map_file(path)
     with naming(path, state="Nothing was sent."):
-        image = bootimg.parse(data)
+        image = boot_image.parse(path, data)
         for part in ("kernel", "ramdisk"):
             if not len(getattr(image, part)):
                 raise InputError(

@@ -1,15 +1,25 @@
-"""A host image: everything of the old image stays but the kernel."""
+"""A host image: everything of the old image stays but the kernel; and what is refused."""
 
 from pathlib import Path
 
 import container_builders as build
 import pytest
 from image_builders import board, hardboot_tag, zimage
+from told import raises
 
+from hardboot.base.errors import InputError
 from hardboot.flows import host_image
+from hardboot.flows.host_image import HostImage
 from hardboot.formats.boot import bootimg
 
 NEW = zimage(tags=hardboot_tag(0x8F000000))
+
+
+def files(folder: Path, image: bytes, kernel: bytes = NEW) -> tuple[Path, Path, Path]:
+    paths = (folder / "boot.img", folder / "zImage", folder / "host.img")
+    paths[0].write_bytes(image)
+    paths[1].write_bytes(kernel)
+    return paths
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "MediaTek"])
@@ -17,11 +27,86 @@ def test_trees_and_headers_of_the_old_kernel_stay(tmp_path: Path, wrapped: bool)
     def dressed(kernel: bytes) -> bytes:
         return build.mtk(kernel, b"KERNEL") if wrapped else kernel
 
-    (tmp_path / "boot.img").write_bytes(build.boot(dressed(zimage() + board("phone"))))
-    (tmp_path / "zImage").write_bytes(NEW)
-    made = host_image.make(tmp_path / "boot.img", tmp_path / "zImage", tmp_path / "host.img")
-    assert (made.dtbs_kept, made.hardboot_page) == (1, 0x8F000000)
-    image = bootimg.parse((tmp_path / "host.img").read_bytes())
-    assert bytes(image.kernel) == dressed(NEW + board("phone"))
+    paths = files(tmp_path, build.boot(dressed(zimage() + board("phone"))))
+    made = host_image.make(*paths)
+    kernel = dressed(NEW + board("phone"))
+    assert made == HostImage(
+        path=paths[2],
+        size=paths[2].stat().st_size,
+        kernel_size=len(kernel),
+        dtbs_kept=1,
+        hardboot_page=0x8F000000,
+    )
+    image = bootimg.parse(paths[2].read_bytes())
+    assert bytes(image.kernel) == kernel
     assert bytes(image.ramdisk) == build.RAMDISK
+    assert image.cmdline == "console=ttyMSM0"
     assert bootimg.check_id(image) == "sha1"
+
+
+def test_trees_of_the_new_kernel_replace_those_of_the_old(tmp_path: Path) -> None:
+    kernel = NEW + board("new one") + b"tail"
+    paths = files(tmp_path, build.boot(zimage() + board("old") + board("older")), kernel)
+    made = host_image.make(*paths)
+    assert (made.dtbs_kept, made.kernel_size) == (0, len(kernel))
+    assert bytes(bootimg.parse(paths[2].read_bytes()).kernel) == kernel
+
+
+def test_a_new_kernel_without_trees_is_taken_as_it_is_if_there_is_none_to_keep(tmp_path: Path) -> None:
+    paths = files(tmp_path, build.boot(zimage()), zimage() + b"tail")
+    made = host_image.make(*paths)
+    assert (made.dtbs_kept, made.hardboot_page) == (0, None)
+    assert bytes(bootimg.parse(paths[2].read_bytes()).kernel) == zimage() + b"tail"
+
+
+def test_an_image_without_an_id_gets_one(tmp_path: Path) -> None:
+    image = bytearray(build.boot(zimage()))
+    image[576:608] = bytes(32)
+    paths = files(tmp_path, bytes(image))
+    host_image.make(*paths)
+    assert bootimg.check_id(bootimg.parse(paths[2].read_bytes())) == "sha1"
+
+
+def test_the_kind_of_the_id_stays(tmp_path: Path) -> None:
+    parsed = bootimg.parse(build.boot(zimage()))
+    image = b"".join(bytes(one) for one in bootimg.build(bootimg.renew(parsed, "sha256")))
+    paths = files(tmp_path, image)
+    host_image.make(*paths)
+    assert bootimg.check_id(bootimg.parse(paths[2].read_bytes())) == "sha256"
+
+
+def test_a_damaged_image_is_refused(tmp_path: Path) -> None:
+    image = bytearray(build.boot(zimage()))
+    image[2048 + 0x50] ^= 1
+    paths = files(tmp_path, bytes(image))
+    with raises(
+        InputError,
+        f"{paths[0]}: the id in its header is not that of its content: it is damaged or was edited",
+        "Nothing was written.",
+        "Use the phone's own boot image: from its manufacturer, or from the boot partition.",
+    ):
+        host_image.make(*paths)
+    assert not paths[2].exists()
+
+
+def test_what_is_no_image_or_no_kernel_is_named(tmp_path: Path) -> None:
+    paths = files(tmp_path, b"text" * 2000)
+    with pytest.raises(InputError, match=r"boot\.img: "):
+        host_image.make(*paths)
+    paths = files(tmp_path, build.boot(b"no kernel" * 99))
+    with pytest.raises(InputError, match=r"boot\.img: .*zImage"):
+        host_image.make(*paths)
+    paths = files(tmp_path, build.boot(zimage()), b"no kernel" * 99)
+    with pytest.raises(InputError, match=r"zImage: .*zImage"):
+        host_image.make(*paths)
+    assert not paths[2].exists()
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    paths = files(tmp_path, build.boot(zimage()))
+    for number in (1, 0):
+        with paths[number].open("r+b") as stream:
+            stream.truncate((256 << 20) + 1)
+        with pytest.raises(InputError, match=f"{paths[number].name}: {(256 << 20) + 1} bytes, the limit is"):
+            host_image.make(*paths)
+    assert not paths[2].exists()

@@ -1,0 +1,25 @@
+"""Boot images given as files: what `boot`, `load`, `host-image` and `flash-host-kernel` read."""
+
+from pathlib import Path
+
+from hardboot.base.errors import InputError
+from hardboot.base.files import Data
+from hardboot.formats.boot import bootimg
+from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.kernels import arm64image, zimage
+
+
+def parse(path: Path, data: Data) -> BootImage:
+    """Return the boot image in `data`, the content of the file `path`.
+
+    Raises:
+        InputError: If it is no boot image or truncated; a bare kernel is told what to do with it.
+    """
+    if zimage.is_zimage(data) or arm64image.is_arm64(data):
+        raise InputError(
+            "this is a bare ARM kernel, not a boot image",
+            file=str(path),
+            state="Nothing was changed.",
+            fix=f"Make a boot image with it: hardboot host-image BOOT.IMG --kernel {path} -o OUT",
+        )
+    return bootimg.parse(data)

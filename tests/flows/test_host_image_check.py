@@ -1,0 +1,143 @@
+"""Which images may become the host, before any phone is asked: images by mkbootimg, kernels by hand."""
+
+from pathlib import Path
+
+import container_builders as build
+import pytest
+from image_builders import (
+    arm64_image,
+    hardboot_tag,
+    kernel_with_banner,
+    kernel_with_config,
+    mkbootimg,
+    pack,
+    zimage,
+)
+from told import raises
+
+from hardboot import profile
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.flows import host_image, rom
+
+PROFILE = profile.load("virt-arm")
+RELEASE = "3.4.113-foreign"
+WITH = "CONFIG_ARM=y\nCONFIG_KEXEC=y\nCONFIG_KEXEC_HARDBOOT=y\n"
+WITHOUT = "CONFIG_ARM=y\nCONFIG_KEXEC=y\n# CONFIG_KEXEC_HARDBOOT is not set\n"
+
+
+def image(folder: Path, kernel: bytes) -> Path:
+    path = folder / "boot.img"
+    path.write_bytes(mkbootimg(kernel=kernel, ramdisk=b"a ramdisk"))
+    return path
+
+
+def tagged(page: int) -> bytes:
+    return zimage(tags=hardboot_tag(page))
+
+
+def test_a_kernel_with_the_profiles_page_is_accepted_silently(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host_image.check(image(tmp_path, tagged(PROFILE.page.start)), PROFILE)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_mediatek_header_is_no_part_of_the_kernel(tmp_path: Path) -> None:
+    kernel = build.mtk(tagged(PROFILE.page.start), b"KERNEL")
+    host_image.check(image(tmp_path, kernel), PROFILE)
+    with pytest.raises(InputError, match=r"boot\.img: MTK header: size at offset 0x4"):
+        host_image.check(image(tmp_path, kernel + b"more"), PROFILE)
+
+
+def test_a_kernel_with_another_page_is_refused(tmp_path: Path) -> None:
+    path = image(tmp_path, tagged(0x7FA00000))
+    with raises(
+        RefusedError,
+        f"{path}: its kernel has the hardboot page at 0x7fa00000, the profile virt-arm has it at 0x44000000",
+        "Nothing was sent.",
+        "Build the kernel for this phone: hardboot patch apply TREE --device virt-arm",
+    ):
+        host_image.check(path, PROFILE)
+
+
+@pytest.mark.parametrize("how", ["gzip", "xz", "lzma"])
+@pytest.mark.parametrize("tags", [None, b""], ids=["sizes stated", "old"])
+def test_a_foreign_kernel_built_with_hardboot_is_accepted_with_a_warning(
+    how: str, tags: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = zimage(payload=pack(kernel_with_config(RELEASE, WITH), how), tags=tags)
+    host_image.check(image(tmp_path, kernel), PROFILE)
+    assert capsys.readouterr().err == (
+        f"warning: {tmp_path / 'boot.img'}: its kernel was built with CONFIG_KEXEC_HARDBOOT, but does not "
+        "state its hardboot page: it cannot be compared with the profile's, 0x44000000\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [kernel_with_config(RELEASE, WITHOUT), kernel_with_banner(RELEASE)],
+    ids=["built without", "says nothing"],
+)
+def test_a_kernel_without_hardboot_is_refused(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = zimage(payload=pack(content, "gzip"))
+    path = image(tmp_path, kernel)
+    with raises(
+        RefusedError,
+        f"{path}: its kernel has no hardboot support",
+        "Nothing was sent.",
+        "Patch and build the kernel (hardboot patch apply), then make the image: hardboot host-image",
+    ):
+        host_image.check(path, PROFILE)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_image_whose_id_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = image(tmp_path, tagged(PROFILE.page.start))
+    data = bytearray(path.read_bytes())
+    data[2048 + 0x10] ^= 1
+    path.write_bytes(data)
+    with raises(
+        InputError,
+        f"{path}: the id in its header is not that of its content: it is damaged or was edited",
+        "Nothing was written.",
+        "Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT",
+    ):
+        host_image.check(path, PROFILE)
+
+
+def test_an_image_without_an_id_is_accepted(tmp_path: Path) -> None:
+    path = image(tmp_path, tagged(PROFILE.page.start))
+    data = bytearray(path.read_bytes())
+    data[576:608] = bytes(32)
+    path.write_bytes(data)
+    host_image.check(path, PROFILE)
+
+
+@pytest.mark.parametrize("data", [zimage(), arm64_image(kernel_with_banner(RELEASE))], ids=["arm", "arm64"])
+def test_a_bare_kernel_is_told_what_to_do_with_it(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "zImage"
+    path.write_bytes(data)
+    for read in (lambda: host_image.check(path, PROFILE), lambda: rom.read(path)):
+        with pytest.raises(InputError) as caught:
+            read()
+        assert caught.value.what == f"{path}: this is a bare ARM kernel, not a boot image"
+        assert caught.value.fix == (
+            f"Make a boot image with it: hardboot host-image BOOT.IMG --kernel {path} -o OUT"
+        )
+    with raises(
+        InputError,
+        f"{path}: this is a bare ARM kernel, not a boot image",
+        "Nothing was changed.",
+        f"Make a boot image with it: hardboot host-image BOOT.IMG --kernel {path} -o OUT",
+    ):
+        host_image.make(path, path, tmp_path / "out")
+
+
+def test_a_kernel_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"boot\.img: .*zImage"):
+        host_image.check(image(tmp_path, b"no kernel" * 99), PROFILE)
+    (tmp_path / "x").write_bytes(b"text" * 999)
+    with pytest.raises(InputError, match=r"/x: boot image: "):
+        host_image.check(tmp_path / "x", PROFILE)

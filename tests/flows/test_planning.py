@@ -1,0 +1,202 @@
+"""What the planner is told of a phone: its memory, tree or ATAGS, and its bootloader's words."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import scripted_setup as setup
+from image_builders import dtb
+from scripted_phone import ScriptedPhone
+from told import raises
+
+from hardboot import layout, profile
+from hardboot.base.errors import DeviceError, InputError, RefusedError
+from hardboot.device.handset import TREE
+from hardboot.device.phone import Phone
+from hardboot.flows import planning, rom
+from hardboot.flows.planning import PhoneFacts
+from hardboot.formats.kernels import atags
+from hardboot.formats.trees import fdt
+from hardboot.profile import Profile
+
+STAGING = "/data/local/tmp/hardboot"
+RUNNING = "console=ttyAMA0 androidboot.serialno=1"
+LIVE = layout.parse_iomem("40000000-7fffffff : System RAM\n  40300000-412fffff : Kernel code\n")
+
+
+@pytest.fixture
+def phone(scripted: ScriptedPhone) -> Phone:
+    return setup.connected(scripted)
+
+
+def facts_of(phone: Phone, running: str = RUNNING) -> PhoneFacts:
+    live, facts = planning.parse(phone, running, phone.roots(*planning.queries(phone)))
+    assert facts.live == live
+    return facts
+
+
+def with_atags(known: Profile) -> Profile:
+    return msgspec.structs.replace(known, dtb=msgspec.structs.replace(known.dtb, kind="none"))
+
+
+def test_a_phone_tells_its_memory_its_tree_and_its_bootloaders_words(
+    phone: Phone, scripted: ScriptedPhone
+) -> None:
+    facts = facts_of(phone)
+    assert facts.live == LIVE
+    assert facts.tree
+    assert fdt.text(facts.tree.root.properties["model"]) == "scripted"
+    assert facts.atags is None
+    assert facts.bootloader == "androidboot.serialno=1"
+    assert scripted.happened("mkdir *") == [f"mkdir -p {STAGING}"]
+    assert scripted.happened("head *") == [
+        f"head -c 4194304 </sys/firmware/fdt >{STAGING}/tree",
+        f"head -c 131072 </dev/block/by-name/boot >{STAGING}/boot-header",
+    ]
+    assert len(scripted.commands) == 5  # the folder, and one shell for all queries
+
+
+def test_a_phone_with_atags_tells_them_in_place_of_a_tree(phone: Phone, scripted: ScriptedPhone) -> None:
+    phone.profile = with_atags(phone.profile)
+    tags = (atags.Tag(atags.CORE), atags.Tag(atags.SERIAL, b"12345678"))
+    scripted.add_file("/proc/atags", atags.build(tags))
+    facts = facts_of(phone)
+    assert (facts.tree, facts.atags) == (None, tags)
+    assert scripted.happened("pull *") == [f"pull {STAGING}/atags", f"pull {STAGING}/boot-header"]
+    scripted.files.remove("/proc/atags")
+    with raises(
+        RefusedError,
+        "the running kernel shows no /proc/atags",
+        "Nothing was sent.",
+        "Use a host kernel built with CONFIG_ATAGS_PROC.",
+    ):
+        facts_of(phone)
+
+
+def test_a_phone_that_shows_no_memory_map_is_told(phone: Phone, scripted: ScriptedPhone) -> None:
+    scripted.fault("cat /proc/iomem", code=1, says="cat: Permission denied\n")
+    with pytest.raises(DeviceError, match="failed with exit code 1: cat: Permission denied") as caught:
+        facts_of(phone)
+    assert caught.value.fix == "Run it by hand in `adb shell`, as root: cat /proc/iomem"
+
+
+def test_a_boot_partition_of_another_size_is_refused(phone: Phone, scripted: ScriptedPhone) -> None:
+    scripted.boot.flash += b"more"
+    with pytest.raises(RefusedError, match=f"has {setup.SIZE + 4} bytes, the profile virt-arm says"):
+        facts_of(phone)
+    with pytest.raises(RefusedError, match=f"has {setup.SIZE + 4} bytes, the profile virt-arm says"):
+        planning.bootloader_words(phone, RUNNING)
+
+
+def test_a_profile_without_a_boot_partition_is_refused_before_anything_is_sent(
+    phone: Phone, scripted: ScriptedPhone
+) -> None:
+    phone.profile = msgspec.structs.replace(phone.profile, partitions={})
+    for ask in (planning.queries, lambda phone: planning.bootloader_words(phone, RUNNING)):
+        with pytest.raises(RefusedError, match="knows no partition 'boot'"):
+            ask(phone)
+    assert scripted.events == []
+
+
+def test_the_bootloaders_words_are_asked_for_alone(phone: Phone, scripted: ScriptedPhone) -> None:
+    assert planning.bootloader_words(phone, RUNNING) == "androidboot.serialno=1"
+    assert scripted.happened("cat *") == []
+    assert scripted.happened("pull *") == [f"pull {STAGING}/boot-header"]
+    scripted.boot.flash = scripted.boot.cached = bytes(setup.SIZE)
+    with pytest.raises(InputError):
+        planning.bootloader_words(phone, RUNNING)
+
+
+def test_without_the_image_the_usual_command_line_is_taken_out() -> None:
+    known = profile.load("virt-arm")
+    quirks = known.cmdline
+    for change, header, expected in (
+        ({"stock": "console=ttyAMA0"}, b"", "androidboot.serialno=1"),
+        ({"stock": None}, b"", None),
+        ({"ignored": True}, b"", RUNNING),
+        ({"ignored": True}, setup.HOST_IMAGE, RUNNING),
+        ({"dropped": ("console",)}, setup.HOST_IMAGE, "androidboot.serialno=1"),
+    ):
+        changed = msgspec.structs.replace(known, cmdline=msgspec.structs.replace(quirks, **change))
+        assert planning.additions(changed, RUNNING, header) == expected, change
+
+
+def test_the_quirks_of_a_bootloader_count() -> None:
+    known = profile.load("virt-arm")
+    quirks = msgspec.structs.replace(
+        known.cmdline, skip=2, replaced={"console": "null"}, dropped=("quiet",), stock="x console=a quiet b"
+    )
+    changed = msgspec.structs.replace(known, cmdline=quirks)
+    assert planning.additions(changed, "console=null b c=1", b"") == "c=1"
+    lost, gained = planning.in_boot_partition(changed, "x console=a quiet b")
+    assert (lost, gained) == (["x", "console=a", "quiet"], ["console=null"])
+    ignoring = msgspec.structs.replace(known, cmdline=msgspec.structs.replace(quirks, ignored=True))
+    assert planning.in_boot_partition(ignoring, "a b") == (["a", "b"], [])
+
+
+# The plan
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> rom.Rom:
+    return rom.read(setup.rom_image(tmp_path, cmdline=b"console=ttyAMA0 quiet"))
+
+
+VIRT = profile.load("virt-arm")
+
+
+def test_the_words_come_from_all_who_have_some(image: rom.Rom) -> None:
+    facts = PhoneFacts(LIVE, bootloader="boot=1")
+    made = planning.plan(VIRT, image, facts, append="a=1", mark="m=1")
+    assert made.cmdline.text == made.plan.cmdline == "console=ttyAMA0 quiet boot=1 a=1 m=1"
+    assert [word.source for word in made.cmdline.words] == [
+        "ROM",
+        "ROM",
+        "bootloader",
+        "--append",
+        "hardboot",
+    ]
+    assert made.cmdline.size == 1024
+    replaced = planning.plan(VIRT, image, facts, cmdline="x=1")
+    assert [(word.text, word.source) for word in replaced.cmdline.words] == [
+        ("x=1", "--cmdline"),
+        ("boot=1", "bootloader"),
+    ]
+    assert replaced.cmdline.removed == ("console=ttyAMA0", "quiet")
+    assert planning.plan(VIRT, image, PhoneFacts(), cmdline="").cmdline.text == ""
+
+
+def test_a_tree_is_chosen_of_the_rom_or_of_the_phone(tmp_path: Path, image: rom.Rom) -> None:
+    live = fdt.parse(dtb('/ { model = "live"; #address-cells = <1>; #size-cells = <1>; chosen { }; };'))
+    made = planning.plan(VIRT, image, PhoneFacts(LIVE, tree=live))
+    assert made.plan.complete
+    bare = rom.read(setup.rom_image(tmp_path, tree=b""))
+    made = planning.plan(VIRT, bare, PhoneFacts(LIVE, tree=live))
+    assert made.plan.complete
+    tree = next(one for one in made.plan.segments if one.name == "dtb")
+    assert b"live\0" in bytes(tree.data)
+    without = planning.plan(VIRT, bare, PhoneFacts(LIVE))
+    assert without.tree_reason == "the phone's own; phone not connected, room is reserved for it"
+    assert not without.plan.complete
+
+
+def test_a_phone_with_atags_gets_no_tree(image: rom.Rom) -> None:
+    made = planning.plan(with_atags(VIRT), image, PhoneFacts(LIVE, atags=(atags.Tag(atags.CORE),)))
+    assert made.tree_reason == "none: this phone's kernels get ATAGS"
+    assert [one.name for one in made.plan.segments] == ["atags", "zImage", "initrd"]
+    assert made.plan.complete
+    assert not planning.plan(with_atags(VIRT), image, PhoneFacts(LIVE)).plan.complete
+
+
+def test_a_soft_plan_has_no_flag_and_the_live_memory_counts(image: rom.Rom) -> None:
+    assert planning.plan(VIRT, image, PhoneFacts(LIVE), soft=True).plan.flag == 0
+    assert planning.plan(VIRT, image, PhoneFacts(LIVE)).plan.flag == 4
+    shamu = profile.load("shamu")  # whose profile does not know its RAM
+    with pytest.raises(RefusedError):
+        planning.plan(shamu, image, PhoneFacts())
+    live = layout.parse_iomem("00000000-0d9fffff : System RAM\n0fb00000-bfffffff : System RAM\n")
+    assert planning.plan(shamu, image, PhoneFacts(live)).plan.flag
+
+
+def test_what_is_copied_has_its_name_and_limit(phone: Phone) -> None:
+    assert (TREE.name, TREE.path, TREE.limit) == ("tree", "/sys/firmware/fdt", 4 << 20)
