@@ -146,3 +146,24 @@ def test_the_quirks_of_every_profile_explain_its_stock_line(name: str) -> None:
             line, quirks.stock, skip=quirks.skip, replaced=quirks.replaced, dropped=quirks.dropped
         )
         assert found == ADDED
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("console=ttyS0", "console"),
+        ("quiet", "quiet"),
+        ("no-hlt", "no_hlt"),
+        ('"init=/bin/a b"', "init"),  # quotes around the whole word
+        ('init="/bin/a b"', "init"),
+        ('"quiet"', "quiet"),
+        ("a=b=c", "a"),
+    ],
+)
+def test_the_name_of_a_parameter_is_without_its_quotes(word: str, name: str) -> None:
+    assert cmdline.key(word) == name
+
+
+def test_a_quoted_parameter_loses_to_the_last_of_its_name() -> None:
+    line = cmdline.compose("", [("x", '"init=/a b" init=/c')], size=100)
+    assert [word.loses_to for word in line.words] == [1, None]
