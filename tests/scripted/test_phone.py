@@ -217,3 +217,56 @@ def test_a_locked_partition_is_not_written(phone: ScriptedPhone) -> None:
     )
     assert said.text.startswith("/dev/block/vda2\n1\n")
     assert "Operation not permitted" in said.text
+
+
+# What flows are to survive: each of these faults can be said
+
+
+def test_a_second_command_runs_in_the_middle_of_the_first(phone: ScriptedPhone, tmp_path: Path) -> None:
+    """Two programs of this computer at once, at a point that the test chooses."""
+    push(phone, tmp_path, b"first")
+    found: list[str] = []
+
+    def second() -> None:
+        push(phone, tmp_path, b"second")
+        found.append(root(phone, "cat /data/local/tmp/x; sleep 5; echo late").text)
+
+    phone.fault("sha256sum *", before=second)
+    said = root(phone, "sha256sum </data/local/tmp/x; cat /data/local/tmp/x")
+    assert found == ["secondlate\n"]
+    assert said.text.endswith("second")
+
+
+def test_a_file_of_this_computer_changes_between_two_steps(phone: ScriptedPhone, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    phone.fault("push *", before=lambda: source.write_bytes(b"other"))
+    push(phone, tmp_path, b"checked")
+    assert root(phone, "cat /data/local/tmp/x").text == "other"
+
+
+def test_a_power_cut_leaves_half_a_partition(phone: ScriptedPhone, tmp_path: Path) -> None:
+    push(phone, tmp_path, b"n" * setup.SIZE)
+
+    def cut() -> None:
+        phone.boot.flush()
+        phone.cut_power()
+
+    phone.fault("dd *", most=512, after=cut)
+    with pytest.raises(DeviceError, match="closed the connection"):
+        root(phone, f"dd if=/data/local/tmp/x of={BOOT} bs=512 conv=notrunc")
+    assert phone.boot.flash[:513] == b"n" * 512 + setup.HOST_IMAGE[512:513]
+    phone.power_on()
+    assert not phone.is_up  # what is left does not boot
+
+
+def test_ctrl_c_comes_at_a_point_that_the_test_chooses(phone: ScriptedPhone, tmp_path: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    phone.fault("push *", before=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        push(phone, tmp_path, b"x")
+    phone.fault("dd *", before=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        root(phone, f"dd if={BOOT} of=/dev/null")
+    assert root(phone, "echo on").text == "on\n"
