@@ -89,10 +89,11 @@ def no_room(space: FreeSpace, name: str, places: Places) -> BrokenRuleError:
     where = "RAM" if zone == ANYWHERE else zone
     pieces = space.pieces(name, zone, places)
     largest = max((min(piece.end, zone.end) - piece.start for piece in pieces), default=0)
+    free = human_size(max(largest, 0))  # a kernel only has to begin in the zone: a piece may lie behind it
     return BrokenRuleError(
         ROOM,
-        f"{name} needs {human_size(space.sizes[name])}, the largest free range in {where} has "
-        f"{human_size(largest)}; at {place:#x} it would break {found[0].rule}: {found[0].what}",
+        f"{name} needs {human_size(space.sizes[name])}, the largest free range in {where} has {free}; "
+        f"at {place:#x} it would break {found[0].rule}: {found[0].what}",
         fix=FIXES[found[0].rule if found[0].rule in _TELLING else ROOM],
     )
 

@@ -158,7 +158,7 @@ def test_the_limit_of_the_command_line_is_the_planners(
     room = 1023 - len("console=ttyAMA0 quiet ")
     assert len(plan(capsys, image, "--append", "x" * room)["cmdline"]) == 1023
     _, errors = call(capsys, "plan", image, "--device", "virt-arm", "--append", "x" * (room + 1), code=4)
-    assert "layout rule cmdline-length: 1024 bytes" in errors
+    assert "layout rule cmdline-length: the command line has 1024 bytes" in errors
 
 
 def test_the_picture_is_written_as_svg_beside_the_document(

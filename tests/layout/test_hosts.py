@@ -119,7 +119,7 @@ def test_a_host_that_hands_atags_over_in_r0_moves_nothing_and_that_is_said() -> 
 
 
 def test_a_long_command_line_is_a_broken_rule_with_atags_too() -> None:
-    with pytest.raises(RefusedError, match="cmdline-length: 1024 bytes"):
+    with pytest.raises(RefusedError, match="cmdline-length: the command line has 1024 bytes"):
         layout.plan(MAKO, legacy(cmdline="x" * 1024), MAKO_RAM)
     assert layout.plan(MAKO, legacy(cmdline="x" * 1023), MAKO_RAM).complete
 
@@ -215,7 +215,9 @@ def test_a_recent_kernel_finds_a_ramdisk_within_32_gib() -> None:
 
 
 def test_what_does_not_fit_into_the_buffer_is_refused() -> None:
-    with pytest.raises(RefusedError, match=r"buffer-size: 68.0 MiB in all do not fit into the hardboot"):
+    with pytest.raises(
+        RefusedError, match=r"buffer-size: the segments need 68.0 MiB, more than the hardboot"
+    ):
         layout.plan(ANGLER, guest64(image(60 * MIB, 61 * MIB)), LOW_RAM)
 
 
@@ -231,7 +233,8 @@ def test_a_buffer_that_the_bootloader_overwrites_is_refused(field: str, value: A
 def test_an_arm64_command_line_may_be_longer() -> None:
     assert layout.plan(ANGLER, replace(guest64(), cmdline="x" * 2047), LOW_RAM).complete
     with pytest.raises(
-        RefusedError, match="cmdline-length: 2048 bytes; this phone's kernels read at most 2047"
+        RefusedError,
+        match="cmdline-length: the command line has 2048 bytes; this phone's kernels read at most 2047",
     ):
         layout.plan(ANGLER, replace(guest64(), cmdline="x" * 2048), LOW_RAM)
 

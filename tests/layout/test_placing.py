@@ -167,12 +167,12 @@ def test_an_old_kernel_without_sizes_unpacks_where_the_profile_says() -> None:
 @pytest.mark.parametrize(
     ("who", "message"),
     [
-        (guest(ramdisk=700 * MIB), "layout rule half-of-ram: 705.2 MiB in all"),
+        (guest(ramdisk=700 * MIB), "layout rule half-of-ram: the segments need 705.2 MiB;"),
         (guest(kernel(edata=70 * MIB)), "layout rule decompression-clear: .* overlaps hardboot page"),
         (guest(kernel(edata=0xFFFFFFF0)), "layout rule decompression-in-ram: unpacked kernel"),
         (guest(kernel(text=0)), "layout rule decompression-in-ram: unpacked kernel 0x3fffb000"),
         (guest(kernel(malloc=0xFFFFFFFF)), "layout rule decompression-in-ram: running zImage"),
-        (guest(cmdline="x" * 1024), "layout rule cmdline-length: 1024 bytes"),
+        (guest(cmdline="x" * 1024), "layout rule cmdline-length: the command line has 1024 bytes"),
     ],
 )
 def test_what_fits_nowhere_is_refused_with_the_rule(who: Guest, message: str) -> None:

@@ -10,7 +10,7 @@ def cmdline_length(situation: Situation) -> Iterator[Finding]:
     """Refuse a command line that the kernel would cut off."""
     length, size = len(situation.constraints.cmdline), situation.constraints.cmdline_size
     if length >= size:
-        yield Finding(f"{length} bytes; this phone's kernels read at most {size - 1}")
+        yield Finding(f"the command line has {length} bytes; this phone's kernels read at most {size - 1}")
 
 
 def dtb_size(situation: Situation) -> Iterator[Finding]:
@@ -20,7 +20,8 @@ def dtb_size(situation: Situation) -> Iterator[Finding]:
         return
     if len(segment.data) > needs.dtb_limit:
         yield Finding(
-            f"{len(segment.data)} bytes of device tree; the kernel maps {needs.dtb_limit}", (segment.extent,)
+            f"the device tree has {len(segment.data)} bytes; the kernel maps {needs.dtb_limit}",
+            (segment.extent,),
         )
     block = needs.dtb_block(situation.params.range)
     if block:

@@ -51,7 +51,7 @@ def half_of_ram(situation: Situation) -> Iterator[Finding]:
     half = sum(bank.size for bank in situation.constraints.banks) // 2
     if total > half:
         yield Finding(
-            f"{human_size(total)} in all; kexec takes at most half of RAM, which is {human_size(half)}"
+            f"the segments need {human_size(total)}; kexec takes at most half of RAM, {human_size(half)}"
         )
 
 
@@ -59,4 +59,4 @@ def buffer_size(situation: Situation) -> Iterator[Finding]:
     """Refuse segments that do not fit into the buffer where they wait for the reset."""
     buffer, total = situation.constraints.buffer, sum(one.memsz for one in situation.segments)
     if buffer is not None and total > buffer.range.size:
-        yield Finding(f"{human_size(total)} in all do not fit into the {buffer}", (buffer,))
+        yield Finding(f"the segments need {human_size(total)}, more than the {buffer}", (buffer,))
