@@ -17,8 +17,9 @@ from hardboot.commands.common import (
     wait_option,
 )
 from hardboot.crash import analysis, panic
-from hardboot.crash import pull as dump
-from hardboot.crash.analysis import Crashed
+from hardboot.crash import pull as pulling
+from hardboot.crash import trigger as triggering
+from hardboot.crash.analysis import Dump
 
 _wait = wait_option("Wait at most SECONDS for the panic kernel to answer over ADB.")
 
@@ -43,12 +44,12 @@ def trigger(settings: Settings, wait_s: float) -> None:
             else "restarts the phone (no panic kernel is loaded)"
         )
         confirm(settings, f"This crashes the kernel of {phone.profile.name} {phone.serialno} and {what}.")
-        panic.trigger(phone, journal, wait_s=wait_s)
+        triggering.trigger(phone, journal, wait_s=wait_s)
     assert journal.guest is not None
     release = journal.guest.release
     text = (
         f"The panic kernel is running ({release}). Pull the dump: hardboot crash pull FILE"
-        if journal.outcome == panic.CAPTURE_UP
+        if journal.outcome == triggering.CAPTURE_UP
         else f"The phone restarted into kernel {release}. Show the log of the crash: hardboot log"
     )
     settings.emit(journal.document(), lambda: click.echo(text))
@@ -63,8 +64,8 @@ def pull(settings: Settings, output: Path, wait_s: float) -> None:
 
     Waits for the panic kernel. Pages that were free or are zero are left out.
     """
-    with panic.captured(settings.serial, settings.device, wait_s=wait_s) as phone:
-        found = dump.pull(phone, output)
+    with triggering.panic_kernel_phone(settings.serial, settings.device, wait_s=wait_s) as phone:
+        found = pulling.pull(phone, output)
 
     def show() -> None:
         free = "not known" if found.free is None else human_size(found.free)
@@ -87,7 +88,7 @@ def show_dump(settings: Settings, file: Path) -> None:
     settings.emit(found.document(), lambda: _show(found))
 
 
-def _show(found: Crashed) -> None:
+def _show(found: Dump) -> None:
     when = f", crashed {datetime.fromtimestamp(found.time, UTC):%Y-%m-%d %H:%M:%S} UTC" if found.time else ""
     click.echo(f"  kernel   {found.release or 'unknown'}, {found.arch}{when}")
     for one in found.ram:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,7 +13,9 @@ from hardboot.base import log
 from hardboot.base.errors import RefusedError
 from hardboot.commands import planpage
 from hardboot.commands.common import Command, Settings, journaled, pass_settings
+from hardboot.crash import panic as panic_kernel
 from hardboot.crash.elfcorehdr import CRASHKERNEL
+from hardboot.crash.panic import PanicKernel
 from hardboot.device.phone import Phone
 from hardboot.flows import load as flow
 from hardboot.flows import rom as roms
@@ -23,9 +25,6 @@ from hardboot.flows.planning import Planned
 from hardboot.flows.restart import WAIT_S
 from hardboot.flows.rom import Rom
 from hardboot.profile import Profile
-
-if TYPE_CHECKING:
-    from hardboot.crash.panic import Prepared as PanicKernel
 
 
 @dataclass(frozen=True)
@@ -112,21 +111,19 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
 
 
 def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> None:
-    from hardboot.crash import panic
-
     if wanted.soft or wanted.cmdline is not None:
         raise click.UsageError("--panic cannot be combined with --soft or --cmdline.")
     rom = roms.read(wanted.image)
     with journaled(settings) as (phone, journal):
         check_tested(phone.profile, allowed=wanted.untested or wanted.dry_run)
         if add_crashkernel and not wanted.dry_run:
-            panic.add_crashkernel(phone, journal, wait_s=WAIT_S)
-        prepared = panic.prepare(phone, rom, journal, append=wanted.append)
+            panic_kernel.add_crashkernel(phone, journal, wait_s=WAIT_S)
+        prepared = panic_kernel.prepare(phone, rom, journal, append=wanted.append)
         if wanted.dry_run:
             phone.clean()
         else:
-            panic.load(phone, prepared, journal)
-    memory = prepared.running
+            panic_kernel.load(phone, prepared, journal)
+    memory = prepared.memory
     picture = memorymap.draw(prepared.plan, banks=(*memory.ram, memory.region), host=memory.kernel)
     title = f"{rom.path.name} on {journal.device}, as panic kernel"
     page = planpage.Page(prepared.plan, prepared.cmdline, picture, title, prepared.tree_reason)
@@ -166,7 +163,7 @@ def check_tested(profile: Profile, *, allowed: bool) -> None:
     log.warn(what)
 
 
-def _print_panic(prepared: "PanicKernel") -> None:
+def _print_panic(prepared: PanicKernel) -> None:
     for one in prepared.plan.segments:
         click.echo(f"  {one.name:<10} {one.range.start:#010x}-{one.range.end:#010x}")
     click.echo(f"Loaded {prepared.rom.path.name}: it starts when the running kernel crashes.")

@@ -1,1 +1,1 @@
-"""The kernel that starts on a panic, the memory dump it makes, and what old kernels said last."""
+"""Panic kernels, memory dumps of crashed kernels, and the logs of earlier kernels."""

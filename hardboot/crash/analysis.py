@@ -1,4 +1,4 @@
-"""A dump on this computer: which kernel crashed, what its CPUs did, and what it said last."""
+"""Read a dump: the crashed kernel, the registers of its CPUs, and its log."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -6,28 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import map_file
+from hardboot.base.files import map_file, naming
 from hardboot.base.memory import Range
-from hardboot.formats import elf
+from hardboot.formats import elf, sniff
 from hardboot.formats.crashdump import elfcore, kernellog, registers, vmcoreinfo
 from hardboot.formats.crashdump.elfcore import Core
 from hardboot.formats.crashdump.kernellog import Line
 from hardboot.formats.crashdump.registers import Cpu
 
 _MACHINES = {elf.EM_ARM: "arm", elf.EM_AARCH64: "arm64"}
-# What kernels say when they crash: kernel/panic.c, arch/arm/mm/fault.c, arch/arm/kernel/traps.c.
+# Messages of kernels that crash: kernel/panic.c, arch/arm/mm/fault.c, arch/arm/kernel/traps.c.
 _CRASH = re.compile(r"Kernel panic - not syncing|Internal error: |Unable to handle kernel |kernel BUG at ")
-_WHO = re.compile(r"\bCPU: (\d{1,4}) PID: (\d{1,10}) Comm: (.{1,16}?) (?:Kdump: loaded )?(?:Not t|T)ainted")
+_PROCESS = re.compile(
+    r"\bCPU: (\d{1,4}) PID: (\d{1,10}) Comm: (.{1,16}?) (?:Kdump: loaded )?(?:Not t|T)ainted"
+)
 
 
 @dataclass(frozen=True)
 class Panic:
-    """What the log says of the crash.
+    """The crash in the kernel's log.
 
     Attributes:
         text: The first line about it.
-        process: Number and name of the process that ran; None if it does not say.
-        cpu: Index in `Crashed.cpus` of the CPU it ran on; None if that is not certain.
+        process: Number and name of the running process; None if the log does not tell.
+        cpu: Index of its CPU in `Dump.cpus`; None if that is not certain.
     """
 
     text: str
@@ -36,15 +38,15 @@ class Panic:
 
 
 @dataclass(frozen=True)
-class Crashed:
-    """What a dump holds.
+class Dump:
+    """The content of a dump.
 
     Attributes:
         arch: "arm", "arm64", or the ELF number of another architecture.
-        ram: The memory it is about, physical; sorted.
-        stored: Bytes of it that are in the file.
-        notes: Who, type, bytes.
-        log: The kernel's messages; None if they could not be read, `log_problem` says why.
+        ram: Physical memory that it describes, sorted.
+        stored: Bytes of this memory that are in the file.
+        notes: Name, type and size in bytes of each note.
+        log: The kernel's log; None if it cannot be read, for the reason in `log_problem`.
     """
 
     path: Path
@@ -61,7 +63,7 @@ class Crashed:
     log_problem: str | None
 
     def document(self) -> dict[str, Any]:
-        """All of it, for programs."""
+        """Return it for --json."""
         return {
             "file": str(self.path),
             "arch": self.arch,
@@ -78,13 +80,22 @@ class Crashed:
         }
 
 
-def read(path: Path) -> Crashed:
-    """Look into the dump `path`; only what is looked at is read from disk.
+def read(path: Path) -> Dump:
+    """Read the dump `path`; only the parts that are needed are read from disk.
 
     Raises:
-        InputError: If it cannot be read, is no core file, or is malformed.
+        InputError: If it cannot be read, is no dump, or is damaged.
     """
-    core = elfcore.parse(map_file(path))
+    data = map_file(path)
+    if data[: len(elf.ELF_MAGIC)] != elf.ELF_MAGIC:
+        raise InputError(
+            f"this is {sniff.described(data)}, not a crash dump",
+            file=str(path),
+            state="Nothing was changed.",
+            fix="Give a dump that `hardboot crash pull` wrote; for images there is `hardboot info`.",
+        )
+    with naming(path):
+        core = elfcore.parse(data)
     info = vmcoreinfo.parse(core.vmcoreinfo or b"")
     lines: tuple[Line, ...] | None
     try:
@@ -93,7 +104,7 @@ def read(path: Path) -> Crashed:
         lines, problem = None, error.what
     cpus = registers.cpus(core)
     time = info.fields.get("CRASHTIME", "")
-    return Crashed(
+    return Dump(
         path=path,
         arch=_MACHINES.get(core.machine, str(core.machine)),
         bits=core.bits,
@@ -120,11 +131,11 @@ def _ram(core: Core) -> tuple[Range, ...]:
 
 
 def _panic(lines: tuple[Line, ...], cpus: tuple[Cpu, ...]) -> Panic | None:
-    """The first words on the crash, and the process named next."""
+    """Find the first message about the crash, and the process named next."""
     first = next((at for at, line in enumerate(lines) if _CRASH.search(line.text)), None)
     if first is None:
         return None
-    who = next((found for line in lines[first:] if (found := _WHO.search(line.text))), None)
+    who = next((found for line in lines[first:] if (found := _PROCESS.search(line.text))), None)
     if who is None:
         return Panic(lines[first].text, None, None)
     number, pid = int(who[1]), int(who[2])

@@ -1,4 +1,4 @@
-"""What a running kernel tells for the day it crashes, and the ELF header through which it is found then."""
+"""Read the memory of the running kernel, and build the ELF header that leads a panic kernel to it."""
 
 import re
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ from hardboot.formats.crashdump.elfcore import Load
 
 CRASHKERNEL = "crashkernel=64M"
 _REGION = "Crash kernel"  # arch/arm/kernel/setup.c, crashk_res
-_NOTE_SIZE = 1024  # bytes; of a kernel that does not tell, KEXEC_NOTE_BYTES is smaller
+_NOTE_SIZE = 1024  # bytes, where the kernel does not tell; KEXEC_NOTE_BYTES is smaller
 _MAX_CPUS = 64
-_LIMIT = 1 << 20  # bytes of one place of notes
+_LIMIT = 1 << 20  # bytes of the notes of one CPU
 _PHYS_ALIGN = 2 << 20  # bytes; arch/arm/Kconfig, ARM_PATCH_PHYS_VIRT; 16 MiB before 5.11
 _ADDRESSES = Range(0, 1 << 32)
 
 
 @dataclass(frozen=True)
-class Running:
-    """What the running kernel tells for the day it crashes; all addresses are physical.
+class KernelMemory:
+    """The memory of the running kernel; all addresses are physical.
 
     Attributes:
-        region: Memory set aside for a panic kernel.
-        ram: All RAM without it.
-        kernel: Its code and data.
-        notes: Where each CPU will leave its registers.
-        vmcoreinfo: Where it describes itself.
-        offset: What to add to a physical address to get the virtual one; None if it hides that.
-        lowmem_end: End of the memory that it maps for good.
+        region: Memory reserved for a panic kernel.
+        ram: All RAM without `region`.
+        kernel: Code and data of the kernel.
+        notes: Where each CPU stores its registers in a crash.
+        vmcoreinfo: Where the kernel describes its data structures.
+        offset: Difference between virtual and physical addresses; None if the kernel hides it.
+        lowmem_end: End of the memory that the kernel maps permanently.
     """
 
     region: Range
@@ -45,22 +45,22 @@ class Running:
     lowmem_end: int
 
 
-def look(phone: Phone) -> Running:
-    """Ask the running kernel for all a panic kernel must be told.
+def read_memory(phone: Phone) -> KernelMemory:
+    """Read what a panic kernel must know of the running kernel.
 
     Raises:
-        RefusedError: If no memory is set aside, or it has no kexec.
-        DeviceError: If it does not answer, or answers what makes no sense.
+        RefusedError: If no memory is reserved for a panic kernel, or the running kernel has no kexec.
+        DeviceError: If the phone does not answer.
     """
     iomem = phone.read("cat /proc/iomem")
     live = layout.parse_iomem(iomem)
     regions = [one for one in live.reserved if one.name == _REGION]
     if not regions:
         raise RefusedError(
-            f"the running kernel has set no memory aside for a panic kernel (no {_REGION!r} in /proc/iomem)",
+            f"the running kernel reserves no memory for a panic kernel (no {_REGION!r} in /proc/iomem)",
             state="Nothing was sent.",
-            fix=f"It needs {CRASHKERNEL} on its command line. --add-crashkernel restarts the phone's own "
-            "system from RAM with it, until the next restart; nothing is flashed.",
+            fix=f"It needs {CRASHKERNEL} on its command line. --add-crashkernel boots the phone's own system "
+            "from RAM with it, until the next restart; nothing is flashed.",
         )
     region = regions[0]
     ram = [
@@ -72,11 +72,11 @@ def look(phone: Phone) -> Running:
         log.warn(f"RAM above 4 GiB will not be in the dump: {above}")
     kernel = min((one.start for one in live.kernel if one.name == "Kernel code"), default=None)
     text = _number(phone.root("grep -m 1 ' _stext$' /proc/kallsyms").text.split(" ")[0])
-    # Between the start of the kernel and _stext lies less than what both addresses are aligned to.
+    # The distance from the start of the kernel to _stext is smaller than the alignment of both addresses.
     offset = align_down(text - kernel, _PHYS_ALIGN) if text and kernel is not None else None
     if offset is None:
-        log.warn("the kernel hides its addresses (kernel.kptr_restrict): debuggers will not find their way")
-    return Running(
+        log.warn("the kernel hides its addresses (kernel.kptr_restrict); debuggers will not find its symbols")
+    return KernelMemory(
         region=region,
         ram=tuple(subtract(ram, [region, above])),
         kernel=live.kernel,
@@ -114,38 +114,33 @@ def _no_kexec(path: str) -> RefusedError:
     return RefusedError(
         f"the running kernel has no {path}: it was built without CONFIG_KEXEC",
         state="Nothing was sent.",
-        fix="Put a host kernel with kexec into the boot partition: `hardboot patch apply` and"
-        " `hardboot flash-host-kernel`.",
+        fix="Flash a host kernel with kexec: `hardboot patch apply` and `hardboot flash-host-kernel`.",
     )
 
 
 def _number(text: str) -> int | None:
-    """A hexadecimal number, with or without 0x."""
+    """Return a hexadecimal number, with or without 0x; None if `text` is something else."""
     found = re.fullmatch(r"(?:0x)?([0-9a-fA-F]{1,16})", text)
     return int(found[1], 16) if found else None
 
 
 def _lowmem_end(zoneinfo: str, none: int) -> int:
-    """Where the zone HighMem begins: what lies below is mapped for good; `none` if there is no such zone."""
+    """Return where the zone HighMem begins, below which memory is mapped permanently; `none` without one."""
     _, found, zone = zoneinfo.partition("zone  HighMem")
     start = re.search(r"\n\s*start_pfn:\s*(\d{1,12})\b", zone.partition("\nNode ")[0])
     return int(start[1]) * PAGE_SIZE if found and start else none
 
 
-def describe(running: Running) -> bytes:
-    """The ELF header through which a panic kernel finds the crashed kernel's memory.
-
-    Args:
-        running: The kernel that may crash.
-    """
-    cut = Range(running.lowmem_end, max(running.lowmem_end, _ADDRESSES.end))
-    low, high = subtract(running.ram, [cut]), subtract(running.ram, [Range(0, running.lowmem_end)])
-    loads = [_load(one, running.offset) for one in low] + [_load(one, None) for one in high]
+def build(memory: KernelMemory) -> bytes:
+    """Build the ELF header through which a panic kernel finds `memory` of the crashed kernel."""
+    cut = Range(memory.lowmem_end, max(memory.lowmem_end, _ADDRESSES.end))
+    low, high = subtract(memory.ram, [cut]), subtract(memory.ram, [Range(0, memory.lowmem_end)])
+    loads = [_load(one, memory.offset) for one in low] + [_load(one, None) for one in high]
     # A file offset there is the physical address itself: fs/proc/vmcore.c reads the old memory at p_offset.
-    notes = [(one.start, one.size) for one in (*running.notes, running.vmcoreinfo)]
+    notes = [(one.start, one.size) for one in (*memory.notes, memory.vmcoreinfo)]
     return elfcore.build_headers(32, elf.EM_ARM, loads, notes)
 
 
-def _load(memory: Range, offset: int | None) -> Load:
-    vaddr = None if offset is None else (memory.start + offset) & 0xFFFFFFFF
-    return Load(memory.start, vaddr, memory.start, memory.size, memory.size)
+def _load(part: Range, offset: int | None) -> Load:
+    vaddr = None if offset is None else (part.start + offset) & 0xFFFFFFFF
+    return Load(part.start, vaddr, part.start, part.size, part.size)

@@ -1,4 +1,4 @@
-"""What a phone's kernels said before the last restart: pstore, and last_kmsg of older kernels."""
+"""Read the logs of earlier kernels: pstore, and last_kmsg of older phones."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from hardboot.base.errors import DeviceError
 from hardboot.device.phone import Phone
 
 _FOLDER = "/sys/fs/pstore"
-_LIMIT = 4 << 20  # bytes of one file; phones keep at most some MiB
+_LIMIT = 4 << 20  # bytes of one file; phones keep a few MiB
 _MAX_FILES = 64
 # fs/pstore/inode.c and fs/pstore/ram.c for the names; drivers/staging/android/ram_console.c of 3.0 and 3.4;
 # MediaTek's aee (last_kmsg, and pstore).
@@ -19,13 +19,13 @@ _ORDER = ("console", "dmesg", "pmsg", "ftrace")
 
 
 @dataclass(frozen=True)
-class LastWords:
-    """One log of a kernel that is gone.
+class KeptLog:
+    """A log of an earlier kernel.
 
     Attributes:
-        path: Where the phone shows it.
-        text: What it says; what is no text is replaced.
-        truncated: True if the file is longer than what was read.
+        path: Its file on the phone.
+        text: Its text; other bytes are replaced.
+        truncated: Whether the file is longer than the text.
     """
 
     path: str
@@ -33,14 +33,14 @@ class LastWords:
     truncated: bool = False
 
 
-def read(phone: Phone) -> tuple[LastWords, ...]:
-    """Every log the phone kept over the restart: console logs first, then dumps of crashes, then others.
+def read(phone: Phone) -> tuple[KeptLog, ...]:
+    """Read every log that the phone kept over the restart: console logs first, then crash logs, then others.
 
     Raises:
         DeviceError: If there is no root, or a file cannot be read.
     """
-    with log.step("Reading what the phone kept"):
-        # Android mounts it; a recovery may not.
+    with log.step("Reading the kept logs"):
+        # Android mounts it, a recovery may not.
         phone.root(f"mountpoint -q {_FOLDER} || mount -t pstore pstore {_FOLDER}")
         names = [name for name in phone.root(f"ls -1 {_FOLDER}").text.split() if _NAME.fullmatch(name)]
         paths = [f"{_FOLDER}/{name}" for name in sorted(names, key=_rank)[:_MAX_FILES]]
@@ -49,18 +49,18 @@ def read(phone: Phone) -> tuple[LastWords, ...]:
     return tuple(found)
 
 
-def _read(phone: Phone, path: str) -> LastWords | None:
+def _read(phone: Phone, path: str) -> KeptLog | None:
     if phone.root(f"test -f {shlex.quote(path)}").code:
         return None
     try:
         data = phone.pull_root_file(path, first=_LIMIT)
     except DeviceError as error:
         raise DeviceError(
-            f"{path} cannot be read: {error.what}", state="The phone is as it was.", fix=error.fix
+            f"{path} cannot be read: {error.what}", state="Nothing on the phone was changed.", fix=error.fix
         ) from error
     if not data:
         return None
-    return LastWords(path, readable(data), len(data) == _LIMIT)
+    return KeptLog(path, readable(data), len(data) == _LIMIT)
 
 
 def _rank(name: str) -> tuple[int, str]:
@@ -68,7 +68,7 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 def readable(data: bytes) -> str:
-    """A log as a terminal may be shown it: memory that kept its content only nearly is no text everywhere."""
+    """Return a log as text without control characters; memory that lost bits is not text everywhere."""
     text = data.decode("utf-8", "replace")
     return "".join(
         char if char.isprintable() or char in "\n\t" else "" if char == "\r" else "\N{REPLACEMENT CHARACTER}"

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from core_builders import PHYS, SIZE, VIRT, Dump, with_ring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hardboot.base.errors import DeviceError
 from hardboot.base.log import Advance
 from hardboot.base.memory import PAGE_SIZE, Range
-from hardboot.crash import pull as dump
+from hardboot.crash import analysis, dumpfile
 from hardboot.formats import elf
 from hardboot.formats.crashdump import elfcore
 
@@ -63,7 +65,7 @@ def test_the_memory_in_the_file_is_that_of_the_phone(
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "dump"
         pages = Source(data)
-        memory, free_bytes, zero_bytes = dump.write(target, core, ranges, pages)
+        memory, free_bytes, zero_bytes = dumpfile.write(target, core, ranges, pages)
         written = target.read_bytes()
         assert list(Path(folder).iterdir()) == [target]
     assert memory == SIZE
@@ -93,7 +95,7 @@ def test_large_gaps_take_no_room_and_small_ones_no_program_header(tmp_path: Path
     for number in (0, 2, 4, 100, 200):
         source.put(VIRT + number * PAGE_SIZE, b"x")
     data = source.build()
-    dump.write(tmp_path / "dump", elfcore.parse(data), (), Source(data))
+    dumpfile.write(tmp_path / "dump", elfcore.parse(data), (), Source(data))
     found = elfcore.parse((tmp_path / "dump").read_bytes())
     assert [(load.filesz // PAGE_SIZE, load.memsz // PAGE_SIZE) for load in found.loads] == [
         (5, 100),
@@ -103,21 +105,15 @@ def test_large_gaps_take_no_room_and_small_ones_no_program_header(tmp_path: Path
 
 
 def test_what_is_pulled_is_what_show_reads(tmp_path: Path) -> None:
-    from hardboot.crash import analysis as crashed
-
     data = with_ring().build()
-    dump.write(tmp_path / "dump", elfcore.parse(data), [page_range(100, 100)], Source(data))
-    found = crashed.read(tmp_path / "dump")
+    dumpfile.write(tmp_path / "dump", elfcore.parse(data), [page_range(100, 100)], Source(data))
+    found = analysis.read(tmp_path / "dump")
     assert found.panic
     assert found.ram == (page_range(0, PAGES),)
     assert found.stored < SIZE // 4
 
 
 def test_a_dump_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
-    import pytest
-
-    from hardboot.base.errors import DeviceError
-
     class Broken(Source):
         def pages(
             self, runs: Sequence[tuple[int, int]], advance: Advance | None = None
@@ -127,5 +123,5 @@ def test_a_dump_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
 
     data = with_ring().build()
     with pytest.raises(DeviceError):
-        dump.write(tmp_path / "dump", elfcore.parse(data), (), Broken(data))
+        dumpfile.write(tmp_path / "dump", elfcore.parse(data), (), Broken(data))
     assert list(tmp_path.iterdir()) == []

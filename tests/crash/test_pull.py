@@ -1,4 +1,4 @@
-"""A dump pulled through the real adbd and the real agent: compressed if the free pages stay in it."""
+"""A dump pulled through the virtual phone's adbd and the agent: compressed if free pages are in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from core_builders import VIRT, with_ring
 from hardboot import profile
 from hardboot.base.errors import DeviceError
 from hardboot.base.memory import Range
-from hardboot.crash import pull as dump
+from hardboot.crash import pull
 from hardboot.device.connection import open_transport
 from hardboot.device.phone import Phone
 from hardboot.formats.crashdump import elfcore
@@ -32,14 +32,14 @@ class Counting(Phone):
         pulled: dict[str, int] = {}
         really = self.transport.pull
 
-        def pull(remote: str, local: Path, **options: object) -> None:
+        def pulled_file(remote: str, local: Path, **options: object) -> None:
             really(remote, local, **options)  # type: ignore[arg-type]  # passed on
             data = local.read_bytes()
             pulled[remote] = pulled.get(remote, 0) + len(data)
             if remote.endswith(self.damaged):
                 local.write_bytes(b"noise")
 
-        self.transport.pull = pull  # type: ignore[method-assign,assignment]
+        self.transport.pull = pulled_file  # type: ignore[method-assign,assignment]
         return pulled
 
 
@@ -55,8 +55,8 @@ def phone(
     for number in range(100, 180):
         source.put(VIRT + number * 4096, b"says the same again and again\n" * 130)
     (tmp_path / "vmcore").write_bytes(source.build())
-    monkeypatch.setattr(dump, "DUMP", str(tmp_path / "vmcore"))
-    monkeypatch.setattr(dump, "STAGING", str(tmp_path / "staging"))
+    monkeypatch.setattr(pull, "DUMP", str(tmp_path / "vmcore"))
+    monkeypatch.setattr(pull, "STAGING", str(tmp_path / "staging"))
     monkeypatch.setattr("hardboot.device.staging.STAGING", str(tmp_path / "staging"))
     monkeypatch.setattr("hardboot.device.host.AGENT", str(host_agent))
     monkeypatch.setattr("hardboot.device.host.ask", lambda *_: None)
@@ -75,7 +75,7 @@ def memory(path: Path) -> bytes:
 
 def test_what_cannot_be_filtered_is_compressed_on_the_way(phone: Counting, tmp_path: Path) -> None:
     pulled = phone.count()
-    found = dump.pull(phone, tmp_path / "dump")
+    found = pull.pull(phone, tmp_path / "dump")
     assert found.free is None
     assert memory(tmp_path / "dump") == memory(tmp_path / "vmcore")
     packed = pulled[str(tmp_path / "staging/chunk.gz")]
@@ -89,7 +89,7 @@ def test_what_is_filtered_comes_as_it_is(
     free = (Range.sized(0x40000000 + 150 * 4096, 20 * 4096),)
     monkeypatch.setattr("hardboot.formats.crashdump.freepages.find", lambda *_: free)
     pulled = phone.count()
-    found = dump.pull(phone, tmp_path / "dump")
+    found = pull.pull(phone, tmp_path / "dump")
     assert found.free == 20 * 4096
     assert list(pulled) == [str(tmp_path / "staging/chunk")]
     start = 150 * 4096
@@ -101,7 +101,7 @@ def test_what_is_filtered_comes_as_it_is(
 def test_a_phone_without_gzip_sends_it_as_it_is(phone: Counting, tmp_path: Path) -> None:
     phone.has_gzip = False
     pulled = phone.count()
-    dump.pull(phone, tmp_path / "dump")
+    pull.pull(phone, tmp_path / "dump")
     assert list(pulled) == [str(tmp_path / "staging/chunk")]
     assert memory(tmp_path / "dump") == memory(tmp_path / "vmcore")
 
@@ -110,6 +110,6 @@ def test_a_phone_without_gzip_sends_it_as_it_is(phone: Counting, tmp_path: Path)
 def test_a_part_that_arrives_damaged_is_an_error(phone: Counting, tmp_path: Path, part: str) -> None:
     phone.damaged = f"/{part}"
     phone.count()
-    with pytest.raises(DeviceError, match="damaged"):
-        dump.pull(phone, tmp_path / "dump")
+    with pytest.raises(DeviceError, match="damaged on the way"):
+        pull.pull(phone, tmp_path / "dump")
     assert not (tmp_path / "dump").exists()
