@@ -1,0 +1,51 @@
+"""Dumps on this computer: what is told of the kernel that crashed."""
+
+from pathlib import Path
+
+import pytest
+from core_builders import (
+    PHYS,
+    SIZE,
+    prstatus,
+    with_ring,
+)
+
+from hardboot.base.errors import InputError
+from hardboot.base.memory import Range
+from hardboot.crash import analysis
+
+
+def test_the_registers_of_each_cpu_are_read_and_the_one_that_panicked_is_named(tmp_path: Path) -> None:
+    dump = with_ring()
+    dump.notes = [prstatus(0, 0xC0101234), prstatus(274, 0xC0084868)]
+    dump.info["CRASHTIME"] = "1795428433"
+    path = tmp_path / "dump"
+    path.write_bytes(dump.build())
+    found = analysis.read(path)
+    assert [(cpu.index, cpu.pid, cpu.registers["pc"]) for cpu in found.cpus] == [
+        (0, 0, 0xC0101234),
+        (1, 274, 0xC0084868),
+    ]
+    assert found.cpus[0].registers["r0"] == 0x100
+    assert found.cpus[0].registers["cpsr"] == 0x60000093
+    assert found.panic is not None
+    assert found.panic.text == "Kernel panic - not syncing: sysrq triggered crash"
+    assert (found.panic.process, found.panic.cpu) == ((274, "sh"), 1)
+    assert (found.arch, found.release, found.time) == ("arm", "6.1.176", 1795428433)
+    assert found.ram == (Range.sized(PHYS, SIZE),)
+
+
+def test_a_cpu_is_not_called_the_one_that_panicked_without_proof(tmp_path: Path) -> None:
+    dump = with_ring()
+    dump.notes = [prstatus(9, 0), prstatus(9, 0)]
+    (tmp_path / "dump").write_bytes(dump.build())
+    panic = analysis.read(tmp_path / "dump").panic
+    assert panic
+    assert panic.cpu is None
+
+
+def test_an_empty_or_other_file_is_refused(tmp_path: Path) -> None:
+    for content in (b"", b"\x7fELF", b"text" * 100):
+        (tmp_path / "dump").write_bytes(content)
+        with pytest.raises(InputError):
+            analysis.read(tmp_path / "dump")
