@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardboot.base.errors import InputError
@@ -45,6 +45,7 @@ def test_readelf_prints_what_was_built(bits: int, tmp_path: Path) -> None:
     assert elf.parse("x", path.read_bytes()).program_headers == rows
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([32, 64]),
     st.integers(0, 0xFFFF),
@@ -147,6 +148,7 @@ def test_a_file_that_ends_while_it_is_read_is_refused(whole: int) -> None:
         elf.parse_with("x", len(data), lambda offset, size: data[:whole][offset : offset + size])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 100))
 def test_any_damage_is_refused_or_harmless(junk: bytes, at: int) -> None:
     data = bytearray(core(64, program_header(64), program_header(64)))

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardboot.base.errors import InputError
@@ -36,6 +36,7 @@ def test_a_name_that_leaves_the_folder_is_refused(name: str) -> None:
         cpio_paths.relative_parts(name)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab./\\:\0é", max_size=12))
 def test_no_name_leaves_the_folder(name: str) -> None:
     with suppress(InputError):
