@@ -90,7 +90,7 @@ def lead_size(data: memoryview) -> int:
     """Return the bytes in front of a boot image: a DHTB header or an unknown loader; 0 if there are none."""
     if is_dhtb(data):
         return DHTB_SIZE
-    if data[: len(BOOT_MAGIC)] == BOOT_MAGIC or is_amonet(data) or sniff(data) not in (None, TEXT):
+    if sniff(data) not in (None, TEXT):
         return 0
     return max(0, bytes(data[: LEAD_MAX + len(BOOT_MAGIC)]).find(BOOT_MAGIC))
 

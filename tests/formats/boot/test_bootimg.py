@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import container_builders as build
 import pytest
 from golden_images import V0, V1, V2, V3, V4
 from hypothesis import given, settings
@@ -208,6 +209,18 @@ def test_a_large_image_is_written_in_pieces() -> None:
     sizes = [len(chunk) for chunk in bootimg.build(image)]
     assert max(sizes) <= WINDOW
     assert sum(sizes) == 4096 * 3 + (5 << 20)
+
+
+BOOT_IMAGES = {name: data for name, data in build.every_kind().items() if b"ANDROID!" in data[:6000]}
+
+
+@pytest.mark.parametrize("name", [name for name in BOOT_IMAGES if not name.startswith("sparse")])
+def test_an_image_of_any_kind_is_written_as_it_was_read(name: str) -> None:
+    data = BOOT_IMAGES[name]
+    image = bootimg.parse(data)
+    assert built(image) == data
+    assert image.tail_offset == image.end == len(data) - len(image.tail)
+    assert data[len(image.lead) + image.header_offset :].startswith(b"ANDROID!")
 
 
 def test_a_last_part_without_its_padding_is_read() -> None:

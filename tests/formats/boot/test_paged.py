@@ -39,6 +39,7 @@ def test_a_padding_that_is_not_zeros_is_kept_whole() -> None:
 def test_the_last_padding_may_be_missing(have: int, missing: int) -> None:
     found = sliced((b"h" * 16 + b"a" * 10).ljust(have, b"\0"), 10)
     assert (found.missing, found.end) == (missing, have)
+    assert sliced((b"h" * 16 + b"a" * 10).ljust(have, b"\0"), 0, 10, 0).missing == missing
 
 
 def test_nothing_is_missing_where_there_are_no_parts() -> None:

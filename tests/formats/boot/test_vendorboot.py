@@ -100,6 +100,14 @@ def test_a_table_has_at_most_256_ramdisks(count: int) -> None:
     assert image.ramdisk_size == count * len(VENDOR_V4.ramdisks[0].data)
 
 
+def test_a_v4_image_without_ramdisks_has_an_empty_one() -> None:
+    data = built(replace(VENDOR_V4, ramdisks=()))
+    image = vendorboot.parse(data)
+    assert [(part.name, len(part.data)) for part in image.parts][:2] == [("ramdisk", 0), ("dtb", 8)]
+    assert (image.table, image.table_size) == (b"", 0)
+    assert built(image) == data
+
+
 def test_a_table_that_leaves_a_rest_or_a_gap_is_kept() -> None:
     table_offset = built(VENDOR_V4).index(b"dtb data") + 2048
     for offset, value in ((0, 3), (4, 1), (108, 1), (3 * 108, 13)):
