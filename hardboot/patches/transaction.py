@@ -53,7 +53,7 @@ def write_all(changes: Sequence[Change]) -> None:
         damaged = _roll_back(staged, created)
         if damaged:
             raise InputError(
-                f"{damaged[0]} could not be restored after: {error or type(error).__name__}",
+                f"{damaged[0]} could not be restored after: {str(error) or type(error).__name__}",
                 state=f"The tree is partly patched; not restored: {', '.join(map(str, damaged))}.",
                 fix="Free disk space or give write permission, then restore these files from your copy.",
             ) from error
