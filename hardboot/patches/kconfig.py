@@ -75,9 +75,7 @@ class Kconfig:
         if data is None:
             return
         blocks: list[list[str]] = [conditions]  # of the open if, menu and choice blocks
-        current: tuple[str, list[str]] | None = (
-            None  # the option being defined ("": menu, choice), conditions
-        )
+        current: tuple[str, list[str]] | None = None  # the option ("": a menu or choice) and its conditions
         for line in re.sub(r"\\\n", " ", SourceFile("Kconfig", data).code).split("\n"):
             word, _, rest = line.strip().replace("\t", " ").partition(" ")
             rest = rest.strip()
@@ -114,7 +112,7 @@ class Kconfig:
     def _attribute(self, current: tuple[str, list[str]], word: str, rest: str) -> None:
         name, conditions = current
         if word == "depends":
-            conditions.append(rest.removeprefix("on").strip())
+            conditions.append(" ".join(rest.removeprefix("on").split()))
         elif name and word in _TYPES:
             text = re.match(r"(\"[^\"]*\"|'[^']*')", rest)
             self._options[name].prompt |= text is not None

@@ -1,89 +1,18 @@
 """Options of a patched tree: merged, made complete by the tree's own make, and what is lost is explained."""
 
 import json
+import shutil
 from pathlib import Path
 
+import kconfig_tree
 import kernel_trees as trees
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from in_process import hardboot
 
 from hardboot.base.errors import InputError, ToolError
-from hardboot.patches import conditions, config, dotconfig, kconfig
+from hardboot.patches import config, dotconfig
 from hardboot.patches.tree import Tree
 
-# Conditions as in the kernel's files, in our words; old kernels have ATAGS_PROC and PROC_DEVICETREE.
-KCONFIG = """\
-mainmenu "toy"
-source "arch/$(SRCARCH)/Kconfig"
-source "arch/$SRCARCH/Kconfig.more"
-"""
-ARM = """\
-config SMP
-\tbool "SMP"
-config PM_SLEEP_SMP
-\tdef_bool y
-\tdepends on SMP
-\tdepends on PM_SLEEP
-config PM_SLEEP
-\tdef_bool y
-\tdepends on SUSPEND || HIBERNATION
-config SUSPEND
-\tbool "suspend" if EXPERT
-\thelp
-\t  config NOTHING
-\t  depends on NOTHING
-config HIBERNATION
-\tbool "hibernation"
-\tdepends on !SMP
-if MMU
-menu "kexec"
-\tdepends on !XIP
-config KEXEC
-\tbool "kexec"
-\tdepends on (!SMP || PM_SLEEP_SMP) && \\
-\t\tMMU
-config ATAGS_PROC
-\tbool "atags"
-\tdepends on ATAGS && KEXEC
-config PROC_DEVICETREE
-\tbool "devicetree"
-\tdepends on OF && ARCH = "arm"
-endmenu
-endif
-config OF
-\tbool
-config ATAGS
-\tbool "atags"
-config ARM
-\tbool
-\tselect ARCH_HAS_KEXEC_HARDBOOT if ARM_PSCI && CPU_V7
-config IKCONFIG
-\ttristate "ikconfig"
-"""
-MORE = """\
-config ARCH_HAS_KEXEC_HARDBOOT
-\tbool
-config KEXEC_HARDBOOT
-\tbool "hardboot"
-\tdepends on KEXEC && ARCH_HAS_KEXEC_HARDBOOT
-config ARM_PSCI
-\tbool "psci"
-"""
-ON = (
-    "SMP",
-    "MMU",
-    "ARM",
-    "CPU_V7",
-    "ARM_PSCI",
-    "PM_SLEEP_SMP",
-    "PM_SLEEP",
-    "SUSPEND",
-    "KEXEC",
-    "OF",
-    "ATAGS",
-)
 # The tree's make: drops what the file `dropped` names, completes the rest.
 RULE = """\
 olddefconfig:
@@ -97,84 +26,12 @@ FRAGMENT = "CONFIG_KEXEC=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x3E9DF000\n# CONFIG_DEBU
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    files = {
-        "Kconfig": KCONFIG,
-        "arch/arm/Kconfig": ARM,
-        "arch/arm/Kconfig.more": MORE,
-        "dropped": "NOTHING\n",
-    }
-    root = trees.write(tmp_path / "linux", {**trees.BASE, **files, "hardboot.config": FRAGMENT}, (6, 1))
+    root = kconfig_tree.write(tmp_path / "linux")
+    (root / "hardboot.config").write_text(FRAGMENT)
+    (root / "dropped").write_text("NOTHING\n")
     with (root / "Makefile").open("a") as makefile:
         makefile.write(RULE)
     return root
-
-
-def on(*without: str) -> dict[str, str]:
-    return {name: "y" for name in ON if name not in without}
-
-
-@pytest.mark.parametrize(
-    ("symbol", "off", "reason"),
-    [
-        ("KEXEC", ("SUSPEND", "PM_SLEEP", "PM_SLEEP_SMP"), "(SMP is y, PM_SLEEP_SMP is off, MMU is y)"),
-        ("KEXEC", ("SUSPEND", "PM_SLEEP", "PM_SLEEP_SMP"), "set CONFIG_SUSPEND=y"),
-        ("KEXEC", ("MMU",), "KEXEC depends on MMU (MMU is off)"),
-        ("KEXEC", ("MMU",), "no Kconfig file in this tree defines MMU"),
-        ("ATAGS_PROC", ("ATAGS",), "set CONFIG_ATAGS=y"),
-        ("PROC_DEVICETREE", ("OF",), "(OF is off"),
-        ("KEXEC_HARDBOOT", ("ARM_PSCI",), "ARCH_HAS_KEXEC_HARDBOOT is selected by ARM if ARM_PSCI && CPU_V7"),
-        ("IKCONFIG", (), "no dependency is missing: set it"),
-        ("NOTHING", (), "no Kconfig file in this tree defines NOTHING"),
-    ],
-)
-def test_the_reason_for_a_lost_option_is_found(
-    tree: Path, symbol: str, off: tuple[str, ...], reason: str
-) -> None:
-    assert reason in kconfig.Kconfig(Tree(tree), "arm").explain_off(symbol, on(*off))
-
-
-def test_files_beside_the_tree_are_not_read_but_named(tree: Path) -> None:
-    (tree.parent / "maker").mkdir()
-    (tree.parent / "maker" / "Kconfig").write_text('config NOTHING\n\tbool "nothing"\n')
-    with (tree / "Kconfig").open("a") as top:
-        top.write('source "../maker/Kconfig"\n')
-    reason = kconfig.Kconfig(Tree(tree), "arm").explain_off("NOTHING", on())
-    assert reason == "no Kconfig file in this tree defines NOTHING (outside it, not read: ../maker/Kconfig)"
-
-
-@pytest.mark.parametrize(
-    ("condition", "met"),
-    [
-        ("A", True),
-        ("!A", False),
-        ("B", False),
-        ("M", True),
-        ("A && B || A", True),
-        ("A && (B || !B)", True),
-        ("!(A && B) && !B", True),
-        ('S = "text"', True),
-        ('S != "text"', False),
-        ("A=n", False),
-        ("B = n", True),
-        ("N > 3", True),
-        ("$(cc-option,-mfoo(1)) && A", True),
-    ],
-)
-def test_conditions_are_read_as_kconfig_reads_them(condition: str, met: bool) -> None:
-    assert conditions.holds(condition, {"A": "y", "M": "m", "S": '"text"', "N": "2"}) is met
-
-
-@settings(max_examples=200, deadline=None)
-@given(text=st.text(alphabet='AB&|!()=" $\n', max_size=40))
-def test_any_condition_has_a_value(text: str) -> None:
-    assert conditions.holds(text, {"A": "y"}) in (True, False)
-
-
-def test_options_of_the_fragment_replace_those_of_the_configuration() -> None:
-    before = "# a comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=0x1\n"
-    merged = dotconfig.merge(before, "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_D=y\n")
-    assert dotconfig.parse_on(merged) == {"B": "y", "C": "0x1", "D": "y"}
-    assert merged.count("CONFIG_A") == merged.count("CONFIG_B") == 1
 
 
 def test_the_trees_own_make_completes_the_configuration(tree: Path) -> None:
@@ -203,23 +60,13 @@ def test_a_lost_option_is_told_with_its_reason_and_nothing_is_written(tree: Path
     assert not (tree / ".config").exists()
 
 
-@pytest.mark.parametrize(
-    ("symbol", "why"),
-    [
-        ("XIP_KERNEL", "has no decompressor to check the hardboot page"),
-        ("LOCK_DOWN_KERNEL_FORCE_INTEGRITY", "lockdown refuses kexec_load(2) with EPERM"),
-        ("LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY", "lockdown refuses kexec_load(2) with EPERM"),
-        ("SECURITY_LOADPIN_ENFORCE", "LoadPin refuses kexec_load(2) with EPERM"),
-        ("IMA_APPRAISE_REQUIRE_KEXEC_SIGS", "IMA refuses kexec_load(2) with EACCES"),
-    ],
-)
-def test_an_option_that_must_be_off_is_told_with_its_reason(tree: Path, symbol: str, why: str) -> None:
+@pytest.mark.parametrize("symbol", config.FORBIDDEN)
+def test_an_option_that_must_be_off_is_told_with_its_reason(tree: Path, symbol: str) -> None:
     before = f"CONFIG_SMP=y\nCONFIG_{symbol}=y\n"
     (tree / ".config").write_text(before)
     run = hardboot("patch", "config", tree)
     assert run.returncode == 3
-    assert f"CONFIG_{symbol} is y, not off:" in run.stdout
-    assert why in run.stdout
+    assert run.stdout == f"CONFIG_{symbol} is y, not off:\n  {config.FORBIDDEN[symbol]}\n"
     assert f"1 option is not as hardboot needs: {symbol}" in run.stderr
     assert (tree / ".config").read_text() == before
 
@@ -244,12 +91,133 @@ def test_what_another_phone_needed_does_not_stay(tree: Path) -> None:
     assert now == {"KEXEC": "y", "KEXEC_FILE": "y", "KEXEC_HARDBOOT_PAGE": "0x3E9DF000", "MORE": "y"}
 
 
+def test_numbers_in_hex_are_compared_as_numbers(tree: Path) -> None:
+    fragment = "CONFIG_A=0x10\nCONFIG_B=0x10\nCONFIG_C=16\nCONFIG_D=0x10\n"
+    result = "CONFIG_A=0x0010\nCONFIG_B=0x11\nCONFIG_C=0x10\nCONFIG_D=16\n"
+    wrong = config.find_wrong(Tree(tree), "arm", fragment, result)
+    assert [(one.symbol, one.wanted, one.found) for one in wrong] == [
+        ("B", "0x10", "0x11"),
+        ("C", "16", "0x10"),
+        ("D", "0x10", "16"),
+    ]
+
+
+def test_what_must_be_off_comes_before_what_is_lost(tree: Path) -> None:
+    wrong = config.find_wrong(Tree(tree), "arm", "CONFIG_IKCONFIG=y\n", "CONFIG_XIP_KERNEL=y\n")
+    assert wrong == (
+        config.WrongOption("XIP_KERNEL", "n", "y", config.FORBIDDEN["XIP_KERNEL"]),
+        config.WrongOption("IKCONFIG", "y", "n", "no dependency is missing: set it"),
+    )
+
+
 def test_a_tree_without_fragment_or_configuration_is_refused(tree: Path) -> None:
-    with pytest.raises(InputError, match="no such kernel configuration"):
+    with pytest.raises(InputError) as caught:
         config.configure(tree, "arm", tree / ".config")
+    assert caught.value.what == f"{tree / '.config'}: no such kernel configuration"
+    assert caught.value.state == "The tree is unchanged."
+    assert caught.value.fix == "Make one first, in the tree: make ARCH=arm …_defconfig"
     (tree / "hardboot.config").unlink()
-    with pytest.raises(InputError, match=r"has no hardboot\.config"):
+    with pytest.raises(InputError) as caught:
         config.configure(tree, "arm", tree / ".config")
+    assert caught.value.what == f"{tree} has no hardboot.config"
+    assert caught.value.state == "The tree is unchanged."
+    assert caught.value.fix == "Apply a series first: hardboot patch apply TREE --device NAME"
+
+
+def test_a_configuration_above_the_limit_is_refused(tree: Path) -> None:
+    with (tree / ".config").open("wb") as stream:
+        stream.truncate((4 << 20) + 1)
+    with pytest.raises(InputError, match=r"\.config"):
+        config.configure(tree, "arm", tree / ".config")
+
+
+# The call of make
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[object], float]]:
+    """The commands that were run; the configuration stays as it was merged."""
+    seen: list[tuple[list[object], float]] = []
+    monkeypatch.setattr(config, "run", lambda command, timeout_s: seen.append((command, timeout_s)))
+    monkeypatch.setattr(config, "find_tool", lambda *names: "/".join(names))
+    monkeypatch.delenv("CROSS_COMPILE", raising=False)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("version", "target"),
+    [((3, 6), "oldnoconfig"), ((3, 7), "olddefconfig"), ((6, 12), "olddefconfig")],
+)
+def test_make_runs_in_the_tree_with_a_configuration_of_its_own(
+    tree: Path,
+    calls: list[tuple[list[object], float]],
+    monkeypatch: pytest.MonkeyPatch,
+    version: tuple[int, int],
+    target: str,
+) -> None:
+    trees.write(tree, {".config": "CONFIG_\xe9=y\n"}, version)
+    monkeypatch.chdir(tree.parent)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    assert config.configure(Path(tree.name), "arm", tree / ".config") == ()
+    ((command, timeout_s),) = calls
+    make, option, folder, arch, compiler, own, goal = map(str, command)
+    assert (make, option, folder) == ("make/make", "-C", str(tree))
+    assert (arch, compiler) == ("ARCH=arm", "CROSS_COMPILE=arm-linux-gnueabihf-")
+    assert own.startswith("KCONFIG_CONFIG=")
+    assert own.endswith("/.config")
+    assert own != f"KCONFIG_CONFIG={tree / '.config'}"
+    assert (goal, timeout_s) == (target, 900)
+    assert (tree / ".config").read_text() == f"CONFIG_\xe9=y\n{FRAGMENT}"
+
+
+@pytest.mark.parametrize(
+    ("arch", "installed", "environment", "prefix"),
+    [
+        ("arm", "arm-none-eabi-gcc", "", "arm-none-eabi-"),
+        ("arm64", "aarch64-none-linux-gnu-gcc", "", "aarch64-none-linux-gnu-"),
+        ("arm64", "aarch64-linux-gnu-gcc", "my-", "my-"),
+        ("arm64", "", "my-", "my-"),
+    ],
+)
+def test_the_compiler_is_the_users_else_one_that_is_installed(
+    tree: Path,
+    calls: list[tuple[list[object], float]],
+    monkeypatch: pytest.MonkeyPatch,
+    arch: str,
+    installed: str,
+    environment: str,
+    prefix: str,
+) -> None:
+    (tree / ".config").write_text("")
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == installed else None)
+    monkeypatch.setenv("CROSS_COMPILE", environment)
+    config.configure(tree, arch, tree / ".config")
+    assert f"CROSS_COMPILE={prefix}" in calls[0][0]
+
+
+@pytest.mark.parametrize(("version", "needed"), [((4, 17), False), ((4, 18), True)])
+def test_a_missing_compiler_matters_from_4_18_on(
+    tree: Path,
+    calls: list[tuple[list[object], float]],
+    monkeypatch: pytest.MonkeyPatch,
+    version: tuple[int, int],
+    needed: bool,
+) -> None:
+    trees.write(tree, {".config": ""}, version)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    if not needed:
+        config.configure(tree, "arm64", tree / ".config")
+        assert "CROSS_COMPILE=" in calls[0][0]
+        return
+    with pytest.raises(ToolError) as caught:
+        config.configure(tree, "arm64", tree / ".config")
+    assert caught.value.what == (
+        "no cross compiler for arm64 found: aarch64-linux-gnu-gcc, aarch64-none-linux-gnu-gcc"
+    )
+    assert caught.value.state == "The tree is unchanged."
+    assert caught.value.fix == (
+        "Set CROSS_COMPILE, or install one; on Debian: apt-get install gcc-aarch64-linux-gnu"
+    )
 
 
 def test_a_make_that_fails_is_told(tree: Path) -> None:
