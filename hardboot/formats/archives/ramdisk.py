@@ -49,12 +49,12 @@ def parse(data: Data, *, limit: int = compression.MAX_UNPACKED) -> tuple[tuple[F
     fragments: list[Fragment] = []
     count = 0
     while len(rest):
-        found = _fragment(rest, limit, offset=len(data) - len(rest), first=not fragments)
-        if found is None:
+        parsed = _fragment(rest, limit, offset=len(data) - len(rest), first=not fragments)
+        if parsed is None:
             break
         if len(fragments) == MAX_FRAGMENTS:
             raise malformed(_WHAT, "fragments", len(data) - len(rest), f"more than {MAX_FRAGMENTS}")
-        fragment, rest = found
+        fragment, rest = parsed
         limit -= sum(len(entry.data) for entry in entries([fragment]))
         count += sum(len(archive.entries) for archive in fragment.archives)
         if count > cpio.MAX_ENTRIES:

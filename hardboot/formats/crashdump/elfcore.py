@@ -45,7 +45,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Note:
-    """An ELF note: who defined it, its type, its bytes."""
+    """An ELF note: the name of its owner, its type, its bytes."""
 
     name: str
     type: int

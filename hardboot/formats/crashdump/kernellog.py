@@ -135,7 +135,7 @@ def _block(text: bytes, begin: int, following: int, id_size: int) -> bytes | Non
     if begin & 1 or following & 1:  # FAILED_LPOS, NO_LPOS
         return None
     size = len(text)
-    # A block that would not have fitted before the end lies at the start.
+    # A block that did not fit before the end is at the start.
     start = begin % size if begin // size == following // size else 0
     return text[start + id_size : max(following % size, start + id_size)]
 

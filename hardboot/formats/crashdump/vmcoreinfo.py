@@ -50,4 +50,5 @@ class Vmcoreinfo:
 def parse(data: bytes) -> Vmcoreinfo:
     """Read the note. Other lines than KEY=VALUE are ignored; if a key occurs twice, the last one wins."""
     text = data[:_LIMIT].partition(b"\0")[0].decode("ascii", "replace")
-    return Vmcoreinfo({found[1]: found[2] for line in text.split("\n") if (found := _FIELD.fullmatch(line))})
+    lines = map(_FIELD.fullmatch, text.split("\n"))
+    return Vmcoreinfo({line[1]: line[2] for line in lines if line})

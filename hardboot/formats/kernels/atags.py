@@ -21,7 +21,7 @@ REVISION = 0x54410007
 CMDLINE = 0x54410009
 
 COMMAND_LINE_SIZE = 1024  # bytes with the final NUL
-MAX_SIZE = 16 << 10  # bytes: ATAGS lie in the 16 KiB below the kernel's page tables, from offset 0x100
+MAX_SIZE = 16 << 10  # bytes: ATAGS are in the 16 KiB below the kernel's page tables, from offset 0x100
 
 _WHAT = "ATAGS"
 _REPLACED = (INITRD, INITRD2, CMDLINE, NONE)

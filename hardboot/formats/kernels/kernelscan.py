@@ -64,9 +64,9 @@ class KernelScan:
     def _find_banner(self, window: bytes) -> None:
         at = window.find(_BANNER_START)  # many times faster than a regular expression
         while at >= 0:
-            found = _BANNER.match(window, at)
-            if found:
-                self.release = found[1].decode("ascii")
+            banner = _BANNER.match(window, at)
+            if banner:
+                self.release = banner[1].decode("ascii")
                 line, *rest = re.split(rb"[\n\0]", window[at : at + _LONGEST_BANNER], maxsplit=1)
                 if rest or at + _LONGEST_BANNER <= len(window):
                     self.version = line.decode("utf-8", "replace")
@@ -115,4 +115,4 @@ class _Config:
 
 def parse_config(text: str) -> dict[str, str]:
     """Return the options of a .config as written there: "y", "m", numbers, quoted strings; "n" if not set."""
-    return {found[1] or found[3]: found[2] if found[1] else "n" for found in _OPTION.finditer(text)}
+    return {line[1] or line[3]: line[2] if line[1] else "n" for line in _OPTION.finditer(text)}

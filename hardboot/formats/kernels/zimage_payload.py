@@ -55,15 +55,15 @@ def find(kernel: ZImage, search: Search) -> tuple[Payload | None, KernelScan]:
     inside = kernel.kernel[: kernel.payload_end]
     budget = MAX_UNPACKED
     best: tuple[Payload | None, KernelScan] = None, KernelScan(config=search.config)
-    for found in _candidates(inside):
-        kind = _KINDS[found.lastgroup or ""]
+    for magic in _candidates(inside):
+        kind = _KINDS[magic.lastgroup or ""]
         if kind == "lzop":
             if best[0] is None:
-                best = Payload("lzop", found.start()), KernelScan()
+                best = Payload("lzop", magic.start()), KernelScan()
             continue
         scan = KernelScan(config=search.config)
         limit = min(budget, kernel.edata_size or budget)
-        stream = Decompressor(kind, inside[found.start() :], limit=limit)
+        stream = Decompressor(kind, inside[magic.start() :], limit=limit)
         whole = True
         try:
             whole = read(stream, scan, search.look, to_end=not kernel.edata_size)
@@ -72,9 +72,9 @@ def find(kernel: ZImage, search: Search) -> tuple[Payload | None, KernelScan]:
                 scan = KernelScan()  # more than the kernel states: this was not its payload
             whole = False
         budget -= max(stream.size, stream.fed)
-        stated = _stated_size(kernel, kind, found.start())
+        stated = _stated_size(kernel, kind, magic.start())
         size, unpacked = (stream.end, stream.size) if whole else (stated, kernel.edata_size)
-        payload = Payload(kind, found.start(), size, unpacked)
+        payload = Payload(kind, magic.start(), size, unpacked)
         if scan.release or scan.cut:
             return payload, scan
         if whole and (best[0] is None or stream.size > (best[0].unpacked_size or 0)):
@@ -101,7 +101,7 @@ def read(stream: Decompressor, scan: KernelScan, look: int, *, to_end: bool) -> 
         stream: The compressed kernel.
         scan: Gets its content.
         look: As `Search.look`.
-        to_end: Go on when all is found: the end of the stream is wanted, too.
+        to_end: Read on to the end of the stream when there is nothing more to look for.
 
     Returns:
         True if the stream was read to its end.
@@ -120,7 +120,7 @@ def read(stream: Decompressor, scan: KernelScan, look: int, *, to_end: bool) -> 
 
 
 def _candidates(data: memoryview) -> Iterator["re.Match[bytes]"]:
-    for count, found in enumerate(_MAGICS.finditer(data)):
+    for count, magic in enumerate(_MAGICS.finditer(data)):
         if count == MAX_CANDIDATES:
             return
-        yield found
+        yield magic

@@ -115,8 +115,8 @@ def _with_sizes(tags: Tags, kernel: memoryview, offset: int, size: int) -> Tags:
 def _with_page(tags: Tags, kernel: memoryview, offset: int, size: int) -> Tags:
     if size < _HardbootPage.SIZE:
         raise _too_short("hardboot", offset, size, _HardbootPage.SIZE)
-    found = _HardbootPage.parse(kernel, offset)
-    return replace(tags, hardboot_page=found.page, hardboot_version=found.version)
+    record = _HardbootPage.parse(kernel, offset)
+    return replace(tags, hardboot_page=record.page, hardboot_version=record.version)
 
 
 def _too_short(name: str, offset: int, size: int, needed: int) -> InputError:

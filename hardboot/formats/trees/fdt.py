@@ -141,7 +141,7 @@ def _read_nodes(data: memoryview, head: FdtHeader) -> Node:
             if name in properties:
                 raise malformed(WHAT, f"property {name}", base + here, "the node has it twice")
             if len(stack) == 1:
-                raise malformed(WHAT, f"property {name}", base + here, "it lies outside every node")
+                raise malformed(WHAT, f"property {name}", base + here, "it is outside of every node")
             properties[name] = block[start : start + size]
             at = (start + size + 3) // 4
         elif token == BEGIN_NODE:

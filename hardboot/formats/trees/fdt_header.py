@@ -59,7 +59,7 @@ class Reservation(BinaryRecord, what=WHAT):
 
 
 def read(data: memoryview) -> FdtHeader:
-    """Read the header that `data` begins with; its blocks lie inside the tree.
+    """Read the header that `data` begins with; its blocks are inside the tree.
 
     Raises:
         InputError: If it is not the header of a device tree, or a field breaks a rule.

@@ -125,7 +125,7 @@ def moved(entries: Iterable[E], old: Sequence[StoredTree], new: Sequence[StoredT
 
 
 def read_fill(data: memoryview, known: Iterable[range], trees: Iterable[StoredTree]) -> Fill:
-    """Return what lies neither in `known` ranges nor in trees and is not zero."""
+    """Return the bytes that are neither in `known` ranges nor in trees, nor zero."""
     fill = []
     at = 0
     spans = sorted((span.start, span.stop) for span in (*known, *(tree.span for tree in trees)))

@@ -241,7 +241,7 @@ def test_a_tree_of_version_16_is_read() -> None:
         (hand_made(GOOD[:-4] + GOOD), "structure at offset 0x44: a second root node"),
         (hand_made(GOOD[:-4] + words(END_NODE, END)), "a node ends that never began"),
         (hand_made(words(NOP) + ROOT + words(7, END_NODE, END)), "unknown token 0x7"),
-        (hand_made(GOOD[:-4] + PROPERTY + words(END)), "property p at offset 0x44: it lies outside"),
+        (hand_made(GOOD[:-4] + PROPERTY + words(END)), "property p at offset 0x44: it is outside"),
         (hand_made(ROOT + PROPERTY * 2 + words(END_NODE, END)), "property p at offset 0x50: the node has it"),
         (hand_made(ROOT + words(PROP, 0xFFFFFFFF, 0, 0)), "property p at offset 0x40: 4294967295 bytes"),
         (hand_made(ROOT + words(PROP, 9, 0, 0, 0)), "property p at offset 0x40: 9 bytes"),
