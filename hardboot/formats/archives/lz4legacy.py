@@ -2,6 +2,8 @@
 
 Sources: Linux lib/decompress_unlz4.c; lz4's doc/lz4_Frame_format.md, "Legacy frame"; Magisk's magiskboot
 (check_fmt_lg) for LG's. After the magic come blocks {u32 packed size, data}; nothing marks the end.
+The size in front of a block is read as a plain word: 64 KiB of hostile data have 13,000 blocks, which take
+0.1 s with construct, 1 ms without.
 """
 
 from collections.abc import Generator, Iterable, Iterator
