@@ -91,7 +91,7 @@ def parse(data: Data) -> SonyElf:
     gaps: list[Data] = []
     for part in ordered:
         if part.offset < end:
-            problem = f"{part.name} begins inside of what ends at {end:#x}"
+            problem = f"{part.name} begins before {end:#x}, the end of the headers or another part"
             raise malformed(_WHAT, "offset", part.offset, problem)
         if part is not ordered[0]:
             gaps.append(bytes(content[end : part.offset]))

@@ -31,8 +31,8 @@ SONY = build.sony_elf()
             "e_phoff at offset 0x1c: the program headers end",
         ),
         (patched(SONY, 52 + 16, "<I", 0xFFFFFFFF), "p_filesz at offset 0x44"),
-        (patched(SONY, 52 + 4, "<I", 0), "kernel begins inside"),
-        (patched(SONY, 84 + 4, "<I", 4097), "begins inside of what ends at"),
+        (patched(SONY, 52 + 4, "<I", 0), "kernel begins before 0xb4, the end of the headers"),
+        (patched(SONY, 84 + 4, "<I", 4097), "begins before"),
     ],
 )
 def test_a_damaged_sony_image_is_refused(data: bytes, message: str) -> None:
