@@ -9,7 +9,7 @@ from hardboot.commands.load import check_tested
 from hardboot.device.phone import connected
 from hardboot.flows import bench as flow
 from hardboot.flows import rom
-from hardboot.flows.bench import Bench
+from hardboot.flows.bench_runs import Bench
 
 _TITLES = {"reboot": "full reboot", "hardboot": "hardboot", "soft": "soft kexec"}
 

@@ -144,8 +144,12 @@ def connect(serial: str | None, device: str | None) -> Phone:
         # Both in one shell: starting one takes as long as these commands.
         names, root = transport.shells([(_PRODUCT, QUICK_S), (FIND_ROOT, QUICK_S)])
         product, serialno = _parse_product(names)
-        found = matching(product, chosen)
-        phone = Phone(transport, found, serialno or transport.serial, _root_shell=parse_root_shell(root))
+        phone = Phone(
+            transport,
+            matching(product, chosen),
+            serialno or transport.serial,
+            _root_shell=parse_root_shell(root),
+        )
         phone.tell_model()
         return phone
     except BaseException:
@@ -180,21 +184,21 @@ def matching(product: str, chosen: Profile | None) -> Profile:
     Raises:
         RefusedError: If no profile fits, or `chosen` does not.
     """
-    found = chosen or profile.match(product)
-    if found is None:
+    match = chosen or profile.match(product)
+    if match is None:
         raise RefusedError(
             f"no profile is for ro.product.device={product!r}",
             state="Nothing was sent.",
             fix="List the known phones: hardboot devices list. docs/profiles.md tells how to add one.",
         )
-    if product not in found.codenames:
+    if product not in match.codenames:
         raise RefusedError(
-            f"the phone reports ro.product.device={product!r}; the profile {found.name} is for "
-            f"{', '.join(found.codenames)}",
+            f"the phone reports ro.product.device={product!r}; the profile {match.name} is for "
+            f"{', '.join(match.codenames)}",
             state="Nothing was sent.",
             fix="Leave out --device: the profile is then chosen by what the phone reports.",
         )
-    return found
+    return match
 
 
 def safe_serial(serialno: str) -> str:

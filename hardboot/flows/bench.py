@@ -5,13 +5,10 @@ before the clock starts: to load ahead is the purpose of kexec.
 """
 
 import re
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
@@ -20,13 +17,11 @@ from hardboot.device import cpus, host, record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.flows import load, rom
+from hardboot.flows.bench_runs import HARDBOOT, PHASES, REBOOT, SOFT, Bench, Run
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import reboot, wait_for_change
 from hardboot.flows.rom import Rom
-
-REBOOT, HARDBOOT, SOFT = "reboot", "hardboot", "soft"
-PHASES = ("quiesce", "reset", "kernel", "userland")
 
 _STAMP = r"^(?:<\d+>)?\[ *(\d+\.\d+)\] "
 # init/main.c: run_init_process(), free_initmem() of arch/arm/mm/init.c before it said that.
@@ -36,68 +31,6 @@ _INIT = re.compile(_STAMP + r"(?:Run \S+ as init process|Freeing (?:unused kerne
 _LAST = re.compile(
     _STAMP + r"(?:reboot: |kexec_core: |kexec: )?(?:Restarting system|Starting new kernel|Bye!)", re.MULTILINE
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """One restart.
-
-    Attributes:
-        method: REBOOT, HARDBOOT or SOFT.
-        seconds: From the command to a root shell of the new kernel.
-        phases: Seconds of each of PHASES; those that cannot be told apart are joined, and their names by +.
-    """
-
-    method: str
-    seconds: float
-    phases: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """All runs, and the kernels they ended in: of the boot partition, and of the image."""
-
-    runs: tuple[Run, ...]
-    host: KernelIdentity
-    image: str
-    guest: KernelIdentity | None
-
-    def of(self, method: str) -> list[Run]:
-        """Return the runs of one method, the quickest first."""
-        return sorted((run for run in self.runs if run.method == method), key=lambda run: run.seconds)
-
-    @property
-    def methods(self) -> list[str]:
-        """The methods that were measured, in this order."""
-        return list(dict.fromkeys(run.method for run in self.runs))
-
-    def median(self, method: str) -> float:
-        """Return the median of the seconds of one method."""
-        return statistics.median(run.seconds for run in self.of(method))
-
-    def typical(self, method: str) -> Run:
-        """Return the run in the middle: its phases add up, medians of phases would not."""
-        runs = self.of(method)
-        return runs[(len(runs) - 1) // 2]
-
-    def ratio(self, method: str) -> float:
-        """Return the median relative to that of a full reboot."""
-        return self.median(method) / self.median(REBOOT)
-
-    def document(self) -> dict[str, Any]:
-        """Return the runs as JSON has them."""
-        return {
-            "runs": [
-                {
-                    "way": run.method,
-                    "seconds": round(run.seconds, 3),
-                    "phases": {name: round(seconds, 3) for name, seconds in run.phases.items()},
-                }
-                for run in self.runs
-            ],
-            "median": {method: round(self.median(method), 3) for method in self.methods},
-            "ratio": {method: round(self.ratio(method), 3) for method in self.methods},
-        }
 
 
 def own_image(phone: Phone, folder: Path) -> Rom:

@@ -120,8 +120,8 @@ def _without_mtk(image: BootImage) -> BootImage:
 def _kernel(part: Data) -> AnyKernel:
     """Return the kernel as it is started: a zImage unpacks itself, an arm64 Image must be unpacked first."""
     if arm64image.is_arm64(part):
-        found = identify(part, config=False)
-        return Arm64Kernel(view(part)[: found.size], arm64image.parse(part))
+        size = identify(part, config=False).size
+        return Arm64Kernel(view(part)[:size], arm64image.parse(part))
     kind = compression.detect(part)
     if kind is None or kind == "lzop":
         return zimage.parse(part)
@@ -138,7 +138,7 @@ def _trees(image: BootImage) -> tuple[Candidate, ...]:
             state="Nothing was sent.",
             fix="Use an image whose dtb part holds device trees, or one without a dtb part.",
         )
-    found = source.candidates if source else ()
-    if len(found) == 1:
-        found[0].tree  # noqa: B018  # it will be used: refuse it now, with the file's name
-    return found
+    candidates = source.candidates if source else ()
+    if len(candidates) == 1:
+        candidates[0].tree  # noqa: B018  # it will be used: refuse it now, with the file's name
+    return candidates

@@ -4,7 +4,7 @@ import pytest
 
 from hardboot.device.handset import KernelIdentity
 from hardboot.flows import bench
-from hardboot.flows.bench import Bench, Run
+from hardboot.flows.bench_runs import Bench, Run
 
 KERNEL = KernelIdentity("6.1.0", "x", "")
 SECONDS = {"reboot": (4.0, 9.0, 5.0, 6.0), "hardboot": (6.05, 6.05, 5.0, 9.0), "soft": (1.0, 1.5, 1.2, 1.3)}

@@ -11,7 +11,7 @@ from told import raises
 from hardboot.base.errors import DeviceError, DeviceStateError, InputError
 from hardboot.device.phone import Phone
 from hardboot.flows import bench, rom
-from hardboot.flows.bench import HARDBOOT, REBOOT, SOFT
+from hardboot.flows.bench_runs import HARDBOOT, REBOOT, SOFT
 from hardboot.flows.rom import Rom
 
 OLD_LOG = "/sys/fs/pstore/console-ramoops-0"

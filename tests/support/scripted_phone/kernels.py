@@ -6,10 +6,10 @@ import re
 import struct
 from dataclasses import dataclass, field
 
+from scripted_phone.calls import Call
 from scripted_phone.clock import Steps
 from scripted_phone.files import failure
 from scripted_phone.programs import stand_still
-from scripted_phone.shell import Call
 
 PAGE = 4096
 ON_CRASH = 1  # flag of kexec_load(2)

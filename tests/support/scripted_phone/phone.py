@@ -9,6 +9,7 @@ from typing import Literal
 from hardboot.payload import agent
 from hardboot.transport.base import Output
 from scripted_phone import kernels
+from scripted_phone.calls import Call, Program
 from scripted_phone.clock import Clock, Steps
 from scripted_phone.disks import DISK_PROGRAMS
 from scripted_phone.faults import NO_FAULT, Fault
@@ -28,7 +29,6 @@ from scripted_phone.files import (
 from scripted_phone.kernel_files import show_kernel
 from scripted_phone.kernels import Kernel, Running
 from scripted_phone.programs import PROGRAMS, stand_still
-from scripted_phone.shell import Call, Program
 from scripted_phone.transport import ScriptedTransport, words_of
 
 HOST = Kernel("6.1.0-host")

@@ -6,9 +6,9 @@ import hashlib
 import io
 import tarfile
 
+from scripted_phone.calls import Call, Program
 from scripted_phone.clock import FOREVER, Steps
 from scripted_phone.files import ADB, BlockDevice, File, Folder, Link, Node, failure, may
-from scripted_phone.shell import Call, Program
 
 
 def _options(call: Call, with_value: str = "") -> tuple[dict[str, str], list[str]]:

@@ -1,106 +1,33 @@
-"""A small POSIX shell: runs what `syntax` reads, with the programs it is given."""
+"""A small POSIX shell: runs what `syntax` reads, with the programs of its phone."""
 
 import errno
-import re
 import shlex
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from glob import escape
-from typing import Protocol
 
-from scripted_phone.clock import FOREVER, Clock, Steps
-from scripted_phone.faults import Fault
-from scripted_phone.files import FileSystem, Folder, failure, may
+from scripted_phone.builtins import BUILTINS
+from scripted_phone.calls import Call, Exit, Killed, Return
+from scripted_phone.clock import FOREVER, Steps
+from scripted_phone.expansion import Expansion, Text
 from scripted_phone.streams import Collected, Input, Opened, Output
 from scripted_phone.syntax import (
     AndOr,
     Compound,
     Function,
-    Literal,
     Node,
-    Parameter,
     Pipeline,
     Redirect,
     Sequence,
     Simple,
     SyntaxProblem,
-    Word,
     parse,
 )
 
-Fields = Generator[float, None, list[str]]
-
-
-class Exit(Exception):
-    """The shell, or a function of it, ends with this code."""
-
-    def __init__(self, code: int) -> None:
-        self.code = code
-
-
-class Return(Exit):
-    """A function ends."""
-
-
-class Killed(Exit):
-    """The shell is killed, and with it the one it is in."""
-
 
 @dataclass
-class Call:
-    """A program that runs: its words, and what it reads and prints."""
-
-    shell: "Shell"
-    words: list[str]
-    stdin: Input
-    out: Output
-    err: Output
-    fault: Fault
-
-    @property
-    def user(self) -> int:
-        return self.shell.user
-
-    @property
-    def files(self) -> FileSystem:
-        return self.shell.system.files
-
-    def fail(self, subject: str, error: OSError, code: int = 1) -> int:
-        """Print an error as programs of a phone do; returns `code`."""
-        name = self.words[0].rpartition("/")[2]
-        self.err.write(f"{name}: {subject}: {error.strerror}\n".encode())
-        return code
-
-
-Program = Callable[[Call], "int | Steps"]
-
-
-class System(Protocol):
-    """The phone as its shells know it."""
-
-    files: FileSystem
-    clock: Clock
-    epoch: int
-
-    def program(self, name: str, user: int) -> Program:
-        """The program called `name`. Raises OSError if there is none."""
-
-    def happens(self, event: str) -> Fault:
-        """Note an event; returns what goes wrong with it."""
-
-
-@dataclass
-class Shell:
+class Shell(Expansion):
     """One shell, or a subshell."""
-
-    system: System
-    user: int
-    variables: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, Node] = field(default_factory=dict)
-    arguments: list[str] = field(default_factory=list)
-    folder: str = "/"
-    code: int = 0
 
     def subshell(self) -> "Shell":
         """A shell that begins with what this one has."""
@@ -122,10 +49,6 @@ class Shell:
             raise
         except Exit as end:
             return end.code
-
-    def path(self, name: str) -> str:
-        """`name` as an absolute path."""
-        return name if name.startswith("/") else f"{self.folder.rstrip('/')}/{name}"
 
     # Commands
 
@@ -180,6 +103,12 @@ class Shell:
         except Exit as end:
             return end.code
 
+    def substitute(self, body: Node, err: Output) -> Text:
+        """See `Expansion`."""
+        kept = Collected()
+        self.code = yield from self._inside(body, Input(), kept, err)
+        return kept.data.decode(errors="replace").rstrip("\n")
+
     def _compound(self, node: Compound, stdin: Input, out: Output, err: Output) -> Steps:
         (condition, body) = node.branches[0] if node.branches else (None, Sequence(()))
         if node.kind == "{":
@@ -198,11 +127,11 @@ class Shell:
             while ((yield from self.run(condition, stdin, out, err)) == 0) == wanted:
                 code = yield from self.run(body, stdin, out, err)
         elif node.kind == "for":
-            for value in (yield from self._expand(node.words, err)):
+            for value in (yield from self.expand(node.words, err)):
                 self.variables[node.name] = value
                 code = yield from self.run(body, stdin, out, err)
         else:
-            value = yield from self._text(node.words[0], err)
+            value = yield from self.text(node.words[0], err)
             for patterns, branch in node.cases:
                 for pattern in patterns:
                     if fnmatchcase(value, (yield from self._pattern(pattern, err))):
@@ -210,11 +139,11 @@ class Shell:
         return code
 
     def _simple(self, node: Simple, stdin: Input, out: Output, err: Output) -> Steps:
-        words = yield from self._expand(node.words, err)
+        words = yield from self.expand(node.words, err)
         code = 0
         for name, word in node.assignments:
             self.code = 0
-            self.variables[name] = yield from self._text(word, err)
+            self.variables[name] = yield from self.text(word, err)
             code = self.code  # of the last $(...)
         try:
             stdin, out, err = yield from self._redirected(node.redirects, stdin, out, err)
@@ -231,7 +160,7 @@ class Shell:
                 return end.code
             finally:
                 self.arguments = outer
-        builtin = _BUILTINS.get(words[0])
+        builtin = BUILTINS.get(words[0])
         if builtin:
             return builtin(self, words, stdin)
         if words[0] == "exec":
@@ -279,102 +208,6 @@ class Shell:
         except OSError as error:
             return call.fail(error.filename or "write error", error)
 
-    # Words
-
-    def _expand(self, words: tuple[Word, ...], err: Output) -> Fields:
-        """The fields that words become: expanded, split, and names of files in place of patterns."""
-        found = []
-        for word in words:
-            for text, pattern in (yield from self._fields(word, err)):
-                names = self._glob(pattern) if re.search(r"[*?]|\[(?!\])", _unescaped(pattern)) else []
-                found += names or [text]
-        return found
-
-    def _fields(self, word: Word, err: Output) -> Generator[float, None, list[tuple[str, str]]]:
-        """The fields of one word: each as text, and as a pattern."""
-        fields = [("", "")]
-        is_there = False
-        for part in word:
-            quoted = part.quoted
-            text = yield from self._part(part, err)
-            if quoted or isinstance(part, Literal):
-                is_there = True
-                pieces = [text]
-            else:
-                pieces = text.split()
-                if text[:1].isspace() and fields[-1][0]:
-                    fields.append(("", ""))
-            for number, piece in enumerate(pieces):
-                if number:
-                    fields.append(("", ""))
-                as_pattern = escape(piece) if quoted else piece
-                fields[-1] = (fields[-1][0] + piece, fields[-1][1] + as_pattern)
-            if not quoted and not isinstance(part, Literal) and pieces and text[-1:].isspace():
-                fields.append(("", ""))
-        kept = [one for one in fields if one[0]]
-        return kept or ([("", "")] if is_there else [])
-
-    def _text(self, word: Word, err: Output) -> Generator[float, None, str]:
-        """A word as one text, not split."""
-        found = ""
-        for part in word:
-            found += yield from self._part(part, err)
-        return found
-
-    def _pattern(self, word: Word, err: Output) -> Generator[float, None, str]:
-        found = ""
-        for part in word:
-            text = yield from self._part(part, err)
-            found += escape(text) if part.quoted else text
-        return found
-
-    def _part(self, part: object, err: Output) -> Generator[float, None, str]:
-        if isinstance(part, Literal):
-            return part.text
-        if isinstance(part, Parameter):
-            value = self._variable(part.name)
-            if part.operator == ":-":
-                return value or (yield from self._text(part.word, err))
-            pattern = yield from self._pattern(part.word, err)
-            return _trimmed(value, part.operator, pattern)
-        kept = Collected()
-        self.code = yield from self._inside(part.body, Input(), kept, err)  # type: ignore[attr-defined]
-        return kept.data.decode(errors="replace").rstrip("\n")
-
-    def _variable(self, name: str) -> str:
-        if name == "?":
-            return str(self.code)
-        if name == "#":
-            return str(len(self.arguments))
-        if name in "@*":
-            return " ".join(self.arguments)
-        if name.isdecimal():
-            number = int(name)
-            return (["sh", *self.arguments] + [""] * (number + 1))[number]
-        return self.variables.get(name, "")
-
-    def _glob(self, pattern: str) -> list[str]:
-        """The names that fit a pattern, part by part, as they would be written."""
-        absolute = self.path(pattern)
-        wanted = [part for part in absolute.split("/") if part]
-        prefix = "" if pattern.startswith("/") else f"{self.folder.rstrip('/')}/"
-        tail = "/" if pattern.endswith("/") else ""
-        found = [""]
-        for part in wanted:
-            next_found = []
-            for folder in found:
-                if any(char in part for char in "*?["):
-                    names = [
-                        name for name in self.system.files.names(folder or "/") if fnmatchcase(name, part)
-                    ]
-                    next_found += [f"{folder}/{name}" for name in names]
-                elif self.system.files.find(f"{folder}/{part}") is not None:
-                    next_found.append(f"{folder}/{part}")
-            found = next_found
-        if tail:
-            found = [path for path in found if isinstance(self.system.files.find(path), Folder)]
-        return [path.removeprefix(prefix) + tail for path in found]
-
     # Redirections
 
     def _redirected(
@@ -382,7 +215,7 @@ class Shell:
     ) -> Generator[float, None, tuple[Input, Output, Output]]:
         outputs = {1: out, 2: err}
         for one in redirects:
-            target = yield from self._text(one.target, err)
+            target = yield from self.text(one.target, err)
             try:
                 if one.operator == "<":
                     node = self.system.files.open(self.path(target), self.user)
@@ -406,83 +239,3 @@ class Shell:
         if not append:
             node.truncate()
         return Opened(files, path, node, node.size() if append else 0)
-
-
-def _unescaped(pattern: str) -> str:
-    """`pattern` without what glob.escape() made of quoted characters."""
-    return re.sub(r"\[[*?\[]\]", "", pattern)
-
-
-def _trimmed(value: str, operator: str, pattern: str) -> str:
-    lengths = range(len(value) + 1)
-    if operator.startswith("%"):
-        for length in lengths if operator == "%" else reversed(lengths):
-            if fnmatchcase(value[len(value) - length :], pattern):
-                return value[: len(value) - length]
-    elif operator.startswith("#"):
-        for length in lengths if operator == "#" else reversed(lengths):
-            if fnmatchcase(value[:length], pattern):
-                return value[length:]
-    return value
-
-
-# What a shell does by itself
-
-
-def _cd(shell: Shell, words: list[str], stdin: Input) -> int:
-    path = shell.system.files.resolve(shell.path(words[1]))
-    if not shell.system.files.names(path):
-        return 1
-    shell.folder = path
-    return 0
-
-
-def _exit(shell: Shell, words: list[str], stdin: Input) -> int:
-    raise Exit(int(words[1]) if len(words) > 1 else shell.code)
-
-
-def _return(shell: Shell, words: list[str], stdin: Input) -> int:
-    raise Return(int(words[1]) if len(words) > 1 else shell.code)
-
-
-def _read(shell: Shell, words: list[str], stdin: Input) -> int:
-    names = [word for word in words[1:] if word != "-r"]
-    line = stdin.line().decode()
-    parts = line.split(None, len(names) - 1)
-    parts += [""] * (len(names) - len(parts))
-    for name, value in zip(names, parts, strict=True):
-        shell.variables[name] = value.rstrip()
-    return int(not line.endswith("\n"))
-
-
-def _set(shell: Shell, words: list[str], stdin: Input) -> int:
-    assert words[1] == "--"
-    shell.arguments = words[2:]
-    return 0
-
-
-def _shift(shell: Shell, words: list[str], stdin: Input) -> int:
-    count = int(words[1]) if len(words) > 1 else 1
-    if count > len(shell.arguments):
-        raise Exit(2)
-    del shell.arguments[:count]
-    return 0
-
-
-def _nothing(shell: Shell, words: list[str], stdin: Input) -> int:
-    return 0
-
-
-_BUILTINS: dict[str, Callable[[Shell, list[str], Input], int]] = {
-    ":": _nothing,
-    "cd": _cd,
-    "exit": _exit,
-    "read": _read,
-    "return": _return,
-    "set": _set,
-    "shift": _shift,
-    "trap": _nothing,
-    "umask": _nothing,
-    "wait": _nothing,
-}
-__all__ = ["FOREVER", "Call", "Program", "Shell", "System", "failure", "may"]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from hardboot.base import files
 from hardboot.base.errors import DeviceError
 from hardboot.transport.base import SHELL, Output, Progress
+from scripted_phone.calls import Exit, Killed
 from scripted_phone.clock import Steps
 from scripted_phone.files import ADB, File
-from scripted_phone.shell import Exit, Killed, Shell
+from scripted_phone.shell import Shell
 from scripted_phone.streams import Collected, Input
 
 if TYPE_CHECKING:
