@@ -61,7 +61,7 @@ def test_an_agent_that_does_not_run_is_told(phone: Phone, scripted: ScriptedPhon
         host.info(phone, None)
     scripted.data.noexec = False
     scripted.fault("*agent info*", code=1, says="error=uname errno=14\n")
-    with pytest.raises(DeviceError, match="the agent on the phone failed: uname: bad address"):
+    with pytest.raises(DeviceError, match="uname: bad address"):
         host.ask(phone, None)
     scripted.fault(f"push {STAGING}/agent", alters=flip(9))
     with pytest.raises(DeviceError, match="agent arrived damaged on the phone"):
@@ -132,7 +132,7 @@ def test_a_kernel_that_is_no_host_is_refused(phone: Phone) -> None:
             host.check(phone.profile, info(hardboot_page=None, hardboot_flag=None, probe=probe))
     with raises(RefusedError, *OTHER_PAGE):
         host.check(phone.profile, info(hardboot_page=0x48000000))
-    with pytest.raises(DeviceError, match="the kernel refused the test for hardboot support: operation not"):
+    with pytest.raises(DeviceError, match="EPERM"):
         host.check(phone.profile, info(hardboot_flag=None, probe=1))
 
 
@@ -140,5 +140,5 @@ def test_a_kernel_that_does_not_take_the_flag_is_asked_as_it_is(
     phone: Phone, scripted: ScriptedPhone
 ) -> None:
     scripted.start(Kernel("6.1", page=0x44000000, flag=None, takes=1))
-    with pytest.raises(DeviceError, match="does not know the hardboot flag"):
+    with pytest.raises(DeviceError, match="EINVAL"):
         host.check(phone.profile, host.ask(phone, phone.profile.hardboot.flag))

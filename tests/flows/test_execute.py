@@ -285,7 +285,7 @@ def test_an_image_that_tells_no_release_is_not_compared(
 @pytest.mark.parametrize(
     ("says", "cause"),
     [
-        ("synced=1\nerror=reboot errno=22\n", "the kernel refused to start what is loaded: invalid argument"),
+        ("synced=1\nerror=reboot errno=22\n", "the kernel refused to start "),
         ("", "the running kernel gives no reason"),
         ("synced=1\n", "the agent did not run on the phone: synced=1"),
     ],

@@ -326,9 +326,7 @@ def test_what_the_kernel_refuses_is_told_and_nothing_is_kept(
 ) -> None:
     made = prepared(phone, image, journal)
     scripted.fault("*agent load*", code=1, says="error=kexec_load errno=99\n")
-    with pytest.raises(
-        DeviceError, match="the kernel refused to load the ROM: address not available"
-    ) as caught:
+    with pytest.raises(DeviceError, match="EADDRNOTAVAIL"):
         load.load(phone, made, journal)
     assert scripted.files.find(RECORD) is None
     assert scripted.files.find("/dev/hardboot-agent") is None
