@@ -66,7 +66,7 @@ def resident() -> int:
 
 
 @pytest.mark.parametrize("walk", [windows, pieces])
-def test_what_was_walked_over_leaves_memory(
+def test_pages_leave_memory_once_they_were_yielded(
     tmp_path: Path, walk: Callable[[mmap.mmap], Iterator[Data]]
 ) -> None:
     path = tmp_path / "file"
@@ -79,7 +79,7 @@ def test_what_was_walked_over_leaves_memory(
     assert resident() - before < WINDOW
 
 
-def test_what_was_forgotten_can_be_read_again(mapped: mmap.mmap) -> None:
+def test_dropped_pages_can_be_read_again(mapped: mmap.mmap) -> None:
     forget(view(mapped))
     forget(memoryview(b"no file"))
     assert mapped[:4] == b"\0\1\2\3"
@@ -97,6 +97,6 @@ def test_errors_name_format_field_offset_and_problem() -> None:
 
 
 @pytest.mark.parametrize(("size", "told"), [(5, 5), (0, 0), (-7, 0)])
-def test_truncated_input_says_what_there_is(size: int, told: int) -> None:
+def test_truncated_input_is_reported_with_its_size(size: int, told: int) -> None:
     error = truncated("thing", "header", 16, size, 12)
     assert error.what == f"thing: header at offset 0x10: truncated: {told} of 12 bytes"

@@ -36,7 +36,7 @@ from hardboot.formats.sniff import described, sniff
         (b"\x00\x01", None),
     ],
 )
-def test_a_file_is_named(data: bytes, name: str | None) -> None:
+def test_a_file_has_a_kind(data: bytes, name: str | None) -> None:
     assert sniff(data) == name
 
 
@@ -51,7 +51,7 @@ def test_a_file_is_named(data: bytes, name: str | None) -> None:
         (b"\0\1\2", "unknown data (it begins with 00 01 02)"),
     ],
 )
-def test_a_refusal_can_say_what_a_file_is(data: bytes, words: str) -> None:
+def test_errors_can_name_the_kind_of_a_file(data: bytes, words: str) -> None:
     assert described(data) == words
 
 

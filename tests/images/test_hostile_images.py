@@ -103,7 +103,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[in
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_lie_is_refused_by_field_and_offset(
+def test_a_wrong_field_is_refused_by_name_and_offset(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, field = REFUSED[name]
@@ -123,7 +123,7 @@ def test_a_lie_is_refused_by_field_and_offset(
 
 
 @pytest.mark.parametrize("name", READ)
-def test_what_can_be_read_is_read_and_leads_nowhere(
+def test_damage_that_can_be_read_does_no_harm(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, out, again = tmp_path / "x.img", tmp_path / "a" / "out", tmp_path / "again.img"
@@ -148,7 +148,7 @@ def test_layers_of_sparse_images_end_at_the_second(
     assert call(capsys, "unpack", path, tmp_path / "out")[0] == 3
 
 
-def test_what_unpacks_to_too_much_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_decompression_bomb_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.img"
     for data in (gzip.compress(BOMB), lzma.compress(bytes(64 << 20), preset=0), deep_tree()):
         path.write_bytes(data)

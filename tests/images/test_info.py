@@ -167,7 +167,7 @@ def test_device_trees_are_shown(tmp_path: Path) -> None:
     assert "acme,board acme,soc" in hardboot("info", path).stdout
 
 
-def test_what_follows_device_trees_is_told(tmp_path: Path) -> None:
+def test_bytes_behind_device_trees_are_reported(tmp_path: Path) -> None:
     trees = board("Acme phone") + dtb("/ { };")
     (tmp_path / "trees.dtb").write_bytes(trees + b"junk" * 5)
     assert document(tmp_path / "trees.dtb")["trees"]["trailing_size"] == 20
@@ -177,7 +177,7 @@ def test_what_follows_device_trees_is_told(tmp_path: Path) -> None:
     assert "after the" not in hardboot("info", tmp_path / "packed").stdout
 
 
-def test_damage_in_a_part_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:
+def test_damage_in_a_part_is_reported_and_the_rest_is_shown(tmp_path: Path) -> None:
     path = make(tmp_path, kernel=KERNEL[:-8])
     told = document(path)["boot_image"]["parts"]
     assert "zImage: end at offset 0x2c" in told[0]["problem"]
@@ -310,7 +310,7 @@ def told(tmp_path: Path, data: bytes) -> dict[str, Any]:
     return document(path)
 
 
-def test_an_id_that_does_not_fit_is_told_with_the_one_that_would(tmp_path: Path) -> None:
+def test_a_wrong_id_is_reported_with_the_right_one(tmp_path: Path) -> None:
     kinds = build.every_kind()
     image = told(tmp_path, kinds["v0 with a wrong id"])["boot_image"]
     assert image["id_check"]["matches"] is False
@@ -323,7 +323,7 @@ def test_an_id_that_does_not_fit_is_told_with_the_one_that_would(tmp_path: Path)
     assert f"does not match the parts: their sha1 is {right[:20].hex()}" in shown
 
 
-def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
+def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
     kinds = build.every_kind()
     image = told(tmp_path, kinds["DHTB"])["boot_image"]
     assert (image["lead"]["kind"], image["lead"]["matches"]) == ("DHTB header", True)
@@ -357,7 +357,7 @@ def test_wrappers_and_signatures_are_told(tmp_path: Path) -> None:
     ("kind", "program"),
     [("gzip", "gzip"), ("lz4", "lz4"), ("lz4-legacy", "lz4"), ("xz", "xz"), ("lzma", "lzma")],
 )
-def test_a_compressed_boot_image_is_to_be_unpacked_first(tmp_path: Path, kind: Any, program: str) -> None:
+def test_a_compressed_boot_image_is_to_be_decompressed_first(tmp_path: Path, kind: Any, program: str) -> None:
     path = tmp_path / "boot.img.packed"
     path.write_bytes(b"".join(compression.compress(kind, [build.boot()])))
     for done in (hardboot("info", path), hardboot("unpack", path, tmp_path / "out")):
@@ -366,12 +366,12 @@ def test_a_compressed_boot_image_is_to_be_unpacked_first(tmp_path: Path, kind: A
         assert f"Decompress it first, for example with {program} -d, and" in done.stderr
 
 
-def test_a_packed_table_of_trees_is_told_with_its_compression(tmp_path: Path) -> None:
+def test_a_compressed_table_of_trees_is_reported_with_its_compression(tmp_path: Path) -> None:
     found = told(tmp_path, build.every_row()["packed table of trees"])
     assert found["kind"] == "device tree overlay table (dtbo), gzip"
 
 
-def test_what_stands_behind_a_makers_header_alone_is_told(tmp_path: Path) -> None:
+def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
     rows = build.every_row()
     found = told(tmp_path, rows["zImage behind a MediaTek header"])
     assert (found["kind"], found["lead"]) == (
@@ -388,7 +388,7 @@ def test_what_stands_behind_a_makers_header_alone_is_told(tmp_path: Path) -> Non
     assert "MTK header: size at offset 0x4" in hardboot("info", tmp_path / "x.img").stderr
 
 
-def test_what_a_footer_signs_is_compared_with_the_image(tmp_path: Path) -> None:
+def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None:
     """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
     data = build.with_footer(build.boot_v3(), 65536)
     [row] = told(tmp_path, data)["boot_image"]["trailing"][0]["avb"]["descriptors"]
@@ -406,12 +406,12 @@ def test_what_a_footer_signs_is_compared_with_the_image(tmp_path: Path) -> None:
     assert (row["computed"], row["matches"]) == (None, None)
 
 
-def test_flags_of_a_vbmeta_image_are_told_in_the_words_of_fastboot(tmp_path: Path) -> None:
+def test_flags_of_a_vbmeta_image_have_the_names_of_fastboot(tmp_path: Path) -> None:
     assert told(tmp_path, build.vbmeta())["avb"]["disabled"] == ["verification"]
     assert "flags             0x2 (verification disabled)\n" in hardboot("info", tmp_path / "x.img").stdout
 
 
-def test_a_signature_is_compared_with_what_it_signs(tmp_path: Path) -> None:
+def test_a_signature_is_checked(tmp_path: Path) -> None:
     data = b"".join(bootimg.build(golden_images.V4_VTS))
     found = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]
     assert [row["matches"] for row in found["descriptors"]] == [True]
@@ -425,7 +425,7 @@ def test_a_signature_is_compared_with_what_it_signs(tmp_path: Path) -> None:
     assert found["signature"]["computed"] != found["signature"]["digest"]
 
 
-def test_a_signature_that_anybody_can_make_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signature_with_a_test_key_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"".join(bootimg.build(golden_images.V4_VTS))
     signature = told(tmp_path, data)["boot_image"]["parts"][2]["avb"]["signature"]
     monkeypatch.setattr(avbcheck, "_TEST_KEYS", {signature["key_sha1"]: "testkey_x"})
@@ -435,13 +435,13 @@ def test_a_signature_that_anybody_can_make_is_told(tmp_path: Path, monkeypatch: 
     assert line in hardboot("info", tmp_path / "x.img").stdout
 
 
-def test_what_follows_a_dtbo_table_is_told(tmp_path: Path) -> None:
+def test_bytes_behind_a_dtbo_table_are_reported(tmp_path: Path) -> None:
     found = told(tmp_path, build.every_kind()["dtbo with footer"])
     assert [item["kind"] for item in found["trailing"]] == ["zeros", "AVB vbmeta", "zeros", "AVB footer"]
     assert "AVB footer" in hardboot("info", tmp_path / "x.img").stdout
 
 
-def test_a_sparse_image_in_a_sparse_image_is_not_looked_into(tmp_path: Path) -> None:
+def test_a_sparse_image_in_a_sparse_image_is_only_named(tmp_path: Path) -> None:
     data = build.sparse()
     for _ in range(3):
         (tmp_path / "raw").write_bytes(data + bytes(-len(data) % 4096))
@@ -452,7 +452,7 @@ def test_a_sparse_image_in_a_sparse_image_is_not_looked_into(tmp_path: Path) -> 
     assert hardboot("info", tmp_path / "x.img").returncode == 0
 
 
-def test_a_sparse_image_is_looked_into(tmp_path: Path) -> None:
+def test_a_sparse_image_is_described_with_its_content(tmp_path: Path) -> None:
     raw = tmp_path / "raw.img"
     raw.write_bytes(build.boot(size=4096) + bytes(8192))
     subprocess.run(["img2simg", raw, tmp_path / "sparse.img"], check=True, timeout=60)
@@ -479,7 +479,7 @@ def test_the_ramdisks_of_vendor_boot_have_their_names(tmp_path: Path) -> None:
     ]
 
 
-def test_header_and_paddings_of_vendor_boot_are_told(tmp_path: Path) -> None:
+def test_header_and_paddings_of_vendor_boot_are_reported(tmp_path: Path) -> None:
     image = told(tmp_path, build.every_kind()["vendor_boot v4 with padding that is not zeros"])["vendor_boot"]
     assert [part["padding"] for part in image["parts"]] == ["zeros", "other", "other", "other"]
     header = image["header"]

@@ -50,6 +50,8 @@ def boot_image(data: bytes) -> None:
     image = bootimg.parse(data)
     bootimg.check_id(image)
     _same(bootimg.build(image), data)
+    if image.tail_offset != min(image.end, len(data)):
+        raise AssertionError("the end is not where the tail begins")
     b"".join(bootimg.build(bootimg.renew(image)))
 
 

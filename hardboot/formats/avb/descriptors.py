@@ -72,7 +72,7 @@ def _descriptor(tag: int, body: memoryview) -> Descriptor:
 
 
 def _texts(body: memoryview, offset: int, *sizes: int) -> list[bytes]:
-    """Slice `sizes` bytes out of `body`, one behind the other; less where it ends before."""
+    """Slice `sizes` bytes out of `body` in turn, from `offset` on; fewer where `body` ends."""
     slices = []
     for size in sizes:
         slices.append(bytes(body[offset : offset + size]))

@@ -78,19 +78,19 @@ def parse_vbmeta(data: Data) -> VbMeta:
     Raises:
         InputError: If `data` is something else, or is truncated.
     """
-    seen = view(data)
-    header = VbmetaHeader.parse(seen)
+    content = view(data)
+    header = VbmetaHeader.parse(content)
     if header.magic != VBMETA_MAGIC:
         raise malformed(_WHAT, "magic", 0, f"{header.magic.hex()}, not {VBMETA_MAGIC.hex()}")
     size = header.SIZE + header.authentication_size + header.auxiliary_size
-    if size > min(len(seen), MAX_VBMETA):
-        problem = f"{size} bytes, there are {len(seen)}, and the limit is {MAX_VBMETA}"
+    if size > min(len(content), MAX_VBMETA):
+        problem = f"{size} bytes, there are {len(content)}, and the limit is {MAX_VBMETA}"
         raise malformed(_WHAT, "auxiliary_size", header.offset_of("auxiliary_size"), problem)
     if header.descriptors_offset + header.descriptors_size > header.auxiliary_size:
         problem = f"{header.descriptors_size} bytes from {header.descriptors_offset:#x}, outside the block"
         raise malformed(_WHAT, "descriptors", header.offset_of("descriptors_offset"), problem)
     first = header.SIZE + header.authentication_size
-    authentication, auxiliary = seen[header.SIZE : first], seen[first:size]
+    authentication, auxiliary = content[header.SIZE : first], content[first:size]
     start = first + header.descriptors_offset
     number = header.algorithm
     return VbMeta(
@@ -99,8 +99,8 @@ def parse_vbmeta(data: Data) -> VbMeta:
         rollback_index=header.rollback_index,
         release=read_text(header.release),
         size=size,
-        descriptors=parse_descriptors(seen, start, start + header.descriptors_size),
-        signed=(seen[: header.SIZE], auxiliary),
+        descriptors=parse_descriptors(content, start, start + header.descriptors_size),
+        signed=(content[: header.SIZE], auxiliary),
         digest=_field(authentication, "hash", header.hash_offset, header.hash_size),
         signature=_field(authentication, "signature", header.signature_offset, header.signature_size),
         key=_field(auxiliary, "key", header.key_offset, header.key_size),
@@ -122,11 +122,11 @@ def _field(block: memoryview, name: str, offset: int, size: int) -> bytes:
 
 def avb1_signature_size(data: Data) -> int | None:
     """Return the bytes of the AVB 1.0 signature that `data` begins with; None if there is none."""
-    seen = view(data)
-    if len(seen) < Avb1Signature.SIZE:
+    content = view(data)
+    if len(content) < Avb1Signature.SIZE:
         return None
-    head = Avb1Signature.parse(seen)
+    head = Avb1Signature.parse(content)
     if (head.tag, head.version, head.certificate) != (b"\x30\x82", b"\x02\x01\x01", b"\x30"):
         return None
     size = head.offset_of("version") + head.size
-    return size if size <= len(seen) else None
+    return size if size <= len(content) else None

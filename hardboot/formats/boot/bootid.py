@@ -70,5 +70,5 @@ def hash_of(stored: bytes) -> Hash | None:
 
 
 def matching_algorithm(stored: bytes, ids: dict[Algorithm, bytes]) -> Algorithm | None:
-    """Return the algorithm whose id is the stored one; None if none is."""
+    """Return the algorithm whose id is `stored`; None if there is none."""
     return next((name for name, computed in ids.items() if computed == stored), None)

@@ -99,9 +99,9 @@ def parse(data: Data) -> SonyElf:
     return SonyElf(tuple(parts), file.header.entry, lead, (*gaps, content[end:]))
 
 
-def _name(flags: int, taken: list[str]) -> str:
+def _name(flags: int, used: list[str]) -> str:
     name = _NAMES.get(flags, "segment")
-    return name if name not in taken and name != "segment" else f"{name}{len(taken)}"
+    return name if name not in used and name != "segment" else f"{name}{len(used)}"
 
 
 def with_parts(image: SonyElf, contents: dict[str, Data]) -> SonyElf:

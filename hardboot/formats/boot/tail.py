@@ -35,14 +35,14 @@ def items(tail: Data, tail_offset: int) -> tuple[Item, ...]:
         tail: The bytes behind the last part.
         tail_offset: Of the tail in the file: an AVB footer counts from the file's start.
     """
-    seen = view(tail)
+    data = view(tail)
     divided: list[Item] = []
     offset = 0
-    for item in _footer_items(seen, tail_offset):
-        divided += _plain_items(seen, offset, item.offset)
+    for item in _footer_items(data, tail_offset):
+        divided += _plain_items(data, offset, item.offset)
         divided.append(item)
         offset = item.offset + item.size
-    return (*divided, *_plain_items(seen, offset, len(seen)))
+    return (*divided, *_plain_items(data, offset, len(data)))
 
 
 def _footer_items(tail: memoryview, tail_offset: int) -> list[Item]:
@@ -121,17 +121,17 @@ def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
         old_offset: Of the tail in the file it was read from.
         new_offset: Of the tail in the new file.
     """
-    seen = view(tail)
+    data = view(tail)
     grown = new_offset - old_offset
-    if not grown or not len(seen):
+    if not grown or not len(data):
         return tail
-    footer = parse_footer(seen, old_offset)
+    footer = parse_footer(data, old_offset)
     if footer is not None and footer.vbmeta_offset >= old_offset:
-        return _moved_footer(seen, footer, old_offset, new_offset)
-    zeros = trailing_zeros(seen)
+        return _moved_footer(data, footer, old_offset, new_offset)
+    zeros = trailing_zeros(data)
     if zeros < _PAGE:
         return tail
-    return bytes(seen[: len(seen) - zeros]) + bytes(max(0, zeros - grown))
+    return bytes(data[: len(data) - zeros]) + bytes(max(0, zeros - grown))
 
 
 def _moved_footer(tail: memoryview, footer: Footer, old_offset: int, new_offset: int) -> bytes:

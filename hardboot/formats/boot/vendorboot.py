@@ -24,7 +24,7 @@ from hardboot.formats.sniff import VENDOR_BOOT_IMAGE, described, sniff
 from hardboot.formats.text_field import kept_text, read_text
 
 VENDOR_BOOT_MAGIC = b"VNDRBOOT"
-MAX_RAMDISKS = 256  # mkbootimg writes one entry a --vendor_ramdisk_fragment; phones have up to five
+MAX_RAMDISKS = 256  # mkbootimg writes an entry for each --vendor_ramdisk_fragment; phones have up to five
 MIN_PAGE_SIZE = 2048  # bytes
 MAX_PAGE_SIZE = 64 << 10  # bytes
 RAMDISK_TYPES = ("none", "platform", "recovery", "dlkm")
@@ -220,7 +220,7 @@ def _split_ramdisks(
 
 
 def _build_table(ramdisks: tuple[Ramdisk, ...]) -> bytes:
-    """Return the ramdisk table for `ramdisks` one behind the other."""
+    """Return the ramdisk table for `ramdisks`, which follow each other."""
     table = b""
     offset = 0
     for ramdisk in ramdisks:

@@ -76,8 +76,8 @@ def _slice_parts(kind: str | None, how: str | None, data: memoryview) -> list[tu
             return [("trees", data)]
     elif not kernel.is_kernel(data):
         return None
-    found = kernel.find(data, config=False)
-    return [("kernel", data[: found.size]), *_name_trees(found.dtbs)] if found else None
+    image = kernel.find(data, config=False)
+    return [("kernel", data[: image.size]), *_name_trees(image.dtbs)] if image else None
 
 
 def _name_trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:

@@ -164,12 +164,12 @@ def _appended(data: memoryview) -> DeviceTrees | None:
         entries = _on_their_own(data, outer.dtbs, outer.size)
         return DeviceTrees("appended", entries) if entries else None
     try:
-        found = kernel.identify(data, config=False)
+        image = kernel.identify(data, config=False)
     except InputError:
         if kernel.is_kernel(data):
             raise
         return None  # compressed, but not a kernel: a ramdisk
-    return DeviceTrees("appended", _on_their_own(data, found.dtbs, found.size)) if found.dtbs else None
+    return DeviceTrees("appended", _on_their_own(data, image.dtbs, image.size)) if image.dtbs else None
 
 
 def _on_their_own(data: memoryview, trees: tuple[memoryview, ...], at: int) -> tuple[TreeEntry, ...]:

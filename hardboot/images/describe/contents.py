@@ -50,37 +50,37 @@ def _describe_packed(data: memoryview) -> Document | None:
             return {"kind": f"ramdisk (cpio, {how})", "ramdisk": ramdisk}
         if inner in sniff.TREE_KINDS:
             return {"kind": f"{inner}, {how}", "trees": describe_trees(data)}
-    found = kernel.find(data, look=_LOOK)
-    return _describe_kernel(found) if found else None
+    image = kernel.find(data, look=_LOOK)
+    return _describe_kernel(image) if image else None
 
 
 def _cpio_format(data: memoryview) -> str:
     return {b"070701": "newc", b"070702": "crc", b"070707": "odc"}.get(bytes(data[:6]), "binary")
 
 
-def _describe_kernel(found: KernelImage) -> Document:
-    payload = found.payload
+def _describe_kernel(image: KernelImage) -> Document:
+    payload = image.payload
     document: Document = {
-        "kind": found.kind,
-        "wrappers": list(found.wrappers),
-        "size": found.size,
-        "version": found.version,
-        "release": found.release,
+        "kind": image.kind,
+        "wrappers": list(image.wrappers),
+        "size": image.size,
+        "version": image.version,
+        "release": image.release,
         "payload": payload and _values(payload, "compression", "offset", "size", "unpacked_size"),
-        "unpacked_size": found.unpacked_size,
-        "memory_size": found.memory_size,
-        "config": found.config,
-        "looked_size": found.looked_size,
+        "unpacked_size": image.unpacked_size,
+        "memory_size": image.memory_size,
+        "config": image.config,
+        "looked_size": image.looked_size,
         "zimage": None,
-        "arm64": found.arm64 and asdict(found.arm64),
-        "dtbs": [describe_tree(TreeEntry(tree, 0)) for tree in found.dtbs],
-        "padding_size": len(found.padding),
+        "arm64": image.arm64 and asdict(image.arm64),
+        "dtbs": [describe_tree(TreeEntry(tree, 0)) for tree in image.dtbs],
+        "padding_size": len(image.padding),
     }
-    if found.zimage:
+    if image.zimage:
         numbers = ("edata_size", "bss_size", "text_offset", "malloc_size")
-        document["zimage"] = _values(found.zimage, *numbers, "hardboot_page", "hardboot_version")
-    layers = " in ".join((found.kind, *reversed(found.wrappers)))
-    packed = f", {payload.compression}" if payload and found.kind != "zImage" else ""
+        document["zimage"] = _values(image.zimage, *numbers, "hardboot_page", "hardboot_version")
+    layers = " in ".join((image.kind, *reversed(image.wrappers)))
+    packed = f", {payload.compression}" if payload and image.kind != "zImage" else ""
     kind = sniff.ZIMAGE if layers == "zImage" else f"kernel ({layers}{packed})"
     return {"kind": kind, "kernel": document}
 

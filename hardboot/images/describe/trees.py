@@ -16,22 +16,22 @@ def describe_trees(data: memoryview) -> Document:
     """
     if sniff.sniff(data) == sniff.DEVICE_TREE:
         fdt.total_size(data)  # refuses a damaged tree, which `find` only leaves over
-    found = devicetrees.find(data)
-    if found is None:
+    table = devicetrees.find(data)
+    if table is None:
         return {"kind": None, "compression": None, "entries": [], "trailing_size": None}
     trees: dict[tuple[int, int], Document] = {}
     entries = []
-    for entry in found.entries:
+    for entry in table.entries:
         place = entry.offset, len(entry.data)
         if place not in trees:
             trees[place] = {"offset": entry.offset, **describe_tree(entry)}
         entries.append({**trees[place], "ids": {name: _json(value) for name, value in entry.ids.items()}})
-    end = max((entry.offset + len(entry.data) for entry in found.entries), default=0)
+    end = max((entry.offset + len(entry.data) for entry in table.entries), default=0)
     return {
-        "kind": found.kind,
-        "compression": found.compression,
+        "kind": table.kind,
+        "compression": table.compression,
         "entries": entries,
-        "trailing_size": None if found.compression else len(data) - end,
+        "trailing_size": None if table.compression else len(data) - end,
     }
 
 

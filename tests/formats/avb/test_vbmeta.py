@@ -152,7 +152,7 @@ def test_a_footer_is_the_last_64_bytes() -> None:
     assert avb.parse_footer(footer) is not None
 
 
-def test_an_avb1_signature_is_told_by_its_first_fields() -> None:
+def test_an_avb1_signature_is_recognised_by_its_first_fields() -> None:
     good = build.avb1_signature()
     assert avb.avb1_signature_size(good + b"more") == len(good)
     assert avb.avb1_signature_size(good) == len(good)

@@ -162,9 +162,7 @@ def test_abootimg_reads_what_is_written_and_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
 @VERSIONS
-def test_an_id_is_recognised_and_a_changed_part_is_seen(
-    image: BootImage, algorithm: bootimg.Algorithm
-) -> None:
+def test_an_id_is_recognised_until_a_part_changes(image: BootImage, algorithm: bootimg.Algorithm) -> None:
     image = bootimg.renew(image, algorithm)
     assert bootimg.check_id(image) == algorithm
     assert bootimg.check_id(replace(image, ramdisk=b"ramdisk dat4")) is None
@@ -245,7 +243,7 @@ def test_a_file_as_large_as_its_partition_stays_so_when_a_part_grows() -> None:
     assert bytes(bootimg.parse(data).tail) == b"SEANDROIDENFORCE" + bytes(16368 - 4096)
 
 
-def test_text_behind_a_v0_header_is_kept_and_not_taken_for_fields() -> None:
+def test_text_behind_a_v0_header_is_kept_and_not_read_as_fields() -> None:
     data = bytearray(built(V0))
     data[1632 : 1632 + 10] = b"Cairo SIGN"  # found in images of a vendor
     image = bootimg.parse(data)
@@ -346,7 +344,7 @@ def test_a_value_that_does_not_fit_is_refused_before_anything_is_written(
         (patched(0x66C, 1648), "header_size at offset 0x66c: 1648 bytes, v2 has 1660"),
     ],
 )
-def test_what_is_no_boot_image_is_refused_by_name(data: bytes, message: str) -> None:
+def test_other_files_are_refused_by_name(data: bytes, message: str) -> None:
     assert message in refusal(data)
 
 

@@ -52,7 +52,7 @@ def test_pages_have_one_of_the_sizes_that_phones_use() -> None:
 @pytest.mark.parametrize(
     ("image", "size", "good"), [(V0, 8, False), (V0, 9, True), (V0, 0, True), (V1, 0, True), (V1, 99, False)]
 )
-def test_a_tree_table_is_in_v0_alone_and_larger_than_any_version(
+def test_only_v0_has_a_tree_table_and_its_size_exceeds_any_version(
     image: bootimg.BootImage, size: int, good: bool
 ) -> None:
     changed = replace(image, dt=b"x" * size)
@@ -92,7 +92,7 @@ def test_parts_are_in_file_order() -> None:
     ]
 
 
-def test_what_no_field_says_stays() -> None:
+def test_bytes_outside_the_fields_stay() -> None:
     page = bytearray(build_header_page(V0))
     page[1632:1640] = b"VENDOR 1"
     page[-1] = 7

@@ -48,7 +48,7 @@ def test_a_page_is_enough_to_read_the_header_and_the_command_line() -> None:
         (9, 0x02000000, BootHeaderPxa),
     ],
 )
-def test_pxa_is_told_by_the_word_that_others_use_for_the_page_size(
+def test_pxa_is_recognised_by_the_word_that_others_use_for_the_page_size(
     version: int, word: int, kind: type
 ) -> None:
     data = page(V0)
@@ -57,7 +57,7 @@ def test_pxa_is_told_by_the_word_that_others_use_for_the_page_size(
 
 
 @pytest.mark.parametrize(("image", "kind"), [(V3, BootHeaderV3), (V4, BootHeaderV4)])
-def test_what_is_reserved_in_v3_does_not_make_it_pxa(image: bootimg.BootImage, kind: type) -> None:
+def test_reserved_bytes_of_v3_do_not_make_it_pxa(image: bootimg.BootImage, kind: type) -> None:
     data = page(image)
     data[0x24:0x28] = b"\xff" * 4
     assert type(headerpage.parse_header(data)) is kind
@@ -106,7 +106,7 @@ def test_the_fix_names_what_to_give() -> None:
 
 
 @pytest.mark.parametrize("version", [5, 8])
-def test_versions_nobody_knows_are_refused(version: int) -> None:
+def test_unknown_versions_are_refused(version: int) -> None:
     data = page(V0)
     struct.pack_into("<I", data, 0x28, version)
     assert f"header_version at offset 0x28: v{version}" in refusal(bytes(data)).what

@@ -35,6 +35,6 @@ def test_a_version_and_a_level_have_their_bits(version: str, level: str, word: i
         *(("", "1999-12"), ("", "2128-01"), ("", "2023-16"), ("", "2023-5"), ("", "23-05"), ("", "x")),
     ],
 )
-def test_what_has_no_place_is_refused(version: str, level: str) -> None:
+def test_versions_that_do_not_fit_are_refused(version: str, level: str) -> None:
     with pytest.raises(InputError, match="os_version at offset 0x2c"):
         osversion.encode(version, level)

@@ -53,7 +53,7 @@ def test_a_part_outside_the_file_is_refused_by_its_field() -> None:
         sliced(b"h" * 16 + b"a" * 16 + b"b" * 4, 16, 5)
 
 
-def test_parts_are_padded_with_zeros_or_what_was_there() -> None:
+def test_parts_are_padded_with_zeros_or_their_old_padding() -> None:
     assert emitted(b"a" * 16, b"", b"b" * 10) == b"a" * 16 + b"b" * 10 + bytes(6)
     assert emitted(b"a" * 10, paddings={"p0": b"x" * 6}) == b"a" * 10 + b"x" * 6
     assert emitted(b"a" * 11, paddings={"p0": b"x" * 6}) == b"a" * 11 + bytes(5)

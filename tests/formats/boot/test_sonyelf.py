@@ -98,7 +98,7 @@ def test_a_part_with_unknown_flags_or_a_name_that_is_taken_has_a_number() -> Non
     assert [part.name for part in sonyelf.parse(data).loaded] == ["kernel", "ramdisk", "ramdisk2", "segment3"]
 
 
-def test_another_elf_file_is_told_what_to_give() -> None:
+def test_another_elf_file_is_refused_with_a_fix() -> None:
     with pytest.raises(InputError, match="Sony ELF boot image: magic at offset 0x0") as caught:
         sonyelf.parse(b"\x7fELF\2\1\1\0" + SONY[8:])
     assert caught.value.fix == "Give a boot image of a Sony phone."

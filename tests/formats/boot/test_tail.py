@@ -21,7 +21,7 @@ def footer_of(data: bytes) -> Footer:
     return footer
 
 
-def test_a_footer_that_points_outside_is_told() -> None:
+def test_a_footer_that_points_outside_is_reported() -> None:
     data = build.with_footer(b"x" * 4096, 16384)[12288:]
     lost = "AVB footer that points outside of the file"
     assert rows(data, 0) == [("zeros", 0, 4032), (lost, 4032, 64)]
@@ -61,7 +61,7 @@ def test_a_footer_alone_is_an_item_of_its_own() -> None:
     assert [name for name, _, _ in rows(bytes(empty[4096:]), 4096)] == ["unknown data", "zeros", "AVB footer"]
 
 
-def test_a_signature_is_told_from_what_only_begins_like_one() -> None:
+def test_a_truncated_signature_is_not_a_signature() -> None:
     signature = build.avb1_signature()
     assert rows(signature + b"\xff", 0) == [
         ("AVB 1.0 signature", 0, len(signature)),

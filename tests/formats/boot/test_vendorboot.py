@@ -42,7 +42,7 @@ def patched(offset: int, value: int) -> bytes:
         (built(VENDOR_V4)[:2000], "header at offset 0x0: truncated: 2000 of 2128 bytes"),
     ],
 )
-def test_damage_is_told_with_its_field_and_offset(data: bytes, message: str) -> None:
+def test_damage_is_reported_with_its_field_and_offset(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         vendorboot.parse(data)
 
@@ -118,7 +118,7 @@ def test_a_table_that_leaves_a_rest_or_a_gap_is_kept() -> None:
         assert built(image) == data
 
 
-def test_a_changed_ramdisk_keeps_what_is_behind_its_name() -> None:
+def test_a_changed_ramdisk_keeps_the_bytes_behind_its_name() -> None:
     name_offset = built(VENDOR_V4).index(b"NoneNone")
     image = vendorboot.parse(patched(name_offset + 4, 0))
     assert image.ramdisks[0].name == "None"

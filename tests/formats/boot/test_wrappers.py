@@ -9,7 +9,7 @@ from hardboot.base.errors import InputError
 from hardboot.formats.boot import wrappers
 
 
-def test_the_sizes_of_the_headers_are_those_of_their_sources() -> None:
+def test_headers_have_the_sizes_of_their_sources() -> None:
     assert (wrappers.MTK_SIZE, wrappers.DHTB_SIZE, wrappers.AMONET_SIZE) == (512, 512, 1024)
 
 
@@ -35,7 +35,7 @@ def test_a_part_without_a_mediatek_header_stays() -> None:
     assert bytes(empty.data) == b""
 
 
-def test_a_bootloader_starts_what_is_behind_a_mediatek_header() -> None:
+def test_a_bootloader_starts_the_part_behind_a_mediatek_header() -> None:
     good = build.mtk(b"data", b"KERNEL")
     assert bytes(wrappers.without_mtk(good)) == b"data"
     with pytest.raises(InputError, match="MTK header: size at offset 0x4: 4 bytes, 3 follow"):

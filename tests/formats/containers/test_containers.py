@@ -32,7 +32,7 @@ def rebuilt(container: Container, parts: dict[str, bytes] | None = None, **field
 
 
 @pytest.mark.parametrize("name", WITHOUT_SPARSE)
-def test_parts_are_where_they_are_said_to_be(name: str) -> None:
+def test_parts_have_their_offsets_in_the_file(name: str) -> None:
     data = KINDS[name]
     container = open_container(data)
     assert container.parts
@@ -69,7 +69,7 @@ def test_a_frame_without_its_parts_has_the_same_places(name: str) -> None:
         ("text file", False),
     ],
 )
-def test_files_without_a_table_are_told_by_their_kind(kind: str, bare: bool) -> None:
+def test_files_without_a_table_are_recognised_by_their_kind(kind: str, bare: bool) -> None:
     assert is_bare(kind) is bare
 
 
@@ -90,7 +90,7 @@ def test_only_the_fields_of_the_header_may_be_changed() -> None:
     ]
 
 
-def test_an_image_says_whether_it_is_signed() -> None:
+def test_signed_images_are_recognised() -> None:
     signed = [name for name in WITHOUT_SPARSE if open_container(KINDS[name]).signed]
     assert signed == [
         *("v4", "AVB footer", "AVB footer of a nearly full partition", "AVB 1.0", "dtbo with footer"),
@@ -192,7 +192,7 @@ def test_zeros_between_trees_are_no_part() -> None:
 
 
 @pytest.mark.parametrize("size", [-3, 0, 4])
-def test_a_header_in_front_of_a_bare_file_says_the_new_size(size: int) -> None:
+def test_a_header_in_front_of_a_bare_file_states_the_new_size(size: int) -> None:
     data = build.mtk(zimage(), b"KERNEL")
     new = rebuilt(open_container(data), {"kernel": b"k" * (len(zimage()) + size)})
     assert struct.unpack_from("<I", new, 4)[0] == len(zimage()) + size == len(new) - 512
@@ -246,6 +246,6 @@ def test_a_frame_of_a_bare_file_takes_the_parts_that_are_known() -> None:
         (board("x")[:-1], "device tree"),
     ],
 )
-def test_what_has_no_parts_is_refused(data: bytes, message: str) -> None:
+def test_files_without_parts_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         open_container(data)
