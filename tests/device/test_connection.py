@@ -7,7 +7,7 @@ from told import raises
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import connection
-from hardboot.transport import server
+from hardboot.transport import direct, server
 from hardboot.transport.direct import AdbTcp
 from hardboot.transport.server import AdbServer
 from hardboot.virtual import machine
@@ -29,7 +29,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("serial", "host", "port"),
-    [("10.0.0.1:5555", "10.0.0.1", 5555), ("[fe80::1]:1", "fe80::1", 1), ("phone:65535", "phone", 65535)],
+    [("10.0.0.1:5555", "10.0.0.1", 5555), ("[fe80::1]:1", "fe80::1", 1), ("XphoneX:65535", "XphoneX", 65535)],
 )
 def test_a_phone_on_the_network_is_reached_directly(
     serial: str, host: str, port: int, listed: dict[str, str]
@@ -52,7 +52,9 @@ def test_a_phone_that_the_server_lists_is_reached_through_it(state: str, listed:
     assert made.serial == "HB1"
 
 
-@pytest.mark.parametrize("serial", ["HB2", ":5", "x:0", "x:65536", "x:1a", "x:", "x:٣", "x:1234567"])
+@pytest.mark.parametrize(
+    "serial", ["HB2", ":5", "x:0", "x:65536", "x:1a", "x:", "x:٣", "x:1234567", "x:0655350"]
+)
 def test_a_serial_that_is_none_is_told_with_what_is_there(serial: str, listed: dict[str, str]) -> None:
     look = "Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT."
     with raises(DeviceError, f"no phone {serial!r}: the ADB server lists none", "Nothing was sent.", look):
@@ -112,3 +114,23 @@ def test_without_a_phone_or_with_several_none_is_chosen(
     listed.update({"C": "offline", "D": "offline"})
     with pytest.raises(RefusedError, match="2 phones are connected: C, D"):
         connection.only_phone()
+
+
+LOOK = "Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT."
+
+
+@pytest.mark.parametrize(
+    ("serials", "what", "more"),
+    [
+        (None, "no ADB server runs", " USB without an ADB server needs: pip install 'hardboot[usb]'"),
+        ([], "no ADB server runs, and on USB there is none", ""),
+        (["B", "C"], "no ADB server runs, and on USB there is B, C", ""),
+    ],
+)
+def test_without_a_server_a_phone_is_looked_for_on_usb(
+    serials: list[str] | None, what: str, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "find_states", lambda: None)
+    monkeypatch.setattr(direct, "find_usb_serials", lambda: serials)
+    with raises(DeviceError, f"no phone 'A': {what}", "Nothing was sent.", LOOK + more):
+        connection.open_transport("A")

@@ -38,8 +38,9 @@ def test_a_cpu_without_a_switch_is_refused(phone: Phone, scripted: ScriptedPhone
 
 def test_a_phone_that_does_not_answer_is_told(phone: Phone, scripted: ScriptedPhone) -> None:
     scripted.fault("true", code=3)
-    with pytest.raises(DeviceError, match="failed with exit code 3"):
+    with pytest.raises(DeviceError, match="failed with exit code 3") as caught:
         cpus.check(phone)
+    assert caught.value.fix.endswith(cpus.QUERY)
 
 
 def test_all_but_the_first_go_offline(phone: Phone, scripted: ScriptedPhone) -> None:

@@ -100,6 +100,9 @@ def test_a_host_is_known_by_what_the_profile_says(phone: Phone, scripted: Script
 def test_a_profile_without_a_sign_knows_no_host_by_it(phone: Phone, scripted: ScriptedPhone) -> None:
     phone.profile = msgspec.structs.replace(phone.profile, presence=None)
     assert not host.has_hardboot(phone)
+    for missing in ("/none", None):
+        phone.profile = msgspec.structs.replace(phone.profile, presence=missing)
+        assert not host.has_hardboot(phone)
     host.look(phone)  # nothing speaks against it; the agent asks more
     assert host.queries(phone.profile) == ("test -e /", "cat /sys/kernel/kexec_hardboot/page")
     phone.profile = msgspec.structs.replace(phone.profile, presence="/sys/it's")

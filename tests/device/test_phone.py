@@ -216,6 +216,8 @@ def test_a_whole_partition_is_pulled(phone: Phone, scripted: ScriptedPhone) -> N
         phone.pull_partition("boot")
     with pytest.raises(RefusedError, match="knows no partition"):
         phone.pull_partition("modem")
+    scripted.fault("test -e *", code=1)
+    assert phone.pull_partition("boot") == b""  # it is gone
 
 
 @pytest.mark.parametrize(

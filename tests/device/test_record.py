@@ -131,8 +131,9 @@ def test_the_phone_is_asked_what_is_loaded(phone: Phone, scripted: ScriptedPhone
     scripted.start(replace(HOST, tells_loaded=False))
     assert record.find(phone, phone.kernel()) == LoadState(None, None)
     scripted.fault("echo", code=1, says="gone\n")
-    with pytest.raises(DeviceError, match="failed with exit code 1: unknown gone"):
+    with pytest.raises(DeviceError, match="failed with exit code 1: unknown gone") as caught:
         record.find(phone, kernel)
+    assert caught.value.fix.endswith(record.QUERY)
 
 
 @given(st.text() | st.binary())
@@ -161,7 +162,10 @@ def test_a_guest_is_known_by_its_mark_on_the_computer_that_loaded_it(
     path = tmp_path / "state/hardboot/loaded" / f"{safe_serial(phone.serialno)}.json"
     assert path.read_bytes() == record.encode(described())
     assert record.recall(phone, guest) == described()
-    record.remember(phone, described())
+    record.remember(phone, described(image="other.img"))
+    again = record.recall(phone, guest)
+    assert again
+    assert again.image == "other.img"
     for other in ("a b", f"x{MARK}", f"{MARK}4", f"a={MARK}"):
         assert record.recall(phone, replace(guest, cmdline=other)) is None
     path.write_text("{}")

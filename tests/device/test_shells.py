@@ -6,7 +6,7 @@ from told import raises
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
-from hardboot.device.handset import Handset
+from hardboot.device.handset import KERNEL, Handset
 from hardboot.device.shells import Shells, read
 from hardboot.transport.base import Output
 
@@ -135,6 +135,16 @@ def test_the_kernel_is_asked_over_a_new_connection(scripted: ScriptedPhone) -> N
     scripted.cut_power()
     with pytest.raises(DeviceError, match="did not come back within 2 s"):
         handset.kernel_anew(timeout_s=2)
+
+
+def test_a_kernel_may_have_no_command_line(scripted: ScriptedPhone) -> None:
+    assert scripted.running
+    scripted.running.cmdline = ""
+    assert Handset(scripted.transport).kernel().cmdline == ""
+    scripted.fault("cat /proc/cmdline", code=1)
+    with pytest.raises(DeviceError) as caught:
+        Handset(scripted.transport).kernel()
+    assert caught.value.fix.endswith(KERNEL)
 
 
 def test_a_kernel_that_says_nothing_is_told(scripted: ScriptedPhone) -> None:
