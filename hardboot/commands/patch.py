@@ -184,7 +184,7 @@ def read_patch(path: Path) -> dict[str, Sequence[FilePatch]]:
     Raises:
         InputError: If it cannot be read or repaired.
     """
-    found = lint.lint(files.read_bytes(path, limit=PATCH_LIMIT), str(path))
+    found = lint.lint(files.read_bytes(path, limit=PATCH_LIMIT))
     if found.beyond_repair:
         raise InputError(
             f"{path}, {found.beyond_repair[0]}",

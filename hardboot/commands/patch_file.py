@@ -24,7 +24,7 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
 
     Copying through mail and web pages damages white space, line ends, line counts and file modes.
     """
-    found = find_faults(files.read_bytes(file, limit=PATCH_LIMIT), str(file))
+    found = find_faults(files.read_bytes(file, limit=PATCH_LIMIT))
     written = repair and bool(found.faults) and not found.beyond_repair
     if written:
         files.write_atomic(file, [found.repaired])

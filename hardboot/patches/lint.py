@@ -6,7 +6,6 @@ Pure: bytes in, bytes out.
 import re
 from dataclasses import dataclass
 
-from hardboot.base.errors import InputError
 from hardboot.patches import unified
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.*)")
@@ -42,15 +41,16 @@ class LintResult:
         return tuple(fault for fault in self.faults if not fault.repaired)
 
 
-def lint(data: bytes, name: str) -> LintResult:
-    """Find the faults of the patch `data`, `name` in messages, and repair those whose repair is certain."""
-    return _Linter(data).run(name)
+def lint(data: bytes) -> LintResult:
+    """Find the faults of the patch `data`, and repair those whose repair is certain."""
+    return _Linter(data).run()
 
 
 class _Linter:
     def __init__(self, data: bytes) -> None:
         self._faults: list[Fault] = []
         self._out: list[bytes] = []
+        self._inserted: list[int] = []  # indices in the output
         first = data.find(b"\r\n")
         if first >= 0:
             count = data.count(b"\r\n")
@@ -65,7 +65,7 @@ class _Linter:
     def _fault(self, index: int, what: str, *, repaired: bool = True) -> None:
         self._faults.append(Fault(index + 1, what, repaired))
 
-    def run(self, name: str) -> LintResult:
+    def run(self) -> LintResult:
         at, drift = 0, 0  # drift: lines by which the new file is longer before this hunk
         header = 0  # index of the file's header in the output
         in_header = False  # between `diff --git` and `---`
@@ -92,9 +92,10 @@ class _Linter:
         repaired = b"".join(self._out)
         if all(fault.repaired for fault in self._faults):
             try:
-                unified.parse(repaired, name)
-            except InputError as error:
-                self._fault(0, error.what, repaired=False)
+                unified.parse(repaired, "")
+            except unified.PatchError as error:
+                inserted = sum(index < error.line for index in self._inserted)
+                self._fault(max(error.line - inserted, 1) - 1, error.fault, repaired=False)
         return LintResult(tuple(sorted(self._faults, key=lambda fault: fault.line)), repaired)
 
     def _add_mode(self, at: int, header: int, mode: bytes) -> None:
@@ -104,6 +105,7 @@ class _Linter:
             return
         self._fault(at, f"this line is missing: {mode.decode().strip()}")
         self._out.insert(header + 1, mode)
+        self._inserted.append(header + 1)
 
     def _body(self, start: int) -> int:
         """Return the index after the last line that can belong to a hunk whose first line is `start`."""

@@ -48,6 +48,20 @@ class FilePatch:
     was_executable: bool | None = None
 
 
+class PatchError(InputError):
+    """A patch that cannot be read; `line` counts from 1, 0 in an empty one."""
+
+    def __init__(self, name: str, line: int, fault: str) -> None:
+        """Make the error for the patch `name`."""
+        super().__init__(
+            f"{name}, line {line}: {fault}",
+            state="The tree is unchanged.",
+            fix="Make the patch again with git format-patch or diff -u.",
+        )
+        self.line = line
+        self.fault = fault
+
+
 def reverse(patch: FilePatch) -> FilePatch:
     """Return the patch that undoes `patch`."""
     hunks = (Hunk(h.new_start, h.old_start, h.new, h.old, h.leading, h.trailing) for h in patch.hunks)
@@ -78,7 +92,7 @@ def parse(data: bytes, name: str) -> tuple[FilePatch, ...]:
         name: Its name, for messages.
 
     Raises:
-        InputError: If a hunk does not have as many lines as its header says or has no context to be found by,
+        PatchError: If a hunk does not have as many lines as its header says or has no context to be found by,
             or the patch does what is not supported: renames, copies, links, binary content, quoted names.
     """
     return _Reader(data, name).read()
@@ -249,9 +263,5 @@ class _Reader:
             raise self._wrong("only the last line of a file can lack its newline")
         return Hunk(old_start, new_start, tuple(old), tuple(new), changed[0], size - 1 - changed[-1])
 
-    def _wrong(self, what: str) -> InputError:
-        return InputError(
-            f"{self._name}, line {min(self._at + 1, self._count)}: {what}",
-            state="The tree is unchanged.",
-            fix="Make the patch again with git format-patch or diff -u.",
-        )
+    def _wrong(self, fault: str) -> PatchError:
+        return PatchError(self._name, min(self._at + 1, self._count), fault)

@@ -39,7 +39,7 @@ def stripped(patch: bytes) -> bytes:
 
 
 def test_a_patch_as_git_makes_it_has_no_fault(good: bytes) -> None:
-    found = lint(good, "good")
+    found = lint(good)
     assert (found.faults, found.repaired) == ((), good)
 
 
@@ -66,7 +66,7 @@ def test_a_damaged_patch_is_told_and_repaired(
 ) -> None:
     bad = damage(good)
     assert bad != good
-    found = lint(bad, "bad")
+    found = lint(bad)
     assert message in " ".join(map(str, found.faults)), found.faults
     assert found.beyond_repair == ()
     tree = make_tree(tmp_path / "linux")
@@ -74,12 +74,12 @@ def test_a_damaged_patch_is_told_and_repaired(
     git(tree, "apply", "-", stdin=found.repaired)
     assert (tree / "file.c").read_text() == NEW
     assert (tree / "new.c").read_text() == "\tnew\n"
-    assert lint(found.repaired, "again").faults == ()
+    assert lint(found.repaired).faults == ()
 
 
 def test_only_lost_blanks_are_put_back_where_others_kept_theirs(good: bytes) -> None:
     bad = good.replace(b"\n \tcode 6;\n", b"\n\tcode 6;\n", 1)
-    found = lint(bad, "bad")
+    found = lint(bad)
     assert [fault.what for fault in found.faults] == ["the space before this context line is missing"]
     assert found.repaired == good
 
@@ -102,14 +102,14 @@ def test_only_lost_blanks_are_put_back_where_others_kept_theirs(good: bytes) -> 
 def test_what_cannot_be_known_is_not_repaired(
     good: bytes, damage: Callable[[bytes], bytes], message: str
 ) -> None:
-    found = lint(damage(good), "web")
+    found = lint(damage(good))
     assert message in str(found.beyond_repair[0])
 
 
 def test_the_line_of_a_later_hunk_is_corrected(good: bytes) -> None:
     bad = re.sub(rb"(@@ -3\d,\d+ \+)\d+", rb"\g<1>99", good)
     assert bad != good
-    found = lint(bad, "bad")
+    found = lint(bad)
     assert "of the new file, not at 99" in found.faults[0].what
     assert found.repaired == good
 
@@ -118,7 +118,7 @@ def test_the_line_of_a_later_hunk_is_corrected(good: bytes) -> None:
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_linted(data: bytes) -> None:
     for prefix in (b"", b"--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n", b"diff --git a/f b/f\n--- /dev/null\n"):
-        lint(prefix + data, "noise")
+        lint(prefix + data)
 
 
 # The command line
@@ -133,7 +133,7 @@ def test_lint_tells_faults_and_repairs_the_file_when_asked(good: bytes, tmp_path
     assert "--repair" in run.stderr
     assert file.read_bytes() == stripped(good)
     run = hardboot("patch", "lint", file, "--repair")
-    assert (run.returncode, lint(file.read_bytes(), "web").faults) == (0, ())
+    assert (run.returncode, lint(file.read_bytes()).faults) == (0, ())
     assert hardboot("patch", "lint", file).stdout == f"{file}: no faults\n"
 
 
