@@ -1,14 +1,16 @@
 """Apply and revert: all or nothing, as git does it."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from toy_series import CODE, NEW, PHONE, TWO, apply, git, make_tree, refused, snapshot
 
-from hardboot.patches.apply import apply_series, revert_series
-from hardboot.patches.compare import compare_series
+from hardboot.patches.apply import Report, apply_patches, apply_series, revert_patches, revert_series
+from hardboot.patches.compare import Offset, compare_series
 from hardboot.patches.series import CONFIG_NAME, Series
 from hardboot.patches.tree import Tree
+from hardboot.patches.unified import parse
 
 # The whole way
 
@@ -95,8 +97,48 @@ def test_another_phone_gets_its_own_fragment_in_a_patched_tree(tree: Path, serie
     assert "PAGE=0x88c00000\n" in (tree / "hardboot.config").read_text()
 
 
+def test_reports_name_series_version_and_files(tree: Path, series: Series) -> None:
+    files = ("arch/arm/code.c", "other.c", "sub/folder/new.c")
+    assert apply(tree, series, dry_run=True) == Report("absent", "toy-6.1", (6, 1, 7), files)
+    assert apply(tree, series) == Report("applied", "toy-6.1", (6, 1, 7), files)
+    assert apply(tree, series) == Report("applied", "toy-6.1", (6, 1, 7), ())
+    assert revert_series(tree, series) == Report("absent", "toy-6.1", (6, 1, 7), files)
+    assert not (tree / "hardboot.config").exists()
+    assert revert_series(tree, series) == Report("absent", "toy-6.1", (6, 1, 7), ())
+
+
+def test_any_patches_are_applied_and_reverted_without_a_fragment(tree: Path) -> None:
+    patches = {"p": parse(b"--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n", "p")}
+    moved = {"p": parse(b"--- a/other.c\n+++ b/other.c\n@@ -3,3 +3,3 @@\n a\n-b\n+B\n c\n", "p")}
+    before = snapshot(tree)
+    version = (6, 1, 7)
+    offset = (Offset("p", "other.c", 1, -2),)
+    assert apply_patches(tree, "x", moved, dry_run=True) == Report(
+        "absent", "x", version, ("other.c",), offset
+    )
+    assert snapshot(tree) == before
+    assert apply_patches(tree, "x", patches) == Report("applied", "x", version, ("other.c",))
+    assert (tree / "other.c").read_text() == "a\nB\nc\n"
+    assert apply_patches(tree, "x", patches) == Report("applied", "x", version, ())
+    assert apply_patches(tree, "x", patches, dry_run=True) == Report("applied", "x", version, ())
+    assert revert_patches(tree, "x", patches) == Report("absent", "x", version, ("other.c",))
+    assert snapshot(tree) == before
+
+
+def test_any_patches_that_conflict_are_refused_with_their_name(tree: Path) -> None:
+    patches = {"p": parse(b"--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,3 @@\n a\n-x\n+y\n c\n", "p")}
+    for change in (apply_patches, revert_patches):
+        error = refused(partial(change, tree, "x.patch", patches), tree)
+        assert error.what == 'x.patch does not apply: other.c, hunk 1, line 2: found "b", expected "x"'
+        assert error.state == "The tree is unchanged."
+        fix = "Start from a fresh source tree; `hardboot patch status TREE` lists every place."
+        assert error.fix == fix
+
+
 def test_a_fragment_that_is_not_ours_is_neither_overwritten_nor_removed(tree: Path, series: Series) -> None:
     (tree / "hardboot.config").write_text("CONFIG_MINE=y\n")
-    assert "was not written by hardboot" in refused(lambda: apply(tree, series), tree).what
+    error = refused(lambda: apply(tree, series), tree)
+    assert error.what == f"{tree / 'hardboot.config'} exists and was not written by hardboot"
+    assert (error.state, error.fix.split(":")[0]) == ("The tree is unchanged.", "Rename it")
     revert_series(tree, series)
     assert (tree / "hardboot.config").read_text() == "CONFIG_MINE=y\n"
