@@ -49,5 +49,5 @@ def plan_panic_kernel(profile: Profile, guest: Guest, memory: Range) -> BootPlan
             state="Nothing was sent.",
             fix="Build the panic kernel with CONFIG_AUTO_ZRELADDR=y (CONFIG_ARM_PATCH_PHYS_VIRT=y).",
         )
-    alone = replace(profile, kernel=KernelAddresses(), ram_spans=(), reserved_spans=())
+    alone = replace(profile, kernel=KernelAddresses(), reserved_spans=())
     return plan(alone, guest, LiveMemory((memory,)), soft=True)

@@ -121,7 +121,10 @@ def test_a_host_that_hands_atags_over_in_r0_moves_nothing_and_that_is_said() -> 
 def test_a_long_command_line_is_a_broken_rule_with_atags_too() -> None:
     with pytest.raises(RefusedError, match="cmdline-length: the command line has 1024 bytes"):
         layout.plan(MAKO, legacy(cmdline="x" * 1024), MAKO_RAM)
-    assert layout.plan(MAKO, legacy(cmdline="x" * 1023), MAKO_RAM).complete
+    plan = layout.plan(MAKO, legacy(cmdline="x" * 1023), MAKO_RAM)
+    segment = plan.segment("atags")
+    assert segment
+    assert atags.cmdline(atags.parse(segment.data)) == b"x" * 1023
 
 
 # --- a copying host far up: a kernel that finds its RAM by itself is lost there, an old one is not

@@ -17,6 +17,7 @@ from layout_guests import (
     guest,
     kernel,
 )
+from layout_hosts import DIRECT, guest64, image
 
 from hardboot import layout
 from hardboot.base.errors import RefusedError
@@ -203,3 +204,25 @@ def test_only_a_zimage_that_takes_its_address_for_the_start_of_ram_must_lie_ther
     plan = layout.assemble(VIRT, who, None, kernel=0x50000000, initrd=0x46000000, dtb=0x45000000)
     assert len(plan.notes) == notes
     assert any("slowly at 0x50000000" in note for note in plan.notes) == (code not in (None, b""))
+
+
+def test_if_whole_mib_do_not_fit_every_page_is_tried() -> None:
+    # 0x44200000 to 0x45900000 are free, and 0x41608000 up to the bootloader's 0x42000000: as large as the
+    # zImage and the dtb, if the ramdisk of 20 MiB takes the other.
+    ram = LiveMemory((Range(0x40000000, 0x50000000),), reserved=(Range(0x45900000, 0x50000000, "modem"),))
+    plan = layout.plan(VIRT, guest(ramdisk=20 * MIB), ram)
+    assert {one.name: one.addr for one in plan.segments} == {
+        "zImage": 0x41608000,
+        "initrd": 0x44200000,
+        "dtb": 0x41B4D000,
+    }
+
+
+def test_an_image_leaves_its_tree_the_pages_below_it() -> None:
+    ram = LiveMemory((Range(0, 0xC0000000),), reserved=(Range(0x51C80000, 0xC0000000, "modem"),))
+    plan = layout.plan(DIRECT, guest64(image(total=20 * MIB)), ram)
+    assert {one.name: one.addr for one in plan.segments} == {
+        "dtb": 0x50000000,
+        "Image": 0x50080000,
+        "initrd": 0x51480000,
+    }

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from layout_guests import MIB, VIRT, guest, kernel
+from layout_guests import MIB, SHAMU, VIRT, guest, kernel
 from layout_hosts import ANGLER, DIRECT, LOW_RAM, MAKO, MAKO_RAM, PLACES, guest64, image, legacy
 from layout_rules import PLACE_CASES, PlaceCase
 
 from hardboot import layout
-from hardboot.layout import BrokenRuleError, Guest, Segment
+from hardboot.base.memory import Range
+from hardboot.layout import BrokenRuleError, Guest, LiveMemory, Segment
 from hardboot.profile import Profile
+from hardboot.profile.schema import KernelAddresses
 
 CHOOSE = "Let hardboot choose the addresses. If it did, please report this as a bug."
 SMALLER = "Use a smaller kernel or ramdisk."
@@ -183,7 +185,7 @@ def test_a_broken_rule_is_told_with_the_numbers_the_nearest_placement_and_what_t
         ),
     ],
 )
-def test_what_fits_nowhere_is_refused_in_full_words(
+def test_a_guest_that_fits_nowhere_is_refused_in_full_words(
     phone: Profile, who: Guest, rule: str, what: str, fix: str
 ) -> None:
     live = None if phone.arch == "arm" else LOW_RAM
@@ -200,6 +202,83 @@ def test_a_segment_that_is_too_large_for_what_is_free_tells_how_much_that_is() -
     assert error.value.what.startswith(
         "layout rule room: zImage needs 5.2 MiB, the largest free range in the"
     )
+
+
+@pytest.mark.parametrize(
+    ("phone", "who", "end", "modem", "what"),
+    [
+        (
+            VIRT,
+            guest(),
+            0x50000000,
+            0x44900000,
+            "initrd needs 11.0 MiB, the largest free range in lowmem 0x40000000-0x6f800000 (760.0 MiB) has "
+            "7.0 MiB; at 0x41b4d000 it would break outside-bootloader: initrd 0x41b4d000-0x4264d000 (11.0 MiB) "
+            "overlaps kernel-load (bootloader) 0x42000000-0x42e00000 (14.0 MiB)",
+        ),
+        (
+            DIRECT,
+            guest64(),
+            0xC0000000,
+            0x52000000,
+            "initrd needs 8.0 MiB, the largest free range in 32 GiB around the Image 0x00000000-0x840000000 "
+            "(33.0 GiB) has 7.5 MiB; at 0x51480000 it would break kernel-room: Image BSS "
+            "0x51480000-0x51880000 (4.0 MiB) overlaps initrd 0x51480000-0x51c80000 (8.0 MiB)",
+        ),
+        (
+            DIRECT,
+            guest64(),
+            0xC0000000,
+            0x51900000,
+            "initrd needs 8.0 MiB, the largest free range in 32 GiB around the Image 0x00000000-0x840000000 "
+            "(33.0 GiB) has 512.0 KiB; at 0x51880000 it would break outside-reserved: initrd "
+            "0x51880000-0x52080000 (8.0 MiB) overlaps modem 0x51900000-0xc0000000 (1.7 GiB)",
+        ),
+        (
+            SHAMU,
+            guest(tree=None, ramdisk=9 * MIB),
+            0xC0000000,
+            0x20F00000,
+            "dtb needs 1.0 MiB, the largest free range in RAM has 820.0 KiB; at 0x20e33000 it would break "
+            "outside-reserved: dtb 0x20e33000-0x20f33000 (1.0 MiB) overlaps modem 0x20f00000-0xc0000000 (2.5 "
+            "GiB)",
+        ),
+    ],
+)
+def test_the_first_segment_without_a_place_is_named_with_what_is_free(
+    phone: Profile, who: Guest, end: int, modem: int, what: str
+) -> None:
+    start = 0x40000000 if phone is VIRT else 0
+    live = LiveMemory((Range(start, end),), reserved=(Range(modem, end, "modem"),))
+    with pytest.raises(BrokenRuleError) as error:
+        layout.plan(phone, who, live)
+    refused(error.value, "room", what, SMALLER)
+
+
+@pytest.mark.parametrize(
+    ("places", "rule", "what"),
+    [
+        (
+            {"kernel": 0x80280000, "initrd": 0x40000000, "dtb": 0x81800000},
+            "initrd-lowmem",
+            "initrd 0x40000000-0x40800000 (8.0 MiB) is not inside RAM above the start of the Image (from "
+            "0x80200000)",
+        ),
+        (
+            {"kernel": 0x80280000, "initrd": 0x82000000, "dtb": 0xA0200000},
+            "dtb-lowmem",
+            "dtb 0xa0200000-0xa0201000 (4.0 KiB) is not inside 512 MiB from the start of the Image "
+            "0x80200000-0xa0200000 (512.0 MiB)",
+        ),
+    ],
+)
+def test_an_old_image_names_the_memory_it_reaches(places: dict[str, int], rule: str, what: str) -> None:
+    who = guest64(image(anywhere=False))
+    live = LiveMemory((Range(0x40000000, 0x40800000), Range(0x80200000, 0xC0000000)))
+    phone = msgspec.structs.replace(DIRECT, kernel=KernelAddresses(phys_offset=0x80200000))
+    plan = layout.assemble(phone, who, live, **places)
+    found = layout.violations(layout.gather_constraints(phone, who, live), plan.segments)
+    assert (rule, what) in [(one.rule, one.what) for one in found]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from hardboot.base.memory import Range
 from hardboot.layout.constraints import Constraints
 from hardboot.layout.model import Extent, ExtentKind, Segment
+from hardboot.layout.zimage import ANYWHERE
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def overlaps(one: Extent, others: Iterable[Extent]) -> Iterator[Finding]:
 def leaves(one: Extent, zone: Range, *more: Extent) -> Iterator[Finding]:
     """Yield a finding if `one` is not inside `zone`, which depends on the place of `more`."""
     if not zone.contains(one.range):
-        yield Finding(f"{one} is not inside {zone}", (one, *more))
+        where = zone if zone.end < ANYWHERE.end else f"{zone.name} (from {zone.start:#x})"
+        yield Finding(f"{one} is not inside {where}", (one, *more))
 
 
 def outside_banks(one: Extent, constraints: Constraints) -> Iterator[Finding]:
