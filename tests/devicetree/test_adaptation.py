@@ -26,21 +26,21 @@ def test_the_live_tree_gets_the_guests_command_line_and_ramdisk_to_the_byte() ->
     assert value(done, "/chosen", "stdout-path") == b"/pl011\0"
 
 
-def test_what_was_for_the_last_boot_only_is_dropped() -> None:
+def test_properties_for_the_last_boot_only_are_removed() -> None:
     done = adapt(LIVE)
     assert value(done, "/chosen", "rng-seed") is None
     assert value(done, "/chosen", "kaslr-seed") is None
     assert reservations(done) == [PAGE, (0x7F000000, 0x1000)]
 
 
-def test_without_a_ramdisk_the_old_one_is_forgotten_too() -> None:
+def test_without_a_ramdisk_the_old_one_is_removed_too() -> None:
     done = adapt(LIVE, initrd=None)
     assert value(done, "/chosen", "linux,initrd-start") is None
     assert value(done, "/chosen", "linux,initrd-end") is None
     assert (0x43000000, 0x123456) not in reservations(done)
 
 
-def test_a_page_the_tree_reserves_already_is_not_reserved_twice() -> None:
+def test_a_page_that_the_tree_already_reserves_is_not_reserved_again() -> None:
     more = (
         "reserved-memory { #address-cells = <1>; #size-cells = <1>; hole { reg = <0x44000000 0x10000>; }; };"
     )
@@ -72,7 +72,7 @@ def test_ram_that_does_not_fit_into_the_roms_cells_is_refused() -> None:
         adapt(rom(1), live=high)
 
 
-def test_the_tree_that_was_given_is_not_changed() -> None:
+def test_the_given_tree_is_not_changed() -> None:
     before = fdt.build(LIVE)
     devicetree.adapt(LIVE, cmdline="x", initrd=None, live=LIVE, profile=SHAMU)
     assert fdt.build(LIVE) == before
@@ -90,7 +90,7 @@ def test_the_length_does_not_depend_on_where_the_ramdisk_lies(start: int, size: 
     assert len(lengths) == 1
 
 
-def test_reserved_lists_the_reserve_map_the_nodes_and_qualcomms_holes() -> None:
+def test_reserved_memory_is_the_reserve_map_the_nodes_and_qualcomms_holes() -> None:
     tree = rom(more="soc { fb { qcom,memblock-reserve = <0x3200000 0x1e00000>; }; };")
     assert devicetree.reserved_memory(tree) == [Range(0x3200000, 0x5000000)]
     assert Range(0x44100000, 0x44200000) in devicetree.reserved_memory(LIVE)
@@ -114,12 +114,12 @@ def test_malformed_properties_are_input_errors(more: str) -> None:
 
 
 @pytest.mark.parametrize("cmdline", ["a\0b", "\ud800"])
-def test_a_command_line_that_is_no_text_is_an_input_error(cmdline: str) -> None:
+def test_a_command_line_that_cannot_be_encoded_is_an_input_error(cmdline: str) -> None:
     with pytest.raises(InputError, match="kernel command line"):
         adapt(LIVE, cmdline=cmdline)
 
 
-def test_bytes_of_the_images_command_line_that_are_no_utf8_stay_as_they_were() -> None:
+def test_bytes_of_the_command_line_that_are_not_utf8_are_kept() -> None:
     assert (
         value(adapt(LIVE, cmdline=b"a=\xff".decode("utf-8", "surrogateescape")), "/chosen", "bootargs")
         == b"a=\xff\0"
@@ -132,7 +132,7 @@ def test_the_old_trees_own_reservation_is_found_where_the_profile_puts_it() -> N
     assert (OLD_TREE, 0x3000) in reservations(adapt(LIVE, profile=moved))
 
 
-def test_the_memory_node_keeps_what_the_trees_maker_put_into_it() -> None:
+def test_the_memory_node_keeps_its_other_content() -> None:
     region = 'memory { device_type = "memory"; reg = <0 0>; b = <5>; a: region { size = <1>; }; };'
     done = adapt(rom(more=f"{region} memory@1 {{ reg = <1 2>; }}; user {{ link = <&a>; }};"))
     assert value(done, "/memory", "reg") == struct.pack(">2I", 0x40000000, 0x40000000)

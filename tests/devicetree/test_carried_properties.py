@@ -61,7 +61,7 @@ HTC = """/ { #address-cells = <1>; #size-cells = <1>; htc,project-id = <271 0 1>
   chosen { config { bootloaderflag = <1>; debugflag = <2>; else = <3>; }; }; };"""
 
 
-def test_what_htcs_bootloader_alone_knows_reaches_the_guest_of_the_one_m8() -> None:
+def test_a_guest_on_the_one_m8_gets_what_only_htcs_bootloader_knows() -> None:
     done = adapt(rom(2), live=fdt.parse(dtb(HTC)), profile=profile.load("m8"))
     assert value(done, "/", "htc,project-id") == struct.pack(">3I", 271, 0, 1)
     assert value(done, "/calibration_data", "als_flash") == b"\1\2"
@@ -87,7 +87,7 @@ MOTOROLA = {
 }
 
 
-def test_what_motorolas_bootloader_alone_knows_reaches_the_guest_of_the_nexus_6() -> None:
+def test_a_guest_on_the_nexus_6_gets_what_only_motorolas_bootloader_knows() -> None:
     live = rom(2, more=BANKS)
     live.ensure("/chosen").properties |= MOTOROLA
     live.ensure("/chosen/mmi,bl_sigs/deep").properties["sig"] = b"s"

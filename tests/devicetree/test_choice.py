@@ -27,7 +27,7 @@ def test_a_roms_only_tree_is_taken() -> None:
     assert choose([only], None).source == "rom"
 
 
-def test_of_several_trees_the_one_for_the_running_board_is_taken() -> None:
+def test_the_tree_for_the_running_board_is_chosen_among_several() -> None:
     mine = rom(compatible="linux,dummy-virt")
     assert choose([rom(), mine, rom(compatible="c")], LIVE).tree is mine
 
@@ -41,12 +41,12 @@ def test_of_several_trees_the_one_for_the_running_board_is_taken() -> None:
         ([Fdt(), Fdt()], Fdt()),
     ],
 )
-def test_trees_that_cannot_be_told_apart_are_refused(trees: list[Fdt], live: Fdt | None) -> None:
+def test_ambiguous_trees_are_refused(trees: list[Fdt], live: Fdt | None) -> None:
     with pytest.raises(RefusedError, match="device trees"):
         choose(trees, live)
 
 
-def test_of_the_same_tree_twice_the_first_is_taken() -> None:
+def test_the_first_of_two_equal_trees_is_chosen() -> None:
     twins = [rom(compatible="linux,dummy-virt"), rom(compatible="linux,dummy-virt")]
     assert choose(twins, LIVE).tree is twins[0]
 
@@ -58,7 +58,7 @@ def test_the_phones_own_ids_beat_those_of_its_profile() -> None:
     assert choose([old, new], rom(), SHAMU).tree is old  # it states none: those of the profile, up to 0x8200
 
 
-def test_without_a_phone_the_ids_of_its_profile_tell_the_trees_apart() -> None:
+def test_without_a_phone_the_ids_of_its_profile_decide() -> None:
     other, mine = (rom(more=f"qcom,msm-id = <{chip} 0x47 0x8200>;") for chip in (126, 178))
     chosen = choose([other, mine], None, SHAMU)
     assert chosen.tree is mine

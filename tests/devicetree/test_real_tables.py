@@ -54,7 +54,7 @@ def test_the_nexus_6_gets_its_revision_or_the_highest_below(running: int, model:
     assert choose(data, devicetree.profile_phone_ids(profile.load("shamu")))[0] is None
 
 
-def test_the_nexus_5_goes_by_lgs_board_revision_too() -> None:
+def test_the_nexus_5_is_matched_by_lgs_board_revision_too() -> None:
     rows = {
         "rev c": (126, 0x96, 0x20002, 0xC),
         "rev 11": (126, 0x96, 0x20002, 0xB),
@@ -72,7 +72,7 @@ def test_the_nexus_5_goes_by_lgs_board_revision_too() -> None:
 
 
 @pytest.mark.parametrize("hw", range(0xB, 0x10))
-def test_the_oneplus_one_is_told_apart_by_oppos_board_id(hw: int) -> None:
+def test_the_trees_of_the_oneplus_one_differ_in_oppos_board_id(hw: int) -> None:
     # 12 trees, which differ in chips and in the last word; kexec-tools takes the first for the chip.
     trees = [
         tree(f"{kind} {board[2]:x} {board[3]:x}", qcom_msm_id=chips, qcom_board_id=board)
@@ -86,7 +86,7 @@ def test_the_oneplus_one_is_told_apart_by_oppos_board_id(hw: int) -> None:
     assert why.verdicts[6].reason == "platform 0xd1, not 0xc2"
 
 
-def test_the_g3_is_told_apart_by_the_variant() -> None:
+def test_the_trees_of_the_g3_differ_in_the_variant() -> None:
     variants = {"f400": 0x6F, "d850": 0x70, "vs985": 0x71, "d851": 0x72, "ls990": 0x73, "d855": 0x76}
     for mine in variants.values():
         data = table(1, [(0xC2, mine, 0x10001), (0xDA, mine, 0x10000)])
@@ -137,7 +137,7 @@ def test_motorolas_newer_table_names_the_model_in_each_entry() -> None:
     assert choose(data, devicetree.typed_phone_ids(f"{phone} model=other"))[0] is None
 
 
-def test_the_one_m8_goes_by_its_project_and_by_the_chip_if_none_has_it() -> None:
+def test_the_one_m8_is_matched_by_project_and_otherwise_by_chip() -> None:
     rows: dict[str, PAIRS] = {
         "271": {"htc_project_id": (271, 0, 1), "qcom_msm_id": (218, 8, 0x20000)},
         "272": {"htc_project_id": (272, 0, 1), "qcom_msm_id": (218, 8, 0x20000)},

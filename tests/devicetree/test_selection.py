@@ -11,7 +11,7 @@ from hardboot.devicetree import board_ids
 @pytest.mark.parametrize(
     ("rev", "choice"), [(0x8000, 0), (0x8100, 1), (0x81FF, 1), (0x8200, 2), (0x9000, 2), (0x7FFF, None)]
 )
-def test_the_exact_revision_is_taken_else_the_highest_below(rev: int, choice: int | None) -> None:
+def test_the_exact_revision_wins_else_the_next_lower_one(rev: int, choice: int | None) -> None:
     found = select(tree(msm=(178, 0x47, rev)), *(tree(msm=(178, 0x47, r)) for r in (0x8000, 0x8100, 0x8200)))
     assert found.choice == choice
 
@@ -67,7 +67,7 @@ def test_two_cells_go_with_every_board_id() -> None:
     assert reasons(select(tree(msm=(194, 0x10000), board=(12, 1)), tree(), pair))[1].startswith("variant")
 
 
-def test_lists_of_three_and_four_cells_are_told_apart() -> None:
+def test_ids_of_three_and_four_cells_are_distinguished() -> None:
     three = [(one.variant, one.board_rev) for one in listed((9, 1, 2, 8, 3, 4, 9, 5, 6, 9, 7, 8))]
     assert three == [(1, None), (3, None), (5, None), (7, None)]
     four = [(one.variant, one.board_rev) for one in listed((9, 1, 2, 3, 9, 4, 5, 6, 9, 7, 8, 10))]
@@ -86,7 +86,7 @@ def test_oppos_board_ids_have_four_cells() -> None:
     assert len(board_ids.ids_of_properties(tree(msm=(1, 0), board=(8, 0, 11, 0)).root)) == 2
 
 
-def test_power_chips_are_compared_as_qualcomms_bootloader_does() -> None:
+def test_pmics_are_compared_as_by_qualcomms_bootloader() -> None:
     live = tree(msm=(206, 0), board=(8, 0), pmic=(0x2000B, 0x1000C, 0, 0))
     trees = [
         tree(msm=(206, 0), board=(8, 0), pmic=words)
@@ -131,14 +131,14 @@ def test_the_subtype_may_lie_in_the_variants_top_byte() -> None:
     assert reasons(select(tree(msm=(145, 0), board=(8, 4)), tree(), old))[1] == "subtype 0x5, not 0x4"
 
 
-def test_what_is_not_known_of_the_phone_does_not_decide() -> None:
+def test_unknown_ids_of_the_phone_do_not_decide() -> None:
     found = select("178", *(tree(msm=(178, 0x47, rev)) for rev in (0x8000, 0x8100)))
     assert found.choice is None
     assert reasons(found) == ["fits as well as 1", "fits as well as 0"]
     assert select("178", tree(msm=(177, 0, 0)), tree(msm=(178, 0x47, 0x8000))).choice == 1
 
 
-def test_a_phone_that_may_be_several_boards_gets_the_tree_that_is_right_for_all() -> None:
+def test_a_phone_that_may_be_several_boards_gets_the_best_match_for_all() -> None:
     live = tree(msm=(194, 0, 210, 0), board=(8, 0))
     one, other = tree(msm=(194, 0), board=(8, 0)), tree(msm=(210, 0), board=(8, 0))
     found = select(live, one, other)
@@ -157,7 +157,7 @@ def test_equal_ids_are_decided_by_compatible() -> None:
     assert reasons(found)[0] == "fits as well as 1, but compatible is not the phone's"
 
 
-def test_trees_without_ids_are_told_apart_by_compatible() -> None:
+def test_trees_without_ids_are_selected_by_compatible() -> None:
     live = tree(msm=(1, 2, 3))
     trees = [tree(), tree()]
     trees[1].root.properties["compatible"] = live.root.properties["compatible"] = b"a\0b\0"
@@ -166,7 +166,7 @@ def test_trees_without_ids_are_told_apart_by_compatible() -> None:
     assert select(tree(), tree()).choice is None  # no compatible is not an equal one
 
 
-def test_trees_that_name_another_chip_are_not_taken_for_their_compatible() -> None:
+def test_a_tree_for_another_chip_is_not_selected_by_compatible() -> None:
     live, other = tree(msm=(1, 2, 3)), tree(msm=(4, 2, 3))
     live.root.properties["compatible"] = other.root.properties["compatible"] = b"a\0"
     assert select(live, other).choice is None
@@ -176,7 +176,7 @@ def listed(words: tuple[int, ...]) -> tuple[devicetree.BoardId, ...]:
     return board_ids.ids_of_properties(tree(msm=words).root)
 
 
-def test_a_property_with_too_many_ids_is_refused_before_they_are_made() -> None:
+def test_too_many_ids_are_refused_before_they_are_expanded() -> None:
     root = tree(msm=(1, 2) * 100, board=(8, 0) * 100).root
     with pytest.raises(InputError, match="more than 1024 ids"):
         board_ids.ids_of_properties(root)

@@ -60,7 +60,7 @@ def expected(rows: list[tuple[Row, int]], phone: Row) -> int | None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(ROW, st.integers(0, 2)), max_size=12), ROW)
-def test_the_choice_from_a_table_is_the_rules(rows: list[tuple[Row, int]], phone: Row) -> None:
+def test_the_selection_from_a_table_follows_the_rule(rows: list[tuple[Row, int]], phone: Row) -> None:
     data = qcdt(2, [(row, (ONE, TWO, THREE)[number]) for row, number in rows])
     found = devicetrees.find(data)
     assert found is not None
@@ -97,7 +97,7 @@ def test_any_trees_get_a_verdict_each(roots: list[dict[str, bytes]]) -> None:
 
 @settings(deadline=None)
 @given(st.text(max_size=40) | st.text("msmboardpicch- =,0123x", max_size=40))
-def test_any_words_are_ids_or_refused(text: str) -> None:
+def test_any_text_is_ids_or_an_input_error(text: str) -> None:
     with contextlib.suppress(InputError):
         assert devicetree.typed_phone_ids(text).ids
 
@@ -106,6 +106,6 @@ def test_any_words_are_ids_or_refused(text: str) -> None:
     "text",
     ["", "x", "1,2,x", "msm-id=1,-2", "4294967296", "colour=1", "board-id=8,0", "msm-id=1,2 board-id=8"],
 )
-def test_ids_that_are_none_are_refused(text: str) -> None:
+def test_malformed_ids_are_refused(text: str) -> None:
     with pytest.raises(InputError):
         devicetree.typed_phone_ids(text)

@@ -36,7 +36,7 @@ def test_the_tree_of_a_vendor_boot_image_is_found(version: int, monkeypatch: pyt
     assert [one.tree.root.properties["model"] for one in found.candidates] == [b"one\0", b"two\0"]
 
 
-def test_a_roms_table_of_trees_is_chosen_from(tmp_path: Path) -> None:
+def test_a_tree_is_selected_from_a_roms_table(tmp_path: Path) -> None:
     path = tmp_path / "boot.img"
     table = qcdt(1, [((178, 0x47, 0x8100), ONE), ((178, 0x47, 0x8200), TWO), ((126, 0x47, 0x8200), THREE)])
     path.write_bytes(container_builders.boot(zimage() + THREE, dt=table))

@@ -58,7 +58,7 @@ def test_a_plan_lists_everything_it_was_placed_around() -> None:
     ]
 
 
-def test_a_plan_for_a_moving_host_lists_where_things_are_moved_and_what_is_lost() -> None:
+def test_a_plan_for_a_copying_host_lists_moves_and_lost_memory() -> None:
     found = listed(layout.plan(SHAMU, guest(), layout.parse_iomem(IOMEM)))
     assert (0, 0x20000000, K.BELOW_MEM_MIN, "") in found
     assert (0x01E00000, 0x01E01000, K.MOVED_SEGMENT, "dtb") in found

@@ -109,7 +109,7 @@ def test_atags_that_do_not_fit_below_the_page_tables_are_refused() -> None:
         layout.plan(MAKO, legacy(atags=(*LIVE_ATAGS, filler)), MAKO_RAM)
 
 
-def test_a_host_that_hands_atags_over_in_r0_moves_nothing_and_that_is_said() -> None:
+def test_a_host_that_passes_atags_in_r0_moves_nothing_and_a_note_says_so() -> None:
     who = replace(legacy(), kernel=old_kernel(0x80008000))
     plan = layout.plan(GROUPER, who, LiveMemory((Range(0x80000000, 0xBEC00000),)))
     assert plan.entry - plan.dtb_addr == 0x7000
@@ -201,7 +201,7 @@ def test_a_wrong_place_of_an_image_breaks_its_rule(
         ({"initrd": 0x70000000}, None),
     ],
 )
-def test_an_old_arm64_kernel_wants_its_tree_near_and_in_one_block(
+def test_an_old_arm64_kernel_needs_its_tree_near_and_in_one_block(
     change: dict[str, int], rule: str | None
 ) -> None:
     who = guest64(image(anywhere=False), Fdt(Node("", {"x": bytes(9000)})))
@@ -217,7 +217,7 @@ def test_a_recent_kernel_finds_a_ramdisk_within_32_gib() -> None:
     assert rules(DIRECT, guest64(), huge, **(PLACES | {"initrd": 33 << 30})) == {"initrd-lowmem"}
 
 
-def test_what_does_not_fit_into_the_buffer_is_refused() -> None:
+def test_segments_larger_than_the_buffer_are_refused() -> None:
     with pytest.raises(
         RefusedError, match=r"buffer-size: the segments need 68.0 MiB, more than the hardboot"
     ):
@@ -248,7 +248,7 @@ def test_a_tree_of_2_mib_is_the_largest_for_arm64() -> None:
         layout.plan(ANGLER, guest64(tree=Fdt(Node("", {"x": bytes(2 * MIB)}))), LOW_RAM)
 
 
-def test_a_kernel_of_the_other_architecture_is_refused() -> None:
+def test_a_rom_for_the_other_architecture_is_not_planned() -> None:
     with pytest.raises(RefusedError, match="the ROM's kernel is for arm64, but LG Nexus 4"):
         layout.plan(MAKO, guest64(), MAKO_RAM)
     with pytest.raises(RefusedError, match="the ROM's kernel is for arm, but Huawei Nexus 6P"):

@@ -62,7 +62,7 @@ def test_the_running_kernels_memory_map_is_read() -> None:
         (f"{'0' * 17}-20 : x", f"line 1 is not a range: '{'0' * 17}-20 : x'", AGAIN),
     ],
 )
-def test_a_memory_map_that_cannot_be_is_refused(text: str, problem: str, fix: str) -> None:
+def test_a_malformed_memory_map_is_refused(text: str, problem: str, fix: str) -> None:
     with pytest.raises(InputError) as error:
         layout.parse_iomem(text)
     assert error.value.what == f"/proc/iomem: {problem}"

@@ -39,7 +39,7 @@ def test_no_plan_of_many_cases_breaks_a_rule() -> None:
     assert len(seen) > 10, seen
 
 
-def test_what_is_refused_on_a_small_map_has_no_solution() -> None:
+def test_refused_small_maps_have_no_solution() -> None:
     refused, wrong = 0, []
     for seed in range(80):
         rule, found = outcome(random_case(Random(seed), small=True))
@@ -49,7 +49,7 @@ def test_what_is_refused_on_a_small_map_has_no_solution() -> None:
     assert len(wrong) * 20 <= refused, wrong
 
 
-def test_what_is_refused_on_a_large_map_has_no_solution_in_whole_mib() -> None:
+def test_refused_large_maps_have_no_solution_in_whole_mib() -> None:
     refused, wrong = 0, []
     for seed in range(15):
         rule, found = outcome(random_case(Random(seed), small=False), tried=True)
@@ -124,7 +124,7 @@ def a_case() -> Case:
     )
 
 
-def test_the_judge_lets_the_layout_pass_that_ran() -> None:
+def test_the_judge_accepts_the_layout_that_booted() -> None:
     assert list(faults(a_case(), GOOD, 200)) == []
 
 

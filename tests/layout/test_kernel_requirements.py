@@ -62,7 +62,7 @@ def test_a_zimage_without_sizes_gets_the_bounds_and_any_text_offset() -> None:
     assert found.workspace == 2 * MIB + 0x11000
 
 
-def test_a_smaller_heap_than_the_usual_one_counts_behind_it_but_not_in_its_workspace() -> None:
+def test_the_heap_behind_a_zimage_is_as_stated_its_workspace_at_least_the_usual() -> None:
     found = zimage(guest(kernel(malloc=0x8000)))
     assert found.tail_size == 0x1000 + 0x8000 + 0x1000
     assert found.workspace == ARMMP_SIZE + 0x1000 + 0x10000
@@ -71,12 +71,12 @@ def test_a_smaller_heap_than_the_usual_one_counts_behind_it_but_not_in_its_works
     assert larger.workspace == ARMMP_SIZE + 0x1000 + 0x20000
 
 
-def test_a_zimage_that_fills_its_last_page_gets_one_more_for_the_zero_word() -> None:
+def test_a_zimage_that_fills_its_last_page_gets_another_for_the_zero_word() -> None:
     assert zimage(guest(kernel(size=0x532FF8))).memsz == 0x533000
     assert zimage(guest(kernel(size=0x533000))).memsz == 0x534000
 
 
-def test_a_zimage_with_a_fixed_address_may_start_anywhere_and_is_quick_near_it() -> None:
+def test_a_zimage_with_a_fixed_address_may_start_anywhere_and_is_fast_near_it() -> None:
     found = zimage(guest(kernel(code=unpacks_to(0x40008000))))
     assert found.unpacked == Range(0x40003000, 0x40008000 + ARMMP_EDATA)
     assert found.window == ANYWHERE
@@ -91,7 +91,7 @@ def test_a_zimage_in_its_window_runs_at_full_speed_everywhere() -> None:
     assert zimage().start_zones == (WINDOW,)
 
 
-def test_the_profile_tells_where_an_old_zimage_unpacks_that_says_nothing() -> None:
+def test_the_profile_tells_where_a_silent_old_zimage_unpacks() -> None:
     silent = guest(kernel(size=8 * MIB, edata=None, code=b""), unpacked_size=18 * MIB)
     found = needs(silent, MAKO, MAKO_RAM)
     assert isinstance(found, ZImageRequirements)
@@ -104,7 +104,7 @@ def test_the_profile_tells_where_an_old_zimage_unpacks_that_says_nothing() -> No
     )
 
 
-def test_lowmem_starts_with_the_window_only_for_a_kernel_that_looks_there() -> None:
+def test_lowmem_starts_with_the_window_only_for_a_relocatable_kernel() -> None:
     found = needs(legacy(), MAKO, MAKO_RAM)
     assert found.initrd_zone(0) == Range(0x80200000, 0x80200000 + 760 * MIB)
     moved = needs(guest(), MAKO, MAKO_RAM)
@@ -175,7 +175,7 @@ def test_an_image_starts_at_the_next_multiple_of_2_mib_plus_its_offset() -> None
     ]
 
 
-def test_an_old_image_has_one_place_and_wants_the_rest_above_it() -> None:
+def test_an_old_image_has_one_place_and_reaches_only_ram_above() -> None:
     found = image_of(anywhere=False)
     assert found.only_start == 0x80000
     assert found.start_zones == (Range.sized(0x80000, 20 * MIB),)
@@ -190,7 +190,7 @@ def test_an_old_image_has_one_place_and_wants_the_rest_above_it() -> None:
     assert odd.only_start == 0x80280000, "2 MiB aligned, above the start of RAM"
 
 
-def test_a_recent_image_wants_its_ramdisk_within_32_gib_in_whole_gib() -> None:
+def test_a_recent_image_reaches_a_ramdisk_within_32_gib() -> None:
     found = image_of()  # 24 MiB with its BSS
     gib = 1 << 30
     assert found.initrd_zone(0x50080000) == Range(0, 33 * gib)
@@ -202,7 +202,7 @@ def test_a_recent_image_wants_its_ramdisk_within_32_gib_in_whole_gib() -> None:
     assert found.dtb_block(Range(0, 1)) is None
 
 
-def test_a_kernel_for_another_architecture_is_refused_in_full_words() -> None:
+def test_a_kernel_for_another_architecture_is_refused() -> None:
     with pytest.raises(RefusedError) as error:
         needs(guest64(), MAKO, MAKO_RAM)
     assert error.value.what == "the ROM's kernel is for arm64, but LG Nexus 4 (mako) is arm"

@@ -17,7 +17,7 @@ def test_every_rule_about_places_is_here() -> None:
 
 
 @pytest.mark.parametrize("case", PLACE_CASES, ids=lambda case: case.name)
-def test_the_nearest_placement_is_told_and_works(case: PlaceCase) -> None:
+def test_the_nearest_placement_is_named_and_works(case: PlaceCase) -> None:
     with pytest.raises(BrokenRuleError) as error:
         layout.check(case.constraints(), case.segments(case.wrong))
     found = re.search(r"; the nearest placement that works: (\w+) at (0x[0-9a-f]+)$", error.value.what)

@@ -65,7 +65,7 @@ CRASHKERNEL = (
         ),
     ],
 )
-def test_what_cannot_be_a_panic_kernel_is_refused_in_full_words(
+def test_a_kernel_that_cannot_be_a_panic_kernel_is_refused(
     who: Guest, memory: Range, what: str, fix: str
 ) -> None:
     with pytest.raises(RefusedError) as error:

@@ -37,7 +37,7 @@ def work(
     return found
 
 
-def test_the_unpacked_kernel_reaches_as_far_as_was_measured() -> None:
+def test_the_unpacked_kernel_ends_where_it_was_measured() -> None:
     # kexec-tools places the initrd at base+0x18ed000 and hangs: kernel and moved zImage reach base+0x1aec2b4.
     over = work(place=0x40008000)
     assert over.end == 0x40000000 + ARMMP_TEXT + ARMMP_EDATA + ARMMP_SIZE + 0x11000
@@ -45,7 +45,7 @@ def test_the_unpacked_kernel_reaches_as_far_as_was_measured() -> None:
     assert over.start == 0x40000000 + ARMMP_TEXT - 0x5000
 
 
-def test_a_zimage_that_lies_apart_from_what_it_unpacks_does_not_move_itself() -> None:
+def test_a_zimage_clear_of_what_it_unpacks_does_not_move_itself() -> None:
     apart = work()
     assert apart == Range(0x40000000 + ARMMP_TEXT - 0x5000, 0x40000000 + ARMMP_TEXT + ARMMP_EDATA + ARMMP_BSS)
     # Heap and stack are 0x11000 bytes, one more page is for its BSS: so far below it does not lie over it.
@@ -176,13 +176,13 @@ def test_an_old_kernel_without_sizes_unpacks_where_the_profile_says() -> None:
         (guest(cmdline="x" * 1024), "layout rule cmdline-length: the command line has 1024 bytes"),
     ],
 )
-def test_what_fits_nowhere_is_refused_with_the_rule(who: Guest, message: str) -> None:
+def test_a_guest_that_fits_nowhere_is_refused_with_the_rule(who: Guest, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as error:
         layout.plan(VIRT, who, None)
     assert error.value.state == "Nothing was sent."
 
 
-def test_a_command_line_of_the_largest_length_is_planned() -> None:
+def test_the_longest_command_line_is_planned() -> None:
     layout.plan(VIRT, guest(cmdline="x" * 1023), None)
 
 
@@ -195,7 +195,7 @@ def test_a_command_line_of_the_largest_length_is_planned() -> None:
         (unpacks_to(0x00008000), "decompression-in-ram", 1),  # made for another phone
     ],
 )
-def test_only_a_zimage_that_takes_its_address_for_the_start_of_ram_must_lie_there(
+def test_only_a_zimage_that_derives_the_start_of_ram_from_its_address_has_a_window(
     code: bytes | None, rule: str | None, notes: int
 ) -> None:
     who = guest(kernel(code=code))
@@ -206,7 +206,7 @@ def test_only_a_zimage_that_takes_its_address_for_the_start_of_ram_must_lie_ther
     assert any("slowly at 0x50000000" in note for note in plan.notes) == (code not in (None, b""))
 
 
-def test_if_whole_mib_do_not_fit_every_page_is_tried() -> None:
+def test_every_page_is_tried_if_whole_mib_do_not_fit() -> None:
     # 0x44200000 to 0x45900000 are free, and 0x41608000 up to the bootloader's 0x42000000: as large as the
     # zImage and the dtb, if the ramdisk of 20 MiB takes the other.
     ram = LiveMemory((Range(0x40000000, 0x50000000),), reserved=(Range(0x45900000, 0x50000000, "modem"),))
@@ -218,7 +218,7 @@ def test_if_whole_mib_do_not_fit_every_page_is_tried() -> None:
     }
 
 
-def test_an_image_leaves_its_tree_the_pages_below_it() -> None:
+def test_a_tree_may_take_the_pages_below_an_image() -> None:
     ram = LiveMemory((Range(0, 0xC0000000),), reserved=(Range(0x51C80000, 0xC0000000, "modem"),))
     plan = layout.plan(DIRECT, guest64(image(total=20 * MIB)), ram)
     assert {one.name: one.addr for one in plan.segments} == {

@@ -102,9 +102,7 @@ def test_a_moved_kernel_is_not_waiting_where_it_was() -> None:
         (0x03200000, 0x8001, None),
     ],
 )
-def test_what_is_moved_into_a_reserved_range_has_to_begin_there(
-    start: int, size: int, rule: str | None
-) -> None:
+def test_a_move_into_a_reserved_range_has_to_begin_there(start: int, size: int, rule: str | None) -> None:
     span = Span(name="splash", start=start, size=size)
     phone = msgspec.structs.replace(SHAMU, reserved_spans=(span,))
     found = broken(phone, guest(), NEXUS_6, SHAMU_PLACES)
@@ -141,7 +139,7 @@ def test_segments_may_fill_the_buffer(size: int, rule: set[str]) -> None:
         (Segment("x", 0x80000000, b"", PAGE), {"one-bank"}),
     ],
 )
-def test_a_segment_alone_is_judged(segment: Segment, rule: set[str]) -> None:
+def test_the_rules_judge_a_single_segment(segment: Segment, rule: set[str]) -> None:
     found = layout.violations(layout.gather_constraints(VIRT, guest(), None), [segment])
     assert {one.rule for one in found} == rule
 
@@ -216,7 +214,7 @@ def test_atags_lie_exactly_where_the_host_kernel_looks() -> None:
         assert "atags-place" in broken(MAKO, legacy(), MAKO_RAM, places, dtb=wrong)
 
 
-def test_without_a_ramdisk_or_a_kernel_their_rules_have_nothing_to_say() -> None:
+def test_rules_about_missing_segments_report_nothing() -> None:
     constraints = layout.gather_constraints(VIRT, replace(guest(), ramdisk=b""), None)
     assert constraints.initrd_size == 0
     assert layout.violations(constraints, [Segment("dtb", 0x70000000, b"", PAGE)]) == []

@@ -32,7 +32,7 @@ def test_the_planner_leaves_the_window_only_if_it_may() -> None:
 # --- every rule, broken once
 
 
-def test_the_layout_that_ran_breaks_no_rule() -> None:
+def test_the_layout_that_booted_breaks_no_rule() -> None:
     assert forced({}) == []
     assert forced({"initrd": 0x68000000, "dtb": 0x67F00000}) == []
 
@@ -162,7 +162,7 @@ def test_a_bank_that_does_not_start_at_a_window_is_refused() -> None:
     assert "decompression-in-ram" in rules(forced({}, phone=phone, live=live))
 
 
-def test_segments_are_judged_whoever_made_them() -> None:
+def test_the_rules_judge_segments_wherever_they_come_from() -> None:
     who = guest()
     constraints = layout.gather_constraints(VIRT, who, None)
     good = layout.assemble(VIRT, who, None, kernel=0x45000000, initrd=0x46000000, dtb=0x46F00000).segments
@@ -205,7 +205,7 @@ def test_segments_are_judged_whoever_made_them() -> None:
         (SHAMU, {"initrd": 0x2F700000}, "initrd-lowmem"),
     ],
 )
-def test_what_the_host_kernel_moves_is_checked_too(
+def test_segments_that_the_host_kernel_moves_are_checked_too(
     phone: Profile, addresses: dict[str, int], rule: str | None
 ) -> None:
     found = rules(forced(SHAMU_PLACES | addresses, phone=phone, live=layout.parse_iomem(IOMEM)))

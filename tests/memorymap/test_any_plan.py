@@ -56,7 +56,7 @@ def test_any_plan_is_drawn_whole_and_within_the_width(
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e\ud800-\udfff]", document)
 
 
-def test_a_name_from_an_image_is_text_and_nothing_else() -> None:
+def test_a_name_from_an_image_is_escaped() -> None:
     picture = memorymap.draw(
         plan([], [Extent(Range(0x40000000, 0x41000000), ExtentKind.RESERVED, HOSTILE)]), banks=[RAM]
     )

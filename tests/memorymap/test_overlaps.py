@@ -8,7 +8,7 @@ from hardboot.layout import Extent, ExtentKind
 from hardboot.memorymap import Kind
 
 
-def test_what_is_spread_over_all_ram_is_drawn_in_the_overview() -> None:
+def test_shapes_spread_over_all_ram_are_drawn_in_the_overview() -> None:
     extents = [
         Extent(Range.sized(RAM.start + at * 50 * MIB, MIB), ExtentKind.RESERVED, f"part{at}")
         for at in range(20)
@@ -19,7 +19,7 @@ def test_what_is_spread_over_all_ram_is_drawn_in_the_overview() -> None:
     ]
 
 
-def test_what_clashes_is_marked_in_both_rows_and_told() -> None:
+def test_an_overlap_is_marked_in_both_rows_and_described() -> None:
     segments = [Range(0x40000000, 0x48000000, "zImage"), Range(0x46000000, 0x50000000, "initrd")]
     picture = memorymap.draw(plan(segments, [hardboot_page(0x47000000)]), banks=[RAM])
     assert [str(one) for one in picture.overlaps] == [
@@ -35,7 +35,7 @@ def test_what_clashes_is_marked_in_both_rows_and_told() -> None:
     assert memorymap.svg(picture, "x").count('class="over"') == 1 + 2 + 2 + 2
 
 
-def test_what_is_used_one_after_the_other_does_not_clash() -> None:
+def test_shapes_used_at_different_times_do_not_clash() -> None:
     work = Extent(Range(0x40000000, 0x42000000), ExtentKind.UNPACKED_KERNEL, "zImage")
     lost = Extent(Range(0x41000000, 0x41100000), ExtentKind.BOOTLOADER, "header-load")
     host = Range(0x40000000, 0x41000000, "Kernel code")
@@ -44,7 +44,7 @@ def test_what_is_used_one_after_the_other_does_not_clash() -> None:
     assert len(memorymap.draw(plan([], [work, hardboot_page(0x41FFF000)]), banks=[RAM]).overlaps) == 1
 
 
-def test_what_the_host_kernel_moves_may_lie_in_a_boot_splash() -> None:
+def test_a_moved_segment_may_lie_in_a_boot_splash() -> None:
     splash = Extent(Range(0x43200000, 0x45000000), ExtentKind.RESERVED, "framebuffer")
     moved = Extent(Range(0x43208000, 0x43C00000), ExtentKind.MOVED_SEGMENT, "zImage")
     heap = Extent(Range(0x43C00000, 0x43C12000), ExtentKind.HEAP, "zImage")
@@ -53,7 +53,7 @@ def test_what_the_host_kernel_moves_may_lie_in_a_boot_splash() -> None:
     assert len(memorymap.draw(plan([], [splash, into]), banks=[RAM]).overlaps) == 1
 
 
-def test_a_page_may_lie_below_mem_min_but_not_in_what_the_bootloader_is_known_to_overwrite() -> None:
+def test_a_page_may_lie_below_mem_min_but_not_where_the_bootloader_writes() -> None:
     page = hardboot_page(0x44000000)
     assert memorymap.draw(plan([], [page, below(0x50000000)]), banks=[RAM]).overlaps == ()
     lost = Extent(Range(0x43000000, 0x45000000), ExtentKind.BOOTLOADER, "erased")

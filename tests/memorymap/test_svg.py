@@ -32,7 +32,7 @@ def test_shapes_of_the_svg_are_to_scale_and_labelled() -> None:
     assert max(float(one.attrib["y"]) for one in root.iter(f"{ns}text")) < float(root.attrib["height"])
 
 
-def test_the_svg_needs_nothing_else_and_has_colours_for_light_and_dark() -> None:
+def test_the_svg_is_self_contained_and_has_colours_for_light_and_dark() -> None:
     document = memorymap.svg(virtual_phone(), "x")
     assert "prefers-color-scheme: dark" in document
     assert re.findall(r"@import|url\(|href|<script", document) == []

@@ -19,7 +19,7 @@ def test_a_phone_is_found_by_name_and_by_codename() -> None:
     assert profile.match("nobody") is None
 
 
-def test_an_unknown_name_tells_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_name_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean shamu") as error:
         profile.load("sahmu")
     assert "virt-arm" in error.value.fix

@@ -32,7 +32,7 @@ from hardboot import profile
         ("page = 0x44000000", "page = 0x43f00000", "overlaps 0x43000000, where boot images are loaded"),
     ],
 )  # fmt: skip
-def test_the_lint_finds(old: str, new: str, fact: str) -> None:
+def test_the_check_finds_a_mistake(old: str, new: str, fact: str) -> None:
     assert problems(edited(old, new)) != problems(edited(old, old)) == []
     assert any(fact in one for one in problems(edited(old, new)))
 
@@ -129,14 +129,14 @@ def test_the_lint_finds(old: str, new: str, fact: str) -> None:
         ),
     ],
 )
-def test_the_lint_finds_in_a_phone_with_an_older_patch(old: str, new: str, fact: str) -> None:
+def test_the_check_finds_a_mistake_in_a_phone_with_an_older_patch(old: str, new: str, fact: str) -> None:
     found = problems(edited(old, new, BACON))
     assert found != problems(edited(old, old, BACON)) == []
     assert any(fact in one for one in found), found
 
 
 @pytest.mark.parametrize("value", ["0x0", "0x40000000"])
-def test_a_mem_min_at_the_start_of_ram_is_no_limit(value: str) -> None:
+def test_a_mem_min_at_the_start_of_ram_is_a_mistake(value: str) -> None:
     found = edited('status = "emulated"', f'status = "emulated"\nmem_min = {value}')
     assert any("is not above the start of RAM, 0x40000000" in one for one in problems(found))
 

@@ -22,7 +22,7 @@ def test_every_profile_that_ships_keeps_every_rule(name: str) -> None:
     assert problems(profile.load(name), *profile.load_all()) == []
 
 
-def test_the_nexus_6_says_what_was_read_and_no_more() -> None:
+def test_the_profile_of_the_nexus_6_states_only_what_was_read() -> None:
     shamu = profile.load("shamu")
     assert shamu.ram == ()
     assert shamu.trust("ram") == "unknown"
@@ -40,7 +40,7 @@ def test_the_nexus_6_says_what_was_read_and_no_more() -> None:
     assert shamu.status == "untested"
 
 
-def test_what_was_concluded_of_the_nexus_6_is_not_called_verified() -> None:
+def test_inferred_facts_of_the_nexus_6_are_not_called_verified() -> None:
     shamu = profile.load("shamu")
     assert shamu.trust("dtb.carry.mmi") == "verified"
     assert shamu.trust("dtb.carry.serial") == shamu.trust("dtb.carry.bl-sigs") == "inferred"
@@ -101,7 +101,7 @@ def planned(phone: Profile, live: LiveMemory | None) -> BootPlan:
 
 
 @pytest.mark.parametrize("name", ["shamu", "hammerhead", "m8"])
-def test_with_its_memory_map_a_phone_is_planned_for(name: str) -> None:
+def test_a_phone_with_its_memory_map_can_be_planned_for(name: str) -> None:
     phone = profile.load(name)
     plan = planned(phone, LiveMemory((Range(0, 0x80000000),)))
     assert min(one.addr for one in plan.segments) >= (phone.mem_min or 0)
@@ -109,7 +109,7 @@ def test_with_its_memory_map_a_phone_is_planned_for(name: str) -> None:
 
 
 @pytest.mark.parametrize(("end", "page"), [(0x7FF00000, 0x7D800000), (0xE0000000, 0xDD800000)])
-def test_the_amount_of_ram_tells_which_page_a_phone_of_two_models_has(end: int, page: int) -> None:
+def test_the_amount_of_ram_selects_the_page_of_a_phone_with_two_models(end: int, page: int) -> None:
     g3 = edited("[hardboot]\n", "[hardboot]\ndtb_loc = 0x03000000\n", G3)
     live = LiveMemory((Range(0, end),))
     plan = layout.plan(g3, GUEST, live)
@@ -128,7 +128,7 @@ def test_an_unknown_page_is_refused_with_the_values_that_are_stated() -> None:
     assert g2.for_ram(1 << 31) is g2
 
 
-def test_an_untested_phone_is_booted_only_if_that_is_said() -> None:
+def test_an_untested_phone_needs_an_option() -> None:
     with pytest.raises(RefusedError, match="Motorola Nexus 6") as error:
         check_tested(profile.load("shamu"), allowed=False)
     assert "--untested" in error.value.fix

@@ -12,7 +12,7 @@ from hardboot.base.memory import Range
 from hardboot.suggest.draft_boot import quirks
 
 
-def test_a_64_bit_phone_with_an_older_patch_says_what_must_be_found(tmp_path: Path) -> None:
+def test_a_draft_of_a_64_bit_phone_with_an_older_patch_says_what_is_missing(tmp_path: Path) -> None:
     iomem = "00000000-7fffffff : System RAM\n  00080000-01ffffff : Kernel code\n"
     getprop = GETPROP.format("bullhead", "msm8992").replace("armeabi-v7a", "arm64-v8a")
     files = {"iomem": iomem, "getprop": getprop}
@@ -61,19 +61,19 @@ def test_the_header_of_the_boot_image_is_trusted_if_the_ramdisk_lies_there(
     assert Range(0x8000, 0x1008000) in right.bootloader
 
 
-def test_a_bootloader_that_cuts_the_command_line_is_seen() -> None:
+def test_a_command_line_cut_by_the_bootloader_is_recognised() -> None:
     flo = profile.load("flo").cmdline.stock
     assert flo
     assert quirks(flo, f"{flo[26:]} androidboot.serialno=1") == {"skip": 26}
     assert quirks(flo, f"x {flo} y") == {}
 
 
-def test_a_flag_of_new_kernels_is_another_one(tmp_path: Path) -> None:
+def test_the_flag_depends_on_the_kernel_version(tmp_path: Path) -> None:
     assert drafted(folder(tmp_path, version="Linux version 6.6.0 (x)")).profile.hardboot.flag == 0x8000
     assert drafted(folder(tmp_path, version="Linux version 6.1.99 (x)")).profile.hardboot.flag == 0x4
 
 
-def test_psci_and_qualcomms_ps_hold_are_told_apart(tmp_path: Path) -> None:
+def test_psci_and_qualcomms_ps_hold_are_recognised(tmp_path: Path) -> None:
     tree = "/ {{ #address-cells = <1>; #size-cells = <1>; {} }};"
     psci = 'psci { compatible = "arm,psci-1.0", "arm,psci-0.2"; method = "hvc"; };'
     hold = 'soc { restart@fc4ab000 { compatible = "qcom,pshold"; reg = <0xfc4ab000 4>; }; };'

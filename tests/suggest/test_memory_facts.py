@@ -7,7 +7,7 @@ from copied_files import drafted, folder, shamu
 from hardboot.base.memory import Range
 
 
-def test_mem_min_is_above_what_is_lost(tmp_path: Path) -> None:
+def test_mem_min_is_above_lost_memory(tmp_path: Path) -> None:
     iomem = "00000000-7fffffff : System RAM\n  00008000-00ffffff : Kernel code\n"
     made = drafted(folder(tmp_path, "unknown", "msm8974", iomem=iomem)).profile
     assert made.mem_min == 0x08000000  # LK and its scratch area are further up, and ranges of their own
@@ -19,7 +19,7 @@ def test_mem_min_is_above_what_is_lost(tmp_path: Path) -> None:
     assert "may apply here" in source
 
 
-def test_addresses_hidden_from_who_is_not_root_are_told(tmp_path: Path) -> None:
+def test_a_note_says_that_addresses_are_hidden_without_root(tmp_path: Path) -> None:
     found = drafted(
         folder(tmp_path, iomem="00000000-00000000 : System RAM\n00000000-00000000 : Kernel code\n")
     )

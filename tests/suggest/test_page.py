@@ -29,7 +29,7 @@ def test_the_nexus_6_gets_the_page_that_is_known_to_be_its_own(tmp_path: Path) -
     ]
 
 
-def test_the_hole_in_the_tree_beats_a_proposal_and_tells_the_old_patch(tmp_path: Path) -> None:
+def test_a_hole_in_the_tree_beats_a_proposal_and_shows_an_older_patch(tmp_path: Path) -> None:
     made = drafted(shamu(tmp_path, HOLE)).profile
     assert (made.hardboot.page, made.hardboot.page_size) == (0x3E9DF000, 0x1000)
     assert made.trust("hardboot.page") == "verified"
@@ -63,7 +63,7 @@ def test_a_log_that_contradicts_the_tree_and_the_profile_is_reported(tmp_path: P
         ("nx511j", "msm8939", (0x80000000, 0xFFFFFFFF), (0x9FF00000, 0x9FFFFFFF), 0x9FE00000),
     ],
 )
-def test_the_pages_of_the_public_ports_are_found_again(
+def test_proposals_match_the_pages_of_public_ports(
     tmp_path: Path, device: str, platform: str, ram: tuple[int, int], log: tuple[int, int], page: int
 ) -> None:
     start = ram[0] if device != "hammerhead" else 0
@@ -80,7 +80,7 @@ def test_the_pages_of_the_public_ports_are_found_again(
     assert not any(one.startswith("hardboot.page") for one in made.differences)
 
 
-def test_a_phone_that_removed_the_page_from_its_ram_gets_a_draft_that_holds_it(tmp_path: Path) -> None:
+def test_a_page_removed_from_system_ram_becomes_a_bank_of_the_draft(tmp_path: Path) -> None:
     log = "Hardboot page reserved at 0x10100000\n"
     iomem = "00000000-07afffff : System RAM\n10200000-7fffffff : System RAM\n"
     made = drafted(folder(tmp_path, "hammerhead", "msm8974", iomem=iomem, last_kmsg=log)).profile

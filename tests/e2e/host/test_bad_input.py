@@ -67,7 +67,7 @@ def test_what_is_no_rom_is_refused_before_the_phone_is_asked(
     assert {"truncated": "ends at", "text": "text file"}[name] in what
 
 
-def test_a_kernel_of_the_other_architecture_is_refused(whole_phone: VirtualPhone, tmp_path: Path) -> None:
+def test_a_rom_for_the_other_architecture_is_not_planned(whole_phone: VirtualPhone, tmp_path: Path) -> None:
     kernel = tmp_path / "Image"
     kernel.write_bytes(bytes(0x38) + b"ARM\x64" + bytes(4096))
     rom = pack(tmp_path / "rom.img", kernel, b"ramdisk")
