@@ -1,12 +1,11 @@
-"""A phone that answers commands from a table."""
+"""A phone that answers commands from a table: for thousands of answers; else there is `scripted_phone`."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 from hardboot import profile
-from hardboot.base.errors import DeviceError
 from hardboot.device.phone import Phone
+from hardboot.profile import Profile
 from hardboot.transport.base import Output
 
 VIRT = profile.load("virt-arm")
@@ -16,36 +15,16 @@ VIRT = profile.load("virt-arm")
 class Answering:
     """A phone's root shell: answers by the first word that is in the command."""
 
-    answers: dict[str, Output | DeviceError]
-    profile: Any = VIRT
-    serialno: str = "S"
-    commands: list[str] = field(default_factory=list)
-    shells: int = 0  # root shells that were started for several commands
-    dies_with: int | None = None  # the code of a command that ends its shell
+    answers: dict[str, Output]
+    profile: Profile = VIRT
 
     def root(self, command: str, *, timeout_s: float = 30) -> Output:
-        assert timeout_s < 120  # each step is bounded
-        self.commands.append(command)
-        answer = next((one for word, one in self.answers.items() if word in command), Output("", 0))
-        if isinstance(answer, DeviceError):
-            raise answer
-        return answer
-
-    def roots(self, *commands: str, timeout_s: float = 30) -> list[Output]:
-        return [self.root(command, timeout_s=timeout_s) for command in commands]
-
-    def root_steps(self, commands: list[tuple[str, float]]) -> Iterator[Output]:
-        self.shells += 1
-        for command, timeout_s in commands:
-            output = self.root(command, timeout_s=timeout_s)
-            yield output
-            if output.code == self.dies_with:
-                return
+        return next((output for word, output in self.answers.items() if word in command), Output("", 0))
 
     def read(self, command: str, *, timeout_s: float = 30) -> str:
-        return self.root(command, timeout_s=timeout_s).text.rstrip("\n")
+        return self.root(command).text.rstrip("\n")
 
 
-def phone(**answers: Output | DeviceError | str) -> Phone:
+def phone(**answers: Output | str) -> Phone:
     outputs = {word: Output(one, 0) if isinstance(one, str) else one for word, one in answers.items()}
     return cast(Phone, Answering(outputs))
