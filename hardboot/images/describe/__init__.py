@@ -17,8 +17,6 @@ from hardboot.images.describe.parts import describe_tail, describe_wrapped
 
 __all__ = ["Document", "describe"]
 
-_NOWHERE = memoryview(b"")
-
 
 def describe(path: Path, data: memoryview) -> Document:
     """Describe the image `data`, the content of `path`.
@@ -42,7 +40,7 @@ def _describe_image(data: memoryview, *, inside: bool = False) -> Document:
     if kind in (sniff.DHTB_IMAGE, sniff.MTK_PART):
         document = describe_wrapped(data)
     else:
-        document = describe_content(kind, data, _NOWHERE)
+        document = describe_content(kind, data)
     if document is None:
         return {"kind": sniff.BOOT_IMAGE, "boot_image": describe_boot(data)}
     if kind == sniff.OVERLAY_TABLE:

@@ -12,10 +12,13 @@ from hardboot.images.describe.trees import describe_tree, describe_trees
 from hardboot.images.describe.vbmeta import describe_vbmeta
 
 _LOOK = 17 << 20  # bytes of a kernel whose decoder keeps all of it: with the rest under 60 MB of memory
+NO_PARTITION = memoryview(b"")
 _MAYBE_KERNEL = (" data", " kernel")  # how the names of such kinds end
 
 
-def describe_content(kind: str | None, data: memoryview, partition: memoryview) -> Document | None:
+def describe_content(
+    kind: str | None, data: memoryview, partition: memoryview = NO_PARTITION
+) -> Document | None:
     """Describe `data`; None if nothing but its kind is known.
 
     Args:

@@ -6,15 +6,13 @@ from hardboot.formats.binary_record import BinaryRecord
 from hardboot.formats.boot import tail, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.reading import Data, sha256, view
-from hardboot.images.describe.contents import describe_content
+from hardboot.images.describe.contents import NO_PARTITION, describe_content
 from hardboot.images.describe.document import Document
 from hardboot.images.describe.vbmeta import describe_vbmeta
 
-_NOWHERE = memoryview(b"")
-
 
 def describe_part(
-    part: Part, lead_size: int, address: int | None, padding: bytes, partition: memoryview = _NOWHERE
+    part: Part, lead_size: int, address: int | None, padding: bytes, partition: memoryview = NO_PARTITION
 ) -> Document:
     """Describe a part; damage in it is its `problem`, so that the rest can be shown.
 
@@ -115,5 +113,5 @@ def describe_wrapped(data: memoryview) -> Document | None:
             return None
         content = mtk.data
         lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(mtk.header)}
-    document = describe_content(sniff.sniff(content), content, _NOWHERE)
+    document = describe_content(sniff.sniff(content), content)
     return document and {**document, "lead": lead}
