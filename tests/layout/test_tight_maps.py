@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from layout_guests import MIB, VIRT, guest, kernel
+from layout_guests import MIB, SHAMU, VIRT, guest, kernel, moving
 from layout_hosts import ANGLER, MAKO, guest64, image, legacy
 
 from hardboot import layout
 from hardboot.base.memory import Range, subtract
 from hardboot.formats.trees.fdt import Fdt, Node
 from hardboot.layout import BrokenRuleError, Guest, LiveMemory
-from hardboot.profile import Profile
+from hardboot.profile import Profile, Span
 
 PAGE = 0x1000
 # What Debian's zImage of 0x533000 bytes and 0x12000 of heap unpacks to.
@@ -98,15 +98,78 @@ def test_the_only_placement_is_found_and_needs_its_last_page(
                 planned(phone, who, with_gaps(ram, *gaps[:at], smaller, *gaps[at + 1 :]))
 
 
-def test_what_a_copying_host_moves_needs_room_where_it_was_and_where_it_goes() -> None:
-    phone = msgspec.structs.replace(BARE_MAKO, mem_min=0x80201000)
-    gaps = [(0x80200000, OLD_UNPACKED[1]), (0x90001000, 0x9061B000), (0xA0001000, 0xA0801000)]
-    live = with_gaps((0x80200000, 0xC0000000), *gaps)
-    plan = layout.plan(phone, legacy(), live)
+# Where the bootloader writes does not matter here, but it has to be known.
+FAR = (Span(name="far", start=0xB0000000, size=PAGE),)
+MOVED_UNPACKED = (0x203000, 0x1608000)
+
+
+def copying(phone: Profile) -> Profile:
+    return msgspec.structs.replace(phone, reserved_spans=(), mem_min=0, bootloader_spans=FAR)
+
+
+@pytest.mark.parametrize(
+    ("phone", "who", "ram", "gaps", "places"),
+    [
+        pytest.param(
+            moving(dtb_loc=0x01A00000),
+            guest(),
+            (0, 0xC0000000),
+            [(0x03700000, 0x0424D000), MOVED_UNPACKED],
+            {"zImage": 0x203000, "dtb": 0x736000, "initrd": 0x374D000},
+            id="a ramdisk behind the heap of the moved zImage, which waits where it will unpack",
+        ),
+        pytest.param(
+            moving(dtb_loc=0x04000000),
+            guest(),
+            (0, 0xC0000000),
+            [(0x04000000, 0x04B01000), MOVED_UNPACKED],
+            {"zImage": 0x203000, "dtb": 0x736000, "initrd": 0x4001000},
+            id="a ramdisk behind the place where the dtb is moved",
+        ),
+        pytest.param(
+            SHAMU,
+            guest(),
+            (0, 0xC0000000),
+            [(0x21001000, 0x21B01000), (0x203000, 0x203000 + 0x533000), (0x736000, 0x1608000)],
+            {"zImage": 0x203000, "dtb": 0x736000, "initrd": 0x21001000},
+            id="a zImage that is moved needs no room for its heap where it waits",
+        ),
+        pytest.param(
+            msgspec.structs.replace(SHAMU, hardboot=msgspec.structs.replace(SHAMU.hardboot, kernel_loc=None)),
+            guest(),
+            (0, 0xC0000000),
+            [(0x21001000, 0x21B01000), (0x02001000, 0x02546000), MOVED_UNPACKED],
+            {"dtb": 0x203000, "zImage": 0x2001000, "initrd": 0x21001000},
+            id="a dtb that is moved may wait where the zImage unpacks",
+        ),
+        pytest.param(
+            MAKO,
+            legacy(),
+            (0x80200000, 0xC0000000),
+            [(0xA0001000, 0xA0801000), (0x80200000, 0x8191B000)],
+            {"atags": 0x80F08000, "zImage": 0x80F0F000, "initrd": 0xA0001000},
+            id="ATAGS that are moved may wait where the BSS of the zImage will be",
+        ),
+    ],
+)
+def test_the_only_placement_with_a_copying_host_is_found(
+    phone: Profile, who: Guest, ram: Gap, gaps: list[Gap], places: dict[str, int]
+) -> None:
+    plan = layout.plan(copying(phone), who, with_gaps(ram, *gaps))
+    assert {one.name: one.addr for one in plan.segments} == places
+    (start, end), *others = gaps
+    with pytest.raises(BrokenRuleError):
+        layout.plan(copying(phone), who, with_gaps(ram, (start, end - PAGE), *others))
+
+
+def test_a_moved_kernel_waits_in_lowmem_even_if_a_range_above_is_larger() -> None:
+    above, initrd = (0x90001000, 0x99000000), (0x21001000, 0x21B01000)
+    ram = with_gaps((0, 0xC0000000), MOVED_UNPACKED, above, initrd)
+    plan = layout.plan(copying(SHAMU), guest(), ram)
     assert {one.name: one.addr for one in plan.segments} == {
-        "atags": 0x90001000,
-        "zImage": 0x90008000,
-        "initrd": 0xA0001000,
+        "zImage": 0x203000,
+        "dtb": 0x736000,
+        "initrd": 0x21001000,
     }
 
 
