@@ -13,6 +13,7 @@ OLD_PAGE_SIZE = 0x100000
 _STEP = 16 << 20  # mem_min is a multiple of it: a round number, with some room behind what is known
 _ROOM = 64 << 20  # this many bytes above mem_min, no bootloader of the family is known to use
 _LOWMEM = 512 << 20  # every kernel permanently maps at least this much from the start of RAM
+_NAMED = 6  # ranges in a reason
 _PROVE = "prove that it survives: write to it, reset, read it back"
 
 
@@ -100,11 +101,12 @@ def mem_min(memory: MemoryFacts) -> Proposal | None:
     for start in sorted(align_up(one, _STEP) for one in starts):
         room = Range.sized(start, _ROOM)
         if start > memory.banks[0].start and _free(room, memory.banks, [*used, *doubtful]):
-            below = [*(f"{one.name} {one.start:#x}-{one.end:#x}" for one in used if one.end <= start)][:6]
-            said = [f"{source}, which may apply here" for one, source in memory.doubtful if one.end <= start]
+            below = [f"{one.name} {one.start:#x}-{one.end:#x}" for one in used if one.end <= start]
+            maybe = [f"; {source}: may apply here" for one, source in memory.doubtful if one.end <= start]
             reason = (
-                f"the lowest multiple of 16 MiB above {', '.join([*below, *said])} with "
+                f"the lowest multiple of 16 MiB above {', '.join(below[:_NAMED]) or 'the start of RAM'} with "
                 f"{_ROOM >> 20} MiB behind it that no bootloader of this SoC family is known to use"
+                f"{''.join(maybe)}"
             )
             return Proposal(start, 0, "inferred", reason)
     return None
