@@ -55,9 +55,9 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
         raise _ambiguous(candidates, "no phone is connected, and its profile knows no ids")
     result = select(candidates, phone)
     if result.choice is None:
-        shown = [f"{index}: {one.reason}" for index, one in enumerate(result.verdicts[:_SHOWN])]
+        shown = [f"number {index}: {one.reason}" for index, one in enumerate(result.verdicts[:_SHOWN])]
         more = ["…"] if len(result.verdicts) > _SHOWN else []
-        raise _ambiguous(candidates, f"{result.reason} ({'; '.join([*shown, *more])})")
+        raise _ambiguous(candidates, "; ".join([result.reason, *shown, *more]))
     tree = candidates[result.choice].tree
     return Choice(tree, "rom", f"number {result.choice} of {len(candidates)}: {result.reason}")
 

@@ -22,7 +22,7 @@ def memory_banks(tree: Fdt) -> list[Range]:
     cells = address_cells(tree.root)
     found: list[Range] = []
     for node in memory_nodes(tree):
-        found += _ranges(node.properties.get("reg", b""), cells, node.name)
+        found += _ranges(node, "reg", cells)
     return found
 
 
@@ -39,11 +39,10 @@ def reserved_memory(tree: Fdt) -> list[Range]:
     if parent is not None:
         cells = address_cells(parent, address_cells(tree.root))
         for node in parent.children:
-            found += _ranges(node.properties.get("reg", b""), cells, node.name)
+            found += _ranges(node, "reg", cells)
     for _, node in tree.root.walk():
         for name in _QCOM_HOLES:
-            if name in node.properties:
-                found += _ranges(node.properties[name], (1, 1), node.name)
+            found += _ranges(node, name, (1, 1))
     return found
 
 
@@ -102,16 +101,19 @@ def read_number(value: bytes) -> int:
     return int.from_bytes(value, "big")
 
 
-def _ranges(value: bytes, cells: tuple[int, int], name: str) -> list[Range]:
+def _ranges(node: Node, name: str, cells: tuple[int, int]) -> list[Range]:
+    """Return the ranges in property `name`, without empty ones; none if it is not there."""
+    value = node.properties.get(name, b"")
     address, size = 4 * cells[0], 4 * cells[1]
     if len(value) % (address + size):
-        raise _malformed(f"{name} reg", f"{len(value)} bytes, not a list of {address + size}-byte entries")
+        problem = f"{len(value)} bytes, not a list of {address + size}-byte entries"
+        raise _malformed(f"{node.name or '/'} {name}", problem)
     found = []
     for at in range(0, len(value), address + size):
         start = read_number(value[at : at + address])
         length = read_number(value[at + address : at + address + size])
         if length:
-            found.append(Range.sized(start, length, name))
+            found.append(Range.sized(start, length, node.name))
     return found
 
 

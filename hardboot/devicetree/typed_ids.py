@@ -47,7 +47,10 @@ def parse_typed_ids(text: str) -> tuple[BoardId, ...]:
     alone = len(chips) == 4  # a chip without its revision
     if alone:
         root.properties["qcom,msm-id"] = chips + bytes(4)
-    found = ids_of_properties(root)
+    try:
+        found = ids_of_properties(root)
+    except InputError as error:
+        raise _wrong(text, error.what) from error
     if alone:
         found = tuple(replace(one, soc_rev=None) if one.scheme == "qcom" else one for one in found)
     if "id" in other:
@@ -64,7 +67,7 @@ def _numbers(word: str, value: str) -> tuple[int, ...]:
     except ValueError as error:
         raise _wrong(word, "not a list of numbers separated by commas") from error
     if not all(0 <= cell < 1 << 32 for cell in found):
-        raise _wrong(word, "a number is at least 0 and below 0x100000000")
+        raise _wrong(word, "each number must be at least 0 and below 0x100000000")
     return found
 
 

@@ -63,5 +63,70 @@ def test_without_a_phone_the_ids_of_its_profile_decide() -> None:
     chosen = choose([other, mine], None, SHAMU)
     assert chosen.tree is mine
     assert chosen.reason.startswith("number 1 of 2: best match for platform 0xb2")
-    with pytest.raises(RefusedError, match=r"none is for platform 0xb2 .*0: platform 0x7e, not 0xb2"):
+    with pytest.raises(
+        RefusedError, match=r"none is for platform 0xb2 .*; number 0: platform 0x7e, not 0xb2"
+    ):
         choose([other, rom()], None, SHAMU)
+
+
+LIST = "List them: hardboot dtb IMAGE. Or rebuild the boot image with this phone's device tree alone."
+
+
+@pytest.mark.parametrize(
+    ("trees", "live", "what", "fix"),
+    [
+        (
+            [],
+            None,
+            "the ROM has no device tree, and no phone is connected whose own could be used",
+            "Connect the phone, or use a ROM with a device tree.",
+        ),
+        (
+            [rom(), rom(compatible="c")],
+            None,
+            "cannot choose among the ROM's 2 device trees: no phone is connected, and its profile knows no "
+            "ids",
+            LIST,
+        ),
+        (
+            [rom(), Fdt()],
+            LIVE,
+            "cannot choose among the ROM's 2 device trees: none is for this phone (compatible: "
+            "linux,dummy-virt); number 0: compatible: moto,board; number 1: compatible: none",
+            LIST,
+        ),
+        (
+            [rom(compatible=name) for name in "abcde"],
+            LIVE,
+            "cannot choose among the ROM's 5 device trees: none is for this phone (compatible: "
+            "linux,dummy-virt); number 0: compatible: a; number 1: compatible: b; number 2: compatible: c; "
+            "number 3: compatible: d; …",
+            LIST,
+        ),
+        (
+            [
+                rom(compatible="linux,dummy-virt"),
+                rom(2, "linux,dummy-virt"),
+                rom(2, "linux,dummy-virt", "a;"),
+            ],
+            LIVE,
+            "cannot choose among the ROM's 3 device trees: 3 fit equally well; number 0: fits as well as 1, "
+            "2; number 1: fits as well as 0, 2; number 2: fits as well as 0, 1",
+            LIST,
+        ),
+    ],
+)
+def test_a_refusal_says_why_no_tree_can_be_chosen(
+    trees: list[Fdt], live: Fdt | None, what: str, fix: str
+) -> None:
+    with pytest.raises(RefusedError) as error:
+        choose(trees, live)
+    assert (error.value.what, error.value.fix) == (what, fix)
+    assert error.value.state == "Nothing was sent."
+
+
+def test_a_choice_says_why() -> None:
+    assert choose([], LIVE).reason == "the phone's own, as its bootloader made it; the ROM has none"
+    assert choose([rom()], LIVE).reason == "the ROM's only one"
+    several = choose([rom(), rom(compatible="linux,dummy-virt")], LIVE)
+    assert (several.source, several.reason) == ("rom", "number 1 of 2: compatible: linux,dummy-virt")
