@@ -1,6 +1,7 @@
 """ELF headers against readelf, byte for byte, and damaged."""
 
 import shutil
+import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,15 @@ def test_readelf_prints_what_was_built(bits: int, tmp_path: Path) -> None:
     assert [int(word, 16) for word in load[1:6]] == [0x100, 0x2000, 0x3000, 0x44, 0x50]
     assert load[6:8] == ["R", "E"]
     assert elf.parse("x", path.read_bytes()).program_headers == rows
+
+
+def test_the_file_header_has_the_bytes_of_linux_elf_h() -> None:
+    ident = b"\x7fELF" + bytes([1, 1, 1]) + bytes(9)
+    numbers = (4, 40, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    assert core(32, program_header(32))[:52] == ident + struct.pack("<HHIIIIIHHHHHH", *numbers)
+    ident = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    numbers = (4, 40, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    assert core(64, program_header(64))[:64] == ident + struct.pack("<HHIQQQIHHHHHH", *numbers)
 
 
 @settings(deadline=None)
