@@ -1,7 +1,7 @@
 """Tables of device trees: by Debian's skales-dtbtool, by hand where no tool writes them, and any bytes."""
 
 import subprocess
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,20 @@ def test_a_damaged_table_is_refused(data: bytes, problem: str) -> None:
         QCDT.parse(data)
 
 
+def test_a_table_without_entries_is_its_header() -> None:
+    table = QCDT.parse(b"QCDT" + words(2, 0))
+    assert (table.entries, table.trees, table.size) == ((), (), 12)
+    assert QCDT.build(table) == b"QCDT" + words(2, 0)
+
+
+def test_trees_that_are_not_aligned_are_read_and_moved_to_pages_of_2048_bytes() -> None:
+    data = b"QCDT" + words(1, 1, 0, 0, 0, 32, len(A)) + A
+    table = QCDT.parse(data)
+    assert table.page_size == 2048
+    assert QCDT.build(table) == data
+    assert QCDT.build(QCDT.with_trees(table, [A])).index(A) == 2048
+
+
 def test_an_empty_tree_at_the_end_is_read() -> None:
     table = QCDT.parse(b"QCDT" + words(1, 1, 0, 0, 0, 32, 0))
     assert [(tree.offset, tree.size, bytes(tree.data)) for tree in table.trees] == [(32, 0, b"")]
@@ -219,6 +233,21 @@ def test_trees_that_overlap_again_and_again_are_refused() -> None:
     data += b"".join(words(0, 0, 0, start + index, 100_000) for index in range(1000)) + bytes(110_000)
     with pytest.raises(InputError, match=r"entry at offset 0x[0-9a-f]*: too many trees overlap"):
         QCDT.parse(data)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_trees_may_have_four_times_the_bytes_of_the_table(more: int) -> None:
+    count, size = 4, 20_000
+    start = 12 + 20 * (count + 1)
+    rows = [words(0, 0, 0, start, size - index) for index in range(count)]
+    used = sum(size - index for index in range(count))
+    length = start + size
+    rows.append(words(0, 0, 0, start, 4 * length + 16_384 - used + more))
+    data = b"QCDT" + words(1, count + 1) + b"".join(rows) + bytes(size)
+    missing = 4 * length + 16_384 - used + more - size
+    assert missing < 16_384
+    with nullcontext() if not more else pytest.raises(InputError, match="too many trees overlap"):
+        assert len(QCDT.parse(data).trees) == count + 1
 
 
 def test_the_number_of_entries_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,16 @@ def test_more_than_a_tree_may_have_is_refused() -> None:
         treefiles.build([(str(at), bytes(1 << 20)) for at in range(20)])
 
 
+def test_as_much_as_a_tree_may_have_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(treefiles, "MAX_SIZE", 10)
+    monkeypatch.setattr(treefiles, "MAX_NODES", 1)
+    files = [("a/b", b"12345"), ("c/d", b"12345")]
+    assert len(treefiles.build(files).root.children) == 2
+    for more in (("a/c", b""), ("a/b", b"6")):
+        with pytest.raises(InputError, match="size at offset 0x0: more than 4 names or 10 bytes"):
+            treefiles.build([*files, more])
+
+
 @given(st.binary(max_size=2048), st.integers(0, 1500), st.binary(max_size=8))
 def test_any_bytes_are_a_tree_or_refused(data: bytes, at: int, damage: bytes) -> None:
     whole = bytearray(tar(("a/b", b"\1", tarfile.REGTYPE), ("c", b"\2", tarfile.REGTYPE)))
