@@ -146,8 +146,12 @@ def test_a_kernel_full_of_false_magics_is_given_up(monkeypatch: pytest.MonkeyPat
     real = zimage(payload=false + pack(kernel_with_banner(RELEASE), "gzip"))
     assert trees(identify(bytes(content) + board("a"))) == [board("a")]
     assert identify(real).release == RELEASE
-    monkeypatch.setattr(format_, "MAX_CANDIDATES", 10)
-    monkeypatch.setattr(zimage_payload, "MAX_CANDIDATES", 10)
+    for module in (format_, zimage_payload):
+        monkeypatch.setattr(module, "MAX_CANDIDATES", 11)
+    assert trees(identify(bytes(content) + board("a"))) == [board("a")]
+    assert identify(real).release == RELEASE
+    for module in (format_, zimage_payload):
+        monkeypatch.setattr(module, "MAX_CANDIDATES", 10)
     assert identify(bytes(content) + board("a")).dtbs == ()
     assert identify(real).release is None
 

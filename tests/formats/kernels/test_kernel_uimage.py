@@ -42,6 +42,13 @@ def test_a_uimage_with_a_packed_raw_kernel_is_read() -> None:
     assert identify(mkimage(content)).release == RELEASE
 
 
+def test_a_tree_behind_the_kernel_inside_of_a_uimage_is_found() -> None:
+    inner = zimage(payload=pack(kernel_with_config(RELEASE, CONFIG), "gzip"))
+    kernel = identify(mkimage(inner + board("inside") + bytes(5)) + board("behind"))
+    assert (kernel.size, bytes(kernel.padding)) == (64 + len(inner), bytes(5))
+    assert trees(kernel) == [board("inside")]
+
+
 def test_a_uimage_in_a_uimage_or_without_a_kernel_is_refused() -> None:
     inner = zimage()
     with pytest.raises(InputError, match="another U-Boot image"):
