@@ -90,10 +90,24 @@ def _unknown_key(value: object, kind: msgspec.inspect.Type, path: str) -> str | 
     return None
 
 
+_TOML_WORDS = {
+    "int": "an integer",
+    "float": "a float",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
 def _in_toml_words(message: str) -> str:
-    """Return msgspec's message in the words of TOML."""
+    """Return msgspec's message in the words of TOML, which has no null."""
     message = message.replace("Object missing required field", "missing key")
-    message = (
-        message.replace("`array`", "a list").replace("`object`", "a table").replace("`int`", "an integer")
-    )
+    message = message.replace("Invalid enum value", "unknown value")
+    message = re.sub(r"(Expected|got) `([^`]+)`", _types, message)
     return re.sub(r" - at `\$\.?([^`]*)`", r" (at \1)", message).replace(" (at )", "")
+
+
+def _types(found: re.Match[str]) -> str:
+    names = [_TOML_WORDS.get(name, name) for name in found[2].split(" | ") if name != "null"]
+    return f"{found[1].lower()} {' or '.join(names)}"
