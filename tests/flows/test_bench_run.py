@@ -30,6 +30,7 @@ def image(tmp_path: Path) -> Rom:
 
 def test_a_host_supports_all_methods(phone: Phone) -> None:
     assert bench.supported_methods(phone, untested=False) == (REBOOT, HARDBOOT, SOFT)
+    assert (REBOOT, HARDBOOT, SOFT) == ("reboot", "hardboot", "soft")  # as --json prints them
 
 
 def test_what_is_not_supported_is_skipped_and_told(

@@ -309,7 +309,7 @@ def test_a_kernel_that_is_not_left_is_told_after_ten_seconds(
     left = "The ROM is loaded, the old kernel is running"
     assert caught.value.state == left + (", Android is stopped, /data is read-only." if quiesced else ".")
     assert caught.value.fix == "Restart the phone: adb reboot"
-    assert 10 < scripted.clock.now - start < 12
+    assert 10 < scripted.clock.now - start < 11
     assert journal.outcome is None
 
 
