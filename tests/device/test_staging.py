@@ -97,6 +97,7 @@ def test_room_is_counted(handset: Handset, scripted: ScriptedPhone, tmp_path: Pa
     handset.make_staging((500 << 10) - LARGE)
     with pytest.raises(DeviceError, match=r"1 bytes do not fit into .*: 0 are free"):
         handset.stage(file(tmp_path, "c", 1), "c")
+    handset.make_staging()  # there is nothing to find room for
     handset.clean()
     handset.stage(file(tmp_path, "b", LARGE), "b")
 
@@ -161,8 +162,13 @@ def test_a_phone_without_sha256sum_is_told(handset: Handset, scripted: ScriptedP
     ):
         handset.stage(file(tmp_path, "a"), "a")
     scripted.fault("sha256sum*", code=127, says="not found\n")
-    with pytest.raises(DeviceError, match="failed with exit code 127: not found"):
+    with pytest.raises(DeviceError, match="failed with exit code 127: not found") as caught:
         handset.stage(file(tmp_path, "a"), "a")
+    assert caught.value.fix.endswith(f"sha256sum < {STAGING}/a")
+    scripted.add_file("/data/x", b"x")
+    scripted.fault("sha256sum*", code=0, says="0" * 65)
+    with pytest.raises(DeviceError, match="did not compute a SHA-256 of /data/x: "):
+        handset.sha256("/data/x", 1)
     scripted.fault("sha256sum*", code=0, says="0" * 65)
     with pytest.raises(DeviceError, match="did not compute"):
         handset.stage(file(tmp_path, "a"), "a")
@@ -281,6 +287,9 @@ def test_the_phone_computes_hashes(
             assert handset.sha256("/data/x y", 1, first=first) == expected, (block, first)
     scripted.events.clear()
     monkeypatch.setattr(staging, "_BLOCK", 100)
+    handset.sha256("/data/x y", 1, first=99)
+    assert scripted.events == ["head -c 99 </data/x y", "sha256sum"]
+    scripted.events.clear()
     handset.sha256("/data/x y", 1, first=250)
     assert scripted.events == [
         "dd bs=100 count=2 </data/x y >/dev/null",

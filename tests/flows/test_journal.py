@@ -5,7 +5,7 @@ import pytest
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.record import Loaded
 from hardboot.flows import journal as journals
-from hardboot.flows.journal import GUEST_UP, Journal, QuiesceStep
+from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal, QuiesceStep
 
 
 class Ticking:
@@ -16,6 +16,10 @@ class Ticking:
     def monotonic(self) -> float:
         self.now += 1.23456
         return self.now
+
+
+def test_the_outcomes_are_as_json_prints_them() -> None:
+    assert (GUEST_UP, HOST_CAME_BACK, PHONE_SILENT) == ("guest-up", "host-came-back", "phone-silent")
 
 
 def test_the_document_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
