@@ -1,14 +1,10 @@
-"""A phone that answers commands from a table: for thousands of answers; else there is `scripted_phone`."""
+"""A phone that answers commands from a table."""
 
 from dataclasses import dataclass
 from typing import cast
 
-from hardboot import profile
 from hardboot.device.phone import Phone
-from hardboot.profile import Profile
 from hardboot.transport.base import Output
-
-VIRT = profile.load("virt-arm")
 
 
 @dataclass
@@ -16,10 +12,9 @@ class Answering:
     """A phone's root shell: answers by the first word that is in the command."""
 
     answers: dict[str, Output]
-    profile: Profile = VIRT
 
     def root(self, command: str, *, timeout_s: float = 30) -> Output:
-        return next((output for word, output in self.answers.items() if word in command), Output("", 0))
+        return next((one for word, one in self.answers.items() if word in command), Output("", 0))
 
     def read(self, command: str, *, timeout_s: float = 30) -> str:
         return self.root(command).text.rstrip("\n")

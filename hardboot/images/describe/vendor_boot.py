@@ -1,0 +1,43 @@
+"""Describe vendor_boot images."""
+
+from hardboot.formats.boot import vendorboot
+from hardboot.formats.boot.vendorboot import Ramdisk
+from hardboot.images.describe.document import Document
+from hardboot.images.describe.parts import describe_header, describe_part, describe_tail
+
+
+def describe_vendor_boot(data: memoryview) -> Document:
+    """Describe a vendor_boot image.
+
+    Raises:
+        InputError: If it is something else, or damaged.
+    """
+    image = vendorboot.parse(data)
+    parts = []
+    for index, part in enumerate(image.parts):
+        padding = image.paddings.get("ramdisk" if index + 1 == len(image.ramdisks) else part.name, b"")
+        parts.append(describe_part(part, 0, image.dtb_addr if part.name == "dtb" else None, padding))
+        if image.has_entries and index < len(image.ramdisks):
+            parts[-1] |= _ramdisk_entry(image.ramdisks[index])
+    return {
+        "header_version": image.header_version,
+        "page_size": image.page_size,
+        "name": image.name,
+        "cmdline": image.cmdline,
+        "kernel_addr": image.kernel_addr,
+        "ramdisk_addr": image.ramdisk_addr,
+        "tags_addr": image.tags_addr,
+        "header": describe_header(image.header, image.header_type),
+        "parts": parts,
+        **describe_tail(image.tail, image.tail_offset, data),
+        "padding_missing": image.missing,
+    }
+
+
+def _ramdisk_entry(ramdisk: Ramdisk) -> Document:
+    types = vendorboot.RAMDISK_TYPES
+    return {
+        "label": ramdisk.name,
+        "type": types[ramdisk.type] if ramdisk.type < len(types) else str(ramdisk.type),
+        "board_id": list(ramdisk.board_id),
+    }

@@ -1,0 +1,226 @@
+"""`hardboot info`: every kind of image, and what stands around the parts of one."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import container_builders as build
+import golden_images
+import pytest
+from described import described, document
+from image_builders import (
+    zimage,
+)
+from in_process import hardboot, on_terminal
+
+from hardboot.formats.archives import compression
+from hardboot.formats.avb import verify as avbcheck
+from hardboot.formats.boot import bootimg
+from hardboot.images.describe import describe
+
+
+@pytest.mark.parametrize("kind", build.every_kind())
+def test_every_kind_is_described_for_people_and_as_json(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.img"
+    path.write_bytes(build.every_kind()[kind])
+    told = describe(path, memoryview(path.read_bytes()))
+    json.dumps(told)
+    assert told["kind"]
+    image = told.get("boot_image") or told.get("vendor_boot") or told.get("sony_elf") or {}
+    for part in image.get("parts", ()):
+        content = path.read_bytes()[part["offset"] : part["offset"] + part["size"]]
+        assert part["sha256"] == hashlib.sha256(content).hexdigest()
+    for columns in (60, 80):
+        lines = on_terminal("info", path, columns=columns)
+        assert max(map(len, lines)) <= columns
+        assert len(lines) > 1
+
+
+def test_a_wrong_id_is_reported_with_the_right_one(tmp_path: Path) -> None:
+    kinds = build.every_kind()
+    image = described(tmp_path, kinds["v0 with a wrong id"])["boot_image"]
+    assert image["id_check"]["matches"] is False
+    assert image["id_check"]["algorithm"] == "sha256"
+    damaged = kinds["v0"].replace(build.RAMDISK, build.RAMDISK.replace(b"r", b"R"))
+    image = described(tmp_path, damaged)["boot_image"]
+    right = build.image_id(build.KERNEL, build.RAMDISK.replace(b"r", b"R"), build.SECOND)
+    assert image["id_check"] == {"algorithm": "sha1", "computed": right.hex(), "matches": False}
+    shown = hardboot("info", tmp_path / "x.img").stdout
+    assert f"does not match the parts: their sha1 is {right[:20].hex()}" in shown
+
+
+def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
+    kinds = build.every_kind()
+    image = described(tmp_path, kinds["DHTB"])["boot_image"]
+    assert (image["lead"]["kind"], image["lead"]["matches"]) == ("DHTB header", True)
+    assert [item["kind"] for item in image["trailing"]] == [
+        *("SEANDROIDENFORCE mark", "unknown data", "zeros"),
+    ]
+    full = described(tmp_path, kinds["AVB footer of a nearly full partition"])["boot_image"]
+    assert [item["kind"] for item in full["trailing"]] == ["AVB vbmeta", "zeros", "AVB footer"]
+    assert full["signed"] is True
+    image = described(tmp_path, kinds["AVB footer"])["boot_image"]
+    assert image["signed"]
+    assert [item["kind"] for item in image["trailing"]] == ["AVB vbmeta", "zeros", "AVB footer"]
+    assert image["trailing"][0]["avb"]["descriptors"][0]["text"] == "hash of boot, 8192 bytes, sha256"
+    image = described(tmp_path, kinds["AVB 1.0"])["boot_image"]
+    assert image["trailing"][0]["kind"] == "AVB 1.0 signature"
+    assert described(tmp_path, kinds["bump"])["boot_image"]["trailing"][0]["kind"] == "LG bump mark"
+    assert described(tmp_path, kinds["Amonet"])["boot_image"]["lead"]["kind"] == "Amonet microloader"
+    image = described(tmp_path, kinds["loader in front"])["boot_image"]
+    assert image["lead"] == {"kind": "unknown loader", "size": 5000}
+    parts = described(tmp_path, kinds["MTK"])["boot_image"]["parts"]
+    digest = hashlib.sha256(build.KERNEL).hexdigest()
+    assert parts[0]["mtk"] == {"name": "KERNEL", "size": len(build.KERNEL), "sha256": digest}
+    assert f"  without header  {digest}\n" in hardboot("info", tmp_path / "x.img").stdout
+    parts = described(tmp_path, kinds["MTK with a wrong size"])["boot_image"]["parts"]
+    assert "MTK header: size" in parts[0]["problem"]
+    parts = described(tmp_path, kinds["v4"])["boot_image"]["parts"]
+    assert parts[2]["avb"]["release"] == "avbtool 1.2.0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"),
+    [("gzip", "gzip"), ("lz4", "lz4"), ("lz4-legacy", "lz4"), ("xz", "xz"), ("lzma", "lzma")],
+)
+def test_a_compressed_boot_image_is_to_be_decompressed_first(tmp_path: Path, kind: Any, program: str) -> None:
+    path = tmp_path / "boot.img.packed"
+    path.write_bytes(b"".join(compression.compress(kind, [build.boot()])))
+    for done in (hardboot("info", path), hardboot("unpack", path, tmp_path / "out")):
+        assert done.returncode == 3
+        assert "data with an Android boot image in it" in done.stderr
+        assert f"Decompress it first, for example with {program} -d, and" in done.stderr
+
+
+def test_a_compressed_table_of_trees_is_reported_with_its_compression(tmp_path: Path) -> None:
+    found = described(tmp_path, build.every_row()["packed table of trees"])
+    assert found["kind"] == "device tree overlay table (dtbo), gzip"
+
+
+def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
+    rows = build.every_row()
+    found = described(tmp_path, rows["zImage behind a MediaTek header"])
+    assert (found["kind"], found["lead"]) == (
+        *("ARM zImage kernel", {"kind": "MediaTek header (KERNEL)", "size": 512}),
+    )
+    assert (
+        "in front          MediaTek header (KERNEL), 512 B\n" in hardboot("info", tmp_path / "x.img").stdout
+    )
+    assert "ramdisk" in described(tmp_path, rows["ramdisk behind a MediaTek header"])
+    found = described(tmp_path, rows["vbmeta in a DHTB wrapper"])
+    assert (found["kind"], found["lead"]["kind"]) == ("AVB vbmeta image", "DHTB header")
+    assert found["lead"]["matches"] is True
+    (tmp_path / "x.img").write_bytes(build.mtk(zimage(), b"KERNEL") + b"more")
+    assert "MTK header: size at offset 0x4" in hardboot("info", tmp_path / "x.img").stderr
+
+
+def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None:
+    """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
+    data = build.with_footer(build.boot_v3(), 65536)
+    [row] = described(tmp_path, data)["boot_image"]["trailing"][0]["avb"]["descriptors"]
+    right = hashlib.sha256(b"salt" + data[:8192])
+    assert row["digest"] == bytes(range(32)).hex()
+    assert (row["computed"], row["matches"]) == (right.hexdigest(), False)
+    assert f"does not match, the hash is {right.hexdigest()}" in hardboot("info", tmp_path / "x.img").stdout
+    damaged = data.replace(b"AVB0", b"AVB1")
+    assert "magic at offset 0x0" in described(tmp_path, damaged)["boot_image"]["trailing"][0]["problem"]
+    assert "magic at offset 0x0" in hardboot("info", tmp_path / "x.img").stdout
+    data = data.replace(bytes(range(32)), right.digest())
+    [row] = described(tmp_path, data)["boot_image"]["trailing"][0]["avb"]["descriptors"]
+    assert row["matches"] is True
+    [row] = described(tmp_path, build.vbmeta())["avb"]["descriptors"]
+    assert (row["computed"], row["matches"]) == (None, None)
+
+
+def test_flags_of_a_vbmeta_image_have_the_names_of_fastboot(tmp_path: Path) -> None:
+    assert described(tmp_path, build.vbmeta())["avb"]["disabled"] == ["verification"]
+    assert "flags             0x2 (verification disabled)\n" in hardboot("info", tmp_path / "x.img").stdout
+
+
+def test_a_signature_is_checked(tmp_path: Path) -> None:
+    data = b"".join(bootimg.build(golden_images.V4_VTS))
+    found = described(tmp_path, data)["boot_image"]["parts"][2]["avb"]
+    assert [row["matches"] for row in found["descriptors"]] == [True]
+    assert (found["signature"]["matches"], found["signature"]["key_bits"]) == (True, 4096)
+    assert found["signature"]["test_key"] is None
+    said = hardboot("info", tmp_path / "x.img").stdout
+    assert "signature         matches, 4096-bit key" in said
+    assert "test key" not in said
+    found = described(tmp_path, data.replace(b"avbtool 1.2.0", b"avbtool 1.2.1"))["boot_image"]["parts"][2][
+        "avb"
+    ]
+    assert found["signature"]["matches"] is False
+    assert found["signature"]["computed"] != found["signature"]["digest"]
+
+
+def test_a_signature_with_a_test_key_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"".join(bootimg.build(golden_images.V4_VTS))
+    signature = described(tmp_path, data)["boot_image"]["parts"][2]["avb"]["signature"]
+    monkeypatch.setattr(avbcheck, "_TEST_KEYS", {signature["key_sha1"]: "testkey_x"})
+    found = described(tmp_path, data)["boot_image"]["parts"][2]["avb"]["signature"]
+    assert found == {**signature, "test_key": "testkey_x"}
+    line = "test key          AOSP's public testkey_x: anybody can sign with it\n"
+    assert line in hardboot("info", tmp_path / "x.img").stdout
+
+
+def test_bytes_behind_a_dtbo_table_are_reported(tmp_path: Path) -> None:
+    found = described(tmp_path, build.every_kind()["dtbo with footer"])
+    assert [item["kind"] for item in found["trailing"]] == ["zeros", "AVB vbmeta", "zeros", "AVB footer"]
+    assert "AVB footer" in hardboot("info", tmp_path / "x.img").stdout
+
+
+def test_a_sparse_image_in_a_sparse_image_is_only_named(tmp_path: Path) -> None:
+    data = build.sparse()
+    for _ in range(3):
+        (tmp_path / "raw").write_bytes(data + bytes(-len(data) % 4096))
+        subprocess.run(["img2simg", tmp_path / "raw", tmp_path / "sparse"], check=True, timeout=60)
+        data = (tmp_path / "sparse").read_bytes()
+    found = described(tmp_path, data)["inside"]
+    assert found == {"kind": "Android sparse image", "size": found["size"]}
+    assert hardboot("info", tmp_path / "x.img").returncode == 0
+
+
+def test_a_sparse_image_is_described_with_its_content(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.img"
+    raw.write_bytes(build.boot(size=4096) + bytes(8192))
+    subprocess.run(["img2simg", raw, tmp_path / "sparse.img"], check=True, timeout=60)
+    found = document(tmp_path / "sparse.img")
+    assert found["sparse"]["expanded_size"] == raw.stat().st_size
+    assert found["inside"]["boot_image"] == document(raw)["boot_image"]
+    assert "inside: Android boot image" in hardboot("info", tmp_path / "sparse.img").stdout
+    assert described(tmp_path, build.sparse())["sparse"]["chunks"] == {
+        "crc32": 1,
+        "fill": 1,
+        "raw": 1,
+        "skip": 1,
+    }
+
+
+def test_a_table_of_trees_shows_the_ids_of_each_entry(tmp_path: Path) -> None:
+    found = described(tmp_path, build.qcdt())["trees"]
+    assert found["kind"] == "QCDT"
+    assert [entry["model"] for entry in found["entries"]] == ["one", "one", "two"]
+    assert [entry["ids"]["soc_rev"] for entry in found["entries"]] == [1, 2, 1]
+    assert "platform_id 0xce" in hardboot("info", tmp_path / "x.img").stdout
+
+
+def test_the_ramdisks_of_vendor_boot_have_their_names(tmp_path: Path) -> None:
+    parts = described(tmp_path, build.vendor_boot(4))["vendor_boot"]["parts"]
+    assert [(part["name"], part["label"], part["type"]) for part in parts[:2]] == [
+        ("ramdisk0", "ramdisk 0", "platform"),
+        ("ramdisk1", "ramdisk 1", "recovery"),
+    ]
+
+
+def test_header_and_paddings_of_vendor_boot_are_reported(tmp_path: Path) -> None:
+    image = described(tmp_path, build.every_kind()["vendor_boot v4 with padding that is not zeros"])[
+        "vendor_boot"
+    ]
+    assert [part["padding"] for part in image["parts"]] == ["zeros", "other", "other", "other"]
+    header = image["header"]
+    assert (header["header_size"], header["vendor_ramdisk_size"], header["dtb_addr"]) == (2128, 29, 0x1F00000)
+    assert (header["table_entries"], header["table_entry_size"]) == (2, 108)
+    image = described(tmp_path, build.vendor_boot(3, (b"ramdisk",), fill=b"x"))["vendor_boot"]
+    assert [part["padding"] for part in image["parts"]] == ["other", "other"]
