@@ -1,4 +1,4 @@
-# Everything sets itself up: `make demo` and `make test` need nothing but Debian 12 or newer.
+# Needs Debian 12 or newer; scripts/setup.sh installs what is missing.
 PYTHON = .venv/bin/python
 PARALLEL = --numprocesses=auto --no-loadscope-reorder
 .PHONY: demo test check soak fuzz judge mutants bench bench-restart agent clean

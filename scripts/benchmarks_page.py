@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: each measurement writes its own section and leaves the others alone."""
+"""Write sections of docs/benchmarks.md: each measurement has its own."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
 
 
 def write(name: str, text: str) -> None:
-    """Replace the section between the marks of `name`; a new one goes to the end."""
+    """Replace the section between the marks of `name`; a new section goes to the end."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     section = f"{begin}\n{text.strip()}\n{end}\n"
     old = PAGE.read_text() if PAGE.exists() else "# Benchmarks\n"

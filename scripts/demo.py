@@ -1,6 +1,6 @@
-"""The main job from start to end, by the commands a user types. Run it with `make demo`.
+"""Show the main job from start to end, with the commands that users type. Run it with `make demo`.
 
-Everything happens on a virtual phone of its own ("demo"); a phone or virtual phone of yours is not touched.
+It uses a virtual phone of its own ("demo"); your phones and other virtual phones are not touched.
 """
 
 import json
@@ -21,29 +21,29 @@ TIMEOUT_S = 2 * 3600
 
 
 def run(*words: str | Path) -> None:
-    """Show a command and run it; what it prints is for the reader."""
+    """Print a command and run it."""
     hardboot(words, subprocess.DEVNULL, None)
 
 
 def ask(*words: str | Path) -> Any:
-    """Show a command, run it with --json, and return its document."""
+    """Print a command, run it with --json, and return its document."""
     return json.loads(hardboot(words, subprocess.DEVNULL, subprocess.PIPE, "--json"))
 
 
 def hardboot(words: tuple[str | Path, ...], stdin: int, stdout: int | None, *options: str) -> str:
-    """Run hardboot; a failure ends the demo with its exit code."""
+    """Run hardboot and return its output; a failure ends the demo with its exit code."""
     shown = shlex.join(["hardboot", *options, *map(str, words)])
     print(f"\n$ {shown}", flush=True)
     command = [sys.executable, "-m", "hardboot", *options, *map(str, words)]
     done = subprocess.run(command, stdin=stdin, stdout=stdout, text=True, timeout=TIMEOUT_S)
     if done.returncode:
-        print(f"demo: `{shown}` ended with {done.returncode}", file=sys.stderr)
+        print(f"demo: `{shown}` failed with exit code {done.returncode}", file=sys.stderr)
         sys.exit(done.returncode)
     return done.stdout or ""
 
 
 def boot_partition() -> str:
-    """The SHA-256 of the boot partition as it lies on the phone's disk, read from outside."""
+    """Return the SHA-256 of the boot partition on the phone's disk, read from outside the phone."""
     place = image.partition("boot")
     copy = FOLDER / "boot-partition.img"
     with (machine.folder(NAME) / "disk.img").open("rb") as disk, copy.open("wb") as target:
@@ -53,41 +53,41 @@ def boot_partition() -> str:
 
 
 def main() -> None:
-    """Patch, build, flash, restart, boot from RAM, and check from outside what happened."""
+    """Patch, build, flash, restart, boot from RAM, and check the result from outside the phone."""
     start = time.monotonic()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     tree, zimage, host, rom = (FOLDER / name for name in ("linux", "zImage", "host.img", "rom.img"))
 
-    print("1. A phone out of the box: stock kernel, unlocked, rooted")
+    print("1. Start a new phone: stock kernel, unlocked, rooted")
     machine.stop(NAME)
     run("virtual", "start", "--name", NAME, "--reset-disk")
     phone = machine.status(NAME)
     serial = ("--serial", str(phone.serial))
 
-    print("\n2. A host kernel: its source, patched for this phone, and built")
+    print("\n2. Build a host kernel: unpack the source, patch it for this phone, build it")
     run("virtual", "source", tree)
     run("patch", "apply", tree, "--device", "virt-arm")
     run("virtual", "kernel", tree, "-o", zimage)
     run("host-image", phone.factory_image, "--kernel", zimage, "-o", host)
     shutil.rmtree(tree)
 
-    print("\n3. Flash it over ADB and restart through the bootloader")
+    print("\n3. Flash it over ADB, and restart through the bootloader")
     run(*serial, "flash-host-kernel", host, "--yes", "--reboot")
 
-    print("\n4. A ROM that is never flashed: Debian's unmodified kernel, packed by mkbootimg")
+    print("\n4. Boot a ROM without flashing it: Debian's unmodified kernel, packed by mkbootimg")
     run("virtual", "rom", rom)
     before, resets = boot_partition(), machine.status(NAME).resets
     done = ask(*serial, "boot", rom)
 
-    print("\n5. What happened, seen from outside the phone")
+    print("\n5. Check the result from outside the phone")
     after, now = boot_partition(), machine.status(NAME).resets
     print(f"  hardware resets while booting the ROM  {now - resets} (counted by QEMU)")
     print(f"  boot partition before                  {before[:32]}…")
     print(f"  boot partition after                   {after[:32]}…")
     machine.stop(NAME)
     if before != after or now - resets != 1 or done["outcome"] != "guest-up":
-        print("demo: this is not what should have happened", file=sys.stderr)
+        print("demo: unexpected result", file=sys.stderr)
         sys.exit(1)
     print("\n  phase            seconds")
     for phase in done["phases"]:

@@ -39,7 +39,7 @@ def console() -> "Console":
     if _console is None or _console.file is not stderr:
         from rich.console import Console
 
-        _console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        _console = Console(file=sys.stderr, highlight=False, emoji=False, soft_wrap=True)
     return _console
 
 

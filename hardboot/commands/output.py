@@ -16,7 +16,7 @@ class Output(Console):
     """A console on stdout; the entry point decides what a closed pipe means."""
 
     def __init__(self) -> None:
-        super().__init__(highlight=False)
+        super().__init__(highlight=False, emoji=False)
         if not self.is_terminal:
             self.width = _PIPE_WIDTH
 

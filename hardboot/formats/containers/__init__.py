@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hardboot.formats import sniff
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.containers import bare, boot_images, tables
+from hardboot.formats.containers import boot_images
 from hardboot.formats.containers.model import Changes, Container, Fields
 from hardboot.formats.reading import Data, malformed, view
 
@@ -27,14 +27,22 @@ def open_container(data: Data) -> Container:
 
 
 def _open(kind: str | None, data: memoryview) -> Container:
+    if kind == sniff.BOOT_IMAGE:
+        return boot_images.open_boot(data)
     if kind == sniff.VENDOR_BOOT_IMAGE:
         return boot_images.open_vendor_boot(data)
+    # Importing these formats takes longer than unpacking a boot image.
     if kind == sniff.SONY_ELF:
-        return boot_images.open_sony(data)
+        from hardboot.formats.containers import sony
+
+        return sony.open_sony(data)
     if kind in sniff.TABLE_KINDS:
+        from hardboot.formats.containers import tables
+
         return tables.open_table(kind, data)
-    container = bare.open_bare(kind, data) if kind != sniff.BOOT_IMAGE else None
-    return container or boot_images.open_boot(data)
+    from hardboot.formats.containers import bare
+
+    return bare.open_bare(kind, data) or boot_images.open_boot(data)
 
 
 def _check_order(container: Container) -> None:
@@ -58,6 +66,8 @@ def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
     Raises:
         InputError: If `data` is damaged, or of another kind.
     """
+    from hardboot.formats.containers import bare
+
     if bare.is_bare(kind):
         return bare.bare_container(kind, parts, view(data))
     return open_container(data)

@@ -1,4 +1,4 @@
-"""Boot images, vendor_boot images and Sony's ELF as containers."""
+"""Boot images and vendor_boot images as containers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg, osversion, sonyelf, tail, vendorboot, wrappers
+from hardboot.formats.boot import bootimg, osversion, tail, vendorboot, wrappers
 from hardboot.formats.boot.bootheader import PARTS, AddressedHeader, BootHeaderPxa, BootHeaderV2
 from hardboot.formats.boot.bootid import ALGORITHMS, Algorithm
 from hardboot.formats.boot.bootimg import BootImage
@@ -143,26 +143,3 @@ def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[Data]:
     changed = replace(image, **changes.fields, **parts, ramdisks=tuple(ramdisks))
     changed = replace(changed, tail=tail.renew(image.tail, image.tail_offset, changed.end))
     return vendorboot.build(changed)
-
-
-def open_sony(data: memoryview) -> Container:
-    """Take a boot image of Sony's apart.
-
-    Raises:
-        InputError: If `data` is something else, or damaged.
-    """
-    image = sonyelf.parse(data)
-
-    def rebuild(changes: Changes) -> Iterator[Data]:
-        moved = sonyelf.with_parts(image, dict(changes.parts))
-        loaded = (replace(part, addr=changes.part_fields[part.name]["load_addr"]) for part in moved.loaded)
-        return sonyelf.build(replace(moved, loaded=tuple(loaded), entry=changes.fields["entry_addr"]))
-
-    return Container(
-        kind=sniff.SONY_ELF,
-        fields={"entry_addr": image.entry},
-        parts=image.parts,
-        part_fields={part.name: {"load_addr": part.addr} for part in image.loaded},
-        signed=False,
-        rebuild=rebuild,
-    )

@@ -1,18 +1,15 @@
 """Describe an image as one document for people and programs.
 
 Every byte is hashed, but only windows of the file are in memory at a time; a ramdisk is not decompressed.
+Modules are imported for the kind at hand: importing all formats takes longer than describing a boot image.
 """
 
 from pathlib import Path
 
-from hardboot.base.errors import InputError
-from hardboot.base.files import map_chunks, naming
+from hardboot.base.files import naming
 from hardboot.formats import sniff
-from hardboot.formats.archives import sparse
-from hardboot.formats.trees import dtbo
-from hardboot.images.describe.contents import describe_content
+from hardboot.images.describe.boot_image import describe_boot
 from hardboot.images.describe.document import Document
-from hardboot.images.describe.images import describe_boot, describe_sony, describe_vendor_boot
 from hardboot.images.describe.parts import describe_tail, describe_wrapped
 
 __all__ = ["Document", "describe"]
@@ -28,43 +25,41 @@ def describe(path: Path, data: memoryview) -> Document:
         return {"path": str(path), "size": len(data), **_describe_image(data)}
 
 
-def _describe_image(data: memoryview, *, inside: bool = False) -> Document:
-    """Describe a file, or the content of a sparse image if `inside`."""
+def _describe_image(data: memoryview) -> Document:
+    if sniff.sniff(data) == sniff.SPARSE_IMAGE:
+        from hardboot.images.describe.sparse_image import describe_sparse
+
+        return {"kind": sniff.SPARSE_IMAGE, **describe_sparse(data, _describe_raw)}
+    return _describe_raw(data)
+
+
+def _describe_raw(data: memoryview) -> Document:
+    """Describe an image that is not sparse; of a sparse one only the kind."""
     kind = sniff.sniff(data)
     if kind == sniff.VENDOR_BOOT_IMAGE:
+        from hardboot.images.describe.vendor_boot import describe_vendor_boot
+
         return {"kind": kind, "vendor_boot": describe_vendor_boot(data)}
     if kind == sniff.SONY_ELF:
+        from hardboot.images.describe.sony_boot import describe_sony
+
         return {"kind": kind, "sony_elf": describe_sony(data)}
     if kind == sniff.SPARSE_IMAGE:
-        return {"kind": kind} if inside else {"kind": kind, **_describe_sparse(data)}
+        return {"kind": kind}
+    document = None if kind == sniff.BOOT_IMAGE else _describe_content(kind, data)
+    return document or {"kind": sniff.BOOT_IMAGE, "boot_image": describe_boot(data)}
+
+
+def _describe_content(kind: str | None, data: memoryview) -> Document | None:
+    """Describe a file that is no container of parts; None if it is something else."""
     if kind in (sniff.DHTB_IMAGE, sniff.MTK_PART):
-        document = describe_wrapped(data)
-    else:
-        document = describe_content(kind, data)
-    if document is None:
-        return {"kind": sniff.BOOT_IMAGE, "boot_image": describe_boot(data)}
-    if kind == sniff.OVERLAY_TABLE:
+        return describe_wrapped(data)
+    from hardboot.images.describe.contents import describe_content
+
+    document = describe_content(kind, data)
+    if document and kind == sniff.OVERLAY_TABLE:
+        from hardboot.formats.trees import dtbo
+
         table = dtbo.parse(data)
         document |= describe_tail(table.tail, table.header.total_size, data)
-    return document
-
-
-def _describe_sparse(data: memoryview) -> Document:
-    image = sparse.parse(data)
-    kinds = [chunk.kind for chunk in image.chunks]
-    document: Document = {
-        "sparse": {
-            "block_size": image.block_size,
-            "expanded_size": image.size,
-            "chunks": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
-            "trailing_size": image.trailing_size,
-        }
-    }
-    if not 0 < image.size <= sparse.MAX_EXPANDED:
-        return {**document, "inside": {"kind": None, "size": image.size}}
-    inner = memoryview(map_chunks(sparse.expand(image)))
-    try:
-        document["inside"] = {"size": len(inner), **_describe_image(inner, inside=True)}
-    except InputError as error:
-        document["inside"] = {"size": len(inner), "kind": sniff.sniff(inner), "problem": error.what}
     return document

@@ -7,12 +7,11 @@ from hardboot.formats.archives import compression
 from hardboot.formats.containers.devicetrees import TreeEntry
 from hardboot.formats.kernels import kernel
 from hardboot.formats.kernels.kernel_image import KernelImage
-from hardboot.images.describe.document import Document
+from hardboot.images.describe.document import NO_PARTITION, Document
 from hardboot.images.describe.trees import describe_tree, describe_trees
 from hardboot.images.describe.vbmeta import describe_vbmeta
 
 _LOOK = 17 << 20  # bytes of a kernel whose decoder keeps all of it: with the rest under 60 MB of memory
-NO_PARTITION = memoryview(b"")
 _MAYBE_KERNEL = (" data", " kernel")  # how the names of such kinds end
 
 

@@ -6,9 +6,7 @@ from hardboot.formats.binary_record import BinaryRecord
 from hardboot.formats.boot import tail, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.reading import Data, sha256, view
-from hardboot.images.describe.contents import NO_PARTITION, describe_content
-from hardboot.images.describe.document import Document
-from hardboot.images.describe.vbmeta import describe_vbmeta
+from hardboot.images.describe.document import NO_PARTITION, Document
 
 
 def describe_part(
@@ -42,6 +40,10 @@ def describe_part(
         document["mtk"] = {"name": mtk.name, "size": len(mtk.data), "sha256": sha256(mtk.data)}
         data = mtk.data
     kind = sniff.sniff(data)
+    if kind is None:
+        return {**document, "kind": None}
+    from hardboot.images.describe.contents import describe_content
+
     try:
         return {**document, **(describe_content(kind, data, partition) or {"kind": kind})}
     except InputError as error:
@@ -71,6 +73,8 @@ def describe_tail(data: Data, offset: int, partition: memoryview) -> Document:
     for item in tail.items(data, offset):
         row: Document = {"kind": item.name, "offset": offset + item.offset, "size": item.size}
         if item.name == "AVB vbmeta":
+            from hardboot.images.describe.vbmeta import describe_vbmeta
+
             try:
                 row |= describe_vbmeta(partition[row["offset"] : row["offset"] + item.size], partition)
             except InputError as error:
@@ -113,5 +117,7 @@ def describe_wrapped(data: memoryview) -> Document | None:
             return None
         content = mtk.data
         lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(mtk.header)}
+    from hardboot.images.describe.contents import describe_content
+
     document = describe_content(sniff.sniff(content), content)
     return document and {**document, "lead": lead}
