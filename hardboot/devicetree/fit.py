@@ -62,11 +62,12 @@ def _misfits(board: BoardId, phone: BoardId) -> Iterator[str | None]:
     yield _unequal(names[2], board.subtype, phone.subtype)
     differ = board.vendor and phone.vendor and board.vendor != phone.vendor
     yield f"vendor {_hexes(board.vendor)}, not {_hexes(phone.vendor)}" if differ else None
-    yield f"model {board.model}" if board.model and phone.model and board.model != phone.model else None
+    other = board.model and phone.model and board.model != phone.model
+    yield f"model {board.model}, not {phone.model}" if other else None
     yield _above(names[3], board.soc_rev, phone.soc_rev)
     last = phone.soc_rev if phone.last_rev is None else phone.last_rev
     short = board.last_rev is not None and last is not None and board.last_rev < last
-    yield f"{names[3]} up to {board.last_rev:#x}" if short else None
+    yield f"{names[3]} only up to {board.last_rev:#x}" if short else None
     yield _above("board_rev", board.board_rev, phone.board_rev)
     yield _pmic(board.pmic, phone.pmic)
 
