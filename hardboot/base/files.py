@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,6 +101,39 @@ def map_file(path: Path) -> mmap.mmap:
             return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+@dataclass(frozen=True)
+class PrivateCopy:
+    """A copy of a file that nobody else changes: what is checked is what is used.
+
+    Attributes:
+        name: The file as the user named it.
+        path: The copy.
+        size: Bytes.
+        sha256: Of the content, in hex.
+    """
+
+    name: Path
+    path: Path
+    size: int
+    sha256: str
+
+
+@contextmanager
+def private_copy(path: Path, *, limit: int) -> Iterator[PrivateCopy]:
+    """Copy `path` into a temporary folder for the time of the block.
+
+    Raises:
+        InputError: If it cannot be read, is no regular file, is empty, or is larger than `limit` bytes.
+    """
+    content = read_bytes(path, limit=limit)
+    if not content:
+        raise wrong(path, "empty file")
+    with tempfile.TemporaryDirectory(prefix="hardboot-") as folder:
+        copy = Path(folder) / "copy"
+        copy.write_bytes(content)
+        yield PrivateCopy(path, copy, len(content), hashlib.sha256(content).hexdigest())
 
 
 def map_chunks(chunks: Iterable[Data]) -> mmap.mmap:

@@ -27,6 +27,8 @@ _VERBS = {
         "Write a host kernel to the boot partition.",
     ),
     "restore": ("hardboot.commands.flash:restore", "Write a backup back to the phone."),
+    "backups": ("hardboot.commands.backups:backups", "List the backups on this computer."),
+    "backup": ("hardboot.commands.backups:backup", "Read a partition of the phone into a backup."),
     "boot": ("hardboot.commands.boot:boot", "Boot an image from RAM after a hardware reset."),
     "load": ("hardboot.commands.load:load", "Load an image, to boot it later."),
     "exec": ("hardboot.commands.exec:execute", "Boot the loaded image."),

@@ -71,11 +71,11 @@ def confirm(settings: Settings, effect: str) -> None:
 
 @contextmanager
 def journaled(settings: Settings) -> "Iterator[tuple[Phone, Journal]]":
-    """Connect to the phone and start a journal; an error gets what the journal holds by then."""
+    """Connect to the phone, alone, and start a journal; an error gets what the journal holds by then."""
     from hardboot.device import phone as phones
     from hardboot.flows.journal import Journal
 
-    with phones.connected(settings.serial, settings.device) as phone:
+    with phones.connected(settings.serial, settings.device, exclusive=True) as phone:
         journal = Journal(phone.profile.name, phone.serialno)
         try:
             yield phone, journal

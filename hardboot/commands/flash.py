@@ -5,31 +5,45 @@ from typing import Any
 
 import click
 
-from hardboot.base.errors import InputError
-from hardboot.base.files import map_file
+from hardboot.base.files import map_file, private_copy
+from hardboot.commands.backups import shown_date, shown_kernel
 from hardboot.commands.common import Command, Settings, confirm, pass_settings
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as backups
-from hardboot.flows import flash, host_image
+from hardboot.flows import flash, host_image, partition_content
+from hardboot.flows.backup import Backup
 from hardboot.flows.restart import Restarted, restart
-from hardboot.formats.boot import bootimg, wrappers
-from hardboot.formats.kernels.kernel import identify
+
+_ALLOW_BROKEN = "--allow-broken"
 
 
 @click.command(name="flash-host-kernel", cls=Command)
 @click.argument("image", metavar="BOOT.IMG", type=click.Path(path_type=Path))
 @click.option("--reboot", is_flag=True, help="Restart the phone and check the new kernel.")
+@click.option(
+    _ALLOW_BROKEN,
+    is_flag=True,
+    help="Go on if the partition holds no whole boot image; back it up as it is.",
+)
 @pass_settings
-def flash_host_kernel(settings: Settings, image: Path, reboot: bool) -> None:
+def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broken: bool) -> None:
     """Write BOOT.IMG, with a host kernel, to the boot partition.
 
     The partition is backed up first, and read back and compared after writing; if that fails, the backup is
     restored.
     """
-    with connected(settings.serial, settings.device) as phone:
-        host_image.check(image, phone.profile)
-        confirm(settings, _effect(phone, image, flash.PARTITION))
-        done = flash.write_image(phone, image, flash.PARTITION)
+    with (
+        private_copy(image, limit=host_image.LIMIT) as copy,
+        connected(settings.serial, settings.device, exclusive=True) as phone,
+    ):
+        host_image.check(copy.path, phone.profile, name=image)
+        release = partition_content.inspect(map_file(copy.path)).release
+        confirm(
+            settings,
+            f"This writes {image} (kernel {release or 'unknown'}) to partition {flash.PARTITION} of "
+            f"{_running(phone)}. The backup of the partition is in {backups.folder(phone.serialno)}.",
+        )
+        done = flash.flash(phone, copy, flash.PARTITION, allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
 
@@ -37,34 +51,36 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool) -> None:
 @click.command(cls=Command)
 @click.argument("backup", required=False, type=click.Path(path_type=Path))
 @click.option("--reboot", is_flag=True, help="Restart the phone afterwards.")
+@click.option(_ALLOW_BROKEN, is_flag=True, help="Write BACKUP even if it holds no whole boot image.")
 @pass_settings
-def restore(settings: Settings, backup: Path | None, reboot: bool) -> None:
-    """Write BACKUP, or the newest backup of this phone, back to the boot partition."""
-    chosen = backups.read(backup) if backup else None
-    with connected(settings.serial, settings.device) as phone:
-        chosen = chosen or flash.newest_backup(phone)
-        confirm(settings, _effect(phone, chosen.path, chosen.partition))
-        done = flash.restore(phone, chosen)
+def restore(settings: Settings, backup: Path | None, reboot: bool, allow_broken: bool) -> None:
+    """Write BACKUP back to the boot partition.
+
+    Without BACKUP it is the newest one of this phone whose kernel is not a host: its own system. List them:
+    hardboot backups.
+    """
+    if allow_broken and backup is None:
+        raise click.UsageError(f"{_ALLOW_BROKEN} needs BACKUP")
+    named = backups.read(backup) if backup else None
+    with connected(settings.serial, settings.device, exclusive=True) as phone:
+        chosen = named or flash.default_backup(phone)
+        with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
+            confirm(settings, _effect(phone, chosen))
+            done = flash.restore(phone, copy, chosen, allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
 
 
-def _effect(phone: Phone, image: Path, partition: str) -> str:
-    """Return what writing `image` does, for a prompt."""
+def _effect(phone: Phone, chosen: Backup) -> str:
+    """Return what restoring a backup does, for a prompt."""
     return (
-        f"This writes {image} (kernel {_release(image) or 'unknown'}) to partition {partition} of "
-        f"{phone.profile.name} {phone.serialno}, which runs kernel {phone.kernel().release}. "
-        f"The backup of the partition is in {backups.folder(phone.serialno)}."
+        f"This writes the backup {chosen.path.name} of {shown_date(chosen)} ({shown_kernel(chosen)}) to "
+        f"partition {chosen.partition} of {_running(phone)}."
     )
 
 
-def _release(image: Path) -> str | None:
-    """Return the kernel release of a boot image; None if it is not found."""
-    try:
-        kernel = bootimg.parse(map_file(image)).kernel
-        return identify(wrappers.without_mtk(kernel), config=False).release
-    except InputError:
-        return None
+def _running(phone: Phone) -> str:
+    return f"{phone.profile.name} {phone.serialno}, which runs kernel {phone.kernel().release}"
 
 
 def _document(done: flash.Flashed, restarted: Restarted | None) -> dict[str, Any]:
@@ -73,10 +89,11 @@ def _document(done: flash.Flashed, restarted: Restarted | None) -> dict[str, Any
         "serial": done.serial,
         "partition": done.partition,
         "block_device": done.block_device,
+        "image": done.image,
         "size": done.size,
         "sha256": done.sha256,
         "written": done.written,
-        "backup": backups.describe(done.backup),
+        "backup": backups.describe(done.backup) if done.backup else None,
         "host": None
         if restarted is None
         else {
@@ -91,9 +108,9 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
     rows = [
         ("phone", f"{done.device} {done.serial}"),
         ("partition", f"{done.partition} ({done.block_device})"),
-        ("image", f"{done.size} bytes, sha256 {done.sha256[:16]}…"),
+        ("image", f"{done.image}, {done.size} bytes, sha256 {done.sha256[:16]}…"),
         ("written", "yes, read back and verified" if done.written else "no, it was there already"),
-        ("backup", str(done.backup.path)),
+        ("backup", str(done.backup.path) if done.backup else "none: the partition held no whole image"),
     ]
     if restarted:
         rows.append(

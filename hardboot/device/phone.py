@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from hardboot import layout, profile
 from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.files import state_dir
+from hardboot.device import lock
 from hardboot.device.connection import only_phone, open_transport
 from hardboot.device.handset import Handset
 from hardboot.device.shells import FIND_ROOT, QUICK_S, parse_root_shell
@@ -158,11 +160,25 @@ def connect(serial: str | None, device: str | None) -> Phone:
 
 
 @contextmanager
-def connected(serial: str | None, device: str | None) -> Iterator[Phone]:
-    """Connect as `connect` does, and close the connection at the end."""
+def connected(serial: str | None, device: str | None, *, exclusive: bool = False) -> Iterator[Phone]:
+    """Connect as `connect` does, and close the connection at the end.
+
+    Args:
+        serial: See `connect`.
+        device: See `connect`.
+        exclusive: Keep other commands that change the phone away meanwhile.
+
+    Raises:
+        RefusedError: If one is running.
+    """
     phone = connect(serial, device)
     try:
-        yield phone
+        if exclusive:
+            path = state_dir() / "locks" / f"{safe_serial(phone.serialno)}.lock"
+            with lock.exclusive(path, f"{phone.profile.name} {phone.serialno}"):
+                yield phone
+        else:
+            yield phone
     finally:
         phone.transport.close()
 

@@ -1,9 +1,13 @@
 """Files to and from one phone, through a folder of the ADB user; every copy is compared by its SHA-256."""
 
+import hashlib
 import math
+import os
+import platform
 import re
 import shlex
 import tempfile
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +18,10 @@ from hardboot.base.files import read_bytes, sha256_file
 from hardboot.device.shells import QUICK_S, Shells, read
 from hardboot.transport.base import Output
 
-STAGING = "/data/local/tmp/hardboot"
+_PARENT = "/data/local/tmp"  # the ADB user may write there on every Android
+_COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
+_NAMES = f"hardboot-{_COMPUTER}-"  # of the folders of this computer's commands, before their process ID
+STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}"  # of this command alone: others work beside it
 _SMALL = 256 << 10  # bytes; a push without a progress bar, and without asking for free space first
 _BLOCK = 1 << 20  # bytes that dd reads at a time
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for
@@ -58,6 +65,9 @@ class StagingFolder(Shells):
 
     _used: bool = field(default=False, init=False, repr=False)
     _room: float | None = field(default=None, init=False, repr=False)  # bytes; None before it is made
+    _left_over: list[str] = field(
+        default_factory=list, init=False, repr=False
+    )  # of commands that were killed
 
     def make_staging(self, size: int = 0) -> None:
         """Make the folder unless it exists, and reserve `size` bytes in it.
@@ -153,12 +163,15 @@ class StagingFolder(Shells):
         return _parse_sha256(path, self.read(_sha256_command(path, first), timeout_s=_time_for(size)))
 
     def clean(self) -> None:
-        """Remove the staging folder if it was used; does nothing if the phone does not answer."""
+        """Remove the staging folder if it was used, and those of this computer's commands that were killed.
+
+        Does nothing if the phone does not answer.
+        """
         if not self._used:
             return
         try:
-            self.root(f"rm -rf {STAGING}")
-            self._room, self._used = None, False
+            self.root(" ".join(["rm -rf", STAGING, *self._left_over]))
+            self._room, self._used, self._left_over = None, False, []
         except DeviceError as error:
             log.detail(f"the staging folder {STAGING} stays: {error}")
 
@@ -170,15 +183,32 @@ class StagingFolder(Shells):
 
     def _make_staging(self) -> float:
         """Make the folder; return the bytes that fit, infinity if the phone does not tell."""
-        output = self.shell(f"mkdir -p {STAGING} && {{ df -k {STAGING} || true; }}")
+        output = self.shell(
+            f"mkdir -p {STAGING} && {{ df -k {STAGING}; ls {_PARENT}; }} 2>/dev/null || test -d {STAGING}"
+        )
         if output.code:
             raise DeviceError(
                 f"the staging folder {STAGING} cannot be made: {output.text.strip()[-200:]}",
                 state="Nothing was sent.",
                 fix="Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
             )
+        self._left_over = [f"{_PARENT}/{name}" for name in output.text.split() if _is_left_over(name)]
         free = re.search(r"\s(\d+)\s+\d+%\s", output.text)
         return int(free[1]) * 1024 if free else math.inf
+
+
+def _is_left_over(name: str) -> bool:
+    """Return whether a folder's name is that of a command of this computer that no longer runs."""
+    number = name.removeprefix(_NAMES)
+    if number == name or not number.isascii() or not number.isdecimal() or os.name == "nt":
+        return False  # on Windows, os.kill with any signal ends the process
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _sha256_command(path: str, first: int | None = None) -> str:

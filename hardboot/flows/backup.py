@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 from hardboot.base.errors import InputError
 from hardboot.base.files import sha256_file, state_dir, unreadable, write_atomic
 from hardboot.device.phone import safe_serial
+from hardboot.flows.partition_content import Content
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Backup:
         partition: Name of the partition.
         size: Bytes.
         sha256: Of the whole content, in hex.
-        taken: Time of the backup, seconds since 1970 (UTC).
+        taken: Time of the backup, seconds since 1970 (UTC); that of the last one with this content.
+        release: Of the kernel in it; None if it is not known.
+        host: Whether that kernel has hardboot support; None if it is not known.
     """
 
     serial: str
@@ -32,6 +35,8 @@ class Backup:
     size: int
     sha256: str
     taken: float
+    release: str | None = None
+    host: bool | None = None
 
     @property
     def path(self) -> Path:
@@ -44,21 +49,38 @@ def folder(serial: str) -> Path:
     return state_dir() / "backups" / safe_serial(serial)
 
 
-def save(serial: str, device: str, partition: str, image: Path) -> Backup:
+def save(serial: str, device: str, partition: str, image: Path, content: Content) -> Backup:
     """Rename `image`, a file in the phone's backup folder, to its final name; return its description."""
-    backup = Backup(serial, device, partition, image.stat().st_size, sha256_file(image), time.time())
+    size, sha256 = image.stat().st_size, sha256_file(image)
+    backup = Backup(serial, device, partition, size, sha256, time.time(), content.release, content.host)
     image.replace(backup.path)
+    _describe_on_disk(backup)
+    return backup
+
+
+def renew(backup: Backup) -> Backup:
+    """Note that the partition holds the content of `backup` again, now; return its new description."""
+    renewed = replace(backup, taken=time.time())
+    _describe_on_disk(renewed)
+    return renewed
+
+
+def _describe_on_disk(backup: Backup) -> None:
     text = json.dumps(asdict(backup), indent=2) + "\n"
     write_atomic(backup.path.with_suffix(".json"), [text.encode()])
-    return backup
 
 
 def find(serial: str, partition: str) -> list[Backup]:
     """Return the backups of one partition of one phone, newest first, without damaged descriptions."""
+    return [one for one in find_all() if (one.serial, one.partition) == (serial, partition)]
+
+
+def find_all() -> list[Backup]:
+    """Return the backups of all phones, newest first, without damaged descriptions."""
     backups = []
-    for path in folder(serial).glob(f"{partition}-*.json"):
+    for path in (state_dir() / "backups").glob("*/*.json"):
         backup = _parse(path.read_text(errors="replace"))
-        if backup and (backup.serial, backup.partition) == (serial, partition) and backup.path.is_file():
+        if backup and backup.path.with_suffix(".json") == path and backup.path.is_file():
             backups.append(backup)
     return sorted(backups, key=lambda backup: backup.taken, reverse=True)
 
@@ -94,20 +116,6 @@ def _parse(text: str) -> Backup | None:
         return msgspec.json.decode(text, type=Backup)
     except msgspec.DecodeError:
         return None
-
-
-def verify(backup: Backup) -> None:
-    """Check that the file still has the content that was saved.
-
-    Raises:
-        InputError: If it has not.
-    """
-    if sha256_file(backup.path) != backup.sha256:
-        raise InputError(
-            f"the backup {backup.path} is damaged: its SHA-256 is not that of the content saved",
-            state="Nothing was written to the phone.",
-            fix="Use another backup, or flash the manufacturer's boot image with fastboot.",
-        )
 
 
 def describe(backup: Backup) -> dict[str, Any]:

@@ -1,112 +1,118 @@
-"""Write a partition of the phone: back it up, write, read back and compare; on a mismatch write the backup.
+"""Flash a host image, or write a backup back. All checks come before the first byte is written."""
 
-All checks come before the first byte is written. There is no way to leave out the backup.
-"""
-
-import shlex
 from dataclasses import dataclass
-from pathlib import Path
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, DeviceStateError, HardbootError, InputError, RefusedError
-from hardboot.base.files import sha256_file
-from hardboot.device.phone import Phone
-from hardboot.device.staging import STAGING
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.base.files import PrivateCopy, map_file
+from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
+from hardboot.flows import partition_content, partition_write, unfinished_write
 from hardboot.flows.backup import Backup
-from hardboot.formats.boot.bootimg import BOOT_MAGIC
+from hardboot.flows.partition_read import back_up
 
 PARTITION = "boot"
-_SLOW_BYTES_PER_S = 1 << 20
 
 
 @dataclass(frozen=True)
 class Flashed:
-    """The result of `write_image`.
+    """The result of a write.
 
     Attributes:
         device: Name of the profile.
+        image: The file that was written, as the user named it.
         size: Bytes of the image.
         sha256: Of the image, as read back from the partition.
         written: False if the partition held the image already.
-        backup: Of what the partition held before.
+        backup: Of what the partition held before; None if that was no whole boot image.
     """
 
     device: str
     serial: str
     partition: str
     block_device: str
+    image: str
     size: int
     sha256: str
     written: bool
-    backup: Backup
+    backup: Backup | None
 
 
-def write_image(phone: Phone, path: Path, partition: str) -> Flashed:
-    """Write the file `path` to the start of a partition: back up, write, flush, read back, compare.
+def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: bool = False) -> Flashed:
+    """Write an image to the start of a partition, after a backup of the whole partition.
 
-    The rest of the partition stays as it is.
-
-    Raises:
-        RefusedError: If it does not fit, or the partition is not as the profile says.
-        DeviceError: If the phone failed before anything was written.
-        DeviceStateError: If writing failed or the content differs; the backup was written if possible.
-    """
-    block_device = phone.partition(partition)
-    device, capacity = block_device.path, block_device.size
-    size, digest = path.stat().st_size, sha256_file(path)
-    if size > capacity:
-        raise RefusedError(
-            f"{path} has {size} bytes, {device} holds {capacity}",
-            state="Nothing was written.",
-            fix="Make the image smaller: compress the ramdisk more, build less into the kernel.",
-        )
-    saved = _back_up(phone, device, partition, capacity)
-    current = saved.sha256 if size == capacity else phone.sha256(device, size, first=size)
-    written = current != digest
-    if written:
-        staged = phone.stage(path, "new.img")
-        try:
-            _write(phone, staged, device, size, digest)
-        except DeviceError as error:
-            _put_back(phone, device, saved, error)
-    else:
-        log.say(f"{device} holds this image already.")
-    phone.clean()
-    return Flashed(
-        device=phone.profile.name,
-        serial=phone.serialno,
-        partition=partition,
-        block_device=device,
-        size=size,
-        sha256=digest,
-        written=written,
-        backup=saved,
-    )
-
-
-def restore(phone: Phone, chosen: Backup | None) -> Flashed:
-    """Write a backup of the boot partition; see `newest_backup` if none is chosen.
+    Args:
+        phone: The phone.
+        image: The checked copy of a file.
+        partition: Name of the partition.
+        allow_broken: Also if the partition holds no whole boot image; it is saved as it is.
 
     Raises:
-        InputError: If there is none, or its file is damaged.
-        RefusedError: If it is from another phone.
+        RefusedError: If it does not fit, the partition is not as the profile says, or holds a broken image.
+        DeviceError: If it failed and the partition holds what it held before.
+        DeviceStateError: If the backup had to be put back, or it is not known what the partition holds.
     """
-    if chosen is None:
-        chosen = newest_backup(phone)
-    if chosen.serial != phone.serialno or chosen.device != phone.profile.name:
+    device = _checked(phone, partition, image)
+    if not allow_broken:
+        _refuse_unfinished(phone, partition, device)
+    try:
+        saved = back_up(phone, partition, device, allow_broken=allow_broken)
+        return _write(phone, partition, device, image, saved)
+    finally:
+        phone.clean()
+
+
+def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: bool = False) -> Flashed:
+    """Write a backup back; what the partition holds is saved first, if it is a whole boot image.
+
+    Args:
+        phone: The phone.
+        image: A copy of the backup's file.
+        chosen: The backup.
+        allow_broken: Also if the backup is no whole boot image.
+
+    Raises:
+        InputError: If the backup's file is damaged.
+        RefusedError: If it is from another phone, or is no whole boot image.
+        DeviceError: See `flash`.
+        DeviceStateError: See `flash`.
+    """
+    if chosen.serial != phone.serialno:
         raise RefusedError(
             f"this backup is from {chosen.device} {chosen.serial}, the phone is {phone.profile.name} "
             f"{phone.serialno}",
             state="Nothing was written.",
-            fix="Use a backup of this phone, or name none to restore the newest: hardboot restore",
+            fix="List the backups of this phone: hardboot backups",
         )
-    backups.verify(chosen)
-    return write_image(phone, chosen.path, chosen.partition)
+    if image.sha256 != chosen.sha256:
+        raise InputError(
+            f"the backup {chosen.path} is damaged: its SHA-256 is not that of the content saved",
+            state="Nothing was written to the phone.",
+            fix="Use another backup (hardboot backups), or flash the manufacturer's image with fastboot.",
+        )
+    problem = partition_content.inspect(map_file(image.path)).problem
+    if problem and not allow_broken:
+        raise RefusedError(
+            f"the backup {chosen.path} holds no whole boot image: {problem}",
+            state="Nothing was written.",
+            fix="Use another backup (hardboot backups); or write it all the same: --allow-broken",
+        )
+    device = _checked(phone, chosen.partition, image)
+    try:
+        saved = None
+        try:
+            saved = back_up(phone, chosen.partition, device)
+        except RefusedError as error:
+            log.warn(f"{error.what}; it is not saved")
+        return _write(phone, chosen.partition, device, image, saved)
+    finally:
+        phone.clean()
 
 
-def newest_backup(phone: Phone) -> Backup:
-    """Return the newest backup of this phone's boot partition that differs from what the partition holds.
+def default_backup(phone: Phone) -> Backup:
+    """Return the backup to restore: the newest of this phone's boot partition that is not in it.
+
+    One whose kernel is not a host goes first: that is the phone's own system before it was changed.
 
     Raises:
         InputError: If there is none.
@@ -120,79 +126,62 @@ def newest_backup(phone: Phone) -> Backup:
         )
     device = phone.partition(PARTITION)
     current = phone.sha256(device.path, device.size)
-    return next((backup for backup in known if backup.sha256 != current), known[0])
+    others = [backup for backup in known if backup.sha256 != current] or known
+    return next((backup for backup in others if backup.host is False), others[0])
 
 
-def _back_up(phone: Phone, device: str, partition: str, size: int) -> Backup:
-    """Copy the whole partition to this computer, compared by SHA-256; once for the same content."""
-    digest = phone.sha256(device, size)
-    for known in backups.find(phone.serialno, partition):
-        if known.sha256 == digest and sha256_file(known.path) == digest:
-            log.say(f"Backup of {partition}: {known.path}")
-            return known
-    magic = phone.read(f"head -c {len(BOOT_MAGIC)} < {shlex.quote(device)} | od -An -tx1")
-    if bytes.fromhex(magic) != BOOT_MAGIC:
+def _checked(phone: Phone, partition: str, image: PrivateCopy) -> BlockDevice:
+    """Return the block device of a partition, after checking that the image fits."""
+    device = phone.partition(partition)
+    if image.size > device.size:
         raise RefusedError(
-            f"{device} does not hold an Android boot image",
+            f"{image.name} has {image.size} bytes, {device.path} holds {device.size}",
             state="Nothing was written.",
-            fix="Check the profile: this may not be the boot partition of this phone.",
+            fix="Make the image smaller: compress the ramdisk more, build less into the kernel.",
         )
-    folder = backups.folder(phone.serialno)
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = f"{STAGING}/backup.img"
-    phone.make_staging(size)
-    command = f"dd if={shlex.quote(device)} of={copy} bs=1048576 && chmod 644 {copy}"
-    with log.step(f"Reading {device}"):
-        phone.read(command, timeout_s=60 + size / _SLOW_BYTES_PER_S)
-    target = folder / f".{partition}.part"
-    with log.progress(f"Backing up {partition}", size) as advance:
-        phone.transport.pull(copy, target, progress=advance)
-    if sha256_file(target) != digest:
-        target.unlink()
-        raise DeviceError(
-            f"the backup of {device} arrived damaged",
-            state="Nothing was written to the phone.",
-            fix="Try again; check cable and port.",
+    return device
+
+
+def _refuse_unfinished(phone: Phone, partition: str, device: BlockDevice) -> None:
+    """Refuse to go on after a write that was cut off, if it left a mix of two images.
+
+    Raises:
+        RefusedError: If it did.
+    """
+    note = unfinished_write.find(phone.serialno, partition)
+    if note is None:
+        return
+    log.warn(f"writing {note.image} to {partition} was cut off on {note.began}")
+    holds = partition_write.look(phone, device, note)
+    if holds == "mixed":
+        command = f"hardboot restore {note.backup}" if note.backup else "hardboot restore"
+        raise RefusedError(
+            f"{device.path} holds a mix of two images: writing {note.image} was cut off on {note.began}",
+            state="Nothing was written.",
+            fix=f"Write a whole image first: {command}",
         )
-    saved = backups.save(phone.serialno, phone.profile.name, partition, target)
-    log.say(f"Backup of {partition}: {saved.path}")
-    return saved
+    unfinished_write.end(phone.serialno, partition)
+    log.say(f"{device.path} holds the {holds} image, whole.")
 
 
-def _write(phone: Phone, source: str, device: str, size: int, digest: str) -> None:
-    """Copy a file of the phone to a block device, flush, and compare what the flash memory holds."""
-    target = shlex.quote(device)
-    limit_s = 60 + size / _SLOW_BYTES_PER_S
-    with log.step(f"Writing {device}"):
-        copy = f"dd if={shlex.quote(source)} of={target} bs=1048576 conv=notrunc,fsync"
-        flush = f"sync; blockdev --flushbufs {target}; echo 3 > /proc/sys/vm/drop_caches"
-        phone.read(f"{copy} && {{ {flush}; }}", timeout_s=limit_s)
-    with log.step(f"Reading back {device}"):
-        current = phone.sha256(device, size, first=size)
-    if current != digest:
-        raise DeviceError(
-            f"{device} does not hold what was written: its SHA-256 is {current}, not {digest}",
-            state="The partition is damaged.",
-            fix="Restore the backup.",
-        )
-
-
-def _put_back(phone: Phone, device: str, saved: Backup, cause: HardbootError) -> None:
-    """Write the backup after a failed write; always raises, and says what the partition holds now."""
-    log.warn(f"{cause.what}; writing the backup")
-    try:
-        copy = f"{STAGING}/backup.img"
-        if phone.root(f"test -f {copy}").code or phone.sha256(copy, saved.size) != saved.sha256:
-            copy = phone.stage(saved.path, "backup.img")
-        _write(phone, copy, device, saved.size, saved.sha256)
-    except DeviceError as error:
-        raise DeviceStateError(
-            f"{cause.what}; writing the backup failed too: {error.what}",
-            state=f"{device} holds neither the old nor the new image.",
-            fix=f"Do not restart the phone. Write the backup by hand: {saved.path} to {device}",
-        ) from error
-    raise DeviceStateError(
-        cause.what,
-        state=f"The backup was written: {device} holds what it held before, read back and compared.",
-        fix="The flash memory may be failing. Read the kernel log first: adb shell su -c dmesg",
-    ) from cause
+def _write(
+    phone: Phone, partition: str, device: BlockDevice, image: PrivateCopy, saved: Backup | None
+) -> Flashed:
+    """Write an image unless the partition holds it already."""
+    held = phone.sha256(device.path, image.size, first=image.size) == image.sha256
+    if held:
+        log.say(f"{device.path} holds this image already.")
+        unfinished_write.end(phone.serialno, partition)
+    else:
+        partition_write.write(phone, partition, device, image, saved)
+    return Flashed(
+        device=phone.profile.name,
+        serial=phone.serialno,
+        partition=partition,
+        block_device=device.path,
+        image=str(image.name),
+        size=image.size,
+        sha256=image.sha256,
+        written=not held,
+        backup=saved,
+    )

@@ -14,7 +14,7 @@ from hardboot.formats.kernels import zimage
 from hardboot.formats.kernels.kernel import identify
 from hardboot.profile import Profile
 
-_LIMIT = 256 << 20  # bytes; far above every boot partition known
+LIMIT = 256 << 20  # bytes; far above every boot partition known
 _HARDBOOT_OPTION = "CONFIG_KEXEC_HARDBOOT"  # in every port of the kexec-hardboot patch
 
 
@@ -46,8 +46,8 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
             written.
     """
     fix = "Use the phone's own boot image: from its manufacturer, or from the boot partition."
-    image, algorithm = _read(boot_image, fix=fix)
-    data = read_bytes(kernel, limit=_LIMIT)
+    image, algorithm = _read(boot_image, boot_image, fix=fix)
+    data = read_bytes(kernel, limit=LIMIT)
     with naming(boot_image):
         old = zimage.parse(wrappers.without_mtk(image.kernel))
     with naming(kernel):
@@ -68,51 +68,69 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     )
 
 
-def check(path: Path, profile: Profile) -> None:
+def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
     """Check that an image may become the host of this phone.
 
     A host kernel of another project does not state its hardboot page; it is enough that it was built with
     CONFIG_KEXEC_HARDBOOT, and a warning says so.
 
+    Args:
+        path: The image.
+        profile: Of the phone.
+        name: What messages call it; None is `path`.
+
     Raises:
         InputError: If it is no boot image with an ARM kernel, or damaged.
         RefusedError: If its kernel has no hardboot support, or another page than the profile's.
     """
-    image, _ = _read(path, fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT")
-    with naming(path):
+    name = name or path
+    image, _ = _read(path, name, fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT")
+    with naming(name):
         data = wrappers.without_mtk(image.kernel)
         page, wanted = zimage.parse(data).hardboot_page, profile.page.start
     if page is None:
         config = identify(data).config or {}
         if config.get(_HARDBOOT_OPTION) == "y":
             log.warn(
-                f"{path}: its kernel was built with {_HARDBOOT_OPTION}, but does not state its hardboot "
+                f"{name}: its kernel was built with {_HARDBOOT_OPTION}, but does not state its hardboot "
                 f"page: it cannot be compared with the profile's, {wanted:#x}"
             )
             return
         raise RefusedError(
-            f"{path}: its kernel has no hardboot support",
+            f"{name}: its kernel has no hardboot support",
             state="Nothing was sent.",
             fix="Patch and build the kernel (hardboot patch apply), then make the image: hardboot host-image",
         )
     if page != wanted:
         raise RefusedError(
-            f"{path}: its kernel has the hardboot page at {page:#x}, the profile {profile.name} has it at "
+            f"{name}: its kernel has the hardboot page at {page:#x}, the profile {profile.name} has it at "
             f"{wanted:#x}",
             state="Nothing was sent.",
             fix=f"Build the kernel for this phone: hardboot patch apply TREE --device {profile.name}",
         )
 
 
-def _read(path: Path, *, fix: str) -> tuple[BootImage, Algorithm | None]:
+def is_host(image: BootImage) -> bool:
+    """Return whether the kernel of a boot image has hardboot support, of whichever project.
+
+    Raises:
+        InputError: If the kernel cannot be read.
+    """
+    kernel = wrappers.without_mtk(image.kernel)
+    if zimage.is_zimage(kernel) and zimage.parse(kernel).hardboot_page is not None:
+        return True
+    return (identify(kernel).config or {}).get(_HARDBOOT_OPTION) == "y"
+
+
+def _read(path: Path, name: Path, *, fix: str) -> tuple[BootImage, Algorithm | None]:
     """Return a boot image and the hash of its id, None if it has no id.
 
     Raises:
         InputError: If it is no boot image, or its id is not that of its content.
     """
-    data = read_bytes(path, limit=_LIMIT)
-    with naming(path):
-        image = boot_images.parse(path, data)
+    data = read_bytes(path, limit=LIMIT)
+    with naming(name):
+        image = boot_images.parse(name, data)
         algorithm = bootimg.check_id(image)
         if algorithm is None and any(image.id):
             raise InputError(

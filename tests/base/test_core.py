@@ -28,7 +28,6 @@ from hardboot.base.errors import (
 from hardboot.base.memory import Range, subtract
 from hardboot.base.sizes import align_down, align_up, human_size
 from hardboot.commands import cli
-from hardboot.flows import backup
 
 
 def test_ranges_are_half_open() -> None:
@@ -262,31 +261,6 @@ def test_every_verb_of_the_help_can_be_loaded() -> None:
         assert command is not None
         assert command.name == name
         assert command.help
-
-
-def test_backups_are_found_by_phone_and_partition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    for serial, content in (("A1", b"one"), ("../../etc", b"two")):
-        folder = backup.folder(serial)
-        assert folder.is_relative_to(tmp_path)
-        folder.mkdir(parents=True)
-        part = folder / "part"
-        part.write_bytes(content)
-        saved = backup.save(serial, "virt-arm", "boot", part)
-        assert saved.path.read_bytes() == content
-        assert backup.find(serial, "boot") == [saved]
-        assert backup.read(saved.path) == saved
-        assert backup.find(serial, "recovery") == []
-    (backup.folder("A1") / "boot-broken.json").write_text("{")
-    assert len(backup.find("A1", "boot")) == 1
-    loose = tmp_path / "loose.img"
-    loose.write_bytes(b"x")
-    with pytest.raises(InputError):
-        backup.read(loose)
-    saved = backup.find("A1", "boot")[0]
-    loose.with_suffix(".json").write_text(json.dumps(backup.describe(saved)))
-    with pytest.raises(InputError, match="no description that fits"):
-        backup.read(loose)
 
 
 def test_the_environment_of_a_program_is_added_to() -> None:

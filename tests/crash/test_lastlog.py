@@ -9,6 +9,7 @@ from scripted_phone import ScriptedPhone
 from hardboot.base.errors import DeviceError
 from hardboot.crash import lastlog
 from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 
 PSTORE = "/sys/fs/pstore"
 
@@ -32,7 +33,7 @@ def test_every_log_is_read_in_order_and_what_is_no_log_is_not(phone: Phone, scri
         (f"{PSTORE}/dmesg-ramoops-0", "Oops", False),
         ("/proc/last_kmsg", "older", False),
     ]
-    assert scripted.files.find("/data/local/tmp/hardboot") is None
+    assert scripted.files.find(STAGING) is None
     assert not scripted.happened("reboot*")
 
 

@@ -14,11 +14,11 @@ from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.crash import panic
 from hardboot.crash.panic import PanicKernel
 from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 from hardboot.flows import rom
 from hardboot.flows.journal import GUEST_UP, Journal
 
 ON_CRASH = 1
-STAGING = "/data/local/tmp/hardboot"
 STILL_RUNS = "The phone still runs its own kernel; nothing was written or reset."
 
 

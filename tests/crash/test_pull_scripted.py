@@ -14,9 +14,10 @@ from told import raises
 from hardboot.base.errors import DeviceError, InputError
 from hardboot.crash import pull
 from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 from hardboot.formats.crashdump import elfcore
 
-CHUNK = "/data/local/tmp/hardboot/chunk"
+CHUNK = f"{STAGING}/chunk"
 
 
 def panicked(
@@ -47,7 +48,7 @@ def test_a_dump_arrives_with_all_of_its_memory(monkeypatch: pytest.MonkeyPatch, 
         target.stat().st_size,
         hashlib.sha256(target.read_bytes()).hexdigest(),
     )
-    assert scripted.files.find("/data/local/tmp/hardboot") is None
+    assert scripted.files.find(STAGING) is None
 
 
 def test_free_pages_are_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_size_that_makes_no_sense_is_refused(
         "Look at it on the phone: adb shell su -c 'ls -l /proc/vmcore'",
     ):
         pull.pull(phone, tmp_path / "dump")
-    assert scripted.files.find("/data/local/tmp/hardboot") is None
+    assert scripted.files.find(STAGING) is None
 
 
 def test_what_is_no_dump_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_what_is_no_dump_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(InputError):
         pull.pull(phone, tmp_path / "dump")
     assert not (tmp_path / "dump").exists()
-    assert scripted.files.find("/data/local/tmp/hardboot") is None
+    assert scripted.files.find(STAGING) is None
 
 
 def test_a_part_that_is_damaged_on_the_way_is_an_error(
@@ -134,7 +135,7 @@ def test_a_target_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch
     phone, scripted = panicked(with_ring(), monkeypatch, tmp_path)
     with pytest.raises(InputError, match=r"missing/dump: cannot be written: no such folder"):
         pull.pull(phone, tmp_path / "missing" / "dump")
-    assert scripted.files.find("/data/local/tmp/hardboot") is None
+    assert scripted.files.find(STAGING) is None
 
 
 def test_an_old_dump_stays_if_the_new_one_breaks_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

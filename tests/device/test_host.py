@@ -11,10 +11,10 @@ from told import raises
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import host
 from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 from hardboot.payload.agent import AgentInfo
 from hardboot.transport.base import Output
 
-STAGING = "/data/local/tmp/hardboot"
 NO_SUPPORT = (
     "the running kernel 5.10.0-stock has no hardboot support",
     "Nothing was loaded.",

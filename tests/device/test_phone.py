@@ -13,6 +13,7 @@ from hardboot.base.errors import DeviceError, InputError, RefusedError
 from hardboot.device import handset as handsets
 from hardboot.device import phone as phones
 from hardboot.device.phone import BlockDevice, Phone
+from hardboot.device.staging import STAGING
 
 BOOT = "/dev/block/by-name/boot"
 
@@ -208,9 +209,7 @@ def test_a_write_protected_partition_is_refused(phone: Phone, scripted: Scripted
 
 def test_a_whole_partition_is_pulled(phone: Phone, scripted: ScriptedPhone) -> None:
     assert phone.pull_partition("boot") == scripted.boot.flash
-    assert scripted.happened("dd *") == [
-        "dd if=/dev/block/vda1 bs=1048576 >/data/local/tmp/hardboot/partition"
-    ]
+    assert scripted.happened("dd *") == [f"dd if=/dev/block/vda1 bs=1048576 >{STAGING}/partition"]
     scripted.boot.bad_from = 0
     with pytest.raises(DeviceError, match="failed with exit code 1"):
         phone.pull_partition("boot")

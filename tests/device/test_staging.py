@@ -67,7 +67,12 @@ def test_a_large_file_is_asked_room_for_and_shows_progress(
     handset: Handset, scripted: ScriptedPhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert handset.stage(file(tmp_path, "a", LARGE), "large") == f"{STAGING}/large"
-    assert scripted.events[:3] == [f"mkdir -p {STAGING}", f"df -k {STAGING}", f"push {STAGING}/large"]
+    assert scripted.events[:4] == [
+        f"mkdir -p {STAGING}",
+        f"df -k {STAGING}",
+        "ls /data/local/tmp",
+        f"push {STAGING}/large",
+    ]
     assert capsys.readouterr().err == "Pushing large\n"
     scripted.events.clear()
     handset.stage(file(tmp_path, "b", LARGE - 1), "less")

@@ -10,6 +10,7 @@ from told import raises
 from hardboot.base.errors import InputError
 from hardboot.flows import backup
 from hardboot.flows.backup import Backup
+from hardboot.flows.partition_content import Content
 
 FIX = "Use a backup that hardboot made: flash-host-kernel prints its path."
 
@@ -26,7 +27,7 @@ def saved(
     folder = backup.folder(serial)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "part").write_bytes(content)
-    made = backup.save(serial, "virt-arm", partition, folder / "part")
+    made = backup.save(serial, "virt-arm", partition, folder / "part", Content(None, "6.1.0", False))
     if taken:
         text = json.loads(made.path.with_suffix(".json").read_text())
         made.path.with_suffix(".json").write_text(json.dumps({**text, "taken": taken}))
@@ -115,14 +116,34 @@ def test_a_backup_reached_by_another_name_is_the_same(tmp_path: Path) -> None:
     assert backup.read(tmp_path / "link" / made.path.name) == made
 
 
-def test_a_backup_is_verified_by_its_hash() -> None:
+def test_a_backup_knows_the_kernel_in_it(state: Path) -> None:
     made = saved()
-    backup.verify(made)
-    made.path.write_bytes(b"changed")
-    with raises(
-        InputError,
-        f"the backup {made.path} is damaged: its SHA-256 is not that of the content saved",
-        "Nothing was written to the phone.",
-        "Use another backup, or flash the manufacturer's boot image with fastboot.",
-    ):
-        backup.verify(made)
+    assert (made.release, made.host) == ("6.1.0", False)
+    described = json.loads(made.path.with_suffix(".json").read_text())
+    assert backup.describe(made) == {**described, "path": str(made.path)}
+
+
+def test_a_backup_of_an_older_version_has_no_kernel(state: Path) -> None:
+    made = saved()
+    path = made.path.with_suffix(".json")
+    text = json.loads(path.read_text())
+    path.write_text(json.dumps({name: text[name] for name in text if name not in ("release", "host")}))
+    (found,) = backup.find("HB1", "boot")
+    assert (found.release, found.host) == (None, None)
+
+
+def test_a_backup_used_again_becomes_the_newest(state: Path) -> None:
+    old = saved(b"old", taken=10.0)
+    saved(b"new", taken=20.0)
+    renewed = backup.renew(old)
+    assert renewed.taken > 20
+    assert backup.find("HB1", "boot")[0] == renewed
+
+
+def test_all_backups_are_found_whichever_phone_they_are_of(state: Path) -> None:
+    made = [
+        saved(serial="HB1", taken=10.0),
+        saved(serial="a/b", taken=20.0),
+        saved(partition="recovery", taken=5.0),
+    ]
+    assert backup.find_all() == [made[1], made[0], made[2]]

@@ -13,11 +13,11 @@ from told import raises
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.device import record
 from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 from hardboot.flows import boot, execute, load, rom
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.flows.load import PreparedRom
 
-STAGING = "/data/local/tmp/hardboot"
 AGENT = "/dev/hardboot-agent"
 EXEC = f"{AGENT} exec </dev/null >/dev/hardboot-exec"
 

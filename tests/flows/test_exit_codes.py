@@ -9,6 +9,8 @@ import scripted_setup as setup
 from in_process import hardboot
 from scripted_phone import STOCK, Kernel, ScriptedPhone
 
+from hardboot.device.staging import STAGING
+
 Change = Callable[[ScriptedPhone], object]
 
 
@@ -57,7 +59,7 @@ def test_a_dry_run_leaves_nothing_on_the_phone(scripted: ScriptedPhone, rom: Pat
     for verb in ("boot", "load"):
         done(verb, rom, "--dry-run")
     assert scripted.happened("push *") == []
-    assert scripted.files.find("/data/local/tmp/hardboot") is None
+    assert scripted.files.find(STAGING) is None
 
 
 def test_a_host_kernel_is_flashed_and_restored(scripted: ScriptedPhone, host_image: Path) -> None:
@@ -131,13 +133,13 @@ def test_a_boot_that_fails_says_how(
         ),
         (lambda phone: phone.fault("pull *", most=9), 5, "the phone at 127.0.0.1:5599 closed the connection"),
         (
-            lambda phone: phone.fault("dd *of=/dev/*", most=9),
+            lambda phone: phone.fault("dd *of=/dev/*", most=4096),
             6,
             "a command on the phone failed with exit code 1",
         ),
         (
             lambda phone: phone.fault("dd *of=/dev/*", hangs_s=90),
-            6,
+            5,
             "the phone at 127.0.0.1:5599 did not end",
         ),
     ],

@@ -16,12 +16,12 @@ from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded, LoadState
+from hardboot.device.staging import STAGING
 from hardboot.flows import load, rom
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.rom import Rom
 
-STAGING = "/data/local/tmp/hardboot"
 RECORD = "/dev/hardboot-loaded"
 
 
@@ -206,7 +206,7 @@ def test_everything_is_asked_and_proven_before_it_is_loaded(
     order = [re.sub(r" 0x.*", "", event.removeprefix(f"{STAGING}/")) for event in scripted.events]
     names = ["zImage", "initrd", "dtb", "record"]
     at = order.index("agent load")
-    assert order[:2] == ["push /data/local/tmp/hardboot/agent", "sha256sum </data/local/tmp/hardboot/agent"]
+    assert order[:2] == [f"push {STAGING}/agent", f"sha256sum <{STAGING}/agent"]
     assert order.index("agent info") < order.index(f"push {STAGING}/zImage")
     for name in names:
         assert order.index(f"push {STAGING}/{name}") < order.index(f"sha256sum <{STAGING}/{name}") < at

@@ -120,7 +120,7 @@ class AtagsPhone(HostPhone):
 def atags_phone(monkeypatch: pytest.MonkeyPatch, tags: bytes | None, image: Path) -> None:
     phone = AtagsPhone(cast(Transport, None), profile.load("mako"), "1")
     phone.tags, phone.header = tags, image.read_bytes()[:4096]
-    monkeypatch.setattr("hardboot.device.phone.connected", lambda *_: nullcontext(phone))
+    monkeypatch.setattr("hardboot.device.phone.connected", lambda *_, **__: nullcontext(phone))
 
 
 def atags_rom(tmp_path: Path) -> Path:

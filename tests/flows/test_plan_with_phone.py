@@ -42,7 +42,7 @@ def host_phone(monkeypatch: pytest.MonkeyPatch, image: Path) -> HostPhone:
     virtual = msgspec.structs.replace(profile.load("virt-arm"), cmdline=quirks)
     phone = HostPhone(cast(Transport, None), virtual, "1")
     phone.header = image.read_bytes()[:4096]
-    monkeypatch.setattr("hardboot.device.phone.connected", lambda *_: nullcontext(phone))
+    monkeypatch.setattr("hardboot.device.phone.connected", lambda *_, **__: nullcontext(phone))
     return phone
 
 

@@ -13,13 +13,13 @@ from hardboot import layout, profile
 from hardboot.base.errors import DeviceError, InputError, RefusedError
 from hardboot.device.handset import TREE
 from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
 from hardboot.flows import planning, rom
 from hardboot.flows.planning import PhoneFacts
 from hardboot.formats.kernels import atags
 from hardboot.formats.trees import fdt
 from hardboot.profile import Profile
 
-STAGING = "/data/local/tmp/hardboot"
 RUNNING = "console=ttyAMA0 androidboot.serialno=1"
 LIVE = layout.parse_iomem("40000000-7fffffff : System RAM\n  40300000-412fffff : Kernel code\n")
 

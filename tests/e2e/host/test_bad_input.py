@@ -154,7 +154,7 @@ def test_a_phone_that_dies_in_the_middle_of_a_push(
     try:
         serial = whole_phone.serial
         deadline = time.monotonic() + 90
-        while "initrd" not in whole_phone.run("ls /data/local/tmp/hardboot 2>&1"):
+        while "initrd" not in whole_phone.run("ls /data/local/tmp/hardboot-* 2>&1"):
             assert time.monotonic() < deadline, "the push never began"
             assert process.poll() is None, process.communicate()
         os.kill(qemu_of(serial), signal.SIGKILL)

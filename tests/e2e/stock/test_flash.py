@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flashing import flashed, restored
 from phones import VirtualPhone
 
 from hardboot.base.errors import DeviceStateError, RefusedError
 from hardboot.device.phone import Phone, connect
-from hardboot.flows import backup, flash
+from hardboot.flows import backup
 from hardboot.flows.backup import Backup
 from hardboot.transport.base import Output
 from hardboot.virtual import machine
@@ -38,7 +39,7 @@ def saved(phone: Phone) -> Backup:
     """A backup of this phone's boot partition."""
     if not backup.find(phone.serialno, "boot"):
         factory = machine.status().factory_image
-        flash.write_image(phone, factory, "boot")  # it is there already: only backed up
+        flashed(phone, factory)  # it is there already: only backed up
     return backup.find(phone.serialno, "boot")[0]
 
 
@@ -91,7 +92,7 @@ def test_a_write_that_reads_back_differently_is_rolled_back(
     before = stock_phone.boot_partition_sha256()
     monkeypatch.setattr(phone, "root", BadFlash(phone, 1))
     with pytest.raises(DeviceStateError, match="does not hold what was written") as caught:
-        flash.write_image(phone, host_image, "boot")
+        flashed(phone, host_image)
     assert "The backup was written" in caught.value.state
     assert stock_phone.boot_partition_sha256() == before
 
@@ -101,9 +102,9 @@ def test_when_the_rollback_fails_too_the_error_says_what_to_do(
 ) -> None:
     with monkeypatch.context() as fault:
         fault.setattr(phone, "root", BadFlash(phone, 2))
-        with pytest.raises(DeviceStateError, match="failed too") as caught:
-            flash.write_image(phone, host_image, "boot")
-    assert "Do not restart the phone" in caught.value.fix
+        with pytest.raises(DeviceStateError, match="does not hold what was written") as caught:
+            flashed(phone, host_image)
+    assert "it is not known which" in caught.value.state
     # The way out that the error names.
     saved = backup.find("HBVIRT-ARM", "boot")[-1]
     assert str(saved.path) in caught.value.fix
@@ -114,7 +115,7 @@ def test_when_the_rollback_fails_too_the_error_says_what_to_do(
 def test_a_backup_of_another_phone_is_refused(phone: Phone, saved: Backup) -> None:
     phone.serialno = "SOMEBODYELSES"
     with pytest.raises(RefusedError, match="SOMEBODYELSES"):
-        flash.restore(phone, saved)
+        restored(phone, saved)
 
 
 def test_a_changed_backup_is_refused(stock_phone: VirtualPhone, saved: Backup) -> None:
@@ -132,7 +133,7 @@ def test_an_image_larger_than_the_partition_is_refused(phone: Phone, tmp_path: P
     with large.open("wb") as stream:
         stream.truncate((16 << 20) + 1)
     with pytest.raises(RefusedError, match="16777217 bytes"):
-        flash.write_image(phone, large, "boot")
+        flashed(phone, large)
 
 
 def test_host_image_keeps_everything_but_the_kernel(

@@ -10,6 +10,8 @@ from scripted_phone.calls import Call, Program
 from scripted_phone.clock import FOREVER, Steps
 from scripted_phone.files import ADB, BlockDevice, File, Folder, Link, Node, failure, may
 
+_CHILD_POLL_S = 0.001
+
 
 def _options(call: Call, with_value: str = "") -> tuple[dict[str, str], list[str]]:
     """Short options and words; options in `with_value` take the rest of their word, or the next one."""
@@ -164,10 +166,16 @@ def _rm(call: Call) -> int:
 
 
 def _sh(call: Call) -> Steps:
+    """Run a script in a process of its own, which can be killed by itself."""
     assert call.words[1] == "-c"
     shell = call.shell.subshell()
     shell.arguments = call.words[4:]
-    return (yield from shell.script(call.words[2], call.stdin, call.out, call.err))
+    clock = shell.system.clock
+    process = clock.start("sh", shell.script(call.words[2], call.stdin, call.out, call.err))
+    shell.variables["$"] = str(process.pid)
+    while process.code is None:
+        yield _CHILD_POLL_S
+    return process.code
 
 
 def _sha256sum(call: Call) -> int:

@@ -1,0 +1,103 @@
+"""Read a partition of the phone into a file or a backup, compared by its SHA-256."""
+
+import shlex
+import tempfile
+from pathlib import Path
+
+from hardboot.base import log
+from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.files import map_file, sha256_file, write_atomic
+from hardboot.device.phone import BlockDevice, Phone
+from hardboot.device.staging import STAGING
+from hardboot.flows import backup as backups
+from hardboot.flows import partition_content
+from hardboot.flows.backup import Backup
+from hardboot.formats.reading import windows
+
+SLOW_BYTES_PER_S = 1 << 20
+BACKUP_NAME = "backup.img"  # in the staging folder
+
+
+def time_for(size: int) -> float:
+    """Return the seconds that reading or writing `size` bytes may take on the slowest phone."""
+    return 60 + size / SLOW_BYTES_PER_S
+
+
+def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: bool = False) -> Backup:
+    """Copy a whole partition to this computer; once for the same content.
+
+    Args:
+        phone: The phone.
+        partition: Name of the partition.
+        device: Its block device.
+        allow_broken: Also if what it holds is no whole boot image.
+
+    Raises:
+        RefusedError: If it holds no whole boot image.
+        DeviceError: If it cannot be read, or arrives damaged.
+    """
+    digest = phone.sha256(device.path, device.size)
+    for known in backups.find(phone.serialno, partition):
+        if known.sha256 == digest and sha256_file(known.path) == digest:
+            log.say(f"Backup of {partition}: {known.path}")
+            return backups.renew(known)
+    folder = backups.folder(phone.serialno)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f".{partition}.part"
+    try:
+        pull(phone, partition, device, digest, target)
+        content = partition_content.inspect(map_file(target))
+        if content.problem and not allow_broken:
+            raise RefusedError(
+                f"{device.path} holds no whole boot image: {content.problem}",
+                state="Nothing was written; no backup was made of it.",
+                fix="Write a good one first: hardboot restore. Or save it as it is: --allow-broken",
+            )
+        saved = backups.save(phone.serialno, phone.profile.name, partition, target, content)
+    finally:
+        target.unlink(missing_ok=True)
+    log.say(f"Backup of {partition}: {saved.path}")
+    return saved
+
+
+def save(phone: Phone, partition: str, device: BlockDevice, output: Path) -> str:
+    """Write a whole partition to the file `output`; return its SHA-256 in hex.
+
+    Raises:
+        DeviceError: If it cannot be read, or arrives damaged.
+        InputError: If `output` cannot be written.
+    """
+    digest = phone.sha256(device.path, device.size)
+    with tempfile.TemporaryDirectory(prefix="hardboot-") as folder:
+        target = Path(folder) / "partition"
+        pull(phone, partition, device, digest, target)
+        write_atomic(output, windows(map_file(target)))
+    return digest
+
+
+def pull(phone: Phone, partition: str, device: BlockDevice, digest: str, target: Path) -> None:
+    """Copy a whole partition to the file `target`.
+
+    Args:
+        phone: The phone.
+        partition: Name of the partition, for people.
+        device: Its block device.
+        digest: The SHA-256 of its content, as the phone computed it, in hex.
+        target: Replaced if it exists.
+
+    Raises:
+        DeviceError: If it cannot be read, or arrives damaged.
+    """
+    copy = f"{STAGING}/{BACKUP_NAME}"
+    phone.make_staging(device.size)
+    with log.step(f"Reading {device.path}"):
+        command = f"dd if={shlex.quote(device.path)} of={copy} bs=1048576 && chmod 644 {copy}"
+        phone.read(command, timeout_s=time_for(device.size))
+    with log.progress(f"Backing up {partition}", device.size) as advance:
+        phone.transport.pull(copy, target, progress=advance)
+    if sha256_file(target) != digest:
+        raise DeviceError(
+            f"the backup of {device.path} arrived damaged",
+            state="Nothing was written to the phone.",
+            fix="Try again; check cable and port.",
+        )

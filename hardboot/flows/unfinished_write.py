@@ -1,0 +1,68 @@
+"""A note on this computer of each write to a partition, from before its first byte until it is verified.
+
+What finds a note finds a write that was cut off: the next command can say so, and look what is there.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from hardboot.base.files import write_atomic
+from hardboot.device.phone import safe_serial
+from hardboot.flows.backup import folder
+
+
+@dataclass(frozen=True)
+class UnfinishedWrite:
+    """A write that was begun.
+
+    Attributes:
+        serial: ro.serialno of the phone.
+        partition: Name of the partition.
+        image: The file that was written, as the user named it.
+        size: Bytes of the image.
+        sha256: Of the image, in hex.
+        backup: The image file of the backup of what the partition held; None if that was no whole image.
+        backup_sha256: Of that backup, which is as large as the partition, in hex.
+        begun: Seconds since 1970 (UTC).
+    """
+
+    serial: str
+    partition: str
+    image: str
+    size: int
+    sha256: str
+    backup: str | None
+    backup_sha256: str | None
+    begun: float
+
+    @property
+    def began(self) -> str:
+        """The time of the write on this computer's clock."""
+        return datetime.fromtimestamp(self.begun).strftime("%Y-%m-%d %H:%M")
+
+
+def _path(serial: str, partition: str) -> Path:
+    return folder(serial) / f"unfinished-{safe_serial(partition)}.note"
+
+
+def begin(write: UnfinishedWrite) -> None:
+    """Keep the note, safe from a power failure, before the first byte is written."""
+    path = _path(write.serial, write.partition)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, [msgspec.json.encode(asdict(write))])
+
+
+def end(serial: str, partition: str) -> None:
+    """Drop the note: what the partition holds is known again."""
+    _path(serial, partition).unlink(missing_ok=True)
+
+
+def find(serial: str, partition: str) -> UnfinishedWrite | None:
+    """Return the note of a write to a partition that was not finished; None if there is none."""
+    try:
+        return msgspec.json.decode(_path(serial, partition).read_bytes(), type=UnfinishedWrite)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
