@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import scripted_setup as setup
 from in_process import hardboot
-from scripted_phone import STOCK, Kernel, ScriptedPhone
+from scripted_phone import STOCK, Kernel, ScriptedPhone, flip
 
 from hardboot.device.staging import STAGING
 
@@ -133,9 +133,9 @@ def test_a_boot_that_fails_says_how(
         ),
         (lambda phone: phone.fault("pull *", most=9), 5, "the phone at 127.0.0.1:5599 closed the connection"),
         (
-            lambda phone: phone.fault("dd *of=/dev/*", most=4096),
+            lambda phone: phone.fault("dd *of=/dev/*", alters=flip(100)),
             6,
-            "a command on the phone failed with exit code 1",
+            "/dev/block/vda1 does not hold what was written",
         ),
         (
             lambda phone: phone.fault("dd *of=/dev/*", hangs_s=90),
