@@ -32,8 +32,10 @@ from hardboot.formats.kernels.kernel import identify
         (packed_by("gzip", arm64_image(kernel_with_banner(RELEASE)))[:5000], "truncated"),
         (b"\x89LZO\0\r\n\x1a\n" + bytes(100), "lzop"),
         (b"MZ\0\0zimg" + words(0x1000, 100) + bytes(100), "payload at offset 0x8"),
+        (zboot(b"\x89LZO\0\r\n\x1a\n" + bytes(100)), "hardboot does not read lzop"),
+        (zboot(b"not compressed at all"), "compressed data: magic at offset 0x0: this is a text file"),
     ],
-    ids=["nothing", "boot image", "text", "cut", "lzop", "zboot"],
+    ids=["nothing", "boot image", "text", "cut", "lzop", "zboot", "lzop in zboot", "text in zboot"],
 )
 def test_what_is_no_kernel_is_refused(data: bytes, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
