@@ -16,6 +16,7 @@ PIECE = 256 << 10  # bytes
 WINDOW = 4 << 20  # bytes; with small windows, threads that hash wait for each other longer than they work
 
 _U32 = struct.Struct("<I")
+_ZEROS = bytes(PIECE)
 
 
 def view(data: Data) -> memoryview:
@@ -44,6 +45,16 @@ def windows(data: Data) -> Iterator[memoryview]:
     for start in range(0, len(whole), WINDOW):
         yield whole[start : start + WINDOW]
         forget(whole)
+
+
+def leading_zeros(data: Data) -> int:
+    """Count the zero bytes that `data` begins with."""
+    zeros = 0
+    for piece in pieces(data):
+        if piece != _ZEROS[: len(piece)]:  # many times faster than lstrip
+            return zeros + len(piece) - len(piece.lstrip(b"\0"))
+        zeros += len(piece)
+    return zeros
 
 
 def sha256(data: Data) -> str:

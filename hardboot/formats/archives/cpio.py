@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
-from hardboot.formats.reading import Data, malformed, truncated, view
+from hardboot.formats.reading import Data, leading_zeros, malformed, truncated, view
 
 Kind: TypeAlias = Literal["newc", "crc", "odc"]
 
@@ -148,19 +148,9 @@ def parse(data: Data) -> tuple[tuple[Archive, ...], memoryview]:
             raise malformed(WHAT, "archives", at, f"more than {MAX_ARCHIVES} in a row")
         archive, end = _archive(content, at, left)
         left -= len(archive.entries)
-        at = _skip_zeros(content, end)
+        at = end + leading_zeros(content[end:])
         archives.append(replace(archive, tail=content[end:at]))
     return tuple(archives), content[at:]
-
-
-def _skip_zeros(data: memoryview, at: int) -> int:
-    while at < len(data):
-        piece = bytes(data[at : at + 65536])
-        left = len(piece.lstrip(b"\0"))
-        at += len(piece) - left
-        if left:
-            break
-    return at
 
 
 def _archive(data: memoryview, start: int, limit: int) -> tuple[Archive, int]:

@@ -11,7 +11,7 @@ from hardboot.base.sizes import align_up
 from hardboot.formats.archives import compression, cpio, cpio_changes
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.archives.cpio import Archive, Entry
-from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.reading import Data, leading_zeros, malformed, view
 from hardboot.formats.sniff import described
 
 MAX_FRAGMENTS = 64  # vendor ramdisks are concatenated: a handful
@@ -92,17 +92,8 @@ def _fragment(
         problem = f"{len(inside)} bytes follow the archive inside of it"
         raise malformed(_WHAT, f"{kind} fragment", offset, problem)
     behind = data[end:]
-    zeros = _leading_zeros(behind)
+    zeros = leading_zeros(behind)
     return Fragment(kind, archives, data[:end], behind[:zeros]), behind[zeros:]
-
-
-def _leading_zeros(data: memoryview) -> int:
-    for start in range(0, len(data), 4096):
-        piece = bytes(data[start : start + 4096])
-        left = piece.lstrip(b"\0")
-        if left:
-            return start + len(piece) - len(left)
-    return len(data)
 
 
 def entries(fragments: Iterable[Fragment]) -> Iterator[Entry]:

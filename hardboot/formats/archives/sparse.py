@@ -228,7 +228,8 @@ def _build(raw: memoryview, block_size: int) -> Iterator[bytes]:
     runs: list[tuple[bytes, int]] = []  # the repeated word or nothing, and blocks
     for piece in pieces(raw, block_size):
         word = piece[:4]
-        unit = word if piece == word * (block_size // 4) else b""
+        repeats = len(piece) == block_size and piece == word * (block_size // 4)
+        unit = word if repeats else b""
         blocks = runs.pop()[1] + 1 if runs and runs[-1][0] == unit else 1
         runs.append((unit, blocks))
     header = _Header(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hardboot.base.sizes import align_up
 from hardboot.formats.avb.records import Footer
 from hardboot.formats.avb.vbmeta import avb1_signature_size, has_footer, parse_footer
-from hardboot.formats.reading import Data, forget, pieces, view
+from hardboot.formats.reading import Data, forget, leading_zeros, view
 
 # Samsung's and LG's bootloaders look for these behind the last page (Magisk, magiskboot.hpp).
 SAMSUNG_MARK = b"SEANDROIDENFORCE"
@@ -78,16 +78,6 @@ def _first_item(data: memoryview) -> tuple[int, str]:
     if zeros:
         return zeros, "zeros"
     return len(data) - trailing_zeros(data), "unknown data"
-
-
-def leading_zeros(data: memoryview) -> int:
-    """Count the zero bytes that `data` begins with."""
-    done = 0
-    for piece in pieces(data):
-        if piece != _ZEROS[: len(piece)]:
-            return done + len(piece) - len(piece.lstrip(b"\0"))
-        done += len(piece)
-    return done
 
 
 def trailing_zeros(data: memoryview) -> int:

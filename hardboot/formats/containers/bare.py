@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.avb.vbmeta import parse_vbmeta
-from hardboot.formats.boot import tail, wrappers
+from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.kernels import kernel
-from hardboot.formats.reading import Data, windows
+from hardboot.formats.reading import Data, leading_zeros, windows
 from hardboot.formats.trees import fdt
 
 _KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE)
@@ -51,7 +51,7 @@ def open_bare(kind: str | None, data: memoryview) -> Container | None:
     parts: list[Part] = []
     end = lead
     for name, part in slices:
-        start = end + tail.leading_zeros(data[end:]) if parts else lead
+        start = end + leading_zeros(data[end:]) if parts else lead
         parts.append(Part(name, start, part))
         end = start + len(part)
     return bare_container(kind or f"{how}{_COMPRESSED}", tuple(parts), data)

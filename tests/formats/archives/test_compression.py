@@ -76,6 +76,14 @@ def test_the_end_of_a_stream_is_known(kind: Compression, behind: bytes) -> None:
         assert (stream.end, stream.size) == (len(data), len(content))
 
 
+@pytest.mark.parametrize("behind", [0, 200 << 10])
+def test_what_was_read_of_the_data_is_counted(behind: int) -> None:
+    data = packed("gzip") + bytes(behind)
+    stream = Decompressor("gzip", data)
+    list(stream)
+    assert stream.fed == min(len(data), -(-(len(data) - behind) // (64 << 10)) * (64 << 10))
+
+
 @ALL
 def test_packing_gives_the_same_bytes_again(kind: Compression) -> None:
     assert b"".join(compression.compress(kind, [CONTENT])) == packed(kind)

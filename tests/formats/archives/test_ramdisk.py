@@ -1,5 +1,6 @@
 """Ramdisks made by GNU cpio and Debian's compressors, unpacked by them again, and any bytes."""
 
+import gzip
 import subprocess
 from contextlib import suppress
 from functools import cache
@@ -179,6 +180,14 @@ def test_what_is_no_ramdisk_is_refused(data: bytes, problem: str) -> None:
 def test_a_missing_file_cannot_be_replaced(archive: bytes) -> None:
     with pytest.raises(InputError, match="'none' is not in the ramdisk"):
         ramdisk.replaced(parsed(archive), "none", b"")
+
+
+@pytest.mark.parametrize("zeros", [0, 4095, 4096, 4097, 300_000])
+def test_padding_between_fragments_is_kept_whatever_its_size(archive: bytes, zeros: int) -> None:
+    data = gzip.compress(archive) + bytes(zeros) + gzip.compress(archive) + bytes(zeros)
+    fragments = parsed(data)
+    assert [len(fragment.padding) for fragment in fragments] == [zeros, zeros]
+    assert written(fragments) == data
 
 
 def test_the_limit_counts_over_all_fragments(archive: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

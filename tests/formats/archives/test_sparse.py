@@ -3,13 +3,17 @@
 import re
 import struct
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import container_builders as build
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hardboot.base.errors import InputError
 from hardboot.formats.archives import sparse
+from hardboot.formats.reading import Data
 
 
 def patched(data: bytes, offset: int, form: str, *values: int) -> bytes:
@@ -49,3 +53,108 @@ SPARSE = build.sparse()
 def test_a_damaged_sparse_image_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         sparse.parse(data)
+
+
+def joined(chunks: Iterable[Data]) -> bytes:
+    return b"".join(map(bytes, chunks))
+
+
+@pytest.mark.parametrize("block", [4, 1024, 4096, 1 << 20])
+def test_what_is_built_expands_again_and_simg2img_agrees(block: int, tmp_path: Path) -> None:
+    raw = b"abcd" * (2 << 18) + bytes(1 << 20) + build.boot()[: 1 << 20] + b"x" * (1 << 20)
+    raw = raw[:20_000] if block == 4 else raw
+    raw += bytes(-len(raw) % block)
+    data = joined(sparse.build(raw, block))
+    assert joined(sparse.expand(sparse.parse(data))) == raw
+    (tmp_path / "sparse").write_bytes(data)
+    subprocess.run(["simg2img", "sparse", "raw"], cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "raw").read_bytes() == raw
+
+
+def test_img2simg_writes_the_same_bytes(tmp_path: Path) -> None:
+    raw = build.boot() + bytes(40960) + b"abcd" * 4096
+    raw += bytes(-len(raw) % 4096)
+    (tmp_path / "raw").write_bytes(raw)
+    subprocess.run(["img2simg", "raw", "sparse"], cwd=tmp_path, check=True, timeout=60)
+    assert joined(sparse.build(raw)) == (tmp_path / "sparse").read_bytes()
+
+
+def test_a_last_block_that_is_not_full_is_padded() -> None:
+    data = joined(sparse.build(b"abc", 4))
+    assert joined(sparse.expand(sparse.parse(data))) == b"abc\0"
+
+
+@pytest.mark.parametrize("block", [0, 2, 3, 4098, (1 << 20) + 4])
+def test_a_block_size_that_is_none_is_refused(block: int) -> None:
+    with pytest.raises(InputError, match=f"block_size at offset 0xc: {block} bytes"):
+        sparse.build(b"", block)
+
+
+def test_each_kind_of_chunk_is_read() -> None:
+    image = sparse.parse(SPARSE + b"behind")
+    assert (image.block_size, image.size, image.trailing_size) == (4096, 5 * 4096, 6)
+    assert [(chunk.kind, chunk.size, chunk.offset) for chunk in image.chunks] == [
+        ("raw", 8192, 40),
+        ("fill", 8192, 8244),
+        ("skip", 4096, 8260),
+        ("crc32", 0, 8272),
+    ]
+    assert joined(sparse.expand(image)) == build.boot()[:8192] + b"abcd" * 2048 + bytes(4096)
+
+
+def test_what_expands_to_nothing_or_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = sparse.parse(struct.pack("<IHHHHIIII", 0xED26FF3A, 1, 0, 28, 12, 4096, 0, 0, 0))
+    with pytest.raises(InputError, match="blocks at offset 0x10: it expands to nothing"):
+        sparse.expand(empty)
+    image = sparse.parse(SPARSE)
+    monkeypatch.setattr(sparse, "MAX_EXPANDED", image.size)
+    assert len(joined(sparse.expand(image))) == image.size
+    monkeypatch.setattr(sparse, "MAX_EXPANDED", image.size - 1)
+    with pytest.raises(InputError, match="it expands to 20480 bytes, the limit is 20479"):
+        sparse.expand(image)
+
+
+def test_the_number_of_chunks_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparse, "MAX_CHUNKS", 4)
+    assert len(sparse.parse(SPARSE).chunks) == 4
+    monkeypatch.setattr(sparse, "MAX_CHUNKS", 3)
+    with pytest.raises(InputError, match="chunks at offset 0x14: 4, the limit is 3"):
+        sparse.parse(SPARSE)
+
+
+ODD = build.sparse_of(build.boot() + bytes(12288))
+
+
+@pytest.mark.parametrize("data", [SPARSE, ODD])
+def test_a_skeleton_and_the_expanded_image_are_the_file_again(data: bytes) -> None:
+    image = sparse.parse(data)
+    raw = joined(sparse.expand(image))
+    bones = joined(sparse.skeleton(image, data))
+    assert len(bones) == len(data) - sum(len(chunk.data) for chunk in image.chunks if chunk.kind == "raw")
+    assert joined(sparse.restore(bones, raw)) == data
+    changed = bytearray(raw)
+    changed[5] ^= 1
+    assert joined(sparse.expand(sparse.parse(joined(sparse.restore(bones, changed))))) == changed
+
+
+@pytest.mark.parametrize(
+    ("at", "chunk", "piece"),
+    [(8192, 0x34, 0x2000), (12000, 0x34, 0x2000), (5 * 4096 - 1, 0x44, 0x4000)],
+)
+def test_an_image_whose_other_chunks_changed_is_not_restored(at: int, chunk: int, piece: int) -> None:
+    image = sparse.parse(SPARSE)
+    bones = joined(sparse.skeleton(image, SPARSE))
+    raw = bytearray(joined(sparse.expand(image)))
+    raw[at] ^= 1
+    problem = f"chunk at offset {chunk:#x}: the expanded image differs from it at {piece:#x}"
+    with pytest.raises(InputError, match=problem):
+        sparse.restore(bones, raw)
+    with pytest.raises(InputError, match="blocks at offset 0x10: 20480 bytes, not 20479"):
+        sparse.restore(bones, raw[:-1])
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), st.sampled_from([4, 8, 16]))
+def test_any_bytes_expand_to_themselves(raw: bytes, block: int) -> None:
+    padded = raw.ljust(max(block, -(-len(raw) // block) * block), b"\0")
+    assert joined(sparse.expand(sparse.parse(joined(sparse.build(padded, block))))) == padded

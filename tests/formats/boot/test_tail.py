@@ -6,6 +6,7 @@ import pytest
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb.records import Footer
 from hardboot.formats.boot import tail
+from hardboot.formats.reading import leading_zeros
 
 VBMETA = build.vbmeta()
 MIB = 1 << 20
@@ -76,9 +77,9 @@ def test_a_truncated_signature_is_not_a_signature() -> None:
 @pytest.mark.parametrize("zeros", [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB])
 def test_zeros_are_counted_from_both_ends(zeros: int) -> None:
     data = memoryview(bytes(zeros) + b"x" + bytes(zeros))
-    assert tail.leading_zeros(data) == zeros
+    assert leading_zeros(data) == zeros
     assert tail.trailing_zeros(data) == zeros
-    assert tail.leading_zeros(data[:zeros]) == zeros
+    assert leading_zeros(data[:zeros]) == zeros
     assert tail.trailing_zeros(data[:zeros]) == zeros
 
 
