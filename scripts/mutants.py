@@ -83,7 +83,8 @@ def run(sample: int | None) -> None:
         known, _ = mutmut.collect_source_file_mutation_data(mutant_names=[])
     names = sorted(name for _, name, _ in known)
     chosen = names if sample is None else random.Random(0).sample(names, min(sample, len(names)))
-    mutmut._run(chosen, None)
+    with _quiet():
+        mutmut._run(chosen, None)
     tried, files = mutmut.collect_source_file_mutation_data(mutant_names=chosen)
     counts: dict[str, Counter[str]] = {path: Counter() for path in files}
     survivors = []

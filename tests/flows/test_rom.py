@@ -35,6 +35,10 @@ def test_a_rom_is_what_is_in_the_image(tmp_path: Path) -> None:
     assert bytes(found.image.ramdisk) == b"a ramdisk" * 99
 
 
+def test_a_phone_with_atags_is_told_why_no_tree_is_chosen() -> None:
+    assert rom.NO_TREE == "none: this phone's kernels get ATAGS"
+
+
 def test_the_guest_has_all_the_planner_needs(tmp_path: Path) -> None:
     found = rom.read(setup.rom_image(tmp_path))
     tree, live = (fdt.parse(dtb(f'/ {{ model = "{name}"; }};')) for name in ("a", "b"))
