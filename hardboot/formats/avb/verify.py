@@ -69,7 +69,7 @@ def _verify(vbmeta: VbMeta, bits: int, signed: bytes) -> bool:
         return False
     modulus = int.from_bytes(vbmeta.key[PublicKeyHeader.SIZE : PublicKeyHeader.SIZE + size], "big")
     signature = int.from_bytes(vbmeta.signature, "big")
-    if not 0 < signature < modulus:
+    if signature >= modulus:
         return False
     opened = pow(signature, _EXPONENT, modulus).to_bytes(size, "big")
     padding = b"\xff" * (size - 3 - len(signed))

@@ -29,7 +29,7 @@ def test_a_vbmeta_image_is_read() -> None:
     ("data", "message"),
     [
         (VBMETA[:200], "header at offset 0x0: truncated: 200 of 256 bytes"),
-        (b"AVB1" + VBMETA[4:], "magic at offset 0x0"),
+        (b"AVB1" + VBMETA[4:], "magic at offset 0x0: 41564231, not 41564230"),
         (VBMETA[:-1], "auxiliary_size at offset 0x14"),
         (patched(VBMETA, 0x14, ">Q", 1 << 63), "auxiliary_size at offset 0x14"),
         (patched(VBMETA, 0x68, ">Q", 1 << 63), "descriptors at offset 0x60"),

@@ -34,6 +34,7 @@ def test_a_signature_by_another_implementation_fits() -> None:
         {"signature": SIGNED.signature[:-1]},
         {"signature": SIGNED.signature + b"\0"},
         {"signature": bytes(512)},
+        {"signature": bytes(512), "key": SIGNED.key[:8] + bytes(512)},
         {"signature": b"\xff" * 512},
         {"signature": SIGNED.key[8:520]},  # the modulus itself
         {"key": SIGNED.key[:519]},

@@ -224,9 +224,13 @@ def test_trees_that_overlap_are_refused() -> None:
         open_container(bytes(data))
 
 
-def test_a_tree_that_overlaps_the_table_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("offset", "size"), [(0, 4096), (8, 4), (12, 4), (12 + 2 * 24, 4), (12 + 16, 8), (12 + 20, 4)]
+)
+def test_a_tree_that_overlaps_the_table_is_refused(offset: int, size: int) -> None:
+    """On all of it, the number of entries, the ids of two entries, and the place of one."""
     data = bytearray(build.qcdt())
-    struct.pack_into("<I", data, 12 + 2 * 24 + 16, 0)
+    struct.pack_into("<2I", data, 12 + 2 * 24 + 16, offset, size)
     with pytest.raises(InputError, match="a tree overlaps the table itself"):
         open_container(bytes(data))
 
