@@ -9,11 +9,13 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.transport import keys
-from hardboot.transport.errors import LinkError, NoAnswerError, remaining
+from hardboot.transport.errors import GoneError, LinkError, NoAnswerError, remaining
 from hardboot.transport.first_answering import connect_first_answering
 from hardboot.transport.link import Link
 from hardboot.transport.services import DEFAULT_TIMEOUTS, SHORTEST_PAUSE_S, AdbServices, Timeouts, pause_s
 from hardboot.transport.tcp import TcpTransport
+
+_RESET_S = 10.0  # until a phone whose port was reset is back on the bus; usb.cpp needs some 0.1 s, init more
 
 
 class DirectAdb(AdbServices):
@@ -151,33 +153,36 @@ class AdbUsb(DirectAdb):
         self._connect(lambda: self._greeted(time.monotonic() + timeout_s), timeout_s, end)
 
     def _connect(self, greeted: Callable[[], Link], timeout_s: float, end: float | None = None) -> Link:
-        """Connect; a phone that does not answer is reset on USB first.
+        """Connect; a phone that does not answer has its USB port reset, once.
 
         A program that was stopped in the middle of a packet leaves adbd waiting for the rest: it takes the
-        next packets for that. A reset of the port lets it start anew.
+        next packets for that. After a reset it opens its function anew, and the phone leaves the bus for it.
         """
         try:
             return super()._connect(greeted, timeout_s, end)
         except DeviceError as error:
             if not isinstance(error.__cause__, NoAnswerError):
                 raise
-            log.detail(f"{self.serial} does not answer: resetting its USB port")
-            self._reset(time.monotonic() + timeout_s)
-            return super()._connect(lambda: self._greeted(time.monotonic() + timeout_s), timeout_s, end)
+        log.detail(f"{self.serial} does not answer: resetting its USB port")
+        self._reset(timeout_s)
+        limit = time.monotonic() + _RESET_S
+        if end is not None:
+            limit = min(limit, end)
+        while True:
+            try:
+                return super()._connect(lambda: self._greeted(time.monotonic() + timeout_s), timeout_s, end)
+            except DeviceError as error:
+                if time.monotonic() >= limit or not isinstance(error.__cause__, NoAnswerError | GoneError):
+                    raise
+            time.sleep(SHORTEST_PAUSE_S)
 
-    def _reset(self, deadline: float) -> None:
-        """Reset the phone's port, and wait until it is there again, or `deadline`."""
+    def _reset(self, timeout_s: float) -> None:
         from hardboot.transport import usb
 
         with contextlib.suppress(LinkError):
             transport = usb.find(self.serial)
-            transport.connect(remaining(deadline))
+            transport.connect(timeout_s)
             transport.reset()
-        while time.monotonic() < deadline:
-            with contextlib.suppress(LinkError):
-                usb.find(self.serial)
-                return
-            time.sleep(SHORTEST_PAUSE_S)
 
 
 def find_usb_serials() -> list[str] | None:

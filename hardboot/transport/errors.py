@@ -27,6 +27,10 @@ class NoAnswerError(LinkError):
         super().__init__(what, fix)
 
 
+class GoneError(LinkError):
+    """The phone is not there, or not any more."""
+
+
 class FramingError(LinkError):
     """What came is not an ADB packet. On USB it may be left over from an earlier connection."""
 

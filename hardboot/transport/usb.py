@@ -9,7 +9,7 @@ import time
 import usb1
 from adb_shell.exceptions import UsbReadFailedError, UsbWriteFailedError
 
-from hardboot.transport.errors import CABLE, FramingError, LinkError, NoAnswerError, remaining
+from hardboot.transport.errors import FramingError, GoneError, LinkError, NoAnswerError, remaining
 
 try:
     from adb_shell.transport import usb_transport
@@ -169,7 +169,7 @@ def find(serial: str) -> UsbTransport:
     """
     phones = [phone for phone in find_all() if phone.serial_number == serial]
     if not phones:
-        raise LinkError("is not connected to USB", "Check the cable and that USB debugging is on.")
+        raise GoneError("is not connected to USB", "Check the cable and that USB debugging is on.")
     if len(phones) > 1:
         raise LinkError("is connected more than once: two phones have this serial", "Unplug one of them.")
     return phones[0]
@@ -189,7 +189,7 @@ def _unusable(error: usb1.USBError | TypeError, *, opened: bool) -> LinkError:
         case usb1.USBErrorNotSupported() | usb1.USBErrorNotFound() if not opened:
             return LinkError("has no driver that libusb can use", _WINUSB)
         case usb1.USBErrorNoDevice():
-            return LinkError("was unplugged")
+            return GoneError("was unplugged")
         case usb1.USBErrorBusy() | TypeError():
             return LinkError(
                 "is in use: a kernel driver holds its ADB interface",
@@ -201,5 +201,5 @@ def _unusable(error: usb1.USBError | TypeError, *, opened: bool) -> LinkError:
 def _lost(error: usb1.USBError | None) -> LinkError:
     """Return the error for a connection that ended."""
     if error is None or isinstance(error, usb1.USBErrorNoDevice):
-        return LinkError("was lost: it was unplugged, or restarted", CABLE)
-    return LinkError(f"lost the connection: {error}", CABLE)
+        return GoneError("was lost: it was unplugged, or restarted")
+    return GoneError(f"lost the connection: {error}")

@@ -15,7 +15,7 @@ from transports import CONTENT, fake, nothing, open_usb
 from usb_double import ENDPOINT_IN, PACKET, REQUEST, Bus, Handle, UsbPhone
 
 from hardboot.base.errors import DeviceError
-from hardboot.transport import usb
+from hardboot.transport import direct, usb
 from hardboot.transport.direct import AdbUsb, find_usb_serials
 from hardboot.transport.errors import FramingError, LinkError, NoAnswerError
 from hardboot.transport.packets import build_header
@@ -226,7 +226,10 @@ def test_a_phone_left_in_the_middle_of_a_packet_is_reset(phone: UsbPhone) -> Non
     assert phone.calls.count("resetDevice") == 1
 
 
-def test_a_phone_that_says_nothing_even_after_a_reset_is_told(phone: UsbPhone, adbd: FakeAdbd) -> None:
+def test_a_phone_that_says_nothing_even_after_a_reset_is_told(
+    phone: UsbPhone, adbd: FakeAdbd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "_RESET_S", 0.3)
     adbd.silent_connections = 9
     here = open_usb(phone, patience_s=0.2)
     with pytest.raises(DeviceError, match="the phone 0123456789 does not answer") as caught:
@@ -236,9 +239,12 @@ def test_a_phone_that_says_nothing_even_after_a_reset_is_told(phone: UsbPhone, a
     assert phone.holder is None
 
 
-def test_a_phone_that_does_not_come_back_from_a_reset_is_told(phone: UsbPhone, adbd: FakeAdbd) -> None:
+def test_a_phone_that_does_not_come_back_from_a_reset_is_told(
+    phone: UsbPhone, adbd: FakeAdbd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     adbd.silent_connections = 1
     phone.absences = 1000
+    monkeypatch.setattr(direct, "_RESET_S", 0.2)
     here = open_usb(phone, patience_s=0.2)
     with pytest.raises(DeviceError, match="is not connected to USB"):
         here.shell("true", timeout_s=5)
