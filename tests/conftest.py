@@ -54,11 +54,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # No test touches the phones of whoever runs it: nothing listens on port 1.
 os.environ["ANDROID_ADB_SERVER_PORT"] = "1"
 os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "without_usb")
-with contextlib.suppress(ImportError):
-    from adb_shell.transport.usb_transport import UsbTransport
-    from usb1 import USBContext
+if "HARDBOOT_TEST_USB" not in os.environ:
+    with contextlib.suppress(ImportError):
+        from adb_shell.transport.usb_transport import UsbTransport
+        from usb1 import USBContext
 
-    UsbTransport.USB1_CTX = cast(USBContext, Bus())
+        UsbTransport.USB1_CTX = cast(USBContext, Bus())
 for name in ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_SERIAL"):
     os.environ.pop(name, None)
 

@@ -22,8 +22,7 @@ def open_transport(serial: str) -> Transport:
     states = server.find_states()
     host, _, port = serial.rpartition(":")
     on_network = host and port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536
-    # What the server calls offline may be left from before the phone restarted.
-    if states and serial in states and not (on_network and states[serial] == "offline"):
+    if states and serial in states and (not on_network or server.is_online(serial, states[serial])):
         return server.AdbServer(serial)
     if on_network:
         from hardboot.transport.direct import AdbTcp

@@ -81,6 +81,17 @@ def find_states() -> dict[str, str] | None:
         return {}
 
 
-def usable(states: dict[str, str] | None) -> list[str]:
-    """Return the phones among `states` that can be used now."""
-    return [serial for serial, state in (states or {}).items() if state == "device"]
+def is_online(serial: str, state: str) -> bool:
+    """Return whether the server reaches the phone at HOST:PORT, which it lists with `state`.
+
+    What it calls offline may have restarted since: nothing told it so. Then it is made to connect again, so
+    that adb works with the phone, too.
+    """
+    if state != "offline":
+        return True
+    try:
+        server_requests.reconnect(serial, time.monotonic() + _LIST_S)
+        return server_requests.list_states(time.monotonic() + _LIST_S).get(serial) == "device"
+    except LinkError as error:
+        log.detail(f"the ADB server does not reach {serial}: {error.what}")
+        return False

@@ -35,9 +35,12 @@ class GadgetError(Exception):
 class UsbPhone:
     """A phone on the bus.
 
-    `absences` is for how many looks at the bus the phone stays away after each reset. `calls` are what was
-    done to it, in order, and `writes` the sizes of what was written. `errors` are raised by the calls
-    of their names.
+    Attributes:
+        absences: For how many looks at the bus it stays away after each reset.
+        deaf_after_reset: How many writes it does not take then, as one whose adbd has not noticed the reset.
+        errors: Raised by the calls of their names.
+        calls: What was done to it, in order.
+        writes: The sizes of what was written to it.
     """
 
     serial: str | None
@@ -47,6 +50,7 @@ class UsbPhone:
     packet_sizes: tuple[int, ...] = (PACKET, PACKET)
     addresses: tuple[int, ...] = (ENDPOINT_IN, ENDPOINT_OUT)
     absences: int = 0
+    deaf_after_reset: int = 0
     plugged: bool = True
     kernel_driver: bool = False
     errors: dict[str, usb1.USBError] = field(default_factory=dict)
@@ -60,6 +64,7 @@ class UsbPhone:
         self.generation = 0
         self.changed = threading.Condition(threading.RLock())
         self.holder: Handle | None = None
+        self.deaf = 0
         self._away = 0
         self._threads: list[threading.Thread] = []
         self._session: socket.socket | None = None
@@ -225,6 +230,7 @@ class Handle:
     def resetDevice(self) -> None:
         self._do("resetDevice")
         self._phone.leave()
+        self._phone.deaf = self._phone.deaf_after_reset
         raise usb1.USBErrorNotFound(-5)  # it re-enumerated: libusb says that the handle is of no use now
 
     def close(self) -> None:
@@ -264,6 +270,9 @@ class Handle:
         self._phone.writes.append(len(data))
         assert endpoint == ENDPOINT_OUT
         assert timeout > 0, "this would wait for ever"
+        if self._phone.deaf:
+            self._phone.deaf -= 1
+            raise _timeout(b"")
         taken = self._phone.accepts(len(data))
         self._phone.take(bytes(data)[:taken], time.monotonic() + timeout / 1000)
         return taken

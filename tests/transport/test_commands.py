@@ -1,6 +1,7 @@
 """Commands and files go there and back, over every transport."""
 
 import contextlib
+import os
 import random
 import stat
 import time
@@ -16,6 +17,7 @@ from usb_double import Bus, UsbPhone
 
 from hardboot.base.errors import DeviceError
 from hardboot.transport.base import Output, Transport
+from hardboot.transport.direct import AdbUsb
 from hardboot.transport.server import AdbServer
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
@@ -27,12 +29,20 @@ KINDS = [
     *("USB fake", "USB fake terminal", "USB virtual", "USB virtual 4 KiB", "USB AOSP"),
 ]
 
+REAL_USB = os.environ.get("HARDBOOT_TEST_USB")  # the serial of a phone that runs on this very computer
 
-@pytest.fixture(params=KINDS)
+
+@pytest.fixture(params=["USB real"] if REAL_USB else KINDS)
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     """The same tests on every kind of adbd, over TCP, over USB and through a real ADB server."""
     kind: str = request.param
     with contextlib.ExitStack() as stack:
+        if REAL_USB:
+            real = AdbUsb(REAL_USB)
+            real.wait(timeout_s=30)
+            yield real
+            real.close()
+            return
         if "fake" in kind:
             port = stack.enter_context(FakeAdbd(crlf="terminal" in kind)).port
         elif "AOSP" in kind:

@@ -226,6 +226,15 @@ def test_a_phone_left_in_the_middle_of_a_packet_is_reset(phone: UsbPhone) -> Non
     assert phone.calls.count("resetDevice") == 1
 
 
+def test_a_phone_that_takes_time_to_notice_a_reset_is_waited_for(phone: UsbPhone, adbd: FakeAdbd) -> None:
+    adbd.silent_connections = 1
+    phone.deaf_after_reset = 3
+    here = open_usb(phone, patience_s=0.2)
+    assert here.shell("echo on", timeout_s=5).text == "on\n"
+    here.close()
+    assert phone.calls.count("resetDevice") == 1
+
+
 def test_a_phone_that_says_nothing_even_after_a_reset_is_told(
     phone: UsbPhone, adbd: FakeAdbd, monkeypatch: pytest.MonkeyPatch
 ) -> None:

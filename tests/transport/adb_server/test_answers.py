@@ -142,6 +142,19 @@ def test_what_the_server_lost_is_tried_without_it(server: Adb, any_adbd: AdbdPro
     assert isinstance(open_transport(daemon.serial), AdbTcp)
 
 
+def test_what_the_server_lost_and_is_there_again_is_reconnected_for_adb_too(
+    server: Adb, any_adbd: AdbdProgram
+) -> None:
+    with any_adbd.start() as daemon:
+        connected(server, daemon)
+    until(lambda: adb_server.find_states() == {daemon.serial: "offline"})
+    with any_adbd.start(port=daemon.port):
+        transport = open_transport(daemon.serial)
+        assert isinstance(transport, AdbServer)
+        assert transport.shell("echo on", timeout_s=5).text == "on\n"
+        assert server.run("-s", daemon.serial, "shell", "echo on").stdout == b"on\n"
+
+
 @pytest.mark.parametrize("serial", ["0123456789", "host:", "host:x", ":5555", "host:65536", "host:0", ""])
 def test_a_serial_nobody_knows_is_told(serial: str, server: Adb, adbd: Adbd) -> None:
     with pytest.raises(DeviceError, match="the ADB server lists none"):
