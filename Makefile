@@ -1,22 +1,25 @@
 # Needs Debian 12 or newer; scripts/setup.sh installs what is missing.
 PYTHON = .venv/bin/python
 PARALLEL = --numprocesses=auto --no-loadscope-reorder
-.PHONY: demo test check soak fuzz judge mutants bench bench-restart agent clean
+.PHONY: demo test check soak usb fuzz judge mutants bench bench-restart agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py
 
 test: .venv/ready
-	$(PYTHON) -m pytest -m "not soak" --durations=10 $(PARALLEL)
+	$(PYTHON) -m pytest -m "not soak and not usb" --durations=10 $(PARALLEL)
 
 check: .venv/ready
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	$(PYTHON) -m pytest -m "not e2e and not soak" $(PARALLEL)
+	$(PYTHON) -m pytest -m "not e2e and not soak and not usb" $(PARALLEL)
 
 soak: .venv/ready
 	$(PYTHON) -m pytest -m soak -s
+
+usb: .venv/ready
+	$(PYTHON) -m pytest -m usb -s tests/e2e/usb
 
 fuzz: .venv/ready
 	.venv/bin/pip install --quiet --editable '.[fuzz]'

@@ -16,21 +16,24 @@ from hardboot.transport.errors import LinkError
 from hardboot.transport.packets import build_header
 
 SERIAL = os.environ["HARDBOOT_TEST_USB"]
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)  # the machine is emulated, and slow
 
 
 @pytest.fixture
 def phone() -> Iterator[Transport]:
-    phone = open_transport(only_phone())
-    phone.wait(timeout_s=60)
+    phone = AdbUsb(SERIAL)
+    phone.wait(timeout_s=200)
     yield phone
     phone.close()
 
 
 def test_the_real_phone_on_usb_is_found_and_used_directly(phone: Transport) -> None:
+    phone.close()
+    phone = open_transport(only_phone())
     assert isinstance(phone, AdbUsb)
     assert phone.serial == SERIAL
     assert phone.shell("echo on USB; exit 7", timeout_s=20).code == 7
+    phone.close()
 
 
 def test_a_real_phone_sends_large_files_whole(phone: Transport, tmp_path: Path) -> None:
@@ -65,7 +68,7 @@ def test_a_real_phone_left_in_the_middle_of_a_packet_comes_back(phone: Transport
     transport.connect(5)
     transport.bulk_write(build_header(b"WRTE", 1, 1, bytes(65536), with_checksum=False), 5)
     transport.close()
-    assert phone.shell("echo on", timeout_s=20).text == "on\n"
+    assert phone.wait("echo on", timeout_s=200).text == "on\n"
 
 
 def test_a_real_phone_that_restarts_is_found_again(phone: Transport) -> None:
@@ -75,4 +78,4 @@ def test_a_real_phone_that_restarts_is_found_again(phone: Transport) -> None:
     with pytest.raises(DeviceError, match=r"was lost|lost the connection"):
         phone.shell("true", timeout_s=20)
     assert time.monotonic() - start < 20
-    assert phone.wait("echo $PPID", timeout_s=60).text.strip() != adbd
+    assert phone.wait("echo $PPID", timeout_s=200).text.strip() != adbd
