@@ -12,6 +12,7 @@ from adbds import AospAdbd
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.e2e
 @pytest.mark.usb
 @pytest.mark.timeout(1200)
 def test_the_transport_suite_passes_over_real_usb(
