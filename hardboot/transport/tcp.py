@@ -42,15 +42,10 @@ class TcpTransport(tcp_transport.TcpTransport):
         self._set_nodelay()
 
     def _set_nodelay(self) -> None:
+        assert self._connection
         # Without it a packet waits for the ACK of the one before, which the phone delays by 40 ms.
         with contextlib.suppress(OSError):  # the phone may have reset the connection already
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    @property
-    def _socket(self) -> socket.socket:
-        if self._connection is None:
-            raise LinkError("closed the connection")
-        return self._connection
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def bulk_read(self, numbytes: int, transport_timeout_s: float) -> bytes:
         """Return exactly `numbytes` bytes.

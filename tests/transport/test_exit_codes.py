@@ -1,8 +1,10 @@
 """Output and exit codes are found in what a shell prints, however it arrives."""
 
+import os
 import re
 import subprocess
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -96,6 +98,16 @@ def test_output_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     batch.feed(bytes(100))
     with pytest.raises(LinkError, match="printed more than 100 bytes"):
         batch.feed(b"x")
+
+
+def test_a_shell_that_nobody_listens_to_runs_no_more_commands(tmp_path: Path) -> None:
+    batch = CommandBatch(["true", f"touch {tmp_path}/second", "true"], SHELL)
+    reader, writer = os.pipe()
+    os.close(reader)
+    # As on a phone, where adbd and its shells ignore SIGPIPE; Python does.
+    subprocess.run(["/bin/sh", "-c", batch.line], stdout=writer, timeout=20, restore_signals=False)
+    os.close(writer)
+    assert not (tmp_path / "second").exists()
 
 
 def test_the_template_gets_all_commands_as_one_word() -> None:

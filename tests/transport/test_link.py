@@ -53,7 +53,7 @@ class Key:
         return b"signed " + data
 
     def GetPublicKey(self) -> bytes:
-        return b"public key\0"
+        return b"public key"
 
 
 def deadline() -> float:
@@ -128,7 +128,7 @@ def test_an_unknown_key_is_offered_and_the_user_asked() -> None:
 
     handshaken(script, ask=ask)
     assert parse_header(script.written[2]).arg0 == 3
-    assert script.written[3] == b"public key\0"
+    assert script.written[3] == b"public key\0"  # as AOSP's adb sends it: with one NUL
     assert asked == [True]
 
 
@@ -212,6 +212,15 @@ def test_no_length_beyond_the_protocol_is_believed() -> None:
         else:
             with pytest.raises(FramingError, match=f"{size} bytes, which is not an ADB packet"):
                 parse_header(header)
+
+
+def test_a_header_without_its_magic_is_none() -> None:
+    good = packet(b"OKAY", 1, 2)
+    assert parse_header(good).command == b"OKAY"
+    for offset in (0, 20, 23):
+        bad = good[:offset] + bytes([good[offset] ^ 1]) + good[offset + 1 :]
+        with pytest.raises(FramingError, match="not an ADB packet"):
+            parse_header(bad)
 
 
 def test_no_time_left_is_told_before_anything_is_read() -> None:
