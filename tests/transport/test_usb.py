@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import usb1
-from fake_adbd import FakeAdbd
+from fake_adbd import FakeAdbd, packet
 from transports import CONTENT, fake, nothing, open_usb
 from usb_double import ENDPOINT_IN, PACKET, REQUEST, Bus, Handle, UsbPhone
 
@@ -176,6 +176,18 @@ def test_what_an_earlier_connection_left_is_skipped(phone: UsbPhone) -> None:
     assert here.shell("echo on", timeout_s=5).text == "on\n"
     here.close()
     assert "resetDevice" not in phone.calls
+
+
+def test_a_token_of_an_earlier_connection_is_not_signed(phone: UsbPhone, adbd: FakeAdbd, keys: Path) -> None:
+    """The phone would take the signature for a wrong one, and ask its user."""
+    adbd.auth = 1
+    old = packet(b"AUTH", 1, 0, b"o" * 20)
+    phone.send(old[:24])
+    phone.send(old[24:])
+    here = open_usb(phone, keys)
+    assert here.shell("echo on", timeout_s=5).text == "on\n"
+    here.close()
+    assert adbd.keys == []
 
 
 def test_what_an_earlier_connection_still_sends_is_skipped(
