@@ -26,7 +26,7 @@ def address() -> tuple[str, int]:
         InputError: If ANDROID_ADB_SERVER_PORT is not a port.
     """
     port = os.environ.get("ANDROID_ADB_SERVER_PORT") or _PORT
-    if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536):
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536):
         raise InputError(
             f"ANDROID_ADB_SERVER_PORT is {port!r}, which is not a TCP port",
             state="Nothing was sent.",

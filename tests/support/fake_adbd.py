@@ -55,6 +55,7 @@ class FakeAdbd:
     commands: list[str] = field(default_factory=list)
     connections: int = 0
     keys: list[bytes] = field(default_factory=list)
+    signatures: list[bytes] = field(default_factory=list)  # taken without a look
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -178,8 +179,8 @@ class _Connection:
             self.send(b"AUTH", 1, 0, b"t" * 20)
             command, kind, _, data = self.read()
             assert command == b"AUTH"
+            (adbd.keys if kind == 3 else adbd.signatures).append(data)
             if kind == 3:
-                adbd.keys.append(data)
                 if not adbd.answers_key:
                     adbd.stopped.wait(30)
                     raise Gone

@@ -51,7 +51,7 @@ def test_the_server_is_where_the_environment_says(
     assert ready() == []
 
 
-@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "5037 ", "9" * 5000, "²"])
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "5037 ", "0655350", "9" * 5000, "²"])
 def test_a_port_that_is_none_is_an_input_error(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
     with pytest.raises(InputError, match="not a TCP port"):
