@@ -180,10 +180,9 @@ class _Connection:
             command, kind, _, data = self.read()
             assert command == b"AUTH"
             (adbd.keys if kind == 3 else adbd.signatures).append(data)
-            if kind == 3:
-                if not adbd.answers_key:
-                    adbd.stopped.wait(30)
-                    raise Gone
+            if kind == 3 and not adbd.answers_key:
+                adbd.stopped.wait(30)
+                raise Gone
         self.send(b"CNXN", adbd.version, adbd.max_data, b"device::ro.product.device=fake;")
 
     def shell(self, command: str) -> None:
