@@ -80,6 +80,7 @@ def test_only_the_fields_of_the_header_may_be_changed() -> None:
     assert list(open_container(build.boot_v2(2)).fields) == [
         *(*first, *version, "name", "cmdline", "dtb_addr", "id")
     ]
+    assert open_container(build.boot_v2(2)).fields["dtb_addr"] == 0x81F00000
     assert list(open_container(build.boot_v3()).fields) == ["header_version", *version, "cmdline"]
     pxa = open_container(build.pxa()).fields
     assert list(pxa) == ["header_version", "pxa", *first[1:], "name", "cmdline", "id"]
@@ -128,7 +129,11 @@ def test_an_id_may_be_computed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stated", "message"), [("no", "id at offset 0x0: 'no'"), ("00" * 33, "33 bytes, the limit is 32")]
+    ("stated", "message"),
+    [
+        ("no", r"image\.toml: id at offset 0x0: 'no'"),
+        ("00" * 33, r"image\.toml: id at offset 0x0: 33 bytes, the limit is 32"),
+    ],
 )
 def test_an_id_that_is_no_id_is_refused(stated: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -165,6 +170,11 @@ def test_ramdisks_of_a_vendor_boot_image_have_fields_of_their_own() -> None:
 def test_a_vendor_boot_image_as_large_as_its_partition_stays_so() -> None:
     data = build.vendor_boot(4) + bytes(65536)
     assert len(rebuilt(open_container(data), {"dtb": b"d" * 5000})) == len(data)
+
+
+def test_a_vendor_boot_image_with_a_footer_is_signed() -> None:
+    assert open_container(build.with_footer(build.vendor_boot(4), 65536)).signed
+    assert not open_container(build.vendor_boot(4)).signed
 
 
 def test_parts_of_sonys_have_their_addresses() -> None:
