@@ -5,14 +5,16 @@ from pathlib import Path
 
 import kernel_trees as trees
 import pytest
+from msgspec import structs
 from toy_series import git, snapshot
 
 from hardboot.base import files
-from hardboot.patches import catalog
+from hardboot.base.errors import RefusedError
+from hardboot.patches import catalog, check
 from hardboot.patches.apply import apply_patches, apply_series, revert_series
 from hardboot.patches.check import find_problems
 from hardboot.patches.export import combine
-from hardboot.patches.series import ProfileValues, Series
+from hardboot.patches.series import ProfileValues, Series, When
 from hardboot.patches.status import status
 from hardboot.patches.unified import parse
 
@@ -72,6 +74,23 @@ def test_a_tree_in_git_and_below_anothers_repository_is_patched_alike(
     assert git(tree, "status", "--porcelain") == b""
 
 
+def test_an_export_says_what_it_is_and_holds_patches_and_options_in_order(series: Series) -> None:
+    data = combine(series, PHONE, "Toy Phone").decode()
+    head, _, rest = data.partition("\n\n--- a/")
+    assert head == (
+        "hardboot support (toy-3.10) for Toy Phone; GPL-2.0-only\n\n"
+        "In the kernel source: patch -p1 -F0, then add the options in hardboot.config."
+    )
+    patch = (files.data_dir("patches") / series.name / series.patches[0]).read_text()
+    body, _, fragment = f"--- a/{rest}".partition("diff --git a/hardboot.config")
+    assert body == patch
+    assert fragment == (
+        " b/hardboot.config\nnew file mode 100644\n--- /dev/null\n+++ b/hardboot.config\n@@ -0,0 +1,3 @@\n"
+        "+# Written by `hardboot patch apply`; `hardboot patch revert` removes it.\n"
+        "+CONFIG_KEXEC_HARDBOOT=y\n+CONFIG_KEXEC_HARDBOOT_PAGE=0x3e9df000\n"
+    )
+
+
 def test_a_series_that_fits_has_no_problems_and_the_tree_is_not_touched(tree: Path, series: Series) -> None:
     before = snapshot(tree)
     assert find_problems(series, tree) == []
@@ -84,16 +103,46 @@ def test_problems_of_a_series_are_told(tree: Path, series: Series) -> None:
     path.write_text("\n" + text)
     assert find_problems(series, tree) == ["0001-all.patch: kernel/kexec.c, hunk 1 applies +1 lines off"]
     path.write_text(text.replace("return -1", "return -2"))
-    (problem,) = find_problems(series, tree)
-    assert 'kernel/kexec.c, hunk 1, line 6: found "return -2;", expected "return -1;"' in problem
+    assert find_problems(series, tree) == [
+        'kernel/kexec.c, hunk 1, line 6: found "return -2;", expected "return -1;"'
+    ]
     path.write_text(text)
     apply_series(tree, series, PHONE)
     assert find_problems(series, tree) == ["the tree already has the series (applied)"]
+
+
+def test_a_tree_of_another_flavour_is_a_problem(tree: Path, series: Series) -> None:
+    flavour = structs.replace(series, requires=("arch/arm/mach-x", "arch/arm/mach-msm", "none"))
+    assert find_problems(flavour, tree) == [
+        "the tree has no arch/arm/mach-x, which the series requires",
+        "the tree has no none, which the series requires",
+    ]
+    assert find_problems(structs.replace(series, requires=("arch/arm/mach-msm",)), tree) == []
+
+
+def test_a_series_that_is_not_restored_is_a_problem(
+    tree: Path, series: Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "revert_series", lambda *_: None)
+    assert find_problems(series, tree) == ["revert does not restore the files"]
+
+    def refused(*_: object) -> None:
+        raise RefusedError("it went wrong", state="Nothing.", fix="None.")
+
+    monkeypatch.setattr(check, "apply_series", refused)
+    assert find_problems(series, tree) == ["it went wrong"]
+
+
+def test_options_get_a_value_whatever_the_phone(tree: Path, series: Series) -> None:
+    when = When(field="reset.method", values=("mmio",), profile={"KEXEC_X": "reset.address"})
+    config = structs.replace(series.config, when=(when,))
+    assert find_problems(structs.replace(series, config=config), tree) == []
 
 
 def test_a_place_that_is_not_recognised_is_a_problem(tree: Path, series: Series) -> None:
     folder = files.data_dir("patches") / series.name
     patch = folder / series.patches[0]
     patch.write_text(patch.read_text().replace("+\tour_load_0(one);", "+ +"))
-    (problem,) = find_problems(catalog.load(series.name), tree)
-    assert "load is damaged after apply: leftover line of a diff" in problem
+    assert find_problems(catalog.load(series.name), tree) == [
+        "load is damaged after apply: leftover line of a diff: '+'"
+    ]
