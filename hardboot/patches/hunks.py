@@ -53,7 +53,7 @@ def patch_content(content: bytes | None, patch: FilePatch) -> Patched | Mismatch
     if patch.deletes:
         if result:
             return Mismatch(0, 1, "the file has more lines than the patch deletes")
-        return Patched(None, tuple(offsets))
+        return Patched(None)
     return Patched(b"".join(result), tuple(offsets))
 
 

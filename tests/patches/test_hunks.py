@@ -117,6 +117,12 @@ def test_what_belongs_at_an_end_of_the_file_goes_nowhere_else(
             "@@ -1,2 +1,2 @@\n-a\n+A\n b\n@@ -3,2 +3,2 @@\n a\n-b\n+B\n",
             Patched(b"A\nb\na\nB\n"),
         ),
+        # Its own line may follow the hunk before it at once.
+        (
+            "x\ny\na\nb\nc\na\nb\nc\n",
+            "@@ -1,2 +1,2 @@\n-x\n+X\n y\n@@ -3,3 +3,3 @@\n a\n-b\n+B\n c\n",
+            Patched(b"X\ny\na\nB\nc\na\nb\nc\n"),
+        ),
         # Line 1, and less context before than after it: only at the start.
         (
             "0\na\nb\nc\n",
