@@ -13,7 +13,7 @@ _BOARD = re.compile(r"board|devices|restart|reset|common|init|ram|power")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PlaceFinding:
     """Where a place of the feature is: `line` from 1; its damage, and a note on what is odd but no damage."""
 
     file: str

@@ -15,7 +15,7 @@ Patches = Mapping[str, Sequence[FilePatch]]  # by name, in the order in which th
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PatchProblem:
     """Where a patch does not apply: `hunk` and `line` count from 1; 0 is the file as a whole."""
 
     file: str
@@ -36,7 +36,7 @@ class PatchStatus:
 
     name: str
     state: PatchState
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[PatchProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _Overlay:
             self._disk[path] = self._now[path] = self._tree.read(path)
         return self._now[path]
 
-    def apply(self, patches: Sequence[FilePatch]) -> list[tuple[str, int, int]] | Problem:
+    def apply(self, patches: Sequence[FilePatch]) -> list[tuple[str, int, int]] | PatchProblem:
         """Change all files as `patches` say and return (file, hunk, offset), or change none."""
         offsets: list[tuple[str, int, int]] = []
         after: dict[str, bytes | None] = {}
@@ -149,18 +149,18 @@ def compare(tree: Tree, patches: Patches) -> Comparison:
     return Comparison(overall, statuses, overlay.changed(), overlay.executable, tuple(offsets))
 
 
-def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: Problem) -> PatchStatus:
+def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: PatchProblem) -> PatchStatus:
     """Say why a patch can be neither applied nor reverted: partly applied, or in conflict with the tree."""
     applied = False
-    missing: list[Problem] = []
-    wrong: list[Problem] = []
+    missing: list[PatchProblem] = []
+    wrong: list[PatchProblem] = []
     for patch in patches:
         content = overlay.read(patch.path)
         forward = hunks.patch_content(content, patch)
         if not isinstance(hunks.patch_content(content, reverse(patch)), hunks.Mismatch):
             applied = True
         elif not isinstance(forward, hunks.Mismatch):
-            missing.append(Problem(patch.path, 0, 0, "not applied"))
+            missing.append(PatchProblem(patch.path, 0, 0, "not applied"))
         elif content is None or patch.creates:
             wrong.append(_problem(patch, forward))
         else:
@@ -172,13 +172,13 @@ def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: 
                 if reverts and not set(hunk.new) <= set(hunk.old):
                     applied = True
                 elif mismatch is None:
-                    missing.append(Problem(patch.path, number, hunk.old_start, "not applied"))
+                    missing.append(PatchProblem(patch.path, number, hunk.old_start, "not applied"))
                 elif not reverts:
-                    wrong.append(Problem(patch.path, number, mismatch.line, mismatch.reason))
+                    wrong.append(PatchProblem(patch.path, number, mismatch.line, mismatch.reason))
     if applied:
         return PatchStatus(name, "partial", tuple(missing + wrong or [first]))
     return PatchStatus(name, "conflict", tuple(wrong or [first]))
 
 
-def _problem(patch: FilePatch, mismatch: hunks.Mismatch) -> Problem:
-    return Problem(patch.path, mismatch.hunk, mismatch.line, mismatch.reason)
+def _problem(patch: FilePatch, mismatch: hunks.Mismatch) -> PatchProblem:
+    return PatchProblem(patch.path, mismatch.hunk, mismatch.line, mismatch.reason)

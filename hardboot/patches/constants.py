@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 
-from hardboot.patches.candidates import Candidates, Finding
+from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.source import SourceFile, line_at
 
 MAGIC = r"\bKEXEC_H\w*MAGIC\w*|\b0x4a5db0[0-9a-fA-F]{2}\b"
@@ -36,31 +36,31 @@ class Constants:
         pattern = re.compile(rf"^CONFIG_{symbol}=(.*)$", re.MULTILINE)
         return [text for file in self._candidates.configs for text in pattern.findall(file.text)]
 
-    def page_problem(self, file: SourceFile) -> Finding | None:
+    def page_problem(self, file: SourceFile) -> PlaceFinding | None:
         """Return what is wrong with the page address that the assembly in `file` uses; None if nothing is."""
         used = re.search(rf"(?<!CONFIG_){_PAGE}", file.code)
         if used is None:
             return None  # a Kconfig value, or a number
         if self.pages == {0}:
             header = next(header for header in self._headers if _DEFINE.search(header.code))
-            return Finding(header.path, header.find(_DEFINE.pattern), "the page address is 0")
+            return PlaceFinding(header.path, header.find(_DEFINE.pattern), "the page address is 0")
         if any(_DEFINE.search(header.code) for header in self._headers):
             return None
         for header in self._headers:
             match = _DEFINE.search(header.text)
             if match:
-                return Finding(
+                return PlaceFinding(
                     header.path, line_at(header.text, match.start(1)), f"{used[0]} is commented out"
                 )
         line = file.line_at(used.start())
         kconfig = self._candidates.file(f"arch/{self._candidates.arch}/Kconfig")
         if kconfig and kconfig.find(r'^[ \t]*source[ \t]+"?\.\./'):  # MediaTek's trees
-            return Finding(
+            return PlaceFinding(
                 file.path, line, note=f"{used[0]} is not defined in this tree, which needs files outside it"
             )
-        return Finding(file.path, line, f"{used[0]} is not defined")
+        return PlaceFinding(file.path, line, f"{used[0]} is not defined")
 
-    def reader_problem(self, reader: SourceFile) -> Finding | None:
+    def reader_problem(self, reader: SourceFile) -> PlaceFinding | None:
         """Return where `reader`, which reads the record, has another page or magic than what writes it."""
         for writer in self._candidates.files(self._candidates.relocation):
             for what, numbers in (("page", self._pages_in), ("magic", self._magics_in)):
@@ -69,7 +69,7 @@ class Constants:
                     damage = (
                         f"the {what} is {hex_list(read)}, but the relocation code has {hex_list(written)}"
                     )
-                    return Finding(reader.path, reader.find(MAGIC), damage)
+                    return PlaceFinding(reader.path, reader.find(MAGIC), damage)
         return None
 
     @cached_property

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from hardboot.patches import source
-from hardboot.patches.candidates import Candidates, Finding, mentions_feature
+from hardboot.patches.candidates import Candidates, PlaceFinding, mentions_feature
 from hardboot.patches.constants import MAGIC, Constants
 from hardboot.patches.series import Place
 from hardboot.patches.source import SourceFile
@@ -19,7 +19,9 @@ _DEFINE = r"^[ \t]*#[ \t]*define[ \t]+"
 _UPDATE_ELFCOREHDR = (6, 6, 0)  # since this version 0x4 is KEXEC_UPDATE_ELFCOREHDR
 
 
-def find_damage(candidates: Candidates, constants: Constants, place: Place, finding: Finding) -> Finding:
+def find_damage(
+    candidates: Candidates, constants: Constants, place: Place, finding: PlaceFinding
+) -> PlaceFinding:
     """Return where and how `place`, found at `finding`, is damaged; if it is not, `finding` with any note."""
     file = candidates.file(finding.file)
     if file is None:
@@ -36,7 +38,7 @@ def find_damage(candidates: Candidates, constants: Constants, place: Place, find
     return finding if finding.note else replace(finding, note=_oddity(candidates, place, file))
 
 
-def leftovers(candidates: Candidates, file: SourceFile) -> Finding | None:
+def leftovers(candidates: Candidates, file: SourceFile) -> PlaceFinding | None:
     """Return rejected hunks beside `file`, or lines of a diff and unbalanced braces or conditionals in it."""
     beside = rejected(candidates, file.path)
     if beside:
@@ -54,18 +56,18 @@ def leftovers(candidates: Candidates, file: SourceFile) -> Finding | None:
                 found.append((line, f"the braces of the function at line {line} are unbalanced"))
     if not found:
         return None
-    return Finding(file.path, found[0][0], "; ".join(text for _, text in found[:3]))
+    return PlaceFinding(file.path, found[0][0], "; ".join(text for _, text in found[:3]))
 
 
-def rejected(candidates: Candidates, path: str) -> Finding | None:
+def rejected(candidates: Candidates, path: str) -> PlaceFinding | None:
     """Return the hunks of this feature that patch(1) rejected for the file `path`."""
     content = candidates.tree.read(f"{path}.rej")
     if content is None or not mentions_feature(content):
         return None
-    return Finding(f"{path}.rej", 1, "patch(1) rejected hunks")
+    return PlaceFinding(f"{path}.rej", 1, "patch(1) rejected hunks")
 
 
-def _flag_problem(candidates: Candidates, file: SourceFile, finding: Finding) -> Finding | None:
+def _flag_problem(candidates: Candidates, file: SourceFile, finding: PlaceFinding) -> PlaceFinding | None:
     match = re.search(
         _DEFINE + r"KEXEC_HARDBOOT[ \t]+\(?(0x[0-9a-fA-F]{1,8}|\d{1,9})\b", file.code, re.MULTILINE
     )
@@ -80,7 +82,7 @@ def _flag_problem(candidates: Candidates, file: SourceFile, finding: Finding) ->
     for header in candidates.files("include/linux/kexec.h"):
         masks = list(re.finditer(_DEFINE + r"KEXEC_FLAGS\b(?:[^\n]*\\\n)*[^\n]*", header.code, re.MULTILINE))
         if masks and not any("HARDBOOT" in mask[0] for mask in masks):
-            return Finding(
+            return PlaceFinding(
                 header.path, header.line_at(masks[0].start()), "KEXEC_FLAGS does not include the flag"
             )
     return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hardboot.patches import damage, places
-from hardboot.patches.candidates import Candidates, Finding
+from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.series import Place, Series
 
 _PRESENT = 0.2  # of our lines; other authors' patches share up to 0.09 of them, in the public trees tried
@@ -46,7 +46,7 @@ class OwnSeries:
         file = self._candidates.file(path)
         return self._lines[path] - (_telling(file.text.encode("latin-1").split(b"\n")) if file else Counter())
 
-    def find(self, place: Place) -> Finding:
+    def find(self, place: Place) -> PlaceFinding:
         """Find a place of the series; `line` is 0 if it is absent, `damage` tells if only a part is there."""
         findings = []
         for path in self._series.places[place]:
@@ -54,20 +54,20 @@ class OwnSeries:
             missing, wanted = self._missing(path), self._lines[path]
             present = sum(wanted.values()) - sum(missing.values())
             if file is None or present < _PRESENT_IN_FILE * sum(wanted.values()):
-                findings.append(Finding(path, 0, f"{path} has nothing of the series"))
+                findings.append(PlaceFinding(path, 0, f"{path} has nothing of the series"))
                 continue
             lines = file.text.encode("latin-1").split(b"\n")
             first = places.find_line_of_ours(place, file, wanted)
             if not first:
                 first = next((number for number, line in enumerate(lines, 1) if line.strip() in wanted), 1)
-            finding = damage.leftovers(self._candidates, file) or Finding(path, first)
+            finding = damage.leftovers(self._candidates, file) or PlaceFinding(path, first)
             if missing and not finding.damage:
                 count, lost = sum(missing.values()), next(iter(missing)).decode(errors="replace")[:50]
                 what = "1 line is missing" if count == 1 else f"{count} lines are missing, the first"
                 finding = replace(finding, damage=f"{what}: {lost}")
             findings.append(finding)
         if not any(finding.line for finding in findings):
-            return Finding(findings[0].file, 0)
+            return PlaceFinding(findings[0].file, 0)
         return next((finding for finding in findings if finding.damage), findings[0])
 
 

@@ -7,7 +7,7 @@ import bisect
 import re
 from collections.abc import Container
 
-from hardboot.patches.candidates import Candidates, Finding
+from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.constants import MAGIC, Constants, evaluate, hex_list
 from hardboot.patches.series import Place
 from hardboot.patches.source import SourceFile
@@ -59,14 +59,14 @@ def find_line_of_ours(place: Place, file: SourceFile, ours: Container[bytes]) ->
     return 0
 
 
-def find_places(candidates: Candidates, constants: Constants) -> dict[Place, Finding]:
+def find_places(candidates: Candidates, constants: Constants) -> dict[Place, PlaceFinding]:
     """Find the places of the feature that are in the tree."""
-    found: dict[Place, Finding] = {}
+    found: dict[Place, PlaceFinding] = {}
     for place, pattern in _PATTERNS.items():
         for file in candidates.files(*usual_files(candidates, place)):
             line = file.find(pattern)
             if line and place not in found:
-                found[place] = Finding(file.path, line)
+                found[place] = PlaceFinding(file.path, line)
     if found:  # the others may be in many files: search them only if there is something to find
         reservation, reset = _find_reservation(candidates, constants), _find_reset(candidates)
         if reservation:
@@ -76,7 +76,7 @@ def find_places(candidates: Candidates, constants: Constants) -> dict[Place, Fin
     return found
 
 
-def _find_reservation(candidates: Candidates, constants: Constants) -> Finding | None:
+def _find_reservation(candidates: Candidates, constants: Constants) -> PlaceFinding | None:
     """Find what keeps the page from the kernel's allocator: a board file, or a node of a device tree."""
     for file in candidates.boards:
         calls = [match.start() for match in re.finditer(_RESERVES, file.code)]
@@ -87,7 +87,9 @@ def _find_reservation(candidates: Candidates, constants: Constants) -> Finding |
                 pairs.append((calls[following] - match.end(), match.end(), calls[following]))
         if pairs:
             _, name, call = min(pairs)
-            return Finding(file.path, file.line_at(call), note=_other_page(constants, file.code[name:call]))
+            return PlaceFinding(
+                file.path, file.line_at(call), note=_other_page(constants, file.code[name:call])
+            )
     pages = constants.pages - {0}
     nodes = (_find_node(file, pages) for file in candidates.device_trees(pages))
     return next(filter(None, nodes), None)
@@ -103,26 +105,26 @@ def _other_page(constants: Constants, code: str) -> str:
     return f"it reserves {start:#x}, but the page is at {hex_list(pages)}"
 
 
-def _find_node(file: SourceFile, pages: set[int]) -> Finding | None:
+def _find_node(file: SourceFile, pages: set[int]) -> PlaceFinding | None:
     """Find a device tree property that covers the page, or else a node named after the feature."""
     for match in _CELLS.finditer(file.code):
         cells = {int(text, 16) for text in re.findall(r"\b0x[0-9a-fA-F]{1,16}\b", match[0])}
         around = file.code[max(0, match.start() - 300) : match.end() + 100]
         if cells & pages and re.search(_RESERVED, around):
-            return Finding(file.path, file.line_at(match.start()))
+            return PlaceFinding(file.path, file.line_at(match.start()))
     line = file.find(r"^[^\n;]*(?i:hardboot|kexec_?hb)[^\n;]*\{")
     note = f"the node does not start at the page ({hex_list(pages)})" if pages else ""
-    return Finding(file.path, line, note=note) if line else None
+    return PlaceFinding(file.path, line, note=note) if line else None
 
 
-def _find_reset(candidates: Candidates) -> Finding | None:
+def _find_reset(candidates: Candidates) -> PlaceFinding | None:
     """Find where the machine is reset: in the hook of the board, else in the relocation code."""
     for file in candidates.boards:
         line = file.find(r"\bkexec_hardboot_hook[ \t]*=[ \t]*&?\w")
         if line:
-            return Finding(file.path, line)
+            return PlaceFinding(file.path, line)
     for file in candidates.files(candidates.relocation):
         line = file.find(_RESETS)
         if line:
-            return Finding(file.path, line, note="the relocation code resets; this tree sets no hook")
+            return PlaceFinding(file.path, line, note="the relocation code resets; this tree sets no hook")
     return None

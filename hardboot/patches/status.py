@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from hardboot.patches import damage, places
-from hardboot.patches.candidates import Candidates, Finding
+from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.catalog import find_for
 from hardboot.patches.constants import Constants, evaluate
 from hardboot.patches.own_series import OwnSeries
@@ -33,7 +33,7 @@ class PlaceStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class SupportStatus:
     """A whole tree; `author` is None if nothing is there."""
 
     overall: TreeState
@@ -41,7 +41,7 @@ class Status:
     places: tuple[PlaceStatus, ...]
 
 
-def status(root: Path) -> Status:
+def status(root: Path) -> SupportStatus:
     """Find the state of hardboot support in the kernel tree at `root`, reading only files it may be in.
 
     Raises:
@@ -53,11 +53,11 @@ def status(root: Path) -> Status:
     return max((_status_on(tree, arch) for arch in get_args(Arch)), key=_count_present)
 
 
-def _count_present(found: Status) -> int:
+def _count_present(found: SupportStatus) -> int:
     return sum(place.state != "absent" for place in found.places)
 
 
-def _status_on(tree: Tree, arch: Arch) -> Status:
+def _status_on(tree: Tree, arch: Arch) -> SupportStatus:
     candidates = Candidates(tree, arch)
     constants = Constants(candidates)
     series = find_for(tree, arch)
@@ -74,16 +74,16 @@ def _status_on(tree: Tree, arch: Arch) -> Status:
     states = {place.name: place.state for place in statuses}
     needed = [states[place] for place in (_PLACES if author == "hardboot" else _NEEDED)]
     if author is None and "damaged" not in needed:
-        return Status("absent", None, tuple(statuses))
+        return SupportStatus("absent", None, tuple(statuses))
     overall: TreeState = "applied"
     if "absent" in needed:
         overall = "partial"
     elif "damaged" in states.values():
         overall = "misapplied"
-    return Status(overall, author or "foreign", tuple(statuses))
+    return SupportStatus(overall, author or "foreign", tuple(statuses))
 
 
-def _own_place(place: Place, finding: Finding) -> PlaceStatus:
+def _own_place(place: Place, finding: PlaceFinding) -> PlaceStatus:
     if not finding.line and not finding.damage:
         return PlaceStatus(place, "absent", finding.file, None, "")
     state: PlaceState = "damaged" if finding.damage else "ours"
@@ -91,7 +91,7 @@ def _own_place(place: Place, finding: Finding) -> PlaceStatus:
 
 
 def _foreign_place(
-    candidates: Candidates, constants: Constants, place: Place, finding: Finding | None
+    candidates: Candidates, constants: Constants, place: Place, finding: PlaceFinding | None
 ) -> PlaceStatus:
     if finding:
         finding = damage.find_damage(candidates, constants, place, finding)

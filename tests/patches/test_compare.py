@@ -6,7 +6,7 @@ import pytest
 
 from hardboot.base.errors import RefusedError
 from hardboot.patches import unified
-from hardboot.patches.compare import Comparison, Offset, PatchStatus, Problem, compare, compare_series
+from hardboot.patches.compare import Comparison, Offset, PatchProblem, PatchStatus, compare, compare_series
 from hardboot.patches.series import Series
 from hardboot.patches.tree import Tree
 
@@ -27,8 +27,8 @@ def compared(folder: Path, files: dict[str, str], *texts: str) -> Comparison:
 
 
 def test_a_problem_is_told_with_hunk_and_line_if_there_are_any() -> None:
-    assert str(Problem("a.c", 2, 7, "why")) == "a.c, hunk 2, line 7: why"
-    assert str(Problem("a.c", 0, 0, "why")) == "a.c: why"
+    assert str(PatchProblem("a.c", 2, 7, "why")) == "a.c, hunk 2, line 7: why"
+    assert str(PatchProblem("a.c", 0, 0, "why")) == "a.c: why"
 
 
 def test_absent_patches_come_with_what_they_make(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_lost_hunk_is_named(tmp_path: Path) -> None:
     found = compared(tmp_path, {"a.c": DONE.replace("H", "h"), "n.c": "n\n"}, ONE, TWO)
     assert found.overall == "partial"
     assert found.patches == (
-        PatchStatus("p1", "partial", (Problem("a.c", 2, 7, "not applied"),)),
+        PatchStatus("p1", "partial", (PatchProblem("a.c", 2, 7, "not applied"),)),
         PatchStatus("p2", "applied"),
     )
 
@@ -81,12 +81,12 @@ def test_a_lost_hunk_is_named(tmp_path: Path) -> None:
 def test_a_lost_file_is_named(tmp_path: Path) -> None:
     found = compared(tmp_path, {"a.c": DONE}, ONE, TWO)
     assert found.overall == "partial"
-    assert found.patches[1] == PatchStatus("p2", "partial", (Problem("n.c", 0, 0, "not applied"),))
+    assert found.patches[1] == PatchStatus("p2", "partial", (PatchProblem("n.c", 0, 0, "not applied"),))
 
 
 def test_a_wrong_line_is_a_conflict_even_if_the_rest_applies(tmp_path: Path) -> None:
     found = compared(tmp_path, {"a.c": BASE.replace("h", "x")}, ONE, TWO)
-    why = Problem("a.c", 2, 8, 'found "x", expected "h"')
+    why = PatchProblem("a.c", 2, 8, 'found "x", expected "h"')
     assert found.patches[0] == PatchStatus("p1", "conflict", (why,))
     assert found.overall == "conflict"
     assert found.contents == {}
@@ -96,27 +96,27 @@ def test_a_conflict_beside_what_is_applied_is_partial(tmp_path: Path) -> None:
     found = compared(tmp_path, {"a.c": DONE.replace("more\n", "").replace("c", "x")}, ONE, TWO)
     problems = found.patches[0].problems
     assert (found.overall, found.patches[0].state) == ("partial", "partial")
-    assert problems == (Problem("a.c", 1, 2, 'found "B", expected "b"'),)
+    assert problems == (PatchProblem("a.c", 1, 2, 'found "B", expected "b"'),)
 
 
 def test_what_is_missing_comes_before_what_is_wrong(tmp_path: Path) -> None:
     three = ONE + "@@ -10,3 +10,3 @@\n j\n-k\n+K\n l\n"
     found = compared(tmp_path, {"a.c": BASE.replace("b", "x") + "j\nK\nl\n"}, three)
     assert found.patches[0].problems == (
-        Problem("a.c", 2, 7, "not applied"),
-        Problem("a.c", 1, 2, 'found "x", expected "b"'),
+        PatchProblem("a.c", 2, 7, "not applied"),
+        PatchProblem("a.c", 1, 2, 'found "x", expected "b"'),
     )
 
 
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
-        ({}, Problem("a.c", 0, 0, "no such file")),
-        ({"a.c": BASE, "n.c": "x\n"}, Problem("n.c", 0, 0, "the file already exists")),
+        ({}, PatchProblem("a.c", 0, 0, "no such file")),
+        ({"a.c": BASE, "n.c": "x\n"}, PatchProblem("n.c", 0, 0, "the file already exists")),
     ],
 )
 def test_files_that_should_or_should_not_be_there_are_conflicts(
-    tmp_path: Path, files: dict[str, str], problem: Problem
+    tmp_path: Path, files: dict[str, str], problem: PatchProblem
 ) -> None:
     text = ONE + "--- /dev/null\n+++ b/n.c\n@@ -0,0 +1 @@\n+n\n"
     found = compared(tmp_path, files, text)
@@ -127,7 +127,7 @@ def test_a_hunk_that_only_removes_lines_leaves_nothing_to_know_it_by(tmp_path: P
     text = "--- a/a.c\n+++ b/a.c\n@@ -1,3 +1,2 @@\n a\n-b\n c\n@@ -7,3 +6,3 @@\n g\n-h\n+H\n i\n"
     found = compared(tmp_path, {"a.c": BASE.replace("b\n", "").replace("h", "x")}, text)
     assert found.patches[0].state == "conflict"
-    assert found.patches[0].problems == (Problem("a.c", 2, 7, 'found "x", expected "g"'),)
+    assert found.patches[0].problems == (PatchProblem("a.c", 2, 7, 'found "x", expected "g"'),)
 
 
 def test_a_file_that_is_patched_twice_is_patched_in_order(tmp_path: Path) -> None:

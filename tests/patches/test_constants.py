@@ -5,7 +5,7 @@ from pathlib import Path
 import kernel_trees as trees
 import pytest
 
-from hardboot.patches.candidates import Candidates, Finding
+from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.constants import Constants, evaluate, hex_list
 from hardboot.patches.series import Arch
 from hardboot.patches.source import SourceFile
@@ -107,16 +107,16 @@ def test_an_address_that_is_no_macro_has_no_problem(tmp_path: Path, text: str) -
         ),
         (
             {KEXEC: "\n#define KEXEC_HB_PAGE_ADDR UL(0x0)\n"},
-            Finding(KEXEC, 2, "the page address is 0"),
+            PlaceFinding(KEXEC, 2, "the page address is 0"),
         ),
         (
             {MEMORY: "\n\n/* #define KEXEC_HB_PAGE_ADDR 0x1000 */\n"},
-            Finding(MEMORY, 3, "KEXEC_HB_PAGE_ADDR is commented out"),
+            PlaceFinding(MEMORY, 3, "KEXEC_HB_PAGE_ADDR is commented out"),
         ),
-        ({}, Finding(HEAD, 2, "KEXEC_HB_PAGE_ADDR is not defined")),
+        ({}, PlaceFinding(HEAD, 2, "KEXEC_HB_PAGE_ADDR is not defined")),
         (
             {"arch/arm/Kconfig": 'source "../mediatek/Kconfig"\n'},
-            Finding(
+            PlaceFinding(
                 HEAD,
                 2,
                 note="KEXEC_HB_PAGE_ADDR is not defined in this tree, which needs files outside it",
@@ -124,12 +124,12 @@ def test_an_address_that_is_no_macro_has_no_problem(tmp_path: Path, text: str) -
         ),
         (
             {"arch/arm/Kconfig": 'source "mediatek/Kconfig"\n'},
-            Finding(HEAD, 2, "KEXEC_HB_PAGE_ADDR is not defined"),
+            PlaceFinding(HEAD, 2, "KEXEC_HB_PAGE_ADDR is not defined"),
         ),
     ],
 )
 def test_a_macro_without_a_good_value_is_a_problem(
-    tmp_path: Path, files: dict[str, str], finding: Finding | None
+    tmp_path: Path, files: dict[str, str], finding: PlaceFinding | None
 ) -> None:
     assert constants(tmp_path, files).page_problem(assembly(USES)) == finding
 
@@ -162,7 +162,7 @@ def test_page_and_magic_of_the_reader_are_those_of_the_writer(
         "include/linux/kexec_hardboot.h": "#define KEXEC_HB_OTHER_MAGIC\t(0x4a5db007)\n",
         RELOCATE: writer,
     }
-    wanted = Finding(HEAD, 2, damage) if damage else None
+    wanted = PlaceFinding(HEAD, 2, damage) if damage else None
     assert constants(tmp_path, files).reader_problem(assembly(reader)) == wanted
 
 
@@ -174,4 +174,4 @@ def test_a_magic_may_be_defined_in_the_assembly_itself(tmp_path: Path) -> None:
     text = "#define KEXEC_HB_PAGE_MAGIC 0x4a5db097\n\tldr r4, =KEXEC_HB_PAGE_MAGIC\n"
     found = constants(tmp_path, {RELOCATE: "ldr r4, =0x4a5db007\n", HEAD: text})
     problem = found.reader_problem(assembly(text))
-    assert problem == Finding(HEAD, 1, "the magic is 0x4a5db097, but the relocation code has 0x4a5db007")
+    assert problem == PlaceFinding(HEAD, 1, "the magic is 0x4a5db097, but the relocation code has 0x4a5db007")

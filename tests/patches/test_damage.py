@@ -5,7 +5,7 @@ from pathlib import Path
 import kernel_trees as trees
 import pytest
 
-from hardboot.patches.candidates import Candidates, Finding
+from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.constants import Constants
 from hardboot.patches.damage import find_damage, leftovers, rejected
 from hardboot.patches.series import Arch, Place
@@ -24,7 +24,7 @@ def candidates(
     return Candidates(Tree(root), arch)
 
 
-def left(folder: Path, text: str, path: str = "kernel/a.c") -> Finding | None:
+def left(folder: Path, text: str, path: str = "kernel/a.c") -> PlaceFinding | None:
     own = candidates(folder, {path: text})
     file = own.file(path)
     assert file
@@ -53,7 +53,7 @@ def test_a_line_of_a_diff_is_left_over(tmp_path: Path, line: str, shown: str) ->
         if name == "a.S" and line.startswith("@"):
             continue  # a comment there
         found = left(tmp_path, f"x\n{line}\ny\n", f"kernel/{name}")
-        assert found == Finding(f"kernel/{name}", 2, f"leftover line of a diff: {shown}")
+        assert found == PlaceFinding(f"kernel/{name}", 2, f"leftover line of a diff: {shown}")
     assert left(tmp_path, f"x\n{line}\ny\n", "kernel/a.txt") is None
 
 
@@ -79,16 +79,16 @@ def test_what_a_compiler_takes_is_not_left_over(tmp_path: Path, line: str) -> No
 def test_unbalanced_conditionals_are_damage(tmp_path: Path) -> None:
     assert left(tmp_path, "#if A\n#endif\n") is None
     wrong = "#if and #endif are unbalanced"
-    assert left(tmp_path, "\n#ifdef A\n") == Finding("kernel/a.c", 1, wrong)
-    assert left(tmp_path, "#endif\n", "a.dtsi") == Finding("a.dtsi", 1, wrong)
+    assert left(tmp_path, "\n#ifdef A\n") == PlaceFinding("kernel/a.c", 1, wrong)
+    assert left(tmp_path, "#endif\n", "a.dtsi") == PlaceFinding("a.dtsi", 1, wrong)
     assert left(tmp_path, "#if A\n", "Kconfig") is None
 
 
 def test_unbalanced_braces_are_damage_in_functions_that_name_the_feature(tmp_path: Path) -> None:
     function = "int f(void)\n{{\n\t{}(a) {{\n}}\n"
     wrong = "the braces of the function at line 1 are unbalanced"
-    assert left(tmp_path, function.format("hardboot")) == Finding("kernel/a.c", 1, wrong)
-    assert left(tmp_path, function.format("hardboot"), "a.h") == Finding("a.h", 1, wrong)
+    assert left(tmp_path, function.format("hardboot")) == PlaceFinding("kernel/a.c", 1, wrong)
+    assert left(tmp_path, function.format("hardboot"), "a.h") == PlaceFinding("a.h", 1, wrong)
     assert left(tmp_path, function.format("hardboot"), "a.S") is None
     assert left(tmp_path, function.format("other")) is None
 
@@ -96,14 +96,14 @@ def test_unbalanced_braces_are_damage_in_functions_that_name_the_feature(tmp_pat
 def test_three_faults_of_a_file_are_shown(tmp_path: Path) -> None:
     found = left(tmp_path, "a\n+\n-\n+\n+\n#if A\n")
     diff = "leftover line of a diff: '{}'"
-    assert found == Finding("kernel/a.c", 2, "; ".join(map(diff.format, "+-+")))
+    assert found == PlaceFinding("kernel/a.c", 2, "; ".join(map(diff.format, "+-+")))
     found = left(tmp_path, "a\n+\n#if A\n")
-    assert found == Finding("kernel/a.c", 2, f"{diff.format('+')}; #if and #endif are unbalanced")
+    assert found == PlaceFinding("kernel/a.c", 2, f"{diff.format('+')}; #if and #endif are unbalanced")
 
 
 def test_rejected_hunks_of_the_feature_are_damage(tmp_path: Path) -> None:
     own = candidates(tmp_path, {"a.c": "", "a.c.rej": "+ hardboot\n", "b.c.rej": "+ other\n"})
-    finding = Finding("a.c.rej", 1, "patch(1) rejected hunks")
+    finding = PlaceFinding("a.c.rej", 1, "patch(1) rejected hunks")
     file = own.file("a.c")
     assert file
     assert rejected(own, "a.c") == leftovers(own, file) == finding
@@ -115,9 +115,9 @@ def test_rejected_hunks_of_the_feature_are_damage(tmp_path: Path) -> None:
 
 def damage(
     folder: Path, place: Place, files: dict[str, str], path: str, version: tuple[int, int] = (3, 10)
-) -> Finding:
+) -> PlaceFinding:
     own = candidates(folder, files, version)
-    return find_damage(own, Constants(own), place, Finding(path, 7))
+    return find_damage(own, Constants(own), place, PlaceFinding(path, 7))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def damage(
 def test_a_flag_has_a_value_of_its_own(
     tmp_path: Path, flags: str, version: tuple[int, int], expected: str
 ) -> None:
-    assert damage(tmp_path, "flag", {FLAG: flags}, FLAG, version) == Finding(FLAG, 7, expected)
+    assert damage(tmp_path, "flag", {FLAG: flags}, FLAG, version) == PlaceFinding(FLAG, 7, expected)
 
 
 @pytest.mark.parametrize(
@@ -155,30 +155,30 @@ def test_a_flag_has_a_value_of_its_own(
 )
 def test_the_flag_is_in_the_mask_of_legal_flags(tmp_path: Path, mask: str, line: int) -> None:
     found = damage(tmp_path, "flag", {FLAG: "#define KEXEC_HARDBOOT 0x4\n", MASK: mask}, FLAG)
-    wrong = Finding(MASK, line, "KEXEC_FLAGS does not include the flag")
-    assert found == (wrong if line else Finding(FLAG, 7))
+    wrong = PlaceFinding(MASK, line, "KEXEC_FLAGS does not include the flag")
+    assert found == (wrong if line else PlaceFinding(FLAG, 7))
 
 
 def test_flags_matter_to_the_flag_only(tmp_path: Path) -> None:
     files = {FLAG: "#define KEXEC_HARDBOOT 0x4\n"}
-    assert damage(tmp_path, "kimage", files, FLAG, (6, 6)) == Finding(FLAG, 7)
+    assert damage(tmp_path, "kimage", files, FLAG, (6, 6)) == PlaceFinding(FLAG, 7)
 
 
 @pytest.mark.parametrize("place", ["relocation", "decompressor"])
 def test_page_and_magic_are_checked_in_the_assembly(tmp_path: Path, place: Place) -> None:
     path = RELOCATE if place == "relocation" else HEAD
     found = damage(tmp_path, place, {path: "x\n\tldr r3, =KEXEC_HB_PAGE_ADDR\n"}, path)
-    assert found == Finding(path, 2, "KEXEC_HB_PAGE_ADDR is not defined")
+    assert found == PlaceFinding(path, 2, "KEXEC_HB_PAGE_ADDR is not defined")
     files = {RELOCATE: "ldr r4, =0x4a5db007\n", HEAD: "\nldr r4, =0x4a5db097\n"}
     found = damage(tmp_path, place, files, path)
     differs = "the magic is 0x4a5db097, but the relocation code has 0x4a5db007"
-    assert found == (Finding(HEAD, 2, differs) if place == "decompressor" else Finding(path, 7))
-    assert damage(tmp_path, "prepare", {path: "ldr r3, =KEXEC_HB_PAGE_ADDR\n"}, path) == Finding(path, 7)
+    assert found == (PlaceFinding(HEAD, 2, differs) if place == "decompressor" else PlaceFinding(path, 7))
+    assert damage(tmp_path, "prepare", {path: "ldr r3, =KEXEC_HB_PAGE_ADDR\n"}, path) == PlaceFinding(path, 7)
 
 
 def test_a_leftover_comes_before_other_damage(tmp_path: Path) -> None:
     found = damage(tmp_path, "relocation", {RELOCATE: "+\nldr r3, =KEXEC_HB_PAGE_ADDR\n"}, RELOCATE)
-    assert found == Finding(RELOCATE, 1, "leftover line of a diff: '+'")
+    assert found == PlaceFinding(RELOCATE, 1, "leftover line of a diff: '+'")
 
 
 @pytest.mark.parametrize(
@@ -207,17 +207,17 @@ def test_a_leftover_comes_before_other_damage(tmp_path: Path) -> None:
 def test_code_that_is_complete_but_cannot_work_gets_a_note(
     tmp_path: Path, place: Place, path: str, text: str, note: str
 ) -> None:
-    assert damage(tmp_path, place, {path: text}, path) == Finding(path, 7, note=note)
+    assert damage(tmp_path, place, {path: text}, path) == PlaceFinding(path, 7, note=note)
     own = candidates(tmp_path / "other", {path: text}, arch="arm64")
-    assert find_damage(own, Constants(own), place, Finding(path, 7)) == Finding(path, 7)
+    assert find_damage(own, Constants(own), place, PlaceFinding(path, 7)) == PlaceFinding(path, 7)
 
 
 def test_a_backup_of_patch_gets_a_note_unless_there_is_one(tmp_path: Path) -> None:
     own = candidates(tmp_path, {"a.c": "", "a.c.orig": ""})
     constants = Constants(own)
-    found = find_damage(own, constants, "load", Finding("a.c", 7))
-    assert found == Finding("a.c", 7, note="patch(1) left a.c.orig")
-    noted = Finding("a.c", 7, note="already")
+    found = find_damage(own, constants, "load", PlaceFinding("a.c", 7))
+    assert found == PlaceFinding("a.c", 7, note="patch(1) left a.c.orig")
+    noted = PlaceFinding("a.c", 7, note="already")
     assert find_damage(own, constants, "load", noted) == noted
-    missing = Finding("none.c", 7)
+    missing = PlaceFinding("none.c", 7)
     assert find_damage(own, constants, "load", missing) == missing

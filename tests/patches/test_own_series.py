@@ -7,7 +7,7 @@ import pytest
 
 from hardboot.base import files
 from hardboot.patches import catalog
-from hardboot.patches.candidates import Candidates, Finding
+from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.own_series import OwnSeries
 from hardboot.patches.series import Series
 from hardboot.patches.tree import Tree
@@ -88,7 +88,7 @@ def test_lines_that_everybody_writes_do_not_tell(tmp_path: Path, series: Series)
 
 def test_indentation_and_lines_around_ours_do_not_matter(tmp_path: Path, series: Series) -> None:
     lines = ["int other;", *(f"\t\t{line}" for line in ALPHAS), "int base;"]
-    assert own(tmp_path, series, a=lines).find("flag") == Finding("kernel/a.c", 2)
+    assert own(tmp_path, series, a=lines).find("flag") == PlaceFinding("kernel/a.c", 2)
 
 
 def test_a_place_is_found_at_its_line_else_at_the_first_of_ours(tmp_path: Path, series: Series) -> None:
@@ -96,40 +96,40 @@ def test_a_place_is_found_at_its_line_else_at_the_first_of_ours(tmp_path: Path, 
     path.write_text(FIRST.replace("alpha_nine();", "image->hardboot = 1;"))
     lines = ["int base;", *ALPHAS[:8], "\timage->hardboot = 1;"]
     found = own(tmp_path, series, a=lines)
-    assert found.find("prepare") == Finding("kernel/a.c", 10)
-    assert found.find("kconfig") == Finding("kernel/a.c", 2)
+    assert found.find("prepare") == PlaceFinding("kernel/a.c", 10)
+    assert found.find("kconfig") == PlaceFinding("kernel/a.c", 2)
 
 
 @pytest.mark.parametrize(
     ("count", "finding"),
     [
-        (9, Finding("kernel/a.c", 1)),
-        (8, Finding("kernel/a.c", 1, "1 line is missing: alpha_nine();")),
-        (7, Finding("kernel/a.c", 1, "2 lines are missing, the first: alpha_eight();")),
-        (3, Finding("kernel/a.c", 1, "6 lines are missing, the first: alpha_four();")),
-        (2, Finding("kernel/a.c", 0)),
-        (0, Finding("kernel/a.c", 0)),
+        (9, PlaceFinding("kernel/a.c", 1)),
+        (8, PlaceFinding("kernel/a.c", 1, "1 line is missing: alpha_nine();")),
+        (7, PlaceFinding("kernel/a.c", 1, "2 lines are missing, the first: alpha_eight();")),
+        (3, PlaceFinding("kernel/a.c", 1, "6 lines are missing, the first: alpha_four();")),
+        (2, PlaceFinding("kernel/a.c", 0)),
+        (0, PlaceFinding("kernel/a.c", 0)),
     ],
 )
 def test_missing_lines_are_damage_and_most_of_them_absence(
-    tmp_path: Path, series: Series, count: int, finding: Finding
+    tmp_path: Path, series: Series, count: int, finding: PlaceFinding
 ) -> None:
     assert own(tmp_path, series, a=ALPHAS[:count]).find("flag") == finding
 
 
 def test_a_place_in_two_files_shows_the_first_damage(tmp_path: Path, series: Series) -> None:
     betas = ["beta_one();", "beta_two();"]
-    assert own(tmp_path / "1", series, a=ALPHAS, b=betas).find("load") == Finding("kernel/b.c", 1)
+    assert own(tmp_path / "1", series, a=ALPHAS, b=betas).find("load") == PlaceFinding("kernel/b.c", 1)
     gone = own(tmp_path / "2", series, a=ALPHAS, b=[]).find("load")
-    assert gone == Finding("kernel/b.c", 0, "kernel/b.c has nothing of the series")
+    assert gone == PlaceFinding("kernel/b.c", 0, "kernel/b.c has nothing of the series")
     lost = own(tmp_path / "3", series, a=ALPHAS[:8], b=betas).find("load")
-    assert lost == Finding("kernel/a.c", 1, "1 line is missing: alpha_nine();")
-    assert own(tmp_path / "4", series).find("load") == Finding("kernel/b.c", 0)
+    assert lost == PlaceFinding("kernel/a.c", 1, "1 line is missing: alpha_nine();")
+    assert own(tmp_path / "4", series).find("load") == PlaceFinding("kernel/b.c", 0)
 
 
 def test_leftovers_come_before_missing_lines(tmp_path: Path, series: Series) -> None:
     found = own(tmp_path, series, a=["+", *ALPHAS[:8]]).find("flag")
-    assert found == Finding("kernel/a.c", 1, "leftover line of a diff: '+'")
+    assert found == PlaceFinding("kernel/a.c", 1, "leftover line of a diff: '+'")
 
 
 def test_a_long_line_is_cut_in_the_message(tmp_path: Path, series: Series) -> None:
@@ -150,4 +150,4 @@ def test_a_later_patch_may_take_back_lines_of_an_earlier_one(tmp_path: Path, ser
         text.replace('["0001-all.patch"]', '["0001-all.patch", "0002-more.patch"]')
     )
     lines = [line.replace("eight", "other") for line in ALPHAS]
-    assert own(tmp_path, catalog.load(folder.name), a=lines).find("flag") == Finding("kernel/a.c", 1)
+    assert own(tmp_path, catalog.load(folder.name), a=lines).find("flag") == PlaceFinding("kernel/a.c", 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import kernel_trees as trees
 import pytest
 
-from hardboot.patches.candidates import Candidates, Finding, mentions_feature
+from hardboot.patches.candidates import Candidates, PlaceFinding, mentions_feature
 from hardboot.patches.constants import Constants
 from hardboot.patches.places import find_line_of_ours, find_places, usual_files
 from hardboot.patches.series import Arch, Place
@@ -23,7 +23,7 @@ def candidates(folder: Path, files: dict[str, str], arch: Arch = "arm") -> Candi
     return Candidates(Tree(trees.write(folder / "linux", {"Kconfig": "", **files})), arch)
 
 
-def find(folder: Path, files: dict[str, str], arch: Arch = "arm") -> dict[Place, Finding]:
+def find(folder: Path, files: dict[str, str], arch: Arch = "arm") -> dict[Place, PlaceFinding]:
     own = candidates(folder, files, arch)
     return find_places(own, Constants(own))
 
@@ -73,7 +73,7 @@ def test_the_usual_files_of_each_place_are_named(tmp_path: Path, arch: Arch) -> 
 )
 def test_a_place_is_known_by_its_code(tmp_path: Path, place: Place, path: str, text: str, line: int) -> None:
     found = find(tmp_path, {path: text, "arch/arm/x": ""})
-    assert found.get(place) == (Finding(path, line) if line else None)
+    assert found.get(place) == (PlaceFinding(path, line) if line else None)
 
 
 def test_the_first_file_that_has_a_place_counts(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_the_first_file_that_has_a_place_counts(tmp_path: Path) -> None:
     found = find(
         tmp_path, {"include/linux/kexec.h": text, "include/uapi/linux/kexec.h": text, "arch/arm/x": ""}
     )
-    assert found == {"flag": Finding("include/uapi/linux/kexec.h", 1)}
+    assert found == {"flag": PlaceFinding("include/uapi/linux/kexec.h", 1)}
 
 
 def test_nothing_is_searched_where_nothing_is_found(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_board_file_reserves_the_page_right_after_it_names_the_feature(
     tmp_path: Path, code: str, line: int, note: str
 ) -> None:
     found = find(tmp_path, {**OPTION, **PAGE, BOARD: code})
-    assert found.get("reservation") == (Finding(BOARD, line, note=note) if line else None)
+    assert found.get("reservation") == (PlaceFinding(BOARD, line, note=note) if line else None)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_a_board_file_reserves_the_page_right_after_it_names_the_feature(
 def test_a_node_of_a_device_tree_reserves_the_page(tmp_path: Path, node: str, line: int, note: str) -> None:
     path = "arch/arm/boot/dts/a.dtsi"
     found = find(tmp_path, {**OPTION, **PAGE, path: node})
-    assert found.get("reservation") == (Finding(path, line, note=note) if line else None)
+    assert found.get("reservation") == (PlaceFinding(path, line, note=note) if line else None)
 
 
 def test_without_a_page_a_node_that_is_named_for_it_has_no_note(tmp_path: Path) -> None:
     path = "arch/arm/boot/dts/a.dts"
     found = find(tmp_path, {**OPTION, path: "hardboot@1 {\n\treg = <0x1 0x1000>;\n};\n"})
-    assert found["reservation"] == Finding(path, 1)
+    assert found["reservation"] == PlaceFinding(path, 1)
 
 
 def test_trees_that_name_the_feature_come_before_those_with_the_address(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_trees_that_name_the_feature_come_before_those_with_the_address(tmp_path
     }
     own = candidates(tmp_path, files, "arm64")
     assert [file.path for file in own.device_trees([0x3E9DF000])] == [f"{folder}/z/b.dtsi", f"{folder}/a.dts"]
-    assert find(tmp_path, files, "arm64")["reservation"] == Finding(f"{folder}/z/b.dtsi", 3)
+    assert find(tmp_path, files, "arm64")["reservation"] == PlaceFinding(f"{folder}/z/b.dtsi", 3)
 
 
 @pytest.mark.parametrize(
@@ -176,14 +176,14 @@ def test_trees_that_name_the_feature_come_before_those_with_the_address(tmp_path
 def test_the_relocation_code_resets_where_no_hook_is_set(tmp_path: Path, code: str, line: int) -> None:
     found = find(tmp_path, {**OPTION, RELOCATE: code})
     note = "the relocation code resets; this tree sets no hook"
-    assert found.get("reset") == (Finding(RELOCATE, line, note=note) if line else None)
+    assert found.get("reset") == (PlaceFinding(RELOCATE, line, note=note) if line else None)
 
 
 @pytest.mark.parametrize("code", ["kexec_hardboot_hook = hook;", "x;\n\tkexec_hardboot_hook\t=\t&hook;"])
 def test_a_hook_comes_before_the_relocation_code(tmp_path: Path, code: str) -> None:
     path = "drivers/power/reset/x-restart.c"
     found = find(tmp_path, {**OPTION, RELOCATE: "\tsmc #0\n", path: f"{code}\n"})
-    assert found["reset"] == Finding(path, code.count("\n") + 1)
+    assert found["reset"] == PlaceFinding(path, code.count("\n") + 1)
     assert find(tmp_path, {path: "kexec_hardboot_hook == hook;\n"})["reset"].file == RELOCATE
 
 

@@ -12,7 +12,7 @@ from hardboot.base.errors import RefusedError
 from hardboot.patches import catalog
 from hardboot.patches.apply import apply_series
 from hardboot.patches.compare import compare_series
-from hardboot.patches.status import PlaceStatus, Status, status
+from hardboot.patches.status import PlaceStatus, SupportStatus, status
 from hardboot.patches.tree import Tree
 
 MACHINE = "arch/arm/kernel/machine_kexec.c"
@@ -46,11 +46,11 @@ def change(tree: Path, name: str, old: str, new: str) -> None:
     (tree / name).write_text(text.replace(old, new))
 
 
-def states(found: Status) -> dict[str, str]:
+def states(found: SupportStatus) -> dict[str, str]:
     return {place.name: place.state for place in found.places}
 
 
-def place(found: Status, name: str) -> PlaceStatus:
+def place(found: SupportStatus, name: str) -> PlaceStatus:
     return next(one for one in found.places if one.name == name)
 
 
