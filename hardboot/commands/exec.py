@@ -18,7 +18,7 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "quiesce",
         flag_value=False,
         default=True,
-        help="Do not stop Android or unmount file systems first (for experts).",
+        help="Do not stop Android and flush the disks first (for experts).",
     )
     wait = wait_option("Wait at most SECONDS for the ROM to answer over ADB.")
     return wait(quiesce(function))
