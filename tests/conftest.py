@@ -66,7 +66,7 @@ for name in ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_SERIAL"):
 
 @pytest.fixture(scope="session")
 def virtual_adbd(tmp_path_factory: pytest.TempPathFactory) -> VirtualAdbd:
-    """The virtual phone's adbd, built for this computer."""
+    """Return the virtual phone's adbd, built for this computer."""
     return VirtualAdbd.build(tmp_path_factory.mktemp("adbd") / "adbd")
 
 
@@ -81,19 +81,19 @@ def adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adb]:
 
 @pytest.fixture
 def hardboot(tmp_path: Path) -> Hardboot:
-    """hardboot without any phone."""
+    """Return hardboot without any phone."""
     return Hardboot({"XDG_STATE_HOME": str(tmp_path)})
 
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ScriptedPhone:
-    """A scripted phone that runs its host kernel; hardboot finds it and lives on its clock."""
+    """Return a scripted phone that runs its host kernel; hardboot finds it and lives on its clock."""
     return scripted_setup.install(scripted_setup.phone_with_disk(), monkeypatch, tmp_path / "state")
 
 
 @pytest.fixture(scope="session")
 def linux_source() -> Path:
-    """The virtual phone's kernel source as Debian ships it. Tests work on copies of what they change."""
+    """Return the virtual phone's kernel source from Debian; tests change copies of it."""
     return kernel.source()
 
 
@@ -105,7 +105,7 @@ def host_kernels(tmp_path_factory: pytest.TempPathFactory) -> HostKernels:
 
 @pytest.fixture(scope="session")
 def host_zimage(host_kernels: HostKernels) -> Path:
-    """The host kernel for virt-arm."""
+    """Return the host kernel for virt-arm."""
     return host_kernels["arm-6.1"].image
 
 
@@ -145,7 +145,7 @@ def _fresh_phone(host_zimage: Path | None = None) -> Iterator[VirtualPhone]:
 
 @pytest.fixture(scope="session")
 def stock_phone() -> Iterator[VirtualPhone]:
-    """A phone out of the box; a test that changes it puts it back."""
+    """Yield a phone out of the box; a test that changes it puts it back."""
     yield from _fresh_phone()
 
 
@@ -156,7 +156,7 @@ def _host_phone(host_zimage: Path) -> Iterator[VirtualPhone]:
 
 @pytest.fixture
 def host_phone(_host_phone: VirtualPhone) -> VirtualPhone:
-    """A phone with a host kernel, running it."""
+    """Return a phone with a host kernel, running it."""
     if not _host_phone.status.running:
         _host_phone.hardboot.process("virtual", "start")
     elif not _host_phone.is_host:

@@ -30,7 +30,7 @@ each_page = pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.rela
 
 
 def command_lines(text: str) -> Iterator[list[str]]:
-    """The words behind `hardboot` of every command line in a Markdown text."""
+    """Yield the words behind `hardboot` of every command line in a Markdown text."""
     pieces = [
         line for language, block in _BLOCK.findall(text) if language in SHELL for line in block.split("\n")
     ]
@@ -47,7 +47,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
 
 
 def problems(words: list[str]) -> list[str]:
-    """What is wrong with the words behind `hardboot`: commands and options that are not there."""
+    """Return what is wrong with the words behind `hardboot`: commands and options that are not there."""
     command: click.Command = cli.root
     context = click.Context(command, info_name="hardboot", **cli.root.context_settings)
     arguments = 0
@@ -86,7 +86,7 @@ def problems(words: list[str]) -> list[str]:
 
 
 def anchors(path: Path) -> set[str]:
-    """The names of a Markdown file's headings, as GitHub makes them."""
+    """Return the names of a Markdown file's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", path.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 

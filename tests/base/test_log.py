@@ -14,7 +14,7 @@ from hardboot.base import log
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves the time that steps measure."""
+    """Move the time that steps measure."""
     now = [100.0]
     monkeypatch.setattr("hardboot.base.log.time.monotonic", lambda: now[0])
 
@@ -87,7 +87,7 @@ def test_text_is_neither_markup_nor_emoji(capsys: pytest.CaptureFixture[str]) ->
 
 
 def on_terminal(script: str) -> str:
-    """What a script leaves on a terminal of 60 columns, without styles."""
+    """Return what a script leaves on a terminal of 60 columns, without styles."""
     master, slave = pty.openpty()
     environment = {**os.environ, "COLUMNS": "60", "TERM": "xterm", "NO_COLOR": "1"}
     with subprocess.Popen([sys.executable, "-c", script], stdout=slave, stderr=slave, env=environment) as run:
@@ -107,7 +107,7 @@ def on_terminal(script: str) -> str:
 
 
 def screen(output: str) -> list[str]:
-    """The lines of a terminal, as far as rich's progress moves on it."""
+    """Return the lines of a terminal, as far as rich's progress moves on it."""
     lines, row, column = [""], 0, 0
     for token in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", output):
         if token == "\r":

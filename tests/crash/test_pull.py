@@ -50,7 +50,7 @@ def phone(
     host_agent: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Counting]:
-    """A panic kernel's phone: what its adbd runs is this computer's."""
+    """Yield a panic kernel's phone: what its adbd runs is this computer's."""
     source = with_ring()
     for number in range(100, 180):
         source.put(VIRT + number * 4096, b"says the same again and again\n" * 130)

@@ -23,7 +23,7 @@ CHUNK = f"{STAGING}/chunk"
 def panicked(
     dump: Dump | bytes, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> tuple[Phone, ScriptedPhone]:
-    """A phone whose panic kernel runs, with `dump` as the crashed kernel's memory."""
+    """Return a phone whose panic kernel runs, with `dump` as the crashed kernel's memory."""
     scripted = crash_setup.crashable()
     setup.install(scripted, monkeypatch, folder / "state")
     scripted.start(crash_setup.capture_kernel(dump))

@@ -20,7 +20,7 @@ class Status:
 
 @pytest.fixture
 def listed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What the server lists; change it."""
+    """Return what the server lists; change it."""
     states: dict[str, str] = {}
     monkeypatch.setattr(server, "find_states", lambda: states)
     monkeypatch.setattr(machine, "running", list)

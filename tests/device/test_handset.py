@@ -54,7 +54,7 @@ def test_root_is_found_the_way_the_phone_grants_it(
 
 
 def together(name: str) -> list[list[str]]:
-    """What hardboot asks the phone called `name` in one root command each."""
+    """Return what hardboot asks the phone called `name` in one root command each."""
     me = Phone(cast(Transport, None), profile.load(name), "S")
     me._room = 0
     asked = planning.queries(me)
@@ -88,7 +88,7 @@ class Counted(AdbTcp):
 def transport(
     virtual_adbd: VirtualAdbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Counted]:
-    """A real adbd whose staging folder is one of this computer, and whose commands are its own."""
+    """Yield a real adbd whose staging folder is one of this computer, and whose commands are its own."""
     monkeypatch.setattr(staging, "STAGING", str(tmp_path / "staging"))
     with virtual_adbd.start() as adbd:
         here = Counted("127.0.0.1", adbd.port)

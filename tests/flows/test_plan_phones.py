@@ -25,7 +25,7 @@ TREE = "/ { #address-cells = <2>; #size-cells = <2>; qcom,msm-id = <178 0x47 0x8
 
 
 def old_kernel(address: int, size: int, unpacked: int) -> bytes:
-    """A zImage of `size` bytes as kernels up to 3.10 are: no sizes stated, unpacks to a fixed address."""
+    """Return a zImage of `size` bytes like those up to 3.10: no stated sizes, a fixed address."""
     body = bytearray(unpacked)
     body[100_000 : 100_000 + len(BANNER)] = BANNER
     payload = pack(bytes(body), "gzip")

@@ -25,7 +25,7 @@ sys.exit(code)
 
 
 def peak_memory(path: Path) -> int:
-    """The most memory that `hardboot info` held, in bytes, mapped file pages included."""
+    """Return the most memory that `hardboot info` held, in bytes, mapped file pages included."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, "info", str(path)],
         capture_output=True,
@@ -49,7 +49,7 @@ def test_memory_does_not_grow_with_the_image(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_what_a_kernel_unpacks_to(tmp_path: Path) -> None:
-    """zstd's decoder keeps all of this kernel, which its frame asks for."""
+    """The decoder of zstd keeps all of this kernel, which its frame asks for."""
     content = arm64_image(kernel_with_banner("6.6.0-late", 48 << 20, 47 << 20))
     parameter = zstd.CompressionParameter
     options: dict[int, int] = {

@@ -22,14 +22,14 @@ FILE, FOLDER, LINK = 0o100644, 0o040755, 0o120777
 
 
 def build(target: Path, *archives: tuple[Entry, ...]) -> Path:
-    """A ramdisk of these archives, packed with gzip."""
+    """Return a ramdisk of these archives, packed with gzip."""
     content = cpio.build(Archive("newc", entries) for entries in archives)
     target.write_bytes(b"".join(compression.compress("gzip", content)))
     return target
 
 
 def refused(*words: str | Path) -> str:
-    """What hardboot says first, of a command that exits with 3."""
+    """Return what hardboot says first, of a command that exits with 3."""
     done = hardboot("ramdisk", *words)
     assert (done.returncode, done.stdout) == (3, "")
     assert len(done.stderr.splitlines()) == 3
@@ -63,7 +63,7 @@ def tree(folder: Path) -> dict[str, tuple[str, bytes]]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder as a ROM's ramdisk has it, with names that need care."""
+    """Return a folder as a ROM's ramdisk has it, with names that need care."""
     folder = tmp_path / "source"
     (folder / "etc/init").mkdir(parents=True)
     (folder / "init").write_bytes(b"\x7fELF" + bytes(5000))
@@ -79,7 +79,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def packed(source: Path, tmp_path: Path) -> Path:
-    """That folder, packed by GNU cpio and gzip."""
+    """Return that folder, packed by GNU cpio and gzip."""
     command = "find . -print0 | LC_ALL=C sort -z | cpio -o0 --quiet -H newc | gzip -9n"
     target = tmp_path / "packed"
     with target.open("wb") as stream:

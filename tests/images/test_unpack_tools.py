@@ -59,7 +59,7 @@ def test_images_of_mkbootimg_come_back_and_agree_with_unpack_bootimg(tmp_path: P
 
 
 def remake(folder: Path, kind: str, files: dict[str, bytes]) -> bytes:
-    """What mkbootimg makes of the changed part."""
+    """Return what mkbootimg makes of the changed part."""
     work = Path(tempdir(folder))
     for name, size in (("k", 5000), ("r", 3000), ("d", 700)):
         (work / name).write_bytes(files.get(name, name.encode() * size))

@@ -19,7 +19,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A series of two patches, made by git format-patch."""
+    """Return a series of two patches, made by git format-patch."""
     repository = make_tree(tmp_path_factory.mktemp("git") / "upstream")
     git(repository, "init", "-q")
     git(repository, "add", "-A")
@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shipped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That series as the only one in a patches/ folder."""
+    """Return that series as the only one in a patches/ folder."""
     folder = tmp_path / "patches" / made.name
     shutil.copytree(made, folder)
     monkeypatch.setattr(files, "data_dir", lambda name: tmp_path / name)

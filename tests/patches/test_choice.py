@@ -55,7 +55,7 @@ def test_find_takes_the_series_for_architecture_and_version(tree: Path, series: 
 
 
 def twin(shipped: Path, name: str, *changes: tuple[str, str]) -> Series:
-    """The same series once more, under another name and with changes in its series.toml."""
+    """Return the same series once more, under another name and with changes in its series.toml."""
     folder = shipped.parent / name
     shutil.copytree(shipped, folder)
     text = SERIES.replace("toy-6.1", name)

@@ -136,7 +136,7 @@ def test_a_configuration_above_the_limit_is_refused(tree: Path) -> None:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[object], float]]:
-    """The commands that were run; the configuration stays as it was merged."""
+    """Return the commands that were run; the configuration stays as it was merged."""
     seen: list[tuple[list[object], float]] = []
     monkeypatch.setattr(config, "run", lambda command, timeout_s: seen.append((command, timeout_s)))
     monkeypatch.setattr(config, "find_tool", lambda *names: "/".join(names))

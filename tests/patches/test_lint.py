@@ -18,7 +18,7 @@ NEW = OLD.replace("\tcode 7;\n", "\tcode seven;\n\tand more;\n").replace("\tlast
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What git format-patch makes of a changed and of a new file."""
+    """Return what git format-patch makes of a changed and of a new file."""
     tree = make_tree(tmp_path_factory.mktemp("lint") / "linux")
     (tree / "file.c").write_text(OLD)
     git(tree, "init", "-q")

@@ -43,7 +43,7 @@ ALPHAS = [f"alpha_{name}();" for name in NAMES]
 
 @pytest.fixture
 def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Series:
-    """A series that adds nine lines that tell to a.c, two to b.c."""
+    """Return a series that adds nine lines that tell to a.c, two to b.c."""
     folder = trees.series(tmp_path / "patches")
     text = trees.SERIES
     for place, edits in trees.OURS.items():
@@ -56,7 +56,7 @@ def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Series:
 
 
 def own(folder: Path, series: Series, **content: list[str]) -> OwnSeries:
-    """The series, in a tree with these lines in kernel/a.c and so on."""
+    """Return the series, in a tree with these lines in kernel/a.c and so on."""
     texts = {f"kernel/{name}.c": "".join(f"{line}\n" for line in lines) for name, lines in content.items()}
     root = trees.write(folder / "linux", {"Kconfig": "", **texts})
     return OwnSeries(Candidates(Tree(root), "arm"), series)

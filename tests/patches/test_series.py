@@ -27,19 +27,19 @@ every = pytest.mark.parametrize("series", [pytest.param(name, id=name) for name 
 
 @pytest.fixture
 def series(request: pytest.FixtureRequest) -> Series:
-    """The series a test is about; arm-6.1 if it does not say."""
+    """Return the series a test is about; arm-6.1 if it does not say."""
     return catalog.load(getattr(request, "param", "arm-6.1"))
 
 
 @pytest.fixture
 def device(series: Series) -> str:
-    """The virtual phone of this architecture."""
+    """Return the virtual phone of this architecture."""
     return DEVICES[series.arch]
 
 
 @pytest.fixture
 def tree(series: Series, tmp_path: Path) -> Path:
-    """The files of a pristine tree that the series or the version check looks at, as links where possible."""
+    """Return the files of a pristine tree that the series or the version check reads, as links."""
     source = kernel.source(series.kernels.min)
     folder = tmp_path / "linux"
     (folder / "arch").mkdir(parents=True)

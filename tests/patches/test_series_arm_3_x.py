@@ -34,7 +34,7 @@ pytestmark = pytest.mark.parametrize("name", SERIES)
 
 
 def added(name: str, path: str) -> str:
-    """The lines that a series adds to a file."""
+    """Return the lines that a series adds to a file."""
     hunks = [
         hunk
         for parts in catalog.load(name).read().values()

@@ -30,7 +30,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def run_c(source: str, folder: Path, *flags: str, argument: str = "") -> str:
-    """What a program of series_mediatek/ says; headers that only kernels have are empty."""
+    """Return what a program of series_mediatek/ says; headers that only kernels have are empty."""
     for name in ("init", "io", "irqflags", "kernel"):
         (folder / "include/linux").mkdir(parents=True, exist_ok=True)
         (folder / f"include/linux/{name}.h").write_text("")

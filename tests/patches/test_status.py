@@ -25,13 +25,13 @@ PLACES = [*NEEDED[:6], "reservation", "kconfig", "reset", "config"]
 
 @pytest.fixture(autouse=True)
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy series is the only one there is."""
+    """Return the toy series is the only one there is."""
     trees.series(tmp_path / "patches")
     monkeypatch.setattr(files, "data_dir", lambda name: tmp_path / name)
 
 
 def foreign(folder: Path, *without: str) -> Path:
-    """A tree with another author's support, but for some places."""
+    """Return a tree with another author's support, but for some places."""
     places = {place: edits for place, edits in trees.FOREIGN.items() if place not in without}
     return trees.write(folder / "linux", trees.edited(trees.BASE, places))
 

@@ -15,7 +15,7 @@ UNCHANGED = "The tree is unchanged."
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with files, folders and links."""
+    """Return a folder with files, folders and links."""
     root = tmp_path / "linux"
     for name in ("b/two.c", "b/one.c", "a/board.c", "a/board.h", "a/deep/x.dts", "top.c"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)

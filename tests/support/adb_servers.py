@@ -30,13 +30,13 @@ def ready() -> list[str]:
 
 
 def connected(adb: Adb, daemon: Adbd) -> AdbServer:
-    """The phone on the network, as the server's user connects it."""
+    """Return the phone on the network, as the server's user connects it."""
     adb.run("connect", daemon.serial)
     return AdbServer(daemon.serial, Timeouts(idle_s=5))
 
 
 def plugged_in(adb: Adb, daemon: Adbd) -> AdbServer:
-    """The phone under a name that is no address; the server finds it again by itself, as on USB."""
+    """Return the phone under a name that is no address; the server finds it again by itself, as on USB."""
     adb.run("connect", f"emu:{daemon.port - 1},{daemon.port}")
     serial = f"emulator-{daemon.port - 1}"
     until(lambda: (find_states() or {}).get(serial) == "device")

@@ -18,7 +18,7 @@ Run = Callable[..., subprocess.CompletedProcess[Any]]
 
 @pytest.fixture(scope="module")
 def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The agent for this computer, with the sanitizers; agent_host/arch.h keeps it off the kernel."""
+    """Return the agent for this computer, with the sanitizers; agent_host/arch.h keeps it off the kernel."""
     output = tmp_path_factory.mktemp("agent") / "agent"
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     flags += ["-fno-sanitize-recover=all", f"-I{Path(__file__).parent / 'agent_host'}"]

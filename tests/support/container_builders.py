@@ -31,7 +31,7 @@ def boot(
     cmdline: bytes = b"console=ttyMSM0",
     fill: bytes = b"\0",
 ) -> bytes:
-    """A v0 image; with `dt` as older Qualcomm phones have it."""
+    """Return a v0 image; with `dt` as older Qualcomm phones have it."""
     hashed = (kernel, ramdisk, SECOND, dt) if dt else (kernel, ramdisk, SECOND)
     numbers = (len(kernel), 0x80008000, len(ramdisk), 0x81000000, len(SECOND), 0x80F00000, 0x80000100)
     head = b"ANDROID!" + words(*numbers, size, len(dt), 13 << 25 | 23 << 4 | 5)
@@ -41,7 +41,7 @@ def boot(
 
 
 def boot_v2(version: int) -> bytes:
-    """A v1 or v2 image with all its parts."""
+    """Return a v1 or v2 image with all its parts."""
     overlay, tree = dtbo(), board("in the image") if version == 2 else b""
     parts = (KERNEL, RAMDISK, SECOND, overlay, *((tree,) if tree else ()))
     numbers = (len(KERNEL), 0x80008000, len(RAMDISK), 0x81000000, len(SECOND), 0x80F00000, 0x80000100)
@@ -86,7 +86,7 @@ def dhtb(inner: bytes = boot() + SAMSUNG + b"\xff" * 4) -> bytes:
 
 
 def vbmeta() -> bytes:
-    """A vbmeta image without a key: one hash descriptor of the partition boot."""
+    """Return a vbmeta image without a key: one hash descriptor of the partition boot."""
     name, salt, digest = b"boot", b"salt", bytes(range(32))
     body = struct.pack(">Q32sIII", 8192, b"sha256", len(name), len(salt), len(digest)) + bytes(64)
     body += page(name + salt + digest, 8)
@@ -161,7 +161,7 @@ def qcdt(gap: bytes = b"") -> bytes:
 
 
 def qcdt_of(version: int) -> bytes:
-    """A Qualcomm table of any version, with two trees."""
+    """Return a Qualcomm table of any version, with two trees."""
     ids = (0x7E, 8, 0, 1, 2, 3, 4, 5)[: 3 if version == 1 else 8]
     return builders.qcdt(version, [(ids, board("one")), ((ids[0] + 1, *ids[1:]), board("two"))])
 

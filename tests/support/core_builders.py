@@ -27,7 +27,7 @@ class Dump:
         self.put(vaddr, struct.pack(f"<{len(values)}I", *(value & 0xFFFFFFFF for value in values)))
 
     def build(self, size: int = SIZE) -> bytes:
-        """The ELF core file, with two program headers: notes, memory up to `size` bytes."""
+        """Return the ELF core file, with two program headers: notes, memory up to `size` bytes."""
         text = "".join(f"{key}={value}\n" for key, value in self.info.items()).encode()
         notes = b"".join(note(*one) for one in (*self.notes, (b"VMCOREINFO", 0, text)))
         head = struct.pack(
@@ -48,7 +48,7 @@ def note(name: bytes, kind: int, data: bytes) -> bytes:
 
 
 def prstatus(pid: int, pc: int) -> tuple[bytes, int, bytes]:
-    """The note of an ARM CPU: struct elf_prstatus, 148 bytes."""
+    """Return the note of an ARM CPU: struct elf_prstatus, 148 bytes."""
     registers = [*range(0x100, 0x100 + 15), pc, 0x60000093, 0xFFFFFFFF]
     return (
         b"CORE",
@@ -177,7 +177,7 @@ def with_characters(text: bytes, *, size: int = 256) -> Dump:
 
 
 def with_free_blocks(blocks: dict[int, int]) -> Dump:
-    """A kernel whose page structures name free blocks: their order, by the first page in the dump."""
+    """Return a kernel whose page structures name free blocks: their order, by the first page in the dump."""
     dump = Dump()
     array = VIRT + 0x8000
     dump.words(VIRT + 0x20, array)

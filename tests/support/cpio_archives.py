@@ -20,7 +20,7 @@ def packed(folder: Path, kind: str) -> bytes:
 
 
 def unpacked(data: bytes, target: Path) -> None:
-    """What GNU cpio makes of an archive."""
+    """Return what GNU cpio makes of an archive."""
     target.mkdir()
     done = subprocess.run(
         ["cpio", "-idm", "--quiet", "--no-absolute-filenames"],
@@ -46,7 +46,7 @@ def parsed(data: bytes) -> tuple[Archive, ...]:
 def newc(
     name: bytes, data: bytes = b"", *, mode: int = 0o100644, case: str = "X", name_size: int = 0
 ) -> bytes:
-    """An entry by hand, as mkbootfs (lower case) or gen_init_cpio (upper case) write it."""
+    """Return an entry by hand, as mkbootfs (lower case) or gen_init_cpio (upper case) write it."""
     numbers = (1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, name_size or len(name) + 1, 0)
     head = b"070701" + "".join(f"{number:08{case}}" for number in numbers).encode() + name + b"\0"
     head += bytes(-len(head) % 4)

@@ -38,14 +38,14 @@ CRASHABLE = replace(HOST, cmdline="console=ttyAMA0 crashkernel=64M", files=FILES
 
 
 def capture_kernel(dump: Dump | bytes | None = None) -> Kernel:
-    """A panic kernel that runs and shows the memory of the crashed one."""
+    """Return a panic kernel that runs and shows the memory of the crashed one."""
     data = dump if isinstance(dump, bytes) else (dump or with_ring()).build()
     cmdline = "elfcorehdr=0x6be00000"
     return Kernel("6.6.0-panic", cmdline=cmdline, page=None, flag=None, files={"/proc/vmcore": data})
 
 
 def crashable(**files: bytes | None) -> ScriptedPhone:
-    """A phone with CRASHABLE in its boot partition, which shows `files` besides, or instead."""
+    """Return a phone with CRASHABLE in its boot partition, which shows `files` besides, or instead."""
     kernel = replace(CRASHABLE, files=FILES | files)
     phone = ScriptedPhone(capture=capture_kernel())
     phone.partition("boot", setup.HOST_IMAGE, size=setup.SIZE)
@@ -56,5 +56,5 @@ def crashable(**files: bytes | None) -> ScriptedPhone:
 
 
 def panic_image(folder: Path) -> Path:
-    """A boot image that can be a panic kernel."""
+    """Return a boot image that can be a panic kernel."""
     return setup.rom_image(folder)

@@ -21,7 +21,7 @@ def document(path: Path) -> dict[str, Any]:
 
 
 def make(folder: Path, *, kernel: bytes = KERNEL, cmdline: str = CMDLINE, ramdisk_size: int = 5000) -> Path:
-    """A v2 boot image made by AOSP's mkbootimg; its ramdisk is zeros."""
+    """Return a v2 boot image made by AOSP's mkbootimg; its ramdisk is zeros."""
     (folder / "kernel").write_bytes(kernel)
     (folder / "dtb").write_bytes(board("Acme phone"))
     with (folder / "ramdisk").open("wb") as stream:
@@ -41,7 +41,7 @@ def make(folder: Path, *, kernel: bytes = KERNEL, cmdline: str = CMDLINE, ramdis
 
 
 def described(folder: Path, data: bytes) -> dict[str, Any]:
-    """The document of an image with this content."""
+    """Return the document of an image with this content."""
     path = folder / "x.img"
     path.write_bytes(data)
     return document(path)

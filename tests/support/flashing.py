@@ -21,7 +21,7 @@ PUT_BACK = (
 
 
 def flashed(phone: Phone, path: Path, *, allow_broken: bool = False) -> flash.Flashed:
-    """What is done with a file by `hardboot flash-host-kernel`, once it is checked."""
+    """Do what is done with a file by `hardboot flash-host-kernel`, once it is checked."""
     with private_copy(path, limit=host_image.LIMIT) as copy:
         return flash.flash(phone, copy, "boot", allow_broken=allow_broken)
 
@@ -29,7 +29,7 @@ def flashed(phone: Phone, path: Path, *, allow_broken: bool = False) -> flash.Fl
 def restored(
     phone: Phone, chosen: backup.Backup | None = None, *, allow_broken: bool = False
 ) -> flash.Flashed:
-    """What `hardboot restore` does."""
+    """Do what `hardboot restore` does."""
     chosen = chosen or flash.default_backup(phone)
     with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
         return flash.restore(phone, copy, chosen, allow_broken=allow_broken)

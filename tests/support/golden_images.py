@@ -72,7 +72,7 @@ _SIGNATURE = bytes.fromhex(
 
 
 def _vts_signature() -> bytes:
-    """A vbmeta image: header, hash and signature, then one descriptor and the key."""
+    """Return a vbmeta image: header, hash and signature, then one descriptor and the key."""
     modulus = int.from_bytes(_MODULUS, "big")
     key = struct.pack(">II", 4096, -pow(modulus, -1, 1 << 32) % (1 << 32)) + _MODULUS
     key += pow(2, 2 * 4096, modulus).to_bytes(512, "big")

@@ -30,7 +30,7 @@ def hardboot_tag(page: int, version: int = 1) -> bytes:
 
 
 def unpacks_to(address: int) -> bytes:
-    """The code of a zImage that unpacks to a fixed address: ldr r4, [pc, #8], and the address 16 bytes on."""
+    """Return zImage code that unpacks to a fixed address: ldr r4, [pc, #8], and the address 16 bytes on."""
     return struct.pack("<IIIII", 0xE59F4008, 0, 0, 0, address)
 
 
@@ -42,7 +42,7 @@ def zimage(
     start: int = 0,
     code: bytes | None = None,
 ) -> bytes:
-    """A zImage.
+    """Return a zImage.
 
     Args:
         tags: The extension table without its end; None for a KLSZ tag with `numbers`, b"" for no table.
@@ -67,7 +67,7 @@ def zimage(
 
 @lru_cache(maxsize=8)
 def kernel_with_banner(release: str, size: int = 300_000, at: int = 100_000) -> bytes:
-    """An unpacked kernel: `size` bytes that pack neither to nothing nor too large, with a banner."""
+    """Return an unpacked kernel: `size` bytes that pack neither to nothing nor too large, with a banner."""
     banner = f"Linux version {release} (who@where) (gcc 12) #1 SMP\n".encode()
     noise = b"".join(struct.pack("<Q", index * 0x9E3779B97F4A7C15 % 2**64) for index in range(size // 64))
     body = (noise * 9)[:size]
@@ -90,7 +90,7 @@ def pack(kernel: bytes, how: str) -> bytes:
 
 @cache
 def dtb(source: str, *, pad: int = 0) -> bytes:
-    """A device tree compiled by dtc, with `pad` bytes of room behind it."""
+    """Return a device tree compiled by dtc, with `pad` bytes of room behind it."""
     if not source.startswith("/dts-v1/"):
         source = f"/dts-v1/;\n{source}"
     return subprocess.run(
@@ -103,14 +103,14 @@ def dtb(source: str, *, pad: int = 0) -> bytes:
 
 
 def board(model: str) -> bytes:
-    """A small device tree of a board."""
+    """Return a small device tree of a board."""
     memory = "memory@80000000 { reg = <1 2>; };"
     return dtb(f'/ {{ model = "{model}"; compatible = "acme,board", "acme,soc"; {memory} }};')
 
 
 @lru_cache(maxsize=8)
 def mkbootimg(*words: str, **files: bytes) -> bytes:
-    """The image that AOSP's mkbootimg makes with `words`; each of `files` goes to the option of its name."""
+    """Return the image that AOSP's mkbootimg makes with `words`; each of `files` goes to its option."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["mkbootimg", *words, "-o", "made.img"]
         for name, data in files.items():
@@ -121,13 +121,13 @@ def mkbootimg(*words: str, **files: bytes) -> bytes:
 
 
 def ikconfig(text: str) -> bytes:
-    """What CONFIG_IKCONFIG leaves in an unpacked kernel."""
+    """Return what CONFIG_IKCONFIG leaves in an unpacked kernel."""
     encoder = zlib.compressobj(9, wbits=31)
     return b"IKCFG_ST" + encoder.compress(text.encode()) + encoder.flush() + b"IKCFG_ED"
 
 
 def kernel_with_config(release: str, text: str, size: int = 300_000) -> bytes:
-    """An unpacked kernel with a banner and its configuration behind it."""
+    """Return an unpacked kernel with a banner and its configuration behind it."""
     kernel = bytearray(kernel_with_banner(release, size))
     mark = ikconfig(text)
     at = len(kernel) - len(mark) - 1000
@@ -136,7 +136,7 @@ def kernel_with_config(release: str, text: str, size: int = 300_000) -> bytes:
 
 
 def arm64_image(kernel: bytes, *, bss: int = 0x10000, flags: int = 0b1010) -> bytes:
-    """An arm64 kernel: a header over the first 64 bytes of `kernel`."""
+    """Return an arm64 kernel: a header over the first 64 bytes of `kernel`."""
     head = struct.pack(
         "<IIQQQ24x4sI", 0x91005A4D, 0x14000000, 0x80000, len(kernel) + bss, flags, b"ARM\x64", 64
     )
@@ -144,14 +144,14 @@ def arm64_image(kernel: bytes, *, bss: int = 0x10000, flags: int = 0b1010) -> by
 
 
 def zboot(payload: bytes, compression: str = "gzip") -> bytes:
-    """An EFI zboot kernel around a compressed kernel."""
+    """Return an EFI zboot kernel around a compressed kernel."""
     offset = 0x200
     head = b"MZ\0\0zimg" + words(offset, len(payload), 0, 0) + compression.encode().ljust(32, b"\0")
     return head.ljust(offset, b"\x5a") + payload + bytes(0x300)
 
 
 def _table(head: bytes, entries: list[tuple[bytes, bytes, bytes]], trees: list[bytes], page: int) -> bytes:
-    """A little-endian table: entries are the bytes before and behind offset and size, and their tree."""
+    """Return a little-endian table; each entry: bytes before and behind offset and size, and its tree."""
     size = sum(len(before) + 8 + len(behind) for before, behind, _ in entries)
     start = -(-(len(head) + size + 4) // page) * page
     offsets = {}
@@ -167,7 +167,7 @@ def _table(head: bytes, entries: list[tuple[bytes, bytes, bytes]], trees: list[b
 def qcdt(
     version: int, entries: list[tuple[tuple[int, ...], bytes]], *, page: int = 2048, model: bytes = b"board"
 ) -> bytes:
-    """A Qualcomm table of device trees; each entry its ids in file order and its tree."""
+    """Return a Qualcomm table of device trees; each entry its ids in file order and its tree."""
     trees = list(dict.fromkeys(tree for _, tree in entries))
     behind = model.ljust(32, b"\0") if version & 0x100 else b""
     rows = [(words(*ids), behind, tree) for ids, tree in entries]
@@ -175,28 +175,28 @@ def qcdt(
 
 
 def dtbh(entries: list[tuple[tuple[int, int, int, int, int], bytes]], *, page: int = 2048) -> bytes:
-    """A Samsung table of device trees; each entry chip, platform, subtype, first and last revision, tree."""
+    """Return a Samsung table of device trees; each entry chip, platform, subtype, revisions, tree."""
     trees = list(dict.fromkeys(tree for _, tree in entries))
     rows = [(words(*ids), words(0x20), tree) for ids, tree in entries]
     return _table(b"DTBH" + words(2, len(entries)), rows, trees, page)
 
 
 def sprd(entries: list[tuple[tuple[int, int, int], bytes]], *, page: int = 2048) -> bytes:
-    """A Spreadtrum table of device trees; each entry chip, platform, revision, tree."""
+    """Return a Spreadtrum table of device trees; each entry chip, platform, revision, tree."""
     trees = list(dict.fromkeys(tree for _, tree in entries))
     rows = [(words(*ids), b"", tree) for ids, tree in entries]
     return _table(b"SPRD" + words(1, len(entries)), rows, trees, page)
 
 
 def pxa(magic: bytes, entries: list[tuple[tuple[int, int], bytes]], *, page: int = 2048) -> bytes:
-    """A Marvell table of device trees; each entry chip, revision, tree."""
+    """Return a Marvell table of device trees; each entry chip, revision, tree."""
     trees = list(dict.fromkeys(tree for _, tree in entries))
     rows = [(words(*ids), b"", tree) for ids, tree in entries]
     return _table(magic + words(1, len(entries)), rows, trees, page)
 
 
 def dtbo(entries: list[tuple[tuple[int, ...], bytes]], *, version: int = 0) -> bytes:
-    """A table of overlays; each entry id, revision, four custom words, and its tree."""
+    """Return a table of overlays; each entry id, revision, four custom words, and its tree."""
     trees = list(dict.fromkeys(tree for _, tree in entries))
     start = 32 + 32 * len(entries)
     offsets = {tree: start + sum(map(len, trees[:index])) for index, tree in enumerate(trees)}

@@ -19,7 +19,7 @@ def on_terminal(*words: str | Path, columns: int) -> list[str]:
 
 
 def hardboot(*words: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """What `hardboot` with these words gives whoever reads its output through pipes."""
+    """Return what `hardboot` with these words gives whoever reads its output through pipes."""
     arguments = [str(word) for word in words]
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):

@@ -117,7 +117,7 @@ SERIES += '[config.set]\nKEXEC_HARDBOOT = "y"\n[config.profile]\nKEXEC_HARDBOOT_
 
 
 def edited(files: dict[str, str], places: dict[str, list[tuple[str, str, str]]]) -> dict[str, str]:
-    """The files after the edits of some places."""
+    """Return the files after the edits of some places."""
     result = dict(files)
     for edits in places.values():
         for file, line, text in edits:
@@ -128,7 +128,7 @@ def edited(files: dict[str, str], places: dict[str, list[tuple[str, str, str]]])
 
 
 def write(folder: Path, files: dict[str, str], version: tuple[int, int] = (3, 10)) -> Path:
-    """A tree of these files."""
+    """Return a tree of these files."""
     for name, text in {**files, "Makefile": MAKEFILE.format(*version)}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -136,7 +136,7 @@ def write(folder: Path, files: dict[str, str], version: tuple[int, int] = (3, 10
 
 
 def series(folder: Path) -> Path:
-    """The series that makes OURS of BASE, in a folder of series."""
+    """Return the series that makes OURS of BASE, in a folder of series."""
     after = edited(BASE, OURS)
     patch = ""
     for name, text in BASE.items():

@@ -45,7 +45,7 @@ def is_right(kernel: KernelImage) -> bool:
 
 
 def mkimage(*parts: bytes, kind: str = "kernel", compression: str = "none") -> bytes:
-    """A uImage made by U-Boot's own tool."""
+    """Return a uImage made by U-Boot's own tool."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, str(index)) for index in range(len(parts))]
         for path, part in zip(paths, parts, strict=True):

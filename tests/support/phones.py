@@ -24,7 +24,7 @@ BUILD_TIMEOUT_S = 3600  # a kernel on a slow machine
 
 @contextmanager
 def shared(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
-    """A folder that all workers share; one of them at a time is in here."""
+    """Yield a folder that all workers share; one of them at a time is in here."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -90,7 +90,7 @@ class Hardboot:
         return Ran(process.returncode, out, err).checked(code)
 
     def __call__(self, *words: str | Path, code: int | None = 0) -> Ran:
-        """The same without a new Python, which would take as long to start as most commands take."""
+        """Return the same without a new Python, which would take as long to start as most commands take."""
         done = in_process.hardboot(*words, NO_COLOR="1", COLUMNS="80", **self.environment)
         return Ran(done.returncode, done.stdout, done.stderr).checked(code)
 
@@ -182,7 +182,7 @@ class VirtualPhone:
             return hashlib.sha256(stream.read(place.size)).hexdigest()
 
     def run(self, command: str) -> str:
-        """What a command prints on the phone, run by the ADB user over a connection of its own."""
+        """Return what a command prints on the phone, run by the ADB user over a connection of its own."""
         transport = open_transport(self.serial)
         try:
             return transport.shell(command, timeout_s=30).text
@@ -196,7 +196,7 @@ class VirtualPhone:
         return content
 
     def unsynced(self) -> str:
-        """What is in that file now."""
+        """Return what is in that file now."""
         return self.run("cat /data/local/tmp/unsynced").strip()
 
     def journal_was_replayed(self) -> bool:

@@ -25,7 +25,7 @@ def kernel(**options: Any) -> bytes:
 def rom_image(
     folder: Path, *, kernel_data: bytes | None = None, ramdisk: bytes | None = bytes(4097), **parts: Any
 ) -> Path:
-    """A boot image made by Debian's mkbootimg."""
+    """Return a boot image made by Debian's mkbootimg."""
     words = ["--base", "0x40000000", "--cmdline", "console=ttyAMA0 quiet"]
     files = {"kernel": kernel() if kernel_data is None else kernel_data, "ramdisk": ramdisk, **parts}
     if "dtb" in parts:

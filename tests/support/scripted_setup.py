@@ -26,7 +26,7 @@ _ROM_KERNEL = zimage(payload=pack(kernel_with_banner("6.6.0-rom", 20_000, 10_000
 
 
 def rom_image(folder: Path, *, tree: bytes | None = None, cmdline: bytes = b"console=ttyAMA0") -> Path:
-    """A boot image to start from RAM: its kernel is that of `ScriptedPhone.rom`."""
+    """Return a boot image to start from RAM: its kernel is that of `ScriptedPhone.rom`."""
     path = folder / "rom.img"
     tree = board("mine") if tree is None else tree
     path.write_bytes(build.boot(_ROM_KERNEL + tree, b"a ramdisk" * 99, cmdline=cmdline))
@@ -41,7 +41,7 @@ def small_profile(size: int | None = SIZE) -> Profile:
 
 
 def phone_with_disk(*, host: bool = True) -> ScriptedPhone:
-    """A phone that runs the kernel of its boot partition: the host, or the stock one."""
+    """Return a phone that runs the kernel of its boot partition: the host, or the stock one."""
     phone = ScriptedPhone()
     phone.partition("boot", HOST_IMAGE if host else STOCK_IMAGE, size=SIZE)
     phone.partition("recovery", STOCK_IMAGE, size=SIZE)
@@ -71,7 +71,7 @@ def install(phone: ScriptedPhone, monkeypatch: pytest.MonkeyPatch, folder: Path)
 
 
 def connected(phone: ScriptedPhone) -> Phone:
-    """hardboot's own view of it; nothing of the connecting stays in the events."""
+    """Connect hardboot to it; the connecting leaves nothing in the events."""
     found = connect(None, None)
     phone.events.clear()
     phone.commands.clear()

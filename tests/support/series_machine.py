@@ -48,7 +48,7 @@ _VALUES = {
 
 
 def blocks(path: Path) -> list[str]:
-    """What a file has between `#ifdef CONFIG_KEXEC_HARDBOOT…` and its #endif."""
+    """Return what a file has between `#ifdef CONFIG_KEXEC_HARDBOOT…` and its #endif."""
     found, depth, block = [], 0, ""
     for line in path.read_text().splitlines(keepends=True):
         depth += line.startswith("#if") and (depth > 0 or line.startswith("#ifdef CONFIG_KEXEC_HARDBOOT"))

@@ -11,7 +11,7 @@ from hardboot.patches.tree import Tree
 
 
 def build(folder: Path, name: str, *, drift: int = 0, has: str = "arch/arm/mach-msm/board.c") -> Path:
-    """A tree in which the series fits: the lines its hunks expect, where they expect them, and filling.
+    """Return a tree in which the series fits: the lines of its hunks in their places, and filling.
 
     Args:
         folder: Where to make it.

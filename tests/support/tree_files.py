@@ -6,7 +6,7 @@ from hardboot.formats.trees import fdt
 
 
 def unpacked(tree: fdt.Fdt, folder: Path) -> Path:
-    """The tree as Linux shows it: a folder each node, a file each property, and each node's name as one."""
+    """Return the tree as Linux shows it: a folder for each node, with files for its properties and name."""
     for path, node in tree.root.walk():
         here = folder / path.lstrip("/")
         here.mkdir(exist_ok=True, parents=True)

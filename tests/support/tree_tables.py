@@ -32,7 +32,7 @@ class Sample:
 
 
 def several(version: int, page: int = 2048) -> bytes:
-    """A Qualcomm table of three entries, the first and last of one tree."""
+    """Return a Qualcomm table of three entries, the first and last of one tree."""
     ids = QCDT_IDS[version & 0xFF]
     other = (ids[0] + 1, *ids[1:])
     return qcdt(version, [(ids, A), (other, B), (other, A)], page=page)

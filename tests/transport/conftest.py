@@ -27,14 +27,14 @@ def aosp_adbd(tmp_path_factory: pytest.TempPathFactory) -> AospAdbd:
 
 @pytest.fixture(params=["virtual_adbd", "aosp_adbd"])
 def any_adbd(request: pytest.FixtureRequest) -> AdbdProgram:
-    """The same tests on the virtual phone's adbd and on AOSP's."""
+    """Run the same tests on the virtual phone's adbd and on AOSP's."""
     program: AdbdProgram = request.getfixturevalue(request.param)
     return program
 
 
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
-    """The USB of this test."""
+    """Return the USB of this test."""
     usb_transport = pytest.importorskip("adb_shell.transport.usb_transport")
     bus = Bus()
     monkeypatch.setattr(usb_transport.UsbTransport, "USB1_CTX", bus)
@@ -44,7 +44,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
 
 @pytest.fixture(params=["TCP", "USB"])
 def phone(request: pytest.FixtureRequest) -> Iterator[OpenPhone]:
-    """The same tests over both byte transports."""
+    """Run the same tests over both byte transports."""
     if request.param == "TCP":
         yield open_tcp
         return

@@ -34,7 +34,7 @@ REAL_USB = os.environ.get("HARDBOOT_TEST_USB")  # the serial of a phone that run
 
 @pytest.fixture(params=["USB real"] if REAL_USB else KINDS)
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
-    """The same tests on every kind of adbd, over TCP, over USB and through a real ADB server."""
+    """Run the same tests on every kind of adbd, over TCP, over USB and through a real ADB server."""
     kind: str = request.param
     with contextlib.ExitStack() as stack:
         if REAL_USB:

@@ -23,7 +23,7 @@ def there() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def ends(there: socket.socket) -> Iterator[tuple[TcpTransport, socket.socket]]:
-    """A transport, and the phone's end of its connection."""
+    """Yield a transport, and the phone's end of its connection."""
     transport = TcpTransport(*there.getsockname())
     transport.connect(5)
     phone, _ = there.accept()

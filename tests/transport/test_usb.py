@@ -40,7 +40,7 @@ def phone(bus: Bus, adbd: FakeAdbd) -> Iterator[UsbPhone]:
 
 @pytest.fixture
 def transport(phone: UsbPhone) -> Iterator[UsbTransport]:
-    """The phone's USB alone, claimed."""
+    """Yield the phone's USB alone, claimed."""
     transport = usb.find("0123456789")
     transport.connect(1)
     yield transport

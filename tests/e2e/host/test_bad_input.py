@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def whole_phone(host_phone: VirtualPhone) -> Iterator[VirtualPhone]:
-    """A host phone on which nothing has changed when the test is over, or else it boots its host kernel."""
+    """Yield a host phone; if the test changes anything, it boots its host kernel again."""
     sha256, boot_id = host_phone.boot_partition_sha256(), host_phone.boot_id
     yield host_phone
     assert host_phone.boot_partition_sha256() == sha256
@@ -37,7 +37,7 @@ def whole_phone(host_phone: VirtualPhone) -> Iterator[VirtualPhone]:
 
 
 def pack(target: Path, kernel: Path, ramdisk: bytes, cmdline: str = image.CMDLINE) -> Path:
-    """A ROM of these parts, by Debian's mkbootimg."""
+    """Return a ROM of these parts, by Debian's mkbootimg."""
     part = target.with_suffix(".ramdisk")
     part.write_bytes(ramdisk)
     words = ["--kernel", str(kernel), "--ramdisk", str(part), "--cmdline", cmdline, *image.MKBOOTIMG_LAYOUT]
@@ -136,7 +136,7 @@ def test_a_rom_that_hangs_leaves_a_silent_phone(
 
 
 def qemu_of(serial: str) -> int:
-    """The process of the virtual phone whose ADB answers there."""
+    """Return the process of the virtual phone whose ADB answers there."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it may have ended
             program, *words = path.read_bytes().split(b"\0")

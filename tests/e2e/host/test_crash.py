@@ -16,7 +16,7 @@ PANIC = "Kernel panic - not syncing: sysrq triggered crash"
 
 
 def vmlinux_of(zimage: Path) -> Path:
-    """The kernel with its symbols, kept in the cache beside the image."""
+    """Return the kernel with its symbols, kept in the cache beside the image."""
     wanted = zimage.read_bytes()
     known = cache_dir().glob("kernels/*/image")
     return next(path.with_name("vmlinux") for path in known if path.read_bytes() == wanted)

@@ -38,7 +38,7 @@ class Bench:
     def forced(
         self, image: Path, *, kernel: int = 0x45000000, initrd: int = 0x46000000, dtb: int = 0x46F00000
     ) -> tuple[PreparedRom, set[str]]:
-        """A boot of `image` with segments there, and the rules that the planner refuses it by."""
+        """Return a boot of `image` with segments there, and the rules that the planner refuses it by."""
         prepared = load.prepare(self.phone, rom.read(image), Journal("virt-arm", "x"), cmdline=CMDLINE)
         tree = self.phone.device_tree()
         guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline=prepared.cmdline.text)

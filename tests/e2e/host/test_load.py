@@ -10,7 +10,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def another_computer(tmp_path: Path) -> Hardboot:
-    """hardboot with the state folder of a computer that never saw the phone."""
+    """Return hardboot with the state folder of a computer that never saw the phone."""
     return Hardboot({"XDG_STATE_HOME": str(tmp_path)})
 
 

@@ -54,7 +54,7 @@ class Board:
         return [*words, "-cpu", self.cpu, "-smp", "2", "-m", "1G", "-nic", "none", "-nodefaults"]
 
     def run(self, extra: Sequence[str] = ()) -> str:
-        """What appears on the console until the machine is switched off."""
+        """Return what appears on the console until the machine is switched off."""
         words = [*self.words, "-display", "none", "-serial", "stdio", *extra]
         words += ["-kernel", str(self.host), "-initrd", str(self.initrd), "-append", "console=ttyAMA0"]
         return run(words, timeout_s=120).decode(errors="replace")
@@ -62,7 +62,7 @@ class Board:
 
 @pytest.fixture(scope="module")
 def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The /init of host and guest."""
+    """Return the /init of host and guest."""
     target = tmp_path_factory.mktemp("init") / "init"
     source = Path(__file__).parent / "arm64_init.c"
     compiler = find_tool("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
@@ -85,7 +85,7 @@ def initrd(folder: Path, files: dict[str, Path]) -> Path:
 
 
 def board(kernels: HostKernels, init: Path, folder: Path, pair: tuple[str, str], where: str) -> Board:
-    """A machine whose host kernel, of the first series, has a guest of the other one in its initrd."""
+    """Return a machine whose host kernel, of the first series, has a guest of the other one in its initrd."""
     host, guest = (kernels[name].image for name in pair)
     machine, cpu = MACHINES[where]
     small = initrd(folder / "guest", {"init": init})

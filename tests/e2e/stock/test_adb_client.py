@@ -21,7 +21,7 @@ Adb = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def adb(tmp_path: Path) -> Iterator[Adb]:
-    """The real client, with a server and keys of its own."""
+    """Yield the real client, with a server and keys of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])

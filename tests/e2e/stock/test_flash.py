@@ -27,7 +27,7 @@ def host_image(stock_phone: VirtualPhone, host_zimage: Path, tmp_path: Path) -> 
 
 @pytest.fixture
 def phone(stock_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Phone]:
-    """The same phone, held in this process to put faults between it and the flow."""
+    """Yield the same phone, held in this process to put faults between it and the flow."""
     monkeypatch.setenv("XDG_STATE_HOME", stock_phone.hardboot.environment["XDG_STATE_HOME"])
     found = connect(stock_phone.serial, None)
     yield found
@@ -36,7 +36,7 @@ def phone(stock_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def saved(phone: Phone) -> Backup:
-    """A backup of this phone's boot partition."""
+    """Return a backup of this phone's boot partition."""
     if not backup.find(phone.serialno, "boot"):
         factory = machine.status().factory_image
         flashed(phone, factory)  # it is there already: only backed up

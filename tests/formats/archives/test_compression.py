@@ -183,7 +183,7 @@ def test_little_data_that_unpacks_to_much_comes_in_small_pieces(kind: Compressio
 
 
 def rle_frame(blocks: int, size: int) -> bytes:
-    """A zstd frame of blocks that each repeat one byte `size` times: 4 bytes become up to 128 KiB."""
+    """Return a zstd frame of blocks that each repeat one byte `size` times: 4 bytes become up to 128 KiB."""
     head = (1 << 1 | size << 3).to_bytes(3, "little") + b"A"
     return compression.ZSTD_MAGIC + b"\0\x38" + head * blocks + b"\x01\0\0"
 

@@ -59,7 +59,7 @@ def names(fragments: tuple[Fragment, ...]) -> list[str]:
 
 
 def files(kind: Compression | None, data: bytes, target: Path) -> Path:
-    """What Debian's tools unpack."""
+    """Return what Debian's tools unpack."""
     plain = {"xz": "xz -dc", "lzma": "xz --format=lzma -dc", "lz4-legacy": "lz4 -dc"}
     content = run(plain.get(kind, f"{kind} -dc"), data) if kind else data
     target.mkdir()
@@ -202,7 +202,7 @@ def test_the_limit_counts_over_all_fragments(archive: bytes, monkeypatch: pytest
 
 @cache
 def small(kind: Compression | None) -> bytes:
-    """An archive of one file, packed."""
+    """Return an archive of one file, packed."""
     content = b"".join(cpio.build([Archive("newc", (Entry("init", 0o100755, b"x" * 300),))]))
     return b"".join(compression.compress(kind, [content])) if kind else content
 

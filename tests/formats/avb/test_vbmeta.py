@@ -67,7 +67,7 @@ def test_a_footer_that_points_outside_is_none() -> None:
 
 
 def header(**changes: int) -> bytes:
-    """A vbmeta header over blocks of 64 and 128 bytes."""
+    """Return a vbmeta header over blocks of 64 and 128 bytes."""
     values = {
         "authentication_size": 64,
         "auxiliary_size": 128,

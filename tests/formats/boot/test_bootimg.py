@@ -38,7 +38,7 @@ def built(image: BootImage) -> bytes:
 
 
 def patched(offset: int, *values: int) -> bytes:
-    """A good v2 image with words replaced."""
+    """Return a good v2 image with words replaced."""
     data = bytearray(built(V2))
     struct.pack_into(f"<{len(values)}I", data, offset, *values)
     return bytes(data)
@@ -53,7 +53,7 @@ def refusal(data: bytes) -> str:
 
 
 def make(tmp_path: Path, version: int, cmdline: str = "a " * 400 + "end") -> bytes:
-    """An image made by AOSP's mkbootimg. (Debian's fails on --recovery_dtbo: it returns no offset.)"""
+    """Return an image of AOSP's mkbootimg; Debian's fails on --recovery_dtbo, as it returns no offset."""
     for name in ("kernel", "ramdisk", "second", "dtb"):
         (tmp_path / name).write_bytes(f"{name} ".encode() * 700)
     target = tmp_path / "made.img"

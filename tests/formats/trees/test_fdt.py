@@ -44,7 +44,7 @@ def sample() -> bytes:
 
 @pytest.fixture(scope="module")
 def virt(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The tree QEMU's virt machine makes: 1 MiB, most of it room to grow."""
+    """Return the tree QEMU's virt machine makes: 1 MiB, most of it room to grow."""
     path = tmp_path_factory.mktemp("virt") / "virt.dtb"
     subprocess.run(
         ["qemu-system-arm", "-M", f"virt,dumpdtb={path}", "-display", "none", "-nic", "none"],
@@ -56,7 +56,7 @@ def virt(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def source(tree: bytes) -> str:
-    """What dtc makes of a tree."""
+    """Return what dtc makes of a tree."""
     command = ["dtc", "-q", "-I", "dtb", "-O", "dts"]
     return subprocess.run(command, input=tree, capture_output=True, check=True, timeout=30).stdout.decode()
 
@@ -181,7 +181,7 @@ def words(*values: int) -> bytes:
 
 
 def hand_made(structure: bytes, strings: bytes = b"p\0", **fields: int) -> bytes:
-    """A tree with this structure block; `fields` replace words of the header by index (h1 is totalsize)."""
+    """Return a tree with this structure block; `fields` replace header words by index (h1: totalsize)."""
     head = [0xD00DFEED, 56 + len(structure) + len(strings), 56, 56 + len(structure), 40, 17, 16, 0]
     head += [len(strings), len(structure)]
     for name, value in fields.items():
@@ -361,7 +361,7 @@ def test_a_damaged_tree_is_refused_or_builds_back(data: st.DataObject) -> None:
 
 @cache
 def _damage_me() -> bytes:
-    """The sample again: hypothesis and fixtures do not mix."""
+    """Return the sample again: hypothesis and fixtures do not mix."""
     return dtb(SOURCE)
 
 

@@ -65,7 +65,7 @@ class System(Protocol):
     epoch: int
 
     def program(self, name: str, user: int) -> Program:
-        """The program called `name`. Raises OSError if there is none."""
+        """Return the program called `name`. Raises OSError if there is none."""
 
     def happens(self, event: str) -> Fault:
         """Note an event; returns what goes wrong with it."""

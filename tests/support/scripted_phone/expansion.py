@@ -29,14 +29,14 @@ class Expansion:
 
     @abstractmethod
     def substitute(self, body: Node, err: Output) -> Text:
-        """What $(body) becomes."""
+        """Return what $(body) becomes."""
 
     def path(self, name: str) -> str:
         """`name` as an absolute path."""
         return name if name.startswith("/") else f"{self.folder.rstrip('/')}/{name}"
 
     def expand(self, words: tuple[Word, ...], err: Output) -> Generator[float, None, list[str]]:
-        """The fields that words become: expanded, split, and names of files in place of patterns."""
+        """Yield the fields that words become: expanded, split, and names of files in place of patterns."""
         found = []
         for word in words:
             for text, pattern in (yield from self._fields(word, err)):
@@ -45,7 +45,7 @@ class Expansion:
         return found
 
     def _fields(self, word: Word, err: Output) -> Generator[float, None, list[tuple[str, str]]]:
-        """The fields of one word: each as text, and as a pattern."""
+        """Yield the fields of one word: each as text, and as a pattern."""
         fields = [("", "")]
         is_there = False
         for part in word:
@@ -69,7 +69,7 @@ class Expansion:
         return kept or ([("", "")] if is_there else [])
 
     def text(self, word: Word, err: Output) -> Text:
-        """A word as one text, not split."""
+        """Return a word as one text, not split."""
         found = ""
         for part in word:
             found += yield from self._part(part, err)
@@ -106,7 +106,7 @@ class Expansion:
         return self.variables.get(name, "")
 
     def _glob(self, pattern: str) -> list[str]:
-        """The names that fit a pattern, part by part, as they would be written."""
+        """Return the names that fit a pattern, part by part, as they would be written."""
         absolute = self.path(pattern)
         wanted = [part for part in absolute.split("/") if part]
         prefix = "" if pattern.startswith("/") else f"{self.folder.rstrip('/')}/"

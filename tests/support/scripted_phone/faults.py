@@ -10,7 +10,7 @@ def _nothing() -> None:
 
 
 def flip(at: int, mask: int = 1) -> Callable[[bytes], bytes]:
-    """Changes bits of one byte of what is moved."""
+    """Change bits of one byte of what is moved."""
     return lambda data: data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :]
 
 

@@ -9,7 +9,7 @@ ADB, ROOT = 2000, 0  # user ids
 
 
 def failure(number: int) -> OSError:
-    """An error as Linux gives it."""
+    """Return an error as Linux gives it."""
     return OSError(number, os.strerror(number))
 
 
@@ -197,11 +197,11 @@ class FileSystem:
         return done or "/"
 
     def find(self, path: str) -> Node | None:
-        """What is at `path`; None if nothing is."""
+        """Return what is at `path`; None if nothing is."""
         return self.nodes.get(self.resolve(path))
 
     def open(self, path: str, user: int) -> Node:
-        """What is at `path`, for `user` to read.
+        """Return what is at `path`, for `user` to read.
 
         Raises:
             OSError: If it is not there, or not for this user.
@@ -216,7 +216,7 @@ class FileSystem:
         return node
 
     def create(self, path: str, user: int, mode: int) -> Node:
-        """What is at `path`, for `user` to write; a new file with `mode` if nothing is.
+        """Return what is at `path`, for `user` to write; a new file with `mode` if nothing is.
 
         Raises:
             OSError: If that cannot be.
@@ -240,12 +240,12 @@ class FileSystem:
         return node
 
     def writable(self, path: str) -> None:
-        """Raises OSError if `path` lies on a file system that is read-only."""
+        """Raise OSError if `path` lies on a file system that is read-only."""
         if self.mount(path).read_only:
             raise failure(errno.EROFS)
 
     def mount(self, path: str) -> Mount:
-        """What `path` lies on."""
+        """Return what `path` lies on."""
         path = self.resolve(path)
         around = [one for one in self.mounts if f"{path}/".startswith(f"{one.point.rstrip('/')}/")]
         return max(around, key=lambda one: len(one.point))
@@ -263,7 +263,7 @@ class FileSystem:
         return max(mount.capacity - used, 0)
 
     def names(self, folder: str) -> list[str]:
-        """The names in a folder, sorted."""
+        """Return the names in a folder, sorted."""
         folder = self.resolve(folder)
         return sorted(
             path.rpartition("/")[2] for path in self.nodes if _parent(path) == folder and path != "/"

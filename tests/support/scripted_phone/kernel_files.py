@@ -39,7 +39,7 @@ def show_kernel(phone: "ScriptedPhone", running: Running) -> None:
 
 
 def _kept(phone: "ScriptedPhone", path: str, content: str) -> None:
-    """A value that can be written and read."""
+    """Return a value that can be written and read."""
     values = [content.encode() + b"\n"]
     phone.show(path, lambda: values[-1], values.append)
 

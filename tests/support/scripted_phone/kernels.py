@@ -106,7 +106,7 @@ class AgentError(Exception):
 
 
 def agent(call: Call, running: Running, leave: "Steps") -> Steps:
-    """The agent, as payload/agent.c: `leave` are the steps of reboot(2)."""
+    """Return the agent, as payload/agent.c: `leave` are the steps of reboot(2)."""
     try:
         command, *words = call.words[1:]
         if command == "exec":
@@ -197,7 +197,7 @@ def _pages(call: Call, running: Running, words: list[str]) -> None:
 
 
 def no_exec() -> OSError:
-    """The error for a program that is none of this phone."""
+    """Return the error for a program that is none of this phone."""
     return failure(errno.ENOEXEC)
 
 

@@ -120,7 +120,7 @@ class ScriptedPhone:
         return made
 
     def make_folder(self, path: str) -> None:
-        """A folder of the ADB user."""
+        """Return a folder of the ADB user."""
         self.files.add(path, Folder(ADB))
 
     # What happens
@@ -138,7 +138,7 @@ class ScriptedPhone:
         return ROOT if self.root == "adbd" else ADB
 
     def happened(self, pattern: str) -> list[str]:
-        """The events that fit a pattern as of a shell, in order."""
+        """Return the events that fit a pattern as of a shell, in order."""
         return [event for event in self.events if fnmatchcase(event, pattern)]
 
     def happens(self, event: str) -> Fault:
@@ -207,7 +207,7 @@ class ScriptedPhone:
         self._leave(self._bootable)
 
     def crash(self) -> None:
-        """What a panic does."""
+        """Return what a panic does."""
         running = self.running
         assert running
         if running.on_crash is not None:
@@ -263,7 +263,7 @@ class ScriptedPhone:
     # Programs of its own
 
     def program(self, name: str, user: int) -> Program:
-        """The program called `name`. Raises OSError if there is none."""
+        """Return the program called `name`. Raises OSError if there is none."""
         if "/" not in name:
             own: dict[str, Program] = {
                 "dmesg": self._dmesg,

@@ -31,7 +31,7 @@ def _options(call: Call, with_value: str = "") -> tuple[dict[str, str], list[str
 
 
 def _inputs(call: Call, names: list[str]) -> tuple[list[bytes], int]:
-    """The content of files, or of the input if none are named; 1 if one cannot be read."""
+    """Return the content of files, or of the input if none are named; 1 if one cannot be read."""
     if not names:
         return [call.stdin.read()], 0
     found, code = [], 0

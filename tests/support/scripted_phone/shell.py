@@ -30,7 +30,7 @@ class Shell(Expansion):
     """One shell, or a subshell."""
 
     def subshell(self) -> "Shell":
-        """A shell that begins with what this one has."""
+        """Return a shell that begins with what this one has."""
         return replace(
             self,
             variables=dict(self.variables),
@@ -229,7 +229,7 @@ class Shell(Expansion):
         return stdin, outputs[1], outputs[2]
 
     def opened(self, path: str, *, append: bool = False) -> Opened:
-        """The file at `path` for writing; made empty unless `append`.
+        """Return the file at `path` for writing; made empty unless `append`.
 
         Raises:
             OSError: If it cannot be.

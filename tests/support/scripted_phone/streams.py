@@ -22,7 +22,7 @@ class Input:
         return found
 
     def line(self) -> bytes:
-        """The next line with its end; b"" at the end."""
+        """Return the next line with its end; b"" at the end."""
         end = self.data.find(b"\n", self.at)
         return self.read(-1 if end < 0 else end + 1 - self.at)
 

@@ -117,7 +117,7 @@ class SyntaxProblem(Exception):
 
 
 def parse(text: str) -> Node:
-    """The tree of a script.
+    """Return the tree of a script.
 
     Raises:
         SyntaxProblem: If it is none.
@@ -156,7 +156,7 @@ class _Parser:
         self.take()
 
     def keyword(self) -> str:
-        """The next token if it is a bare word, else ""."""
+        """Return the next token if it is a bare word, else ""."""
         token = self.peek()
         if isinstance(token, tuple) and len(token[1]) == 1:
             (part,) = token[1]
@@ -415,7 +415,7 @@ class _Parser:
 
     @staticmethod
     def _assigned(word: Word) -> tuple[str, bool]:
-        """The name that `word` sets, and whether it sets one."""
+        """Return the name that `word` sets, and whether it sets one."""
         if word and isinstance(word[0], Literal) and not word[0].quoted:
             found = re.match(rf"({_NAME.pattern})=", word[0].text)
             if found:

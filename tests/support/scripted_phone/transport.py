@@ -163,5 +163,5 @@ class ScriptedTransport:
 
 
 def words_of(template: str) -> list[str]:
-    """The words that start a shell, without the command."""
+    """Return the words that start a shell, without the command."""
     return shlex.split(template.format("COMMAND"))[:-1]

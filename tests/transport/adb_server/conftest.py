@@ -12,7 +12,7 @@ from hardboot.base import process
 
 @pytest.fixture
 def server(adb: Adb, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adb]:
-    """The running server hardboot is to use; it forgets its phones after the test."""
+    """Yield the running server hardboot is to use; it forgets its phones after the test."""
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adb.port))
     yield adb
     adb.run("disconnect")
@@ -20,7 +20,7 @@ def server(adb: Adb, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adb]:
 
 @pytest.fixture
 def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adb]:
-    """A server that a test may end."""
+    """Yield a server that a test may end."""
     home = tmp_path / "home"
     home.mkdir()
     adb = Adb(process.find_tool("adb", "adb"), free_port(), home)

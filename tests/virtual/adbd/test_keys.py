@@ -9,7 +9,7 @@ from virtual_adbd import Connect, Raw, Start, keygen
 
 
 def public_key_line(key: int, exponent: int) -> str:
-    """An adb_keys line as Android's libcrypto_utils lays it out, made by other means than the daemon's."""
+    """Return an adb_keys line in the layout of Android's libcrypto_utils, made without the daemon's code."""
     import base64
 
     words = struct.pack("<II", 64, pow(-key, -1, 1 << 32))
