@@ -61,6 +61,7 @@ def test_older_and_newer_size_tags_are_read(
         (words(0xE204433E), (True, None)),  # and r4, r4, #0xf8000000: 3.4
         (words(0xE200033E), (True, None)),  # and r0, r0, #0xf8000000: 6.1
         (bytes.fromhex("00bf00f0784000bf"), (True, None)),  # the same in Thumb-2, not at a whole word
+        (bytes.fromhex("00f07840"), (True, None)),  # and at a whole word
         (words(0xE204433F), (False, None)),  # and r4, r4, #0xfc000000
         (unpacks_to(0x80208000), (False, 0x80208000)),
         (unpacks_to(0x00008000) + words(0xE59F4000, 0, 0x12348000), (False, 0x00008000)),
