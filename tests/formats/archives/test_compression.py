@@ -111,6 +111,12 @@ def test_lz4_streams_of_several_blocks_are_whole_blocks_but_the_last() -> None:
     assert compression.decompress(data) == content
 
 
+@pytest.mark.parametrize(("size", "fits"), [(8_421_520, True), (8_421_521, False)])
+def test_a_block_of_more_than_lz4_compresses_8_mib_to_is_none(size: int, fits: bool) -> None:
+    data = lz4legacy.MAGIC + words(size) + bytes(size)
+    assert list(lz4legacy.blocks(data)) == ([(8, size)] if fits else [])
+
+
 def test_a_second_lz4_stream_behind_the_first_is_not_part_of_it() -> None:
     first, second = packed("lz4-legacy"), packed("lz4-legacy", b"other")
     stream = Decompressor("lz4-legacy", first + second)
