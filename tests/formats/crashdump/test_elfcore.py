@@ -8,6 +8,7 @@ import pytest
 from core_builders import (
     PHYS,
     VIRT,
+    note,
     with_ring,
 )
 
@@ -89,3 +90,49 @@ def test_damaged_headers_are_refused(offset: int, value: bytes, said: str) -> No
     data[offset : offset + len(value)] = value
     with pytest.raises(InputError, match=said):
         elfcore.parse(bytes(data))
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_addresses_at_the_edges_mean_that_there_is_none(bits: int) -> None:
+    last = (1 << bits) - 1
+    loads = [Load(PHYS, vaddr, 0, 0, 4096) for vaddr in (0, 1, last - 1, last)]
+    found = elfcore.parse(elfcore.build_headers(bits, elf.EM_ARM, loads, []))
+    assert [load.vaddr for load in found.loads] == [None, 1, last - 1, None]
+
+
+def notes_of(data: bytes) -> list[tuple[str, int, bytes]]:
+    core = Core(32, 40, (), data, lambda offset, size: b"")
+    return [(found.name, found.type, found.data) for found in core.notes]
+
+
+def test_notes_are_padded_and_zeros_between_them_are_skipped() -> None:
+    first, second = note(b"CORE", 1, b"12345"), note(b"VMCOREINFO", 0, b"A=1")
+    expected = [("CORE", 1, b"12345"), ("VMCOREINFO", 0, b"A=1")]
+    for zeros in (0, 4, 12, 16, 400):
+        assert notes_of(first + bytes(zeros) + second + bytes(zeros)) == expected
+    assert notes_of(first + second + b"odd") == expected
+
+
+def test_a_note_without_a_body_is_read_and_a_cut_one_is_refused() -> None:
+    empty = note(b"abc", 7, b"")
+    assert notes_of(empty) == [("abc", 7, b"")]
+    for size in (12, 13, 15):
+        with pytest.raises(InputError, match="note at offset 0x0: 4 \\+ 0 bytes"):
+            notes_of(empty[:size])
+
+
+def test_the_number_of_notes_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elfcore, "_MAX_NOTES", 2)
+    assert len(notes_of(note(b"a", 1, b"") * 2)) == 2
+    with pytest.raises(InputError, match="more than 2 notes"):
+        notes_of(note(b"a", 1, b"") * 3)
+
+
+def test_the_size_of_the_notes_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = with_ring().build()
+    size = len(elfcore.parse(data).note_bytes)
+    monkeypatch.setattr(elfcore, "_NOTES_LIMIT", size)
+    assert elfcore.parse(data).vmcoreinfo
+    monkeypatch.setattr(elfcore, "_NOTES_LIMIT", size - 1)
+    with pytest.raises(InputError, match=f"p_filesz at offset 0x44: more than {size - 1} bytes of notes"):
+        elfcore.parse(data)

@@ -74,6 +74,46 @@ def test_an_empty_ring_of_characters_has_no_lines() -> None:
     assert read_log(dump) == []
 
 
+@pytest.mark.parametrize(("begin", "following"), [(1, 2), (2, 1), (1, 3)])
+def test_a_message_without_a_block_of_text_is_left_out(begin: int, following: int) -> None:
+    dump = with_ring()
+    dump.words(VIRT + 0x1000 + 4, begin, following)  # of the first message
+    assert read_log(dump) == EXPECTED[1:]
+
+
+def test_the_number_of_messages_of_a_ring_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernellog, "_COUNT_LIMIT", 8)
+    assert read_log(with_ring(count_bits=3)) == EXPECTED
+    monkeypatch.setattr(kernellog, "_COUNT_LIMIT", 7)
+    with pytest.raises(InputError, match="count_bits at offset 0x0: room for 8 messages, the limit is 7"):
+        read_log(with_ring(count_bits=3))
+
+
+def test_tables_that_are_too_large_are_not_read() -> None:
+    dump = with_ring()
+    dump.info["SIZE(prb_desc)"] = "65536"
+    dump.words(VIRT + 0x200, 9)  # 512 messages
+    with pytest.raises(InputError, match="512 of prb_desc: 33554432 bytes, the limit is 16777216"):
+        read_log(dump)
+
+
+@pytest.mark.parametrize("key", ["printk_ringbuffer.desc_ring", "printk_ringbuffer.text_data_ring"])
+@pytest.mark.parametrize("offset", [-1, 44])
+def test_a_part_that_ends_behind_its_structure_is_refused(key: str, offset: int) -> None:
+    dump = with_ring()
+    size = 24 if key.endswith("desc_ring") else 16
+    dump.info[f"OFFSET({key})"] = str(offset if offset < 0 else 44 - size + 1)
+    with pytest.raises(InputError, match=f"{key} at offset .*: the structure has 44 bytes"):
+        read_log(dump)
+
+
+def test_the_size_of_a_structure_is_limited() -> None:
+    assert kernellog._size(vmcoreinfo.parse(b"SIZE(a)=65536"), "a") == 65536
+    for size in (b"65537", b"0", b"-1"):
+        with pytest.raises(InputError, match=r"SIZE\(a\) at offset 0x0: -?\d+ bytes, the limit is 65536"):
+            kernellog._size(vmcoreinfo.parse(b"SIZE(a)=" + size), "a")
+
+
 def test_the_number_of_records_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernellog, "_COUNT_LIMIT", len(MESSAGES))
     with pytest.raises(InputError, match=f"more than {len(MESSAGES)} messages"):
