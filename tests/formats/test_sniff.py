@@ -59,3 +59,19 @@ def test_errors_can_name_the_kind_of_a_file(data: bytes, words: str) -> None:
 @given(st.binary(max_size=100))
 def test_any_bytes_can_be_described(data: bytes) -> None:
     assert described(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"a\tb\r\n\f\x1b[0m", True),
+        (b"a\x7f", False),
+        (b"a\x1f", False),
+        (b"a\x08", False),
+        (b"\xff ", True),
+        (b"x" * 511 + b"\0", False),
+        (b"x" * 512 + b"\0", True),
+    ],
+)
+def test_text_has_no_controls_but_those_of_text(data: bytes, text: bool) -> None:
+    assert sniff(data) == ("text file" if text else None)
