@@ -1,7 +1,7 @@
 # Needs Debian 12 or newer; scripts/setup.sh installs what is missing.
 PYTHON = .venv/bin/python
 PARALLEL = --numprocesses=auto --no-loadscope-reorder
-.PHONY: demo test check soak usb fuzz judge mutants bench bench-restart agent clean
+.PHONY: demo test check attack soak usb fuzz judge mutants bench bench-restart agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py
@@ -14,6 +14,9 @@ check: .venv/ready
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	$(PYTHON) -m pytest -m "not e2e and not soak and not usb" $(PARALLEL)
+
+attack: .venv/ready
+	$(PYTHON) scripts/attack.py $(ATTACK)
 
 soak: .venv/ready
 	$(PYTHON) -m pytest -m soak -s

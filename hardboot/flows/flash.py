@@ -9,7 +9,7 @@ from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
 from hardboot.flows import partition_content, partition_write, unfinished_write
 from hardboot.flows.backup import Backup
-from hardboot.flows.partition_read import back_up
+from hardboot.flows.partition_read import back_up, before_the_write
 
 PARTITION = "boot"
 
@@ -52,11 +52,12 @@ def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: boo
         DeviceError: If it failed and the partition holds what it held before.
         DeviceStateError: If the backup had to be put back, or it is not known what the partition holds.
     """
-    device = _checked(phone, partition, image)
-    if not allow_broken:
-        _refuse_unfinished(phone, partition, device)
     try:
-        saved = back_up(phone, partition, device, allow_broken=allow_broken)
+        with before_the_write():
+            device = _checked(phone, partition, image)
+            if not allow_broken:
+                _refuse_unfinished(phone, partition, device)
+            saved = back_up(phone, partition, device, allow_broken=allow_broken)
         return _write(phone, partition, device, image, saved)
     finally:
         phone.clean()
@@ -97,13 +98,14 @@ def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: b
             state="Nothing was written.",
             fix="Use another backup (hardboot backups); or write it all the same: --allow-broken",
         )
-    device = _checked(phone, chosen.partition, image)
+    saved = None
     try:
-        saved = None
-        try:
-            saved = back_up(phone, chosen.partition, device)
-        except RefusedError as error:
-            log.warn(f"{error.what}; it is not saved")
+        with before_the_write():
+            device = _checked(phone, chosen.partition, image)
+            try:
+                saved = back_up(phone, chosen.partition, device)
+            except RefusedError as error:
+                log.warn(f"{error.what}; it is not saved")
         return _write(phone, chosen.partition, device, image, saved)
     finally:
         phone.clean()
@@ -168,7 +170,8 @@ def _write(
     phone: Phone, partition: str, device: BlockDevice, image: PrivateCopy, saved: Backup | None
 ) -> Flashed:
     """Write an image unless the partition holds it already."""
-    held = phone.sha256(device.path, image.size, first=image.size) == image.sha256
+    with before_the_write():
+        held = phone.sha256(device.path, image.size, first=image.size) == image.sha256
     if held:
         log.say(f"{device.path} holds this image already.")
         unfinished_write.end(phone.serialno, partition)

@@ -2,6 +2,8 @@
 
 import shlex
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hardboot.base import log
@@ -21,6 +23,15 @@ BACKUP_NAME = "backup.img"  # in the staging folder
 def time_for(size: int) -> float:
     """Return the seconds that reading or writing `size` bytes may take on the slowest phone."""
     return 60 + size / SLOW_BYTES_PER_S
+
+
+@contextmanager
+def before_the_write() -> Iterator[None]:
+    """Let an error of the phone say that nothing was written yet."""
+    try:
+        yield
+    except DeviceError as error:
+        raise DeviceError(error.what, state="Nothing was written to the phone.", fix=error.fix) from error
 
 
 def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: bool = False) -> Backup:

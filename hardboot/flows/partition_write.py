@@ -17,7 +17,7 @@ from hardboot.device.phone import BlockDevice, Phone
 from hardboot.device.staging import STAGING
 from hardboot.flows import unfinished_write
 from hardboot.flows.backup import Backup
-from hardboot.flows.partition_read import BACKUP_NAME, time_for
+from hardboot.flows.partition_read import BACKUP_NAME, before_the_write, time_for
 from hardboot.flows.restart import WAIT_S
 from hardboot.flows.unfinished_write import UnfinishedWrite
 
@@ -85,8 +85,9 @@ def write(
         DeviceError: If it failed and the partition holds what it held before.
         DeviceStateError: If what it holds is a backup that had to be put back, or is not known.
     """
-    before = phone.kernel()
-    staged = phone.stage(image.path, "new.img")
+    with before_the_write():
+        before = phone.kernel()
+        staged = phone.stage(image.path, "new.img")
     note = UnfinishedWrite(
         phone.serialno,
         partition,

@@ -319,3 +319,17 @@ def test_a_backup_stays_good_when_its_profile_gets_another_name(
     description.write_text(description.read_text().replace("virt-arm", "old-name"))
     restored(phone, old_backup())
     assert scripted.boot.flash == before
+
+
+@pytest.mark.parametrize(
+    "event", [f"sha256sum <{BOOT}", f"dd if={BOOT} *", "pull *", "push */new.img", f"head -c * <{BOOT}"]
+)
+def test_whatever_fails_before_the_write_says_that_nothing_was_written(
+    event: str, phone: Phone, scripted: ScriptedPhone, new: Path
+) -> None:
+    before = scripted.boot.flash
+    scripted.fault(event, drops=True)
+    with pytest.raises(DeviceError) as caught:
+        flashed(phone, new)
+    assert caught.value.state == "Nothing was written to the phone."
+    assert scripted.boot.flash == before
