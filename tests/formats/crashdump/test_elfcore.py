@@ -136,3 +136,20 @@ def test_the_size_of_the_notes_is_limited(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(elfcore, "_NOTES_LIMIT", size - 1)
     with pytest.raises(InputError, match=f"p_filesz at offset 0x44: more than {size - 1} bytes of notes"):
         elfcore.parse(data)
+
+
+def test_notes_have_no_virtual_address_and_memory_may_be_all() -> None:
+    load = Load(PHYS, VIRT, 4096, 8, 16)
+    file = elf.parse("x", elfcore.build_headers(32, elf.EM_ARM, [load], [(100, 20)]))
+    assert file.program_headers == (
+        elf.ProgramHeader32(elf.PT_NOTE, 100, 0, 100, 20, 20, 0, 0),
+        elf.ProgramHeader32(elf.PT_LOAD, 4096, VIRT, PHYS, 8, 16, 7, 0),
+    )
+
+
+def test_the_size_of_one_read_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Core(32, 40, (Load(PHYS, VIRT, 0, 0, 100),), b"", lambda offset, size: b"")
+    monkeypatch.setattr(elfcore, "_READ_LIMIT", 10)
+    assert core.memory(VIRT, 10) == bytes(10)
+    with pytest.raises(InputError, match="11 bytes, the limit of one read is 10"):
+        core.memory(VIRT, 11)

@@ -114,6 +114,20 @@ def test_the_size_of_a_structure_is_limited() -> None:
             kernellog._size(vmcoreinfo.parse(b"SIZE(a)=" + size), "a")
 
 
+def test_the_length_of_a_record_has_two_bytes() -> None:
+    dump = with_records()
+    dump.put(VIRT + 0x4000 + 12, b"\x07")  # of the dictionary behind the text
+    assert read_log(dump) == EXPECTED
+
+
+def test_the_size_of_a_buffer_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernellog, "_LIMIT", 512)
+    assert read_log(with_records(size=512)) == EXPECTED
+    monkeypatch.setattr(kernellog, "_LIMIT", 511)
+    with pytest.raises(InputError, match="size at offset 0x0: the buffer: 512 bytes, the limit is 511"):
+        read_log(with_records(size=512))
+
+
 def test_the_number_of_records_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernellog, "_COUNT_LIMIT", len(MESSAGES))
     with pytest.raises(InputError, match=f"more than {len(MESSAGES)} messages"):
