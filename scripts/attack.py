@@ -23,7 +23,7 @@ from pathlib import Path
 from adb_proxy import Fault, Proxy
 
 from hardboot.formats.boot import bootimg
-from hardboot.virtual import image, machine
+from hardboot.virtual import classic, machine
 
 NAME = "attack"
 FOLDER = Path("build/attack")
@@ -111,7 +111,7 @@ class Phone:
     @property
     def content(self) -> bytes:
         """The boot partition on the disk, read from outside."""
-        place = image.partition("boot")
+        place = classic.TABLE.place("boot")
         with (machine.folder(NAME) / "disk.img").open("rb") as disk:
             disk.seek(place.offset)
             return disk.read(place.size)
@@ -235,7 +235,7 @@ def settle(phone: Phone, tally: Tally, done: Ended, before: bytes, wanted: Path,
     if lost:
         tally.bad.append(f"{what}: lost: {lost}")
         required("virtual", "stop", "--name", NAME)
-        place = image.partition("boot")
+        place = classic.TABLE.place("boot")
         with (machine.folder(NAME) / "disk.img").open("r+b") as disk:
             disk.seek(place.offset)
             disk.write(before)

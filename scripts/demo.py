@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hardboot.base.files import sha256_file
-from hardboot.virtual import image, machine
+from hardboot.virtual import classic, machine
 
 NAME = "demo"
 FOLDER = Path("build/demo")
@@ -44,7 +44,7 @@ def hardboot(words: tuple[str | Path, ...], stdin: int, stdout: int | None, *opt
 
 def boot_partition() -> str:
     """Return the SHA-256 of the boot partition on the phone's disk, read from outside the phone."""
-    place = image.partition("boot")
+    place = classic.TABLE.place("boot")
     copy = FOLDER / "boot-partition.img"
     with (machine.folder(NAME) / "disk.img").open("rb") as disk, copy.open("wb") as target:
         disk.seek(place.offset)

@@ -17,7 +17,7 @@ from usb_double import Bus
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot.base import process
-from hardboot.virtual import image, kernel
+from hardboot.virtual import classic, kernel
 
 
 @pytest.hookimpl(wrapper=True)
@@ -124,29 +124,46 @@ def _deliver_with(phone: VirtualPhone, host_zimage: Path) -> None:
     """Make the phone's disk as flash-host-kernel leaves it; that it does is shown in tests/e2e/stock."""
     home = phone.status.factory_image.parent
     home.mkdir(parents=True)
-    image.write_stock_image(phone.status.factory_image)
+    classic.write_images(phone.status.factory_image)
     host = home / "host.img"
     phone("host-image", phone.status.factory_image, "--kernel", host_zimage, "-o", host)
-    image.write_factory_disk(home / "disk.img", host)
+    classic.write_disk(home / "disk.img", host)
 
 
-def _fresh_phone(host_zimage: Path | None = None) -> Iterator[VirtualPhone]:
+def _fresh_phone(host_zimage: Path | None = None, *, name: str = "virt-arm") -> Iterator[VirtualPhone]:
     # Short: the sockets of adb and QEMU lie below it.
     with tempfile.TemporaryDirectory(prefix="hb-") as folder:
-        phone = VirtualPhone(Hardboot({"XDG_STATE_HOME": folder}))
+        phone = VirtualPhone(Hardboot({"XDG_STATE_HOME": folder}), name)
         if host_zimage:
             _deliver_with(phone, host_zimage)
         try:
-            phone.hardboot.process("virtual", "start", timeout_s=BUILD_TIMEOUT_S)
+            phone.hardboot.process("virtual", "start", "--device", name, timeout_s=BUILD_TIMEOUT_S)
             yield phone
         finally:
-            phone("virtual", "stop", code=None)
+            phone("virtual", "stop", "--device", name, code=None)
 
 
 @pytest.fixture(scope="session")
 def stock_phone() -> Iterator[VirtualPhone]:
     """Yield a phone out of the box; a test that changes it puts it back."""
     yield from _fresh_phone()
+
+
+@pytest.fixture(scope="session")
+def modern_phone() -> Iterator[VirtualPhone]:
+    """Yield the phone with slots, out of the box; a test that changes it puts it back."""
+    yield from _fresh_phone(name="virt-arm64")
+
+
+@pytest.fixture(scope="session")
+def modern_rom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ROM for it, a folder of images: its stock kernel, and another name of the system."""
+    with shared(tmp_path_factory, "modern-rom") as folder:
+        found = folder / "minimal"
+        if not found.exists():
+            words = ("virtual", "rom", found, "--kernel", "minimal", "--device", "virt-arm64")
+            Hardboot().process(*words, timeout_s=BUILD_TIMEOUT_S)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from hardboot.flows import journal
 from hardboot.patches import catalog, config
 from hardboot.patches.series import Place
 from hardboot.profile import schema
-from hardboot.virtual import image
+from hardboot.virtual import classic, modern
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.md")])
@@ -157,7 +157,8 @@ def test_the_ratio_of_soft_kexec_is_that_of_the_benchmark() -> None:
 
 
 def test_the_size_of_the_virtual_disk_is_right() -> None:
-    assert f"`disk.img` ({image.DISK_SIZE >> 20} MiB, sparse)" in page("docs/virtual-phone.md")
+    sizes = [table.disk_size >> 20 for table in (classic.TABLE, modern.TABLE)]
+    assert "`disk.img` ({} MiB, virt-arm64 {} MiB, sparse)".format(*sizes) in page("docs/virtual-phone.md")
 
 
 def test_contributing_draws_the_floors_and_names_every_target_that_exists() -> None:

@@ -14,15 +14,25 @@ from hardboot.base.files import write_atomic
 from hardboot.commands.common import Command, Group, Settings, pass_settings
 from hardboot.virtual import console as console_view
 from hardboot.virtual import gdb as debugger
-from hardboot.virtual import image, kernel, machine
+from hardboot.virtual import kernel, machine, model
+from hardboot.virtual.target import TARGETS
 
 _NAME = click.option(
     "--name",
     metavar="NAME",
-    default=machine.DEFAULT_NAME,
-    show_default=True,
-    help="Choose the virtual phone.",
+    help="Choose the virtual phone. Default: the one that is called like its model.",
 )
+
+
+def _chosen(settings: Settings, name: str | None) -> str:
+    """Return the name of the virtual phone that --name and --device mean."""
+    found = name or settings.device or machine.DEFAULT_NAME
+    machine.find_model(found, settings.device)
+    return found
+
+
+def _model(settings: Settings) -> model.Model:
+    return model.find(settings.device or machine.DEFAULT_NAME)
 
 
 @click.group(cls=Group)
@@ -30,7 +40,8 @@ def virtual() -> None:
     """Create and run virtual phones.
 
     A virtual phone is a QEMU machine with U-Boot, a Linux kernel and an adbd. A new one has a stock kernel,
-    and is rooted and unlocked. Needs Debian 12 or newer.
+    and is rooted and unlocked. There are two models: --device virt-arm, a 32-bit phone with one boot
+    partition, and virt-arm64, with slots and boot images of header v4. Needs Debian 12 or newer.
     """
 
 
@@ -48,22 +59,41 @@ def virtual() -> None:
     type=click.IntRange(4096, 1 << 20),
     help="Limit the size of ADB packets.",
 )
+@click.option("--fastboot", "stop_in", flag_value="fastboot", help="Stop in the bootloader's fastboot.")
+@click.option("--recovery", "stop_in", flag_value="recovery", help="Start recovery instead of the system.")
+@click.option("--locked", is_flag=True, help="Lock the bootloader: no flashing, no other images.")
 @click.option("--gdb", is_flag=True, help="Accept a debugger: `hardboot virtual gdb`.")
 @pass_settings
 def start(
-    settings: Settings, name: str, reset_disk: bool, adb_key: Path | None, adb_maxdata: int | None, gdb: bool
+    settings: Settings,
+    name: str | None,
+    reset_disk: bool,
+    adb_key: Path | None,
+    adb_maxdata: int | None,
+    stop_in: str | None,
+    locked: bool,
+    gdb: bool,
 ) -> None:
     """Start the phone, and wait until it has booted."""
-    key = adb_key.read_text(errors="replace") if adb_key else None
-    status = machine.start(name, reset_disk=reset_disk, adb_key=key, adb_maxdata=adb_maxdata, gdb=gdb)
+    status = machine.start(
+        _chosen(settings, name),
+        device=settings.device,
+        reset_disk=reset_disk,
+        stop_in=stop_in,
+        locked=locked,
+        adb_key=adb_key.read_text(errors="replace") if adb_key else None,
+        adb_maxdata=adb_maxdata,
+        gdb=gdb,
+    )
     settings.emit(_document(status), lambda: _print(status))
 
 
 @virtual.command(cls=Command)
 @_NAME
 @pass_settings
-def stop(settings: Settings, name: str) -> None:
+def stop(settings: Settings, name: str | None) -> None:
     """Switch the phone off at once."""
+    name = _chosen(settings, name)
     was_running = machine.stop(name)
     text = (
         f"Stopped the virtual phone {name}." if was_running else f"The virtual phone {name} was not running."
@@ -74,9 +104,9 @@ def stop(settings: Settings, name: str) -> None:
 @virtual.command(cls=Command)
 @_NAME
 @pass_settings
-def status(settings: Settings, name: str) -> None:
+def status(settings: Settings, name: str | None) -> None:
     """Show whether the phone runs, its ADB serial, and its hardware resets."""
-    found = machine.status(name)
+    found = machine.status(_chosen(settings, name))
     settings.emit(_document(found), lambda: _print(found))
 
 
@@ -84,11 +114,12 @@ def status(settings: Settings, name: str) -> None:
 @_NAME
 @click.option("--log", "log_only", is_flag=True, help="Print the log of the serial port instead.")
 @pass_settings
-def console(settings: Settings, name: str, log_only: bool) -> None:
+def console(settings: Settings, name: str | None, log_only: bool) -> None:
     """Connect to the phone's serial port.
 
     It has the bootloader, kernel messages and a root shell. Ctrl-] disconnects.
     """
+    name = _chosen(settings, name)
     found = machine.status(name)
     if log_only:
         text = found.console.read_text(errors="replace") if found.console.exists() else ""
@@ -108,12 +139,13 @@ def console(settings: Settings, name: str, log_only: bool) -> None:
 @click.option("--vmlinux", metavar="FILE", type=click.Path(path_type=Path), help="Load symbols from FILE.")
 @click.option("--run", is_flag=True, help="Run gdb instead of printing its command line.")
 @pass_settings
-def debug(settings: Settings, name: str, vmlinux: Path | None, run: bool) -> None:
+def debug(settings: Settings, name: str | None, vmlinux: Path | None, run: bool) -> None:
     """Debug the next kernel booted, from its first instruction.
 
     The phone must have been started with --gdb. Run gdb, then `hardboot boot IMAGE` in another terminal.
     """
-    words = debugger.command(name, profile.load(machine.DEVICE).page.start, vmlinux)
+    name = _chosen(settings, name)
+    words = debugger.command(name, profile.load(machine.find_model(name).name).page.start, vmlinux)
     if run:
         os.execv(words[0], words)
     settings.emit({"command": words}, lambda: click.echo(shlex.join(words)))
@@ -146,37 +178,33 @@ def source(settings: Settings, directory: Path, linux: str) -> None:
 )
 @click.option(
     "--arch",
-    type=click.Choice(list(kernel.TARGETS)),
-    default=kernel.ARM.arch,
-    show_default=True,
-    help="Build a zImage for arm, an Image for arm64.",
+    type=click.Choice(list(TARGETS)),
+    help="Build a zImage for arm, an Image for arm64. Default: as the model.",
 )
 @pass_settings
-def build_kernel(settings: Settings, tree: Path, output: Path, arch: str) -> None:
+def build_kernel(settings: Settings, tree: Path, output: Path, arch: str | None) -> None:
     """Build the kernel of TREE for the virtual phone."""
-    built = kernel.build(tree, kernel.TARGETS[arch])
+    target = TARGETS[arch] if arch else _model(settings).target
+    built = kernel.build(tree, target)
     write_atomic(output, [built.image.read_bytes()])
     document = {"image": str(output), "config": str(built.config)}
     settings.emit(document, lambda: click.echo(f"Wrote {output}: the kernel of {tree}"))
 
 
 @virtual.command(cls=Command)
-@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("output", type=click.Path(path_type=Path))
 @click.option(
     "--kernel",
     "which",
     type=click.Choice(["debian", "minimal"]),
     default="debian",
     show_default=True,
-    help="Use Debian's unmodified armhf kernel or the stock kernel.",
+    help="Use Debian's unmodified kernel or the stock kernel.",
 )
 @pass_settings
 def rom(settings: Settings, output: Path, which: str) -> None:
-    """Write a ROM for the virtual phone, the boot image OUTPUT."""
-    if which == "debian":
-        image.write_debian_rom(output)
-    else:
-        image.write_minimal_rom(output)
+    """Write a ROM for the virtual phone: a boot image, for virt-arm64 a folder of images."""
+    _model(settings).write_rom(output, which)
     document = {"image": str(output), "kernel": which}
     settings.emit(document, lambda: click.echo(f"Wrote {output}. Boot it: hardboot boot {output}"))
 
@@ -193,6 +221,7 @@ def _print(status: machine.Status) -> None:
         return
     click.echo(f"The virtual phone {status.name} is running.")
     click.echo(f"  ADB serial   {status.serial}")
+    click.echo(f"  fastboot     {status.fastboot}")
     click.echo(f"  resets       {status.resets} since the start")
     click.echo(f"  boot image   {status.factory_image}")
     click.echo(f"  console log  {status.console}")

@@ -9,21 +9,24 @@ from pathlib import Path
 from hardboot.base.errors import DeviceError, InputError
 from hardboot.base.process import find_tool
 from hardboot.virtual import machine
+from hardboot.virtual.target import ARM, ARM64
 
 RECORD_MAGIC = 0x4A5DB007
+# What gdb calls the architecture and a word of the record, and the size of a word in bytes.
+_WORDS = {ARM: ("armv7", "unsigned int", 4), ARM64: ("aarch64", "unsigned long", 8)}
 _SCRIPT = """\
 # Written by hardboot: stop at the guest's first instruction after the reset.
 set pagination off
 set confirm off
-set architecture armv7
+set architecture {architecture}
 target remote {socket}
 # The running kernel writes the record into the hardboot page: the magic last, the entry address behind it.
-awatch *(unsigned int *) {page:#x}
+awatch *({word} *) {page:#x}
 set $guest = 0
 while $guest == 0
   continue
-  if *(unsigned int *) {page:#x} == {magic:#x}
-    set $guest = *(unsigned int *) {entry:#x}
+  if *({word} *) {page:#x} == {magic:#x}
+    set $guest = *({word} *) {entry:#x}
   end
 end
 delete
@@ -61,8 +64,10 @@ def command(name: str, page: int, vmlinux: Path | None) -> list[str]:
             fix="Give the vmlinux that was built together with the guest's kernel.",
         )
     script = home / "guest.gdb"
+    architecture, word, size = _WORDS[machine.find_model(name).target]
+    places = {"page": page, "magic": RECORD_MAGIC, "entry": page + size}
     script.write_text(
-        _SCRIPT.format(socket=machine.GDB_SOCKET, page=page, magic=RECORD_MAGIC, entry=page + 4)
+        _SCRIPT.format(socket=machine.GDB_SOCKET, architecture=architecture, word=word, **places)
     )
     program = find_tool("gdb-multiarch", "gdb-multiarch")
     # In the phone's folder: socket addresses are at most 107 bytes long.

@@ -13,56 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base import log
-from hardboot.base.errors import InputError, ToolError
+from hardboot.base.errors import InputError
 from hardboot.base.files import cache_dir, locked, sha256_file
 from hardboot.base.process import find_tool, run
-from hardboot.virtual import packages
+from hardboot.virtual import kbuild, packages
+from hardboot.virtual.target import ARM, ARM64, Target
 
 LINUX = "6.1"  # of the stock kernel
 SUITES = {"6.1": packages.RELEASE, "6.12": packages.SECURITY}  # Debian's kernel sources, and their suites
 PHONE = Path(__file__).parent / "phone"
 TREE_FRAGMENT = "hardboot.config"  # written by `hardboot patch apply` at the top of a tree
-_BUILD_TIMEOUT_S = 3 * 3600
-
-
-@dataclass(frozen=True)
-class Target:
-    """An architecture to build kernels for.
-
-    Attributes:
-        arch: The kernel's name of it.
-        cross: Prefix of the compiler's programs.
-        package: Debian's package of the compiler.
-        config: Configuration fragment on top of allnoconfig.
-        image: Path of the bootable image in the build folder.
-        lines: Number of lines that `make` prints, for the progress display.
-    """
-
-    arch: str
-    cross: str
-    package: str
-    config: Path
-    image: str
-    lines: int
-
-
-ARM = Target(
-    arch="arm",
-    cross="arm-linux-gnueabihf-",
-    package="gcc-arm-linux-gnueabihf",
-    config=PHONE / "kernel.config",
-    image="arch/arm/boot/zImage",
-    lines=1250,
-)
-ARM64 = Target(
-    arch="arm64",
-    cross="aarch64-linux-gnu-",
-    package="gcc-aarch64-linux-gnu",
-    config=PHONE / "kernel-arm64.config",
-    image="arch/arm64/boot/Image",
-    lines=1000,
-)
-TARGETS = {target.arch: target for target in (ARM, ARM64)}
+# Configuration fragments on top of allnoconfig.
+CONFIGS = {ARM: PHONE / "kernel.config", ARM64: PHONE / "kernel-arm64.config"}
+_VARIABLES = {
+    "KBUILD_BUILD_USER": "hardboot",
+    "KBUILD_BUILD_HOST": "virtual",
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_VERSION": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -122,8 +90,8 @@ def source(linux: str = LINUX) -> Path:
 def stock(target: Target = ARM) -> BuiltKernel:
     """Build the stock kernel: Debian's source without hardboot."""
     origin = f"package {packages.version(_package(LINUX))}"
-    config = target.config.read_text()
-    kernel = _kernel(target, origin, config)
+    config = CONFIGS[target].read_text()
+    kernel = BuiltKernel(kbuild.cached("kernels", target, origin, config))
     if not kernel.image.exists():
         _build(target, source(), config, kernel, f"the stock kernel for {target.arch}", keep=True)
     return kernel
@@ -143,8 +111,8 @@ def build(tree: Path, target: Target = ARM) -> BuiltKernel:
             fix="Give the top folder of a kernel source, for example of: hardboot virtual source DIR",
         )
     fragment = tree / TREE_FRAGMENT
-    config = target.config.read_text() + (fragment.read_text() if fragment.exists() else "")
-    kernel = _kernel(target, f"tree {_tree_digest(tree)}", config)
+    config = CONFIGS[target].read_text() + (fragment.read_text() if fragment.exists() else "")
+    kernel = BuiltKernel(kbuild.cached("kernels", target, f"tree {_tree_digest(tree)}", config))
     if not kernel.image.exists():
         base = stock(target) if _version(tree) == _version(source()) else None
         _build(target, tree, config, kernel, f"the kernel in {tree}", base=base)
@@ -158,18 +126,6 @@ def _package(linux: str) -> Path:
 def _version(tree: Path) -> list[str]:
     text = (tree / "Makefile").read_text(errors="replace")
     return re.findall(r"^(?:VERSION|PATCHLEVEL|SUBLEVEL) = \d+$", text, re.MULTILINE)
-
-
-def _work_dir() -> Path:
-    folder = cache_dir() / "work"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _kernel(target: Target, source: str, config: str) -> BuiltKernel:
-    compiler = run([find_tool(f"{target.cross}gcc", target.package), "--version"], timeout_s=30).decode()
-    digest = hashlib.sha256("\0".join((source, config, compiler)).encode()).hexdigest()
-    return BuiltKernel(cache_dir() / "kernels" / digest[:16])
 
 
 def _tree_digest(tree: Path) -> str:
@@ -220,9 +176,8 @@ def _build(
         base: A similar kernel whose objects are reused.
         keep: Keep the objects for builds of similar kernels.
     """
-    for tool, package in (("make", "make"), ("flex", "flex"), ("bison", "bison"), ("bc", "bc")):
-        find_tool(tool, package)
-    with locked(kernel.folder), tempfile.TemporaryDirectory(dir=_work_dir(), prefix="build.") as folder:
+    kbuild.check_tools()
+    with locked(kernel.folder), tempfile.TemporaryDirectory(dir=kbuild.work_dir(), prefix="build.") as folder:
         if kernel.image.exists():  # another process built it meanwhile
             return
         # Inside the tree, make uses relative paths, so that the objects can be reused for another tree.
@@ -237,9 +192,11 @@ def _build(
                 _touch_changed(linux, source())
             else:
                 out.mkdir()
-            _make(target, out, [f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], None)
-            _check_config(config, (out / ".config").read_text())
-            _make(target, out, [f"-j{os.cpu_count() or 1}", Path(target.image).name], show)
+            variables = {"ARCH": target.arch, **_VARIABLES}
+            kbuild.make(target, out, [f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], variables=variables)
+            kbuild.check_config(config, (out / ".config").read_text())
+            goal = [kbuild.parallel(), Path(target.image).name]
+            kbuild.make(target, out, goal, variables=variables, lines=target.lines, show=show)
         product.mkdir()
         for name, made in (
             ("image", target.image),
@@ -271,37 +228,3 @@ def _touch_changed(linux: Path, before: Path) -> None:
             (linux / path).unlink()  # a link, whose target stays as it is
             (linux / path).write_bytes(content)
             (linux / path).chmod(info.st_mode & 0o777)
-
-
-def _make(target: Target, out: Path, words: list[str], show: "log.Show | None") -> None:
-    lines = 0
-
-    def on_line(line: str) -> None:
-        nonlocal lines
-        lines += 1
-        if show:
-            show(f"{min(99, 100 * lines // target.lines)} % {line.strip()[:48]}")
-
-    variables = {
-        "ARCH": target.arch,
-        "CROSS_COMPILE": target.cross,
-        "KBUILD_BUILD_USER": "hardboot",
-        "KBUILD_BUILD_HOST": "virtual",
-        "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
-        "KBUILD_BUILD_VERSION": "1",
-    }
-    command = ["make", "-C", str(out.parent), f"O={out.name}", *words]
-    run(command, env=variables, timeout_s=_BUILD_TIMEOUT_S, on_line=on_line)
-
-
-def _check_config(wanted: str, result: str) -> None:
-    """Refuse a configuration in which Kconfig has dropped options because of a dependency."""
-    have = set(result.splitlines())
-    lost = [line for line in wanted.splitlines() if line.startswith("CONFIG_") and line not in have]
-    if lost:
-        raise ToolError(
-            f"options cannot be set in the kernel configuration: {', '.join(lost)}",
-            state="Nothing was built.",
-            fix="Look for an unmet dependency (make menuconfig, search for the symbol), or for missing "
-            "hardboot patches: hardboot patch status TREE",
-        )

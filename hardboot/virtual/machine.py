@@ -17,16 +17,18 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError, ToolError
 from hardboot.base.files import state_dir
 from hardboot.base.process import find_tool
-from hardboot.virtual import image
+from hardboot.virtual import bootloader, disk, model
+from hardboot.virtual.model import Model
 
 LOCK = "lock"  # held while the phone runs; holds the supervisor's process id
 EVENTS = "events.jsonl"  # QEMU's events since the last start
 CONSOLE_SOCKET = "console.sock"
 GDB_SOCKET = "gdb.sock"
 QMP_SOCKET = "qmp.sock"  # all relative to the folder: socket addresses are at most 107 bytes long
-DEVICE = "virt-arm"
-DEFAULT_NAME = DEVICE
+DEFAULT_NAME = model.VIRT_ARM.name
 BOOT_COMPLETED = "init: boot completed"  # printed by /init on the console
+IN_FASTBOOT = "Listening for fastboot command"  # printed by U-Boot
+_MESSAGES = {"fastboot": disk.BOOT_BOOTLOADER, "recovery": disk.BOOT_RECOVERY}
 _FIRST_PORT = 6520  # as Android's own virtual devices
 _PORTS = 200
 _BOOT_TIMEOUT_S = 120
@@ -43,10 +45,12 @@ class Status:
 
     Attributes:
         running: Whether QEMU runs.
+        device: Name of its profile.
         serial: HOST:PORT where its adbd answers; None if it was never started.
         console: Log of its serial port since the first start.
         resets: Hardware resets since it was started, counted by QEMU.
-        factory_image: Boot image it was created with.
+        factory_image: Boot image, or folder of images, that it was created with.
+        fastboot: Serial of its bootloader for `fastboot -s`; None if it was never started.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Status:
     console: Path
     resets: int
     factory_image: Path
+    fastboot: str | None = None
 
 
 def folder(name: str = DEFAULT_NAME) -> Path:
@@ -79,23 +84,43 @@ def running() -> list[Status]:
 def status(name: str = DEFAULT_NAME) -> Status:
     """Return the state of the phone `name`, which need not exist."""
     home = folder(name)
-    settings = home / "phone.json"
-    port = json.loads(settings.read_text())["port"] if settings.exists() else None
+    port = _settings(home).get("port")
+    kind = find_model(name)
     return Status(
         name=name,
         running=_is_running(home),
-        device=DEVICE,
+        device=kind.name,
         serial=f"127.0.0.1:{port}" if port else None,
+        fastboot=f"udp:127.0.0.1:{port}" if port else None,
         console=home / "console.log",
         resets=sum(event.get("event") == "RESET" and _by_guest(event) for event in _events(home)),
-        factory_image=home / "factory-boot.img",
+        factory_image=home / kind.factory,
     )
+
+
+def find_model(name: str, device: str | None = None) -> Model:
+    """Return what kind of phone `name` is; a new one is `device`, or the kind it is named after.
+
+    Raises:
+        InputError: If it is of another kind than `device`, or there is no such kind.
+    """
+    known = _settings(folder(name)).get("device")
+    if device and known and device != known:
+        raise InputError(
+            f"the virtual phone {name} is a {known}, not a {device}",
+            state="Nothing was changed.",
+            fix=f"Choose another name: --device {device} --name NAME",
+        )
+    return model.find(str(known or device or (name if name in model.MODELS else DEFAULT_NAME)))
 
 
 def start(
     name: str = DEFAULT_NAME,
     *,
+    device: str | None = None,
     reset_disk: bool = False,
+    stop_in: str | None = None,
+    locked: bool = False,
     adb_key: str | None = None,
     adb_maxdata: int | None = None,
     gdb: bool = False,
@@ -104,7 +129,10 @@ def start(
 
     Args:
         name: Name of the phone.
+        device: Model of a new phone; None for the model it is named after.
         reset_disk: Create a new disk: stock kernel, empty userdata.
+        stop_in: "fastboot" to wait in the bootloader, "recovery" to start recovery instead of the system.
+        locked: Whether the bootloader refuses to flash, and to boot other images than the factory's.
         adb_key: Text of an adbkey.pub, the only key that the phone then accepts; None for no authorisation.
         adb_maxdata: Largest ADB packet in bytes; None for the default of the phone's adbd.
         gdb: Accept a debugger at GDB_SOCKET in the phone's folder.
@@ -114,39 +142,42 @@ def start(
         ToolError: If QEMU or a tool is missing.
         DeviceError: If it does not boot.
     """
-    home = folder(name)
+    home, kind = folder(name), find_model(name, device)
     home.mkdir(parents=True, exist_ok=True)
     if _is_running(home):
-        if reset_disk or adb_key is not None or adb_maxdata is not None or gdb:
+        if reset_disk or stop_in or locked or adb_key is not None or adb_maxdata is not None or gdb:
             raise InputError(
                 f"the virtual phone {name} is already running",
                 state="It keeps running.",
                 fix="Stop it first: hardboot virtual stop",
             )
         return status(name)
-    qemu = find_tool("qemu-system-arm", "qemu-system-arm")
+    qemu = find_tool(kind.qemu, "qemu-system-arm")
     if importlib.util.find_spec("qemu") is None:
         raise ToolError(
             "the Python package qemu.qmp is not installed",
             state="The phone was not started.",
             fix="Install it: pip install 'hardboot[virtual]'",
         )
-    disk, factory = home / "disk.img", home / "factory-boot.img"
-    if reset_disk or not disk.exists():
-        image.write_stock_image(factory)
-        image.write_factory_disk(disk, factory)
+    flash, factory = home / "disk.img", home / kind.factory
+    if reset_disk or not flash.exists():
+        kind.write_images(factory)
+        kind.write_disk(flash, factory)
     words = [] if adb_key is None else ["androidboot.adb_auth=1"]
     words += [] if adb_maxdata is None else [f"androidboot.adb_maxdata={adb_maxdata}"]
-    image.write_adb_key(disk, adb_key or "")
-    image.write_environment(home / "flash1.img", serialno=f"HB{name.upper()}", words=words)
+    disk.write_adb_key(flash, kind.table, adb_key or "")
+    if stop_in:
+        disk.write_message(flash, kind.table, _MESSAGES[stop_in])
+    environment = home / "flash1.img"
+    kind.write_environment(environment, factory, serialno=f"HB{name.upper()}", words=words, locked=locked)
     port = _free_port(home)
-    (home / "phone.json").write_text(json.dumps({"port": port}) + "\n")
+    (home / "phone.json").write_text(json.dumps({"port": port, "device": kind.name}) + "\n")
     console = home / "console.log"
     seen = console.stat().st_size if console.exists() else 0
     with log.step(f"Starting the virtual phone {name}"):
         (home / GDB_SOCKET).unlink(missing_ok=True)
-        process = _launch(home, _command(qemu, port, gdb=gdb))
-        _wait_until_booted(home, process, seen)
+        process = _launch(home, _command(kind, qemu, port, gdb=gdb))
+        _wait_until_booted(home, process, seen, IN_FASTBOOT if stop_in == "fastboot" else BOOT_COMPLETED)
     return status(name)
 
 
@@ -168,12 +199,17 @@ def stop(name: str = DEFAULT_NAME) -> bool:
     return True
 
 
-def _command(qemu: str, port: int, *, gdb: bool) -> list[str]:
+def _settings(home: Path) -> dict[str, str | int]:
+    path = home / "phone.json"
+    found: dict[str, str | int] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _command(kind: Model, qemu: str, port: int, *, gdb: bool) -> list[str]:
     # Relative names: the supervisor runs in the phone's folder.
     return [
-        *(qemu, "-M", "virt", "-cpu", "cortex-a15", "-smp", "2", "-m", "1G", "-S"),
-        *("-accel", f"tcg,tb-size={_CODE_CACHE_MIB}"),
-        *("-display", "none", "-monitor", "none", "-bios", str(image.bootloader())),
+        *(qemu, *kind.machine, "-S", "-accel", f"tcg,tb-size={_CODE_CACHE_MIB}"),
+        *("-display", "none", "-monitor", "none", "-bios", str(bootloader.build(kind.target))),
         *(("-gdb", f"unix:{GDB_SOCKET},server=on,wait=off") if gdb else ()),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
         *(
@@ -183,7 +219,8 @@ def _command(qemu: str, port: int, *, gdb: bool) -> list[str]:
         *("-serial", "chardev:console"),
         *("-drive", "if=none,id=d0,file=disk.img,format=raw", "-device", "virtio-blk-device,drive=d0"),
         *("-drive", "if=pflash,unit=1,format=raw,file=flash1.img,readonly=on"),
-        *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:5555"),
+        "-netdev",
+        f"user,id=n0,hostfwd=tcp:127.0.0.1:{port}-:5555,hostfwd=udp:127.0.0.1:{port}-:5554",
         *("-device", "virtio-net-device,netdev=n0", "-device", "virtio-rng-device"),
     ]
 
@@ -200,15 +237,24 @@ def _launch(home: Path, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         )
 
 
-def _wait_until_booted(home: Path, process: "subprocess.Popen[bytes]", seen: int) -> None:
+def _wait_until_booted(home: Path, process: "subprocess.Popen[bytes]", seen: int, wanted: str) -> None:
+    """Wait for the words `wanted` on the console, from byte `seen` of its log on."""
     console = home / "console.log"
     deadline = time.monotonic() + _BOOT_TIMEOUT_S
     while True:
         if console.exists():
             with console.open("rb") as stream:
                 stream.seek(seen)
-                if BOOT_COMPLETED.encode() in stream.read():
-                    return
+                said = stream.read().decode(errors="replace")
+            if wanted in said:
+                return
+            if IN_FASTBOOT in said:
+                raise DeviceError(
+                    f"the bootloader did not boot: {_last_words(said)}",
+                    state="The phone waits in fastboot.",
+                    fix="Flash what is missing with fastboot, or get a new disk: hardboot virtual stop, then"
+                    " hardboot virtual start --reset-disk",
+                )
         if process.poll() is not None:
             output = (home / "supervisor.log").read_text(errors="replace").strip().splitlines()
             raise ToolError(
@@ -245,25 +291,40 @@ def _free_port(home: Path) -> int:
     The search begins at a port that depends on the phone's folder, so that phones that start at the same
     moment choose different ports.
     """
-    settings = home / "phone.json"
-    last = [json.loads(settings.read_text())["port"]] if settings.exists() else []
+    settings = _settings(home)
+    last = [settings["port"]] if "port" in settings else []
     taken = {found.serial for found in running()}
     first = zlib.crc32(bytes(home)) % _PORTS
     for port in [*last, *(_FIRST_PORT + (first + number) % _PORTS for number in range(_PORTS))]:
         if f"127.0.0.1:{port}" in taken:
             continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if _is_free(int(port)):
             return int(port)
     raise ToolError(
-        f"no TCP port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free",
+        f"no port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free",
         state="The phone was not started.",
         fix="Stop another virtual phone: hardboot virtual stop --name NAME",
     )
+
+
+def _is_free(port: int) -> bool:
+    """Whether nobody has this port, over TCP for ADB and over UDP for fastboot."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(type=kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+def _last_words(said: str) -> str:
+    """Return what the bootloader said last before it entered fastboot."""
+    before = said.partition(IN_FASTBOOT)[0].splitlines()
+    lines = [line.strip() for line in before if line.strip() and not line.startswith("Using ")]
+    return lines[-1] if lines else "it said nothing"
 
 
 def _events(home: Path) -> list[dict[str, object]]:

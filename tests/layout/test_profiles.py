@@ -33,7 +33,7 @@ REASONS = {
     "onyx": ("ram", "hardboot.dtb_loc"),
     "shamu": ("ram", PLANNED),
     "virt-arm": (PLANNED, PLANNED),
-    "virt-arm64": ("bootloader", "bootloader"),
+    "virt-arm64": (PLANNED, PLANNED),
     "z3": ("hardboot.dtb_loc", "hardboot.dtb_loc"),
 }
 

@@ -1,6 +1,7 @@
 """hardboot as tests run it, the kernels it builds for them, and virtual phones."""
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -14,9 +15,10 @@ from typing import Any
 
 import in_process
 import pytest
+from fastboot_client import Fastboot
 
 from hardboot.device.connection import open_transport
-from hardboot.virtual import image, kernel, machine
+from hardboot.virtual import kernel, machine, model
 
 RUN_TIMEOUT_S = 240
 BUILD_TIMEOUT_S = 3600  # a kernel on a slow machine
@@ -156,6 +158,13 @@ class VirtualPhone:
         return serial
 
     @property
+    def fastboot(self) -> Fastboot:
+        """Its bootloader."""
+        serial = self.status.fastboot
+        assert serial
+        return Fastboot(serial)
+
+    @property
     def kernel(self) -> dict[str, Any]:
         """What `hardboot status` says."""
         found: dict[str, Any] = self("--json", "status").json
@@ -171,15 +180,38 @@ class VirtualPhone:
         """Whether the running kernel has hardboot support."""
         return self.run("test -d /sys/kernel/kexec_hardboot && echo yes").strip() == "yes"
 
-    def boot_partition_sha256(self) -> str:
-        """Of the boot partition as it lies on the disk, read from outside."""
-        import hashlib
+    @property
+    def disk(self) -> Path:
+        """The file that is its flash memory."""
+        return Path(self.hardboot.environment["XDG_STATE_HOME"], "hardboot/virtual", self.name, "disk.img")
 
-        place = image.partition("boot")
-        disk = Path(self.hardboot.environment["XDG_STATE_HOME"], "hardboot/virtual", self.name, "disk.img")
-        with disk.open("rb") as stream:
+    def read_partition(self, name: str) -> bytes:
+        """Return the content of a partition, read from outside."""
+        place = model.find(self.name).table.place(name)
+        with self.disk.open("rb") as stream:
             stream.seek(place.offset)
-            return hashlib.sha256(stream.read(place.size)).hexdigest()
+            return stream.read(place.size)
+
+    def write_partition(self, name: str, content: bytes, offset: int = 0) -> None:
+        """Change a partition from outside; the phone must be off."""
+        place = model.find(self.name).table.place(name)
+        assert offset + len(content) <= place.size
+        with self.disk.open("r+b") as stream:
+            stream.seek(place.offset + offset)
+            stream.write(content)
+
+    def boot_partition_sha256(self) -> str:
+        """Of the boot partition as it lies on the disk."""
+        return hashlib.sha256(self.read_partition("boot")).hexdigest()
+
+    def start(self, *options: str, code: int = 0) -> Ran:
+        """Switch it off, and start it with other options of `hardboot virtual start`."""
+        self.hardboot.process("virtual", "stop", "--name", self.name)
+        return self.hardboot.process("virtual", "start", "--name", self.name, *options, code=code)
+
+    def said(self, seen: int = 0) -> str:
+        """Return what is on its console, from byte `seen` of the log on."""
+        return self.status.console.read_bytes()[seen:].decode(errors="replace")
 
     def run(self, command: str) -> str:
         """Return what a command prints on the phone, run by the ADB user over a connection of its own."""

@@ -148,16 +148,6 @@ static void find_partitions(void)
 		closedir(blocks);
 }
 
-static void mount_disk(void)
-{
-	mount_one(BY_NAME "system", "/system", "ext4", MS_RDONLY, NULL);
-	/* Started by a panic: what the crashed kernel left on the disk is not touched. */
-	if (!access("/proc/vmcore", F_OK))
-		mount_one("tmpfs", "/data", "tmpfs", MS_NOSUID | MS_NODEV, NULL);
-	else
-		mount_one(BY_NAME "userdata", "/data", "ext4", MS_NOSUID | MS_NODEV, NULL);
-}
-
 static char properties[16 * 1024];	/* NAME=VALUE lines; the last one of a name holds */
 static size_t properties_size;
 
@@ -183,21 +173,37 @@ static void add_properties(const char *path)
 			add_property("", line);
 }
 
-/* What the bootloader says. */
-static void add_boot_properties(void)
+static void add_boot_property(const char *word)
 {
 	static const char *const also[] = { "serialno=", "hardware=", "bootloader=" };
-	char cmdline[4096], *rest = cmdline, *word;
 
-	read_file("/proc/cmdline", 0, cmdline, sizeof(cmdline));
-	while ((word = strsep(&rest, " \n"))) {
-		if (strncmp(word, "androidboot.", 12) || !strchr(word, '='))
+	if (strncmp(word, "androidboot.", 12) || !strchr(word, '='))
+		return;
+	word += 12;
+	add_property("ro.boot.", word);
+	for (size_t i = 0; i < sizeof(also) / sizeof(*also); i++)
+		if (!strncmp(word, also[i], strlen(also[i])))
+			add_property("ro.", word);
+}
+
+/* What the bootloader says: KEY=VALUE words of the command line, KEY = "VALUE" lines of the bootconfig. */
+static void add_boot_properties(void)
+{
+	char text[8192], pair[512], *rest = text, *word;
+
+	read_file("/proc/cmdline", 0, text, sizeof(text));
+	while ((word = strsep(&rest, " \n")))
+		add_boot_property(word);
+	read_file("/proc/bootconfig", 0, text, sizeof(text));
+	rest = text;
+	while ((word = strsep(&rest, "\n"))) {
+		char *value = strstr(word, " = \"");
+
+		if (!value)
 			continue;
-		word += 12;
-		add_property("ro.boot.", word);
-		for (size_t i = 0; i < sizeof(also) / sizeof(*also); i++)
-			if (!strncmp(word, also[i], strlen(also[i])))
-				add_property("ro.", word);
+		snprintf(pair, sizeof(pair), "%.*s=%.*s", (int)(value - word), word,
+			 (int)strcspn(value + 4, "\""), value + 4);
+		add_boot_property(pair);
 	}
 }
 
@@ -211,6 +217,49 @@ static char *property(const char *name, const char *otherwise)
 		if (!strncmp(line, name, size) && line[size] == '=')
 			found = line + size + 1;
 	return strndup(found, strcspn(found, "\n"));
+}
+
+/* One line of the fstab: device, folder, file system, mount options, fs_mgr options. */
+static void mount_line(char *line)
+{
+	const char *field[5], *suffix = "", *option;
+	unsigned long flags = 0;
+	char device[256], *options;
+	size_t count = 0;
+
+	while (count < 5 && (field[count] = strsep(&line, " \t")))
+		if (*field[count])
+			count++;
+	if (count < 5)
+		return;
+	options = strdup(field[3]);
+	while ((option = strsep(&options, ",")))
+		flags |= !strcmp(option, "ro") ? MS_RDONLY : !strcmp(option, "nosuid") ? MS_NOSUID :
+			 !strcmp(option, "nodev") ? MS_NODEV : 0;
+	if (strstr(field[4], "slotselect"))
+		suffix = property("ro.boot.slot_suffix", "");
+	snprintf(device, sizeof(device), "%s%s", field[0], suffix);
+	/* Started by a panic: what the crashed kernel left on the disk is not touched. */
+	if (!access("/proc/vmcore", F_OK) && !(flags & MS_RDONLY))
+		mount_one("tmpfs", field[1], "tmpfs", flags, NULL);
+	else
+		mount_one(device, field[1], field[2], flags, NULL);
+}
+
+/* By the fstab of this hardware, which new phones have in their vendor ramdisk. */
+static void mount_disk(void)
+{
+	const char *hardware = property("ro.boot.hardware", "");
+	char path[256], text[4096], *rest = text, *line;
+
+	snprintf(path, sizeof(path), "/first_stage_ramdisk/fstab.%s", hardware);
+	if (access(path, F_OK))
+		snprintf(path, sizeof(path), "/fstab.%s", hardware);
+	if (!read_file(path, 0, text, sizeof(text)))
+		say("no %s", path);
+	while ((line = strsep(&rest, "\n")))
+		if (*line && *line != '#')
+			mount_line(line);
 }
 
 /* Recovery was asked for once, through the boot control block at the start of misc. */
@@ -330,9 +379,9 @@ static int exit_code(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void start_framework(void)
+/* Runs a program to its end. */
+static void run_once(char *const words[])
 {
-	char *words[] = { "/system/bin/start", NULL };
 	pid_t pid = new_process();
 	int status;
 
@@ -341,7 +390,7 @@ static void start_framework(void)
 		run_program(words);
 	}
 	if (waitpid(pid, &status, 0) == pid && exit_code(status))
-		say("start ended with %d", exit_code(status));
+		say("%s ended with %d", words[0], exit_code(status));
 }
 
 /* Starts adbd and returns when it listens, or has ended. */
@@ -402,17 +451,16 @@ int main(void)
 	say("starting, kernel %s", version);
 	load_modules();
 	find_partitions();
+	add_boot_properties();
 	mount_disk();
-
 	add_properties("/default.prop");
 	add_properties("/system/build.prop");
-	add_boot_properties();
 	take_recovery_wish();
 	write_file(PROPERTIES, O_CREAT, 0644, properties, properties_size);
 	mkdir("/dev/.properties.d", 0755);
 	make_folders();
 	start_network();
-	start_framework();
+	run_once((char *[]){ "/system/bin/start", NULL });
 
 	adbd_words[2] = property("ro.boot.adb_maxdata", DEFAULT_MAXDATA);
 	if (asprintf(&names, "%s;%s;%s", property("ro.product.name", ""), property("ro.product.model", ""),
@@ -425,6 +473,8 @@ int main(void)
 	}
 	shell = start_shell();
 	adbd = start_adbd(adbd_words);
+	if (*property("ro.boot.slot_suffix", ""))	/* this slot boots: the bootloader stops counting */
+		run_once((char *[]){ "/system/bin/bootctl", "mark-boot-successful", NULL });
 	say("boot completed");
 	for (;;) {
 		int status;

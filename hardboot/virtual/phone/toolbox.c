@@ -14,6 +14,8 @@
 #include <sys/reboot.h>
 #include <unistd.h>
 
+#include "toolbox.h"
+
 #define AT_BOOT "/dev/.properties"	/* NAME=VALUE lines, written by init; the last one of a name holds */
 #define SET "/dev/.properties.d/"	/* a file a name that setprop was called with; holds its value */
 #define PROPERTIES_MAX 512
@@ -228,13 +230,21 @@ static void end_adbd(void)
 	}
 }
 
-/* reboot [recovery]: by way of the bootloader */
+/* Leaves a message for the bootloader: what it starts next. */
+static bool tell_bootloader(const char *reason)
+{
+	const char *message = !strcmp(reason, "recovery") ? "boot-recovery" :
+			      !strcmp(reason, "bootloader") ? "bootonce-bootloader" : NULL;
+
+	return !message || write_file("/dev/block/by-name/misc", 0, message, strlen(message) + 1);
+}
+
+/* reboot [recovery | bootloader]: by way of the bootloader */
 static int restart(char **words)
 {
-	static const char wish[] = "boot-recovery";
 	pid_t pid;
 
-	if (words[0] && !strcmp(words[0], "recovery") && !write_file("/dev/block/by-name/misc", 0, wish, sizeof(wish)))
+	if (words[0] && !tell_bootloader(words[0]))
 		return fail("reboot", "misc");
 	if (geteuid()) {
 		errno = EPERM;
@@ -260,7 +270,7 @@ int main(int argc, char **argv)
 		int (*run)(char **words);
 	} tools[] = {
 		{ "getprop", getprop }, { "setprop", setprop }, { "start", start },
-		{ "stop", stop },	{ "reboot", restart },	{ "zygote", zygote },
+		{ "stop", stop },	{ "reboot", restart },	{ "zygote", zygote },	{ "bootctl", bootctl },
 	};
 	const char *name = argc ? strrchr(argv[0], '/') : NULL;
 
@@ -268,6 +278,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++)
 		if (!strcmp(name, tools[i].name))
 			return tools[i].run(argv + 1);
-	fputs("toolbox: getprop setprop start stop reboot zygote\n", stderr);
+	fputs("toolbox: bootctl getprop setprop start stop reboot zygote\n", stderr);
 	return 1;
 }

@@ -12,7 +12,7 @@ import pytest
 from phones import Hardboot, VirtualPhone
 
 from hardboot.base.errors import DeviceError
-from hardboot.virtual import image
+from hardboot.virtual import classic
 
 pytestmark = pytest.mark.e2e
 
@@ -36,11 +36,11 @@ def whole_phone(host_phone: VirtualPhone) -> Iterator[VirtualPhone]:
         assert host_phone.is_host
 
 
-def pack(target: Path, kernel: Path, ramdisk: bytes, cmdline: str = image.CMDLINE) -> Path:
+def pack(target: Path, kernel: Path, ramdisk: bytes, cmdline: str = classic.CMDLINE) -> Path:
     """Return a ROM of these parts, by Debian's mkbootimg."""
     part = target.with_suffix(".ramdisk")
     part.write_bytes(ramdisk)
-    words = ["--kernel", str(kernel), "--ramdisk", str(part), "--cmdline", cmdline, *image.MKBOOTIMG_LAYOUT]
+    words = ["--kernel", str(kernel), "--ramdisk", str(part), "--cmdline", cmdline, *classic.MKBOOTIMG_LAYOUT]
     command = ["mkbootimg", *words, "--header_version", "0", "--output", str(target)]
     subprocess.run(command, check=True, timeout=60)
     return target

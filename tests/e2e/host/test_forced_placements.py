@@ -17,11 +17,11 @@ from hardboot.flows import load, rom
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
-from hardboot.virtual import image
+from hardboot.virtual import classic
 
 pytestmark = pytest.mark.e2e
 
-CMDLINE = image.DEBIAN_CMDLINE.replace("panic=5", "panic=0")
+CMDLINE = classic.DEBIAN_CMDLINE.replace("panic=5", "panic=0")
 STARTED = "Linux version"  # the first line of a kernel that found its console
 UP = "init: boot completed"
 JUMP = "Starting kernel ..."  # U-Boot's last word

@@ -14,7 +14,7 @@ from hardboot import devicetree, profile
 from hardboot.device import handset
 from hardboot.device.connection import open_transport
 from hardboot.device.staging import Copy
-from hardboot.virtual import image
+from hardboot.virtual import classic
 
 pytestmark = pytest.mark.e2e
 
@@ -53,7 +53,7 @@ def test_reset_disk_makes_it_new(stock_phone: VirtualPhone) -> None:
 
 
 def test_the_console_shows_the_bootloader_and_gives_a_root_shell(stock_phone: VirtualPhone) -> None:
-    assert "U-Boot 2023.01" in stock_phone("virtual", "console", "--log").out
+    assert "U-Boot 2025.01" in stock_phone("virtual", "console", "--log").out
     command = [sys.executable, "-m", "hardboot", "virtual", "console"]
     pipe = subprocess.PIPE
     environment = {**os.environ, **stock_phone.hardboot.environment}
@@ -119,12 +119,12 @@ def test_init_starts_adbd_again_and_says_how_it_ended(stock_phone: VirtualPhone)
 
 def test_the_profile_agrees_with_the_phone(stock_phone: VirtualPhone) -> None:
     known = profile.load("virt-arm")
-    layout = dict(zip(image.MKBOOTIMG_LAYOUT[::2], image.MKBOOTIMG_LAYOUT[1::2], strict=True))
+    layout = dict(zip(classic.MKBOOTIMG_LAYOUT[::2], classic.MKBOOTIMG_LAYOUT[1::2], strict=True))
     assert known.image.base == int(layout["--base"], 16)
     assert known.image.kernel_offset == int(layout["--kernel_offset"], 16)
     assert known.image.ramdisk_offset == int(layout["--ramdisk_offset"], 16)
     assert known.image.tags_offset == int(layout["--tags_offset"], 16)
-    assert known.partitions["boot"].size == image.partition("boot").size
+    assert known.partitions["boot"].size == classic.TABLE.place("boot").size
     iomem = stock_phone.run("su -c 'cat /proc/iomem'")
     for bank in known.ram:
         assert f"{bank.start:08x}-{bank.end - 1:08x} : System RAM" in iomem

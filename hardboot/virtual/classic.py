@@ -1,0 +1,79 @@
+"""The virtual phone of the hardboot era, virt-arm: 32-bit ARM, boot images of header v0, no slots."""
+
+import tempfile
+from pathlib import Path
+
+from hardboot.base import log
+from hardboot.base.files import write_atomic
+from hardboot.base.process import find_tool, run
+from hardboot.virtual import disk, kernel, packages, userland
+from hardboot.virtual.disk import MIB, Partition
+from hardboot.virtual.target import ARM
+
+NAME = "virt-arm"
+TABLE = disk.Table(
+    (
+        Partition("misc", 1 * MIB),
+        Partition("boot", 16 * MIB),
+        Partition("recovery", 16 * MIB),
+        Partition("system", 32 * MIB, "ext4"),
+        Partition("userdata", 512 * MIB, "ext4"),
+    )
+)
+CMDLINE = "console=ttyAMA0,115200 panic=5 androidboot.console=ttyAMA0"
+# Debian's kernel also tests its ciphers and clears all memory it gives out: with QEMU that takes seconds.
+DEBIAN_CMDLINE = f"{CMDLINE} init_on_alloc=0 cryptomgr.notests"
+# Addresses the boot images carry; U-Boot loads the parts where the header says.
+MKBOOTIMG_LAYOUT = (
+    *("--base", "0x40000000", "--pagesize", "2048"),
+    *("--kernel_offset", "0x02000000", "--ramdisk_offset", "0x03000000", "--tags_offset", "0x02e00000"),
+)
+_FSTAB = "fstab.virt-arm"
+_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4")
+
+
+def write_images(target: Path) -> None:
+    """Write the boot image the phone is delivered with: the stock kernel, header v0."""
+    with tempfile.TemporaryDirectory() as folder:
+        _pack(target, kernel.stock(ARM).image, _ramdisk(Path(folder), "stock"), CMDLINE)
+
+
+def write_disk(target: Path, boot_image: Path) -> None:
+    """Write the disk of a new phone: `boot_image` in boot and recovery, a system, an empty userdata."""
+    with tempfile.TemporaryDirectory() as folder:
+        system = Path(folder) / "system"
+        userland.make_system(system, ARM, "virt-arm.prop")
+        disk.make(target, TABLE, {"boot": boot_image, "recovery": boot_image}, {"system": system})
+
+
+def write_rom(target: Path, which: str) -> None:
+    """Write a ROM: "debian" with Debian's unmodified kernel, "minimal" with the phone's stock kernel."""
+    with tempfile.TemporaryDirectory() as folder:
+        if which == "minimal":
+            _pack(target, kernel.stock(ARM).image, _ramdisk(Path(folder), "minimal"), CMDLINE)
+            return
+        name = packages.find_dependency("linux-image-armmp", "linux-image-", architecture=ARM.debian)
+        release = name.removeprefix("linux-image-")
+        files = packages.package_dir(name, architecture=ARM.debian)
+        with log.step(f"Packing {target.name} with kernel {release}"):
+            ramdisk = _ramdisk(Path(folder), f"Debian {release}", files, release)
+            _pack(target, files / "boot" / f"vmlinuz-{release}", ramdisk, DEBIAN_CMDLINE)
+
+
+def _ramdisk(folder: Path, name: str, files: Path | None = None, release: str = "") -> Path:
+    root, output = folder / "root", folder / "ramdisk.gz"
+    userland.make_root(root, ARM, name)
+    (root / _FSTAB).write_text((userland.PHONE / _FSTAB).read_text())
+    if files:
+        userland.add_modules(root, userland.find_modules(files, release, _ROM_MODULES, folder))
+    userland.pack_ramdisk(root, output)
+    return output
+
+
+def _pack(target: Path, zimage: Path, ramdisk: Path, cmdline: str) -> None:
+    tool = find_tool("mkbootimg", "mkbootimg")
+    words = ["--kernel", str(zimage), "--ramdisk", str(ramdisk), "--cmdline", cmdline, *MKBOOTIMG_LAYOUT]
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "boot.img"
+        run([tool, *words, "--header_version", "0", "--output", str(made)], timeout_s=60)
+        write_atomic(target, [made.read_bytes()])
