@@ -95,7 +95,7 @@ class Kconfig:
                 self._source(path if word == "rsource" else "", rest, blocks[-1])
                 current = None
             elif word == "comment":
-                current = "", []
+                current = None
             elif current is not None:
                 self._attribute(current, word, rest)
 

@@ -41,6 +41,7 @@ VALUES = {"A": "y", "M": "m", "S": '"text"', "N": "2"}
         ("N = N", True),
         ("lower = lower", True),
         ("N > 3", True),
+        ("N < 1", True),
         ("N < 1 && B", False),
         ("N >= 3 && A", True),
         ("N <= 3 || B", True),

@@ -149,7 +149,12 @@ def test_a_macro_without_a_good_value_is_a_problem(
             "\nldr r4, =0x4a5db097\n",
             "the magic is 0x4a5db097, but the relocation code has 0x4a5db007",
         ),
-        ("ldr r4, =KEXEC_HARDBOOT_MAGIC\n", "\nldr r4, =KEXEC_HB_OTHER_MAGIC\n", ""),
+        ("ldr r4, =0x4a5db012\n", "\nldr r4, =KEXEC_HB_OTHER_MAGIC\n", ""),
+        (
+            "ldr r4, =KEXEC_HARDBOOT_MAGIC\n",
+            "\nldr r4, =KEXEC_HB_OTHER_MAGIC\n",
+            "the magic is 0x4a5db012, but the relocation code has 0x4a5db007",
+        ),
         ("mov r0, r0\n", "\nldr r4, =0x4a5db097\n", ""),
     ],
 )
@@ -159,7 +164,7 @@ def test_page_and_magic_of_the_reader_are_those_of_the_writer(
     files = {
         MEMORY: "#define KEXEC_HB_PAGE_ADDR 0x11111000\n",
         KEXEC: "#define KEXEC_HARDBOOT_MAGIC 0x4a5db007\n",
-        "include/linux/kexec_hardboot.h": "#define KEXEC_HB_OTHER_MAGIC\t(0x4a5db007)\n",
+        "include/linux/kexec_hardboot.h": "#define KEXEC_HB_OTHER_MAGIC\t(0x4a5db012)\n",
         RELOCATE: writer,
     }
     wanted = PlaceFinding(HEAD, 2, damage) if damage else None

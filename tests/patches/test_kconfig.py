@@ -143,9 +143,13 @@ def test_sourced_files_are_read_under_their_conditions(tmp_path: Path, line: str
 
 
 def test_a_file_may_source_one_beside_it(tmp_path: Path) -> None:
-    files = {"sub/deep/Kconfig": 'rsource "Kconfig.x"\n', "sub/deep/Kconfig.x": 'config X\n\tbool "x"\n'}
+    files = {
+        "sub/deep/Kconfig": 'rsource "Kconfig.x"\nsource "sub/y"\n',
+        "sub/deep/Kconfig.x": 'config X\n\tbool "x"\n',
+        "sub/y": 'config Y\n\tbool "y"\n',
+    }
     found = kconfig(tmp_path, 'source "sub/deep/Kconfig"\nsource "none/Kconfig"\n', **files)
-    assert found.explain_off("X", {}) == "no dependency is missing: set it"
+    assert [found.explain_off(name, {}) for name in "XY"] == ["no dependency is missing: set it"] * 2
 
 
 def test_options_that_depend_on_each_other_come_to_an_end(tmp_path: Path) -> None:

@@ -157,6 +157,18 @@ def test_context_without_any_space_is_repaired_with_all_its_lines() -> None:
     assert lint(text).repaired == text.replace(b"\n * a", b"\n  * a").replace(b"\n\tc", b"\n \tc")
 
 
+def test_the_last_lines_of_a_file_are_looked_at() -> None:
+    head = PLAIN.partition(b"@@")[0]
+    empty = "the hunk header says 1 old and 1 new lines, but the hunk has 0 and 0"
+    assert lint(head + b"@@ -1 +1 @@\n").faults[0] == Fault(3, empty)
+    found = lint(PLAIN + head)
+    assert found.faults == (Fault(10, f"the hunk headers (@@) are missing; {LOST}", False),)
+
+
+def test_diffs_without_git_have_no_modes() -> None:
+    assert lint(b"--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+\tx\n").faults == ()
+
+
 def test_a_deleted_file_has_its_mode() -> None:
     good = b"diff --git a/f b/f\ndeleted file mode 100644\n--- a/f\n+++ /dev/null\n@@ -1 +0,0 @@\n-\ta\n"
     bad = good.replace(b"deleted file mode 100644\n", b"")

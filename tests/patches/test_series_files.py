@@ -117,7 +117,9 @@ def test_a_tree_of_another_flavour_is_a_problem(tree: Path, series: Series) -> N
         "the tree has no arch/arm/mach-x, which the series requires",
         "the tree has no none, which the series requires",
     ]
-    assert find_problems(structs.replace(series, requires=("arch/arm/mach-msm",)), tree) == []
+    (tree / "arch/arm/mach-msm/one/two").mkdir(parents=True)
+    flavour = structs.replace(series, requires=("arch/arm/mach-msm", "arch/arm/mach-msm/one/two"))
+    assert find_problems(flavour, tree) == []
 
 
 def test_a_series_that_is_not_restored_is_a_problem(
