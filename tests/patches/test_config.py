@@ -203,7 +203,8 @@ def test_a_missing_compiler_matters_from_4_18_on(
     version: tuple[int, int],
     needed: bool,
 ) -> None:
-    trees.write(tree, {".config": ""}, version)
+    (tree / "Makefile").write_text(f"VERSION = {version[0]}\nPATCHLEVEL = {version[1]}\nSUBLEVEL = 0\n")
+    (tree / ".config").write_text("")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     if not needed:
         config.configure(tree, "arm64", tree / ".config")

@@ -143,6 +143,13 @@ def test_a_flag_has_a_value_of_its_own(
     assert damage(tmp_path, "flag", {FLAG: flags}, FLAG, version) == PlaceFinding(FLAG, 7, expected)
 
 
+def test_the_flag_has_its_other_meaning_from_the_very_first_6_6_on(tmp_path: Path) -> None:
+    own = candidates(tmp_path, {FLAG: "#define KEXEC_HARDBOOT 0x4\n"})
+    (own.tree.root / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 6\nSUBLEVEL = 0\n")
+    found = find_damage(own, Constants(own), "flag", PlaceFinding(FLAG, 1))
+    assert found.damage == "0x4 is KEXEC_UPDATE_ELFCOREHDR since Linux 6.6"
+
+
 @pytest.mark.parametrize(
     ("mask", "line"),
     [
@@ -192,6 +199,7 @@ def test_a_leftover_comes_before_other_damage(tmp_path: Path) -> None:
         ),
         ("decompressor", HEAD, "start:\nldr r4, =0x4a5db007\n", ""),
         ("decompressor", HEAD, "ldr r4, =0x4a5db007\n", ""),
+        ("decompressor", HEAD, "mov r0, r0\n", ""),
         ("relocation", HEAD, "ldr r4, =0x4a5db007\nstart:\n", ""),
         (
             "relocation",

@@ -140,6 +140,14 @@ def test_a_node_of_a_device_tree_reserves_the_page(tmp_path: Path, node: str, li
     assert found.get("reservation") == (PlaceFinding(path, line, note=note) if line else None)
 
 
+def test_a_page_at_0_is_no_page_to_look_for(tmp_path: Path) -> None:
+    files = {
+        MEMORY: "#define KEXEC_HB_PAGE_ADDR 0\n",
+        "arch/arm/boot/dts/a.dts": "reserve {\n\treg = <0x0>;\n",
+    }
+    assert "reservation" not in find(tmp_path, {**OPTION, **files})
+
+
 def test_without_a_page_a_node_that_is_named_for_it_has_no_note(tmp_path: Path) -> None:
     path = "arch/arm/boot/dts/a.dts"
     found = find(tmp_path, {**OPTION, path: "hardboot@1 {\n\treg = <0x1 0x1000>;\n};\n"})

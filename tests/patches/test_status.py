@@ -285,7 +285,12 @@ def test_the_trees_own_configuration_counts_before_the_default_one(tmp_path: Pat
     (tree / ".config").write_text("CONFIG_KEXEC_HARDBOOT=y\n")
     assert place(status(tree), "config").file == ".config"
     (tree / ".config").write_text("# CONFIG_KEXEC_HARDBOOT is not set\n")
-    assert states(status(tree))["config"] == "absent"
+    assert place(status(tree), "config") == PlaceStatus(
+        "config", "absent", ".config", None, "KEXEC_HARDBOOT is not set"
+    )
+    (tree / ".config").unlink()
+    trees.write(tree, {"arch/arm/configs/a_defconfig": "# CONFIG_KEXEC_HARDBOOT is not set\n"})
+    assert place(status(tree), "config").file == "arch/arm/configs/phone_defconfig"
 
 
 # Ours
