@@ -41,6 +41,7 @@ class UsbPhone:
         errors: Raised by the calls of their names.
         calls: What was done to it, in order.
         writes: The sizes of what was written to it.
+        waits_ms: The time-outs of the reads.
     """
 
     serial: str | None
@@ -58,6 +59,7 @@ class UsbPhone:
     accepts: Callable[[int], int] = lambda size: size
     calls: list[str] = field(default_factory=list)
     writes: list[int] = field(default_factory=list)
+    waits_ms: list[int] = field(default_factory=list)
     gadget_errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -242,6 +244,7 @@ class Handle:
     def bulkRead(self, endpoint: int, length: int, timeout: int = 0) -> bytearray:
         """Read one transfer; an order in `read_timeouts` ends it early, after so many packets."""
         self._do("bulkRead")
+        self._phone.waits_ms.append(timeout)
         assert endpoint == ENDPOINT_IN
         assert timeout > 0, "this would wait for ever"
         phone, data, end = self._phone, bytearray(), time.monotonic() + timeout / 1000
