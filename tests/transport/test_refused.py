@@ -1,5 +1,6 @@
 """What goes wrong on the way is told, and nothing half done stays."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,37 @@ def test_a_push_that_lost_bytes_is_noticed(phone: OpenPhone, tmp_path: Path) -> 
         here = phone(adbd.port)
         with pytest.raises(DeviceError, match="stored 9999 of 10000 bytes"):
             here.push(source, "/data/x", mode=0o644, progress=nothing)
+
+
+def test_a_push_that_gained_bytes_is_noticed(phone: OpenPhone, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    with FakeAdbd(stat_size=10_001) as adbd:
+        here = phone(adbd.port)
+        with pytest.raises(DeviceError, match="stored 10001 of 10000 bytes"):
+            here.push(source, "/data/x", mode=0o644, progress=nothing)
+
+
+def test_the_type_of_a_file_is_not_pushed(phone: OpenPhone, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    with FakeAdbd() as adbd:
+        here = phone(adbd.port)
+        here.push(source, "/data/x", mode=0o120755, progress=nothing)  # a link's mode would make one
+        here.close()
+        assert adbd.files["/data/x"] == (0o100755, CONTENT)
+
+
+@pytest.mark.parametrize("size", [5_000, 20_000])
+def test_a_source_that_changes_while_it_is_read_is_told(phone: OpenPhone, tmp_path: Path, size: int) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    with FakeAdbd(max_data=4096) as adbd:
+        here = phone(adbd.port)
+        with pytest.raises(InputError, match="changed while it was read: 10000 bytes at first") as caught:
+            here.push(source, "/data/x", mode=0o644, progress=lambda _moved: os.truncate(source, size))
+        here.close()
+    assert "incomplete" in caught.value.state
 
 
 @pytest.mark.parametrize("size", [9_999, 10_001])
