@@ -128,6 +128,25 @@ def test_a_pull_of_another_size_leaves_nothing(phone: OpenPhone, tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_pull_that_exceeds_its_size_is_not_taken_any_further(phone: OpenPhone, tmp_path: Path) -> None:
+    moved: list[int] = []
+    with FakeAdbd(stat_size=1, files={"/data/x": (0o100644, CONTENT)}) as adbd:
+        here = phone(adbd.port)
+        with pytest.raises(DeviceError, match="which has 1"):
+            here.pull("/data/x", tmp_path / "x", progress=moved.append)
+        here.close()
+    assert moved == []
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/sys"])
+def test_the_size_of_a_kernels_file_is_not_believed(phone: OpenPhone, tmp_path: Path, folder: str) -> None:
+    with FakeAdbd(stat_size=4096, files={f"{folder}/x": (0o100444, b"host\n")}) as adbd:
+        here = phone(adbd.port)
+        here.pull(f"{folder}/x", tmp_path / "x", progress=nothing)
+        here.close()
+    assert (tmp_path / "x").read_bytes() == b"host\n"
+
+
 def test_a_file_of_unknown_size_is_taken_to_its_end(phone: OpenPhone, tmp_path: Path) -> None:
     with FakeAdbd(stat_size=0, files={"/dev/block/boot": (0o100600, CONTENT)}) as adbd:
         here = phone(adbd.port)

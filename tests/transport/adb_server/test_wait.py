@@ -12,6 +12,7 @@ from adbds import Adbd, AdbdProgram
 
 from hardboot.base.errors import DeviceError
 from hardboot.transport.server import AdbServer
+from hardboot.transport.server_channel import ServerChannel
 from hardboot.transport.services import Timeouts
 
 pytestmark = pytest.mark.timeout(30)  # nothing here may hang
@@ -62,6 +63,21 @@ def test_wait_outlasts_a_restart_of_the_server(own_server: Adb, adbd: Adbd) -> N
         here.wait(timeout_s=15)
     finally:
         timer.join()
+
+
+def test_each_use_closes_its_connection(server: Adb, adbd: Adbd, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[ServerChannel] = []
+    close = ServerChannel.close
+
+    def note(channel: ServerChannel, deadline: float = 0.0) -> None:
+        closed.append(channel)
+        close(channel, deadline)
+
+    monkeypatch.setattr(ServerChannel, "close", note)
+    here = connected(server, adbd)
+    with pytest.raises(DeviceError, match="did not end the command"):
+        here.shell("sleep 20", timeout_s=0.2)
+    assert len(closed) == 1
 
 
 def test_close_never_fails(server: Adb, adbd: Adbd) -> None:
