@@ -33,6 +33,21 @@ def test_the_phases_shown_are_of_one_run_so_that_they_add_up() -> None:
     assert [run.seconds for run in runs().of("soft")] == [1.0, 1.2, 1.3, 1.5]
 
 
+@pytest.mark.parametrize(("count", "middle"), [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (6, 2), (7, 3)])
+def test_the_run_in_the_middle_is_typical(count: int, middle: int) -> None:
+    made = tuple(Run("soft", float(number), {}) for number in range(count))
+    assert Bench(made[::-1], KERNEL, "x", None).typical("soft") is made[middle]
+
+
+def test_seconds_are_told_to_the_millisecond() -> None:
+    made = Bench((Run("reboot", 1.23456, {"quiesce": 0.98765}),), KERNEL, "x", None)
+    assert made.document() == {
+        "runs": [{"way": "reboot", "seconds": 1.235, "phases": {"quiesce": 0.988}}],
+        "median": {"reboot": 1.235},
+        "ratio": {"reboot": 1.0},
+    }
+
+
 @pytest.mark.parametrize(
     ("marks", "phases"),
     [

@@ -68,6 +68,8 @@ def test_the_methods_take_turns(
     # After each guest the host is started for the next run, and at the end.
     assert len(scripted.happened("reboot*")) == 2 + 4
     assert phone.kernel() == found.host
+    flags = [event.split()[2] for event in scripted.happened("*agent load *")]
+    assert flags == ["0x4", "0x0"] * 2  # through a reset, and by soft kexec
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("round ")]
     assert said == [
         f"round {number} of 2: {run.method} {run.seconds:.2f} s"
@@ -163,6 +165,18 @@ def test_hardboots_own_methods_tell_when_the_last_command_had_ended(
     assert sum(run.phases.values()) == pytest.approx(run.seconds)
 
 
+def test_the_log_of_the_old_kernel_counts_for_hardboots_own_methods_too(
+    phone: Phone, scripted: ScriptedPhone, image: Rom
+) -> None:
+    assert scripted.running
+    uptime = scripted.clock.now - scripted.running.started
+    log = f"[{uptime + 0.125:12.6f}] kexec_core: Starting new kernel\r\r\n[    1.0] last line\r\n"
+    scripted.trees[OLD_LOG] = log.encode()
+    scripted.fault("sync", hangs_s=3)
+    run, _ = bench.measure(phone, image, HARDBOOT, phone.kernel(), 100)
+    assert run.phases["quiesce"] == pytest.approx(0.125, abs=0.02)
+
+
 def test_the_load_is_not_measured(phone: Phone, scripted: ScriptedPhone, image: Rom) -> None:
     scripted.fault("*agent load*", hangs_s=50)
     run, _ = bench.measure(phone, image, SOFT, phone.kernel(), 100)
@@ -181,10 +195,14 @@ def test_kernels_without_their_logs_give_fewer_phases(
 # The phone's own image
 
 
-def test_the_phones_own_image_is_the_guest(phone: Phone, scripted: ScriptedPhone, tmp_path: Path) -> None:
+def test_the_phones_own_image_is_the_guest(
+    phone: Phone, scripted: ScriptedPhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(InputError):  # its kernel says no release, but it is one
         bench.own_image(phone, tmp_path / "none")
+    capsys.readouterr()
     own = bench.own_image(phone, tmp_path)
+    assert capsys.readouterr().err == "Reading the phone's own boot image\n"
     assert own.path == tmp_path / "own-boot.img"
     assert own.path.read_bytes() == scripted.boot.flash
     found = bench.own_bench(phone, (REBOOT, HARDBOOT), rounds=1, wait_s=100)

@@ -52,6 +52,14 @@ def test_trees_of_the_new_kernel_replace_those_of_the_old(tmp_path: Path) -> Non
     assert bytes(bootimg.parse(paths[2].read_bytes()).kernel) == kernel
 
 
+def test_all_trees_of_the_old_kernel_follow_the_new_one_directly(tmp_path: Path) -> None:
+    trees = board("one") + board("two")
+    paths = files(tmp_path, build.boot(zimage() + trees), NEW + b"tail that is no tree")
+    made = host_image.make(*paths)
+    assert made.dtbs_kept == 2
+    assert bytes(bootimg.parse(paths[2].read_bytes()).kernel) == NEW + trees
+
+
 def test_a_new_kernel_without_trees_is_taken_as_it_is_if_there_is_none_to_keep(tmp_path: Path) -> None:
     paths = files(tmp_path, build.boot(zimage()), zimage() + b"tail")
     made = host_image.make(*paths)
