@@ -15,6 +15,7 @@ EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report a program that SIGPIPE ended
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EMFILE}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,6 +64,9 @@ def run(arguments: list[str]) -> int:
         _discard_output()
         return EXIT_BROKEN_PIPE
     except OSError as error:
+        if error.errno in _NO_ACCESS and error.filename is not None:
+            reports.report(_no_access(error), settings)
+            return InputError.exit_code
         if error.errno not in _NO_SPACE:
             return _bug(settings)
         _discard_output()
@@ -78,6 +82,16 @@ def run(arguments: list[str]) -> int:
         return InputError.exit_code
     except Exception:  # a bug: three lines and a log instead of a traceback
         return _bug(settings)
+
+
+def _no_access(error: OSError) -> InputError:
+    """Return the error for a file or folder on this computer that cannot be used."""
+    return InputError(
+        error.strerror or str(error),
+        file=f"{error.filename}",
+        state="The last step may be incomplete; the steps before it are done.",
+        fix="Make it usable; XDG_STATE_HOME, XDG_CACHE_HOME and TMPDIR choose other folders.",
+    )
 
 
 def _bug(settings: Settings) -> int:

@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hardboot.base.errors import InputError
+from hardboot.base.temporary import temporary_folder
 
 Data = bytes | bytearray | memoryview | mmap.mmap
 
 _CHECK_FILE = "Check that this is the right file."
+_PIECE = 1 << 20  # bytes read at a time
 _CHOOSE_FOLDER = "Choose a folder that exists, is writable and has room."
 
 
@@ -30,7 +31,47 @@ def data_dir(name: str) -> Path:
 
 def _xdg(variable: str, fallback: str) -> Path:
     base = os.environ.get(variable)
-    return (Path(base) if base else Path.home() / fallback) / "hardboot"
+    return (Path(base) if base else home(variable) / fallback) / "hardboot"
+
+
+def home(variable: str = "HOME") -> Path:
+    """Return the user's home folder.
+
+    Args:
+        variable: The environment variable that would do instead.
+
+    Raises:
+        InputError: If the user has none.
+    """
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise InputError(
+            "this user has no home folder",
+            state="Nothing was changed.",
+            fix=f"Set {variable} to a folder that is writable.",
+        ) from error
+
+
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and those above it, unless it exists.
+
+    Args:
+        folder: To make.
+        mode: Permission bits, less those of the umask.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            _cannot_write(error),
+            file=str(folder),
+            state="Nothing was changed.",
+            fix="Make it writable; XDG_STATE_HOME and XDG_CACHE_HOME choose other folders.",
+        ) from error
 
 
 def cache_dir() -> Path:
@@ -48,8 +89,12 @@ def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock beside `path`; another process that wants it waits."""
     import fcntl  # Windows lacks it, and drives real phones without a lock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
+    make_folder(path.parent)
+    try:
+        lock = path.with_name(f"{path.name}.lock").open("w")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -70,37 +115,42 @@ def naming(path: Path, *, state: str | None = None) -> Iterator[None]:
         raise InputError(error.what, file=str(path), state=state or error.state, fix=error.fix) from error
 
 
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of the user for reading; a pipe or device is refused and never waited for.
+
+    Raises:
+        InputError: If it cannot be read, or is no regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise wrong(path, "not a regular file")
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            yield stream
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def read_bytes(path: Path, *, limit: int) -> bytes:
     """Return the content of `path`.
 
     Raises:
-        InputError: If it cannot be read or is larger than `limit` bytes.
+        InputError: If it cannot be read, is no regular file, or is larger than `limit` bytes.
     """
-    try:
-        size = path.stat().st_size
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
         if size > limit:
             raise wrong(path, f"{size} bytes, the limit is {limit}")
-        return path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
-def map_file(path: Path) -> mmap.mmap:
-    """Map the content of `path` read-only: only what is looked at is read from disk.
-
-    Raises:
-        InputError: If it cannot be read, is no regular file or is empty.
-    """
-    try:
-        info = path.stat()
-        if not stat.S_ISREG(info.st_mode):
-            raise wrong(path, "not a regular file")
-        if not info.st_size:
-            raise wrong(path, "empty file")
-        with path.open("rb") as stream:
-            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
-        raise unreadable(path, error) from error
+        content = bytearray()
+        # Files in /proc have no size, and others may grow meanwhile.
+        while piece := stream.read(min(max(size, _PIECE) + 1, limit + 1 - len(content))):
+            content += piece
+        if len(content) > limit:
+            raise wrong(path, f"more than {limit} bytes, which is the limit")
+        return bytes(content)
 
 
 @dataclass(frozen=True)
@@ -130,37 +180,10 @@ def private_copy(path: Path, *, limit: int) -> Iterator[PrivateCopy]:
     content = read_bytes(path, limit=limit)
     if not content:
         raise wrong(path, "empty file")
-    with tempfile.TemporaryDirectory(prefix="hardboot-") as folder:
-        copy = Path(folder) / "copy"
+    with temporary_folder() as folder:
+        copy = folder / "copy"
         copy.write_bytes(content)
         yield PrivateCopy(path, copy, len(content), hashlib.sha256(content).hexdigest())
-
-
-def map_chunks(chunks: Iterable[Data]) -> mmap.mmap:
-    """Write `chunks` to a temporary file without a name and map it read-only; zeros take no room there.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
-    try:
-        with tempfile.TemporaryFile() as stream:
-            size = 0
-            for chunk in chunks:
-                size += len(chunk)
-                if any(chunk):
-                    stream.write(chunk)
-                else:
-                    stream.seek(size)
-            stream.truncate(size)
-            stream.flush()
-            return mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
-    except OSError as error:
-        raise InputError(
-            _cannot_write(error),
-            file=tempfile.gettempdir(),
-            state="Nothing was changed.",
-            fix="Make room there, or set TMPDIR to a folder that has some.",
-        ) from error
 
 
 def write_atomic(

@@ -126,3 +126,19 @@ def _failed(words: Sequence[str], how: str, errors: bytes) -> ToolError:
         state="Its output may be missing or incomplete.",
         fix=f"Read its message. The command was: {shlex.join(words)}",
     )
+
+
+def has_ended(process_id: int) -> bool:
+    """Return whether no process of this computer has that ID; always False on Windows.
+
+    There, os.kill with any signal ends the process.
+    """
+    if os.name == "nt":
+        return False
+    try:
+        os.kill(process_id, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False

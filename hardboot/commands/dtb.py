@@ -8,7 +8,8 @@ import click
 
 from hardboot import devicetree, profile
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.base.files import map_file, naming
+from hardboot.base.files import naming
+from hardboot.base.mapping import map_file
 from hardboot.base.sizes import human_size
 from hardboot.commands.common import Command, Settings, count, pass_settings, printable
 from hardboot.commands.output import Output

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from hardboot.base.files import map_file, private_copy
+from hardboot.base.files import private_copy
+from hardboot.base.mapping import map_own_file
 from hardboot.commands.backups import shown_date, shown_kernel
 from hardboot.commands.common import Command, Settings, confirm, pass_settings
 from hardboot.device.phone import Phone, connected
@@ -37,7 +38,7 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broke
         connected(settings.serial, settings.device, exclusive=True) as phone,
     ):
         host_image.check(copy.path, phone.profile, name=image)
-        release = partition_content.inspect(map_file(copy.path)).release
+        release = partition_content.inspect(map_own_file(copy.path)).release
         confirm(
             settings,
             f"This writes {image} (kernel {release or 'unknown'}) to partition {flash.PARTITION} of "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hardboot.base.files import map_file
+from hardboot.base.mapping import map_file
 from hardboot.commands import infopage
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.images.describe import describe

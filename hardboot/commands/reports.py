@@ -7,7 +7,7 @@ import traceback
 from hardboot import __version__
 from hardboot.base import log
 from hardboot.base.errors import HardbootError
-from hardboot.base.files import state_dir
+from hardboot.base.files import make_folder, state_dir
 from hardboot.commands.common import Settings, emit_json, printable
 
 
@@ -41,12 +41,13 @@ def report_bug(settings: Settings) -> None:
     text = traceback.format_exc()
     if settings.verbose:
         sys.stderr.write(text)
-    path = state_dir() / "last-bug.log"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"hardboot {__version__}\n{shlex.join(sys.argv)}\n{text}")
+        path = state_dir() / "last-bug.log"
+        make_folder(path.parent)
+        log_text = f"hardboot {__version__}\n{shlex.join(sys.argv)}\n{text}"
+        path.write_text(log_text, encoding="utf-8", errors="backslashreplace")
         fix = f"Report it with {path}"
-    except OSError:
+    except (OSError, HardbootError):
         fix = "Run it again with -v and report what it prints"
     what = f"this is a bug in hardboot: {text.strip().splitlines()[-1]}"
     _print(what, "unknown; nothing more was sent.", f"{fix}; look at the phone before you try again.")

@@ -10,13 +10,14 @@ import click
 
 from hardboot import profile
 from hardboot.base.errors import DeviceError
-from hardboot.base.files import write_atomic
+from hardboot.base.files import read_bytes, write_atomic
 from hardboot.commands.common import Command, Group, Settings, pass_settings
 from hardboot.virtual import console as console_view
 from hardboot.virtual import gdb as debugger
 from hardboot.virtual import kernel, machine, model
 from hardboot.virtual.target import TARGETS
 
+_KEY_LIMIT = 64 << 10  # bytes; a public key has less than one KiB
 _NAME = click.option(
     "--name",
     metavar="NAME",
@@ -81,7 +82,7 @@ def start(
         reset_disk=reset_disk,
         stop_in=stop_in,
         locked=locked,
-        adb_key=adb_key.read_text(errors="replace") if adb_key else None,
+        adb_key=read_bytes(adb_key, limit=_KEY_LIMIT).decode("utf-8", "replace") if adb_key else None,
         adb_maxdata=adb_maxdata,
         gdb=gdb,
     )

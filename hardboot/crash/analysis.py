@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import map_file, naming
+from hardboot.base.files import naming
+from hardboot.base.mapping import map_file
 from hardboot.base.memory import Range
 from hardboot.formats import elf, sniff
 from hardboot.formats.crashdump import elfcore, kernellog, registers, vmcoreinfo

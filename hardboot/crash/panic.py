@@ -3,9 +3,7 @@
 Only that memory is written. A crash starts it without a reset or the bootloader, so RAM keeps its content.
 """
 
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hardboot import devicetree, layout
 from hardboot.base import cmdline as cmdlines
@@ -14,6 +12,7 @@ from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import PAGE_SIZE, Range
 from hardboot.base.sizes import align_up
+from hardboot.base.temporary import temporary_folder
 from hardboot.crash import elfcorehdr
 from hardboot.crash.elfcorehdr import CRASHKERNEL, KernelMemory
 from hardboot.device import host, record
@@ -105,8 +104,8 @@ def load(phone: Phone, prepared: PanicKernel, journal: Journal) -> None:
             if host.ask(phone, None).kexec_crash_loaded:
                 journal.replaced = "a panic kernel"
                 log.warn("replacing the panic kernel that was already loaded")
-        with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
-            segments, _ = loading.push(phone, plan.segments, journal, Path(folder))
+        with journal.phase("push"), temporary_folder() as folder:
+            segments, _ = loading.push(phone, plan.segments, journal, folder)
         with journal.phase("load"), log.step("Loading the panic kernel"):
             output = phone.root(
                 agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments),
@@ -150,10 +149,10 @@ def add_crashkernel(phone: Phone, journal: Journal, *, wait_s: float) -> None:
     if any(word.startswith("crashkernel=") for word in phone.kernel().cmdline.split()):
         log.say("The running kernel already has crashkernel= on its command line.")
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         with log.step("Reading the boot partition"):
             content = phone.pull_partition("boot")
-        image = Path(folder) / "boot-partition.img"
+        image = folder / "boot-partition.img"
         image.write_bytes(content)
         rom = roms.read(image)
         prepared = loading.prepare(phone, rom, journal, append=CRASHKERNEL)

@@ -4,7 +4,6 @@ Free pages are not read, where the crashed kernel tells which they were; zero pa
 """
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from hardboot.base.files import read_bytes, sha256_file
 from hardboot.base.log import Advance
 from hardboot.base.memory import PAGE_SIZE
 from hardboot.base.sizes import align_up
+from hardboot.base.temporary import temporary_folder
 from hardboot.crash import dumpfile
 from hardboot.device import host
 from hardboot.device.phone import Phone
@@ -124,8 +124,8 @@ class _Vmcore:
     ) -> Iterator[bytes | None]:
         """See `dumpfile.Source`."""
         total = sum(count for _, count in runs)
-        with tempfile.TemporaryDirectory() as folder:
-            listed, chunk = Path(folder) / "runs", Path(folder) / "chunk"
+        with temporary_folder() as folder:
+            listed, chunk = folder / "runs", folder / "chunk"
             listed.write_bytes(agent.build_runs(runs))
             remote = self._phone.stage(listed, "runs")
             for first in range(0, total, _CHUNK):

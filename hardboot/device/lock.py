@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hardboot.base.errors import RefusedError
+from hardboot.base.files import make_folder
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def exclusive(path: Path, phone: str) -> Iterator[None]:
     Raises:
         RefusedError: If another command holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     owner = path.with_suffix(".owner")
     try:
         with FileLock(path, timeout=0):

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from hardboot.base import log
 from hardboot.base.errors import InputError
-from hardboot.base.files import read_bytes, state_dir, write_atomic
+from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone, safe_serial
 from hardboot.device.shells import read
@@ -158,9 +158,9 @@ def remember(phone: Phone, record: Loaded) -> None:
     """Keep the record on this computer, to recognise the guest by its mark."""
     path = state_dir() / "loaded" / f"{safe_serial(phone.serialno)}.json"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        log.detail(f"{path.parent}: {error}")
+        make_folder(path.parent)
+    except InputError as error:
+        log.detail(error.what)
         return
     write_atomic(path, [encode(record)])
 

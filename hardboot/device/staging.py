@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shlex
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes, sha256_file
+from hardboot.base.process import has_ended
+from hardboot.base.temporary import temporary_folder
 from hardboot.device.shells import QUICK_S, Shells, read
 from hardboot.transport.base import Output
 
@@ -147,8 +148,8 @@ class StagingFolder(Shells):
         """
         if read(copy.query, output) == _NONE:
             return None
-        with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / "file"
+        with temporary_folder() as folder:
+            target = folder / "file"
             self.transport.pull(copy.target, target, progress=lambda _size: None)
             return read_bytes(target, limit=copy.limit)
 
@@ -200,15 +201,7 @@ class StagingFolder(Shells):
 def _is_left_over(name: str) -> bool:
     """Return whether a folder's name is that of a command of this computer that no longer runs."""
     number = name.removeprefix(_NAMES)
-    if number == name or not number.isascii() or not number.isdecimal() or os.name == "nt":
-        return False  # on Windows, os.kill with any signal ends the process
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except PermissionError:
-        return False
-    return False
+    return number != name and number.isascii() and number.isdecimal() and has_ended(int(number))
 
 
 def _sha256_command(path: str, first: int | None = None) -> str:

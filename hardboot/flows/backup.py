@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import sha256_file, state_dir, unreadable, write_atomic
+from hardboot.base.files import read_bytes, sha256_file, state_dir, write_atomic
 from hardboot.device.phone import safe_serial
 from hardboot.flows.partition_content import Content
+
+_LIMIT = 64 << 10  # bytes of a description, which has less than one KiB
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def find_all() -> list[Backup]:
     """Return the backups of all phones, newest first, without damaged descriptions."""
     backups = []
     for path in (state_dir() / "backups").glob("*/*.json"):
-        backup = _parse(path.read_text(errors="replace"))
+        backup = _parse(read_bytes(path, limit=_LIMIT))
         if backup and backup.path.with_suffix(".json") == path and backup.path.is_file():
             backups.append(backup)
     return sorted(backups, key=lambda backup: backup.taken, reverse=True)
@@ -92,12 +94,9 @@ def read(path: Path) -> Backup:
         InputError: If there is no description beside it, or it describes another file.
     """
     description = path.with_suffix(".json")
-    try:
-        backup = _parse(description.read_text(errors="replace"))
-    except FileNotFoundError as error:
-        raise _no_backup(path, f"{description.name} is missing") from error
-    except OSError as error:
-        raise unreadable(description, error) from error
+    if not description.exists():
+        raise _no_backup(path, f"{description.name} is missing")
+    backup = _parse(read_bytes(description, limit=_LIMIT))
     if backup is None or backup.path.resolve() != path.resolve():
         raise _no_backup(path, f"{description.name} does not describe it")
     return backup
@@ -111,7 +110,7 @@ def _no_backup(path: Path, reason: str) -> InputError:
     )
 
 
-def _parse(text: str) -> Backup | None:
+def _parse(text: bytes) -> Backup | None:
     try:
         return msgspec.json.decode(text, type=Backup)
     except msgspec.DecodeError:

@@ -5,7 +5,6 @@ before the clock starts: to load ahead is the purpose of kexec.
 """
 
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.base.files import write_atomic
+from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
@@ -99,8 +99,8 @@ def bench(phone: Phone, image: Rom, methods: Sequence[str], *, rounds: int, wait
 
 def own_bench(phone: Phone, methods: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
     """Run `bench` with the phone's own boot image; see there and `own_image` for the errors raised."""
-    with tempfile.TemporaryDirectory() as folder:
-        return bench(phone, own_image(phone, Path(folder)), methods, rounds=rounds, wait_s=wait_s)
+    with temporary_folder() as folder:
+        return bench(phone, own_image(phone, folder), methods, rounds=rounds, wait_s=wait_s)
 
 
 def return_to_host(phone: Phone, now: KernelIdentity, wait_s: float) -> KernelIdentity:

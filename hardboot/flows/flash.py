@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.base.files import PrivateCopy, map_file
+from hardboot.base.files import PrivateCopy
+from hardboot.base.mapping import map_own_file
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
 from hardboot.flows import partition_content, partition_write, unfinished_write
@@ -91,7 +92,7 @@ def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: b
             state="Nothing was written to the phone.",
             fix="Use another backup (hardboot backups), or flash the manufacturer's image with fastboot.",
         )
-    problem = partition_content.inspect(map_file(image.path)).problem
+    problem = partition_content.inspect(map_own_file(image.path)).problem
     if problem and not allow_broken:
         raise RefusedError(
             f"the backup {chosen.path} holds no whole boot image: {problem}",

@@ -2,7 +2,6 @@
 
 import secrets
 import shlex
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import DeviceError, HardbootError, RefusedError
-from hardboot.base.files import sha256_file
+from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
@@ -119,15 +118,15 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         kernel,
         plan,
         image=prepared.rom.path.name,
-        sha256=sha256_file(prepared.rom.path),
+        sha256=prepared.rom.sha256,
         release=prepared.rom.release,
         mark=prepared.mark,
     )
     record.remember(phone, description)  # before the load: this computer may be interrupted during it
-    with journal.phase("push"), tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "record"
+    with journal.phase("push"), temporary_folder() as folder:
+        source = folder / "record"
         source.write_bytes(record.encode(description))
-        segments, (note,) = push(phone, plan.segments, journal, Path(folder), source)
+        segments, (note,) = push(phone, plan.segments, journal, folder, source)
     with journal.phase("load"), log.step("Loading"):
         # One command: it runs to its end even if this computer is interrupted.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)

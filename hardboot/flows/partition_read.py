@@ -1,14 +1,15 @@
 """Read a partition of the phone into a file or a backup, compared by its SHA-256."""
 
 import shlex
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
-from hardboot.base.files import map_file, sha256_file, write_atomic
+from hardboot.base.files import make_folder, sha256_file, write_atomic
+from hardboot.base.mapping import map_own_file
+from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.device.staging import STAGING
 from hardboot.flows import backup as backups
@@ -53,11 +54,11 @@ def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: 
             log.say(f"Backup of {partition}: {known.path}")
             return backups.renew(known)
     folder = backups.folder(phone.serialno)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     target = folder / f".{partition}.part"
     try:
         pull(phone, partition, device, digest, target)
-        content = partition_content.inspect(map_file(target))
+        content = partition_content.inspect(map_own_file(target))
         if content.problem and not allow_broken:
             raise RefusedError(
                 f"{device.path} holds no whole boot image: {content.problem}",
@@ -79,10 +80,10 @@ def save(phone: Phone, partition: str, device: BlockDevice, output: Path) -> str
         InputError: If `output` cannot be written.
     """
     digest = phone.sha256(device.path, device.size)
-    with tempfile.TemporaryDirectory(prefix="hardboot-") as folder:
-        target = Path(folder) / "partition"
+    with temporary_folder() as folder:
+        target = folder / "partition"
         pull(phone, partition, device, digest, target)
-        write_atomic(output, windows(map_file(target)))
+        write_atomic(output, windows(map_own_file(target)))
     return digest
 
 

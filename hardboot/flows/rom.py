@@ -1,12 +1,14 @@
 """A ROM: the boot image to be started, read from a file, and what the planner needs of it."""
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from hardboot import devicetree
 from hardboot.base.errors import InputError
-from hardboot.base.files import map_file, naming
+from hardboot.base.files import naming
+from hardboot.base.mapping import map_file
 from hardboot.devicetree import Candidate
 from hardboot.flows import boot_image
 from hardboot.formats.archives import compression
@@ -28,18 +30,25 @@ NO_TREE = "none: this phone's kernels get ATAGS"  # the reason, where profile.dt
 
 @dataclass(frozen=True)
 class Rom:
-    """A boot image taken apart. Its parts are views of the file, which must not change meanwhile.
+    """A boot image taken apart. Its parts are views of a private copy of the file.
 
     Attributes:
         image: Without MediaTek headers.
         kernel: The kernel as it is started; an arm64 kernel is unpacked.
         trees: The device trees in its dtb or dt part, else those appended to its kernel; in file order.
+        data: The whole file.
     """
 
     path: Path
     image: BootImage
     kernel: AnyKernel
     trees: tuple[Candidate, ...] = field(repr=False)
+    data: Data = field(repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the file, in hex."""
+        return hashlib.sha256(self.data).hexdigest()
 
     @cached_property
     def identity(self) -> KernelImage:
@@ -108,7 +117,7 @@ def read(path: Path) -> Rom:
                     fix="Use a complete boot image: kernel and ramdisk are needed to boot from RAM.",
                 )
         image = _without_mtk(image)
-        return Rom(path, image, _kernel(image.kernel), _trees(image))
+        return Rom(path, image, _kernel(image.kernel), _trees(image), data)
 
 
 def _without_mtk(image: BootImage) -> BootImage:

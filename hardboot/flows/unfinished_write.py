@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from hardboot.base.files import write_atomic
+from hardboot.base.files import make_folder, read_bytes, write_atomic
 from hardboot.device.phone import safe_serial
 from hardboot.flows.backup import folder
+
+_LIMIT = 64 << 10  # bytes; a note has less than one KiB
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def _path(serial: str, partition: str) -> Path:
 def begin(write: UnfinishedWrite) -> None:
     """Keep the note, safe from a power failure, before the first byte is written."""
     path = _path(write.serial, write.partition)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomic(path, [msgspec.json.encode(asdict(write))])
 
 
@@ -62,7 +64,10 @@ def end(serial: str, partition: str) -> None:
 
 def find(serial: str, partition: str) -> UnfinishedWrite | None:
     """Return the note of a write to a partition that was not finished; None if there is none."""
+    path = _path(serial, partition)
+    if not path.exists():
+        return None
     try:
-        return msgspec.json.decode(_path(serial, partition).read_bytes(), type=UnfinishedWrite)
-    except (FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode(read_bytes(path, limit=_LIMIT), type=UnfinishedWrite)
+    except msgspec.DecodeError:
         return None

@@ -1,9 +1,9 @@
 """Check a series on a copy of a tree: apply, status, revert."""
 
-import tempfile
 from pathlib import Path
 
 from hardboot.base.errors import HardbootError
+from hardboot.base.temporary import temporary_folder
 from hardboot.patches.apply import apply_series, revert_series
 from hardboot.patches.compare import compare_series
 from hardboot.patches.series import ProfileValues, Series
@@ -34,8 +34,8 @@ def find_problems(series: Series, root: Path) -> list[str]:
         f"{at.patch}: {at.file}, hunk {at.hunk} applies {at.offset:+} lines off" for at in before.offsets
     ]
     touched = {patch.path for parts in series.read().values() for patch in parts}
-    with tempfile.TemporaryDirectory(prefix="hardboot-check-") as folder:
-        copy = Path(folder) / "linux"
+    with temporary_folder() as folder:
+        copy = folder / "linux"
         for name in sorted(touched | marks | {"Makefile", "Kconfig"}):
             content = tree.read(name)
             (copy / name).parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base import files
 from hardboot.base.errors import InputError, ToolError
 from hardboot.base.process import find_tool, run
+from hardboot.base.temporary import temporary_folder
 from hardboot.patches import dotconfig
 from hardboot.patches.kconfig import Kconfig
 from hardboot.patches.series import CONFIG_NAME
@@ -80,8 +80,8 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
     merged = dotconfig.merge(dotconfig.without(before, _OWN), fragment.decode("latin-1"))
     make = find_tool("make", "make")
     compiler = _compiler(arch, needed=version >= _CHECKS_COMPILER)
-    with tempfile.TemporaryDirectory(prefix="hardboot-config-") as folder:
-        work = Path(folder) / ".config"
+    with temporary_folder() as folder:
+        work = folder / ".config"
         work.write_text(merged, encoding="latin-1")
         target = "olddefconfig" if version >= _OLDDEFCONFIG else "oldnoconfig"
         run(

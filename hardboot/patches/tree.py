@@ -43,11 +43,8 @@ class Tree:
         known = makefile.is_file() and (self.root / "Kconfig").is_file() and (self.root / "arch").is_dir()
         head = b""
         if known:
-            try:
-                with makefile.open("rb") as stream:
-                    head = stream.read(_MAKEFILE_HEAD)
-            except OSError as error:
-                raise files.unreadable(makefile, error) from error
+            with files.open_regular(makefile) as stream:
+                head = stream.read(_MAKEFILE_HEAD)
         numbers = []
         for key in (b"VERSION", b"PATCHLEVEL", b"SUBLEVEL"):
             match = re.search(rb"^" + key + rb"[ \t]*=[ \t]*(\d{1,5})[ \t]*$", head, re.MULTILINE)

@@ -5,11 +5,11 @@ It needs the pinned compiler (`pip install ziglang==0.15.2`), as another version
 """
 
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base import log, process
+from hardboot.base.temporary import temporary_folder
 
 PAYLOAD = Path(__file__).parent
 _TIMEOUT_S = 240
@@ -57,13 +57,13 @@ def build(name: str) -> bytes:
         ToolError: If the compiler is missing or refuses the source.
     """
     program = PROGRAMS[name]
-    with tempfile.TemporaryDirectory(prefix="hardboot-build-") as folder:
-        output = Path(folder) / name
+    with temporary_folder() as folder:
+        output = folder / name
         process.run(
             [sys.executable, "-m", "ziglang", "cc", *program.flags, *program.sources, "-o", output],
             timeout_s=_TIMEOUT_S,
             cwd=PAYLOAD,
-            env={"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder},
+            env={"ZIG_GLOBAL_CACHE_DIR": str(folder), "ZIG_LOCAL_CACHE_DIR": str(folder)},
         )
         return output.read_bytes()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError
-from hardboot.base.files import map_file, read_bytes
+from hardboot.base.files import read_bytes
+from hardboot.base.mapping import map_file
 from hardboot.device.handset import Handset
 from hardboot.formats.boot import bootimg
 from hardboot.formats.trees import fdt, treefiles

@@ -1,10 +1,11 @@
 """The RSA key that identifies this computer to phones: adb's own, created as adb does if it is missing."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from hardboot.base.errors import InputError
+from hardboot.base.files import home, make_folder
+from hardboot.base.temporary import temporary_folder
 from hardboot.transport.link import Signer
 
 _KEY_BITS = 2048  # AOSP libcrypto_utils, ANDROID_PUBKEY_MODULUS_SIZE
@@ -12,7 +13,7 @@ _KEY_BITS = 2048  # AOSP libcrypto_utils, ANDROID_PUBKEY_MODULUS_SIZE
 
 def default_folder() -> Path:
     """Return the folder where adb keeps its keys."""
-    return Path.home() / ".android"
+    return home() / ".android"
 
 
 def load_signer(folder: Path) -> Signer:
@@ -28,10 +29,10 @@ def load_signer(folder: Path) -> Signer:
 
     private, public = folder / "adbkey", folder / "adbkey.pub"
     try:
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folder(folder, mode=0o750)
         # The temporary folder can be read by its owner alone.
-        with tempfile.TemporaryDirectory(prefix=".adbkey-", dir=folder) as name:
-            new_private = Path(name) / "adbkey"
+        with temporary_folder(folder) as made:
+            new_private = made / "adbkey"
             new_public = new_private.with_suffix(".pub")
             if not private.exists():
                 keygen(str(new_private))

@@ -1,13 +1,13 @@
 """The bootloader of the virtual phones: U-Boot, built from Debian's source, and its environment."""
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.files import locked
 from hardboot.base.process import find_tool, run
+from hardboot.base.temporary import temporary_folder
 from hardboot.virtual import kbuild, packages
 from hardboot.virtual.target import Target
 
@@ -39,10 +39,10 @@ def _build(target: Target, archive: Path, patches: list[Path], product: Path) ->
     kbuild.check_tools()
     with (
         log.step(f"Building the bootloader for {target.arch} (a minute, once)") as show,
-        tempfile.TemporaryDirectory(dir=kbuild.work_dir(), prefix="build.") as folder,
+        temporary_folder(kbuild.work_dir()) as folder,
     ):
         run([find_tool("tar", "tar"), "-xf", archive, "-C", folder, "--strip-components=1"], timeout_s=300)
-        tree, out = Path(folder), Path(folder, "out")
+        tree, out = folder, Path(folder, "out")
         patch = find_tool("patch", "patch")
         for path in patches:
             run([patch, "-p1", "--no-backup-if-mismatch", "-i", path], cwd=tree, timeout_s=60)

@@ -1,11 +1,11 @@
 """The virtual phone of the hardboot era, virt-arm: 32-bit ARM, boot images of header v0, no slots."""
 
-import tempfile
 from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.files import write_atomic
 from hardboot.base.process import find_tool, run
+from hardboot.base.temporary import temporary_folder
 from hardboot.virtual import disk, kernel, packages, userland
 from hardboot.virtual.disk import MIB, Partition
 from hardboot.virtual.target import ARM
@@ -34,29 +34,29 @@ _ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ex
 
 def write_images(target: Path) -> None:
     """Write the boot image the phone is delivered with: the stock kernel, header v0."""
-    with tempfile.TemporaryDirectory() as folder:
-        _pack(target, kernel.stock(ARM).image, _ramdisk(Path(folder), "stock"), CMDLINE)
+    with temporary_folder() as folder:
+        _pack(target, kernel.stock(ARM).image, _ramdisk(folder, "stock"), CMDLINE)
 
 
 def write_disk(target: Path, boot_image: Path) -> None:
     """Write the disk of a new phone: `boot_image` in boot and recovery, a system, an empty userdata."""
-    with tempfile.TemporaryDirectory() as folder:
-        system = Path(folder) / "system"
+    with temporary_folder() as folder:
+        system = folder / "system"
         userland.make_system(system, ARM, "virt-arm.prop")
         disk.make(target, TABLE, {"boot": boot_image, "recovery": boot_image}, {"system": system})
 
 
 def write_rom(target: Path, which: str) -> None:
     """Write a ROM: "debian" with Debian's unmodified kernel, "minimal" with the phone's stock kernel."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         if which == "minimal":
-            _pack(target, kernel.stock(ARM).image, _ramdisk(Path(folder), "minimal"), CMDLINE)
+            _pack(target, kernel.stock(ARM).image, _ramdisk(folder, "minimal"), CMDLINE)
             return
         name = packages.find_dependency("linux-image-armmp", "linux-image-", architecture=ARM.debian)
         release = name.removeprefix("linux-image-")
         files = packages.package_dir(name, architecture=ARM.debian)
         with log.step(f"Packing {target.name} with kernel {release}"):
-            ramdisk = _ramdisk(Path(folder), f"Debian {release}", files, release)
+            ramdisk = _ramdisk(folder, f"Debian {release}", files, release)
             _pack(target, files / "boot" / f"vmlinuz-{release}", ramdisk, DEBIAN_CMDLINE)
 
 
@@ -73,7 +73,7 @@ def _ramdisk(folder: Path, name: str, files: Path | None = None, release: str = 
 def _pack(target: Path, zimage: Path, ramdisk: Path, cmdline: str) -> None:
     tool = find_tool("mkbootimg", "mkbootimg")
     words = ["--kernel", str(zimage), "--ramdisk", str(ramdisk), "--cmdline", cmdline, *MKBOOTIMG_LAYOUT]
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "boot.img"
+    with temporary_folder() as folder:
+        made = folder / "boot.img"
         run([tool, *words, "--header_version", "0", "--output", str(made)], timeout_s=60)
         write_atomic(target, [made.read_bytes()])

@@ -4,7 +4,6 @@ Everything is written by the tools that phones are made with (sgdisk, mke2fs, mk
 own formats: what hardboot reads back was not written by its twin.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import read_bytes
 from hardboot.base.process import find_tool, run
+from hardboot.base.temporary import temporary_folder
 
 MIB = 1 << 20
 _SECTOR = 512
@@ -74,8 +74,8 @@ def make(target: Path, table: Table, images: Mapping[str, Path], folders: Mappin
         images: What is written raw, by the names of partitions.
         folders: What is in file systems, by the names of partitions; the others are empty.
     """
-    with log.step("Making the phone's disk"), tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        disk = Path(folder) / "disk.img"
+    with log.step("Making the phone's disk"), temporary_folder(target.parent) as folder:
+        disk = folder / "disk.img"
         with disk.open("wb") as stream:
             stream.truncate(table.disk_size)
         words: list[str] = ["--clear"]

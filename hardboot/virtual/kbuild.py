@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import ToolError
-from hardboot.base.files import cache_dir
+from hardboot.base.files import cache_dir, make_folder
 from hardboot.base.process import find_tool, run
 from hardboot.virtual.target import Target
 
@@ -34,7 +34,7 @@ def cached(kind: str, target: Target, *content: str) -> Path:
 def work_dir() -> Path:
     """Return the folder of the cache in which builds run."""
     folder = cache_dir() / "work"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return folder
 
 

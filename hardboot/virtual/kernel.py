@@ -7,15 +7,15 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import InputError
-from hardboot.base.files import cache_dir, locked, sha256_file
+from hardboot.base.files import cache_dir, locked, make_folder, sha256_file
 from hardboot.base.process import find_tool, run
+from hardboot.base.temporary import temporary_folder
 from hardboot.virtual import kbuild, packages
 from hardboot.virtual.target import ARM, ARM64, Target
 
@@ -68,15 +68,14 @@ def unpack_source(folder: Path, linux: str = LINUX) -> Path:
             fix="Give a folder that does not exist.",
         )
     archive = _package(linux) / "usr" / "src" / f"linux-source-{linux}.tar.xz"
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     with (
         log.step(f"Unpacking {archive.name}"),
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpack.") as unpacking,
+        temporary_folder(folder.parent) as unpacking,
     ):
         run([find_tool("tar", "tar"), "-xf", archive, "-C", unpacking, "--strip-components=1"], timeout_s=900)
-        Path(unpacking).chmod(0o755)
-        Path(unpacking).rename(folder)
-        Path(unpacking).mkdir()  # the context manager removes it
+        unpacking.chmod(0o755)
+        unpacking.rename(folder)
     return folder
 
 
@@ -177,13 +176,13 @@ def _build(
         keep: Keep the objects for builds of similar kernels.
     """
     kbuild.check_tools()
-    with locked(kernel.folder), tempfile.TemporaryDirectory(dir=kbuild.work_dir(), prefix="build.") as folder:
+    with locked(kernel.folder), temporary_folder(kbuild.work_dir()) as folder:
         if kernel.image.exists():  # another process built it meanwhile
             return
         # Inside the tree, make uses relative paths, so that the objects can be reused for another tree.
-        linux, product = Path(folder) / "linux", Path(folder) / "product"
+        linux, product = folder / "linux", folder / "product"
         out = linux / "out"
-        wanted = Path(folder) / "wanted.config"
+        wanted = folder / "wanted.config"
         wanted.write_text(config)
         with log.step(f"Building {title} (a few minutes, once)") as show:
             _link(tree, linux)

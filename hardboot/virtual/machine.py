@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError, ToolError
-from hardboot.base.files import state_dir
+from hardboot.base.files import make_folder, state_dir
 from hardboot.base.process import find_tool
 from hardboot.virtual import bootloader, disk, model
 from hardboot.virtual.model import Model
@@ -143,7 +143,7 @@ def start(
         DeviceError: If it does not boot.
     """
     home, kind = folder(name), find_model(name, device)
-    home.mkdir(parents=True, exist_ok=True)
+    make_folder(home)
     if _is_running(home):
         if reset_disk or stop_in or locked or adb_key is not None or adb_maxdata is not None or gdb:
             raise InputError(

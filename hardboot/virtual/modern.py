@@ -4,13 +4,13 @@ import gzip
 import shutil
 import struct
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.files import write_atomic
 from hardboot.base.process import find_tool, run
+from hardboot.base.temporary import temporary_folder
 from hardboot.virtual import bootloader, disk, kernel, packages, userland
 from hardboot.virtual.disk import MIB, Partition
 from hardboot.virtual.target import ARM64
@@ -63,8 +63,8 @@ def write_images(target: Path) -> None:
 
 def write_disk(target: Path, images: Path) -> None:
     """Write the disk of a new phone: the images of a folder in both slots, a system, an empty userdata."""
-    with tempfile.TemporaryDirectory() as folder:
-        system = Path(folder) / "system"
+    with temporary_folder() as folder:
+        system = folder / "system"
         userland.make_system(system, ARM64, "virt-arm64.prop")
         parts = {f"{name}_{slot}": images / f"{name}.img" for name in IMAGES for slot in SLOTS}
         disk.make(target, TABLE, parts, {f"system_{slot}": system for slot in SLOTS})
@@ -81,8 +81,8 @@ def write_rom(target: Path, which: str) -> None:
     name = packages.find_dependency("linux-image-arm64", "linux-image-", architecture=ARM64.debian)
     release = name.removeprefix("linux-image-")
     files = packages.package_dir(name, architecture=ARM64.debian)
-    with log.step(f"Packing {target.name} with kernel {release}"), tempfile.TemporaryDirectory() as folder:
-        modules = userland.find_modules(files, release, _ROM_MODULES, Path(folder))
+    with log.step(f"Packing {target.name} with kernel {release}"), temporary_folder() as folder:
+        modules = userland.find_modules(files, release, _ROM_MODULES, folder)
         image = files / "boot" / f"vmlinuz-{release}"
         _make_set(target, image, f"Debian {release}", modules, DEBIAN_CMDLINE)
 
@@ -91,8 +91,8 @@ def _make_set(
     target: Path, image: Path, name: str, modules: dict[str, Path] | None = None, cmdline: str = ""
 ) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+    with temporary_folder() as folder:
+        work = folder
         kernel_gz = work / "Image.gz"
         kernel_gz.write_bytes(gzip.compress(image.read_bytes(), 6, mtime=0))
         generic = work / "generic"
@@ -165,7 +165,7 @@ def _mkbootimg(target: Path, words: Sequence[str | Path], *, output: str = "--ou
     # Debian 12's own one is too old for header v4.
     package = packages.package_dir("mkbootimg", suite=packages.NEWER, architecture=packages.ALL)
     command = [sys.executable, package / "usr/bin/mkbootimg", "--header_version", "4", *words]
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "image"
+    with temporary_folder() as folder:
+        made = folder / "image"
         run([*command, output, made], timeout_s=60)
         write_atomic(target, [made.read_bytes()])

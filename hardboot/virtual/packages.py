@@ -6,13 +6,13 @@ configuration; the suites are fixed, so that all virtual phones are built from t
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import ToolError
-from hardboot.base.files import cache_dir, locked
+from hardboot.base.files import cache_dir, locked, make_folder
 from hardboot.base.process import find_tool, run
+from hardboot.base.temporary import temporary_folder
 
 RELEASE = "bookworm"
 SECURITY = "bookworm-security"  # has the newer kernels of the release
@@ -55,35 +55,35 @@ def source_archive(package: str, suite: str) -> Path:
 
 
 def _fetch(package: str, suite: str, architecture: str) -> Path:
-    with log.step(f"Downloading {package} from Debian {suite}"), tempfile.TemporaryDirectory() as folder:
+    with log.step(f"Downloading {package} from Debian {suite}"), temporary_folder() as folder:
         options = _prepare(suite, architecture)
-        download = Path(folder)
+        download = folder
         run([find_tool("apt-get", "apt"), *options, "-qq", "download", package], cwd=download, timeout_s=900)
         archive = next(iter(download.glob("*.deb")))
         version = archive.name.split("_")[1].replace("%3a", ":")
         target = _folder(suite, architecture) / f"{package}_{version}"
-        with tempfile.TemporaryDirectory(dir=target.parent) as unpacking:
+        with temporary_folder(target.parent) as unpacking:
             run([find_tool("dpkg-deb", "dpkg"), "-x", archive, f"{unpacking}/x"], timeout_s=300)
-            (Path(unpacking) / "x").replace(target)
+            (unpacking / "x").replace(target)
     return target
 
 
 def _fetch_source(package: str, suite: str) -> Path:
     target = _folder(suite, _SOURCE)
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     with (
         log.step(f"Downloading the source of {package} from Debian {suite}"),
-        tempfile.TemporaryDirectory(dir=target) as folder,
+        temporary_folder(target) as folder,
     ):
         words = [*_prepare(suite, _SOURCE), "-qq", "source", "--download-only", "--only-source"]
         failed = None
         try:
-            run([find_tool("apt-get", "apt"), *words, f"{package}/{suite}"], cwd=Path(folder), timeout_s=900)
+            run([find_tool("apt-get", "apt"), *words, f"{package}/{suite}"], cwd=folder, timeout_s=900)
         except ToolError as error:
             failed = error
         # Mirrors may lack Debian's own small files; only the archive is wanted, and apt keeps none whose
         # checksum is not the index's.
-        archives = [path for path in Path(folder).glob("*.orig.tar.*") if path.suffix != ".asc"]
+        archives = [path for path in folder.glob("*.orig.tar.*") if path.suffix != ".asc"]
         if not archives:
             raise failed or ToolError(
                 f"Debian's source of {package} has no upstream archive",

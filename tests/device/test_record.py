@@ -183,7 +183,7 @@ def test_a_state_folder_that_cannot_be_made_is_no_error(
     monkeypatch.setattr(log, "_verbose", True)
     record.remember(phone, described())
     folder = tmp_path / "file/hardboot/loaded"
-    assert capsys.readouterr().err == f"  {folder}: [Errno 20] Not a directory: '{folder}'\n"
+    assert capsys.readouterr().err == f"  {folder}: cannot be written: not a directory\n"
 
 
 @pytest.mark.parametrize(

@@ -23,5 +23,8 @@ FORMATS = (
 BASE = (
     "errors sizes",
     "memory cmdline log",
-    "files process",
+    "process",
+    "temporary",
+    "files",
+    "mapping",
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import map_chunks
+from hardboot.base.mapping import map_chunks
 from hardboot.formats import sniff
 from hardboot.formats.archives import sparse
 from hardboot.images.describe.document import Document

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardboot.base.files import atomic_file, map_chunks, map_file, naming
+from hardboot.base.files import atomic_file, naming
+from hardboot.base.mapping import map_chunks, map_file
 from hardboot.formats import toml
 from hardboot.formats.archives import sparse
 from hardboot.formats.boot.bootid import ALGORITHMS

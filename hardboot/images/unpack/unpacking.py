@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hardboot import __version__
 from hardboot.base.errors import InputError
-from hardboot.base.files import atomic_folder, map_chunks, map_file, naming
+from hardboot.base.files import atomic_folder, naming
+from hardboot.base.mapping import map_chunks, map_file
 from hardboot.formats import sniff, toml
 from hardboot.formats.archives import sparse
 from hardboot.formats.containers import Container, Fields, open_container

@@ -120,7 +120,7 @@ def test_damage_ends_in_a_release_or_none(noise: bytes, how: str, at: int) -> No
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from hardboot.base.files import map_file
+from hardboot.base.mapping import map_file
 from hardboot.formats.kernels.kernel import identify
 
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
