@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from hardboot.base.errors import HardbootError, InputError
+from hardboot.base.interrupts import LOOK, Interrupt
 from hardboot.commands import cli, reports
 from hardboot.commands.common import Settings
 
@@ -49,16 +50,12 @@ def run(arguments: list[str]) -> int:
         reports.report(error, settings)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
+        told = interrupt
+        if not isinstance(told, Interrupt):
+            told = Interrupt("The last step may be incomplete; the steps before it are done.", LOOK)
         steps = getattr(interrupt, "__notes__", ())  # base/log.py: titles of the steps it ended, inner first
         during = f" while {steps[0][0].lower()}{steps[0][1:]}" if steps else ""
-        reports.report(
-            HardbootError(
-                f"interrupted{during}",
-                state="The last step may be incomplete; the steps before it are done.",
-                fix="If a phone is involved, look at it before you go on: hardboot status",
-            ),
-            settings,
-        )
+        reports.report(HardbootError(f"interrupted{during}", state=told.state, fix=told.fix), settings)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         _discard_output()

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hardboot.base.errors import HardbootError
+from hardboot.base.interrupts import on_interrupt
 from hardboot.commands.common import Command, Settings, pass_settings
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as store
@@ -85,12 +86,13 @@ def backup(settings: Settings, partition: str, output: Path | None, allow_broken
     with connected(settings.serial, settings.device, exclusive=True) as phone:
         device = phone.partition(partition)
         try:
-            if output is None:
-                made = partition_read.back_up(phone, partition, device, allow_broken=allow_broken)
-                path, size, sha256 = made.path, made.size, made.sha256
-            else:
-                path, size = output, device.size
-                sha256 = partition_read.save(phone, partition, device, output)
+            with on_interrupt("Nothing was written to the phone."):
+                if output is None:
+                    made = partition_read.back_up(phone, partition, device, allow_broken=allow_broken)
+                    path, size, sha256 = made.path, made.size, made.sha256
+                else:
+                    path, size = output, device.size
+                    sha256 = partition_read.save(phone, partition, device, output)
         finally:
             phone.clean()
     document = {"partition": partition, "path": str(path), "size": size, "sha256": sha256}

@@ -120,4 +120,4 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
     for name, value in rows:
         click.echo(f"  {name:<10} {value}")
     if not restarted:
-        click.echo("Restart the phone to boot it: adb reboot")
+        click.echo("Restart the phone to boot it: hardboot reboot")

@@ -10,6 +10,7 @@ from hardboot.base import cmdline as cmdlines
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
+from hardboot.base.interrupts import on_interrupt
 from hardboot.base.memory import PAGE_SIZE, Range
 from hardboot.base.sizes import align_up
 from hardboot.base.temporary import temporary_folder
@@ -107,10 +108,11 @@ def load(phone: Phone, prepared: PanicKernel, journal: Journal) -> None:
         with journal.phase("push"), temporary_folder() as folder:
             segments, _ = loading.push(phone, plan.segments, journal, folder)
         with journal.phase("load"), log.step("Loading the panic kernel"):
-            output = phone.root(
-                agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments),
-                timeout_s=_LOAD_TIMEOUT_S,
-            )
+            with on_interrupt("The panic kernel may be loaded."):
+                output = phone.root(
+                    agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments),
+                    timeout_s=_LOAD_TIMEOUT_S,
+                )
             if output.code:
                 raise agent_errors.failure("load", output.text)
     finally:
@@ -125,7 +127,8 @@ def unload(phone: Phone) -> bool:
     """
     try:
         was_loaded = host.ask(phone, None).kexec_crash_loaded is not False
-        output = phone.root(agent.unload_command(host.AGENT, agent.KEXEC_ON_CRASH))
+        with on_interrupt("The panic kernel may be unloaded."):
+            output = phone.root(agent.unload_command(host.AGENT, agent.KEXEC_ON_CRASH))
         if output.code:
             raise agent_errors.failure("unload", output.text)
     finally:

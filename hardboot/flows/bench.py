@@ -20,7 +20,7 @@ from hardboot.flows import load, rom
 from hardboot.flows.bench_runs import HARDBOOT, PHASES, REBOOT, SOFT, Bench, Run
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
-from hardboot.flows.restart import reboot, wait_for_change
+from hardboot.flows.restart import reboot_and_wait
 from hardboot.flows.rom import Rom
 
 _STAMP = r"^(?:<\d+>)?\[ *(\d+\.\d+)\] "
@@ -117,8 +117,7 @@ def return_to_host(phone: Phone, now: KernelIdentity, wait_s: float) -> KernelId
     """
     if not record.is_guest(now):
         return now
-    reboot(phone)
-    return _require_host(wait_for_change(phone, now, wait_s=wait_s), wait_s)
+    return _require_host(reboot_and_wait(phone, now, wait_s=wait_s), wait_s)
 
 
 def _require_host(kernel: KernelIdentity | None, wait_s: float) -> KernelIdentity:
@@ -161,8 +160,7 @@ def measure(
     if method == REBOOT:
         old_start = _kernel_start(phone)
         start = time.monotonic()
-        reboot(phone)
-        now = _require_host(wait_for_change(phone, before, wait_s=wait_s), wait_s)
+        now = _require_host(reboot_and_wait(phone, before, wait_s=wait_s), wait_s)
         end = time.monotonic()
     else:
         journal = Journal(phone.profile.name, phone.serialno)

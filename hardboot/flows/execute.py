@@ -2,6 +2,7 @@
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
+from hardboot.base.interrupts import on_interrupt
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
@@ -13,6 +14,7 @@ from hardboot.payload import agent, agent_errors
 
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
 _LEAVE_S = 10.0  # a kernel that still answers after this was not left
+_RESTART = "Restart the phone: hardboot reboot"
 _READ_LOG = "Read the log of the ROM: hardboot log"
 
 
@@ -30,30 +32,45 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
         DeviceStateError: If the phone stays silent, or does not leave its kernel.
         DeviceError: If the host kernel came back instead of the guest.
     """
-    with journal.phase("look"), log.step("Looking at what is loaded"):
+    with (
+        on_interrupt("Nothing was started; what is loaded stays loaded."),
+        journal.phase("look"),
+        log.step("Looking at what is loaded"),
+    ):
         kernel, state, kept = phone.roots(KERNEL, record.QUERY, host.IS_KEPT)
         journal.host = before = parse_kernel(kernel)
         loaded = startable(record.parse(state, before))
         journal.loaded = loaded
         program = host.kept_agent(phone, kept)
         if loaded.start == SOFT:
-            cpus.offline(phone)
+            with on_interrupt("Nothing was started; CPUs may be offline until the phone restarts.", _RESTART):
+                cpus.offline(phone)
     log.say(f"Booting {loaded} {loaded.method}")
     if quiesce:
-        with journal.phase("quiesce"):
+        with (
+            on_interrupt(
+                "The ROM was not started. Android may be stopped, and /data read-only, until a restart.",
+                _RESTART,
+            ),
+            journal.phase("quiesce"),
+        ):
             journal.quiesce = quiesce_system(phone)
     soft = loaded.start == SOFT
     title = "Starting the guest by soft kexec" if soft else "Resetting the hardware, waiting for the guest"
     with journal.phase("start" if soft else "reset and boot"), log.step(title):
-        _leave_kernel(phone, program, phone.profile.soft.unbind if soft else ())
+        event = "The soft kexec" if soft else "The reset"
+        with on_interrupt(f"{event} may have been sent; it is not known whether the ROM runs."):
+            _leave_kernel(phone, program, phone.profile.soft.unbind if soft else ())
 
         def on_old_kernel(seconds: float) -> None:
             if seconds > _LEAVE_S:
                 raise _not_left(phone.root(f"cat {_EXEC_LOG}").text, quiesced=quiesce)
 
-        now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
+        with on_interrupt(f"{event} had been sent; it is not known whether the ROM runs."):
+            now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
     _judge(loaded, journal, now, wait_s)
-    phone.clean()
+    with on_interrupt(f"{event} had been sent, and the ROM is running."):
+        phone.clean()
 
 
 def startable(state: LoadState) -> Loaded:
@@ -103,7 +120,7 @@ def _not_left(text: str, *, quiesced: bool) -> DeviceStateError:
         f"the phone did not leave its kernel: {cause}",
         state="The ROM is loaded, the old kernel is running"
         + (", Android is stopped, /data is read-only." if quiesced else "."),
-        fix="Restart the phone: adb reboot",
+        fix=_RESTART,
     )
 
 

@@ -1,10 +1,13 @@
 """Flash a host image, or write a backup back. All checks come before the first byte is written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import PrivateCopy
+from hardboot.base.interrupts import on_interrupt
 from hardboot.base.mapping import map_own_file
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
@@ -53,15 +56,13 @@ def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: boo
         DeviceError: If it failed and the partition holds what it held before.
         DeviceStateError: If the backup had to be put back, or it is not known what the partition holds.
     """
-    try:
+    with _cleaned(phone):
         with before_the_write():
             device = _checked(phone, partition, image)
             if not allow_broken:
                 _refuse_unfinished(phone, partition, device)
             saved = back_up(phone, partition, device, allow_broken=allow_broken)
         return _write(phone, partition, device, image, saved)
-    finally:
-        phone.clean()
 
 
 def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: bool = False) -> Flashed:
@@ -100,7 +101,7 @@ def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: b
             fix="Use another backup (hardboot backups); or write it all the same: --allow-broken",
         )
     saved = None
-    try:
+    with _cleaned(phone):
         with before_the_write():
             device = _checked(phone, chosen.partition, image)
             try:
@@ -108,7 +109,17 @@ def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: b
             except RefusedError as error:
                 log.warn(f"{error.what}; it is not saved")
         return _write(phone, chosen.partition, device, image, saved)
-    finally:
+
+
+@contextmanager
+def _cleaned(phone: Phone) -> Iterator[None]:
+    """Remove what the block, which writes an image, left in the staging folder."""
+    try:
+        yield
+    except BaseException:
+        phone.clean()
+        raise
+    with on_interrupt("The image is in the partition, read back and compared."):
         phone.clean()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import DeviceError, HardbootError, RefusedError
+from hardboot.base.interrupts import on_interrupt
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KERNEL, parse_kernel
@@ -60,7 +61,7 @@ def prepare(
         RefusedError: If the running kernel does not support it, or the planner refuses.
     """
     try:
-        with journal.phase("check"), log.step("Checking the phone"):
+        with on_interrupt("Nothing was loaded."), journal.phase("check"), log.step("Checking the phone"):
             support = (cpus.QUERY,) if soft else host.queries(phone.profile)
             kernel, *outputs = phone.roots(KERNEL, *support, *planning.queries(phone))
             journal.host = now = parse_kernel(kernel)
@@ -69,7 +70,7 @@ def prepare(
             else:
                 host.parse(phone.profile, now.release, outputs[: len(support)])
             live, facts = planning.parse(phone, now.cmdline, outputs[len(support) :])
-        with journal.phase("plan"), log.step("Planning"):
+        with on_interrupt("Nothing was loaded."), journal.phase("plan"), log.step("Planning"):
             mark = f"{record.MARK}={secrets.token_hex(4)}"
             planned = planning.plan(
                 phone.profile, rom, facts, cmdline=cmdline, append=append, mark=mark, soft=soft
@@ -94,9 +95,11 @@ def load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         DeviceError: If something did not arrive or the kernel refused it; nothing is loaded then.
     """
     try:
-        _load(phone, prepared, journal)
+        with on_interrupt("The image is not loaded; one that was loaded before may be unloaded."):
+            _load(phone, prepared, journal)
     finally:
-        phone.clean()
+        with on_interrupt("Nothing was started. Files may stay in the staging folder for now."):
+            phone.clean()
 
 
 def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
@@ -131,11 +134,13 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         # One command: it runs to its end even if this computer is interrupted.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)
         keep = f"cat {shlex.quote(note)} >{record.RECORD}"
-        output = phone.root(
-            f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}", timeout_s=_LOAD_TIMEOUT_S
-        )
+        with on_interrupt("The image may be loaded; nothing was started."):
+            output = phone.root(
+                f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}", timeout_s=_LOAD_TIMEOUT_S
+            )
         if output.code and "loaded=" in output.text:
-            _unload(phone)
+            with on_interrupt("The image may be loaded; nothing was started."):
+                _unload(phone)
             raise _no_record(output.text)
         if output.code:
             raise agent_errors.failure("load", output.text)
@@ -183,9 +188,11 @@ def unload(phone: Phone) -> LoadState:
         state = record.find(phone, phone.kernel())
     try:
         if state.loaded is not False:
-            _unload(phone)
+            with on_interrupt("What was loaded may be unloaded; nothing was started."):
+                _unload(phone)
     finally:
-        phone.clean()
+        with on_interrupt("What was loaded may be unloaded; nothing was started."):
+            phone.clean()
     return state
 
 

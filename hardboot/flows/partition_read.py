@@ -8,6 +8,7 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import make_folder, sha256_file, write_atomic
+from hardboot.base.interrupts import on_interrupt
 from hardboot.base.mapping import map_own_file
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import BlockDevice, Phone
@@ -28,9 +29,10 @@ def time_for(size: int) -> float:
 
 @contextmanager
 def before_the_write() -> Iterator[None]:
-    """Let an error of the phone say that nothing was written yet."""
+    """Let an error of the phone, or a Ctrl-C, say that nothing was written yet."""
     try:
-        yield
+        with on_interrupt("Nothing was written to a partition."):
+            yield
     except DeviceError as error:
         raise DeviceError(error.what, state="Nothing was written to the phone.", fix=error.fix) from error
 

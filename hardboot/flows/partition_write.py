@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, HardbootError
 from hardboot.base.files import PrivateCopy
+from hardboot.base.interrupts import on_interrupt
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.device.staging import STAGING
@@ -100,10 +101,14 @@ def write(
     )
     unfinished_write.begin(note)
     new = _Write(phone, device, image.size, image.sha256)
-    try:
-        new.run(staged)
-    except DeviceError as error:
-        _settle(new, note, saved, before, error, wait_s)
+    with on_interrupt(
+        f"{device.path} holds the old image, the new one or a mix of both; a write may still be running.",
+        _recover(note),
+    ):
+        try:
+            new.run(staged)
+        except DeviceError as error:
+            _settle(new, note, saved, before, error, wait_s)
     unfinished_write.end(phone.serialno, partition)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
+from hardboot.base.interrupts import on_interrupt
 from hardboot.device import host
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
@@ -30,9 +31,8 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
         DeviceStateError: If it does not come back within `wait_s` seconds.
     """
     before = phone.kernel()
-    with log.step("Restarting the phone"):
-        reboot(phone)
-        after = wait_for_change(phone, before, wait_s=wait_s)
+    with log.step("Restarting the phone", limit_s=wait_s):
+        after = reboot_and_wait(phone, before, wait_s=wait_s)
     if after is None:
         raise DeviceStateError(
             f"the phone did not come back within {wait_s:.0f} s after a restart",
@@ -40,6 +40,14 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
             fix="Look at its screen; hold the power button for 10 s to restart it, or start its recovery.",
         )
     return Restarted(after, host.has_hardboot(phone))
+
+
+def reboot_and_wait(phone: Phone, before: KernelIdentity, *, wait_s: float) -> KernelIdentity | None:
+    """Reboot and return the kernel that comes up, which is not `before`; None if none answers in time."""
+    with on_interrupt("The restart may have been sent; which kernel runs is not known."):
+        reboot(phone)
+    with on_interrupt("The restart had been sent; which kernel runs is not known."):
+        return wait_for_change(phone, before, wait_s=wait_s)
 
 
 def reboot(phone: Phone) -> None:

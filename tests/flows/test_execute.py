@@ -308,7 +308,7 @@ def test_a_kernel_that_is_not_left_is_told_after_ten_seconds(
     assert caught.value.what.startswith(f"the phone did not leave its kernel: {cause}")
     left = "The ROM is loaded, the old kernel is running"
     assert caught.value.state == left + (", Android is stopped, /data is read-only." if quiesced else ".")
-    assert caught.value.fix == "Restart the phone: adb reboot"
+    assert caught.value.fix == "Restart the phone: hardboot reboot"
     assert 10 < scripted.clock.now - start < 11
     assert journal.outcome is None
 

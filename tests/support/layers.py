@@ -22,7 +22,7 @@ FORMATS = (
 )
 BASE = (
     "errors sizes",
-    "memory cmdline log",
+    "memory cmdline log interrupts",
     "process",
     "temporary",
     "files",

@@ -1,0 +1,38 @@
+"""Ctrl-C, with what it left behind: only the flow knows what had been sent by then."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LOOK = "If a phone is involved, look at it before you go on: hardboot status"
+
+
+class Interrupt(KeyboardInterrupt):
+    """A Ctrl-C at a known point of a flow.
+
+    Args:
+        state: What is changed and what is not, or not known.
+        fix: What to do next.
+    """
+
+    def __init__(self, state: str, fix: str) -> None:
+        super().__init__()
+        self.state = state
+        self.fix = fix
+
+
+@contextmanager
+def on_interrupt(state: str, fix: str = LOOK) -> Iterator[None]:
+    """Let a Ctrl-C within the block tell `state` and `fix`, unless a block inside it has done so.
+
+    Raises:
+        Interrupt: In place of the KeyboardInterrupt, with its notes.
+    """
+    try:
+        yield
+    except Interrupt:
+        raise
+    except KeyboardInterrupt as interrupt:
+        told = Interrupt(state, fix)
+        for note in getattr(interrupt, "__notes__", ()):
+            told.add_note(note)
+        raise told from interrupt
