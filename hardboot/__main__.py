@@ -67,7 +67,6 @@ def run(arguments: list[str]) -> int:
         if error.errno not in _NO_SPACE:
             return _bug(settings)
         _discard_output()
-        settings.json = False  # most likely stdout is what is full
         reports.report(
             InputError(
                 f"cannot write: {error.strerror}",

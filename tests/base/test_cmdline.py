@@ -113,6 +113,12 @@ def test_consoles_add_up_and_dashes_are_underscores() -> None:
     assert [word.loses_to for word in line.words] == [4, 3, None, None, None]
 
 
+@pytest.mark.parametrize("name", ["console", "earlycon", "initcall_blacklist", "mem", "memmap", "dyndbg"])
+def test_some_parameters_add_up(name: str) -> None:
+    line = cmdline.compose("", [(ROM, f"{name}=a {name}=b")], size=1024)
+    assert [word.loses_to for word in line.words] == [None, None]
+
+
 def test_what_init_gets_overrides_nothing() -> None:
     line = cmdline.compose("", [(ROM, "a=1 -- a=2 a=2")], size=1024)
     assert [word.loses_to for word in line.words] == [None] * 4

@@ -9,6 +9,8 @@ import container_builders as build
 import pytest
 from in_process import hardboot
 
+from hardboot.base import log
+
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
@@ -26,6 +28,29 @@ def test_what_stops_it_is_told_as_ever(image: Path, monkeypatch: pytest.MonkeyPa
     done = hardboot("info", image, "--json")
     assert (done.returncode, '"exit_code": 130' in done.stdout) == (130, False)
     assert "hardboot: interrupted" in done.stderr
+
+
+def test_an_interrupt_says_during_which_step(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        with log.step("Reading the image"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("hardboot.commands.info.describe", stopped)
+    lines = hardboot("info", image).stderr.splitlines()
+    assert lines[0] == "hardboot: interrupted while reading the image"
+    assert lines[1] == "  state: The last step may be incomplete; the steps before it are done."
+
+
+def test_text_that_stdout_cannot_encode_is_escaped(image: Path) -> None:
+    path = image.rename(image.with_name("ü.img"))
+    done = subprocess.run(
+        [sys.executable, "-m", "hardboot", "info", path],
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"/\\xfc.img: Android boot image" in done.stdout
 
 
 @pytest.mark.parametrize("words", [["info", "{}"], ["devices", "list"]], ids=" ".join)
