@@ -114,8 +114,20 @@ def status(settings: Settings, tree: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="Check that the series fits; change nothing.")
 @MODEL
 @_PATCH
+@click.option(
+    "--allow-unicode",
+    is_flag=True,
+    help="Apply a patch file in spite of invisible or misleading characters.",
+)
 @pass_settings
-def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patch_file: Path | None) -> None:
+def apply(
+    settings: Settings,
+    tree: Path,
+    dry_run: bool,
+    model: str | None,
+    patch_file: Path | None,
+    allow_unicode: bool,
+) -> None:
     """Apply the series for --device to the kernel source TREE.
 
     Also writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
@@ -124,7 +136,8 @@ def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patc
     if patch_file:
         if model:
             raise click.UsageError("--model cannot be combined with --patch.")
-        report = apply_patches(tree, patch_file.name, read_patch(patch_file), dry_run=dry_run)
+        patches = read_patch(patch_file, allow_unicode=allow_unicode)
+        report = apply_patches(tree, patch_file.name, patches, dry_run=dry_run)
     elif settings.device is None:
         raise click.UsageError("Give --device NAME: its profile has the address of the hardboot page.")
     else:
@@ -160,7 +173,7 @@ def apply(settings: Settings, tree: Path, dry_run: bool, model: str | None, patc
 def revert(settings: Settings, tree: Path, patch_file: Path | None) -> None:
     """Remove the series and hardboot.config from the kernel source TREE."""
     if patch_file:
-        report = revert_patches(tree, patch_file.name, read_patch(patch_file))
+        report = revert_patches(tree, patch_file.name, read_patch(patch_file, allow_unicode=True))
     else:
         report = revert_series(tree, series_of(settings, tree))
 
@@ -178,11 +191,12 @@ def series_of(settings: Settings, tree: Path) -> Series:
     return find(tree, arch)
 
 
-def read_patch(path: Path) -> dict[str, Sequence[FilePatch]]:
+def read_patch(path: Path, *, allow_unicode: bool) -> dict[str, Sequence[FilePatch]]:
     """Read another author's patch file; copying damage is repaired with a warning.
 
     Raises:
         InputError: If it cannot be read or repaired.
+        RefusedError: If it has characters that deceive the reader, unless `allow_unicode`.
     """
     found = lint.lint(files.read_bytes(path, limit=PATCH_LIMIT))
     if found.beyond_repair:
@@ -190,6 +204,12 @@ def read_patch(path: Path) -> dict[str, Sequence[FilePatch]]:
             f"{path}, {found.beyond_repair[0]}",
             state="Nothing was changed.",
             fix="Get the patch from another source; `hardboot patch lint FILE` lists all faults.",
+        )
+    if found.suspicious and not allow_unicode:
+        raise RefusedError(
+            f"{path}, {found.suspicious[0]}: the code may not do what it seems to",
+            state="Nothing was changed.",
+            fix="Check the lines that `hardboot patch lint FILE` lists, or add --allow-unicode.",
         )
     if found.faults:
         log.warn(f"{path}: repaired {count(len(found.faults), 'fault')}, the first in {found.faults[0]}")

@@ -22,7 +22,8 @@ from hardboot.patches.lint import lint as find_faults
 def lint(settings: Settings, file: Path, repair: bool) -> None:
     """Find and repair copying damage in the patch FILE.
 
-    Copying through mail and web pages damages white space, line ends, line counts and file modes.
+    Copying through mail and web pages damages white space, line ends, line counts and file modes. Characters
+    that are invisible or look like others are listed; --repair leaves them.
     """
     found = find_faults(files.read_bytes(file, limit=PATCH_LIMIT))
     written = repair and bool(found.faults) and not found.beyond_repair
@@ -32,12 +33,19 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
     def show() -> None:
         for fault in found.faults:
             click.echo(f"{file}, {fault}{'' if fault.repaired else ' (cannot be repaired)'}")
-        if not found.faults:
+        for character in found.suspicious:
+            click.echo(f"{file}, {character}")
+        if not found.faults and not found.suspicious:
             click.echo(f"{file}: no faults")
         elif written:
             click.echo(f"{file}: repaired {count(len(found.faults), 'fault')}")
 
-    settings.emit({"faults": [asdict(fault) for fault in found.faults], "repaired": written}, show)
+    document = {
+        "faults": [asdict(fault) for fault in found.faults],
+        "suspicious": [asdict(character) for character in found.suspicious],
+        "repaired": written,
+    }
+    settings.emit(document, show)
     if found.faults and not written:
         fix = "Get the patch from another source." if found.beyond_repair else "Add --repair."
         raise InputError(
@@ -45,6 +53,13 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
             file=str(file),
             state="The file is as it was.",
             fix=fix,
+        )
+    if found.suspicious:
+        raise InputError(
+            f"{count(len(found.suspicious), 'line')} with characters that deceive the reader",
+            file=str(file),
+            state="The file was repaired but for them." if written else "The file is as it was.",
+            fix="Look at these lines in an editor that shows such characters, and remove them.",
         )
 
 

@@ -6,5 +6,7 @@
 - The support that a tree has, whoever wrote it: `status`, with `own_series`, `places`, `damage`, `constants`,
   `candidates` and `source`.
 - Kernel options: `config`, with `dotconfig`, `kconfig` and `conditions`.
-- For authors of patches: `lint`, `export`, `check`.
+- Patch files of others: `lint`, with `hunk_bodies` (where damaged hunks end) and `characters` (that
+  deceive the reader).
+- For authors of patches: `export`, `check`.
 """

@@ -85,15 +85,29 @@ class _Overlay:
         offsets: list[tuple[str, int, int]] = []
         after: dict[str, bytes | None] = {}
         for patch in patches:
-            before = after[patch.path] if patch.path in after else self.read(patch.path)
+            before = self._content(patch.old_path, after)
             result = hunks.patch_content(before, patch)
             if isinstance(result, hunks.Mismatch):
                 return _problem(patch, result)
+            if patch.renamed_from:
+                if self._content(patch.path, after) is not None:
+                    return PatchProblem(patch.path, 0, 0, "the file already exists")
+                after[patch.renamed_from] = None
             after[patch.path] = result.content
             offsets += [(patch.path, hunk, offset) for hunk, offset in result.offsets]
         self._now |= after
-        self.executable |= {patch.path: patch.executable for patch in patches if patch.executable is not None}
+        for patch in patches:
+            if patch.executable is not None:
+                self.executable[patch.path] = patch.executable
+            elif patch.renamed_from:
+                self.executable[patch.path] = self._is_executable(patch.renamed_from)
         return offsets
+
+    def _is_executable(self, path: str) -> bool:
+        return self.executable.get(path, self._tree.is_executable(path))
+
+    def _content(self, path: str, after: dict[str, bytes | None]) -> bytes | None:
+        return after[path] if path in after else self.read(path)
 
     def changed(self) -> dict[str, bytes | None]:
         return {path: now for path, now in sorted(self._now.items()) if now != self._disk[path]}
@@ -155,9 +169,9 @@ def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: 
     missing: list[PatchProblem] = []
     wrong: list[PatchProblem] = []
     for patch in patches:
-        content = overlay.read(patch.path)
+        content = overlay.read(patch.old_path)
         forward = hunks.patch_content(content, patch)
-        if not isinstance(hunks.patch_content(content, reverse(patch)), hunks.Mismatch):
+        if not isinstance(hunks.patch_content(overlay.read(patch.path), reverse(patch)), hunks.Mismatch):
             applied = True
         elif not isinstance(forward, hunks.Mismatch):
             missing.append(PatchProblem(patch.path, 0, 0, "not applied"))
@@ -181,4 +195,4 @@ def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: 
 
 
 def _problem(patch: FilePatch, mismatch: hunks.Mismatch) -> PatchProblem:
-    return PatchProblem(patch.path, mismatch.hunk, mismatch.line, mismatch.reason)
+    return PatchProblem(patch.old_path, mismatch.hunk, mismatch.line, mismatch.reason)

@@ -1,18 +1,23 @@
 """Find and repair what copying through web pages and mails has damaged in a patch file.
 
-Pure: bytes in, bytes out.
+What git apply or patch(1) takes as it is, is never changed. Pure: bytes in, bytes out.
 """
 
 import re
 from dataclasses import dataclass
 
 from hardboot.patches import unified
+from hardboot.patches.characters import Suspicious, in_patch
+from hardboot.patches.hunk_bodies import HUNK, Body, find_bodies
 
-_HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.*)")
-_HEADERS = (b"diff --git ", b"Index: ", b"@@ -", b"-- \n")
 _EXTENDED = (b"index ", b"new file mode", b"deleted file mode", b"old mode", b"new mode", b"--- ")
 _LOST = "get the patch from another source"
 _MODE = {b"--- /dev/null": b"new file mode 100644\n", b"+++ /dev/null": b"deleted file mode 100644\n"}
+_ENTITIES = {b"&lt;": b"<", b"&gt;": b">", b"&quot;": b'"', b"&#39;": b"'", b"&#039;": b"'", b"&amp;": b"&"}
+_ENTITY = re.compile(b"|".join(_ENTITIES))
+_ESCAPED_C = re.compile(rb"-&gt;|&amp;&amp;|#[ \t]*include[ \t]+&lt;|&lt;&lt;|\(&amp;|= &amp;")
+_CODE_NAME = re.compile(rb"^\+\+\+ \S+\.(?:[chS]|dtsi?)\b", re.MULTILINE)
+_UNSURE = 5  # lines with one sign of damage that may be chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LintResult:
-    """The faults of a patch file, and the file without those that can be repaired."""
+    """The faults of a patch file, and the file without those that can be repaired.
+
+    `suspicious` are characters in it that are no fault for git, but deceive who reads it.
+    """
 
     faults: tuple[Fault, ...]
     repaired: bytes
+    suspicious: tuple[Suspicious, ...] = ()
 
     @property
     def beyond_repair(self) -> tuple[Fault, ...]:
@@ -51,34 +60,53 @@ class _Linter:
         self._faults: list[Fault] = []
         self._out: list[bytes] = []
         self._inserted: list[int] = []  # indices in the output
-        first = data.find(b"\r\n")
-        if first >= 0:
-            count = data.count(b"\r\n")
-            self._fault(data.count(b"\n", 0, first), f"{count} lines end with CR LF")
-            data = data.replace(b"\r\n", b"\n")
-        if data and not data.endswith(b"\n"):
-            self._fault(data.count(b"\n"), "the last line has no newline")
-            data += b"\n"
+        self._suspicious = in_patch(data)
+        self._cut = bool(data) and not data.endswith(b"\n")
+        data = self._without_cr(data + b"\n" * self._cut)
+        data = self._without_entities(data)
         self._lines = unified.split_lines(data)
+        self._bodies = find_bodies(self._lines)
         self._stripped = self._all_context_stripped()
+        self._check_tabs(data)
+        self._check_end()
 
     def _fault(self, index: int, what: str, *, repaired: bool = True) -> None:
         self._faults.append(Fault(index + 1, what, repaired))
 
+    def _without_cr(self, data: bytes) -> bytes:
+        """Remove CR where the headers have it too; a patch to a file with such lines has it in them alone."""
+        first = data.find(b"\r\n")
+        if first < 0 or not re.search(rb"^@@ -.*\r\n", data, re.MULTILINE):
+            return data
+        count = data.count(b"\r\n")
+        self._fault(data.count(b"\n", 0, first), f"{count} lines end with CR LF")
+        return data.replace(b"\r\n", b"\n")
+
+    def _without_entities(self, data: bytes) -> bytes:
+        """Replace HTML entities, if all of the file was escaped: then no such character is left in it."""
+        escaped = _ESCAPED_C.search(data)
+        if escaped is None:
+            return data
+        certain = not re.search(rb"[<>]|&(?!lt;|gt;|amp;|quot;|#0?39;)", data)
+        index = data.count(b"\n", 0, escaped.start())
+        what = "characters have become HTML entities (&lt; &gt; &amp;)"
+        self._fault(index, what if certain else f"{what}, but not all; {_LOST}", repaired=certain)
+        return _ENTITY.sub(lambda entity: _ENTITIES[entity[0]], data) if certain else data
+
     def run(self) -> LintResult:
-        at, drift = 0, 0  # drift: lines by which the new file is longer before this hunk
+        at = 0
         header = 0  # index of the file's header in the output
         in_header = False  # between `diff --git` and `---`
         while at < len(self._lines):
             line = self._lines[at]
-            match = _HUNK.match(line)
-            if match is None:
+            body = self._bodies.get(at)
+            if body is None:
                 if line.startswith(b"diff --git ") or (line.startswith(b"--- ") and not in_header):
-                    header, drift = len(self._out), 0
+                    header = len(self._out)
                 in_header = line.startswith(b"diff --git ") or (in_header and line.startswith(_EXTENDED))
                 following = self._lines[at + 1] if at + 1 < len(self._lines) else b""
                 is_name = line.startswith(b"+++ ") and self._lines[at - 1].startswith(b"--- ")
-                if is_name and not _HUNK.match(following):
+                if is_name and not HUNK.match(following):
                     self._fault(at + 1, f"the hunk headers (@@) are missing; {_LOST}", repaired=False)
                 if is_name or line.startswith(b"--- "):
                     for mark, mode in _MODE.items():
@@ -87,8 +115,8 @@ class _Linter:
                 self._out.append(line)
                 at += 1
                 continue
-            at, drift = self._hunk(at, match, drift)
-        self._check_tabs()
+            self._hunk(at, body)
+            at = body.end
         repaired = b"".join(self._out)
         if all(fault.repaired for fault in self._faults):
             try:
@@ -96,7 +124,8 @@ class _Linter:
             except unified.PatchError as error:
                 inserted = sum(index < error.line for index in self._inserted)
                 self._fault(max(error.line - inserted, 1) - 1, error.fault, repaired=False)
-        return LintResult(tuple(sorted(self._faults, key=lambda fault: fault.line)), repaired)
+        faults = tuple(sorted(self._faults, key=lambda fault: fault.line))
+        return LintResult(faults, repaired, tuple(self._suspicious))
 
     def _add_mode(self, at: int, header: int, mode: bytes) -> None:
         if not 0 <= header < len(self._out) or not self._out[header].startswith(b"diff --git "):
@@ -107,40 +136,35 @@ class _Linter:
         self._out.insert(header + 1, mode)
         self._inserted.append(header + 1)
 
-    def _body(self, start: int) -> int:
-        """Return the index after the last line that can belong to a hunk whose first line is `start`."""
-        end = start
-        while end < len(self._lines):
-            line = self._lines[end]
-            following = self._lines[end + 1] if end + 1 < len(self._lines) else b""
-            if line.startswith(_HEADERS) or (line.startswith(b"--- ") and following.startswith(b"+++ ")):
-                break
-            end += 1
-        return end
-
-    def _hunk(self, at: int, match: re.Match[bytes], drift: int) -> tuple[int, int]:
-        """Output the hunk at `at`, repaired; return the index after it, and the new drift."""
-        old_start, new_start = int(match[1]), int(match[3])
-        wanted = int(match[2] or 1), int(match[4] or 1)
-        end = self._body(at + 1)
-        counts = _counts(self._lines[at + 1 : end])
-        while end > at + 1 and self._lines[end - 1] == b"\n" and counts != wanted:
-            end, counts = end - 1, (counts[0] - 1, counts[1] - 1)  # empty lines between two parts of a mail
-        body = [self._context(index) for index in range(at + 1, end)]
+    def _hunk(self, at: int, body: Body) -> None:
+        """Output the hunk whose header is at `at`, repaired."""
+        lines = self._lines[at : body.end]
+        if body.wrapped:
+            self._unwrap(at, lines)
+            return
+        wanted, counts = body.wanted, body.counts
         if counts != wanted:
             self._fault(
                 at,
                 f"the hunk header says {wanted[0]} old and {wanted[1]} new lines, "
                 f"but the hunk has {counts[0]} and {counts[1]}",
+                repaired=body.certain,
             )
-        expected = old_start + drift if counts[0] and counts[1] else new_start
-        if new_start != expected:
-            self._fault(at, f"the hunk starts at line {expected} of the new file, not at {new_start}")
-        head = b"@@ -%d,%d +%d,%d @@" % (old_start, counts[0], expected, counts[1])
-        unchanged = counts == wanted and new_start == expected
-        self._out.append(self._lines[at] if unchanged else head + match[5] + b"\n")
-        self._out += body
-        return end, drift + counts[1] - counts[0]
+            new = rb"@@ -\1,%d +\3,%d @@\5" % counts
+            lines[0] = HUNK.sub(new, lines[0])
+        self._out.append(lines[0])
+        self._out += [self._context(index) for index in range(at + 1, body.end)]
+
+    def _unwrap(self, at: int, lines: list[bytes]) -> None:
+        """Output a hunk, joining the lines that a mailer wrapped at a blank which it kept."""
+        for index, line in enumerate(lines):
+            if index == 0 or line.startswith((b"+", b"-", b" ", b"\\", b"\n")):
+                self._out.append(line)
+                continue
+            certain = self._out[-1].endswith(b" \n")
+            what = "this line is the rest of the one before it, wrapped by a mailer"
+            self._fault(at + index, what if certain else f"{what}; {_LOST}", repaired=certain)
+            self._out[-1] = self._out[-1].removesuffix(b"\n") + line
 
     def _context(self, index: int) -> bytes:
         """Return a line of a hunk, with the space that a context line begins with."""
@@ -152,39 +176,50 @@ class _Linter:
         self._fault(index, "the space before this context line is missing")
         return b" " + line
 
+    def _in_hunks(self) -> list[int]:
+        return [index for at, body in self._bodies.items() for index in range(at + 1, body.end)]
+
     def _all_context_stripped(self) -> bool:
         """Return whether all context lines have lost their space, those that still begin with one too."""
-        inside = False
         context: list[bytes] = []
         changed: list[bytes] = []
-        for line in self._lines:
-            inside = line.startswith(b"@@ -") or (inside and not line.startswith(_HEADERS))
-            if inside and line.startswith((b"+", b"-")):
-                changed.append(line[1:])
-            elif inside and line.strip() and not line.startswith((b"@@ -", b"\\")):
-                context.append(line)
-        lost = [line for line in context if not line.startswith(b" ")]
+        lost: list[int] = []
+        for at, body in self._bodies.items():
+            for index in () if body.wrapped else range(at + 1, body.end):
+                line = self._lines[index]
+                if line.startswith((b"+", b"-")):
+                    changed.append(line[1:])
+                elif line.strip() and not line.startswith(b"\\"):
+                    context.append(line)
+                    lost += [index] * (not line.startswith(b" "))
         kept = [line for line in context if line.startswith(b" \t")]
         indented = any(line.startswith(b"\t") for line in context)
-        if len(lost) > 4 and not kept and not indented and any(line.startswith(b"\t") for line in changed):
-            index = self._lines.index(lost[0])
-            self._fault(index, f"the context lines have lost their tabs; {_LOST}", repaired=False)
+        tabs = any(line.startswith(b"\t") for line in changed)
+        if len(lost) >= _UNSURE and not kept and not indented and tabs:
+            self._fault(lost[0], f"the context lines have lost their tabs; {_LOST}", repaired=False)
         return bool(lost) and not kept
 
-    def _check_tabs(self) -> None:
-        """Report lost tabs: kernel sources are indented with tabs."""
-        indented = [
-            line for line in self._out if line[:1] in (b"+", b"-", b" ") and line[1:].startswith(b"       ")
-        ]
-        if len(indented) > 4 and not any(b"\t" in line for line in self._out):
-            index = self._out.index(indented[0])
-            self._fault(index, f"tabs have become spaces; {_LOST}", repaired=False)
+    def _check_tabs(self, data: bytes) -> None:
+        """Report lost tabs: kernel sources are indented with tabs, and never with one blank."""
+        lines = [(index, self._lines[index]) for index in self._in_hunks()]
+        if any(b"\t" in line for _, line in lines):
+            return
+        marked = [(index, line[1:]) for index, line in lines if line[:1] in (b"+", b"-", b" ")]
+        wide = [index for index, text in marked if text.startswith(b"       ")]
+        single = [index for index, text in marked if re.match(rb" [^ *\n]", text)]
+        if len(wide) >= _UNSURE:
+            self._fault(wide[0], f"tabs have become spaces; {_LOST}", repaired=False)
+        elif len(single) >= _UNSURE and not self._stripped and _CODE_NAME.search(data):
+            self._fault(single[0], f"tabs have become single blanks; {_LOST}", repaired=False)
 
-
-def _counts(body: list[bytes]) -> tuple[int, int]:
-    """Return the numbers of old and new lines of a hunk."""
-    added = sum(line.startswith(b"+") for line in body)
-    removed = sum(line.startswith(b"-") for line in body)
-    notes = sum(line.startswith(b"\\") for line in body)
-    context = len(body) - added - removed - notes
-    return context + removed, context + added
+    def _check_end(self) -> None:
+        """Report a hunk whose last line may be cut; the tree shows whether context and removed lines are."""
+        last = len(self._lines) - 1
+        if not self._cut:
+            return
+        if all(body.end != last + 1 for body in self._bodies.values()):
+            self._lines[last] = self._lines[last].removesuffix(b"\n")  # git does not mind
+            return
+        added = self._lines[last].startswith(b"+")
+        what = "the last line has no newline"
+        self._fault(last, f"{what} and may be cut; {_LOST}" if added else what, repaired=not added)

@@ -1,11 +1,11 @@
 """The state of hardboot support in a tree, place by place and as a whole, and whose it is."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from hardboot.patches import damage, places
+from hardboot.patches import characters, damage, places
 from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.catalog import find_for
 from hardboot.patches.constants import Constants, evaluate
@@ -70,6 +70,7 @@ def _status_on(tree: Tree, arch: Arch) -> SupportStatus:
         findings = places.find_places(candidates, constants)
         author = "foreign" if findings else None
         statuses = [_foreign_place(candidates, constants, place, findings.get(place)) for place in _PLACES]
+    statuses = [_with_suspicious(candidates, place) for place in statuses]
     statuses.append(_config(candidates, author))
     states = {place.name: place.state for place in statuses}
     needed = [states[place] for place in (_PLACES if author == "hardboot" else _NEEDED)]
@@ -81,6 +82,14 @@ def _status_on(tree: Tree, arch: Arch) -> SupportStatus:
     elif "damaged" in states.values():
         overall = "misapplied"
     return SupportStatus(overall, author or "foreign", tuple(statuses))
+
+
+def _with_suspicious(candidates: Candidates, place: PlaceStatus) -> PlaceStatus:
+    """Add to the detail of `place` the first character in its file that deceives the reader."""
+    file = candidates.file(place.file) if place.file and place.line else None
+    found = characters.in_source(file.text.encode("latin-1"), file.path) if file else []
+    detail = "; ".join(filter(None, (place.detail, *map(str, found[:1]))))
+    return replace(place, detail=detail)
 
 
 def _own_place(place: Place, finding: PlaceFinding) -> PlaceStatus:

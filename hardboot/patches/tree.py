@@ -78,6 +78,11 @@ class Tree:
         """Return whether there is a file or folder `path`."""
         return self._inside(path).exists()
 
+    def is_executable(self, path: str) -> bool:
+        """Return whether the file `path` may be executed; False if there is none."""
+        info = _lstat(self._inside(path))
+        return info is not None and bool(info.st_mode & stat.S_IXUSR)
+
     def folders(self, path: str) -> list[str]:
         """Return the paths of the folders in `path`, sorted; none if it is no folder."""
         try:

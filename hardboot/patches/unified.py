@@ -6,10 +6,18 @@ Pure: bytes in, records out.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from hardboot.base.errors import InputError
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
+# Text between the files of diff -r, Subversion and CVS.
+_BETWEEN = (b"diff ", b"Index: ", b"=====", b"Only in ", b"RCS file: ", b"retrieving revision ")
+# The time stamp of a file that does not exist: diff -N writes the epoch, Subversion one of two words.
+_NO_FILE = re.compile(rb"\t(?:1970-01-01 |1969-12-31 |\(revision 0\)|\(nonexistent\)|Thu Jan  1 .* 1970)")
+_RENAME = re.compile(rb"(rename (?:from|to)) (.+)")
+_SIGNATURES = (b"-- \n", b"--\n")  # of a mail; the blank is lost where trailing ones are stripped
+_TOP = frozenset(b"arch block certs crypto drivers firmware fs include init ipc kernel lib mm net".split())
 _MODES = {b"100644": False, b"100755": True}  # git's only modes of regular files: executable or not
 
 
@@ -37,7 +45,8 @@ class Hunk:
 class FilePatch:
     """The changes of a patch to one file. `creates`: it must not exist before; `deletes`: nothing is left.
 
-    `executable` tells the new file's mode, `was_executable` the old one's; None: not named.
+    `executable` tells the new file's mode, `was_executable` the old one's; None: not named. `renamed_from`
+    is the file's path before, if the patch renames it to `path`.
     """
 
     path: str
@@ -46,6 +55,12 @@ class FilePatch:
     deletes: bool = False
     executable: bool | None = None
     was_executable: bool | None = None
+    renamed_from: str | None = None
+
+    @property
+    def old_path(self) -> str:
+        """The file's path before the patch."""
+        return self.renamed_from or self.path
 
 
 class PatchError(InputError):
@@ -67,6 +82,8 @@ def reverse(patch: FilePatch) -> FilePatch:
     hunks = (Hunk(h.new_start, h.old_start, h.new, h.old, h.leading, h.trailing) for h in patch.hunks)
     return replace(
         patch,
+        path=patch.old_path,
+        renamed_from=patch.renamed_from and patch.path,
         hunks=tuple(hunks),
         creates=patch.deletes,
         deletes=patch.creates,
@@ -93,9 +110,20 @@ def parse(data: bytes, name: str) -> tuple[FilePatch, ...]:
 
     Raises:
         PatchError: If a hunk does not have as many lines as its header says or has no context to be found by,
-            or the patch does what is not supported: renames, copies, links, binary content, quoted names.
+            or the patch does what is not supported: copies, links, binary content, quoted names.
     """
     return _Reader(data, name).read()
+
+
+def _file_name(line: bytes) -> bytes:
+    return line[4:].rstrip(b"\n").partition(b"\t")[0]
+
+
+def _is_bare(old: bytes, new: bytes) -> bool:
+    """Return whether the names have no a/ and b/ before them, as git diff --no-prefix writes them."""
+    parts = new.split(b"/")
+    below = parts[0] not in _TOP and parts[1:2] and parts[1] in _TOP  # below a folder of the same name twice
+    return old == new != b"/dev/null" and not below and not new.startswith((b"a/", b"b/", b'"'))
 
 
 class _Reader:
@@ -105,6 +133,16 @@ class _Reader:
         self._lines = [*lines, b"", b""]  # a line may be read two ahead
         self._name = name
         self._at = 0
+        self._bare = any(_is_bare(old, new) for old, new in self._name_pairs())
+
+    def _name_pairs(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield old and new names as they stand, of the files that have both."""
+        for line, following in pairwise(self._lines):
+            if line.startswith(b"diff --git "):
+                names = line.removeprefix(b"diff --git ").rstrip(b"\n")
+                yield names[: len(names) // 2], names[len(names) // 2 + 1 :]
+            elif line.startswith(b"--- ") and following.startswith(b"+++ "):
+                yield _file_name(line), _file_name(following)
 
     def read(self) -> tuple[FilePatch, ...]:
         patches: list[FilePatch] = []
@@ -114,8 +152,12 @@ class _Reader:
             if line.startswith(b"diff --git ") or self._plain_header():
                 patches.append(self._file())
                 in_text = False
-            elif line == b"-- \n" or line.startswith(b"From "):
+            elif line in _SIGNATURES or line.startswith(b"From "):
                 in_text = True
+                self._at += 1
+            elif line.startswith(b"Binary files ") and line.rstrip().endswith(b" differ"):
+                raise self._wrong("binary content is not supported")
+            elif not in_text and line.startswith(_BETWEEN):
                 self._at += 1
             elif not in_text and line.strip():
                 raise self._wrong("this line is outside any hunk: the hunk header before it has wrong counts")
@@ -135,9 +177,11 @@ class _Reader:
         created = deleted = False
         executable: bool | None = None
         was_executable: bool | None = None
+        names: dict[bytes, str] = {}  # of a rename
         announced: str | None = None
         if self._peek().startswith(b"diff --git "):
-            announced = self._announced()
+            header = self._at
+            self._at += 1
             for key, value in self._extended():
                 if key == b"new file mode":
                     created, executable = True, self._mode(value)
@@ -147,43 +191,59 @@ class _Reader:
                     executable = self._mode(value)
                 elif key == b"old mode":
                     was_executable = self._mode(value)
+                else:
+                    names[key] = self._text(value)
+            announced = names.get(b"rename to") or self._announced(header)
+        source = names.get(b"rename from")
+        if bool(source) != (b"rename to" in names):
+            raise self._wrong("a rename needs both names")
         path = announced
         hunks: tuple[Hunk, ...] = ()
         if self._plain_header():
+            new_file = _NO_FILE.search(self._peek()) is not None and announced is None
+            no_file = _NO_FILE.search(self._peek(1)) is not None and announced is None
             old, new = self._path(b"--- "), self._path(b"+++ ")
             path = new or old
-            if path is None or (old is not None and new is not None and old != new):
+            if path is None or (old is not None and new is not None and old != (source or new)):
                 raise self._wrong("the old and the new file name differ")
             if announced not in (None, path):
                 raise self._wrong(f"the file name differs from {announced}")
-            created, deleted = created or old is None, deleted or new is None
             hunks = tuple(self._hunks())
+            created = created or old is None or (new_file and hunks[0].old_start == 0)
+            deleted = deleted or new is None or (no_file and hunks[0].new_start == 0)
         if path is None:
             raise self._wrong("no file name")
-        if not hunks and not created and not deleted:
+        if not hunks and not created and not deleted and not source:
             # A mode alone leaves no trace in the content, by which a patch is recognised.
             raise self._wrong(f"no change to the content of {path}")
-        return FilePatch(path, hunks, created, deleted, executable, was_executable)
+        return FilePatch(path, hunks, created, deleted, executable, was_executable, source)
 
-    def _announced(self) -> str:
-        names = self._peek().removeprefix(b"diff --git ").rstrip(b"\n")
+    def _announced(self, header: int) -> str:
+        names = self._lines[header].removeprefix(b"diff --git ").rstrip(b"\n")
         half = len(names) // 2
         old, new = names[:half], names[half + 1 :]
-        if not old.startswith(b"a/") or not new.startswith(b"b/") or old[2:] != new[2:]:
-            raise self._wrong("renames, copies and quoted names are not supported")
-        self._at += 1
-        return self._text(new[2:])
+        if not self._bare:
+            old, new = (
+                name[2:] if name.startswith(mark) else b"" for name, mark in ((old, b"a/"), (new, b"b/"))
+            )
+        if not old or old != new or new.endswith(b'"'):
+            self._at = header
+            raise self._wrong("copies and quoted names are not supported")
+        return self._text(new)
 
     def _extended(self) -> Iterator[tuple[bytes, bytes]]:
         while self._at < self._count and not self._plain_header():
             line = self._peek().rstrip(b"\n")
             key, _, value = line.rpartition(b" ")
+            rename = _RENAME.match(line)
             if key in (b"new file mode", b"deleted file mode", b"old mode", b"new mode"):
                 yield key, value
-            elif line.startswith((b"diff --git ", b"--")) or not line:
+            elif rename:
+                yield rename[1], rename[2]
+            elif line.startswith((b"diff ", b"--", b"From ")) or not line:
                 return
-            elif not line.startswith(b"index "):
-                raise self._wrong("renames, copies and binary content are not supported")
+            elif not line.startswith((b"index ", b"similarity index ")):
+                raise self._wrong("copies and binary content are not supported")
             self._at += 1
 
     def _mode(self, value: bytes) -> bool:
@@ -192,11 +252,13 @@ class _Reader:
         return _MODES[value]
 
     def _path(self, prefix: bytes) -> str | None:
-        name = self._peek().removeprefix(prefix).rstrip(b"\n").partition(b"\t")[0]
+        name = _file_name(self._peek())
         if name == b"/dev/null":
             self._at += 1
             return None
         folder, _, path = name.partition(b"/")
+        if self._bare:
+            folder, path = name[:1].replace(b"/", b""), name
         if not path or not folder or name.startswith(b'"'):
             raise self._wrong("file names must begin with a/ or b/ and not be quoted")
         text = self._text(path)

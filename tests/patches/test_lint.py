@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 from hypothesis import given, settings
@@ -56,10 +57,9 @@ def test_a_patch_as_git_makes_it_has_no_fault(good: bytes) -> None:
             lambda patch: patch.replace(b"new file mode 100644\n", b""),
             "line is missing: new file mode 100644",
         ),
-        (lambda patch: patch[: patch.index(b"\n-- \n")], "the last line has no newline"),
         (lambda patch: stripped(patch).replace(b"\n", b"\r\n"), "CR LF"),
     ],
-    ids=["stripped", "crlf", "counts", "mode", "end", "both"],
+    ids=["stripped", "crlf", "counts", "mode", "both"],
 )
 def test_a_damaged_patch_is_told_and_repaired(
     good: bytes, tmp_path: Path, damage: Callable[[bytes], bytes], message: str
@@ -89,7 +89,7 @@ def test_only_lost_blanks_are_put_back_where_others_kept_theirs(good: bytes) -> 
     [
         (lambda patch: patch.expandtabs(), "tabs have become spaces"),
         (
-            lambda patch: re.sub(rb"\n[ ]\s*(?=[a-z])", rb"\n", patch),
+            lambda patch: re.sub(rb"\n[ ][ \t]*(?=[a-z])", rb"\n", patch),
             "the context lines have lost their tabs",
         ),
         (lambda patch: re.sub(rb"@@ .*\n", b"", patch), "the hunk headers (@@) are missing"),
@@ -106,12 +106,37 @@ def test_what_cannot_be_known_is_not_repaired(
     assert message in str(found.beyond_repair[0])
 
 
-def test_the_line_of_a_later_hunk_is_corrected(good: bytes) -> None:
-    bad = re.sub(rb"(@@ -3\d,\d+ \+)\d+", rb"\g<1>99", good)
-    assert bad != good
-    found = lint(bad)
-    assert "of the new file, not at 99" in found.faults[0].what
-    assert found.repaired == good
+def test_what_git_takes_as_it_is_is_left_alone(good: bytes) -> None:
+    for patch in (
+        re.sub(rb"(@@ -3\d,\d+ \+)\d+", rb"\g<1>99", good),  # git looks for the lines from there
+        good.replace(b"-- \n", b"--\n").replace(b"\n \n", b"\n\n"),  # trailing blanks are stripped
+        good.removesuffix(b"\n\n"),  # the signature has no newline
+        good + good.replace(b"/file.c", b"/other.c").replace(b"/new.c", b"/more.c"),
+    ):
+        assert patch != good
+        assert (lint(patch).faults, lint(patch).repaired) == ((), patch)
+
+
+def test_a_patch_cut_anywhere_in_a_hunk_is_refused_as_git_does(good: bytes, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "linux")
+    (tree / "file.c").write_text(OLD)
+    lines = good.splitlines(keepends=True)
+    first = next(index for index, line in enumerate(lines) if line.startswith(b"@@"))
+    refused = 0
+    for end in range(first + 1, len(lines) - 3):
+        cut = b"".join(lines[:end])
+        try:
+            git(tree, "apply", "--check", "-", stdin=cut)
+        except CalledProcessError:
+            refused += 1
+            assert lint(cut).beyond_repair, end
+    assert refused > 10
+
+
+def test_a_new_line_cut_in_its_middle_is_refused(good: bytes) -> None:
+    cut = good[: good.index(b"\n-- \n") - 1]
+    assert cut.endswith(b"+\tne")
+    assert "may be cut" in str(lint(cut).beyond_repair[0])
 
 
 @settings(max_examples=200, deadline=None)

@@ -81,6 +81,14 @@ def test_another_authors_support_is_found_place_by_place(tmp_path: Path) -> None
         )
 
 
+def test_a_character_that_deceives_is_named_in_the_file_of_its_place(tmp_path: Path) -> None:
+    tree = foreign(tmp_path)
+    change(tree, MACHINE, "kexec_hardboot = 1;", "kexec_hardboot = 1; /* \u202e */")
+    found = place(status(tree), "prepare")
+    assert found.detail.endswith("U+202E RIGHT-TO-LEFT OVERRIDE (changes the direction of the text)")
+    assert found.state == "foreign"
+
+
 @pytest.mark.parametrize("name", NEEDED)
 def test_without_a_place_it_needs_a_tree_is_partial(tmp_path: Path, name: str) -> None:
     found = status(foreign(tmp_path, name))

@@ -12,7 +12,7 @@ NAMES = b"--- a/f\n+++ b/f\n"
 PATCH = NAMES + b"@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
 HUNK = Hunk(1, 1, (b"a\n", b"b\n", b"c\n"), (b"a\n", b"B\n", b"c\n"), 1, 1)
 OUTSIDE = "this line is outside any hunk: the hunk header before it has wrong counts"
-NO_NAMES = "renames, copies and quoted names are not supported"
+NO_NAMES = "copies and quoted names are not supported"
 BAD_NAME = "file names must begin with a/ or b/ and not be quoted"
 TAIL = NAMES + b"@@ -1 +1 @@\n-a\n+b\n"
 AB = Hunk(1, 1, (b"a\n",), (b"b\n",), 0, 0)
@@ -102,6 +102,30 @@ def test_any_bytes_are_a_patch_or_refused(data: bytes) -> None:
         ),
         (PATCH + b"From 1 Mon\n+stray\n", (FilePatch("f", (HUNK,)),)),
         (PATCH + b"\n \n" + TAIL, (FilePatch("f", (HUNK,)), FilePatch("f", (AB,)))),
+        # Names without a/ and b/, and other text between files.
+        (TAIL.replace(b"a/f", b"arch/f").replace(b"b/f", b"arch/f"), (FilePatch("arch/f", (AB,)),)),
+        (b"diff --git fs/f fs/f\n" + TAIL.replace(b"a/", b"fs/").replace(b"b/", b"fs/"),
+         (FilePatch("fs/f", (AB,)),)),
+        (b"Index: f\n======\n--- f\t(revision 1)\n+++ f\t(working copy)\n" + TAIL[16:],
+         (FilePatch("f", (AB,)),)),
+        (TAIL.replace(b"a/f", b"linux/arch/f").replace(b"b/f", b"linux/arch/f"),
+         (FilePatch("arch/f", (AB,)),)),
+        (TAIL + b"diff -ruN A/g B/g\n" + TAIL.replace(b"/f", b"/g") + b"Only in B: h\n",
+         (FilePatch("f", (AB,)), FilePatch("g", (AB,)))),
+        (TAIL + b"--\n2.39.5\n", (FilePatch("f", (AB,)),)),
+        # diff -N gives a file that does not exist the time 0, Subversion a word.
+        (b"--- a/f\t1970-01-01 01:00:00.0 +0100\n+++ b/f\t2026\n@@ -0,0 +1 @@\n+b\n",
+         (FilePatch("f", (Hunk(0, 1, (), (b"b\n",), 0, 0),), creates=True),)),
+        (b"--- f\t(nonexistent)\n+++ f\t(working copy)\n@@ -0,0 +1 @@\n+b\n",
+         (FilePatch("f", (Hunk(0, 1, (), (b"b\n",), 0, 0),), creates=True),)),
+        (b"--- a/f\t2026\n+++ b/f\t1970-01-01 00:00:00.0 +0000\n@@ -1 +0,0 @@\n-a\n",
+         (FilePatch("f", (Hunk(1, 0, (b"a\n",), (), 0, 0),), deletes=True),)),
+        (NAMES + b"@@ -0,0 +1 @@\n+b\n", (FilePatch("f", (Hunk(0, 1, (), (b"b\n",), 0, 0),)),)),
+        # Renames, with and without changes.
+        (b"diff --git a/e b/f\nsimilarity index 100%\nrename from e\nrename to f\n",
+         (FilePatch("f", (), renamed_from="e"),)),
+        (b"diff --git a/e b/f\nsimilarity index 90%\nrename from e\nrename to f\nindex 1..2 100644\n"
+         + TAIL.replace(b"a/f", b"a/e"), (FilePatch("f", (AB,), renamed_from="e"),)),
         ("--- a/ä\n+++ b/ä\n@@ -1 +1 @@\n-a\n+b\n".encode(), (FilePatch("ä", (AB,)),)),
         (NAMES + b"@@ -1 +1 @@\n-a\r\n+b\n", (FilePatch("f", (Hunk(1, 1, (b"a\r\n",), (b"b\n",), 0, 0),)),)),
     ],
@@ -131,7 +155,6 @@ def test_a_diff_is_read_exactly(data: bytes, expected: tuple[FilePatch, ...] | s
         (PATCH.replace(b"-b\n+B\n", b" b\n"), 6, "the hunk changes nothing"),
         (b"--- a/f\n+++ b/g\n@@ -1 +1 @@\n-a\n+b\n", 3, "the old and the new file name differ"),
         (b"--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n", 3, "the old and the new file name differ"),
-        (b"--- f\n+++ f\n@@ -1 +1 @@\n-a\n+b\n", 1, BAD_NAME),
         (
             b"--- /f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n",
             1,
@@ -150,6 +173,9 @@ def test_a_diff_is_read_exactly(data: bytes, expected: tuple[FilePatch, ...] | s
         (NAMES + b"@@ -0 +1 @@\n-a\n+b\n", 3, "a hunk without context cannot be located safely"),
         (NAMES + b"no hunk\n", 3, "no hunk after the file names"),
         (b"diff --git a/f b/g\nrename from f\n", 1, NO_NAMES),
+        (b"diff --git a/f b/g\nrename to g\n", 2, "a rename needs both names"),
+        (b"diff --git a/f b/g\ncopy from f\n", 2, "copies and binary content are not supported"),
+        (TAIL + b"Binary files a/g and b/g differ\n", 6, "binary content is not supported"),
         (b"diff --git x/f b/f\n", 1, NO_NAMES),
         (b"diff --git a/f x/f\n", 1, NO_NAMES),
         (b'diff --git "a/f\\303" "b/f\\303"\n', 1, NO_NAMES),
@@ -160,7 +186,7 @@ def test_a_diff_is_read_exactly(data: bytes, expected: tuple[FilePatch, ...] | s
         (
             b"diff --git a/f b/f\nindex 1..2\nGIT binary patch\nliteral 1\n",
             3,
-            "renames, copies and binary content are not supported",
+            "copies and binary content are not supported",
         ),
         (b"diff --git a/f b/f\nindex 1..2 100644\n", 2, "no change to the content of f"),
         (b"diff --git a/f b/f\nindex 1..2 100644\n\n" + PATCH, 3, "no change to the content of f"),
@@ -195,6 +221,9 @@ def test_context_is_counted_on_both_sides() -> None:
 def test_a_reversed_patch_undoes_all_of_it() -> None:
     patch = FilePatch("f", (Hunk(5, 7, (b"a\n",), (b"b\n",), 1, 2),), True, False, True, None)
     other = FilePatch("f", (Hunk(7, 5, (b"b\n",), (b"a\n",), 1, 2),), False, True, None, True)
+    renamed = FilePatch("f", (), renamed_from="e")
+    assert reverse(renamed) == FilePatch("e", (), renamed_from="f")
+    assert reverse(reverse(renamed)) == renamed
     assert reverse(patch) == other
     assert reverse(other) == patch
 
