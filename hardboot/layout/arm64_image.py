@@ -1,6 +1,6 @@
 """What an arm64 Image needs in RAM besides its own bytes, and where it must lie.
 
-Source of the numbers, if not said otherwise: Linux 6.1 Documentation/arm64/booting.rst.
+Source of the numbers, unless stated otherwise: Linux 6.1 Documentation/arm64/booting.rst.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """What a zImage needs in RAM besides its own bytes, and where it must lie.
 
-Source of the numbers, if not said otherwise: Linux 6.1 arch/arm/boot/compressed/head.S.
+Source of the numbers, unless stated otherwise: Linux 6.1 arch/arm/boot/compressed/head.S.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Profiles: devices/<codename>.toml, everything that is known of one phone, and the rules it must keep.
 
-A fact that nobody has read anywhere is absent (None, an empty tuple) and "unknown" in [evidence]: the command
+A fact without any known source is absent (None, an empty tuple) and "unknown" in [evidence]: the command
 that needs it refuses and says how to find it.
 """
 

@@ -31,7 +31,7 @@ class Suggestion:
 
 
 def suggest(found: Findings) -> Suggestion:
-    """Draft a profile from `found`; what nobody knows stays unknown, with how to find it."""
+    """Draft a profile from `found`; unknown facts stay unknown, with how to find them."""
     memory = gather_memory_facts(found)
     shipped = profile.match(found.device)
     text, made, notes = write_draft(found, memory, shipped)
