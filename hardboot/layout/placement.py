@@ -140,7 +140,7 @@ def _assembled(
     kernel = constraints.kernel
     ramdisk = None
     if "initrd" in addresses:
-        ramdisk = Range.sized(addresses["initrd"], len(guest.ramdisk), "initrd")
+        ramdisk = Range.sized(addresses["initrd"], len(guest.ramdisk))
     params = build_params(profile, guest, ramdisk)
     entry, params_addr = addresses[kernel.name], addresses[constraints.params]
     segments = [

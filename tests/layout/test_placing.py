@@ -19,7 +19,7 @@ from layout_guests import (
 )
 from layout_hosts import DIRECT, guest64, image
 
-from hardboot import layout
+from hardboot import layout, profile
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
 from hardboot.layout import Guest, LiveMemory
@@ -226,3 +226,11 @@ def test_a_tree_may_take_the_pages_below_an_image() -> None:
         "Image": 0x50080000,
         "initrd": 0x51480000,
     }
+
+
+def test_the_end_of_ram_selects_the_model_that_is_planned_for() -> None:
+    g3 = profile.load("g3")
+    small, large = (LiveMemory((Range(0, end),)) for end in (0x7FF00000, 0xE0000000))
+    assert layout.profile_of_model(g3, small).hardboot.page == 0x7D800000
+    assert layout.profile_of_model(g3, large).hardboot.page == 0xDD800000
+    assert layout.profile_of_model(g3, None) is g3, "its profile knows no RAM"
