@@ -35,6 +35,7 @@ _VERBS = {
     "unload": ("hardboot.commands.unload:unload", "Unload the loaded image."),
     "log": ("hardboot.commands.log:last_log", "Show the previous kernel's log."),
     "crash": ("hardboot.commands.crash:crash", "Crash the kernel, pull and read its memory dump."),
+    "reboot": ("hardboot.commands.reboot:reboot", "Restart the phone, and show which kernel came up."),
     "status": ("hardboot.commands.status:status", "Show the running kernel and its hardboot support."),
     "bench": ("hardboot.commands.bench:bench", "Measure how long each restart method takes."),
     "virtual": ("hardboot.commands.virtual:virtual", "Create and run virtual phones."),

@@ -70,12 +70,18 @@ def confirm(settings: Settings, effect: str) -> None:
 
 
 @contextmanager
-def journaled(settings: Settings) -> "Iterator[tuple[Phone, Journal]]":
-    """Connect to the phone, alone, and start a journal; an error gets what the journal holds by then."""
+def journaled(settings: Settings, *, connect_s: float | None = None) -> "Iterator[tuple[Phone, Journal]]":
+    """Connect to the phone, alone, and start a journal; an error gets what the journal holds by then.
+
+    Args:
+        settings: The global options.
+        connect_s: Seconds to wait for a phone that is starting; None is the usual time.
+    """
     from hardboot.device import phone as phones
     from hardboot.flows.journal import Journal
 
-    with phones.connected(settings.serial, settings.device, exclusive=True) as phone:
+    patience = phones.WAIT_S if connect_s is None else connect_s
+    with phones.connected(settings.serial, settings.device, exclusive=True, wait_s=patience) as phone:
         journal = Journal(phone.profile.name, phone.serialno)
         try:
             yield phone, journal
@@ -121,7 +127,7 @@ def _global_options() -> list[click.Parameter]:
             metavar="SERIAL",
             envvar="ANDROID_SERIAL",
             show_envvar=True,
-            help="Use the phone with this ADB serial or HOST:PORT, if several are connected.",
+            help="Use the phone with this serial or HOST:PORT, if several are connected.",
         ),
         option("--json", is_flag=True, help="Print the result as one JSON document."),
         option("-v", "--verbose", is_flag=True, help="Print details, and the traceback of an error."),

@@ -9,6 +9,7 @@ from hardboot.commands.common import Command, Settings, journaled, pass_settings
 from hardboot.device.record import SOFT
 from hardboot.flows import execute as flow
 from hardboot.flows.journal import Journal
+from hardboot.flows.restart import RESTART_S
 
 
 def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,7 +33,7 @@ def execute(settings: Settings, wait_s: float, quiesce: bool) -> None:
 
     Checks that the kernel of the image runs.
     """
-    with journaled(settings) as (phone, journal):
+    with journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal):
         flow.execute(phone, journal, wait_s=wait_s, quiesce=quiesce)
     settings.emit(journal.document(), lambda: show(journal))
 

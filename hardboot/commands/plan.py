@@ -89,7 +89,7 @@ def plan(
 def _connected(serial: str | None) -> tuple[Profile, PhoneFacts]:
     """Return the profile of the connected phone, and its answers."""
     try:
-        with phones.connected(serial, None) as phone:
+        with phones.connected(serial, None, wait_s=0) as phone:
             try:
                 said, *answers = phone.roots(KERNEL, *planning.queries(phone))
                 kernel = parse_kernel(said)

@@ -27,11 +27,6 @@ def status(settings: Settings) -> None:
     settings.emit(_document(phone, kernel, info, found, rom), lambda: _print(phone, kernel, info, found, rom))
 
 
-def _is_panic_kernel(kernel: KernelIdentity) -> bool:
-    """Return whether the kernel was started by a crash."""
-    return any(word.startswith("elfcorehdr=") for word in kernel.cmdline.split())
-
-
 def _document(
     phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: LoadState, rom: Loaded | None
 ) -> dict[str, Any]:
@@ -40,7 +35,7 @@ def _document(
         "serial": phone.serialno,
         "kernel": asdict(kernel),
         "guest": record.is_guest(kernel),
-        "panic_kernel": _is_panic_kernel(kernel),
+        "panic_kernel": record.is_panic_kernel(kernel),
         "guest_image": rom.document() if rom else None,
         "hardboot": {
             "page": info.hardboot_page,
@@ -59,7 +54,7 @@ def _print(
 ) -> None:
     known = {True: "yes", False: "no", None: "not known (this kernel does not tell)"}
     what = "ROM booted by hardboot" if record.is_guest(kernel) else "from the boot partition"
-    if _is_panic_kernel(kernel):
+    if record.is_panic_kernel(kernel):
         what = "panic kernel; pull the dump: hardboot crash pull FILE"
     if rom:
         what += f": {rom.image}"

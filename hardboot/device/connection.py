@@ -1,8 +1,10 @@
 """Which phone is meant, and how it is reached."""
 
+from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.transport.base import Transport
 
+_ASK_S = 5.0  # for a phone that answers at all
 _LOOK = "Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT."
 _NO_USB = " USB without an ADB server needs: pip install 'hardboot[usb]'"
 
@@ -11,7 +13,7 @@ def open_transport(serial: str) -> Transport:
     """Return the transport for a serial: through a running ADB server that lists it, else directly.
 
     Args:
-        serial: As `hardboot status` or `adb devices` prints it, or HOST:PORT.
+        serial: As `adb devices` prints it, ro.serialno as `hardboot status` prints it, or HOST:PORT.
 
     Raises:
         DeviceError: If no phone has this serial, and it is not HOST:PORT.
@@ -28,13 +30,44 @@ def open_transport(serial: str) -> Transport:
         from hardboot.transport.direct import AdbTcp
 
         return AdbTcp(host.strip("[]"), int(port))
-    if states is None:
-        return _open_usb(serial)
-    raise DeviceError(
-        f"no phone {serial!r}: the ADB server lists {', '.join(states) or 'none'}",
-        state="Nothing was sent.",
-        fix=_LOOK,
-    )
+    try:
+        if states is None:
+            return _open_usb(serial)
+        raise DeviceError(
+            f"no phone {serial!r}: the ADB server lists {', '.join(states) or 'none'}",
+            state="Nothing was sent.",
+            fix=_LOOK,
+        )
+    except DeviceError:
+        found = _find_serialno(serial, states or {})
+        if found is None:
+            raise
+        return found
+
+
+def _find_serialno(serialno: str, states: dict[str, str]) -> Transport | None:
+    """Return the transport for the connected phone with this ro.serialno; None if there is none.
+
+    Args:
+        serialno: As `hardboot status` prints it; over the network it is not the ADB serial.
+        states: The phones that the ADB server lists.
+    """
+    ready = [serial for serial, state in states.items() if state == "device"]
+    for serial in dict.fromkeys(_virtual_serials() + ready):
+        transport = open_transport(serial)
+        try:
+            if transport.shell("getprop ro.serialno", timeout_s=_ASK_S).text.strip() == serialno:
+                return transport
+        except DeviceError as error:
+            log.detail(error.what)
+        transport.close()
+    return None
+
+
+def _virtual_serials() -> list[str]:
+    from hardboot.virtual import machine
+
+    return [status.serial for status in machine.running() if status.serial]
 
 
 def _open_usb(serial: str) -> Transport:
@@ -63,9 +96,8 @@ def only_phone() -> str:
         RefusedError: If there are several.
     """
     from hardboot.transport import server
-    from hardboot.virtual import machine
 
-    virtual = [status.serial for status in machine.running() if status.serial]
+    virtual = _virtual_serials()
     states = server.find_states()
     usb: list[str] | None = []
     if states is None:

@@ -3,11 +3,13 @@
 import hashlib
 import re
 import shlex
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hardboot import layout, profile
+from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import state_dir
 from hardboot.device import lock
@@ -16,8 +18,10 @@ from hardboot.device.handset import Handset
 from hardboot.device.shells import FIND_ROOT, QUICK_S, parse_root_shell
 from hardboot.device.staging import Copy
 from hardboot.profile import Profile
-from hardboot.transport.base import Output
+from hardboot.transport.base import Output, Transport
 
+WAIT_S = 10.0  # for a phone that is starting, or shows its dialog
+_POLL_S = 0.5
 _PRODUCT = "getprop ro.product.device; getprop ro.serialno"
 
 
@@ -128,12 +132,13 @@ class Phone(Handset):
         return f"It knows: {', '.join(sorted(self.profile.partitions)) or 'none'}."
 
 
-def connect(serial: str | None, device: str | None) -> Phone:
+def connect(serial: str | None, device: str | None, *, wait_s: float = 0.0) -> Phone:
     """Find the phone, connect, and match its profile.
 
     Args:
         serial: As `adb devices` shows it, or HOST:PORT; None if only one phone is connected.
         device: Name of the profile; None matches ro.product.device.
+        wait_s: Seconds to wait for a phone that does not answer; if there is no sign of any, none.
 
     Raises:
         DeviceError: If no phone is connected or it does not answer.
@@ -141,10 +146,8 @@ def connect(serial: str | None, device: str | None) -> Phone:
         InputError: If `serial` or `device` is wrong.
     """
     chosen = profile.load(device) if device else None
-    transport = open_transport(serial or only_phone())
+    transport, names, root = _greet(serial or only_phone(), wait_s)
     try:
-        # Both in one shell: starting one takes as long as these commands.
-        names, root = transport.shells([(_PRODUCT, QUICK_S), (FIND_ROOT, QUICK_S)])
         product, serialno = _parse_product(names)
         phone = Phone(
             transport,
@@ -159,19 +162,54 @@ def connect(serial: str | None, device: str | None) -> Phone:
         raise
 
 
+def _greet(serial: str, wait_s: float) -> tuple[Transport, Output, Output]:
+    """Connect to a phone; return the outputs of _PRODUCT and FIND_ROOT, too."""
+    try:
+        return _ask(open_transport(serial))
+    except DeviceError as error:
+        if not wait_s:
+            raise
+        log.detail(error.what)
+    end = time.monotonic() + wait_s
+    with log.step("Waiting for the phone", limit_s=wait_s):
+        while True:
+            try:
+                return _ask(open_transport(serial), within_s=max(end - time.monotonic(), _POLL_S))
+            except DeviceError:
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(_POLL_S)
+
+
+def _ask(transport: Transport, *, within_s: float = 0.0) -> tuple[Transport, Output, Output]:
+    """Return `transport` and its answers, after waiting for the phone if `within_s` is not 0."""
+    try:
+        if within_s:
+            transport.wait(timeout_s=within_s)
+        # Both in one shell: starting one takes as long as these commands.
+        names, root = transport.shells([(_PRODUCT, QUICK_S), (FIND_ROOT, QUICK_S)])
+    except BaseException:
+        transport.close()
+        raise
+    return transport, names, root
+
+
 @contextmanager
-def connected(serial: str | None, device: str | None, *, exclusive: bool = False) -> Iterator[Phone]:
+def connected(
+    serial: str | None, device: str | None, *, exclusive: bool = False, wait_s: float = WAIT_S
+) -> Iterator[Phone]:
     """Connect as `connect` does, and close the connection at the end.
 
     Args:
         serial: See `connect`.
         device: See `connect`.
         exclusive: Keep other commands that change the phone away meanwhile.
+        wait_s: See `connect`.
 
     Raises:
         RefusedError: If one is running.
     """
-    phone = connect(serial, device)
+    phone = connect(serial, device, wait_s=wait_s)
     try:
         if exclusive:
             path = state_dir() / "locks" / f"{safe_serial(phone.serialno)}.lock"

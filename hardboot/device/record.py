@@ -180,6 +180,11 @@ def is_guest(kernel: KernelIdentity) -> bool:
     return any(word.startswith(f"{MARK}=") for word in kernel.cmdline.split())
 
 
+def is_panic_kernel(kernel: KernelIdentity) -> bool:
+    """Return whether the kernel was started by a crash."""
+    return any(word.startswith("elfcorehdr=") for word in kernel.cmdline.split())
+
+
 def _clean(text: str) -> str:
     """Return text that JSON can carry, bytes that are no UTF-8 escaped, no longer than a record takes."""
     return text.encode("utf-8", "backslashreplace").decode()[:4096]

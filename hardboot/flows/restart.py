@@ -12,6 +12,7 @@ from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 
 WAIT_S = 180.0
+RESTART_S = 60.0  # for a phone that was restarting already when a command began
 _POLL_S = 0.5
 _DETACHED_S = 5.0
 

@@ -8,8 +8,10 @@ from told import raises
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import connection
 from hardboot.transport import direct, server
+from hardboot.transport.base import Output
 from hardboot.transport.direct import AdbTcp
 from hardboot.transport.server import AdbServer
+from hardboot.transport.services import AdbServices
 from hardboot.virtual import machine
 
 
@@ -134,3 +136,36 @@ def test_without_a_server_a_phone_is_looked_for_on_usb(
     monkeypatch.setattr(direct, "find_usb_serials", lambda: serials)
     with raises(DeviceError, f"no phone 'A': {what}", "Nothing was sent.", LOOK + more):
         connection.open_transport("A")
+
+
+def test_a_phone_is_also_found_by_its_serial_number(
+    listed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = {"10.0.0.1:5555": "HB1", "10.0.0.2:5555": "HB2", "127.0.0.1:5": "HB3"}
+
+    def shell(self: AdbServices, command: str, *, timeout_s: float) -> Output:
+        assert command == "getprop ro.serialno"
+        return Output(f"{numbers[self.serial]}\n", 0)
+
+    monkeypatch.setattr(AdbServices, "shell", shell)
+    listed.update({"10.0.0.1:5555": "device", "10.0.0.2:5555": "device", "10.0.0.9:5555": "offline"})
+    monkeypatch.setattr(machine, "running", lambda: [Status("127.0.0.1:5"), Status(None)])
+    for serial, number in numbers.items():
+        assert connection.open_transport(number).serial == serial
+    with pytest.raises(DeviceError, match="no phone 'HB4'"):
+        connection.open_transport("HB4")
+    monkeypatch.setattr(server, "find_states", lambda: None)
+    monkeypatch.setattr(direct, "find_usb_serials", lambda: ["A"])
+    assert connection.open_transport("HB3").serial == "127.0.0.1:5"
+
+
+def test_a_phone_that_does_not_answer_has_no_serial_number(
+    listed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shell(self: AdbServices, command: str, *, timeout_s: float) -> Output:
+        raise DeviceError("gone", state="Nothing was sent.", fix="Look.")
+
+    monkeypatch.setattr(AdbServices, "shell", shell)
+    listed["A"] = "device"
+    with pytest.raises(DeviceError, match="no phone 'HB1'"):
+        connection.open_transport("HB1")

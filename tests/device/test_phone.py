@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import pytest
 import scripted_setup as setup
-from scripted_phone import ScriptedPhone, ScriptedTransport
+from scripted_phone import HOST, ScriptedPhone, ScriptedTransport
 from told import raises
 
 from hardboot import profile
@@ -237,3 +237,52 @@ def test_a_whole_partition_is_pulled(phone: Phone, scripted: ScriptedPhone) -> N
 def test_a_serial_never_chooses_a_path(serial: str, safe: bool) -> None:
     expected = serial if safe else hashlib.sha256(serial.encode()).hexdigest()[:16]
     assert phones.safe_serial(serial) == expected
+
+
+def test_a_phone_that_is_starting_is_waited_for(
+    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted.start(HOST, after_s=5)
+    start = scripted.clock.now
+    with phones.connected(None, None) as phone:
+        assert phone.kernel().release == HOST.release
+    assert scripted.clock.now - start == pytest.approx(5, abs=1)
+    assert "Waiting for the phone: 5." in capsys.readouterr().err
+
+
+def test_a_phone_that_stays_away_is_given_up(scripted: ScriptedPhone) -> None:
+    scripted.cut_power()
+    start = scripted.clock.now
+    with pytest.raises(DeviceError, match=r"did not come back within 10 s: .* does not answer"):
+        phones.connect(None, None, wait_s=10)
+    assert scripted.clock.now - start == pytest.approx(10, abs=1)
+    with pytest.raises(DeviceError, match=r"^the phone at .* does not answer$"):
+        phones.connect(None, None)
+
+
+def test_a_serial_that_is_not_listed_yet_is_waited_for(
+    scripted: ScriptedPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = scripted.clock.now + 3
+
+    def open_transport(serial: str) -> ScriptedTransport:
+        if scripted.clock.now < shown:
+            raise DeviceError(f"no phone {serial!r}", state="Nothing was sent.", fix="Look.")
+        return scripted.transport
+
+    monkeypatch.setattr(phones, "open_transport", open_transport)
+    with phones.connected("HBSCRIPT", None):
+        assert scripted.clock.now >= shown
+
+
+def test_without_a_sign_of_a_phone_none_is_waited_for(
+    scripted: ScriptedPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise DeviceError("no phone", state="Nothing was sent.", fix="Look.")
+
+    monkeypatch.setattr(phones, "only_phone", nobody)
+    start = scripted.clock.now
+    with pytest.raises(DeviceError, match="no phone"), phones.connected(None, None):
+        pass
+    assert scripted.clock.now == start

@@ -98,7 +98,7 @@ def lost(scripted: ScriptedPhone) -> None:
             "the phone was reset and has been silent",
         ),
         ("boot", lambda phone: setattr(phone, "rom", "stays"), 6, "the phone did not leave its kernel: "),
-        ("boot", lost, 5, "the phone at 127.0.0.1:5599 does not answer"),
+        ("boot", lost, 5, "the phone did not come back within 60 s: the phone at 127.0.0.1:5599 does not"),
         (
             "load",
             lambda phone: phone.fault("push *initrd", most=9),

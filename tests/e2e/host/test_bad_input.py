@@ -92,7 +92,7 @@ def test_an_image_too_large_for_the_ram_is_refused(
 
 def test_no_phone(hardboot: Hardboot, roms: dict[str, Path]) -> None:
     assert "no phone" in hardboot("boot", roms["minimal"], code=5).three_lines[0]
-    nobody = hardboot("--serial", "127.0.0.1:9", "boot", roms["minimal"], code=5)
+    nobody = hardboot("--serial", "127.0.0.1:9", "boot", roms["minimal"], "--wait", "2", code=5)
     assert "127.0.0.1:9" in nobody.three_lines[0]
 
 

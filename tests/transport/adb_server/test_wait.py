@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from adb_client import Adb
-from adb_servers import WAYS, Reach, connected, nothing
+from adb_servers import WAYS, Reach, connected, nothing, until
 from adbds import Adbd, AdbdProgram
 
 from hardboot.base.errors import DeviceError
-from hardboot.transport.server import AdbServer
+from hardboot.device.connection import open_transport
+from hardboot.transport.server import AdbServer, find_states
 from hardboot.transport.server_channel import ServerChannel
 from hardboot.transport.services import Timeouts
 
@@ -97,3 +98,18 @@ def test_a_large_file_goes_there_and_back(server: Adb, adbd: Adbd, tmp_path: Pat
     assert told == hashlib.sha256(content).hexdigest()
     here.pull(str(tmp_path / "there"), tmp_path / "back", progress=nothing)
     assert (tmp_path / "back").read_bytes() == content
+
+
+def test_adb_works_again_with_a_phone_that_restarted_once_hardboot_used_it(
+    server: Adb, any_adbd: AdbdProgram
+) -> None:
+    """Nothing tells the server that a phone on the network restarted: it answers "device offline" for ever."""
+    with any_adbd.start() as first:
+        serial = connected(server, first).serial
+    until(lambda: find_states() == {serial: "offline"})
+    with any_adbd.start(port=first.port):
+        assert server.run("-s", serial, "shell", "echo up").stdout == b""
+        here = open_transport(serial)
+        assert isinstance(here, AdbServer)
+        assert here.shell("echo up", timeout_s=5).text == "up\n"
+        assert server.run("-s", serial, "shell", "echo up").stdout == b"up\n"

@@ -1,0 +1,33 @@
+"""hardboot reboot: restart the phone through its bootloader."""
+
+import click
+
+from hardboot.commands.common import Command, Settings, pass_settings, wait_option
+from hardboot.device.phone import connected
+from hardboot.flows.restart import restart
+
+
+@click.command(cls=Command)
+@wait_option("Wait at most SECONDS for the phone to answer over ADB.")
+@pass_settings
+def reboot(settings: Settings, wait_s: float) -> None:
+    """Restart the phone, and show which kernel came up.
+
+    A ROM that hardboot booted ends, and the phone boots its own system; a loaded image is lost.
+    """
+    with connected(settings.serial, settings.device, exclusive=True) as phone:
+        done = restart(phone, wait_s=wait_s)
+        name = f"{phone.profile.name} {phone.serialno}"
+        document = {
+            "device": phone.profile.name,
+            "serial": phone.serialno,
+            "host": {
+                "release": done.kernel.release,
+                "boot_id": done.kernel.boot_id,
+                "hardboot": done.hardboot,
+            },
+        }
+    support = "with" if done.hardboot else "without"
+    settings.emit(
+        document, lambda: click.echo(f"{name} runs kernel {done.kernel.release}, {support} hardboot support.")
+    )
