@@ -49,7 +49,7 @@ def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool, from_
 def _prepare(
     settings: Settings, wanted: Wanted, phone: Phone, rom: Rom, journal: Journal, wait_s: float
 ) -> PreparedRom:
-    """Prepare the boot; if a ROM runs that is no host, restart into the phone's own system, after a question."""
+    """Prepare the boot; if a ROM runs that is no host, restart into the own system, after a question."""
     try:
         return wanted.prepare(phone, rom, journal)
     except RefusedError as error:

@@ -103,7 +103,7 @@ def test_a_large_file_goes_there_and_back(server: Adb, adbd: Adbd, tmp_path: Pat
 def test_adb_works_again_with_a_phone_that_restarted_once_hardboot_used_it(
     server: Adb, any_adbd: AdbdProgram
 ) -> None:
-    """Nothing tells the server that a phone on the network restarted: it answers "device offline" for ever."""
+    """Nothing tells the server that a phone on the network restarted: it answers "device offline"."""
     with any_adbd.start() as first:
         serial = connected(server, first).serial
     until(lambda: find_states() == {serial: "offline"})
