@@ -11,6 +11,7 @@ from hardboot.transport.server_channel import NoServerError, ServerChannel
 from hardboot.transport.services import DEFAULT_TIMEOUTS, AdbServices, Timeouts
 
 _LIST_S = 2.0  # for a server on this computer; it answers in milliseconds
+_SHAKE_S = 5.0  # for a phone that accepted the connection
 _POLL_S = 0.05
 
 
@@ -92,10 +93,10 @@ def is_online(serial: str, state: str) -> bool:
         return True
     try:
         server_requests.reconnect(serial, time.monotonic() + _LIST_S)
-        end = time.monotonic() + _LIST_S
-        while (now := server_requests.list_states(end).get(serial)) != "device":
+        end = time.monotonic() + _SHAKE_S
+        while (now := server_requests.list_states(time.monotonic() + _LIST_S).get(serial)) != "device":
             # It answers that it is connected before it has shaken hands with the phone.
-            if now not in ("offline", "connecting") or time.monotonic() + _POLL_S > end:
+            if (now and "authoriz" in now) or time.monotonic() > end:
                 return False
             time.sleep(_POLL_S)
         return True
