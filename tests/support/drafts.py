@@ -10,7 +10,7 @@ from hardboot.profile import Profile
 
 def drafted(phone: VirtualPhone, target: Path) -> Profile:
     document = phone("--json", "devices", "suggest", "-o", target).json
-    assert phone("devices", "check", target).out == "1 profile checked, no problems.\n"
+    assert phone("devices", "check", target).out == "1 profile checked, no problems\n"
     made = profile.read(target)
     assert document["hardboot_page"] == made.hardboot.page
     assert document["notes"] == []
