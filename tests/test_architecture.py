@@ -102,3 +102,14 @@ def test_no_device_is_named_in_the_code() -> None:
         if path.relative_to(PACKAGE).parts[0] != "virtual":
             words = set(path.read_text().replace('"', " ").replace("'", " ").split())
             assert not words & names, f"{path}: a quirk is a profile field"
+
+
+def test_people_are_shown_nothing_that_is_not_printable() -> None:
+    """All lines on stdout go through `echo`, `echo_lines` and the tables, which escape control characters."""
+    found = [
+        path
+        for path in (PACKAGE / "commands").glob("*.py")
+        if path.name != "common.py"
+        and ("click.echo(" in path.read_text() or "click.secho(" in path.read_text())
+    ]
+    assert found == []

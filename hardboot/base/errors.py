@@ -14,9 +14,11 @@ class HardbootError(Exception):
 
     Attributes:
         result: The result so far, for --json.
+        several_lines: Whether line ends in `what` are its own, and not those of a name in it.
     """
 
     exit_code = 1
+    several_lines = False
 
     def __init__(self, what: str, *, state: str, fix: str) -> None:
         super().__init__(what)
@@ -50,9 +52,10 @@ class InputError(HardbootError):
 
 
 class ToolError(HardbootError):
-    """A program that this step needs is missing or failed."""
+    """A program that this step needs is missing or failed; `what` may end with lines that it printed."""
 
     exit_code = 3
+    several_lines = True
 
 
 class RefusedError(HardbootError):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hardboot.base.printable import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import ProgressColumn
@@ -43,20 +45,25 @@ def console() -> "Console":
     return _console
 
 
+def _print(text: str, *, style: str | None = None) -> None:
+    """Print one line; names in it cannot control the terminal, nor add lines."""
+    console().print(printable(text), style=style, markup=False)
+
+
 def say(text: str) -> None:
     """Print one line about what is happening."""
-    console().print(text, markup=False)
+    _print(text)
 
 
 def warn(text: str) -> None:
     """Print one line that the user should read."""
-    console().print(f"warning: {text}", style="yellow", markup=False)
+    _print(f"warning: {text}", style="yellow")
 
 
 def detail(text: str) -> None:
     """Print one line, with --verbose only."""
     if _verbose:
-        console().print(f"  {text}", style="dim", markup=False)
+        _print(f"  {text}", style="dim")
 
 
 @contextmanager
@@ -76,8 +83,8 @@ def step(title: str, *, limit_s: float | None = None) -> Iterator[Show]:
 
         columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), _elapsed_column(limit_s)
         with Progress(*columns, console=out, transient=True) as display:
-            task = display.add_task(title, total=None)
-            yield lambda text: display.update(task, description=f"{title}: {text}")
+            task = display.add_task(printable(title), total=None)
+            yield lambda text: display.update(task, description=printable(f"{title}: {text}"))
 
 
 @contextmanager
@@ -106,7 +113,7 @@ def progress(title: str, total: int, *, quiet: bool = False) -> Iterator[Advance
             TimeRemainingColumn(),
         ]
         with Progress(*columns, console=out, transient=True) as bar:
-            task = bar.add_task(title, total=total)
+            task = bar.add_task(printable(title), total=total)
             yield lambda amount: bar.advance(task, amount)
 
 
@@ -123,10 +130,10 @@ def _ended(title: str) -> Iterator[float]:
         error.add_note(title)
         seconds = time.monotonic() - start
         if seconds >= _SHOWN_S:
-            console().print(f"{title}: stopped after {seconds:.1f} s", markup=False)
+            _print(f"{title}: stopped after {seconds:.1f} s")
         raise
     seconds = time.monotonic() - start
-    console().print(f"{title}: {seconds:.1f} s" if seconds >= _SHOWN_S else title, markup=False)
+    _print(f"{title}: {seconds:.1f} s" if seconds >= _SHOWN_S else title)
 
 
 def _plain_lines(title: str, start: float, limit_s: float | None) -> Show:
@@ -138,7 +145,7 @@ def _plain_lines(title: str, start: float, limit_s: float | None) -> Show:
         now = time.monotonic()
         if now - shown >= _PLAIN_INTERVAL_S:
             shown = now
-            console().print(f"{title}: {text} ({_elapsed(now - start, limit_s)})", markup=False)
+            _print(f"{title}: {text} ({_elapsed(now - start, limit_s)})")
 
     return show
 

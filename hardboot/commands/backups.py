@@ -7,7 +7,7 @@ import click
 
 from hardboot.base.errors import HardbootError
 from hardboot.base.interrupts import on_interrupt
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.common import Command, Settings, echo, pass_settings
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as store
 from hardboot.flows import flash, partition_read
@@ -48,13 +48,11 @@ def backups(settings: Settings) -> None:
 
     def human() -> None:
         if not found:
-            click.echo("No backups. flash-host-kernel makes one before it writes; so does: hardboot backup")
+            echo("No backups. flash-host-kernel makes one before it writes; so does: hardboot backup")
         for one, row in zip(found, rows, strict=True):
             now = ", on the phone now" if row["current"] else ""
-            click.echo(
-                f"{shown_date(one)}  {one.device} {one.serial}  {one.partition}  {shown_kernel(one)}{now}"
-            )
-            click.echo(f"  {one.path}")
+            echo(f"{shown_date(one)}  {one.device} {one.serial}  {one.partition}  {shown_kernel(one)}{now}")
+            echo(f"  {one.path}")
 
     settings.emit({"backups": rows}, human)
 
@@ -96,4 +94,4 @@ def backup(settings: Settings, partition: str, output: Path | None, allow_broken
         finally:
             phone.clean()
     document = {"partition": partition, "path": str(path), "size": size, "sha256": sha256}
-    settings.emit(document, lambda: click.echo(f"Wrote {path}: {size} bytes, sha256 {sha256[:16]}…"))
+    settings.emit(document, lambda: echo(f"Wrote {path}: {size} bytes, sha256 {sha256[:16]}…"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hardboot.commands.common import Command, Settings, confirm, count, pass_settings, wait_option
+from hardboot.commands.common import Command, Settings, confirm, count, echo, pass_settings, wait_option
 from hardboot.commands.load import check_tested
 from hardboot.device.phone import connected
 from hardboot.flows import bench as flow
@@ -51,18 +51,18 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
 
 def _print(found: Bench) -> None:
     names = list(dict.fromkeys(name for method in found.methods for name in found.typical(method).phases))
-    click.echo(f"  {'method':<12}{'median':>8}{'least':>8}{'most':>8}{'ratio':>7}")
+    echo(f"  {'method':<12}{'median':>8}{'least':>8}{'most':>8}{'ratio':>7}")
     for method in found.methods:
         runs = found.of(method)
-        click.echo(
+        echo(
             f"  {_TITLES[method]:<12}{found.median(method):>6.2f} s{runs[0].seconds:>6.2f} s"
             f"{runs[-1].seconds:>6.2f} s{found.ratio(method):>7.2f}"
         )
-    click.echo("  phases of the median run, in seconds:")
+    echo("  phases of the median run, in seconds:")
     for method in found.methods:
         phases = found.typical(method).phases
         listed = ", ".join(f"{name} {phases[name]:.2f}" for name in names if name in phases)
-        click.echo(f"  {_TITLES[method]:<12}{listed}")
-    click.echo(f"  full reboot boots {found.host.release} from the boot partition")
+        echo(f"  {_TITLES[method]:<12}{listed}")
+    echo(f"  full reboot boots {found.host.release} from the boot partition")
     if found.guest:
-        click.echo(f"  the others boot {found.guest.release} from {found.image}, loaded before")
+        echo(f"  the others boot {found.guest.release} from {found.image}, loaded before")

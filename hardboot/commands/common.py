@@ -11,6 +11,7 @@ import click
 
 from hardboot.base import log
 from hardboot.base.errors import HardbootError, RefusedError
+from hardboot.base.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from hardboot.device.phone import Phone
@@ -39,9 +40,14 @@ def emit_json(document: Any) -> None:
     print(json.dumps(document, indent=2))
 
 
-def printable(text: str) -> str:
-    """Return `text` with escapes in place of characters that could control a terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+def echo(line: str = "") -> None:
+    """Print one line on stdout; names in it cannot control the terminal, nor add lines."""
+    click.echo(printable(line))
+
+
+def echo_lines(text: str) -> None:
+    """Print a text of several lines on stdout, a log or a file; it cannot control the terminal."""
+    click.echo(printable_lines(text), nl=not text.endswith("\n"))
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
@@ -65,7 +71,7 @@ def confirm(settings: Settings, effect: str) -> None:
         raise RefusedError(
             f"not confirmed: {effect}", state="Nothing was sent.", fix="Run again with --yes to confirm."
         )
-    if not click.confirm(f"{effect} Continue?", err=True):
+    if not click.confirm(f"{printable(effect)} Continue?", err=True):
         raise RefusedError("not confirmed", state="Nothing was sent.", fix="Answer yes, or add --yes.")
 
 

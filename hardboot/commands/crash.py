@@ -12,6 +12,7 @@ from hardboot.commands.common import (
     Group,
     Settings,
     confirm,
+    echo,
     journaled,
     pass_settings,
     wait_option,
@@ -52,7 +53,7 @@ def trigger(settings: Settings, wait_s: float) -> None:
         if journal.outcome == triggering.CAPTURE_UP
         else f"The phone restarted into kernel {release}. Show the log of the crash: hardboot log"
     )
-    settings.emit(journal.document(), lambda: click.echo(text))
+    settings.emit(journal.document(), lambda: echo(text))
 
 
 @crash.command(cls=Command)
@@ -69,12 +70,12 @@ def pull(settings: Settings, output: Path, wait_s: float) -> None:
 
     def show() -> None:
         free = "not known" if found.free is None else human_size(found.free)
-        click.echo(f"  kernel    {found.release or 'unknown'}")
-        click.echo(f"  memory    {human_size(found.memory)}")
-        click.echo(f"  left out  free: {free}, zero: {human_size(found.zero)}")
-        click.echo(f"  file      {human_size(found.size)}")
-        click.echo(f"  sha256    {found.sha256}")
-        click.echo(f"Wrote the dump to {output}. Read it: hardboot crash show {output}")
+        echo(f"  kernel    {found.release or 'unknown'}")
+        echo(f"  memory    {human_size(found.memory)}")
+        echo(f"  left out  free: {free}, zero: {human_size(found.zero)}")
+        echo(f"  file      {human_size(found.size)}")
+        echo(f"  sha256    {found.sha256}")
+        echo(f"Wrote the dump to {output}. Read it: hardboot crash show {output}")
 
     settings.emit({**asdict(found), "path": str(output)}, show)
 
@@ -90,24 +91,24 @@ def show_dump(settings: Settings, file: Path) -> None:
 
 def _show(found: Dump) -> None:
     when = f", crashed {datetime.fromtimestamp(found.time, UTC):%Y-%m-%d %H:%M:%S} UTC" if found.time else ""
-    click.echo(f"  kernel   {found.release or 'unknown'}, {found.arch}{when}")
+    echo(f"  kernel   {found.release or 'unknown'}, {found.arch}{when}")
     for one in found.ram:
-        click.echo(f"  RAM      {one}")
-    click.echo(f"  stored   {human_size(found.stored)} of {human_size(sum(one.size for one in found.ram))}")
+        echo(f"  RAM      {one}")
+    echo(f"  stored   {human_size(found.stored)} of {human_size(sum(one.size for one in found.ram))}")
     for name, kind, size in found.notes:
-        click.echo(f"  note     {name} type {kind}, {human_size(size)}")
+        echo(f"  note     {name} type {kind}, {human_size(size)}")
     if found.panic:
-        click.echo(f"  panic    {found.panic.text}")
+        echo(f"  panic    {found.panic.text}")
         if found.panic.process:
-            click.echo(f"  process  {found.panic.process[0]} {found.panic.process[1]}")
+            echo(f"  process  {found.panic.process[0]} {found.panic.process[1]}")
     for cpu in found.cpus:
         mark = ", panicked" if found.panic and found.panic.cpu == cpu.index else ""
-        click.echo(f"  CPU {cpu.index}{mark}, process {cpu.pid}")
+        echo(f"  CPU {cpu.index}{mark}, process {cpu.pid}")
         texts = [f"{name:>7} {value:0{found.bits // 4}x}" for name, value in cpu.registers.items()]
         per_line = 4 if found.bits == 32 else 3
         for at in range(0, len(texts), per_line):
-            click.echo("  " + " ".join(texts[at : at + per_line]))
+            echo("  " + " ".join(texts[at : at + per_line]))
     if found.log is None:
-        click.echo(f"  log      cannot be read: {found.log_problem}")
+        echo(f"  log      cannot be read: {found.log_problem}")
     for line in found.log or ():
-        click.echo(str(line))
+        echo(str(line))

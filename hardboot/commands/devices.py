@@ -14,8 +14,9 @@ from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import write_atomic
 from hardboot.base.memory import Range
+from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Group, Settings, count, pass_settings
+from hardboot.commands.common import Group, Settings, count, echo, echo_lines, pass_settings
 from hardboot.commands.output import Output
 from hardboot.device.handset import reach
 from hardboot.device.record import MARK
@@ -99,10 +100,12 @@ def show(settings: Settings, name: str) -> None:
         }
         for title, lines in sections.items():
             if lines:
-                click.echo(f"\n{title}")
+                echo()
+                echo(title)
                 for line in lines:
                     _print_item(line, out.width)
-        click.echo("\nSources: --json, or the profile itself (devices/*.toml).")
+        echo()
+        echo("Sources: --json, or the profile itself (devices/*.toml).")
 
     settings.emit(document, human)
 
@@ -124,18 +127,20 @@ def check(settings: Settings, files: tuple[Path, ...]) -> None:
         "problems": [{"profile": origin, "fact": fact, "what": what} for origin, fact, what in found],
     }
     if not found:
-        settings.emit(document, lambda: click.echo(f"{count(len(given), 'profile')} checked, no problems"))
+        settings.emit(document, lambda: echo(f"{count(len(given), 'profile')} checked, no problems"))
         return
-    raise InputError(
+    error = InputError(
         "\n".join(
             [
                 f"{count(len(found), 'problem')}:",
-                *(f"  {origin}: {fact}: {what}" for origin, fact, what in found),
+                *(printable(f"  {origin}: {fact}: {what}") for origin, fact, what in found),
             ]
         ),
         state="Nothing was changed.",
         fix="Correct the profile and check it again.",
     )
+    error.several_lines = True
+    raise error
 
 
 @devices.command()
@@ -189,12 +194,13 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None) -> Non
 
     def human() -> None:
         if output is None:
-            click.echo(result.text, nl=False)
+            echo_lines(result.text)
             return
-        click.echo(f"Wrote {output}: a draft for {made.title}. Read and complete it: docs/profiles.md")
+        echo(f"Wrote {output}: a draft for {made.title}. Read and complete it: docs/profiles.md")
         for name, value in (("hardboot.page", made.hardboot.page), ("mem_min", made.mem_min)):
             text = f"{name}: {'unknown' if value is None else f'{value:#x}'}: {proposed[name].source}"
-            click.echo("\n".join(wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False)))
+            for line in wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False):
+                echo(line)
 
     settings.emit(document, human)
 
@@ -257,4 +263,4 @@ def _text(fact: str, value: Any) -> str:
 def _print_item(text: str, width: int) -> None:
     """Print an entry of a list, folded at `width`."""
     for line in wrap(text, width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False):
-        click.echo(line)
+        echo(line)

@@ -10,8 +10,9 @@ from hardboot import devicetree, profile
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
+from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Command, Settings, count, pass_settings, printable
+from hardboot.commands.common import Command, Settings, count, echo, pass_settings
 from hardboot.commands.output import Output
 from hardboot.devicetree import Candidate, PhoneIds, Selection, TreeSource
 
@@ -126,4 +127,4 @@ def _print(text: str, width: int, *, head: str = "") -> None:
     indent = " " * len(head)
     lines = textwrap.wrap(printable(text), width, initial_indent=head, subsequent_indent=indent)
     for line in lines or [head]:
-        click.echo(line.rstrip())
+        echo(line.rstrip())

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from hardboot.commands.common import Command, Settings, journaled, pass_settings, wait_option
+from hardboot.commands.common import Command, Settings, echo, journaled, pass_settings, wait_option
 from hardboot.device.record import SOFT
 from hardboot.flows import execute as flow
 from hardboot.flows.journal import Journal
@@ -46,13 +46,13 @@ def show(journal: Journal) -> None:
     names = [phase.name for phase in journal.phases] + [f"  {one.step}" for one in journal.quiesce]
     width = max(map(len, names))
     for phase in journal.phases:
-        click.echo(f"  {phase.name:<{width}} {phase.seconds:6.1f} s")
+        echo(f"  {phase.name:<{width}} {phase.seconds:6.1f} s")
         if phase.name == "quiesce":
             for one in journal.quiesce:
-                click.echo(f"    {one.step:<{width - 2}} {one.seconds:6.1f} s  {one.result}"[:80])
-    click.echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
-    click.echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")
-    click.echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")
+                echo(f"    {one.step:<{width - 2}} {one.seconds:6.1f} s  {one.result}"[:80])
+    echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
+    echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")
+    echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")
     how = ", started without a reset" if journal.loaded.start == SOFT else ""
-    click.echo(f"{journal.loaded.image} is running (kernel {journal.guest.release}{how}).")
-    click.echo("Restart the phone to return to its own system.")
+    echo(f"{journal.loaded.image} is running (kernel {journal.guest.release}{how}).")
+    echo("Restart the phone to return to its own system.")

@@ -8,7 +8,7 @@ import click
 from hardboot.base.files import private_copy
 from hardboot.base.mapping import map_own_file
 from hardboot.commands.backups import shown_date, shown_kernel
-from hardboot.commands.common import Command, Settings, confirm, pass_settings
+from hardboot.commands.common import Command, Settings, confirm, echo, pass_settings
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as backups
 from hardboot.flows import flash, host_image, partition_content
@@ -118,6 +118,6 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
             ("kernel", f"{restarted.kernel.release}, hardboot {'yes' if restarted.hardboot else 'no'}")
         )
     for name, value in rows:
-        click.echo(f"  {name:<10} {value}")
+        echo(f"  {name:<10} {value}")
     if not restarted:
-        click.echo("Restart the phone to boot it: hardboot reboot")
+        echo("Restart the phone to boot it: hardboot reboot")

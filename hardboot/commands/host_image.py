@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hardboot.base import log
-from hardboot.commands.common import Command, Settings, count, pass_settings
+from hardboot.commands.common import Command, Settings, count, echo, pass_settings
 from hardboot.flows import host_image as images
 
 
@@ -38,10 +38,10 @@ def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> N
         log.warn("this kernel has no hardboot support; add it: hardboot patch apply TREE --device NAME")
 
     def human() -> None:
-        click.echo(f"Wrote {made.path}: {made.size} bytes, kernel {made.kernel_size} bytes")
+        echo(f"Wrote {made.path}: {made.size} bytes, kernel {made.kernel_size} bytes")
         if made.hardboot_page is not None:
-            click.echo(f"  hardboot page  {made.hardboot_page:#x}")
+            echo(f"  hardboot page  {made.hardboot_page:#x}")
         if made.dtbs_kept:
-            click.echo(f"  kept           {count(made.dtbs_kept, 'device tree')} of the old kernel")
+            echo(f"  kept           {count(made.dtbs_kept, 'device tree')} of the old kernel")
 
     settings.emit({**asdict(made), "path": str(made.path)}, human)

@@ -12,7 +12,7 @@ from hardboot import memorymap
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
 from hardboot.commands import planpage
-from hardboot.commands.common import Command, Settings, journaled, pass_settings
+from hardboot.commands.common import Command, Settings, echo, journaled, pass_settings
 from hardboot.crash import panic as panic_kernel
 from hardboot.crash.elfcorehdr import CRASHKERNEL
 from hardboot.crash.panic import PanicKernel
@@ -165,14 +165,14 @@ def check_tested(profile: Profile, *, allowed: bool) -> None:
 
 def _print_panic(prepared: PanicKernel) -> None:
     for one in prepared.plan.segments:
-        click.echo(f"  {one.name:<10} {one.range.start:#010x}-{one.range.end:#010x}")
-    click.echo(f"Loaded {prepared.rom.path.name}: it starts when the running kernel crashes.")
+        echo(f"  {one.name:<10} {one.range.start:#010x}-{one.range.end:#010x}")
+    echo(f"Loaded {prepared.rom.path.name}: it starts when the running kernel crashes.")
 
 
 def _print(journal: Journal) -> None:
     loaded = journal.loaded
     assert loaded is not None
     for segment in loaded.segments:
-        click.echo(f"  {segment.name:<8} {segment.start:#010x}-{segment.end:#010x}")
-    click.echo(f"  sha256   {loaded.sha256}")
-    click.echo(f"Loaded {loaded.image}. Boot it: hardboot exec")
+        echo(f"  {segment.name:<8} {segment.start:#010x}-{segment.end:#010x}")
+    echo(f"  sha256   {loaded.sha256}")
+    echo(f"Loaded {loaded.image}. Boot it: hardboot exec")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from hardboot.base.errors import DeviceError
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.common import Command, Settings, echo, echo_lines, pass_settings
 from hardboot.crash import lastlog
 from hardboot.device.phone import connected
 
@@ -33,7 +33,7 @@ def last_log(settings: Settings, every: bool) -> None:
     def show() -> None:
         for one in shown:
             if every:
-                click.echo(f"==> {one.path} <==")
-            click.echo(one.text, nl=not one.text.endswith("\n"))
+                echo(f"==> {one.path} <==")
+            echo_lines(one.text)
 
     settings.emit({**document, "logs": [asdict(one) for one in shown]}, show)

@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hardboot.commands.common import printable
+from hardboot.base.printable import printable
 
 _LABEL_WIDTH = 18  # columns
 _PIPE_WIDTH = 1 << 16  # columns; nothing is folded in a pipe

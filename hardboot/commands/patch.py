@@ -10,7 +10,7 @@ import click
 from hardboot import profile
 from hardboot.base import files, log
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.commands.common import Command, Group, Settings, count, pass_settings
+from hardboot.commands.common import Command, Group, Settings, count, echo, pass_settings
 from hardboot.patches import lint, unified
 from hardboot.patches.apply import Report, apply_patches, apply_series, revert_patches, revert_series
 from hardboot.patches.catalog import find, load_all
@@ -79,7 +79,7 @@ def list_(settings: Settings) -> None:
     def show() -> None:
         width = max((len(series.name) for series in known), default=0)
         for series in known:
-            click.echo(
+            echo(
                 f"{series.name:{width}}  Linux {series.kernels.min} to below {series.kernels.below}, "
                 f"{count(len(series.patches), 'patch', 'patches')}, reset by {', '.join(series.resets)}"
             )
@@ -99,12 +99,12 @@ def status(settings: Settings, tree: Path) -> None:
 
     def show() -> None:
         author = {None: "", "hardboot": ", our series"}.get(found.author, ", by another author")
-        click.echo(f"{found.overall}{author}")
+        echo(f"{found.overall}{author}")
         for place in found.places:
             where = f"{place.file}:{place.line}" if place.line else place.file or ""
-            click.echo(f"  {place.name:12}  {place.state:7}  {where}")
+            echo(f"  {place.name:12}  {place.state:7}  {where}")
             if place.detail:
-                click.echo(f"{'':25}{place.detail}")
+                echo(f"{'':25}{place.detail}")
 
     settings.emit(asdict(found), show)
 
@@ -153,15 +153,15 @@ def apply(
     def show() -> None:
         on = f"{report.name} on Linux {dotted(report.version)}"
         if not report.files:
-            click.echo(f"{on}: already applied")
+            echo(f"{on}: already applied")
         elif dry_run:
-            click.echo(f"{on}: fits, would change {count(len(report.files), 'file')}; nothing was changed")
+            echo(f"{on}: fits, would change {count(len(report.files), 'file')}; nothing was changed")
         else:
-            click.echo(f"{on}: applied, {count(len(report.files), 'file')} changed")
+            echo(f"{on}: applied, {count(len(report.files), 'file')} changed")
         for at in report.offsets:
-            click.echo(f"  {at.file}, hunk {at.hunk}: applied at an offset of {at.offset:+} lines")
+            echo(f"  {at.file}, hunk {at.hunk}: applied at an offset of {at.offset:+} lines")
         if config and not dry_run:
-            click.echo(f"Kernel options to add: {tree / config} (hardboot patch config)")
+            echo(f"Kernel options to add: {tree / config} (hardboot patch config)")
 
     settings.emit({**_document(report), "config": config}, show)
 
@@ -180,7 +180,7 @@ def revert(settings: Settings, tree: Path, patch_file: Path | None) -> None:
     def show() -> None:
         changed = count(len(report.files), "file")
         done = f"reverted, {changed} changed" if report.files else "not applied, nothing to do"
-        click.echo(f"{report.name} on Linux {dotted(report.version)}: {done}")
+        echo(f"{report.name} on Linux {dotted(report.version)}: {done}")
 
     settings.emit(_document(report), show)
 

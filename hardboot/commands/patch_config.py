@@ -7,7 +7,7 @@ import click
 
 from hardboot.base import log
 from hardboot.base.errors import InputError
-from hardboot.commands.common import Command, Settings, count, pass_settings
+from hardboot.commands.common import Command, Settings, count, echo, pass_settings
 from hardboot.commands.patch import series_of
 from hardboot.patches.config import configure
 from hardboot.patches.series import CONFIG_NAME
@@ -38,13 +38,13 @@ def config(settings: Settings, tree: Path, path: Path | None) -> None:
         printed: set[str] = set()  # an option that is off turns others off, for the same reason
         for one in lost:
             found, wanted = ("off" if value == "n" else value for value in (one.found, one.wanted))
-            click.echo(f"CONFIG_{one.symbol} is {found}, not {wanted}:")
+            echo(f"CONFIG_{one.symbol} is {found}, not {wanted}:")
             for reason in one.reason.split("; "):
                 if reason not in printed:
-                    click.echo(f"  {reason}")
+                    echo(f"  {reason}")
                 printed.add(reason)
         if not lost:
-            click.echo(f"{path}: all options of {CONFIG_NAME} are set")
+            echo(f"{path}: all options of {CONFIG_NAME} are set")
 
     settings.emit({"config": str(path), "lost": [asdict(one) for one in lost]}, show)
     if lost:

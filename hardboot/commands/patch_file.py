@@ -7,7 +7,7 @@ import click
 
 from hardboot.base import files, log
 from hardboot.base.errors import InputError
-from hardboot.commands.common import Command, Settings, count, pass_settings
+from hardboot.commands.common import Command, Settings, count, echo, pass_settings
 from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, load_model, values
 from hardboot.patches.catalog import find, load, load_all
 from hardboot.patches.check import find_problems
@@ -32,13 +32,13 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
 
     def show() -> None:
         for fault in found.faults:
-            click.echo(f"{file}, {fault}{'' if fault.repaired else ' (cannot be repaired)'}")
+            echo(f"{file}, {fault}{'' if fault.repaired else ' (cannot be repaired)'}")
         for character in found.suspicious:
-            click.echo(f"{file}, {character}")
+            echo(f"{file}, {character}")
         if not found.faults and not found.suspicious:
-            click.echo(f"{file}: no faults")
+            echo(f"{file}: no faults")
         elif written:
-            click.echo(f"{file}: repaired {count(len(found.faults), 'fault')}")
+            echo(f"{file}: repaired {count(len(found.faults), 'fault')}")
 
     document = {
         "faults": [asdict(fault) for fault in found.faults],
@@ -90,9 +90,7 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
     files.write_atomic(output, [data])
 
     def show() -> None:
-        click.echo(
-            f"Wrote {output}: {series.name} for {phone.title}, {len(data)} bytes. Apply it: patch -p1 -F0"
-        )
+        echo(f"Wrote {output}: {series.name} for {phone.title}, {len(data)} bytes. Apply it: patch -p1 -F0")
 
     settings.emit({"series": series.name, "file": str(output), "size": len(data)}, show)
 
@@ -118,9 +116,9 @@ def check(settings: Settings, name: str, tree: Path) -> None:
 
     def show() -> None:
         for problem in problems:
-            click.echo(f"{name}: {problem}")
+            echo(f"{name}: {problem}")
         if not problems:
-            click.echo(f"{name}: applies, is recognised, and reverts cleanly")
+            echo(f"{name}: applies, is recognised, and reverts cleanly")
 
     settings.emit({"series": name, "problems": problems}, show)
     if problems:

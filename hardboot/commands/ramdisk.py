@@ -9,7 +9,7 @@ import click
 
 from hardboot.base import log
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Command, Group, Settings, count, pass_settings, printable
+from hardboot.commands.common import Command, Group, Settings, count, echo, pass_settings
 from hardboot.formats.archives.cpio import Archive, Entry
 from hardboot.images import ramdisk as ramdisks
 from hardboot.images.ramdisk import Changed, Ramdisk
@@ -57,9 +57,9 @@ def extract(settings: Settings, ramdisk: Path, folder: Path, names: tuple[str, .
     done = ramdisks.extract(ramdisk, folder, names)
 
     def human() -> None:
-        click.echo(printable(f"{done.folder}: {count(done.written, 'entry', 'entries')} extracted"))
+        echo(f"{done.folder}: {count(done.written, 'entry', 'entries')} extracted")
         if done.left_out:
-            click.echo(printable(f"  left out  {', '.join(done.left_out)} (devices, pipes or sockets)"))
+            echo(f"  left out  {', '.join(done.left_out)} (devices, pipes or sockets)")
 
     settings.emit({**asdict(done), "folder": str(done.folder)}, human)
 
@@ -99,9 +99,9 @@ def append(settings: Settings, ramdisk: Path, folder: Path, output: Path | None)
 
 def _emit(settings: Settings, done: Changed, what: str) -> None:
     def human() -> None:
-        click.echo(printable(f"{done.path}: {human_size(done.size)}, before {human_size(done.old_size)}"))
+        echo(f"{done.path}: {human_size(done.size)}, before {human_size(done.old_size)}")
         for name in done.names:
-            click.echo(printable(f"  {what}  {name}"))
+            echo(f"  {what}  {name}")
 
     settings.emit({**asdict(done), "path": str(done.path)}, human)
 
@@ -150,11 +150,11 @@ def _show(found: Ramdisk) -> None:
     for fragment in found.fragments:
         for archive in fragment.archives:
             entries = count(len(archive.entries), "entry", "entries")
-            click.echo(f"cpio {archive.kind}, {fragment.compression or 'not compressed'}, {entries}")
+            echo(f"cpio {archive.kind}, {fragment.compression or 'not compressed'}, {entries}")
             for entry in archive.entries:
                 size = _device(archive, entry) or str(len(entry.data))
                 target = f" -> {_target(entry)}" if entry.is_link else ""
                 head = f"{stat.filemode(entry.mode)} {entry.uid:>5} {entry.gid:>5} {size:>10}"
-                click.echo(f"{head}  {printable(entry.name + target)}")
+                echo(f"{head}  {entry.name + target}")
     if len(found.rest):
-        click.echo(f"{count(len(found.rest), 'byte')} behind the archives")
+        echo(f"{count(len(found.rest), 'byte')} behind the archives")

@@ -2,7 +2,7 @@
 
 import click
 
-from hardboot.commands.common import Command, Settings, pass_settings, wait_option
+from hardboot.commands.common import Command, Settings, echo, pass_settings, wait_option
 from hardboot.device.phone import connected
 from hardboot.flows.restart import restart
 
@@ -29,5 +29,5 @@ def reboot(settings: Settings, wait_s: float) -> None:
         }
     support = "with" if done.hardboot else "without"
     settings.emit(
-        document, lambda: click.echo(f"{name} runs kernel {done.kernel.release}, {support} hardboot support.")
+        document, lambda: echo(f"{name} runs kernel {done.kernel.release}, {support} hardboot support.")
     )

@@ -8,7 +8,8 @@ from hardboot import __version__
 from hardboot.base import log
 from hardboot.base.errors import HardbootError
 from hardboot.base.files import make_folder, state_dir
-from hardboot.commands.common import Settings, emit_json, printable
+from hardboot.base.printable import printable, printable_lines
+from hardboot.commands.common import Settings, emit_json
 
 
 def report(error: HardbootError, settings: Settings) -> None:
@@ -16,8 +17,9 @@ def report(error: HardbootError, settings: Settings) -> None:
     if settings.json:
         emit_error(error)
     if settings.verbose:
-        traceback.print_exc()
-    _print(error.what, error.state, error.fix)
+        sys.stderr.write(printable_lines(traceback.format_exc()))
+    what = printable_lines(error.what) if error.several_lines else printable(error.what)
+    _print(what, printable(error.state), printable(error.fix))
 
 
 def emit_error(error: HardbootError) -> None:
@@ -40,7 +42,7 @@ def report_bug(settings: Settings) -> None:
     """Show an unexpected exception: its traceback with -v, and the log that holds it."""
     text = traceback.format_exc()
     if settings.verbose:
-        sys.stderr.write(text)
+        sys.stderr.write(printable_lines(text))
     try:
         path = state_dir() / "last-bug.log"
         make_folder(path.parent)
@@ -50,12 +52,15 @@ def report_bug(settings: Settings) -> None:
     except (OSError, HardbootError):
         fix = "Run it again with -v and report what it prints"
     what = f"this is a bug in hardboot: {text.strip().splitlines()[-1]}"
-    _print(what, "unknown; nothing more was sent.", f"{fix}; look at the phone before you try again.")
+    _print(
+        printable(what),
+        "unknown; nothing more was sent.",
+        f"{printable(fix)}; look at the phone before you try again.",
+    )
 
 
 def _print(what: str, state: str, fix: str) -> None:
-    """Print the three lines; names of files may hold what would control a terminal."""
-    what, state, fix = ("\n".join(map(printable, text.split("\n"))) for text in (what, state, fix))
+    """Print the three lines."""
     out = log.console()
     out.print(f"hardboot: {what}", style="bold red", markup=False)
     out.print(f"  state: {state}", markup=False)

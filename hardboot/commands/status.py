@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.common import Command, Settings, echo, pass_settings
 from hardboot.device import host, record
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone, connected
@@ -71,4 +71,4 @@ def _print(
         ("loaded", str(found) if found.loaded or found.record else known[info.kexec_loaded]),
         ("crash kernel", known[info.kexec_crash_loaded]),
     ):
-        click.echo(f"  {name:<12} {value}")
+        echo(f"  {name:<12} {value}")

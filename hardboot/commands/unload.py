@@ -2,7 +2,7 @@
 
 import click
 
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.common import Command, Settings, echo, pass_settings
 from hardboot.crash import panic as panic_kernel
 from hardboot.device.phone import connected
 from hardboot.flows import load as flow
@@ -25,7 +25,7 @@ def unload(settings: Settings, panic: bool) -> None:
         "dropped": found.record.document() if found.record else None,
     }
     text = "Nothing was loaded." if found.loaded is False else f"Unloaded {found}"
-    settings.emit(document, lambda: click.echo(text))
+    settings.emit(document, lambda: echo(text))
 
 
 def _unload_panic(settings: Settings) -> None:
@@ -38,4 +38,4 @@ def _unload_panic(settings: Settings) -> None:
         "dropped": None,
     }
     text = "Unloaded the panic kernel" if was_loaded else "No panic kernel was loaded."
-    settings.emit(document, lambda: click.echo(text))
+    settings.emit(document, lambda: echo(text))

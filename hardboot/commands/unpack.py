@@ -7,7 +7,7 @@ import click
 
 from hardboot.base import log
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Command, Settings, pass_settings, printable
+from hardboot.commands.common import Command, Settings, echo, pass_settings
 from hardboot.images import unpack as images
 
 
@@ -25,9 +25,9 @@ def unpack(settings: Settings, image: Path, folder: Path) -> None:
         log.warn("the image is signed; verification fails once it is changed")
 
     def human() -> None:
-        click.echo(printable(f"{folder}: {unpacked.kind}"))
+        echo(f"{folder}: {unpacked.kind}")
         for name, size in unpacked.parts:
-            click.echo(f"  {name:<18}{human_size(size)}")
+            echo(f"  {name:<18}{human_size(size)}")
 
     document = {
         "folder": str(folder),
@@ -54,8 +54,8 @@ def pack(settings: Settings, folder: Path, image: Path) -> None:
 
     def human() -> None:
         same = ", identical to the image that was unpacked" if packed.identical else ""
-        click.echo(printable(f"{image}: {packed.kind}, {packed.size} bytes{same}"))
+        echo(f"{image}: {packed.kind}, {packed.size} bytes{same}")
         for change in packed.changes:
-            click.echo(f"  {printable(change)}")
+            echo(f"  {change}")
 
     settings.emit({**asdict(packed), "path": str(image)}, human)

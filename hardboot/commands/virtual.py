@@ -11,7 +11,7 @@ import click
 from hardboot import profile
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes, write_atomic
-from hardboot.commands.common import Command, Group, Settings, pass_settings
+from hardboot.commands.common import Command, Group, Settings, echo, echo_lines, pass_settings
 from hardboot.virtual import console as console_view
 from hardboot.virtual import gdb as debugger
 from hardboot.virtual import kernel, machine, model
@@ -99,7 +99,7 @@ def stop(settings: Settings, name: str | None) -> None:
     text = (
         f"Stopped the virtual phone {name}." if was_running else f"The virtual phone {name} was not running."
     )
-    settings.emit(_document(machine.status(name)), lambda: click.echo(text))
+    settings.emit(_document(machine.status(name)), lambda: echo(text))
 
 
 @virtual.command(cls=Command)
@@ -124,7 +124,7 @@ def console(settings: Settings, name: str | None, log_only: bool) -> None:
     found = machine.status(name)
     if log_only:
         text = found.console.read_text(errors="replace") if found.console.exists() else ""
-        settings.emit({"console": str(found.console), "text": text}, lambda: click.echo(text, nl=False))
+        settings.emit({"console": str(found.console), "text": text}, lambda: echo_lines(text))
         return
     if not found.running:
         raise DeviceError(
@@ -149,7 +149,7 @@ def debug(settings: Settings, name: str | None, vmlinux: Path | None, run: bool)
     words = debugger.command(name, profile.load(machine.find_model(name).name).page.start, vmlinux)
     if run:
         os.execv(words[0], words)
-    settings.emit({"command": words}, lambda: click.echo(shlex.join(words)))
+    settings.emit({"command": words}, lambda: echo(shlex.join(words)))
 
 
 @virtual.command(cls=Command)
@@ -165,7 +165,7 @@ def debug(settings: Settings, name: str | None, vmlinux: Path | None, run: bool)
 def source(settings: Settings, directory: Path, linux: str) -> None:
     """Unpack Debian's kernel source into a new DIRECTORY."""
     tree = kernel.unpack_source(directory, linux)
-    settings.emit({"tree": str(tree)}, lambda: click.echo(f"Unpacked Linux {linux} into {tree}"))
+    settings.emit({"tree": str(tree)}, lambda: echo(f"Unpacked Linux {linux} into {tree}"))
 
 
 @virtual.command(name="kernel", cls=Command)
@@ -189,7 +189,7 @@ def build_kernel(settings: Settings, tree: Path, output: Path, arch: str | None)
     built = kernel.build(tree, target)
     write_atomic(output, [built.image.read_bytes()])
     document = {"image": str(output), "config": str(built.config)}
-    settings.emit(document, lambda: click.echo(f"Wrote {output}: the kernel of {tree}"))
+    settings.emit(document, lambda: echo(f"Wrote {output}: the kernel of {tree}"))
 
 
 @virtual.command(cls=Command)
@@ -207,7 +207,7 @@ def rom(settings: Settings, output: Path, which: str) -> None:
     """Write a ROM for the virtual phone: a boot image, for virt-arm64 a folder of images."""
     _model(settings).write_rom(output, which)
     document = {"image": str(output), "kernel": which}
-    settings.emit(document, lambda: click.echo(f"Wrote {output}. Boot it: hardboot boot {output}"))
+    settings.emit(document, lambda: echo(f"Wrote {output}. Boot it: hardboot boot {output}"))
 
 
 def _document(status: machine.Status) -> dict[str, Any]:
@@ -216,13 +216,13 @@ def _document(status: machine.Status) -> dict[str, Any]:
 
 def _print(status: machine.Status) -> None:
     if not status.running:
-        click.echo(f"The virtual phone {status.name} is off.")
+        echo(f"The virtual phone {status.name} is off.")
         if status.console.exists():
-            click.echo(f"  console log  {status.console}")
+            echo(f"  console log  {status.console}")
         return
-    click.echo(f"The virtual phone {status.name} is running.")
-    click.echo(f"  ADB serial   {status.serial}")
-    click.echo(f"  fastboot     {status.fastboot}")
-    click.echo(f"  resets       {status.resets} since the start")
-    click.echo(f"  boot image   {status.factory_image}")
-    click.echo(f"  console log  {status.console}")
+    echo(f"The virtual phone {status.name} is running.")
+    echo(f"  ADB serial   {status.serial}")
+    echo(f"  fastboot     {status.fastboot}")
+    echo(f"  resets       {status.resets} since the start")
+    echo(f"  boot image   {status.factory_image}")
+    echo(f"  console log  {status.console}")

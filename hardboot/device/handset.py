@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hardboot.base.errors import DeviceError
 from hardboot.device.connection import only_phone, open_transport
-from hardboot.device.shells import read
+from hardboot.device.shells import answers, as_one, read
 from hardboot.device.staging import Copy, StagingFolder
 from hardboot.formats.trees import fdt, treefiles
 from hardboot.formats.trees.fdt import Fdt
@@ -16,7 +16,7 @@ _TAR_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
 TREE = Copy("tree", "/sys/firmware/fdt")
 _TREE_FILES = Copy("tree", "/proc/device-tree", _TAR_LIMIT, "tar -cf - -C /proc/device-tree .")
 # For `roots`, together with other queries; `parse_kernel` reads the output.
-KERNEL = "uname -r; cat /proc/sys/kernel/random/boot_id; cat /proc/cmdline"
+KERNEL = as_one("uname -r", "cat /proc/sys/kernel/random/boot_id", "cat /proc/cmdline")
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ def parse_kernel(output: Output) -> KernelIdentity:
         DeviceError: If the phone does not say it.
     """
     text = read(KERNEL, output)
-    lines = text.splitlines()
-    if len(lines) < 2:
+    found = answers(text)
+    if len(found) != 3 or not all(found[:2]):
         raise DeviceError(
-            f"the phone does not say which kernel it runs: {text!r}",
+            f"the phone does not say which kernel it runs: {' '.join(found).strip()!r}",
             state="Nothing was sent.",
             fix="Look at /proc on the phone: adb shell su -c 'ls /proc'",
         )
-    return KernelIdentity(lines[0], lines[1], "".join(lines[2:3]))
+    return KernelIdentity(*found)
 
 
 @contextmanager

@@ -15,14 +15,14 @@ from hardboot.base.files import state_dir
 from hardboot.device import lock
 from hardboot.device.connection import only_phone, open_transport
 from hardboot.device.handset import Handset
-from hardboot.device.shells import FIND_ROOT, QUICK_S, parse_root_shell
+from hardboot.device.shells import FIND_ROOT, QUICK_S, answers, as_one, parse_root_shell
 from hardboot.device.staging import Copy
 from hardboot.profile import Profile
 from hardboot.transport.base import Output, Transport
 
 WAIT_S = 10.0  # for a phone that is starting, or shows its dialog
 _POLL_S = 0.5
-_PRODUCT = "getprop ro.product.device; getprop ro.serialno"
+_PRODUCT = as_one("getprop ro.product.device", "getprop ro.serialno")
 
 
 @dataclass(frozen=True)
@@ -222,14 +222,14 @@ def connected(
 
 
 def _parse_product(output: Output) -> tuple[str, str]:
-    lines = [line.strip() for line in output.text.splitlines()]
-    if output.code or not lines or not lines[0]:
+    found = [answer.strip() for answer in answers(output.text)]
+    if output.code or len(found) != 2 or not found[0]:
         raise DeviceError(
-            f"the phone does not say which model it is: {output.text.strip()[:200]!r}",
+            f"the phone does not say which model it is: {found[0][:200]!r}",
             state="Nothing was sent.",
             fix="Is this an Android phone? Try: adb shell getprop ro.product.device",
         )
-    return lines[0], lines[1] if len(lines) > 1 else ""
+    return found[0], found[1]
 
 
 def matching(product: str, chosen: Profile | None) -> Profile:

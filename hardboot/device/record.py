@@ -12,7 +12,7 @@ from hardboot.base.errors import InputError
 from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone, safe_serial
-from hardboot.device.shells import read
+from hardboot.device.shells import answers, as_one, read
 from hardboot.layout import BootPlan
 from hardboot.transport.base import Output
 
@@ -25,7 +25,7 @@ SOFT: Literal["soft"] = "soft"
 _LIMIT = 64 << 10  # bytes; a record has one or two KiB
 _LOADED = "/sys/kernel/kexec_loaded"
 # For `roots`, together with other queries; `parse` reads the output.
-QUERY = f"cat {_LOADED} 2>/dev/null || echo unknown; head -c {_LIMIT} {RECORD} 2>/dev/null; echo"
+QUERY = as_one(f"cat {_LOADED} 2>/dev/null || echo unknown", f"head -c {_LIMIT} {RECORD} 2>/dev/null; echo")
 
 _Text = Annotated[str, Meta(max_length=4096)]
 _Address = Annotated[int, Meta(ge=0, lt=1 << 52)]  # the most an ARM CPU has
@@ -145,8 +145,8 @@ def find(phone: Phone, kernel: KernelIdentity) -> LoadState:
 
 def parse(output: Output, kernel: KernelIdentity) -> LoadState:
     """Return what is loaded into `kernel`, from the output of QUERY."""
-    text = read(QUERY, output)
-    state, _, rest = text.partition("\n")
+    state, *others = answers(read(QUERY, output))
+    rest = "".join(others)
     loaded = {"0": False, "1": True}.get(state.strip())
     record = decode(rest) if rest.strip() and loaded is not False else None
     if record and record.boot_id != kernel.boot_id:

@@ -1,5 +1,7 @@
 """The shells of one phone: the ADB user's own, and root's."""
 
+import re
+import secrets
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,20 @@ FIND_ROOT = "".join(
     f'[ "$({template.format(shlex.quote("id -u"))} 2>/dev/null)" != 0 ] || {{ echo {number}; exit 0; }}\n'
     for number, template in enumerate(ROOT_SHELLS)
 )
+
+
+# Between the answers of commands that are sent as one: nothing on the phone can know it beforehand.
+SEPARATOR = secrets.token_hex(8)
+
+
+def as_one(*commands: str) -> str:
+    """Return one command that runs all of them; `answers` reads its output, the last exit code counts."""
+    return f"; echo {SEPARATOR}; ".join(commands)
+
+
+def answers(text: str) -> list[str]:
+    """Return what each command of `as_one` printed, without its last newline."""
+    return [answer.rstrip("\r\n") for answer in re.split(rf"{SEPARATOR}\r?\n?", text)]
 
 
 @dataclass
@@ -118,4 +134,4 @@ def parse_root_shell(output: Output) -> str | None:
 
 
 def _shown(output: Output) -> str:
-    return " ".join(output.text.split())[-_SHOWN:] or "it printed nothing"
+    return " ".join(output.text.replace(SEPARATOR, "").split())[-_SHOWN:] or "it printed nothing"

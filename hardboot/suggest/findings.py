@@ -1,6 +1,7 @@
 """What a phone, or a folder of files copied from one, says about itself."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,8 +58,10 @@ class Findings:
 
     @property
     def properties(self) -> dict[str, str]:
-        """The Android properties."""
-        return dict(re.findall(r"^\[([^\]\n]+)\]: \[([^\n]*)\]\r?$", self.text("getprop"), re.MULTILINE))
+        """The Android properties; one listed twice is left out: the value of another pretends to be it."""
+        listed = re.findall(r"^\[([^\]\n]+)\]: \[([^\n]*)\]\r?$", self.text("getprop"), re.MULTILINE)
+        times = Counter(name for name, _ in listed)
+        return {name: value for name, value in listed if times[name] == 1}
 
     @property
     def device(self) -> str:

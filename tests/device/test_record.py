@@ -17,6 +17,7 @@ from hardboot.device import record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone, safe_serial
 from hardboot.device.record import Loaded, LoadedSegment, LoadState
+from hardboot.device.shells import SEPARATOR
 from hardboot.layout import BootPlan, Segment
 from hardboot.transport.base import Output
 
@@ -107,7 +108,7 @@ KNOWN = record.encode(described()).decode()
 def test_a_record_counts_only_with_its_kernel(
     kernel_says: str, written: str, loaded: bool | None, is_known: bool
 ) -> None:
-    state = record.parse(Output(f"{kernel_says}\n{written}\n", 0), KERNEL)
+    state = record.parse(Output(f"{kernel_says}\n{SEPARATOR}\n{written}\n", 0), KERNEL)
     assert state == LoadState(loaded, described() if is_known else None)
 
 

@@ -21,7 +21,7 @@ FORMATS = (
     "containers",
 )
 BASE = (
-    "errors sizes",
+    "errors printable sizes",
     "memory cmdline log interrupts",
     "process",
     "temporary",

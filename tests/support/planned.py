@@ -10,6 +10,7 @@ from image_builders import kernel_with_banner, mkbootimg, pack, zimage
 from hardboot.__main__ import run
 from hardboot.device.handset import KERNEL
 from hardboot.device.phone import Phone
+from hardboot.device.shells import SEPARATOR
 from hardboot.device.staging import Copy
 from hardboot.transport.base import Output
 
@@ -59,7 +60,7 @@ class HostPhone(Phone):
 
     def root(self, command: str, *, timeout_s: float = 0) -> Output:
         if command == KERNEL:
-            return Output(f"6.1.0\nboot-id\n{RUNNING}\n", 0)
+            return Output(f"{SEPARATOR}\n".join(("6.1.0\n", "boot-id\n", f"{RUNNING}\n")), 0)
         if command == "cat /proc/iomem":
             return Output(self.iomem, 0)
         known = self.profile.partitions["boot"]
