@@ -17,7 +17,7 @@ from hardboot.base.files import read_bytes, sha256_file
 from hardboot.base.process import has_ended
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.shells import QUICK_S, Shells, read
-from hardboot.transport.base import Output
+from hardboot.transport.base import Output, Progress
 
 _PARENT = "/data/local/tmp"  # the ADB user may write there on every Android
 _COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
@@ -28,6 +28,10 @@ _BLOCK = 1 << 20  # bytes that dd reads at a time
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for
 _ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
 _NONE = "none"
+
+
+class DamagedError(DeviceError):
+    """What arrived on this computer is not what the phone sent."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Copy:
         """The command that makes the copy, for `roots`; `fetch` reads its output."""
         path = shlex.quote(self.path)
         command = self.command or f"head -c {self.limit} < {path}"
-        make = f"{command} > {self.target} && chmod 644 {self.target}"
+        make = f"{command} > {self.target} && chmod 644 {self.target} && {_sha256_command(self.target)}"
         return f"if test -e {path}; then {make}; else echo {_NONE}; fi"
 
 
@@ -146,12 +150,44 @@ class StagingFolder(Shells):
             copy: What was copied.
             output: Of its query.
         """
-        if read(copy.query, output) == _NONE:
+        text = read(copy.query, output)
+        if text == _NONE:
             return None
+        digest = _parse_sha256(copy.path, text)
         with temporary_folder() as folder:
             target = folder / "file"
-            self.transport.pull(copy.target, target, progress=lambda _size: None)
+            self.pull_proven(copy.target, target, digest, name=copy.path)
             return read_bytes(target, limit=copy.limit)
+
+    def pull_proven(
+        self,
+        remote: str,
+        target: Path,
+        digest: str,
+        *,
+        name: str,
+        progress: Progress = lambda _size: None,
+    ) -> None:
+        """Pull a file that the ADB user may read, and compare it with what the phone computed.
+
+        Args:
+            remote: Absolute path on the phone.
+            target: Replaced if it exists.
+            digest: The SHA-256 of the file in hex, as the phone computed it.
+            name: What messages call it.
+            progress: Called with the bytes that arrived.
+
+        Raises:
+            DamagedError: If other bytes arrived.
+            DeviceError: If it cannot be pulled.
+        """
+        self.transport.pull(remote, target, progress=progress)
+        if sha256_file(target) != digest:
+            raise DamagedError(
+                f"{name} arrived damaged",
+                state="Nothing was written to the phone.",
+                fix="Try again; check cable and port.",
+            )
 
     def sha256(self, path: str, size: int, *, first: int | None = None) -> str:
         """Return the SHA-256 of a file or block device in hex, as the phone computes it.

@@ -108,10 +108,5 @@ def pull(phone: Phone, partition: str, device: BlockDevice, digest: str, target:
         command = f"dd if={shlex.quote(device.path)} of={copy} bs=1048576 && chmod 644 {copy}"
         phone.read(command, timeout_s=time_for(device.size))
     with log.progress(f"Backing up {partition}", device.size) as advance:
-        phone.transport.pull(copy, target, progress=advance)
-    if sha256_file(target) != digest:
-        raise DeviceError(
-            f"the backup of {device.path} arrived damaged",
-            state="Nothing was written to the phone.",
-            fix="Try again; check cable and port.",
-        )
+        name = f"the backup of {device.path}"
+        phone.pull_proven(copy, target, digest, name=name, progress=advance)

@@ -11,6 +11,7 @@ from hardboot.base.errors import DeviceError, InputError
 from hardboot.base.files import read_bytes
 from hardboot.base.mapping import map_file
 from hardboot.device.handset import Handset
+from hardboot.device.staging import DamagedError
 from hardboot.formats.boot import bootimg
 from hardboot.formats.trees import fdt, treefiles
 from hardboot.formats.trees.fdt import Fdt
@@ -113,6 +114,8 @@ def ask_phone(handset: Handset) -> Findings:
         tree, header = None, b""
         try:
             tree = handset.device_tree()
+        except DamagedError:
+            raise
         except (DeviceError, InputError) as error:
             notes.append(f"cannot read the device tree: {error.what}")
         boot = found.block_devices().get("boot")

@@ -110,6 +110,6 @@ def test_a_phone_without_gzip_sends_it_as_it_is(phone: Counting, tmp_path: Path)
 def test_a_part_that_arrives_damaged_is_an_error(phone: Counting, tmp_path: Path, part: str) -> None:
     phone.damaged = f"/{part}"
     phone.count()
-    with pytest.raises(DeviceError, match="damaged on the way"):
+    with pytest.raises(DeviceError, match="a part of the dump arrived damaged"):
         pull.pull(phone, tmp_path / "dump")
     assert not (tmp_path / "dump").exists()

@@ -14,7 +14,7 @@ from told import raises
 from hardboot.base.errors import DeviceError, InputError
 from hardboot.crash import pull
 from hardboot.device.phone import Phone
-from hardboot.device.staging import STAGING
+from hardboot.device.staging import STAGING, DamagedError
 from hardboot.formats.crashdump import elfcore
 
 CHUNK = f"{STAGING}/chunk"
@@ -115,10 +115,10 @@ def test_a_part_that_is_damaged_on_the_way_is_an_error(
     phone, scripted = panicked(with_free_blocks({128: 5}), monkeypatch, tmp_path)
     scripted.fault(f"pull {CHUNK}", alters=flip(0))
     with raises(
-        DeviceError,
-        "a part of the dump was damaged on the way",
-        "Nothing was written; the phone still has the dump.",
-        "Check cable and port, and try again.",
+        DamagedError,
+        "a part of the dump arrived damaged",
+        "Nothing was written to the phone.",
+        "Try again; check cable and port.",
     ):
         pull.pull(phone, tmp_path / "dump")
     assert list(tmp_path.glob("*dump*")) == []
