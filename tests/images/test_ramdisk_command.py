@@ -370,3 +370,18 @@ def test_what_is_no_ramdisk_is_refused_with_what_it_is(tmp_path: Path) -> None:
     said = hardboot("ramdisk", "list", tmp_path / "boot.img").stderr.splitlines()
     assert said[0].endswith("this is an Android boot image")
     assert said[2] == "  to do: Give a ramdisk (cpio); hardboot unpack extracts it from an image."
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_ENTRIES", 2), ("MAX_UNPACKED", 20)])
+def test_append_takes_no_folder_without_end(
+    limit: str, value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rd = build(tmp_path / "rd", (Entry("etc", FOLDER),))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in "abc":
+        (folder / name).write_bytes(name.encode() * 8)
+    monkeypatch.setattr(f"hardboot.images.ramdisk.changing.{limit}", value)
+    with pytest.raises(InputError, match=r"folder: more than \d+ bytes or \d+ files"):
+        ramdisk.append(rd, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -291,3 +291,12 @@ def test_values_of_a_vendor_ramdisk_may_be_changed(tmp_path: Path) -> None:
     assert [one.name for one in image.ramdisks] == ["ramdisk 0", "modules"]
     assert [bytes(one.data) for one in image.ramdisks] == [b"longer than it was before", b"dlkm ramdisk!"]
     assert image.ramdisks[1].board_id == tuple(range(16))
+
+
+def test_the_frame_ends_with_its_last_byte_that_is_not_zero(tmp_path: Path) -> None:
+    assert (taken_apart(tmp_path, KINDS["v0"]) / "frame.bin").read_bytes()[-1:] != b"\0"
+    (tmp_path / "large").mkdir()
+    data = KINDS["v0"] + bytes(1 << 20)
+    folder = taken_apart(tmp_path / "large", data)
+    assert (folder / "frame.bin").stat().st_size < 1 << 14
+    assert packed(folder)[1] == data

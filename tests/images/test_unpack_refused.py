@@ -40,6 +40,7 @@ def test_a_signed_image_warns_in_both_directions(tmp_path: Path) -> None:
         ("offset = 0x800", "offset = -1", "[[part]]"),
         ("size = 3300", "size = 99999999999999", "[[part]]"),
         ("page_size = 2048", "page_size = 2047", "page_size at offset 0x24: 2047"),
+        ("page_size = 2048", "page_size = true", "page_size: True is not of the same type as 2048"),
         ("page_size = 2048", 'page_size = "big"', "page_size: 'big' is not of the same type as 2048"),
         ("header_version = 0", "header_version = 2", "cannot be changed"),
         ("page_size = 2048", "page_sise = 2048", "unknown name 'page_sise'"),
