@@ -1,8 +1,8 @@
 """What people see while hardboot works: steps, progress and warnings, all on stderr.
 
-A step is a line that stays when the step ends. Until then a terminal shows its progress and how long it has
-taken; a pipe gets a line now and then. `configure` is called once, by the command line; every function works
-without it.
+On a terminal a step shows its progress and how long it has taken, and is a line that stays when it ends. In a
+pipe it is a line when it begins, one now and then, and one with its time at the end if it was long.
+`configure` is called once, by the command line; every function works without it.
 """
 
 import sys
@@ -75,7 +75,7 @@ def step(title: str, *, limit_s: float | None = None) -> Iterator[Show]:
         limit_s: Seconds it may take, shown while it runs.
     """
     out = console()
-    with _ended(title) as start:
+    with _shown(title, out) as start:
         if not out.is_terminal:
             yield _plain_lines(title, start, limit_s)
             return
@@ -100,7 +100,7 @@ def progress(title: str, total: int, *, quiet: bool = False) -> Iterator[Advance
         yield lambda _amount: None
         return
     out = console()
-    with _ended(title):
+    with _shown(title, out):
         if not out.is_terminal:
             yield lambda _amount: None
             return
@@ -118,12 +118,14 @@ def progress(title: str, total: int, *, quiet: bool = False) -> Iterator[Advance
 
 
 @contextmanager
-def _ended(title: str) -> Iterator[float]:
-    """Yield the start time of a step, and print the line that stays when it ends.
+def _shown(title: str, out: "Console") -> Iterator[float]:
+    """Yield the start time of a step; print the line that stays, in a pipe also the one that begins it.
 
     An exception that ends the step gets its title as a note: an interrupt can tell what it interrupted.
     """
     start = time.monotonic()
+    if not out.is_terminal:
+        _print(title)
     try:
         yield start
     except BaseException as error:
@@ -133,7 +135,10 @@ def _ended(title: str) -> Iterator[float]:
             _print(f"{title}: stopped after {seconds:.1f} s")
         raise
     seconds = time.monotonic() - start
-    _print(f"{title}: {seconds:.1f} s" if seconds >= _SHOWN_S else title)
+    if seconds >= _SHOWN_S:
+        _print(f"{title}: {seconds:.1f} s")
+    elif out.is_terminal:
+        _print(title)
 
 
 def _plain_lines(title: str, start: float, limit_s: float | None) -> Show:

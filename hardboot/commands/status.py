@@ -1,16 +1,42 @@
 """hardboot status: show the running kernel and its hardboot support."""
 
-from dataclasses import asdict
+import shlex
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 
+from hardboot.base import log
+from hardboot.base.errors import DeviceError
 from hardboot.commands.common import Command, Settings, echo, pass_settings
 from hardboot.device import host, record
-from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.handset import BOOT_MODE, KERNEL, KernelIdentity, is_recovery, parse_kernel
 from hardboot.device.phone import Phone, connected
 from hardboot.device.record import Loaded, LoadState
+from hardboot.flows import unfinished_write
+from hardboot.flows.unfinished_write import UnfinishedWrite
 from hardboot.payload.agent import AgentInfo
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The answers of a phone.
+
+    Attributes:
+        info: Of the agent; if it does not run, of the kernel's files alone.
+        problem: Why the agent does not run; None if it does.
+        rom: Of the running guest, if this computer loaded it.
+        unfinished: Writes to partitions that were cut off.
+    """
+
+    phone: Phone
+    kernel: KernelIdentity
+    recovery: bool
+    state: LoadState
+    info: AgentInfo
+    problem: str | None
+    rom: Loaded | None
+    unfinished: list[UnfinishedWrite]
 
 
 @click.command(cls=Command)
@@ -18,57 +44,97 @@ from hardboot.payload.agent import AgentInfo
 def status(settings: Settings) -> None:
     """Show the running kernel, its hardboot support, and the loaded image."""
     with connected(settings.serial, settings.device) as phone:
-        said, loaded = phone.roots(KERNEL, record.QUERY)
-        kernel = parse_kernel(said)
-        found = record.parse(loaded, kernel)
+        seen = _look(phone)
+    settings.emit(_document(seen), lambda: _print(seen))
+
+
+def _look(phone: Phone) -> _Seen:
+    said, mode, loaded = phone.roots(KERNEL, BOOT_MODE, record.QUERY)
+    kernel = parse_kernel(said)
+    state = record.parse(loaded, kernel)
+    problem = None
+    try:
         info = host.ask(phone, phone.profile.hardboot.flag)
-        rom = record.recall(phone, kernel)
-        phone.clean()
-    settings.emit(_document(phone, kernel, info, found, rom), lambda: _print(phone, kernel, info, found, rom))
+    except DeviceError as error:  # most likely /data is full or read-only; else this fails, too
+        info, problem = host.info_without_agent(phone, kernel), error.what
+        log.warn(f"the agent does not run on the phone: {problem}")
+    notes = [unfinished_write.find(phone.serialno, name) for name in sorted(phone.profile.partitions)]
+    return _Seen(
+        phone=phone,
+        kernel=kernel,
+        recovery=is_recovery(mode),
+        state=state,
+        info=info,
+        problem=problem,
+        rom=record.recall(phone, kernel),
+        unfinished=[note for note in notes if note],
+    )
 
 
-def _document(
-    phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: LoadState, rom: Loaded | None
-) -> dict[str, Any]:
+def _document(seen: _Seen) -> dict[str, Any]:
+    info, found = seen.info, seen.state
     return {
-        "device": phone.profile.name,
-        "serial": phone.serialno,
-        "kernel": asdict(kernel),
-        "guest": record.is_guest(kernel),
-        "panic_kernel": record.is_panic_kernel(kernel),
-        "guest_image": rom.document() if rom else None,
+        "device": seen.phone.profile.name,
+        "serial": seen.phone.serialno,
+        "kernel": asdict(seen.kernel),
+        "guest": record.is_guest(seen.kernel),
+        "panic_kernel": record.is_panic_kernel(seen.kernel),
+        "recovery": seen.recovery,
+        "guest_image": seen.rom.document() if seen.rom else None,
         "hardboot": {
             "page": info.hardboot_page,
             "flag": info.hardboot_flag,
             "version": info.hardboot_version,
             "probe_errno": info.probe,
         },
+        "agent_problem": seen.problem,
         "kexec_loaded": info.kexec_loaded,
         "kexec_crash_loaded": info.kexec_crash_loaded,
         "loaded": found.record.document() if found.record else None,
+        "unfinished_writes": [asdict(note) for note in seen.unfinished],
     }
 
 
-def _print(
-    phone: Phone, kernel: KernelIdentity, info: AgentInfo, found: LoadState, rom: Loaded | None
-) -> None:
+def _print(seen: _Seen) -> None:
     known = {True: "yes", False: "no", None: "not known (this kernel does not tell)"}
-    what = "ROM booted by hardboot" if record.is_guest(kernel) else "from the boot partition"
-    if record.is_panic_kernel(kernel):
-        what = "panic kernel; pull the dump: hardboot crash pull FILE"
-    if rom:
-        what += f": {rom.image}"
-    if info.hardboot_page is not None:
-        hardboot = f"page {info.hardboot_page:#x}, flag {info.hardboot_flag:#x}"
-    elif record.is_guest(kernel):
-        hardboot = "no (a ROM is running; the host kernel comes back after a restart)"
-    else:
-        hardboot = "no"
-    for name, value in (
-        ("phone", f"{phone.profile.name} {phone.serialno}"),
-        ("kernel", f"{kernel.release}, {what}"),
-        ("hardboot", hardboot),
+    info, found = seen.info, seen.state
+    rows = [
+        ("phone", f"{seen.phone.profile.name} {seen.phone.serialno}"),
+        ("kernel", f"{seen.kernel.release}, {_origin(seen)}"),
+        ("hardboot", _support(seen)),
         ("loaded", str(found) if found.loaded or found.record else known[info.kexec_loaded]),
         ("crash kernel", known[info.kexec_crash_loaded]),
-    ):
+    ]
+    for note in seen.unfinished:
+        restore = f"hardboot restore {shlex.quote(note.backup)}" if note.backup else "hardboot restore"
+        cut = f"writing {note.image} to {note.partition} was cut off on {note.began}"
+        rows.append(("unfinished", f"{cut}: it may hold a mix of two images. Flash again, or: {restore}"))
+    for name, value in rows:
         echo(f"  {name:<12} {value}")
+
+
+def _origin(seen: _Seen) -> str:
+    """Return where the running kernel came from, in words."""
+    if record.is_panic_kernel(seen.kernel):
+        what = "panic kernel; pull the dump: hardboot crash pull FILE"
+    elif record.is_guest(seen.kernel):
+        what = "ROM booted by hardboot"
+    elif seen.recovery:
+        own = "recovery" in seen.phone.profile.partitions
+        what = f"recovery, from the {'recovery' if own else 'boot'} partition"
+    else:
+        what = "from the boot partition"
+    return f"{what}: {seen.rom.image}" if seen.rom else what
+
+
+def _support(seen: _Seen) -> str:
+    """Return the kernel's hardboot support, in words."""
+    info = seen.info
+    if info.hardboot_page is not None:
+        flag = "not known" if info.hardboot_flag is None else f"{info.hardboot_flag:#x}"
+        return f"page {info.hardboot_page:#x}, flag {flag}"
+    if seen.problem:
+        return "not known (the agent does not run)"
+    if record.is_guest(seen.kernel):
+        return "no (a ROM is running; the host kernel comes back after a restart)"
+    return "no"

@@ -95,7 +95,7 @@ def _crash_notes(phone: Phone) -> tuple[Range, ...]:
         words = line.split()
         address = _number(words[0]) if words else None
         if address:
-            size = int(words[1]) if len(words) > 1 and words[1].isdecimal() else _NOTE_SIZE
+            size = int(words[1][:18]) if len(words) > 1 and words[1].isdecimal() else _NOTE_SIZE
             notes.append(Range.sized(address, min(size, _LIMIT), "crash notes"))
     if not notes:
         raise _no_kexec("/sys/devices/system/cpu/cpu0/crash_notes")

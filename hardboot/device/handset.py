@@ -18,6 +18,9 @@ _TREE_FILES = Copy("tree", "/proc/device-tree", _TAR_LIMIT, "tar -cf - -C /proc/
 # For `roots`, together with other queries; `parse_kernel` reads the output.
 KERNEL = as_one("uname -r", "cat /proc/sys/kernel/random/boot_id", "cat /proc/cmdline")
 
+# For `roots`; `is_recovery` reads the output. The second one is named by newer bootloaders.
+BOOT_MODE = "getprop ro.bootmode; getprop ro.boot.mode"
+
 
 @dataclass(frozen=True)
 class KernelIdentity:
@@ -68,6 +71,11 @@ class Handset(StagingFolder):
         return None if packed is None else treefiles.parse_tar(packed)
 
 
+def is_recovery(output: Output) -> bool:
+    """Return whether the output of BOOT_MODE is that of a phone in its recovery."""
+    return "recovery" in output.text.split()
+
+
 def parse_kernel(output: Output) -> KernelIdentity:
     """Return the kernel in the output of KERNEL.
 
@@ -101,4 +109,5 @@ def reach(serial: str | None) -> Iterator[Handset]:
     try:
         yield handset
     finally:
+        handset.clean()
         handset.transport.close()

@@ -1,10 +1,11 @@
 """The running kernel as a host: what it supports, as the agent reports it, compared with the profile."""
 
+import re
 import shlex
 from collections.abc import Sequence
 
-from hardboot.base.errors import RefusedError
-from hardboot.device.handset import KERNEL, parse_kernel
+from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
 from hardboot.payload import agent, agent_errors
@@ -17,6 +18,7 @@ AGENT = f"{STAGING}/agent"  # where `ask` puts it
 _KEPT = "/dev/hardboot-agent"
 KEEP_AGENT = f"cat {AGENT} >{_KEPT} && chmod 700 {_KEPT} && {{ {_KEPT} info >/dev/null 2>&1 || rm {_KEPT}; }}"
 IS_KEPT = f"test -x {_KEPT}"  # for `roots`; `kept_agent` reads the output
+_KEXEC_FILES = ("kexec_loaded", "kexec_crash_loaded")
 _PAGE = "/sys/kernel/kexec_hardboot/page"  # shown by hardboot's own kernel series
 
 
@@ -56,6 +58,32 @@ def _parse_info(output: Output) -> AgentInfo:
     return agent.parse_info(output.text)
 
 
+def info_without_agent(phone: Phone, kernel: KernelIdentity) -> AgentInfo:
+    """Return what the files of the running kernel tell; for a phone on which the agent does not run.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    page, loaded, crash = phone.roots(f"cat {_PAGE}", *(f"cat /sys/kernel/{name}" for name in _KEXEC_FILES))
+    flags = {"0": False, "1": True}
+    return AgentInfo(
+        release=kernel.release,
+        boot_id=kernel.boot_id,
+        kexec_loaded=flags.get(loaded.text.strip()),
+        kexec_crash_loaded=flags.get(crash.text.strip()),
+        hardboot_page=_page_address(page.text) if page.code == 0 else None,
+        hardboot_flag=None,
+        hardboot_version=None,
+        probe=None,
+    )
+
+
+def _page_address(text: str) -> int | None:
+    """Return the address in the file _PAGE; None if it holds none."""
+    digits = re.fullmatch(r"(?:0x)?([0-9a-fA-F]{1,16})", text.strip())
+    return int(digits[1], 16) if digits else None
+
+
 def has_hardboot(phone: Phone) -> bool:
     """Return whether the running kernel has the file by which the profile knows hardboot support."""
     return phone.profile.presence is not None and phone.root(queries(phone.profile)[0]).code == 0
@@ -87,8 +115,15 @@ def parse(profile: Profile, release: str, outputs: Sequence[Output]) -> None:
     presence, page = outputs
     if presence.code:
         raise _no_support(release)
-    if page.code == 0 and int(page.text, 16) != profile.page.start:
-        raise _other_page(profile, int(page.text, 16))
+    address = _page_address(page.text)
+    if page.code == 0 and address is None:
+        raise DeviceError(
+            f"{_PAGE} on the phone holds no address: {page.text.strip()[:40]!r}",
+            state="Nothing was loaded.",
+            fix="Build the host kernel with hardboot's own series: hardboot patch apply TREE",
+        )
+    if page.code == 0 and address is not None and address != profile.page.start:
+        raise _other_page(profile, address)
 
 
 def check(profile: Profile, info: AgentInfo) -> int:

@@ -15,7 +15,7 @@ from hardboot.base.files import state_dir
 from hardboot.device import lock
 from hardboot.device.connection import only_phone, open_transport
 from hardboot.device.handset import Handset
-from hardboot.device.shells import FIND_ROOT, QUICK_S, answers, as_one, parse_root_shell
+from hardboot.device.shells import FIND_ROOT, QUICK_S, answers, as_one, parse_root_shell, read
 from hardboot.device.staging import Copy
 from hardboot.profile import Profile
 from hardboot.transport.base import Output, Transport
@@ -23,6 +23,10 @@ from hardboot.transport.base import Output, Transport
 WAIT_S = 10.0  # for a phone that is starting, or shows its dialog
 _POLL_S = 0.5
 _PRODUCT = as_one("getprop ro.product.device", "getprop ro.serialno")
+
+# The tools with which partitions are read and written; prints those that are missing.
+_TOOLS = "blockdev dd head readlink sha256sum"
+_FIND_MISSING = f"for tool in {_TOOLS}; do command -v $tool >/dev/null || echo $tool; done; true"
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,17 @@ class Phone(Handset):
 
         Raises:
             RefusedError: If the profile does not know it, or it is no block device, is write-protected or has
-                another size.
+                another size; or if the phone lacks a tool.
         """
-        return self.parse_partition(name, self.root(self.partition_query(name)))
+        missing, partition = self.roots(_FIND_MISSING, self.partition_query(name))
+        tools = read(_FIND_MISSING, missing).split()
+        if tools:
+            raise RefusedError(
+                f"the phone has no {', '.join(tools)}, which reading and writing partitions need",
+                state="Nothing was written.",
+                fix="Install busybox for root, or use another recovery; then try again.",
+            )
+        return self.parse_partition(name, partition)
 
     def partition_path(self, name: str) -> str:
         """Return the path of a partition in the profile.
@@ -100,6 +112,12 @@ class Phone(Handset):
                 fix="Check that the profile is the right one (--device): adb shell ls -l /dev/block/by-name",
             )
         device, size, read_only = lines
+        if not re.fullmatch(r"[0-9]{1,18}", size):
+            raise DeviceError(
+                f"blockdev on the phone gives {size[:40]!r} as the size of {known.path}",
+                state="Nothing was written.",
+                fix=f"Look at it on the phone, as root: blockdev --getsize64 {known.path}",
+            )
         if known.size is not None and size != str(known.size):
             raise RefusedError(
                 f"{known.path} has {size} bytes, the profile {self.profile.name} says {known.size}",
@@ -218,6 +236,7 @@ def connected(
         else:
             yield phone
     finally:
+        phone.clean()  # also after an error or Ctrl-C; nothing if the command has done so
         phone.transport.close()
 
 

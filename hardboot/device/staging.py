@@ -230,7 +230,7 @@ class StagingFolder(Shells):
                 fix="Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
             )
         self._left_over = [f"{_PARENT}/{name}" for name in output.text.split() if _is_left_over(name)]
-        free = re.search(r"\s(\d+)\s+\d+%\s", output.text)
+        free = re.search(r"\s(\d{1,15})\s+\d+%\s", output.text)
         return int(free[1]) * 1024 if free else math.inf
 
 

@@ -198,7 +198,15 @@ def _split(marks: Sequence[float | None]) -> Iterator[tuple[str, float]]:
 def _kernel_start(phone: Phone) -> float:
     """Return when the running kernel's clock was 0 (after it unpacked itself), on this computer's clock."""
     asked = time.monotonic()
-    uptime = float(phone.read("cat /proc/uptime").split()[0])
+    text = phone.read("cat /proc/uptime")
+    seconds = re.match(r"\d{1,12}(?:\.\d{1,6})?\b", text)
+    if not seconds:
+        raise DeviceError(
+            f"/proc/uptime on the phone holds no time: {text[:40]!r}",
+            state="Nothing was flashed.",
+            fix="Look at it on the phone: adb shell cat /proc/uptime",
+        )
+    uptime = float(seconds[0])
     return (asked + time.monotonic()) / 2 - uptime
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError, ToolError
-from hardboot.base.files import make_folder, state_dir
+from hardboot.base.files import make_folder, state_dir, write_atomic
 from hardboot.base.process import find_tool
 from hardboot.virtual import bootloader, disk, model
 from hardboot.virtual.model import Model
@@ -33,6 +33,8 @@ _FIRST_PORT = 6520  # as Android's own virtual devices
 _PORTS = 200
 _BOOT_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 15
+_LOG_MAX = 16 << 20  # bytes of console.log; a start beyond it keeps the last _LOG_KEPT
+_LOG_KEPT = 4 << 20
 # QEMU's cache of translated code. After a reset, each store to a page with code of the previous kernel
 # discards that code piece by piece: with QEMU's default of 1 GiB, decompression takes a second longer.
 # What the bootloader reads over the previous kernel (`overwrite` in uboot.env) discards its code at once.
@@ -173,12 +175,24 @@ def start(
     port = _free_port(home)
     (home / "phone.json").write_text(json.dumps({"port": port, "device": kind.name}) + "\n")
     console = home / "console.log"
+    trim_log(console)
     seen = console.stat().st_size if console.exists() else 0
     with log.step(f"Starting the virtual phone {name}"):
         (home / GDB_SOCKET).unlink(missing_ok=True)
         process = _launch(home, _command(kind, qemu, port, gdb=gdb))
         _wait_until_booted(home, process, seen, IN_FASTBOOT if stop_in == "fastboot" else BOOT_COMPLETED)
     return status(name)
+
+
+def trim_log(path: Path) -> None:
+    """Keep the last lines of a log that has grown beyond _LOG_MAX; it must not be open for writing."""
+    if not path.exists() or path.stat().st_size <= _LOG_MAX:
+        return
+    with path.open("rb") as stream:
+        stream.seek(-_LOG_KEPT, os.SEEK_END)
+        stream.readline()  # begins somewhere
+        rest = stream.read()
+    write_atomic(path, [rest])
 
 
 def stop(name: str = DEFAULT_NAME) -> bool:

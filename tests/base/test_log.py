@@ -24,16 +24,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return forward
 
 
-def test_a_step_is_one_line_and_a_long_one_tells_its_time(
+def test_in_a_pipe_a_step_is_a_line_when_it_begins_and_a_long_one_tells_its_time(
     clock: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with log.step("Reading"):
+        assert capsys.readouterr().err == "Reading\n"
         clock(0.9)
     with log.step("Writing"):
         clock(1.24)
     with log.progress("Pushing", 100) as advance:
         advance(100)
-    assert capsys.readouterr().err == "Reading\nWriting: 1.2 s\nPushing\n"
+    assert capsys.readouterr().err == "Writing\nWriting: 1.2 s\nPushing\n"
 
 
 def test_a_step_that_fails_leaves_a_line_if_it_was_long_and_marks_the_error(
@@ -49,7 +50,10 @@ def test_a_step_that_fails_leaves_a_line_if_it_was_long_and_marks_the_error(
         interrupted()
     assert short.value.__notes__ == ["Reading"]
     assert long.value.__notes__ == ["Waiting", "Booting a.img"]
-    assert capsys.readouterr().err == "Waiting: stopped after 23.0 s\nBooting a.img: stopped after 23.0 s\n"
+    assert capsys.readouterr().err == (
+        "Reading\nBooting a.img\nWaiting\n"
+        "Waiting: stopped after 23.0 s\nBooting a.img: stopped after 23.0 s\n"
+    )
 
 
 def test_a_pipe_gets_a_line_now_and_then(
@@ -60,7 +64,7 @@ def test_a_pipe_gets_a_line_now_and_then(
             clock(1)
             show(f"file {second}")
     assert capsys.readouterr().err == (
-        "Building: file 30 (30 s of 600 s)\nBuilding: file 60 (60 s of 600 s)\nBuilding: 64.0 s\n"
+        "Building\nBuilding: file 30 (30 s of 600 s)\nBuilding: file 60 (60 s of 600 s)\nBuilding: 64.0 s\n"
     )
 
 

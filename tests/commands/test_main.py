@@ -37,8 +37,8 @@ def test_an_interrupt_says_during_which_step(image: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("hardboot.commands.info.describe", stopped)
     lines = hardboot("info", image).stderr.splitlines()
-    assert lines[0] == "hardboot: interrupted while reading the image"
-    assert lines[1] == "  state: The last step may be incomplete; the steps before it are done."
+    assert lines[:2] == ["Reading the image", "hardboot: interrupted while reading the image"]
+    assert lines[2] == "  state: The last step may be incomplete; the steps before it are done."
 
 
 def test_text_that_stdout_cannot_encode_is_escaped(image: Path) -> None:

@@ -73,6 +73,7 @@ def test_the_guest_is_started_and_proven(
         "Writing all data to the disk",
         "Making the file systems read-only",
         "Flushing the block devices",
+        "Resetting the hardware, waiting for the guest",
         "Resetting the hardware, waiting for the guest: 20.5 s",
     ]
 

@@ -25,7 +25,7 @@ def test_a_phone_is_restarted_and_says_whether_it_is_a_host(
     assert (done.kernel.release, done.hardboot) == (HOST.release, True)
     assert done.kernel == phone.kernel()
     assert done.kernel.boot_id != before.boot_id
-    assert capsys.readouterr().err == "Restarting the phone: 20.5 s\n"
+    assert capsys.readouterr().err == "Restarting the phone\nRestarting the phone: 20.5 s\n"
     scripted.boot.flash = scripted.boot.cached = setup.STOCK_IMAGE
     done = restart.restart(phone)
     assert (done.kernel.release, done.hardboot) == (STOCK.release, False)

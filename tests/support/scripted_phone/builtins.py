@@ -47,6 +47,15 @@ def _shift(shell: Expansion, words: list[str], stdin: Input) -> int:
     return 0
 
 
+def _command(shell: Expansion, words: list[str], stdin: Input) -> int:
+    assert words[1] == "-v"
+    try:
+        shell.system.program(words[2], shell.user)
+    except OSError:
+        return 1
+    return 0
+
+
 def _nothing(shell: Expansion, words: list[str], stdin: Input) -> int:
     return 0
 
@@ -54,6 +63,7 @@ def _nothing(shell: Expansion, words: list[str], stdin: Input) -> int:
 BUILTINS: dict[str, Callable[[Expansion, list[str], Input], int]] = {
     ":": _nothing,
     "cd": _cd,
+    "command": _command,
     "exit": _exit,
     "read": _read,
     "return": _return,

@@ -48,6 +48,7 @@ class ScriptedPhone:
             back; "nothing" if the phone stays silent; "stays" if the running kernel cannot be left.
         capture: The kernel that an image loaded for a crash starts.
         trees: What the bootloader gives every kernel: path to content.
+        missing: Programs that the phone does not have.
         zygote_stops: Whether Android ends when told to.
         faults: What goes wrong, see `fault`.
         events: What happened, in order: see `Fault.event`.
@@ -63,6 +64,7 @@ class ScriptedPhone:
     rom: Kernel | Literal["host", "nothing", "stays"] = field(default_factory=lambda: Kernel("6.6.0-rom"))
     capture: Kernel | None = None
     trees: dict[str, bytes] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
     zygote_stops: bool = True
     faults: list[Fault] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
@@ -274,7 +276,7 @@ class ScriptedPhone:
                 "uname": self._uname,
             }
             found = (PROGRAMS | DISK_PROGRAMS | own).get(name)
-            if found is None:
+            if found is None or name in self.missing:
                 raise failure(errno.ENOENT)
             return found
         node = self.files.find(name)
