@@ -147,7 +147,8 @@ def apply(
         fact = "hardboot.models" if model else "hardboot.page"
         if phone.trust(fact) != "verified":
             log.warn(f"the hardboot page of {phone.name} is not verified: {phone.how_to_find(fact)}")
-        report = apply_series(tree, series, values(phone), dry_run=dry_run)
+        name = f"{phone.name} {model}" if model else phone.name
+        report = apply_series(tree, series, {**values(phone), "name": name}, dry_run=dry_run)
         config = CONFIG_NAME
 
     def show() -> None:

@@ -10,7 +10,14 @@ from typing import Literal
 
 from hardboot.base.errors import RefusedError
 from hardboot.patches.compare import Comparison, Offset, Patches, PatchState, compare, compare_series
-from hardboot.patches.series import CONFIG_MARK, CONFIG_NAME, ProfileValues, Series
+from hardboot.patches.series import (
+    CONFIG_MARK,
+    CONFIG_NAME,
+    ProfileValues,
+    Series,
+    fragment_phone,
+    same_options,
+)
 from hardboot.patches.tree import Tree, Version
 
 
@@ -36,8 +43,8 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
 
     Raises:
         InputError: If this is no kernel tree, or a file cannot be read or written.
-        RefusedError: If the version is not covered, the series is partly applied or does not apply, or it
-            needs a value that the profile lacks.
+        RefusedError: If the version is not covered, the series is partly applied or does not apply, it
+            needs a value that the profile lacks, or the tree is set up for another phone.
     """
     tree = Tree(root)
     now = compare_series(tree, series)
@@ -51,11 +58,24 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
             fix="Rename it: hardboot writes the options of the series to a file of this name.",
         )
     fragment = series.config_fragment(phone)
+    if before is not None and now.overall == "applied":
+        _check_phone(root, before, fragment)
     if before != fragment:
         contents[CONFIG_NAME] = fragment
     if not dry_run:
         tree.write(contents, now.executable)
     return Report(now.overall if dry_run else "applied", series.name, tree.version(), changed, now.offsets)
+
+
+def _check_phone(root: Path, before: bytes, fragment: bytes) -> None:
+    """Refuse to give a patched tree, which may have been built, the options of another phone unasked."""
+    old, new = fragment_phone(before), fragment_phone(fragment)
+    if old != new and not same_options(before, fragment):
+        raise RefusedError(
+            f"{root} is set up for {old}, and {new} needs other kernel options",
+            state="The tree is unchanged.",
+            fix="Use another copy of the tree, or first: hardboot patch revert TREE",
+        )
 
 
 def revert_series(root: Path, series: Series) -> Report:
@@ -121,7 +141,11 @@ def _contents(tree: Tree, name: str, now: Comparison, state: PatchState) -> dict
 
     problems = [str(problem) for patch in now.patches for problem in patch.problems]
     problems += [f"{patch.name} is not applied" for patch in now.patches if patch.state == "absent"]
+    if state == "applied" and now.not_reverted:
+        problems.insert(0, str(now.not_reverted))
     what = "is only partly applied" if now.overall == "partial" else "does not apply"
+    if state == "applied":
+        what = "cannot be reverted"
     fix = "Start from a fresh source tree; `hardboot patch status TREE` lists every place."
     if status(tree.root).author == "foreign":
         fix = "Revert the other author's patch first; `hardboot patch status TREE` shows where it is."

@@ -108,7 +108,8 @@ class Candidates:
     @cached_property
     def configs(self) -> list[SourceFile]:
         """The configurations that name the feature: the tree's own, our fragment, the default ones."""
-        found = self.files(".config", CONFIG_NAME)
+        own = [".config"] if self.tree.is_regular(".config") else []
+        found = self.files(*own, CONFIG_NAME)
         for path, data in self.tree.walk(f"arch/{self.arch}/configs", ("config",)):
             if b"KEXEC_H" in data:
                 found.append(SourceFile(path, data))

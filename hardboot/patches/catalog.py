@@ -83,5 +83,13 @@ def find_for(tree: Tree, arch: str) -> Series | None:
         for item in load_all()
         if item.arch == arch and item.kernels.cover(version) and all(map(tree.has, item.requires))
     ]
+    found = [item for item in found if not item.requires or _has_files(tree, item.for_tree(tree))]
     special = max(found, key=lambda item: len(item.requires), default=None)
     return special.for_tree(tree) if special else None
+
+
+def _has_files(tree: Tree, series: Series) -> bool:
+    """Return whether `tree` has the files that `series` changes: other makers' trees share some folders."""
+    patches = [patch for parts in series.read().values() for patch in parts]
+    made = {patch.path for patch in patches if patch.creates}
+    return all(tree.has(patch.old_path) for patch in patches if patch.old_path not in made)

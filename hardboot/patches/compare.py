@@ -8,7 +8,7 @@ from hardboot.base.errors import RefusedError
 from hardboot.patches import hunks
 from hardboot.patches.series import Series
 from hardboot.patches.tree import Tree, dotted
-from hardboot.patches.unified import FilePatch, reverse
+from hardboot.patches.unified import FilePatch, reverse, split_lines
 
 PatchState = Literal["applied", "absent", "partial", "conflict"]
 Patches = Mapping[str, Sequence[FilePatch]]  # by name, in the order in which they are applied
@@ -57,6 +57,7 @@ class Comparison:
         overall: `partial` if some of them are applied, `conflict` if those that are not do not apply.
         contents: New content by path; None deletes.
         executable: Paths whose executable bits change.
+        not_reverted: Where the last patch that is there, but not as it was applied, was edited.
     """
 
     overall: PatchState
@@ -64,6 +65,7 @@ class Comparison:
     contents: dict[str, bytes | None]
     executable: dict[str, bool]
     offsets: tuple[Offset, ...]
+    not_reverted: PatchProblem | None = None
 
 
 class _Overlay:
@@ -140,10 +142,14 @@ def compare(tree: Tree, patches: Patches) -> Comparison:
     overlay = _Overlay(tree)
     found: dict[str, PatchStatus] = {}
     offsets: list[Offset] = []
+    edited: dict[str, PatchProblem] = {}  # why each patch cannot be reverted, the last one first
     # Later patches build on earlier ones: revert from the top what is applied ...
     for name, parts in reversed(list(patches.items())):
-        if isinstance(overlay.apply([reverse(patch) for patch in reversed(parts)]), list):
+        undone = overlay.apply([reverse(patch) for patch in reversed(parts)])
+        if isinstance(undone, list):
             found[name] = PatchStatus(name, "applied")
+        else:
+            edited.setdefault(name, undone)
     if len(found) < len(patches):
         # ... then apply from the bottom, to meet each missing patch where it belongs.
         for name, parts in patches.items():
@@ -160,7 +166,10 @@ def compare(tree: Tree, patches: Patches) -> Comparison:
     if len(states) == 1:
         overall = states.pop()
     statuses = tuple(found[name] for name in patches)
-    return Comparison(overall, statuses, overlay.changed(), overlay.executable, tuple(offsets))
+    there = (problem for name, problem in edited.items() if found[name].state != "absent")
+    return Comparison(
+        overall, statuses, overlay.changed(), overlay.executable, tuple(offsets), next(there, None)
+    )
 
 
 def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: PatchProblem) -> PatchStatus:
@@ -179,9 +188,12 @@ def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: 
             wrong.append(_problem(patch, forward))
         else:
             pairs = zip(patch.hunks, reverse(patch).hunks, strict=True)
+            lines, offset = split_lines(content), 0
             for number, (hunk, undo) in enumerate(pairs, 1):
-                mismatch = hunks.mismatch(content, hunk)
-                reverts = hunks.mismatch(content, undo) is None
+                here = hunks.locate(lines, hunk, 0, offset)
+                after = hunks.locate(lines, undo, 0, hunk.index + offset - undo.index)
+                mismatch = here if isinstance(here, hunks.Mismatch) else None
+                reverts = not isinstance(after, hunks.Mismatch)
                 # A hunk that only removes lines leaves nothing to know it by: its context proves nothing.
                 if reverts and not set(hunk.new) <= set(hunk.old):
                     applied = True
@@ -189,6 +201,11 @@ def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: 
                     missing.append(PatchProblem(patch.path, number, hunk.old_start, "not applied"))
                 elif not reverts:
                     wrong.append(PatchProblem(patch.path, number, mismatch.line, mismatch.reason))
+                # The next hunk is expected as far off as this one is.
+                if isinstance(here, int):
+                    offset = here - hunk.index
+                elif isinstance(after, int):
+                    offset = after - hunk.index + len(hunk.new) - len(hunk.old)
     if applied:
         return PatchStatus(name, "partial", tuple(missing + wrong or [first]))
     return PatchStatus(name, "conflict", tuple(wrong or [first]))

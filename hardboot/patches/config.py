@@ -49,7 +49,8 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
     """Merge the tree's hardboot.config into the configuration at `path`, if Kconfig accepts all of it.
 
     Args:
-        root: Top of a patched kernel source tree. Its Kconfig programs are built in it, as by any make.
+        root: Top of a patched kernel source tree. Its Kconfig programs are built in it if it was built in
+            before, otherwise outside it: it stays clean for builds with O=.
         arch: Architecture of the kernel.
         path: The configuration; read, and replaced.
 
@@ -69,9 +70,11 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
             state="The tree is unchanged.",
             fix="Apply a series first: hardboot patch apply TREE --device NAME",
         )
+    path = path.resolve()  # what a link leads to is replaced, not the link
     if not path.is_file():
+        kind = "a folder, not a kernel configuration" if path.is_dir() else "no such kernel configuration"
         raise InputError(
-            f"{path}: no such kernel configuration",
+            f"{path}: {kind}",
             state="The tree is unchanged.",
             fix=f"Make one first, in the tree: make ARCH={arch} …_defconfig",
         )
@@ -83,6 +86,9 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
     with temporary_folder() as folder:
         work = folder / ".config"
         work.write_text(merged, encoding="latin-1")
+        # Newer kernels refuse O= in a tree that was built in.
+        used = any(tree.has(name) for name in (".config", "include/config"))
+        outside = [] if used else [f"O={folder}"]
         target = "olddefconfig" if version >= _OLDDEFCONFIG else "oldnoconfig"
         run(
             [
@@ -92,6 +98,8 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
                 f"ARCH={arch}",
                 f"CROSS_COMPILE={compiler}",
                 f"KCONFIG_CONFIG={work}",
+                *outside,
+                *_host_compiler(tree),
                 target,
             ],
             timeout_s=_TIMEOUT_S,
@@ -109,7 +117,7 @@ def find_wrong(tree: Tree, arch: str, fragment: str, result: str) -> tuple[Wrong
     wrong = [
         WrongOption(symbol, "n", have[symbol], why) for symbol, why in FORBIDDEN.items() if symbol in have
     ]
-    wanted = dotconfig.parse_on(fragment) | dict.fromkeys(dotconfig.parse_off(fragment), "n")
+    wanted = dotconfig.parse_all(fragment)
     lost = [symbol for symbol, value in wanted.items() if not _same(have.get(symbol, "n"), value)]
     if lost:
         kconfig = Kconfig(tree, arch)
@@ -124,6 +132,12 @@ def _same(found: str, wanted: str) -> bool:
     if found.startswith("0x") and wanted.startswith("0x"):
         return int(found, 16) == int(wanted, 16)
     return found == wanted
+
+
+def _host_compiler(tree: Tree) -> list[str]:
+    """Return the option of make that replaces a compiler of the tree's Makefile that is not installed."""
+    named = re.search(rb"^HOSTCC[ \t]*[:?]?=[ \t]*([^\s$]+)", tree.read("Makefile") or b"", re.MULTILINE)
+    return ["HOSTCC=gcc"] if named and not shutil.which(named[1].decode("latin-1")) else []
 
 
 def _compiler(arch: str, *, needed: bool) -> str:

@@ -15,6 +15,11 @@ def parse_off(text: str) -> list[str]:
     return [match[1] or match[3] for match in _OPTION.finditer(text) if match[3] or match[2] == "n"]
 
 
+def parse_all(text: str) -> dict[str, str]:
+    """Return the values of all options that `text` sets, "n" for those that it says are off."""
+    return parse_on(text) | dict.fromkeys(parse_off(text), "n")
+
+
 def without(config: str, names: re.Pattern[str]) -> str:
     """Return `config` without the options whose names match; Kconfig then sets their defaults."""
     return _OPTION.sub(lambda match: "" if names.fullmatch(match[1] or match[3]) else match[0], config)

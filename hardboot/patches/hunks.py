@@ -40,7 +40,7 @@ def patch_content(content: bytes | None, patch: FilePatch) -> Patched | Mismatch
     offsets: list[tuple[int, int]] = []
     done, offset = 0, 0
     for number, hunk in enumerate(patch.hunks, 1):
-        index = _locate(lines, hunk, done, offset)
+        index = locate(lines, hunk, done, offset)
         if isinstance(index, Mismatch):
             return replace(index, hunk=number)
         offset = index - hunk.index
@@ -57,13 +57,7 @@ def patch_content(content: bytes | None, patch: FilePatch) -> Patched | Mismatch
     return Patched(b"".join(result), tuple(offsets))
 
 
-def mismatch(content: bytes, hunk: Hunk) -> Mismatch | None:
-    """Return why `hunk` alone does not apply to `content`; None if it does."""
-    index = _locate(split_lines(content), hunk, 0, 0)
-    return index if isinstance(index, Mismatch) else None
-
-
-def _locate(lines: Sequence[bytes], hunk: Hunk, first: int, offset: int) -> int | Mismatch:
+def locate(lines: Sequence[bytes], hunk: Hunk, first: int, offset: int) -> int | Mismatch:
     """Return the index in `lines` where `hunk` applies, not below `first`; expected `offset` lines off."""
     size = len(hunk.old)
     if not size:
@@ -95,11 +89,22 @@ def _difference(lines: Sequence[bytes], hunk: Hunk, start: int) -> Mismatch:
     for index, wanted in enumerate(hunk.old, start):
         if index >= len(lines):
             return Mismatch(0, index + 1, f"the file ends here, expected {_show(wanted)}")
+        if lines[index] != wanted and lines[index].split() == wanted.split():
+            return Mismatch(0, index + 1, _blanks(lines[index], wanted))
         if lines[index] != wanted:
             return Mismatch(0, index + 1, f"found {_show(lines[index])}, expected {_show(wanted)}")
     return Mismatch(
         0, start + 1, "the lines match here, but the hunk belongs at the start or end of the file"
     )
+
+
+def _blanks(line: bytes, wanted: bytes) -> str:
+    """Say in which blanks `line` differs from `wanted`; it has the same words."""
+    if line.rstrip(b"\r\n") == wanted.rstrip(b"\r\n"):
+        ends = {b"\r\n": "CR LF", b"\n": "LF", b"": "no newline"}
+        kinds = [ends.get(text[len(text.rstrip(b"\r\n")) :], "CR") for text in (line, wanted)]
+        return f"{_show(line)} ends with {kinds[0]}, expected {kinds[1]}"
+    return f"{_show(line)} differs only in blanks or tabs from what is expected"
 
 
 def _show(line: bytes) -> str:

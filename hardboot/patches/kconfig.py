@@ -31,7 +31,7 @@ class Kconfig:
         self._options: dict[str, _Option] = {}
         self._seen: set[str] = set()
         self._outside: list[str] = []  # sourced files outside the tree, such as a maker's beside it
-        self._read("Kconfig", [])
+        self._read("Kconfig" if tree.has("Kconfig") else f"arch/{arch}/Kconfig", [])
 
     def explain_off(self, symbol: str, config: ConfigValues) -> str:
         """Explain why `symbol` is off in `config`, down to the options that can be set."""

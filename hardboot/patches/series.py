@@ -8,12 +8,14 @@ import msgspec
 
 from hardboot.base import files
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.patches import unified
+from hardboot.patches import dotconfig, unified
 from hardboot.patches.tree import Tree, Version
 
 CONFIG_NAME = "hardboot.config"  # the config fragment, at the top of the tree
 CONFIG_MARK = b"# Written by `hardboot patch apply`; `hardboot patch revert` removes it.\n"
 _PATCH_LIMIT = 4 << 20  # bytes
+
+_FOR = b"# For "  # begins the line that names the profile
 
 ProfileValues = Mapping[str, int | str | None]  # by the names of `Number` and `Choice`; None: unknown
 
@@ -178,7 +180,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         Raises:
             RefusedError: If the profile lacks a value that is needed.
         """
-        lines = []
+        lines = [f"# For {phone['name']}\n"] if phone.get("name") else []
         for options in (self.config, *(when for when in self.config.when if when.holds(phone))):
             lines += [_option(symbol, value) for symbol, value in options.set.items()]
             for symbol, name in options.profile.items():
@@ -191,6 +193,17 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                     )
                 lines.append(_option(symbol, f"{value:#x}"))
         return CONFIG_MARK + "".join(lines).encode()
+
+
+def same_options(one: bytes, other: bytes) -> bool:
+    """Return whether two config fragments set the same options, whatever their comments say."""
+    return dotconfig.parse_all(one.decode("latin-1")) == dotconfig.parse_all(other.decode("latin-1"))
+
+
+def fragment_phone(fragment: bytes) -> str:
+    """Return the name of the profile that `fragment` was written for."""
+    lines = (line for line in fragment.split(b"\n") if line.startswith(_FOR))
+    return next(lines, b"").removeprefix(_FOR).decode(errors="replace") or "another profile"
 
 
 def _option(symbol: str, value: str) -> str:

@@ -129,4 +129,6 @@ def _config(candidates: Candidates, author: Author | None) -> PlaceStatus:
             at = file.line_at(page.start())
             return PlaceStatus("config", "damaged", file.path, at, "the page address is 0")
         return PlaceStatus("config", "ours" if ours else "foreign", file.path, line, "")
+    if candidates.tree.has(".config") and not candidates.tree.is_regular(".config"):
+        return PlaceStatus("config", "absent", ".config", None, "not read: it is a link or a folder")
     return PlaceStatus("config", "absent", None, None, "")

@@ -12,7 +12,7 @@ from hardboot.base.errors import InputError, RefusedError
 from hardboot.patches.transaction import Change, write_all
 
 _FILE_LIMIT = 8 << 20  # bytes; no source file that a series touches comes near
-_MAKEFILE_HEAD = 4096  # bytes; the version is in the first lines
+_MAKEFILE_HEAD = 64 << 10  # bytes; the version is in the first lines, after any comment
 
 Version = tuple[int, int, int]
 _Stamp = tuple[int, int, int] | None  # inode, size, mtime, to see changes; None: no such file
@@ -40,14 +40,24 @@ class Tree:
             InputError: If this is not the top of a kernel tree.
         """
         makefile = self.root / "Makefile"
-        known = makefile.is_file() and (self.root / "Kconfig").is_file() and (self.root / "arch").is_dir()
+        # Before 2.6.38 only the architectures have a Kconfig.
+        kconfig = any((self.root / path).is_file() for path in ("Kconfig", "init/Kconfig"))
+        known = makefile.is_file() and kconfig and (self.root / "arch").is_dir()
         head = b""
         if known:
             with files.open_regular(makefile) as stream:
                 head = stream.read(_MAKEFILE_HEAD)
+        if re.search(rb"^(?:<{7}|>{7}) ", head, re.MULTILINE):
+            raise InputError(
+                f"{makefile} has the markers of a merge conflict: the kernel version is not certain",
+                state="Nothing was changed.",
+                fix="Resolve the conflict first.",
+            )
         numbers = []
         for key in (b"VERSION", b"PATCHLEVEL", b"SUBLEVEL"):
-            match = re.search(rb"^" + key + rb"[ \t]*=[ \t]*(\d{1,5})[ \t]*$", head, re.MULTILINE)
+            match = re.search(
+                rb"^" + key + rb"[ \t]*[:?]?=[ \t]*(\d{1,5})[ \t]*(?:#.*)?\r?$", head, re.MULTILINE
+            )
             if match is None:
                 raise InputError(
                     f"{self.root} is not the top of a Linux kernel tree",
@@ -77,6 +87,11 @@ class Tree:
     def has(self, path: str) -> bool:
         """Return whether there is a file or folder `path`."""
         return self._inside(path).exists()
+
+    def is_regular(self, path: str) -> bool:
+        """Return whether `path` is a file, and no link."""
+        info = _lstat(self._inside(path))
+        return info is not None and stat.S_ISREG(info.st_mode)
 
     def is_executable(self, path: str) -> bool:
         """Return whether the file `path` may be executed; False if there is none."""

@@ -32,7 +32,7 @@ def load(name_or_codename: str) -> Profile:
     near = difflib.get_close_matches(name_or_codename, known, n=1)
     raise InputError(
         f"no profile named {name_or_codename!r}" + (f"; did you mean {near[0]}?" if near else ""),
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix=f"Use one of: {', '.join(known)}.",
     )
 

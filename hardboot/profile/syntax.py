@@ -47,7 +47,7 @@ def malformed(origin: str, what: str) -> InputError:
     """Return the error for a malformed profile; `origin` names its file."""
     return InputError(
         f"{origin}: {what}",
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="Correct the profile; hardboot devices check FILE tests it.",
     )
 

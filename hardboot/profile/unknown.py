@@ -22,7 +22,7 @@ class UnknownFactError(RefusedError):
         """
         super().__init__(
             f"the profile of {title} does not know {what}",
-            state="Nothing was sent.",
+            state="Nothing was changed.",
             fix=f"{advice} How to find it: {how_to_find}.".lstrip(),
         )
         self.fact = fact

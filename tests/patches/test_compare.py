@@ -127,7 +127,7 @@ def test_a_hunk_that_only_removes_lines_leaves_nothing_to_know_it_by(tmp_path: P
     text = "--- a/a.c\n+++ b/a.c\n@@ -1,3 +1,2 @@\n a\n-b\n c\n@@ -7,3 +6,3 @@\n g\n-h\n+H\n i\n"
     found = compared(tmp_path, {"a.c": BASE.replace("b\n", "").replace("h", "x")}, text)
     assert found.patches[0].state == "conflict"
-    assert found.patches[0].problems == (PatchProblem("a.c", 2, 7, 'found "x", expected "g"'),)
+    assert found.patches[0].problems == (PatchProblem("a.c", 2, 7, 'found "x", expected "h"'),)
 
 
 def test_a_file_that_is_patched_twice_is_patched_in_order(tmp_path: Path) -> None:

@@ -227,3 +227,48 @@ def test_a_make_that_fails_is_told(tree: Path) -> None:
     with pytest.raises(ToolError, match="make"):
         config.configure(tree, "arm", tree / ".config")
     assert (tree / ".config").read_text() == ""
+
+
+# Where it builds, and with what
+
+
+@pytest.mark.parametrize(("name", "outside"), [(".config", False), ("include/config", False), ("", True)])
+def test_a_tree_that_was_not_built_in_stays_clean(
+    tree: Path, tmp_path: Path, calls: list[tuple[list[object], float]], name: str, outside: bool
+) -> None:
+    if name:
+        (tree / name).mkdir(parents=True)
+    own = tmp_path / "own.config"
+    own.write_text("CONFIG_A=y\n")
+    config.configure(tree, "arm", own)
+    assert any(str(word).startswith("O=") for word in calls[0][0]) == outside
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("HOSTCC = ccache-of-nobody gcc", True), ("HOSTCC ?= sh gcc", False), ("HOSTCC = $(CC)", False)],
+)
+def test_a_host_compiler_that_is_not_installed_is_replaced(
+    tree: Path, calls: list[tuple[list[object], float]], line: str, expected: bool
+) -> None:
+    with (tree / "Makefile").open("a") as makefile:
+        makefile.write(f"\n{line}\n")
+    (tree / ".config").write_text("CONFIG_A=y\n")
+    config.configure(tree, "arm", tree / ".config")
+    assert ("HOSTCC=gcc" in calls[0][0]) == expected
+
+
+def test_a_configuration_that_is_a_link_stays_one(tree: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.config"
+    own.write_text("CONFIG_SMP=y\n")
+    (tree / ".config").symlink_to(own)
+    run = hardboot("patch", "config", tree)
+    assert run.returncode == 0, run.stderr
+    assert (tree / ".config").is_symlink()
+    assert "CONFIG_MORE=y" in own.read_text()
+
+
+def test_a_folder_is_no_configuration(tree: Path) -> None:
+    (tree / ".config").mkdir()
+    with pytest.raises(InputError, match="a folder, not a kernel configuration"):
+        config.configure(tree, "arm", tree / ".config")

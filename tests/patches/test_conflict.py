@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from toy_series import CODE, MAKEFILE, apply, git, refused
+from toy_series import CODE, MAKEFILE, PHONE, apply, git, refused
 
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.patches import catalog
-from hardboot.patches.apply import revert_series
+from hardboot.patches.apply import apply_series, revert_series
 from hardboot.patches.compare import compare_series
 from hardboot.patches.series import Series
 from hardboot.patches.tree import Tree
@@ -112,4 +112,48 @@ def test_a_folder_that_is_no_kernel_tree_is_refused(tree: Path, series: Series, 
 def test_a_makefile_without_a_version_is_no_kernel(tree: Path) -> None:
     (tree / "Makefile").write_text("all:\n")
     with pytest.raises(InputError, match="not the top of a Linux kernel tree"):
+        catalog.find(tree)
+
+
+def test_lines_of_a_conflict_are_those_of_the_tree_after_an_offset(tree: Path, series: Series) -> None:
+    code = "added\n" * 7 + CODE.replace("line 29\n", "line 29 changed\n")
+    (tree / "arch/arm/code.c").write_text(code)
+    number = code.splitlines().index("line 29 changed") + 1
+    assert (
+        f'hunk 2, line {number}: found "line 29 changed"' in refused(lambda: apply(tree, series), tree).what
+    )
+
+
+def test_revert_names_the_file_that_was_edited(tree: Path, series: Series) -> None:
+    apply(tree, series)
+    (tree / "other.c").write_text("a\nb\nedited")
+    error = refused(lambda: revert_series(tree, series), tree)
+    assert 'toy-6.1 cannot be reverted: other.c, hunk 1, line 3: found "edited", expected "c"' in error.what
+
+
+def test_another_phones_options_are_not_replaced_in_a_patched_tree(tree: Path, series: Series) -> None:
+    one = {**PHONE, "name": "phone-1"}
+    other = {**PHONE, "name": "phone-2", "hardboot.page": 0x48000000}
+    apply_series(tree, series, one)
+    apply_series(tree, series, {**other, "hardboot.page": PHONE["hardboot.page"]})  # the same options
+    apply_series(tree, series, one)
+    error = refused(lambda: apply_series(tree, series, other), tree)
+    assert error.what == f"{tree} is set up for phone-1, and phone-2 needs other kernel options"
+    assert "hardboot patch revert" in error.fix
+    revert_series(tree, series)
+    apply_series(tree, series, other)
+    apply_series(tree, series, {**other, "hardboot.page": 0x4C000000})  # its own profile was corrected
+    assert b"0x4c000000" in (tree / "hardboot.config").read_bytes()
+
+
+def test_a_tree_without_the_files_that_a_series_changes_is_of_another_maker(
+    tree: Path, shipped: Path
+) -> None:
+    text = (shipped / "series.toml").read_text()
+    (shipped / "series.toml").write_text(
+        text.replace('arch = "arm"', 'arch = "arm"\nrequires = ["arch/arm"]')
+    )
+    assert catalog.find(tree).name == "toy-6.1"
+    (tree / "other.c").unlink()
+    with pytest.raises(RefusedError, match="no series covers"):
         catalog.find(tree)

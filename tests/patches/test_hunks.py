@@ -193,8 +193,24 @@ def test_a_file_is_only_deleted_if_nothing_of_it_would_be_left() -> None:
     assert patched("a\nb\n", text) == Mismatch(0, 1, "the file has more lines than the patch deletes")
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"\tb c\r\n", '"b c" ends with CR LF, expected LF'),
+        (b"\tb c", '"b c" ends with no newline, expected LF'),
+        (b"        b c\n", '"b c" differs only in blanks or tabs from what is expected'),
+        (b"\tb d\n", 'found "b d", expected "b c"'),
+    ],
+)
+def test_lines_that_differ_only_in_blanks_are_said_to(line: bytes, reason: str) -> None:
+    (hunk,) = parsed("@@ -1,2 +1,2 @@\n-a\n+A\n \tb c\n").hunks
+    assert hunks.locate([b"a\n", line], hunk, 0, 0) == Mismatch(0, 2, reason)
+
+
 def test_a_hunk_alone_applies_or_says_why_not() -> None:
     (hunk,) = parsed("@@ -2,3 +2,3 @@\n a\n-b\n+B\n c\n").hunks
-    assert hunks.mismatch(b"0\na\nb\nc\n", hunk) is None
-    assert hunks.mismatch(b"a\nb\nc\n", hunk) is None
-    assert hunks.mismatch(b"0\na\nx\nc\n", hunk) == Mismatch(0, 3, 'found "x", expected "b"')
+    assert hunks.locate([b"0\n", b"a\n", b"b\n", b"c\n"], hunk, 0, 0) == 1
+    assert hunks.locate([b"a\n", b"b\n", b"c\n"], hunk, 0, 0) == 0
+    assert hunks.locate([b"0\n", b"a\n", b"x\n", b"c\n"], hunk, 0, 0) == Mismatch(
+        0, 3, 'found "x", expected "b"'
+    )

@@ -81,6 +81,19 @@ def test_another_authors_support_is_found_place_by_place(tmp_path: Path) -> None
         )
 
 
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_configuration_that_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    tree = foreign(tmp_path)
+    (tmp_path / "other").write_text("CONFIG_KEXEC_HARDBOOT=y\n")
+    if kind == "link":
+        (tree / ".config").symlink_to(tmp_path / "other")
+    else:
+        (tree / ".config").mkdir()
+    found = place(status(tree), "config")
+    assert (found.state, found.file) == ("absent", ".config")
+    assert found.detail == "not read: it is a link or a folder"
+
+
 def test_a_character_that_deceives_is_named_in_the_file_of_its_place(tmp_path: Path) -> None:
     tree = foreign(tmp_path)
     change(tree, MACHINE, "kexec_hardboot = 1;", "kexec_hardboot = 1; /* \u202e */")

@@ -33,12 +33,43 @@ def test_the_version_is_in_the_first_lines_of_the_makefile(tree: Path) -> None:
     assert Tree(tree).version() == (6, 1, 7)
     (tree / "Makefile").write_text("VERSION=3\nPATCHLEVEL\t=  10 \nSUBLEVEL = 0\t\nVERSION = 4\n")
     assert Tree(tree).version() == (3, 10, 0)
-    (tree / "Makefile").write_text("#" * 4096 + "\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 7\n")
+    (tree / "Makefile").write_text("#" * 65536 + "\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 7\n")
     with pytest.raises(InputError) as caught:
         Tree(tree).version()
     assert caught.value.what == f"{tree} is not the top of a Linux kernel tree"
     assert caught.value.state == "Nothing was changed."
     assert "Makefile, Kconfig and arch/" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VERSION = 6\r\nPATCHLEVEL = 1\r\nSUBLEVEL = 7\r\n",
+        "VERSION = 6 # major\nPATCHLEVEL := 1\nSUBLEVEL ?= 7 # of the board\n",
+        "# comment\n" * 1000 + "VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 7\n",
+    ],
+    ids=["crlf", "comments", "long comment"],
+)
+def test_the_version_is_found_as_make_finds_it(tree: Path, text: str) -> None:
+    (tree / "Makefile").write_bytes(text.encode())
+    assert Tree(tree).version() == (6, 1, 7)
+
+
+def test_merge_markers_leave_the_version_uncertain(tree: Path) -> None:
+    (tree / "Makefile").write_text(
+        "VERSION = 6\nPATCHLEVEL = 1\n<<<<<<< HEAD\nSUBLEVEL = 7\n=======\nSUBLEVEL = 8\n>>>>>>> x\n"
+    )
+    with pytest.raises(InputError, match="markers of a merge conflict"):
+        Tree(tree).version()
+
+
+def test_linux_2_6_has_no_kconfig_at_the_top(tree: Path) -> None:
+    (tree / "Kconfig").unlink()
+    with pytest.raises(InputError):
+        Tree(tree).version()
+    (tree / "init").mkdir()
+    (tree / "init" / "Kconfig").write_text("config X\n")
+    assert Tree(tree).version() == (6, 1, 7)
 
 
 @pytest.mark.parametrize("line", ["VERSION = x", "VERSION = 123456", "VERSION = 6.1", " VERSION = 6", ""])
@@ -49,10 +80,10 @@ def test_a_version_is_a_number_on_a_line_of_its_own(tree: Path, line: str) -> No
 
 
 def test_a_makefile_that_cannot_be_read_is_an_error(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(self: Path, *_: object) -> None:
+    def denied(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(os, "open", denied)
     with pytest.raises(InputError, match=r"Makefile: permission denied"):
         Tree(tree).version()
 

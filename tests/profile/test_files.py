@@ -39,7 +39,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(name: str, hint: str) -
         profile.load(name)
     assert error.value.what == f"no profile named {name!r}{hint}"
     assert error.value.fix == f"Use one of: {', '.join(profile.names())}."
-    assert error.value.state == "Nothing was sent."
+    assert error.value.state == "Nothing was changed."
 
 
 def test_the_name_must_be_that_of_the_file(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_name_must_be_that_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         profile.read(path)
     assert error.value.what == f"{path}: the profile is named 'virt-arm', but the file 'other'"
-    assert (error.value.state, error.value.fix) == ("Nothing was sent.", FIX)
+    assert (error.value.state, error.value.fix) == ("Nothing was changed.", FIX)
     path.write_bytes(bytes((1 << 20) + 1))
     with pytest.raises(InputError, match="limit"):
         profile.read(path)
@@ -106,7 +106,7 @@ def test_a_long_line_is_cut_and_the_end_of_the_file_has_none() -> None:
     with pytest.raises(InputError) as error:
         profile.parse(b"ab\xff", "y.toml")
     assert error.value.what == "y.toml: byte 2 is not UTF-8"
-    assert (error.value.state, error.value.fix) == ("Nothing was sent.", FIX)
+    assert (error.value.state, error.value.fix) == ("Nothing was changed.", FIX)
 
 
 @pytest.mark.parametrize(

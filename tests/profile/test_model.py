@@ -67,7 +67,7 @@ def test_an_unknown_fact_is_refused_with_how_to_find_it() -> None:
         "the profile of LG G2 does not know the address of the hardboot page (one of 0x7b00000, 0x5d00000)"
     )
     assert error.value.fix == f"How to find it: {g2.evidence['hardboot.page'].source}."
-    assert error.value.state == "Nothing was sent."
+    assert error.value.state == "Nothing was changed."
     refusal = g2.unknown("ram", "its RAM layout", "Connect the phone, or use --iomem FILE.")
     assert refusal.what == "the profile of LG G2 does not know its RAM layout"
     assert refusal.fix == f"Connect the phone, or use --iomem FILE. How to find it: {g2.how_to_find('ram')}."

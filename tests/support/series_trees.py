@@ -51,6 +51,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def fragment(tree: Path, device: str) -> dict[str, str]:
+    (tree / CONFIG_NAME).unlink(missing_ok=True)  # another phone's is not replaced
     run = hardboot("patch", "apply", tree, "--device", device)
     assert run.returncode == 0, run.stderr
     lines = (tree / CONFIG_NAME).read_text().splitlines()
