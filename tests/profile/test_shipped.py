@@ -132,7 +132,7 @@ def test_an_untested_phone_needs_an_option() -> None:
     with pytest.raises(RefusedError, match="Motorola Nexus 6") as error:
         check_tested(profile.load("shamu"), allowed=False)
     assert "--untested" in error.value.fix
-    assert error.value.state == "Nothing was changed."
+    assert error.value.state == "Nothing was sent."
     check_tested(profile.load("shamu"), allowed=True)
     check_tested(profile.load("virt-arm"), allowed=False)
 
