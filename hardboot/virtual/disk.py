@@ -4,7 +4,9 @@ Everything is written by the tools that phones are made with (sgdisk, mke2fs, mk
 own formats: what hardboot reads back was not written by its twin.
 """
 
-from collections.abc import Mapping, Sequence
+import errno
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,9 +133,26 @@ def _make_f2fs(disk: Path, place: Place, label: str) -> None:
     with made.open("wb") as stream:
         stream.truncate(place.size)
     run([find_tool("mkfs.f2fs", "f2fs-tools"), "-q", "-f", "-l", label, made], timeout_s=120)
-    copy = ["dd", f"if={made}", f"of={disk}", "bs=1M", "conv=notrunc,sparse", f"seek={place.offset // MIB}"]
-    run([*copy, "status=none"], timeout_s=120)
+    with made.open("rb") as source, disk.open("r+b") as target:
+        for start, end in _written(source.fileno(), place.size):
+            source.seek(start)
+            target.seek(place.offset + start)
+            target.write(source.read(end - start))
     made.unlink()
+
+
+def _written(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of a sparse file of `size` bytes that are no holes."""
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(file, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only holes are left
+                return
+            raise
+        end = os.lseek(file, start, os.SEEK_HOLE)
+        yield start, end
 
 
 def _write_at(disk: Path, offset: int, content: bytes) -> None:
