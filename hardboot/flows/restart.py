@@ -31,7 +31,8 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
     Raises:
         DeviceStateError: If it does not come back within `wait_s` seconds.
     """
-    before = phone.kernel()
+    with on_interrupt("The restart was not sent; what came before it is done."):
+        before = phone.kernel()
     with log.step("Restarting the phone", limit_s=wait_s):
         after = reboot_and_wait(phone, before, wait_s=wait_s)
     if after is None:
