@@ -54,19 +54,21 @@ class Candidates:
         return f"arch/{self.arch}/kernel/relocate_kernel.S"
 
     @property
+    def writers(self) -> tuple[str, ...]:
+        """The files that may write the record: the relocation code, else the C code before it."""
+        return self.relocation, f"arch/{self.arch}/kernel/machine_kexec.c"
+
+    @property
     def entry(self) -> str:
         """The file that reads the record: the first code of a boot image."""
         return "arch/arm/boot/compressed/head.S" if self.arch == "arm" else "arch/arm64/kernel/head.S"
 
     @cached_property
     def _machines(self) -> list[str]:
-        """The folders of machines and platforms, which older kernels for 32-bit ARM have."""
-        if self.arch == "arm64":
-            return []
+        """The folders of machines and platforms, which older kernels for ARM have."""
+        base = f"arch/{self.arch}"
         return [
-            path
-            for path in self.tree.folders("arch/arm")
-            if path.startswith(("arch/arm/mach-", "arch/arm/plat-"))
+            path for path in self.tree.folders(base) if path.startswith((f"{base}/mach-", f"{base}/plat-"))
         ]
 
     @cached_property
@@ -87,11 +89,19 @@ class Candidates:
             f"arch/{self.arch}/mm",
             "fs/pstore",
             "drivers/power/reset",
+            "drivers/soc",
         ):
-            for path, data in self.tree.walk(folder, (".c",), None if machines else _BOARD):
+            # Drivers are named after their chips.
+            named_so = None if machines or folder.startswith("drivers/") else _BOARD
+            for path, data in self.tree.walk(folder, (".c",), named_so):
                 if mentions_feature(data):
                     found.append(SourceFile(path, data))
         return found
+
+    @property
+    def early_code(self) -> list[SourceFile]:
+        """The C files that every board shares, where some authors reserve the page."""
+        return self.files(f"arch/{self.arch}/kernel/setup.c", "kernel/kexec.c", "kernel/kexec_core.c")
 
     def device_trees(self, addresses: Iterable[int]) -> Iterator[SourceFile]:
         """Yield the device tree sources that name the feature, then those that contain an address in hex."""

@@ -7,7 +7,10 @@ from functools import cached_property
 from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.source import SourceFile, line_at
 
-MAGIC = r"\bKEXEC_H\w*MAGIC\w*|\b0x4a5db0[0-9a-fA-F]{2}\b"
+# By name, as a number, or its upper half, where it is built from halves by movz and movk, or movw and movt.
+MAGIC = r"\bKEXEC_H\w*MAGIC\w*|\b0x4a5db0[0-9a-fA-F]{2}\b|\bmov[zkt][ \t]+\w+,[ \t]*#?0x4a5d\b"
+_HALVES = re.compile(r"\bmov[zkwt][ \t]+(\w+),[ \t]*#?(0x[0-9a-fA-F]{1,4})\b")
+_PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|XXX+|TBD|CHANGE_?ME|FILL_?ME|YOUR_\w+)\b|\?", re.IGNORECASE)
 _PAGE = r"\b(?:KEXEC_HB_PAGE_ADDR|KEXEC_HARDBOOT_PAGE(?:_ADDR)?)\b"
 _DEFINE = re.compile(rf"^[^\n]*#[ \t]*define[ \t]+{_PAGE}[ \t]+(\S[^\n]*)", re.MULTILINE)
 _LITERAL = re.compile(r"\bldr[ \t]+\w+,[ \t]*=[ \t]*\(?(0x[0-9a-fA-F]{7,9})\b")
@@ -44,7 +47,13 @@ class Constants:
         if self.pages == {0}:
             header = next(header for header in self._headers if _DEFINE.search(header.code))
             return PlaceFinding(header.path, header.find(_DEFINE.pattern), "the page address is 0")
-        if any(_DEFINE.search(header.code) for header in self._headers):
+        defined = [(header, match) for header in self._headers for match in _DEFINE.finditer(header.code)]
+        for header, match in defined:
+            value = re.sub(r"\b(?:UL|_AC|phys_addr_t)\b|[()\s]", "", match[1])
+            if not value or _PLACEHOLDER.search(value):
+                what = f"{used[0]} has no address: {match[1].strip()[:30]}"
+                return PlaceFinding(header.path, header.line_at(match.start()), what)
+        if defined:
             return None
         for header in self._headers:
             match = _DEFINE.search(header.text)
@@ -62,7 +71,7 @@ class Constants:
 
     def reader_problem(self, reader: SourceFile) -> PlaceFinding | None:
         """Return where `reader`, which reads the record, has another page or magic than what writes it."""
-        for writer in self._candidates.files(self._candidates.relocation):
+        for writer in self._candidates.files(*self._candidates.writers):
             for what, numbers in (("page", self._pages_in), ("magic", self._magics_in)):
                 read, written = numbers(reader), numbers(writer)
                 if read and written and not read & written:
@@ -86,6 +95,12 @@ class Constants:
 
     def _magics_in(self, file: SourceFile) -> set[int]:
         found = {int(text, 16) for text in re.findall(r"\b0x4a5db0[0-9a-fA-F]{2}\b", file.code)}
+        halves: dict[str, set[int]] = {}
+        for register, half in _HALVES.findall(file.code):
+            halves.setdefault(register, set()).add(int(half, 16))
+        for parts in halves.values():
+            if 0x4A5D in parts:
+                found |= {0x4A5D << 16 | part for part in parts if part >> 8 == 0xB0}
         paths = (
             f"arch/{self._candidates.arch}/include/asm/kexec.h",
             "include/linux/kexec_hardboot.h",

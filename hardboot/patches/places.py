@@ -6,6 +6,7 @@ Tried on the public trees listed in docs/kernel-patches-test-record.md.
 import bisect
 import re
 from collections.abc import Container
+from itertools import pairwise
 
 from hardboot.patches.candidates import Candidates, PlaceFinding
 from hardboot.patches.constants import MAGIC, Constants, evaluate, hex_list
@@ -19,14 +20,17 @@ _PATTERNS: dict[Place, str] = {
     "prepare": r"->[ \t]*hardboot\b",
     "relocation": MAGIC,
     "decompressor": MAGIC,
-    "kconfig": r"^[ \t]*config[ \t]+KEXEC_HARDBOOT[ \t]*$",
+    "kconfig": r"^[ \t]*(?:menu)?config[ \t]+KEXEC_HARDBOOT(?:_64|_ARM64|_SUPPORT)?[ \t]*$",
 }
 _RESERVES = r"\bmemblock_\w+[ \t]*\(|reserve\w*[ \t]*\(|\bKEXEC_HB_PAGE_ADDR\b"
+_LARGEST = 64 << 20  # bytes of a reserved region; banks of RAM are larger
 _NEAR = 1200  # characters from the name of the feature to the call
 _CELLS = re.compile(r"\breg(?:ion)?\b[ \t]*=[^;]{0,400};|memblock[\w-]*[ \t]*=[^;]{0,400};")
 _RESERVED = r"reserve|no-map|remove|ramoops|memblock|(?i:hardboot|kexec_?hb)"
 # What relocation code uses to reset: Qualcomm's PS_HOLD, Tegra's PMC, the two calls of PSCI.
-_RESETS = r"PS_?HOLD|_TLMM_PHYS|_PMC_BASE|\b__(?:SMC|HVC)\(|^[ \t]*(?:smc|hvc)[ \t]|RESET_ADDR"
+_RESETS = (
+    r"PS_?HOLD|_TLMM_PHYS|_PMC_BASE|\b__(?:SMC|HVC)\(|^[ \t]*(?:smc|hvc)[ \t]|RESET_ADDR|SW_?RESET|SW_?RST"
+)
 
 # In our own series reservation and reset are in files of their own.
 _OURS = _PATTERNS | {
@@ -43,7 +47,7 @@ def usual_files(candidates: Candidates, place: Place) -> tuple[str, ...]:
         "kimage": ("include/linux/kexec.h",),
         "load": ("kernel/kexec.c", "kernel/kexec_core.c"),
         "prepare": (f"{base}/kernel/machine_kexec.c",),
-        "relocation": (candidates.relocation,),
+        "relocation": candidates.writers,
         "decompressor": (candidates.entry,),
         "kconfig": (f"{base}/Kconfig", "arch/Kconfig", "kernel/Kconfig.kexec"),
     }
@@ -90,6 +94,10 @@ def _find_reservation(candidates: Candidates, constants: Constants) -> PlaceFind
             return PlaceFinding(
                 file.path, file.line_at(call), note=_other_page(constants, file.code[name:call])
             )
+    for file in candidates.early_code:
+        call = re.search(r"\bmemblock_(?:reserve|remove)[ \t]*\([^;]*(?i:hardboot|kexec_hb)[^;]*;", file.code)
+        if call:
+            return PlaceFinding(file.path, file.line_at(call.start()))
     pages = constants.pages - {0}
     nodes = (_find_node(file, pages) for file in candidates.device_trees(pages))
     return next(filter(None, nodes), None)
@@ -105,12 +113,18 @@ def _other_page(constants: Constants, code: str) -> str:
     return f"it reserves {start:#x}, but the page is at {hex_list(pages)}"
 
 
+def _covers(cells: list[int], pages: set[int]) -> bool:
+    """Return whether a region of `cells`, address and size in turn, has a page inside it."""
+    regions = pairwise([cell for cell in cells if cell])  # the upper halves of 64-bit cells are 0
+    return any(start <= page < start + size <= start + _LARGEST for start, size in regions for page in pages)
+
+
 def _find_node(file: SourceFile, pages: set[int]) -> PlaceFinding | None:
     """Find a device tree property that covers the page, or else a node named after the feature."""
     for match in _CELLS.finditer(file.code):
-        cells = {int(text, 16) for text in re.findall(r"\b0x[0-9a-fA-F]{1,16}\b", match[0])}
+        cells = [int(text, 16) for text in re.findall(r"\b0x[0-9a-fA-F]{1,16}\b", match[0])]
         around = file.code[max(0, match.start() - 300) : match.end() + 100]
-        if cells & pages and re.search(_RESERVED, around):
+        if (pages.intersection(cells) or _covers(cells, pages)) and re.search(_RESERVED, around):
             return PlaceFinding(file.path, file.line_at(match.start()))
     line = file.find(r"^[^\n;]*(?i:hardboot|kexec_?hb)[^\n;]*\{")
     note = f"the node does not start at the page ({hex_list(pages)})" if pages else ""

@@ -50,7 +50,17 @@ def status(root: Path) -> SupportStatus:
     """
     tree = Tree(root)
     tree.version()
-    return max((_status_on(tree, arch) for arch in get_args(Arch)), key=_count_present)
+    found = {arch: _status_on(tree, arch) for arch in get_args(Arch)}
+    first = _likely_arch(tree)
+    return max(found.values(), key=lambda status: (_count_present(status), status is found[first]))
+
+
+def _likely_arch(tree: Tree) -> Arch:
+    """Return the architecture that a tree without support is for: of its configuration, else the only one."""
+    config = tree.read(".config") if tree.is_regular(".config") else None
+    if config is not None:
+        return "arm64" if b"\nCONFIG_ARM64=y" in b"\n" + config else "arm"
+    return "arm" if tree.has("arch/arm/kernel") or not tree.has("arch/arm64/kernel") else "arm64"
 
 
 def _count_present(found: SupportStatus) -> int:
@@ -117,7 +127,7 @@ def _foreign_place(
 def _config(candidates: Candidates, author: Author | None) -> PlaceStatus:
     """Find the option in a configuration of the tree: its own, else our fragment, else a default one."""
     for file in candidates.configs:
-        line = file.find(r"^CONFIG_KEXEC_HARDBOOT=y[ \t]*$")
+        line = file.find(r"^CONFIG_KEXEC_HARDBOOT(?:_64|_ARM64|_SUPPORT)?=y[ \t]*$")
         off = file.find(r"^# CONFIG_KEXEC_HARDBOOT is not set")
         if off and file.path == ".config":
             return PlaceStatus("config", "absent", ".config", None, "KEXEC_HARDBOOT is not set")

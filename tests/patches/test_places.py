@@ -37,7 +37,7 @@ def test_the_usual_files_of_each_place_are_named(tmp_path: Path, arch: Arch) -> 
         "kimage": ("include/linux/kexec.h",),
         "load": ("kernel/kexec.c", "kernel/kexec_core.c"),
         "prepare": (f"{base}/kernel/machine_kexec.c",),
-        "relocation": (f"{base}/kernel/relocate_kernel.S",),
+        "relocation": (f"{base}/kernel/relocate_kernel.S", f"{base}/kernel/machine_kexec.c"),
         "decompressor": (entry,),
         "kconfig": (f"{base}/Kconfig", "arch/Kconfig", "kernel/Kconfig.kexec"),
         "reservation": (),
