@@ -48,11 +48,11 @@ class Constants:
             header = next(header for header in self._headers if _DEFINE.search(header.code))
             return PlaceFinding(header.path, header.find(_DEFINE.pattern), "the page address is 0")
         defined = [(header, match) for header in self._headers for match in _DEFINE.finditer(header.code)]
-        for header, match in defined:
-            value = re.sub(r"\b(?:UL|_AC|phys_addr_t)\b|[()\s]", "", match[1])
+        for header, define in defined:
+            value = re.sub(r"\b(?:UL|_AC|phys_addr_t)\b|[()\s]", "", define[1])
             if not value or _PLACEHOLDER.search(value):
-                what = f"{used[0]} has no address: {match[1].strip()[:30]}"
-                return PlaceFinding(header.path, header.line_at(match.start()), what)
+                what = f"{used[0]} has no address: {define[1].strip()[:30]}"
+                return PlaceFinding(header.path, header.line_at(define.start()), what)
         if defined:
             return None
         for header in self._headers:

@@ -95,9 +95,11 @@ def _find_reservation(candidates: Candidates, constants: Constants) -> PlaceFind
                 file.path, file.line_at(call), note=_other_page(constants, file.code[name:call])
             )
     for file in candidates.early_code:
-        call = re.search(r"\bmemblock_(?:reserve|remove)[ \t]*\([^;]*(?i:hardboot|kexec_hb)[^;]*;", file.code)
-        if call:
-            return PlaceFinding(file.path, file.line_at(call.start()))
+        shared = re.search(
+            r"\bmemblock_(?:reserve|remove)[ \t]*\([^;]*(?i:hardboot|kexec_hb)[^;]*;", file.code
+        )
+        if shared:
+            return PlaceFinding(file.path, file.line_at(shared.start()))
     pages = constants.pages - {0}
     nodes = (_find_node(file, pages) for file in candidates.device_trees(pages))
     return next(filter(None, nodes), None)
