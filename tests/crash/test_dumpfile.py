@@ -3,7 +3,7 @@
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from core_builders import PHYS, SIZE, VIRT, Dump, with_ring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardboot.base.errors import DeviceError
+from hardboot.base.errors import DeviceError, InputError
 from hardboot.base.log import Advance
 from hardboot.base.memory import PAGE_SIZE, Range
 from hardboot.crash import analysis, dumpfile
@@ -102,6 +102,27 @@ def test_large_gaps_take_no_room_and_small_ones_no_program_header(tmp_path: Path
         (1, 100),
         (1, PAGES - 200),
     ]
+
+
+@pytest.mark.parametrize(("gap", "loads"), [(15, [(17, PAGES)]), (16, [(1, 17), (1, PAGES - 17)])])
+def test_a_gap_of_16_pages_is_worth_a_program_header(
+    gap: int, loads: list[tuple[int, int]], tmp_path: Path
+) -> None:
+    source = Dump()
+    for number in (0, gap + 1):
+        source.put(VIRT + number * PAGE_SIZE, b"x")
+    data = source.build()
+    dumpfile.write(tmp_path / "dump", elfcore.parse(data), (), Source(data))
+    found = elfcore.parse((tmp_path / "dump").read_bytes())
+    assert [(load.filesz // PAGE_SIZE, load.memsz // PAGE_SIZE) for load in found.loads] == loads
+
+
+def test_memory_at_another_place_within_its_page_is_refused(tmp_path: Path) -> None:
+    core = elfcore.parse(Dump().build())
+    moved = replace(core, loads=(replace(core.loads[0], offset=core.loads[0].offset + 8),))
+    with pytest.raises(InputError, match="which differ within a page"):
+        dumpfile.write(tmp_path / "dump", moved, (), Source(b""))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_pulled_is_what_show_reads(tmp_path: Path) -> None:

@@ -74,6 +74,15 @@ def test_a_kernel_without_what_is_needed_is_refused(answers: dict[str, str | Out
         elfcorehdr.read_memory(running(**answers))
 
 
+def test_sizes_of_notes_that_make_no_sense_are_limited() -> None:
+    answers = {
+        "crash_notes": "6fbc1000 99999999999\n6fbd2000\n",
+        "/sys/kernel/vmcoreinfo": "0x409b0000 ffffffff",
+    }
+    found = elfcorehdr.read_memory(running(**answers))
+    assert [one.size for one in (*found.notes, found.vmcoreinfo)] == [1 << 20, 1024, 1 << 20]
+
+
 @pytest.mark.parametrize("hidden", ["00000000 T _stext\n", "", "grep: no such file\n"])
 def test_a_kernel_that_hides_its_addresses_is_described_without_them(hidden: str) -> None:
     found = elfcorehdr.read_memory(running(_stext=hidden))
