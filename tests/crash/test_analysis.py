@@ -13,6 +13,7 @@ from core_builders import (
 from hardboot.base.errors import InputError
 from hardboot.base.memory import Range
 from hardboot.crash import analysis
+from hardboot.formats.crashdump import elfcore
 
 
 def test_the_registers_of_each_cpu_are_read_and_the_one_that_panicked_is_named(tmp_path: Path) -> None:
@@ -42,6 +43,18 @@ def test_a_cpu_is_not_called_the_one_that_panicked_without_proof(tmp_path: Path)
     panic = analysis.read(tmp_path / "dump").panic
     assert panic
     assert panic.cpu is None
+
+
+def test_memory_in_adjacent_pieces_is_one_range(tmp_path: Path) -> None:
+    """As a dump has it, whose gaps are program headers of their own."""
+    data = with_ring().build()
+    half, (core,) = SIZE // 2, elfcore.parse(data).loads
+    pieces = [(core.offset, PHYS, half), (core.offset + half, PHYS + half, half - 4096)]
+    loads = [elfcore.Load(paddr, None, at, size, size) for at, paddr, size in pieces]
+    head = elfcore.build_headers(32, 40, loads, [])
+    path = tmp_path / "dump"
+    path.write_bytes(head + data[len(head) :])
+    assert analysis.read(path).ram == (Range.sized(PHYS, SIZE - 4096),)
 
 
 def test_an_empty_or_other_file_is_refused(tmp_path: Path) -> None:
