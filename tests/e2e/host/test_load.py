@@ -28,7 +28,8 @@ def test_a_computer_that_dies_is_replaced_by_another(
     assert process.stderr is not None
     try:
         while not (line := process.stderr.readline()).startswith("Loading"):
-            assert line, "it ended before it had loaded"
+            assert line, "it ended before it loaded"
+        assert process.stderr.readline()  # the next step begins: this one has ended
     finally:
         process.kill()  # SIGKILL, before it could start what it loaded
         process.communicate()
