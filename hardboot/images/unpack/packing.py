@@ -1,6 +1,6 @@
 """Pack a folder into an image again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,22 +50,26 @@ def pack(folder: Path, image: Path) -> Packed:
     container = _open(folder, description["kind"], frame, rows)
     parts = {part.name: _read_part(folder, part.name, expected=part.name in rows) for part in container.parts}
     fields, part_fields = _values(folder, document["header"], rows, container)
-    algorithm = description.get("id_algorithm")
-    changes = [
-        *_part_changes(parts, rows),
-        *_field_changes(container, fields, part_fields, algorithm),
-    ]
-    block_size = description.get("block_size")
-    identical = not changes
-    with naming(folder, state=_NOTHING_WRITTEN):
-        chunks = frame.chunks(parts) if identical else container.rebuild(Changes(fields, part_fields, parts))
-        if block_size is not None:
-            raw = view(map_chunks(chunks))
-            layout = map_file(folder / SPARSE_NAME) if identical else None
-            chunks = sparse.build(raw, block_size) if layout is None else sparse.restore(layout, raw)
-        with atomic_file(image, durable=False) as stream:  # it can be packed again
-            stream.writelines(chunks)
-            size = stream.tell()
+    algorithm, block_size = description.get("id_algorithm"), description.get("block_size")
+    field_changes = [*_field_changes(container, fields, part_fields, algorithm)]
+    with ThreadPoolExecutor(1) as pool:
+        digests = {name: pool.submit(sha256, parts[name]) for name in _same_size(parts, rows)}
+        # The smallest parts come first: the first change tells how to write, while the others are hashed.
+        identical = (
+            not field_changes
+            and all(name in digests for name in parts if name in rows or len(parts[name]))
+            and all(digest.result() == rows[name]["sha256"] for name, digest in digests.items())
+        )
+        with naming(folder, state=_NOTHING_WRITTEN):
+            wanted = Changes(fields, part_fields, parts)
+            chunks = frame.chunks(parts) if identical else container.rebuild(wanted)
+            if block_size is not None:
+                chunks = _sparse_chunks(folder, chunks, block_size, identical=identical)
+            with atomic_file(image, durable=False) as stream:  # it can be packed again
+                stream.writelines(chunks)
+                size = stream.tell()
+        changed = {name for name, digest in digests.items() if digest.result() != rows[name]["sha256"]}
+    changes = [*_part_changes(parts, rows, changed), *field_changes]
     if changes:
         if fields.get("id") in ALGORITHMS and fields["id"] == algorithm:
             changes.append(_recomputed_id(algorithm))
@@ -75,6 +79,16 @@ def pack(folder: Path, image: Path) -> Packed:
             changes.append(f"image: {frame.size} -> {size} bytes")
     kind = container.kind if block_size is None else f"{container.kind}, sparse"
     return Packed(image, kind, size, identical, tuple(changes), container.signed and not identical)
+
+
+def _sparse_chunks(
+    folder: Path, chunks: Iterator[Data], block_size: int, *, identical: bool
+) -> Iterator[Data]:
+    """Return the sparse image that expands to `chunks`, with its old layout if it is `identical`."""
+    raw = view(map_chunks(chunks))
+    if identical:
+        return sparse.restore(map_file(folder / SPARSE_NAME), raw)
+    return sparse.build(raw, block_size)
 
 
 def _open(folder: Path, kind: str, frame: FrameFile, rows: Mapping[str, Fields]) -> Container:
@@ -103,18 +117,23 @@ def _read_part(folder: Path, name: str, *, expected: bool) -> Data:
     return map_file(path)
 
 
-def _part_changes(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> Iterator[str]:
-    """Yield a line for each part that was added, resized or changed."""
-    same_size = [name for name in parts if name in rows and len(parts[name]) == rows[name]["size"]]
-    with ThreadPoolExecutor(2) as pool:
-        digests = dict(zip(same_size, pool.map(sha256, [parts[name] for name in same_size]), strict=True))
+def _same_size(parts: Mapping[str, Data], rows: Mapping[str, Fields]) -> list[str]:
+    """Return the parts whose size has not changed, the smallest first."""
+    names = [name for name in parts if name in rows and len(parts[name]) == rows[name]["size"]]
+    return sorted(names, key=lambda name: len(parts[name]))
+
+
+def _part_changes(
+    parts: Mapping[str, Data], rows: Mapping[str, Fields], changed: Collection[str]
+) -> Iterator[str]:
+    """Yield a line for each part that was added or resized, or is one of `changed`."""
     for name, data in parts.items():
         if name not in rows:
             if len(data):
                 yield f"{name}: added, {len(data)} bytes"
-        elif name not in digests:
+        elif len(data) != rows[name]["size"]:
             yield f"{name}: {rows[name]['size']} -> {len(data)} bytes"
-        elif digests[name] != rows[name]["sha256"]:
+        elif name in changed:
             yield f"{name}: content changed, {len(data)} bytes"
 
 
