@@ -22,7 +22,7 @@ def shown_date(backup: Backup) -> str:
 def shown_kernel(backup: Backup) -> str:
     """Return which kernel a backup holds, and whether it is a host."""
     kind = {True: "host", False: "stock", None: "unknown kind"}[backup.host]
-    return f"kernel {backup.release or 'unknown'}, {kind}"
+    return f"kernel {backup.release or 'unknown'}, {'broken' if backup.problem else kind}"
 
 
 @click.command(cls=Command)
@@ -74,7 +74,7 @@ def _current(phone: Phone, partitions: set[str]) -> dict[str, str]:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the content to FILE instead of keeping it as a backup.",
 )
-@click.option("--allow-broken", is_flag=True, help="Keep it also if it is no whole boot image.")
+@click.option("--allow-broken", is_flag=True, help="Keep it even if it is not a complete boot image.")
 @pass_settings
 def backup(settings: Settings, partition: str, output: Path | None, allow_broken: bool) -> None:
     """Read the boot partition and keep it as a backup on this computer.

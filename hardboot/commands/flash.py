@@ -24,7 +24,7 @@ _ALLOW_BROKEN = "--allow-broken"
 @click.option(
     _ALLOW_BROKEN,
     is_flag=True,
-    help="Go on if the partition holds no whole boot image; back it up as it is.",
+    help="Go on if the partition does not hold a complete boot image; back it up as it is.",
 )
 @pass_settings
 def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broken: bool) -> None:
@@ -52,7 +52,7 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broke
 @click.command(cls=Command)
 @click.argument("backup", required=False, type=click.Path(path_type=Path))
 @click.option("--reboot", is_flag=True, help="Restart the phone afterwards.")
-@click.option(_ALLOW_BROKEN, is_flag=True, help="Write BACKUP even if it holds no whole boot image.")
+@click.option(_ALLOW_BROKEN, is_flag=True, help="Write BACKUP even if it is not a complete boot image.")
 @pass_settings
 def restore(settings: Settings, backup: Path | None, reboot: bool, allow_broken: bool) -> None:
     """Write BACKUP back to the boot partition.
@@ -111,7 +111,10 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
         ("partition", f"{done.partition} ({done.block_device})"),
         ("image", f"{done.image}, {done.size} bytes, sha256 {done.sha256[:16]}…"),
         ("written", "yes, read back and verified" if done.written else "no, it was there already"),
-        ("backup", str(done.backup.path) if done.backup else "none: the partition held no whole image"),
+        (
+            "backup",
+            str(done.backup.path) if done.backup else "none: the partition did not hold a complete image",
+        ),
     ]
     if restarted:
         rows.append(

@@ -1,6 +1,5 @@
 """hardboot status: show the running kernel and its hardboot support."""
 
-import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -106,7 +105,7 @@ def _print(seen: _Seen) -> None:
         ("crash kernel", known[info.kexec_crash_loaded]),
     ]
     for note in seen.unfinished:
-        restore = f"hardboot restore {shlex.quote(note.backup)}" if note.backup else "hardboot restore"
+        restore = note.restore_command
         cut = f"writing {note.image} to {note.partition} was cut off on {note.began}"
         rows.append(("unfinished", f"{cut}: it may hold a mix of two images. Flash again, or: {restore}"))
     for name, value in rows:

@@ -29,6 +29,7 @@ class Backup:
         taken: Time of the backup, seconds since 1970 (UTC); that of the last one with this content.
         release: Of the kernel in it; None if it is not known.
         host: Whether that kernel has hardboot support; None if it is not known.
+        problem: Why it is not a complete boot image, saved by request; None if it is one.
     """
 
     serial: str
@@ -39,6 +40,7 @@ class Backup:
     taken: float
     release: str | None = None
     host: bool | None = None
+    problem: str | None = None
 
     @property
     def path(self) -> Path:
@@ -53,8 +55,17 @@ def folder(serial: str) -> Path:
 
 def save(serial: str, device: str, partition: str, image: Path, content: Content) -> Backup:
     """Rename `image`, a file in the phone's backup folder, to its final name; return its description."""
-    size, sha256 = image.stat().st_size, sha256_file(image)
-    backup = Backup(serial, device, partition, size, sha256, time.time(), content.release, content.host)
+    backup = Backup(
+        serial=serial,
+        device=device,
+        partition=partition,
+        size=image.stat().st_size,
+        sha256=sha256_file(image),
+        taken=time.time(),
+        release=content.release,
+        host=content.host,
+        problem=content.problem,
+    )
     image.replace(backup.path)
     _describe_on_disk(backup)
     return backup

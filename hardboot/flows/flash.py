@@ -28,7 +28,7 @@ class Flashed:
         size: Bytes of the image.
         sha256: Of the image, as read back from the partition.
         written: False if the partition held the image already.
-        backup: Of what the partition held before; None if that was no whole boot image.
+        backup: Of what the partition held before; None if that was not a complete boot image.
     """
 
     device: str
@@ -49,7 +49,7 @@ def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: boo
         phone: The phone.
         image: The checked copy of a file.
         partition: Name of the partition.
-        allow_broken: Also if the partition holds no whole boot image; it is saved as it is.
+        allow_broken: Also if the partition does not hold a complete boot image; it is saved as it is.
 
     Raises:
         RefusedError: If it does not fit, the partition is not as the profile says, or holds a broken image.
@@ -59,24 +59,22 @@ def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: boo
     with _cleaned(phone):
         with before_the_write():
             device = _checked(phone, partition, image)
-            if not allow_broken:
-                _refuse_unfinished(phone, partition, device)
             saved = back_up(phone, partition, device, allow_broken=allow_broken)
         return _write(phone, partition, device, image, saved)
 
 
 def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: bool = False) -> Flashed:
-    """Write a backup back; what the partition holds is saved first, if it is a whole boot image.
+    """Write a backup back; what the partition holds is saved first, if it is a complete boot image.
 
     Args:
         phone: The phone.
         image: A copy of the backup's file.
         chosen: The backup.
-        allow_broken: Also if the backup is no whole boot image.
+        allow_broken: Also if the backup is not a complete boot image.
 
     Raises:
         InputError: If the backup's file is damaged.
-        RefusedError: If it is from another phone, or is no whole boot image.
+        RefusedError: If it is from another phone, or is not a complete boot image.
         DeviceError: See `flash`.
         DeviceStateError: See `flash`.
     """
@@ -96,9 +94,9 @@ def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: b
     problem = partition_content.inspect(map_own_file(image.path)).problem
     if problem and not allow_broken:
         raise RefusedError(
-            f"the backup {chosen.path} holds no whole boot image: {problem}",
+            f"the backup {chosen.path} is not a complete boot image: {problem}",
             state="Nothing was written.",
-            fix="Use another backup (hardboot backups); or write it all the same: --allow-broken",
+            fix="Use another backup (hardboot backups), or write this one as it is: --allow-broken",
         )
     saved = None
     with _cleaned(phone):
@@ -140,7 +138,8 @@ def default_backup(phone: Phone) -> Backup:
         )
     device = phone.partition(PARTITION)
     current = phone.sha256(device.path, device.size)
-    others = [backup for backup in known if backup.sha256 != current] or known
+    complete = [backup for backup in known if not backup.problem] or known
+    others = [backup for backup in complete if backup.sha256 != current] or complete
     return next((backup for backup in others if backup.host is False), others[0])
 
 
@@ -154,28 +153,6 @@ def _checked(phone: Phone, partition: str, image: PrivateCopy) -> BlockDevice:
             fix="Make the image smaller: compress the ramdisk more, build less into the kernel.",
         )
     return device
-
-
-def _refuse_unfinished(phone: Phone, partition: str, device: BlockDevice) -> None:
-    """Refuse to go on after a write that was cut off, if it left a mix of two images.
-
-    Raises:
-        RefusedError: If it did.
-    """
-    note = unfinished_write.find(phone.serialno, partition)
-    if note is None:
-        return
-    log.warn(f"writing {note.image} to {partition} was cut off on {note.began}")
-    holds = partition_write.look(phone, device, note)
-    if holds == "mixed":
-        command = f"hardboot restore {note.backup}" if note.backup else "hardboot restore"
-        raise RefusedError(
-            f"{device.path} holds a mix of two images: writing {note.image} was cut off on {note.began}",
-            state="Nothing was written.",
-            fix=f"Write a whole image first: {command}",
-        )
-    unfinished_write.end(phone.serialno, partition)
-    log.say(f"{device.path} holds the {holds} image, whole.")
 
 
 def _write(

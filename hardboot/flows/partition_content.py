@@ -1,4 +1,4 @@
-"""What a boot partition holds: whether its boot image is whole, and which kernel is in it."""
+"""What a boot partition holds: whether its boot image is complete, and which kernel is in it."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Content:
     """The boot image in a partition or a file.
 
     Attributes:
-        problem: Why it is not whole; None if everything that can be checked fits.
+        problem: Why it is not complete; None if everything that can be checked fits.
         release: Of its kernel, as `uname -r` prints it; None if it is not found.
         host: Whether its kernel has hardboot support; None if the kernel cannot be read.
     """

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
@@ -14,8 +15,9 @@ from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.device.staging import STAGING
 from hardboot.flows import backup as backups
-from hardboot.flows import partition_content
+from hardboot.flows import partition_content, unfinished_write
 from hardboot.flows.backup import Backup
+from hardboot.flows.unfinished_write import UnfinishedWrite
 from hardboot.formats.reading import windows
 
 SLOW_BYTES_PER_S = 1 << 20
@@ -37,6 +39,27 @@ def before_the_write() -> Iterator[None]:
         raise DeviceError(error.what, state="Nothing was written to the phone.", fix=error.fix) from error
 
 
+def flush_command(device: BlockDevice) -> str:
+    """Return the command after which a read shows what the flash memory holds, not what is cached."""
+    target = shlex.quote(device.path)
+    return f"sync; blockdev --flushbufs {target}; echo 3 > /proc/sys/vm/drop_caches"
+
+
+def look(phone: Phone, device: BlockDevice, note: UnfinishedWrite) -> Literal["old", "new", "mixed"]:
+    """Return what a partition holds after a write: "old", "new", or "mixed".
+
+    Raises:
+        DeviceError: If it cannot be read.
+    """
+    phone.root(flush_command(device), timeout_s=time_for(device.size))
+    with log.step(f"Reading {device.path}"):
+        if phone.sha256(device.path, note.size, first=note.size) == note.sha256:
+            return "new"
+        if note.old_sha256 and phone.sha256(device.path, device.size) == note.old_sha256:
+            return "old"
+    return "mixed"
+
+
 def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: bool = False) -> Backup:
     """Copy a whole partition to this computer; once for the same content.
 
@@ -44,15 +67,20 @@ def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: 
         phone: The phone.
         partition: Name of the partition.
         device: Its block device.
-        allow_broken: Also if what it holds is no whole boot image.
+        allow_broken: Also if it does not hold a complete boot image.
 
     Raises:
-        RefusedError: If it holds no whole boot image.
+        RefusedError: If it does not hold a complete boot image.
         DeviceError: If it cannot be read, or arrives damaged.
     """
+    cut_off = _cut_off_write(phone, partition, device)
+    if cut_off and not allow_broken:
+        reason = f"writing {cut_off.image} was cut off on {cut_off.began}"
+        raise _incomplete(device, reason, cut_off.restore_command)
     digest = phone.sha256(device.path, device.size)
     for known in backups.find(phone.serialno, partition):
-        if known.sha256 == digest and sha256_file(known.path) == digest:
+        usable = allow_broken or not known.problem
+        if usable and known.sha256 == digest and sha256_file(known.path) == digest:
             log.say(f"Backup of {partition}: {known.path}")
             return backups.renew(known)
     folder = backups.folder(phone.serialno)
@@ -62,16 +90,38 @@ def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: 
         pull(phone, partition, device, digest, target)
         content = partition_content.inspect(map_own_file(target))
         if content.problem and not allow_broken:
-            raise RefusedError(
-                f"{device.path} holds no whole boot image: {content.problem}",
-                state="Nothing was written; no backup was made of it.",
-                fix="Write a good one first: hardboot restore. Or save it as it is: --allow-broken",
-            )
+            raise _incomplete(device, content.problem, "hardboot restore")
         saved = backups.save(phone.serialno, phone.profile.name, partition, target, content)
     finally:
         target.unlink(missing_ok=True)
     log.say(f"Backup of {partition}: {saved.path}")
     return saved
+
+
+def _cut_off_write(phone: Phone, partition: str, device: BlockDevice) -> UnfinishedWrite | None:
+    """Return the write that was cut off and left a mix of two images; None if there is none.
+
+    The note of a write that left the old or the new image is dropped.
+    """
+    note = unfinished_write.find(phone.serialno, partition)
+    if note is None:
+        return None
+    log.warn(f"writing {note.image} to {partition} was cut off on {note.began}")
+    holds = look(phone, device, note)
+    if holds == "mixed":
+        return note
+    unfinished_write.end(phone.serialno, partition)
+    log.say(f"{device.path} holds the complete {holds} image.")
+    return None
+
+
+def _incomplete(device: BlockDevice, reason: str, restore: str) -> RefusedError:
+    """Return the error for a partition that is not worth a backup."""
+    return RefusedError(
+        f"{device.path} does not hold a complete boot image: {reason}",
+        state="Nothing was written; no backup was made of it.",
+        fix=f"Write a backup first: {restore}. Or back it up as it is: --allow-broken",
+    )
 
 
 def save(phone: Phone, partition: str, device: BlockDevice, output: Path) -> str:

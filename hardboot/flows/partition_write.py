@@ -1,8 +1,8 @@
 """Write a partition of the phone: write, flush, read back, compare; whatever happens, say what it holds.
 
-A write that fails is followed by a look: the writer is ended, what the partition holds is compared with the
-old and the new image, and a mix of both is replaced by the backup. What cannot be found out is told as
-unknown, and a note on this computer lets the next command go on (unfinished_write.py).
+After a write that failed, the writer is ended, what the partition holds is compared with the old and the new
+image, and a mix of both is replaced by the backup. What cannot be found out is reported as unknown, and a
+note on this computer lets the next command go on (unfinished_write.py).
 """
 
 import shlex
@@ -18,7 +18,7 @@ from hardboot.device.phone import BlockDevice, Phone
 from hardboot.device.staging import STAGING
 from hardboot.flows import unfinished_write
 from hardboot.flows.backup import Backup
-from hardboot.flows.partition_read import BACKUP_NAME, before_the_write, time_for
+from hardboot.flows.partition_read import BACKUP_NAME, before_the_write, flush_command, look, time_for
 from hardboot.flows.restart import WAIT_S
 from hardboot.flows.unfinished_write import UnfinishedWrite
 
@@ -46,7 +46,8 @@ class _Write:
             dd = f"exec dd if={shlex.quote(source)} of={target} bs=1048576 conv=notrunc,fsync"
             write = f"sh -c {shlex.quote(f'echo $$ >{_WRITER}; {dd}')}"
             self.phone.read(
-                f"{write} && rm -f {_WRITER} && {{ {_flush(target)}; }}", timeout_s=time_for(self.size)
+                f"{write} && rm -f {_WRITER} && {{ {flush_command(self.device)}; }}",
+                timeout_s=time_for(self.size),
             )
         with log.step(f"Reading back {self.device.path}"):
             current = self.phone.sha256(self.device.path, self.size, first=self.size)
@@ -57,10 +58,6 @@ class _Write:
                 state="The partition holds neither the old nor the new image.",
                 fix="Restore the backup.",
             )
-
-
-def _flush(target: str) -> str:
-    return f"sync; blockdev --flushbufs {target}; echo 3 > /proc/sys/vm/drop_caches"
 
 
 def write(
@@ -79,7 +76,7 @@ def write(
         partition: Name of the partition.
         device: Its block device.
         image: No larger than the partition.
-        saved: Backup of what it holds; None if that is no whole image, and nothing is worth putting back.
+        saved: Backup of what it holds; None if that is not a complete image, and `image` is a backup.
         wait_s: Seconds to wait for a phone that is gone, to see what the partition holds.
 
     Raises:
@@ -90,14 +87,14 @@ def write(
         before = phone.kernel()
         staged = phone.stage(image.path, "new.img")
     note = UnfinishedWrite(
-        phone.serialno,
-        partition,
-        str(image.name),
-        image.size,
-        image.sha256,
-        str(saved.path) if saved else None,
-        saved.sha256 if saved else None,
-        time.time(),
+        serial=phone.serialno,
+        partition=partition,
+        image=str(image.name),
+        size=image.size,
+        sha256=image.sha256,
+        backup=str(saved.path if saved else image.name),
+        old_sha256=saved.sha256 if saved else None,
+        begun=time.time(),
     )
     unfinished_write.begin(note)
     new = _Write(phone, device, image.size, image.sha256)
@@ -122,7 +119,7 @@ def _settle(
 ) -> None:
     """After a failed write, return if the partition holds the new image; else put it in order and raise."""
     device = new.device.path
-    log.warn(f"{cause.what}; looking what {device} holds")
+    log.warn(f"{cause.what}; checking what {device} holds")
     try:
         with log.step("Waiting for the phone", limit_s=wait_s):
             now = new.phone.kernel_anew(timeout_s=wait_s)
@@ -134,7 +131,7 @@ def _settle(
     except DeviceError as error:
         raise _unknown(device, note, cause, error) from error
     if holds == "new":
-        log.warn(f"{device} holds the new image all the same, read back and compared")
+        log.warn(f"{device} does hold the new image, read back and compared")
         return
     if holds == "old":
         unfinished_write.end(note.serial, note.partition)
@@ -188,22 +185,6 @@ def _end_writer(phone: Phone, device: str, cause: HardbootError, note: Unfinishe
         )
 
 
-def look(phone: Phone, device: BlockDevice, note: UnfinishedWrite) -> str:
-    """Return what a partition holds after a write: "old", "new", or "mixed".
-
-    Raises:
-        DeviceError: If it cannot be read.
-    """
-    target = shlex.quote(device.path)
-    phone.root(_flush(target), timeout_s=time_for(device.size))
-    with log.step(f"Reading {device.path}"):
-        if phone.sha256(device.path, note.size, first=note.size) == note.sha256:
-            return "new"
-        if note.backup_sha256 and phone.sha256(device.path, device.size) == note.backup_sha256:
-            return "old"
-    return "mixed"
-
-
 def _unknown(
     device: str, note: UnfinishedWrite, cause: HardbootError, error: DeviceError | None
 ) -> DeviceStateError:
@@ -217,8 +198,7 @@ def _unknown(
 
 def _recover(note: UnfinishedWrite) -> str:
     """Return what to do about a partition that may hold a mix of two images."""
-    restore = f"hardboot restore {shlex.quote(note.backup)}" if note.backup else "hardboot restore"
     return (
-        f"If the phone still runs, do not restart it: {restore}. If it does not boot, start its recovery "
-        "(most phones: hold power and volume up; docs/rescue.md), then do the same there."
+        f"If the phone still runs, do not restart it: {note.restore_command}. If it does not boot, start its "
+        "recovery (most phones: hold power and volume up; docs/rescue.md), then do the same there."
     )

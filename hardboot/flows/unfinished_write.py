@@ -1,8 +1,9 @@
 """A note on this computer of each write to a partition, from before its first byte until it is verified.
 
-What finds a note finds a write that was cut off: the next command can say so, and look what is there.
+What finds a note finds a write that was cut off: the next command can say so, and check what is there.
 """
 
+import shlex
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +27,9 @@ class UnfinishedWrite:
         image: The file that was written, as the user named it.
         size: Bytes of the image.
         sha256: Of the image, in hex.
-        backup: The image file of the backup of what the partition held; None if that was no whole image.
-        backup_sha256: Of that backup, which is as large as the partition, in hex.
+        backup: The file to restore if the write left a mix: the backup of what the partition held, or the
+            backup that was being restored.
+        old_sha256: Of what the whole partition held, in hex; None if that was not a complete boot image.
         begun: Seconds since 1970 (UTC).
     """
 
@@ -36,14 +38,19 @@ class UnfinishedWrite:
     image: str
     size: int
     sha256: str
-    backup: str | None
-    backup_sha256: str | None
+    backup: str
+    old_sha256: str | None
     begun: float
 
     @property
     def began(self) -> str:
         """The time of the write on this computer's clock."""
         return datetime.fromtimestamp(self.begun).strftime("%Y-%m-%d %H:%M")
+
+    @property
+    def restore_command(self) -> str:
+        """The command that writes a complete image over a mix."""
+        return f"hardboot restore {shlex.quote(self.backup)}"
 
 
 def _path(serial: str, partition: str) -> Path:

@@ -47,8 +47,8 @@ def test_a_replaced_console_is_not_taken_for_the_bootloaders() -> None:
         "console=ttyHSL0,115200,n8", "console=null"
     )
     assert cmdline.additions(running, SHAMU) == f"console=null {ADDED}"
-    quirks = {"replaced": NULL, "dropped": ("androidboot.console",)}
-    assert cmdline.additions(running, SHAMU, **quirks) == ADDED  # type: ignore[arg-type]  # mixed keywords
+    dropped = ("androidboot.console",)
+    assert cmdline.additions(running, SHAMU, replaced=NULL, dropped=dropped) == ADDED
 
 
 def test_a_line_that_lost_its_start_is_subtracted() -> None:

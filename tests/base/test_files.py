@@ -47,12 +47,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.hardlink_to(target)
 
-    def broken() -> "object":
+    def broken() -> Iterator[bytes]:
         yield b"new"
         raise InputError("stop", state="x", fix="y")
 
     with pytest.raises(InputError, match="stop"):
-        files.write_atomic(target, broken())  # type: ignore[arg-type]  # a generator that fails
+        files.write_atomic(target, broken())
     assert target.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "target"]
 

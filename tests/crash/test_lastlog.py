@@ -14,11 +14,6 @@ from hardboot.device.staging import STAGING
 PSTORE = "/sys/fs/pstore"
 
 
-@pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
 def test_every_log_is_read_in_order_and_what_is_no_log_is_not(phone: Phone, scripted: ScriptedPhone) -> None:
     for name, content in (
         ("dmesg-ramoops-0", b"Oops"),

@@ -28,11 +28,6 @@ def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ScriptedPhone:
 
 
 @pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
-@pytest.fixture
 def journal() -> Journal:
     return Journal("virt-arm", "HBSCRIPT")
 

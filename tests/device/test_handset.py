@@ -1,7 +1,7 @@
 """One connected phone: how root is found, and how few commands files and questions take."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +18,7 @@ from hardboot.device.shells import FIND_ROOT, ROOT_SHELLS, parse_root_shell
 from hardboot.device.staging import Copy
 from hardboot.flows import planning, quiesce
 from hardboot.suggest.findings import COMMANDS
-from hardboot.transport.base import Output, Transport
+from hardboot.transport.base import SHELL, Output, Transport
 from hardboot.transport.direct import AdbTcp
 from hardboot.transport.exit_codes import CommandBatch
 from hardboot.transport.server_requests import SERVICE_MAX
@@ -79,9 +79,9 @@ class Counted(AdbTcp):
 
     count = 0
 
-    def shells(self, *arguments: object, **options: object) -> Iterator[Output]:
+    def shells(self, commands: Sequence[tuple[str, float]], *, template: str = SHELL) -> Iterator[Output]:
         self.count += 1
-        return super().shells(*arguments, **options)  # type: ignore[arg-type]  # passed on
+        return super().shells(commands, template=template)
 
 
 @pytest.fixture

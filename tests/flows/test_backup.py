@@ -127,7 +127,9 @@ def test_a_backup_of_an_older_version_has_no_kernel(state: Path) -> None:
     made = saved()
     path = made.path.with_suffix(".json")
     text = json.loads(path.read_text())
-    path.write_text(json.dumps({name: text[name] for name in text if name not in ("release", "host")}))
+    path.write_text(
+        json.dumps({name: text[name] for name in text if name not in ("release", "host", "problem")})
+    )
     (found,) = backup.find("HB1", "boot")
     assert (found.release, found.host) == (None, None)
 

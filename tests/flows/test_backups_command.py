@@ -53,8 +53,9 @@ def test_a_broken_partition_is_only_kept_by_name(scripted: ScriptedPhone) -> Non
     scripted.boot.flash = scripted.boot.cached = flip(2200)(scripted.boot.flash)
     refused = hardboot("backup")
     assert refused.returncode == 4
-    assert "holds no whole boot image" in refused.stderr
+    assert "does not hold a complete boot image" in refused.stderr
     assert hardboot("backup", "--allow-broken").returncode == 0
+    assert "kernel unknown, broken, on the phone now" in hardboot("backups").stdout
     broken = backup.find("HBSCRIPT", "boot")[0].path
     assert hardboot("restore", broken, "--yes").returncode == 4
     assert hardboot("restore", "--allow-broken", "--yes").returncode == 2

@@ -19,11 +19,6 @@ GUEST = "console=ttyAMA0 androidboot.hardboot=0123abcd"
 
 
 @pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
-@pytest.fixture
 def image(tmp_path: Path) -> Rom:
     return rom.read(setup.rom_image(tmp_path))
 

@@ -23,11 +23,6 @@ EXEC = f"{AGENT} exec </dev/null >/dev/hardboot-exec"
 
 
 @pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
-@pytest.fixture
 def journal() -> Journal:
     return Journal("virt-arm", "HBSCRIPT")
 

@@ -170,7 +170,7 @@ def test_a_write_that_reads_back_differently_is_rolled_back(
         "Restore the backup.",
     )
     assert scripted.boot.flash == before
-    assert f"warning: {what}; looking what {BOOT} holds" in capsys.readouterr().err.splitlines()
+    assert f"warning: {what}; checking what {BOOT} holds" in capsys.readouterr().err.splitlines()
     assert scripted.happened("push *") == [f"push {STAGING}/new.img"]  # the copy on the phone is still good
 
 
@@ -232,6 +232,7 @@ def test_the_description_of_a_backup_is_a_document(phone: Phone, scripted: Scrip
         "taken": saved.taken,
         "release": None,
         "host": True,
+        "problem": None,
     }
     assert backup.describe(saved) == {**written, "path": str(saved.path)}
     assert saved.taken == pytest.approx(scripted.clock.time(), abs=5)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import scripted_setup as setup
 from flashing import BOOT, NEW, PUT_BACK, WRITE, WRITE_BACKUP, flashed, old_backup, restored
-from scripted_phone import ScriptedPhone
+from scripted_phone import ScriptedPhone, flip
 from scripted_phone.clock import Steps
 from told import raises
 
@@ -35,7 +35,7 @@ def test_the_note_of_a_write_is_there_from_its_first_byte_to_its_proof(
     assert first == second
     assert first is not None
     assert (first.image, first.sha256) == (str(new), hashlib.sha256(NEW).hexdigest())
-    assert (first.backup, first.backup_sha256) == (str(old_backup().path), old_backup().sha256)
+    assert (first.backup, first.old_sha256) == (str(old_backup().path), old_backup().sha256)
     assert note() is None
 
 
@@ -74,7 +74,7 @@ def test_a_write_whose_answer_is_lost_is_a_success(
     scripted.fault(f"blockdev --flushbufs {BOOT}", drops=True)
     done = flashed(phone, new)
     assert (done.written, scripted.boot.flash[: len(NEW)]) == (True, NEW)
-    assert f"warning: {BOOT} holds the new image all the same" in capsys.readouterr().err
+    assert f"warning: {BOOT} does hold the new image" in capsys.readouterr().err
     assert note() is None
 
 
@@ -206,7 +206,7 @@ def test_a_partition_without_a_whole_boot_image_is_no_backup(
     mix = setup.HOST_IMAGE[:4096] + NEW[4096:]
     held = b"ANDROID?" if content == "no boot image" else mix
     scripted.boot.flash = scripted.boot.cached = held.ljust(setup.SIZE, b"\0")
-    with pytest.raises(RefusedError, match="holds no whole boot image") as caught:
+    with pytest.raises(RefusedError, match="does not hold a complete boot image") as caught:
         flashed(phone, new)
     assert caught.value.state == "Nothing was written; no backup was made of it."
     assert backup.find("HBSCRIPT", "boot") == []
@@ -216,7 +216,7 @@ def test_a_partition_without_a_whole_boot_image_is_no_backup(
     assert done.written
     assert done.backup is not None
     assert done.backup.path.read_bytes().startswith(held)
-    with pytest.raises(RefusedError, match="holds no whole boot image"):
+    with pytest.raises(RefusedError, match="not a complete boot image"):
         restored(phone, done.backup)
     assert restored(phone, done.backup, allow_broken=True).written
 
@@ -229,9 +229,13 @@ def test_after_a_write_that_was_cut_off_the_next_flash_refuses_a_mix(
     with pytest.raises(DeviceStateError):
         flashed(phone, new)
     saved = old_backup()
-    with pytest.raises(RefusedError, match=f"{BOOT} holds a mix of two images") as caught:
+    with pytest.raises(
+        RefusedError, match=f"{BOOT} does not hold a complete boot image: writing .* was cut off"
+    ) as caught:
         flashed(phone, new)
-    assert caught.value.fix == f"Write a whole image first: hardboot restore {saved.path}"
+    assert caught.value.fix == (
+        f"Write a backup first: hardboot restore {saved.path}. Or back it up as it is: --allow-broken"
+    )
     assert backup.find("HBSCRIPT", "boot") == [saved]
     done = restored(phone, saved)
     assert (done.written, done.backup) == (True, None)
@@ -251,7 +255,7 @@ def test_after_a_write_that_was_cut_off_the_next_flash_says_what_is_there(
     scripted.boot.flash = scripted.boot.cached = content
     scripted.power_on()
     assert flashed(setup.connected(scripted), new).written == (holds == "old")
-    assert f"{BOOT} holds the {holds} image, whole." in capsys.readouterr().err
+    assert f"{BOOT} holds the complete {holds} image." in capsys.readouterr().err
     assert note() is None
 
 
@@ -333,3 +337,38 @@ def test_whatever_fails_before_the_write_says_that_nothing_was_written(
         flashed(phone, new)
     assert caught.value.state == "Nothing was written to the phone."
     assert scripted.boot.flash == before
+
+
+def test_a_broken_backup_is_used_again_only_by_request(
+    phone: Phone, scripted: ScriptedPhone, new: Path
+) -> None:
+    good = scripted.boot.flash
+    broken = flip(2200)(good)
+    flashed(phone, new)
+    scripted.boot.flash = scripted.boot.cached = broken
+    scripted.clock.sleep(100)
+    forced = flashed(phone, new, allow_broken=True).backup
+    assert forced is not None
+    assert forced.problem is not None
+    assert flash.default_backup(phone).path.read_bytes() == good  # though the broken one is newer
+    scripted.boot.flash = scripted.boot.cached = broken
+    with pytest.raises(RefusedError, match="does not hold a complete boot image"):
+        flashed(phone, new)
+
+
+def test_a_mix_is_no_backup_even_if_nothing_in_it_shows_that(phone: Phone) -> None:
+    # Images of header v3 and v4 have no id: only the note of the write knows.
+    write = unfinished_write.UnfinishedWrite(
+        serial="HBSCRIPT",
+        partition="boot",
+        image="other.img",
+        size=4096,
+        sha256="0" * 64,
+        backup="old.img",
+        old_sha256="1" * 64,
+        begun=1.0,
+    )
+    unfinished_write.begin(write)
+    with pytest.raises(RefusedError, match=r"writing other\.img was cut off"):
+        partition_read.back_up(phone, "boot", phone.partition("boot"))
+    assert backup.find("HBSCRIPT", "boot") == []

@@ -26,11 +26,6 @@ RECORD = "/dev/hardboot-loaded"
 
 
 @pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
-@pytest.fixture
 def image(tmp_path: Path) -> Rom:
     return rom.read(setup.rom_image(tmp_path, cmdline=b"console=ttyAMA0 quiet"))
 

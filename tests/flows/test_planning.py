@@ -24,11 +24,6 @@ RUNNING = "console=ttyAMA0 androidboot.serialno=1"
 LIVE = layout.parse_iomem("40000000-7fffffff : System RAM\n  40300000-412fffff : Kernel code\n")
 
 
-@pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
 def facts_of(phone: Phone, running: str = RUNNING) -> PhoneFacts:
     live, facts = planning.parse(phone, running, phone.roots(*planning.queries(phone)))
     assert facts.live == live

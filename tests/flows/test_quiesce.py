@@ -1,17 +1,11 @@
 """Quiescing the system of the scripted phone: each step, its limit, and what is said if it fails."""
 
 import pytest
-import scripted_setup as setup
 from scripted_phone import Mount, ScriptedPhone
 
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import QuiesceStep
 from hardboot.flows.quiesce import quiesce_system
-
-
-@pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
 
 
 def results(steps: list[QuiesceStep]) -> list[tuple[str, str, bool]]:

@@ -11,11 +11,6 @@ from hardboot.device.phone import Phone
 from hardboot.flows import restart
 
 
-@pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
 def test_a_phone_is_restarted_and_says_whether_it_is_a_host(
     phone: Phone, scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
 ) -> None:
