@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define PAGE_MASK 4095UL
@@ -29,6 +30,7 @@ struct segment { /* struct kexec_segment, include/uapi/linux/kexec.h */
 static void end(const char *what)
 {
 	printf("END %s: %s\n", what, strerror(errno));
+	tcdrain(STDOUT_FILENO); /* else the power may go off before the UART has sent the line */
 	reboot(RB_POWER_OFF);
 	_exit(1);
 }
@@ -95,6 +97,7 @@ int main(void)
 	printf("ON CRASH %s\n", load(segments[0].mem, segments, 3, flag | 1) ? strerror(errno) : "accepted");
 	if (load(segments[0].mem, segments, 3, flag))
 		end("kexec_load");
+	tcdrain(STDOUT_FILENO);
 	reboot(LINUX_REBOOT_CMD_KEXEC);
 	end("reboot");
 }
