@@ -57,7 +57,7 @@ def _look(phone: Phone) -> _Seen:
     except DeviceError as error:  # most likely /data is full or read-only; else this fails, too
         info, problem = host.info_without_agent(phone, kernel), error.what
         log.warn(f"the agent does not run on the phone: {problem}")
-    notes = [unfinished_write.find(phone.serialno, name) for name in sorted(phone.profile.partitions)]
+    notes = [unfinished_write.find(phone.serialno, name) for name in sorted(phone.profile.all_partitions)]
     return _Seen(
         phone=phone,
         kernel=kernel,
@@ -119,8 +119,10 @@ def _origin(seen: _Seen) -> str:
     elif record.is_guest(seen.kernel):
         what = "ROM booted by hardboot"
     elif seen.recovery:
-        own = "recovery" in seen.phone.profile.partitions
-        what = f"recovery, from the {'recovery' if own else 'boot'} partition"
+        known = seen.phone.profile.partitions
+        # Since Android 11 it may be a part of vendor_boot; on other phones without its own it is in boot.
+        where = next((name for name in ("recovery", "vendor_boot") if name in known), "boot")
+        what = f"recovery, from the {where} partition"
     else:
         what = "from the boot partition"
     return f"{what}: {seen.rom.image}" if seen.rom else what

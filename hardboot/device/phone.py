@@ -6,18 +6,18 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardboot import layout, profile
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import state_dir
-from hardboot.device import lock
+from hardboot.device import lock, slots
 from hardboot.device.connection import only_phone, open_transport
-from hardboot.device.handset import Handset
+from hardboot.device.handset import Handset, KernelIdentity
 from hardboot.device.shells import FIND_ROOT, QUICK_S, answers, as_one, parse_root_shell, read
 from hardboot.device.staging import Copy
-from hardboot.profile import Profile
+from hardboot.profile import Partition, Profile
 from hardboot.transport.base import Output, Transport
 
 WAIT_S = 10.0  # for a phone that is starting, or shows its dialog
@@ -47,6 +47,42 @@ class Phone(Handset):
 
     profile: Profile
     serialno: str
+    _slot: str | None = field(default=None, repr=False, kw_only=True)
+
+    def kernel_anew(self, *, timeout_s: float) -> KernelIdentity:
+        """Connect anew, as any handset; another slot may be running then."""
+        self._slot = None
+        return super().kernel_anew(timeout_s=timeout_s)
+
+    def slot(self) -> str:
+        """Return the slot that the phone runs from, "a" or "b".
+
+        Raises:
+            RefusedError: If the phone does not say it.
+        """
+        self._slot = self._slot or slots.parse(self.root(slots.QUERY))
+        return self._slot
+
+    def partition_name(self, name: str, slot: str | None = None) -> str:
+        """Return the name of a partition on the phone: boot_a for boot, where it has slots.
+
+        Args:
+            name: Of a partition of the profile, also with the suffix of its slot.
+            slot: "a" or "b"; None is the running one.
+
+        Raises:
+            RefusedError: If the phone does not say its slot, or `name` has no slots and one is given.
+        """
+        known = self.profile.partitions.get(name)
+        if known and known.slots:
+            return f"{name}_{slot or self.slot()}"
+        if slot and self.profile.all_partitions.get(name):
+            raise RefusedError(
+                f"{name} of {self.profile.title} has no slots to choose from",
+                state="Nothing was sent.",
+                fix="Leave out --slot.",
+            )
+        return name
 
     def tell_model(self) -> None:
         """Choose among the models of the profile, if it has several: the end of the RAM tells them apart.
@@ -60,6 +96,9 @@ class Phone(Handset):
 
     def partition(self, name: str) -> BlockDevice:
         """Return the block device of a partition of the profile, after checking it.
+
+        Args:
+            name: Its name, as `partition_name` takes it.
 
         Raises:
             RefusedError: If the profile does not know it, or it is no block device, is write-protected or has
@@ -81,14 +120,17 @@ class Phone(Handset):
         Raises:
             RefusedError: If the profile does not know it.
         """
-        known = self.profile.partitions.get(name)
+        return self._partition(name).path
+
+    def _partition(self, name: str) -> Partition:
+        known = self.profile.all_partitions.get(self.partition_name(name))
         if known is None:
             raise RefusedError(
                 f"the profile {self.profile.name} knows no partition {name!r}",
                 state="Nothing was sent.",
                 fix=self._how_to_find(name),
             )
-        return known.path
+        return known
 
     def partition_query(self, name: str) -> str:
         """Return a command for `roots`; `parse_partition` reads its output.
@@ -103,7 +145,7 @@ class Phone(Handset):
 
     def parse_partition(self, name: str, output: Output) -> BlockDevice:
         """Return the block device in the output of `partition_query`; see `partition`."""
-        known = self.profile.partitions[name]
+        known = self._partition(name)
         lines = output.text.split()
         if output.code or len(lines) != 3:
             raise RefusedError(
@@ -147,7 +189,7 @@ class Phone(Handset):
     def _how_to_find(self, name: str) -> str:
         if f"partitions.{name}" in self.profile.evidence:
             return f"How to find it: {self.profile.how_to_find(f'partitions.{name}')}"
-        return f"It knows: {', '.join(sorted(self.profile.partitions)) or 'none'}."
+        return f"It knows: {', '.join(sorted(self.profile.all_partitions)) or 'none'}."
 
 
 def connect(serial: str | None, device: str | None, *, wait_s: float = 0.0) -> Phone:

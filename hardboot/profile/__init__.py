@@ -9,12 +9,14 @@ from hardboot.profile.files import load, load_all, match, names, read
 from hardboot.profile.lint import check
 from hardboot.profile.model import Profile
 from hardboot.profile.problem import Problem
-from hardboot.profile.schema import Evidence, Span, Trust
+from hardboot.profile.schema import SLOTS, Evidence, Partition, Span, Trust
 from hardboot.profile.syntax import parse
 from hardboot.profile.unknown import UnknownFactError
 
 __all__ = [
+    "SLOTS",
     "Evidence",
+    "Partition",
     "Problem",
     "Profile",
     "Span",

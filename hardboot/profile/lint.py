@@ -15,6 +15,7 @@ _RULES = (
     lint_memory.buffer,
     lint_memory.kernel,
     lint_boot.reset,
+    lint_boot.partitions,
     lint_boot.device_trees,
     lint_evidence.evidence,
     lint_evidence.conflicts,

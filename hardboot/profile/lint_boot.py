@@ -1,9 +1,11 @@
-"""Rules about the host kernel, the reset and the device trees of a profile."""
+"""Rules about the host kernel, the reset, the partitions and the device trees of a profile."""
 
+import re
 from collections.abc import Iterator
 
 from hardboot.profile.model import Profile
 from hardboot.profile.problem import Problem
+from hardboot.profile.schema import SLOTS
 
 
 def host_abi(profile: Profile) -> Iterator[Problem]:
@@ -31,6 +33,16 @@ def host_abi(profile: Profile) -> Iterator[Problem]:
         yield Problem("hardboot.host_abi", f"{hardboot.host_abi} does not exist on arm64")
     if hardboot.host_abi == "buffer" and profile.arch != "arm64":
         yield Problem("hardboot.host_abi", "buffer exists on arm64 only")
+
+
+def partitions(profile: Profile) -> Iterator[Problem]:
+    """Find names and paths of partitions with slots that have a suffix already."""
+    for name, one in profile.partitions.items():
+        if one.slots and re.search("_[ab]$", one.path):
+            yield Problem(f"partitions.{name}", f"{one.path} ends in a slot; leave it out, both are meant")
+        base, _, slot = name.rpartition("_")
+        if slot in SLOTS and base in profile.partitions and profile.partitions[base].slots:
+            yield Problem(f"partitions.{name}", f"{base} has slots already, {name} is one of them")
 
 
 def reset(profile: Profile) -> Iterator[Problem]:

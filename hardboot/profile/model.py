@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from hardboot.base.memory import Range
 from hardboot.profile.schema import (
+    SLOTS,
     CommandLineQuirks,
     ConflictingValue,
     DeviceTrees,
@@ -79,6 +80,18 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             known = f" (one of {', '.join(values)})" if values else ""
             raise self.unknown("hardboot.page", f"the address of the hardboot page{known}")
         return Range.sized(self.hardboot.page, self.hardboot.page_size, "hardboot page")
+
+    @property
+    def all_partitions(self) -> dict[str, Partition]:
+        """The partitions by their names on the phone: boot_a and boot_b where boot has slots."""
+        found: dict[str, Partition] = {}
+        for name, one in self.partitions.items():
+            if one.slots:
+                paths = {f"{name}_{slot}": f"{one.path}_{slot}" for slot in SLOTS}
+                found |= {key: replace(one, path=path, slots=False) for key, path in paths.items()}
+            else:
+                found[name] = one
+        return found
 
     def for_ram(self, end: int) -> "Profile":
         """Return the profile of the model whose RAM ends at `end`; itself if none fits, or none differs."""

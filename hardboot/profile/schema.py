@@ -94,11 +94,21 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     buffer: Buffer | None = None
 
 
+SLOTS = ("a", "b")
+
+
 class Partition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A block device of [partitions]; `size` in bytes, None if unknown."""
+    """A block device of [partitions].
+
+    Attributes:
+        path: Of its device node; with `slots` without the slot's suffix.
+        size: Bytes; None if unknown.
+        slots: True if there is one in each slot: the path continues with _a or _b.
+    """
 
     path: Annotated[str, Meta(pattern=r"^/dev/[A-Za-z0-9_./-]+$", max_length=200)]
     size: Annotated[int, Meta(ge=1)] | None = None
+    slots: bool = False
 
 
 class ImageParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

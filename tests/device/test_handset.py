@@ -56,7 +56,7 @@ def test_root_is_found_the_way_the_phone_grants_it(
 def together(name: str) -> list[list[str]]:
     """Return what hardboot asks the phone called `name` in one root command each."""
     me = Phone(cast(Transport, None), profile.load(name), "S")
-    me._room = 0
+    me._room, me._slot = 0, "a"
     asked = planning.queries(me)
     return [
         [handset.KERNEL, *host.queries(me.profile), *asked],

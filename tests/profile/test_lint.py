@@ -1,7 +1,7 @@
 """What a check of a profile finds."""
 
 import pytest
-from edited_profiles import BACON, edited, problems
+from edited_profiles import BACON, VIRT64, edited, problems
 
 from hardboot import profile
 
@@ -287,3 +287,19 @@ def test_a_mem_min_at_the_start_of_ram_is_a_mistake(value: str) -> None:
 def test_a_codename_belongs_to_one_profile() -> None:
     other = edited('name = "virt-arm"', 'name = "virt-two"')
     assert "codenames: virt-arm already belongs to profile virt-arm" in problems(other, *profile.load_all())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            'by-name/boot",',
+            'by-name/boot_a",',
+            "partitions.boot: /dev/block/by-name/boot_a ends in a slot; leave it out, both are meant",
+        ),
+        ("init_boot = {", "boot_b = {", "partitions.boot_b: boot has slots already, boot_b is one of them"),
+    ],
+)
+def test_a_partition_with_slots_is_stated_once_and_without_them(old: str, new: str, problem: str) -> None:
+    assert problems(edited(old, old, VIRT64)) == []
+    assert problem in problems(edited(old, new, VIRT64))

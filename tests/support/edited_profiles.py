@@ -8,6 +8,7 @@ from hardboot.base.files import data_dir
 from hardboot.profile import Profile
 
 VIRT = (data_dir("devices") / "virt-arm.toml").read_text()
+VIRT64 = (data_dir("devices") / "virt-arm64.toml").read_text()
 SHAMU = (data_dir("devices") / "shamu.toml").read_text()
 BACON = (data_dir("devices") / "bacon.toml").read_text()
 G3 = (data_dir("devices") / "g3.toml").read_text()
