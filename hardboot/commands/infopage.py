@@ -74,7 +74,8 @@ def _lead_rows(document: Document) -> list[_Row]:
     if not lead:
         return []
     checked = "" if "matches" not in lead else f", checksum {_matches(lead['matches'])}"
-    return [("in front", f"{lead['kind']}, {human_size(lead['size'])}{checked}")]
+    warning = [("warning", lead["warning"])] if lead.get("warning") else []
+    return [("in front", f"{lead['kind']}, {human_size(lead['size'])}{checked}"), *warning]
 
 
 def _id(image: Document) -> str:
@@ -134,7 +135,7 @@ def _show_parts(out: Output, image: Document) -> None:
     for item in image["trailing"]:
         _show_avb(out, item)
     for part in image["parts"]:
-        if part.keys() & {"kernel", "trees", "problem", "avb"}:
+        if part.keys() & {"kernel", "trees", "problem", "warning", "avb"}:
             out.print()
             out.heading(f"{part['name']}: {part['kind'] or 'unknown'}")
             _show_content(out, part)
@@ -165,8 +166,9 @@ def _notes(image: Document) -> Iterator[tuple[str, ...]]:
 
 def _show_content(out: Output, document: Document) -> None:
     """Print the kernel, device trees, ramdisk or vbmeta image in a file or a part."""
-    if "problem" in document:
-        out.rows([("problem", document["problem"])])
+    for name in ("problem", "warning"):
+        if name in document:
+            out.rows([(name, document[name])])
     out.rows(_lead_rows(document))
     if "kernel" in document:
         out.rows(_kernel_rows(document["kernel"]))

@@ -56,7 +56,7 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     content = bytes(new.kernel if kept else data) + b"".join(bytes(dtb) for dtb in kept)
     mtk = wrappers.split_mtk(image.kernel)
     if mtk:
-        content = wrappers.with_mtk(mtk.header, content)
+        content = mtk.around(content)
     changed = bootimg.renew(replace(image, kernel=content), algorithm or "sha1")
     write_atomic(output, bootimg.build(changed))
     return HostImage(

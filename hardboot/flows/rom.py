@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hardboot import devicetree
+from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
@@ -122,8 +123,17 @@ def read(path: Path) -> Rom:
 
 def _without_mtk(image: BootImage) -> BootImage:
     """Return the image without MediaTek's headers before kernel and ramdisk, as its bootloader starts it."""
-    bare = wrappers.without_mtk
-    return replace(image, kernel=bare(image.kernel), ramdisk=bare(image.ramdisk))
+    kernel, ramdisk = _bare("kernel", image.kernel), _bare("ramdisk", image.ramdisk)
+    return replace(image, kernel=kernel, ramdisk=ramdisk)
+
+
+def _bare(name: str, part: Data) -> Data:
+    mtk = wrappers.split_mtk(part)
+    if mtk is None:
+        return part
+    if mtk.warning:
+        log.warn(f"{name}: {mtk.warning}")
+    return mtk.data
 
 
 def _kernel(part: Data) -> AnyKernel:

@@ -45,8 +45,7 @@ def test_a_kernel_with_the_profiles_page_is_accepted_silently(
 def test_a_mediatek_header_is_no_part_of_the_kernel(tmp_path: Path) -> None:
     kernel = build.mtk(tagged(PROFILE.page.start), b"KERNEL")
     host_image.check(image(tmp_path, kernel), PROFILE)
-    with pytest.raises(InputError, match=r"boot\.img: MTK header: size at offset 0x4"):
-        host_image.check(image(tmp_path, kernel + b"more"), PROFILE)
+    host_image.check(image(tmp_path, kernel + bytes(4)), PROFILE)
 
 
 def test_a_kernel_with_another_page_is_refused(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import container_builders as build
 import pytest
-from image_builders import dtb
+from image_builders import board, dtb, zimage
 
-from hardboot.base.errors import InputError
+from hardboot.formats import sniff
 from hardboot.formats.containers.devicetrees import TreeEntry
 from hardboot.images.describe import Document, describe
 from hardboot.images.describe.trees import describe_tree
@@ -79,12 +79,15 @@ def test_addresses_are_those_of_the_header() -> None:
     assert [part["address"] for part in v3] == [None, None]
 
 
-def test_a_wrong_header_of_a_maker_is_a_problem_of_its_part_or_an_error() -> None:
-    image = document(build.every_kind()["MTK with a wrong size"])["boot_image"]
-    assert "MTK header: size at offset 0x4" in image["parts"][0]["problem"]
-    assert image["parts"][1]["kind"] is not None
-    with pytest.raises(InputError, match=r"x\.img: MTK header: size at offset 0x4"):
-        document(build.mtk(b"data", b"KERNEL") + b"x")
+def test_a_mediatek_header_of_another_size_is_a_warning_beside_the_content() -> None:
+    wrong = build.mtk(zimage(), b"KERNEL") + board("x")
+    size = len(zimage())
+    warning = f"MTK header: size is {size} bytes, {len(wrong) - 512} follow"
+    [part, *_] = document(build.boot(wrong))["boot_image"]["parts"]
+    assert (part["kind"], part["warning"], len(part["kernel"]["dtbs"])) == (sniff.ZIMAGE, warning, 1)
+    alone = document(wrong)
+    assert (alone["kind"], alone["lead"]["warning"]) == (sniff.ZIMAGE, warning)
+    assert "warning" not in document(build.boot(build.mtk(zimage(), b"KERNEL")))["boot_image"]["parts"][0]
 
 
 def test_a_damaged_dhtb_header_is_a_problem_of_the_lead() -> None:

@@ -11,6 +11,7 @@ import golden_images
 import pytest
 from described import described, document
 from image_builders import (
+    board,
     zimage,
 )
 from in_process import hardboot, on_terminal
@@ -76,7 +77,9 @@ def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
     assert parts[0]["mtk"] == {"name": "KERNEL", "size": len(build.KERNEL), "sha256": digest}
     assert f"  without header  {digest}\n" in hardboot("info", tmp_path / "x.img").stdout
     parts = described(tmp_path, kinds["MTK with a wrong size"])["boot_image"]["parts"]
-    assert "MTK header: size" in parts[0]["problem"]
+    warning = f"MTK header: size is {len(build.KERNEL)} bytes, {len(build.KERNEL) + 4} follow"
+    assert parts[0]["warning"] == warning
+    assert f"  warning           {warning}\n" in hardboot("info", tmp_path / "x.img").stdout
     parts = described(tmp_path, kinds["v4"])["boot_image"]["parts"]
     assert parts[2]["avb"]["release"] == "avbtool 1.2.0"
 
@@ -103,7 +106,7 @@ def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
     rows = build.every_row()
     found = described(tmp_path, rows["zImage behind a MediaTek header"])
     assert (found["kind"], found["lead"]) == (
-        *("ARM zImage kernel", {"kind": "MediaTek header (KERNEL)", "size": 512}),
+        *("ARM zImage kernel", {"kind": "MediaTek header (KERNEL)", "size": 512, "warning": None}),
     )
     assert (
         "in front          MediaTek header (KERNEL), 512 B\n" in hardboot("info", tmp_path / "x.img").stdout
@@ -112,8 +115,9 @@ def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
     found = described(tmp_path, rows["vbmeta in a DHTB wrapper"])
     assert (found["kind"], found["lead"]["kind"]) == ("AVB vbmeta image", "DHTB header")
     assert found["lead"]["matches"] is True
-    (tmp_path / "x.img").write_bytes(build.mtk(zimage(), b"KERNEL") + b"more")
-    assert "MTK header: size at offset 0x4" in hardboot("info", tmp_path / "x.img").stderr
+    (tmp_path / "x.img").write_bytes(build.mtk(zimage(), b"KERNEL") + board("x"))
+    shown = hardboot("info", tmp_path / "x.img").stdout
+    assert f"  warning           MTK header: size is {len(zimage())} bytes" in shown
 
 
 def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None:

@@ -114,10 +114,10 @@ def boot_parameters(data: bytes) -> None:
 def maker_headers(data: bytes) -> None:
     seen = view(data)
     wrappers.lead_size(seen)
-    wrappers.problem_of_mtk(data)
     mtk = wrappers.split_mtk(data)
     if mtk:
-        _same((wrappers.with_mtk(mtk.header, mtk.data),), data)
+        _same((mtk.around(mtk.data),), data)
+        mtk.around(b"x")
     if wrappers.is_dhtb(data):
         wrappers.read_dhtb(seen)
 

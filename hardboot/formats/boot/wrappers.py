@@ -13,7 +13,6 @@ from typing import Annotated
 
 from construct import Bytes
 
-from hardboot.base.errors import InputError
 from hardboot.formats.binary_record import BinaryRecord, Le32
 from hardboot.formats.boot.bootheader import BOOT_MAGIC
 from hardboot.formats.reading import Data, malformed, view
@@ -144,58 +143,42 @@ class MtkPart:
     header: bytes
     data: memoryview
 
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the size in the header; None if it is that of the part.
+
+        MediaTek's LK takes the size from the boot image header, so another one here does no harm.
+        """
+        stated = MtkHeader.parse(view(self.header)).size
+        if stated == len(self.data):
+            return None
+        return f"{MtkHeader.WHAT}: size is {stated} bytes, {len(self.data)} follow"
+
+    def around(self, data: Data) -> bytes:
+        """Return `data` with the header in front, whose size changes by as much as the part does."""
+        return mtk_header(self.header, len(self.data), len(data)) + bytes(view(data))
+
 
 def split_mtk(part: Data) -> MtkPart | None:
-    """Split a part from its MediaTek header; None if it has none, or one that states another size."""
+    """Split a part from its MediaTek header; None if it has none."""
     data = view(part)
-    header = _mtk(data)
-    if header is None or header.size != len(data) - MTK_SIZE:
+    if len(data) < MTK_SIZE or data[: len(_MTK_MAGIC)] != _MTK_MAGIC:
         return None
+    header = MtkHeader.parse(data)
     return MtkPart(read_text(header.name), bytes(data[:MTK_SIZE]), data[MTK_SIZE:])
 
 
-def _mtk(data: memoryview) -> MtkHeader | None:
-    if len(data) < MTK_SIZE or data[: len(_MTK_MAGIC)] != _MTK_MAGIC:
-        return None
-    return MtkHeader.parse(data)
+def mtk_header(old: bytes, old_size: int, new_size: int) -> bytes:
+    """Return the MediaTek header `old` for a part that was `old_size` bytes and now is `new_size`.
 
-
-def mtk_header(old: bytes, size: int) -> bytes:
-    """Return the MediaTek header `old` for a part of `size` bytes.
-
-    Raises:
-        InputError: If `old` is not a MediaTek header.
+    A size that differed from the part's still differs by as much.
     """
-    header = _mtk(view(old)) if len(old) == MTK_SIZE else None
-    if header is None:
-        problem = f"{len(old)} bytes that begin with {old[:4].hex()}"
-        raise malformed(MtkHeader.WHAT, "magic", 0, problem)
-    return replace(header, size=size).build()
-
-
-def with_mtk(header: bytes, data: Data) -> bytes:
-    """Return a part with its MediaTek header in front."""
-    return mtk_header(header, len(data)) + bytes(view(data))
+    header = MtkHeader.parse(view(old))
+    size = header.size + new_size - old_size
+    return replace(header, size=size if 0 <= size < 1 << 32 else new_size).build()
 
 
 def without_mtk(part: Data) -> Data:
-    """Return a part as a bootloader starts it: without its MediaTek header, if it has one.
-
-    Raises:
-        InputError: If its header states another size.
-    """
-    problem = problem_of_mtk(part)
-    if problem:
-        raise problem
+    """Return a part as a bootloader starts it: without its MediaTek header, if it has one."""
     mtk = split_mtk(part)
     return mtk.data if mtk else part
-
-
-def problem_of_mtk(part: Data) -> InputError | None:
-    """Return the error for a MediaTek header that states another size than its part has; otherwise None."""
-    data = view(part)
-    header = _mtk(data)
-    if header is None or header.size == len(data) - MTK_SIZE:
-        return None
-    problem = f"{header.size} bytes, {len(data) - MTK_SIZE} follow"
-    return malformed(header.WHAT, "size", header.offset_of("size"), problem)

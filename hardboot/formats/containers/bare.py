@@ -40,10 +40,6 @@ def open_bare(kind: str | None, data: memoryview) -> Container | None:
     """
     lead = _LEADS.get(kind or "", 0)
     content = data[lead:]
-    if lead:
-        problem = wrappers.problem_of_mtk(data)
-        if problem:
-            raise problem
     how = compression.detect(content)
     slices = _slice_parts(sniff.sniff(content) if lead else kind, how, content)
     if slices is None:
@@ -98,7 +94,7 @@ def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Cont
         old = bytes(data[:lead])
         growth = sum(len(changes.parts[part.name]) - len(part.data) for part in parts)
         if kind == sniff.MTK_PART:
-            yield wrappers.mtk_header(old, len(data) - lead + growth)
+            yield wrappers.mtk_header(old, len(data) - lead, len(data) - lead + growth)
         elif kind == sniff.DHTB_IMAGE:
             yield wrappers.dhtb_header(old, content(changes), growth)
         yield from content(changes)

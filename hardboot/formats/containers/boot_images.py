@@ -78,7 +78,7 @@ def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
     for name, data in parts.items():
         mtk = wrappers.split_mtk(old_parts.get(name, b""))
         if mtk:
-            parts[name] = wrappers.with_mtk(mtk.header, data)
+            parts[name] = mtk.around(data)
     changed = replace(image, **fields, **parts, os_version=os_version)
     return bootimg.build(bootimg.renew(changed, algorithm))
 

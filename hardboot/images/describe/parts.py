@@ -31,13 +31,11 @@ def describe_part(
     }
     if not len(part.data):
         return {**document, "kind": None}
-    problem = wrappers.problem_of_mtk(part.data)
-    if problem:
-        return {**document, "kind": sniff.MTK_PART, "problem": problem.what}
     data = view(part.data)
     mtk = wrappers.split_mtk(data)
     if mtk:
         document["mtk"] = {"name": mtk.name, "size": len(mtk.data), "sha256": sha256(mtk.data)}
+        document |= {"warning": mtk.warning} if mtk.warning else {}
         data = mtk.data
     kind = sniff.sniff(data)
     if kind is None:
@@ -103,20 +101,17 @@ def describe_wrapped(data: memoryview) -> Document | None:
     """Describe a kernel, a ramdisk or a vbmeta image behind a maker's header; None if it is something else.
 
     Raises:
-        InputError: If the header states another size, or what follows it is damaged.
+        InputError: If what follows the header is damaged.
     """
     if wrappers.is_dhtb(data):
         content = data[wrappers.DHTB_SIZE :]
         lead = describe_dhtb(data)
     else:
-        problem = wrappers.problem_of_mtk(data)
-        if problem:
-            raise problem
         mtk = wrappers.split_mtk(data)
         if mtk is None:
             return None
         content = mtk.data
-        lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(mtk.header)}
+        lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(mtk.header), "warning": mtk.warning}
     from hardboot.images.describe.contents import describe_content
 
     document = describe_content(sniff.sniff(content), content)

@@ -13,41 +13,40 @@ def test_headers_have_the_sizes_of_their_sources() -> None:
     assert (wrappers.MTK_SIZE, wrappers.DHTB_SIZE, wrappers.AMONET_SIZE) == (512, 512, 1024)
 
 
-def test_a_mediatek_header_with_another_size_is_not_split() -> None:
+def split(part: bytes) -> wrappers.MtkPart:
+    found = wrappers.split_mtk(part)
+    assert found is not None
+    return found
+
+
+def test_a_mediatek_header_with_another_size_is_split_with_a_warning() -> None:
     good = build.mtk(b"data", b"ROOTFS")
-    part = wrappers.split_mtk(good)
-    assert part is not None
-    assert (part.name, part.header, bytes(part.data)) == ("ROOTFS", good[:512], b"data")
-    assert wrappers.split_mtk(good + b"x") is None
-    assert wrappers.split_mtk(good[:-1]) is None
-    assert "size at offset 0x4: 4 bytes, 5 follow" in str(wrappers.problem_of_mtk(good + b"x"))
-    assert wrappers.problem_of_mtk(good) is None
+    part = split(good)
+    assert (part.name, part.header, bytes(part.data), part.warning) == ("ROOTFS", good[:512], b"data", None)
+    for other, size in ((good + b"x", 5), (good[:-1], 3)):
+        assert bytes(split(other).data) == other[512:]
+        assert split(other).warning == f"MTK header: size is 4 bytes, {size} follow"
 
 
 def test_a_part_without_a_mediatek_header_stays() -> None:
     assert wrappers.split_mtk(b"x" * 600) is None
-    assert wrappers.problem_of_mtk(b"x" * 600) is None
     assert wrappers.without_mtk(b"x" * 600) == b"x" * 600
     assert wrappers.split_mtk(build.mtk(b"", b"KERNEL")[:511]) is None
-    assert wrappers.problem_of_mtk(build.mtk(b"", b"KERNEL")[:511]) is None
-    empty = wrappers.split_mtk(build.mtk(b"", b"KERNEL"))
-    assert empty is not None
-    assert bytes(empty.data) == b""
+    assert bytes(split(build.mtk(b"", b"KERNEL")).data) == b""
 
 
 def test_a_bootloader_starts_the_part_behind_a_mediatek_header() -> None:
     good = build.mtk(b"data", b"KERNEL")
     assert bytes(wrappers.without_mtk(good)) == b"data"
-    with pytest.raises(InputError, match="MTK header: size at offset 0x4: 4 bytes, 3 follow"):
-        wrappers.without_mtk(good[:-1])
 
 
-def test_a_mediatek_header_is_written_with_the_new_size_and_keeps_the_rest() -> None:
+def test_a_mediatek_header_grows_with_its_part_and_keeps_the_rest() -> None:
     good = build.mtk(b"data", b"KERNEL")
-    assert wrappers.with_mtk(good[:512], b"longer data") == build.mtk(b"longer data", b"KERNEL")
-    for header in (good[:511], good, b"\0" + good[1:512]):
-        with pytest.raises(InputError, match="MTK header: magic at offset 0x0"):
-            wrappers.mtk_header(header, 4)
+    assert split(good).around(b"longer data") == build.mtk(b"longer data", b"KERNEL")
+    other = split(good + b"!!")  # states 2 bytes less than there are
+    assert other.around(b"1234567") == build.mtk(b"12345", b"KERNEL") + b"67"
+    assert other.around(b"data!!") == good + b"!!"
+    assert other.around(b"1") == build.mtk(b"1", b"KERNEL"), "no size below zero"
 
 
 def test_a_dhtb_header_that_covers_more_than_there_is_is_refused() -> None:

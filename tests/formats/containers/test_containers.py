@@ -212,11 +212,6 @@ def test_a_header_in_front_of_a_bare_file_states_the_new_size(size: int) -> None
     assert again[8:40] == hashlib.sha256(again[512:]).digest()
 
 
-def test_a_maker_header_of_another_size_is_refused() -> None:
-    with pytest.raises(InputError, match="MTK header: size at offset 0x4"):
-        open_container(build.mtk(zimage(), b"KERNEL") + b"x")
-
-
 def test_a_compressed_ramdisk_or_table_is_one_part() -> None:
     cpio = b"070707" + b"0" * 70 + b"an archive"
     for content, name in ((cpio, "ramdisk"), (build.dtbo(), "trees"), (board("x"), "trees")):
