@@ -58,6 +58,7 @@ def _boot_rows(image: Document) -> list[_Row]:
     ]
     if image["header_version"] < 3:
         rows += [("id", _id(image)), ("tags address", _hex(image["tags_addr"]))]
+    rows += [("note", image["note"])] if image["note"] else []
     return rows + _lead_rows(image)
 
 
@@ -135,7 +136,7 @@ def _show_parts(out: Output, image: Document) -> None:
     for item in image["trailing"]:
         _show_avb(out, item)
     for part in image["parts"]:
-        if part.keys() & {"kernel", "trees", "problem", "warning", "avb"}:
+        if part.keys() & {"kernel", "trees", "problem", "warning", "note", "avb"}:
             out.print()
             out.heading(f"{part['name']}: {part['kind'] or 'unknown'}")
             _show_content(out, part)
@@ -166,7 +167,7 @@ def _notes(image: Document) -> Iterator[tuple[str, ...]]:
 
 def _show_content(out: Output, document: Document) -> None:
     """Print the kernel, device trees, ramdisk or vbmeta image in a file or a part."""
-    for name in ("problem", "warning"):
+    for name in ("problem", "warning", "note"):
         if name in document:
             out.rows([(name, document[name])])
     out.rows(_lead_rows(document))

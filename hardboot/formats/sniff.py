@@ -15,6 +15,7 @@ DTBH_TABLE = "Samsung device tree table (DTBH)"
 SPRD_TABLE = "Spreadtrum device tree table (SPRD)"
 PXA_DT_TABLE = "Marvell device tree table (PXA-DT)"
 PXA_19XX_TABLE = "Marvell device tree table (PXA-19xx)"
+AMLOGIC_TABLE = "Amlogic device tree table (AML_)"
 SPARSE_IMAGE = "Android sparse image"
 VBMETA_IMAGE = "AVB vbmeta image"
 SONY_ELF = "Sony boot image (ELF)"
@@ -23,10 +24,32 @@ ZBOOT = "EFI zboot kernel"
 UIMAGE = "U-Boot image"
 DHTB_IMAGE = "image in a DHTB wrapper"
 MTK_PART = "part with a MediaTek header"
+BINARY_PATCH = "binary patch (BSDIFF40)"
+OPPO_FIRMWARE = "encrypted OPPO firmware file (OPPOENCRYPT!)"
+AMLOGIC_SECURE = "encrypted Amlogic image (AMLSECU!)"
 TEXT = "text file"
 EMPTY = "empty file"
-TABLE_KINDS = (OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE, PXA_DT_TABLE, PXA_19XX_TABLE)
+TABLE_KINDS = (
+    *(OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE),
+    *(PXA_DT_TABLE, PXA_19XX_TABLE, AMLOGIC_TABLE),
+)
 TREE_KINDS = (DEVICE_TREE, *TABLE_KINDS)
+
+# Files whose content cannot be read, by their kind: why, and what to do.
+SEALED = {
+    BINARY_PATCH: (
+        "it holds only what differs from another file",
+        "Apply it to that file with bspatch, and give the result.",
+    ),
+    OPPO_FIRMWARE: (
+        "the ZIP archive in it is encrypted with a key of the phone's recovery",
+        "Decrypt it with a tool for OPPO's .ozip, and give an image out of it.",
+    ),
+    AMLOGIC_SECURE: (
+        "only the chip that it is for has the key",
+        "Give an image for a device without Amlogic's secure boot.",
+    ),
+}
 
 # Offset, magic, name. The first match wins: kernels come before the MZ that they may begin with.
 _MAGICS = (
@@ -44,6 +67,7 @@ _MAGICS = (
     (0, b"SPRD", SPRD_TABLE),
     (0, b"PXA-DT", PXA_DT_TABLE),
     (0, b"PXA-19xx", PXA_19XX_TABLE),
+    (0, b"AML_", AMLOGIC_TABLE),
     (0, b"\x27\x05\x19\x56", UIMAGE),
     (0, b"\x3a\xff\x26\xed", SPARSE_IMAGE),
     (0, b"AVB0", VBMETA_IMAGE),
@@ -55,6 +79,9 @@ _MAGICS = (
     (0, b"-SIGNED-BY-SIGNBLOB-", "Tegra blob"),
     (0, b"MSM-RADIO-UPDATE", "Tegra blob"),
     (0, b"CrAU", "Android OTA payload"),
+    (0, b"BSDIFF40", BINARY_PATCH),
+    (0, b"OPPOENCRYPT!", OPPO_FIRMWARE),
+    (0, b"AMLSECU!", AMLOGIC_SECURE),
     (0, b"\x1f\x8b", "gzip data"),
     (0, b"\xfd7zXZ\0", "xz data"),
     (0, b"\x5d\0\0", "lzma data"),

@@ -120,6 +120,37 @@ def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
     assert f"  warning           MTK header: size is {len(zimage())} bytes" in shown
 
 
+@pytest.mark.parametrize(
+    ("data", "kind", "fix"),
+    [
+        (b"BSDIFF40" + bytes(24), "binary patch (BSDIFF40)", "with bspatch"),
+        (b"OPPOENCRYPT!" + bytes(9), "encrypted OPPO firmware file (OPPOENCRYPT!)", "Decrypt it"),
+        (b"AMLSECU!" + bytes(9), "encrypted Amlogic image (AMLSECU!)", "only the chip that it is for"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_not_unpacked(
+    tmp_path: Path, data: bytes, kind: str, fix: str
+) -> None:
+    assert fix in described(tmp_path, data)["note"]
+    shown = hardboot("info", tmp_path / "x.img")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(f"{tmp_path}/x.img: {kind}, {len(data)} B\n")
+    assert fix in " ".join(shown.stdout.split())
+    refused = hardboot("unpack", tmp_path / "x.img", tmp_path / "out")
+    assert refused.returncode == 3
+    assert f"x.img: {kind}: content at offset 0x0: " in refused.stderr
+    part = described(tmp_path, build.boot(data))["boot_image"]["parts"][0]
+    assert (part["kind"], fix in part["note"]) == (kind, True)
+
+
+@pytest.mark.parametrize(("offset", "image"), [(0x400, build.boot()), (0x800, build.boot_v3())])
+def test_an_image_encrypted_for_amlogic_says_so(tmp_path: Path, offset: int, image: bytes) -> None:
+    data = image[:offset] + b"AMLSECU!\5\x09\0\0\3\0\0\0" + image[offset + 16 :]
+    assert "encrypted" in described(tmp_path, data)["boot_image"]["note"]
+    assert "  note              AMLSECU! is in the header" in hardboot("info", tmp_path / "x.img").stdout
+    assert described(tmp_path, image)["boot_image"]["note"] is None
+
+
 def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None:
     """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
     data = build.with_footer(build.boot_v3(), 65536)

@@ -294,6 +294,8 @@ def every_kind() -> dict[str, bytes]:
         "SPRD": builders.sprd([((0x227E, 1, 0x20000), board("one")), ((0x227E, 2, 0x20000), board("two"))]),
         "PXA-DT": builders.pxa(b"PXA-DT", [((0xF45, 0), board("one")), ((0xF45, 1), board("two"))]),
         "PXA-19xx": builders.pxa(b"PXA-19xx", [((0xF59, 0), board("one")), ((0xF59, 1), board("two"))]),
+        "AML_ 1": builders.amlogic(1, [(("gxl", "p212", "1g"), board("one"))]),
+        "AML_ 2": builders.amlogic(2, [(("g12a", f"u21{at}", "2g"), board(f"{at}")) for at in range(3)]),
         **{f"QCDT {version:#x}": qcdt_of(version) for version in (1, 3, 0x103)},
         "sparse": sparse_of(boot()),
         "sparse with a footer": sparse_of(with_footer(boot_v3(), 65536), 1024),

@@ -16,7 +16,7 @@ from pathlib import Path
 import container_builders as build
 import core_builders
 from golden_images import V4_VTS
-from image_builders import board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
+from image_builders import amlogic, board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
 
 from hardboot.base.errors import InputError
 from hardboot.formats import elf
@@ -30,6 +30,7 @@ from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers,
 from hardboot.formats.kernels import atags, kernel
 from hardboot.formats.reading import Data, view
 from hardboot.formats.trees import dtbo, fdt, treefiles
+from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
 from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
 from hardboot.formats.trees.qcdt import QCDT
@@ -142,7 +143,7 @@ def trees_in_a_row(data: bytes) -> None:
 def tree_table(data: bytes) -> None:
     with contextlib.suppress(InputError):
         _same((dtbo.build(dtbo.parse(data)),), data)
-    for table_format in (QCDT, DTBH, SPRD, PXA_DT, PXA_19XX):
+    for table_format in (QCDT, DTBH, SPRD, PXA_DT, PXA_19XX, AMLOGIC):
         try:
             table = table_format.parse(data)
         except InputError:
@@ -239,6 +240,7 @@ _DUMPS = (
 )
 _ROWS = [elf.ProgramHeader64(1, 7, 4096, 0, 1 << 31, 4096, 4096, 0)] * 3
 _TABLES = (
+    *(amlogic(version, [(("gxl", "p212", "1g"), board("x"))]) for version in (1, 2)),
     *(build.qcdt(), build.dtbo()),
     b"DTBH" + struct.pack("<10I", 2, 1, 7870, 0x50A6, 0x217584DA, 0, 255, 2048, 2048, 0x20) + bytes(4048),
     b"SPRD" + struct.pack("<7I", 1, 1, 8830, 1, 0x20000, 2048, 2048) + bytes(4064),

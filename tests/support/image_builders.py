@@ -195,6 +195,19 @@ def pxa(magic: bytes, entries: list[tuple[tuple[int, int], bytes]], *, page: int
     return _table(magic + words(1, len(entries)), rows, trees, page)
 
 
+def amlogic(version: int, entries: list[tuple[tuple[str, str, str], bytes]], *, page: int = 2048) -> bytes:
+    """Return an Amlogic table of device trees; each entry chip, platform, variant, tree."""
+    trees = list(dict.fromkeys(tree for _, tree in entries))
+    width = {1: 4, 2: 16}[version]
+
+    def swapped(text: str) -> bytes:
+        raw = text.encode().ljust(width)
+        return b"".join(raw[at : at + 4][::-1] for at in range(0, width, 4))
+
+    rows = [(b"".join(map(swapped, ids)), b"", tree) for ids, tree in entries]
+    return _table(b"AML_" + words(version, len(entries)), rows, trees, page)
+
+
 def dtbo(entries: list[tuple[tuple[int, ...], bytes]], *, version: int = 0) -> bytes:
     """Return a table of overlays; each entry id, revision, four custom words, and its tree."""
     trees = list(dict.fromkeys(tree for _, tree in entries))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from image_builders import board, dtbh, dtbo, pxa, qcdt, sprd
+from image_builders import amlogic, board, dtbh, dtbo, pxa, qcdt, sprd
 
 from hardboot.formats.trees import dtbo as overlays
+from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
 from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
 from hardboot.formats.trees.qcdt import QCDT
@@ -53,5 +54,7 @@ SAMPLES: dict[str, Sample] = {
     "SPRD": _sample(SPRD, sprd([((0x227E, 1, 0x20000), A), ((0x227E, 2, 0x20000), B)])),
     "PXA-DT": _sample(PXA_DT, pxa(b"PXA-DT", [((0xF45, 0), A), ((0xF45, 1), B)])),
     "PXA-19xx": _sample(PXA_19XX, pxa(b"PXA-19xx", [((0xF59, 0), A), ((0xF59, 1), B)])),
+    "AML_ 1": _sample(AMLOGIC, amlogic(1, [(("gxl", "p212", "1g"), A), (("gxl", "p212", "2g"), B)])),
+    "AML_ 2": _sample(AMLOGIC, amlogic(2, [(("g12a", "u212dragon", "2g"), A), (("g12a", "u200", "2g"), B)])),
     "dt_table": Sample(dtbo(_ROWS), overlays.parse, overlays.build, overlays.with_trees),
 }

@@ -23,6 +23,7 @@ LEAD_MAX = 64 << 10  # bytes a loader may take in front of a boot image
 AMONET_SIZE = 1024
 
 _AMONET_MAGIC = b"microloader"
+_AMLOGIC_MAGIC = b"AMLSECU!"
 _DHTB_MAGIC = b"DHTB\1\0\0\0"
 _LOKI_OFFSET = 0x400
 _MTK_MAGIC = b"\x88\x16\x88\x58"
@@ -72,6 +73,15 @@ def refuse_loki(data: memoryview) -> None:
         problem = "this image was patched by Loki, an exploit for old bootloaders, which is not supported"
         fix = "Give the original image, before loki_tool patched it."
         raise malformed("boot image", "Loki header", _LOKI_OFFSET, problem, fix=fix)
+
+
+def is_amlogic_secure(header: bytes) -> bool:
+    """Return whether a boot image's header page says that its parts are encrypted for Amlogic's secure boot.
+
+    Source: Amlogic's U-Boot, common/cmd_imgread.c, AmlSecureBootImgHeader: the block is in the middle of a
+    page of 2048 bytes, and from Android 9 on, whose header has a version, in the middle of one of 4096.
+    """
+    return any(header[at : at + len(_AMLOGIC_MAGIC)] == _AMLOGIC_MAGIC for at in (0x400, 0x800))
 
 
 def is_dhtb(data: Data) -> bool:

@@ -27,6 +27,9 @@ def open_container(data: Data) -> Container:
 
 
 def _open(kind: str | None, data: memoryview) -> Container:
+    if kind in sniff.SEALED:
+        why, fix = sniff.SEALED[kind]
+        raise malformed(kind, "content", 0, why, fix=fix)
     if kind == sniff.BOOT_IMAGE:
         return boot_images.open_boot(data)
     if kind == sniff.VENDOR_BOOT_IMAGE:

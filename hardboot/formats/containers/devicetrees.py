@@ -15,6 +15,7 @@ from hardboot.formats.kernels import kernel, zimage
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.text_field import read_text
 from hardboot.formats.trees import dtbo, fdt
+from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
@@ -24,7 +25,7 @@ from hardboot.formats.trees.stored_trees import StoredTree, TableEntry, trees_of
 from hardboot.formats.trees.tree_table import TableFormat
 
 Kind: TypeAlias = Literal[
-    "device trees", "appended", "QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "dt_table"
+    "device trees", "appended", "QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "AML_", "dt_table"
 ]
 Ids: TypeAlias = Mapping[str, int | str | tuple[int, ...]]
 
@@ -37,6 +38,7 @@ _TABLE_FORMATS: dict[Kind, TableFormat] = {
     "SPRD": SPRD,
     "PXA-DT": PXA_DT,
     "PXA-19xx": PXA_19XX,
+    "AML_": AMLOGIC,
 }
 _MAGICS = (
     *(table_format.magic for table_format in _TABLE_FORMATS.values()),
@@ -149,13 +151,23 @@ def _entries(
 
 
 def _ids(entry: TableEntry) -> Ids:
-    """Return the ids of an entry as stored, the model as text."""
+    """Return the ids of an entry as stored; texts without what fills their fields up."""
     ids: dict[str, int | str | tuple[int, ...]] = {}
     for name in entry.names():
         if name not in ("offset", "size"):
-            value: int | bytes | tuple[int, ...] = getattr(entry, name)
-            ids[name] = read_text(value) if isinstance(value, bytes) else value
+            ids[name] = _id(getattr(entry, name))
     return ids
+
+
+def _id(value: int | bytes | tuple[int, ...] | tuple[bytes, ...]) -> int | str | tuple[int, ...]:
+    if isinstance(value, int):
+        return value
+    if isinstance(value, bytes):
+        return read_text(value)
+    words = [word for word in value if isinstance(word, bytes)]
+    if words:  # of a text that blanks fill up
+        return read_text(b"".join(words)).rstrip(" ")
+    return tuple(number for number in value if isinstance(number, int))
 
 
 def _appended(data: memoryview) -> DeviceTrees | None:

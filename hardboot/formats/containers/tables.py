@@ -10,6 +10,7 @@ from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container
 from hardboot.formats.reading import Data, malformed, pieces
 from hardboot.formats.trees import dtbo
+from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
 from hardboot.formats.trees.dtbo import OverlayTable
 from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
@@ -24,6 +25,7 @@ _FORMATS: dict[str, TableFormat] = {
     sniff.SPRD_TABLE: SPRD,
     sniff.PXA_DT_TABLE: PXA_DT,
     sniff.PXA_19XX_TABLE: PXA_19XX,
+    sniff.AMLOGIC_TABLE: AMLOGIC,
 }
 AnyTable = TreeTable | OverlayTable
 

@@ -8,6 +8,8 @@ from hardboot.formats.boot.bootimg import BootImage
 from hardboot.images.describe.document import Document
 from hardboot.images.describe.parts import describe_dhtb, describe_header, describe_part, describe_tail
 
+_ENCRYPTED = "AMLSECU! is in the header: the parts are encrypted for Amlogic's secure boot"
+
 
 def describe_boot(data: memoryview) -> Document:
     """Describe a boot image.
@@ -37,6 +39,7 @@ def describe_boot(data: memoryview) -> Document:
         "recovery_dtbo_offset": image.recovery_dtbo_offset,
         "header": describe_header(image.header[image.header_offset :], image.header_type),
         "lead": _lead(image, data),
+        "note": _ENCRYPTED if wrappers.is_amlogic_secure(image.header) else None,
         "parts": parts,
         **describe_tail(image.tail, image.tail_offset, data),
         "padding_missing": image.missing,

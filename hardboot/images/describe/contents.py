@@ -28,6 +28,9 @@ def describe_content(
     Raises:
         InputError: If `data` is damaged.
     """
+    if kind in sniff.SEALED:
+        why, fix = sniff.SEALED[kind]
+        return {"kind": kind, "note": f"{why}. {fix}"}
     if kind == sniff.VBMETA_IMAGE:
         return {"kind": kind, **describe_vbmeta(data, partition)}
     if kind in sniff.TREE_KINDS:

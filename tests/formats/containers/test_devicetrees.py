@@ -56,6 +56,16 @@ def test_ids_are_raw_and_only_those_that_are_stored(version: int, ids: dict[str,
     assert found.entries[0].ids == ids
 
 
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [("AML_ 1", ("gxl", "p212", "1g")), ("AML_ 2", ("g12a", "u212dragon", "2g"))],
+)
+def test_the_words_of_amlogics_ids_are_put_in_order(name: str, ids: tuple[str, str, str]) -> None:
+    found = devicetrees.find(SAMPLES[name].data)
+    assert found is not None
+    assert tuple(found.entries[0].ids.values()) == ids
+
+
 def test_packed_overlays_are_unpacked_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dtbo(
         [

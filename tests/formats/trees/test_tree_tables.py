@@ -15,6 +15,7 @@ from tree_tables import SAMPLES, A, B, several
 from hardboot.base.errors import InputError
 from hardboot.formats.containers import devicetrees
 from hardboot.formats.trees import fdt, stored_trees
+from hardboot.formats.trees.amlogic import AmlogicEntry1
 from hardboot.formats.trees.dtbh import DtbhEntry
 from hardboot.formats.trees.pxa import PxaEntry
 from hardboot.formats.trees.qcdt import QCDT, MotorolaEntry3, QcdtEntry1, QcdtEntry2
@@ -56,6 +57,8 @@ def test_the_fields_of_each_kind_of_entry_are_read() -> None:
     assert first["SPRD"] == SprdEntry(0x227E, 1, 0x20000, 2048, 2048)
     assert first["PXA-DT"] == PxaEntry(0xF45, 0, 2048, 2048)
     assert first["PXA-19xx"] == PxaEntry(0xF59, 0, 2048, 2048)
+    assert first["AML_ 1"] == AmlogicEntry1((b"gxl ",), (b"p212",), (b"1g  ",), **place)
+    assert first["AML_ 2"].platform == (b"u212", b"drag", b"on  ", b"    ")
 
 
 @pytest.mark.parametrize(("name", "version"), [("DTBH", 2), ("SPRD", 1), ("PXA-DT", 1), ("PXA-19xx", 1)])
@@ -163,9 +166,9 @@ def test_every_tree_needs_one_content(name: str) -> None:
 def test_a_number_that_does_not_fit_is_not_written(name: str) -> None:
     sample = SAMPLES[name]
     table = sample.parse(sample.data)
-    field = next(name for name in ("chip", "platform_id", "id") if hasattr(table.entries[0], name))
+    field = next(name for name in ("chip", "platform_id", "id", "offset") if hasattr(table.entries[0], name))
     changed = replace(table, entries=(replace(table.entries[0], **{field: 1 << 32}),))
-    with pytest.raises(InputError, match=f"{field} at offset 0x[08]: 4294967296 does not fit"):
+    with pytest.raises(InputError, match=f"{field} at offset 0x[0-9a-f]+: 4294967296 does not fit"):
         sample.build(changed)
 
 
