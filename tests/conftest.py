@@ -60,6 +60,8 @@ if "HARDBOOT_TEST_USB" not in os.environ:
         from usb1 import USBContext
 
         UsbTransport.USB1_CTX = cast(USBContext, Bus())
+# Nor does it see their profiles.
+os.environ["XDG_CONFIG_HOME"] = os.devnull
 for name in ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_SERIAL"):
     os.environ.pop(name, None)
 

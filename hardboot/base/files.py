@@ -70,13 +70,18 @@ def make_folder(folder: Path, *, mode: int = 0o777) -> None:
             _cannot_write(error),
             file=str(folder),
             state="Nothing was changed.",
-            fix="Make it writable; XDG_STATE_HOME and XDG_CACHE_HOME choose other folders.",
+            fix="Make it writable; XDG_STATE_HOME, XDG_CACHE_HOME and XDG_CONFIG_HOME choose others.",
         ) from error
 
 
 def cache_dir() -> Path:
     """Return the folder for downloads and builds, which may be deleted at any time ($XDG_CACHE_HOME)."""
     return _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def config_dir() -> Path:
+    """Return the folder for what the user writes, such as profiles of their own ($XDG_CONFIG_HOME)."""
+    return _xdg("XDG_CONFIG_HOME", ".config")
 
 
 def state_dir() -> Path:

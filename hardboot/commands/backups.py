@@ -33,7 +33,7 @@ def backups(settings: Settings) -> None:
     If a phone is connected, its backups alone are listed, and the one that is in the partition now is marked.
     """
     try:
-        with connected(settings.serial, settings.device, wait_s=0) as phone:
+        with connected(settings.serial, settings.chosen(), wait_s=0) as phone:
             found = [one for one in store.find_all() if one.serial == phone.serialno]
             current = _current(phone, {one.partition for one in found})
             phone.clean()
@@ -81,7 +81,7 @@ def backup(settings: Settings, partition: str, output: Path | None, allow_broken
 
     Nothing is written to the phone. hardboot restore writes the backup back.
     """
-    with connected(settings.serial, settings.device, exclusive=True) as phone:
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         device = phone.partition(partition)
         try:
             with on_interrupt("Nothing was written to the phone."):

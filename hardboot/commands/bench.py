@@ -36,7 +36,7 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
     then end in the same kernel, and the ratio compares the methods themselves.
     """
     guest = rom.read(image) if image else None
-    with connected(settings.serial, settings.device, exclusive=True) as phone:
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         check_tested(phone.profile, allowed=untested)
         methods = flow.supported_methods(phone, untested=untested)
         titles = ", ".join(_TITLES[method] for method in methods)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,16 +17,32 @@ from hardboot.base.printable import printable, printable_lines
 if TYPE_CHECKING:
     from hardboot.device.phone import Phone
     from hardboot.flows.journal import Journal
+    from hardboot.profile import Profile
 
 
 class Settings:
     """The global options of one run."""
 
     device: str | None = None
+    profile: Path | None = None
     serial: str | None = None
     json: bool = False
     verbose: bool = False
     yes: bool = False
+
+    def chosen(self) -> "Profile | None":
+        """Return the profile that --device or --profile names; None without either.
+
+        Raises:
+            InputError: If there is no such profile, or its file is wrong.
+        """
+        from hardboot import profile
+
+        if self.device is not None and self.profile is not None:
+            raise click.UsageError("--device cannot be combined with --profile.")
+        if self.profile is not None:
+            return profile.read(self.profile)
+        return None if self.device is None else profile.load(self.device)
 
     def emit(self, document: Any, human: Callable[[], None]) -> None:
         """Print the result on stdout: `document` as JSON with --json, else by calling `human`."""
@@ -87,7 +104,7 @@ def journaled(settings: Settings, *, connect_s: float | None = None) -> "Iterato
     from hardboot.flows.journal import Journal
 
     patience = phones.WAIT_S if connect_s is None else connect_s
-    with phones.connected(settings.serial, settings.device, exclusive=True, wait_s=patience) as phone:
+    with phones.connected(settings.serial, settings.chosen(), exclusive=True, wait_s=patience) as phone:
         journal = Journal(phone.profile.name, phone.serialno)
         try:
             yield phone, journal
@@ -127,6 +144,12 @@ def _global_options() -> list[click.Parameter]:
     return [
         option(
             "--device", metavar="NAME", help="Use this phone profile instead of matching ro.product.device."
+        ),
+        option(
+            "--profile",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Use the phone profile in FILE.",
         ),
         option(
             "--serial",

@@ -65,7 +65,7 @@ def pull(settings: Settings, output: Path, wait_s: float) -> None:
 
     Waits for the panic kernel. Pages that were free or are zero are left out.
     """
-    with triggering.panic_kernel_phone(settings.serial, settings.device, wait_s=wait_s) as phone:
+    with triggering.panic_kernel_phone(settings.serial, settings.chosen(), wait_s=wait_s) as phone:
         found = pulling.pull(phone, output)
 
     def show() -> None:

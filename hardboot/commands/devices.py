@@ -1,4 +1,4 @@
-"""hardboot devices: show, check and draft phone profiles."""
+"""hardboot devices list, show and check: phone profiles."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +9,12 @@ import click
 import msgspec
 
 from hardboot import profile
-from hardboot import suggest as drafts
-from hardboot.base import log
 from hardboot.base.errors import InputError
-from hardboot.base.files import write_atomic
 from hardboot.base.memory import Range
 from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Group, Settings, count, echo, echo_lines, pass_settings
+from hardboot.commands.common import Group, Settings, count, echo, pass_settings
 from hardboot.commands.output import Output
-from hardboot.device.handset import reach
-from hardboot.device.record import MARK
 from hardboot.profile import Profile
 from hardboot.profile.schema import CarriedProperties
 
@@ -27,9 +22,16 @@ _NOT_SHOWN = ("name", "title", "codenames", "notes")  # printed before and after
 _DECIMAL = ("skip", "cells")  # endings of the names of facts that are counts
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    lazy={"suggest": ("hardboot.commands.suggest:suggest", "Draft a profile for the connected phone.")},
+)
 def devices() -> None:
-    """Show, check and draft phone profiles."""
+    """Show, check and draft phone profiles.
+
+    Your own profiles are files in $XDG_CONFIG_HOME/hardboot/devices (~/.config/hardboot/devices), named after
+    the profile: NAME.toml. They come before the profiles that ship with hardboot.
+    """
 
 
 @devices.command("list")
@@ -45,23 +47,42 @@ def list_devices(settings: Settings) -> None:
             "arch": phone.arch,
             "soc": phone.soc,
             "status": phone.status,
+            "path": str(profile.path_of(phone.name)),
+            "own": _is_own(phone.name),
         }
         for phone in phones
     ]
 
     def human() -> None:
-        rows = [(phone.name, phone.arch, phone.status, phone.title) for phone in phones]
+        rows = [
+            (one.name, one.arch, one.status, one.title + (" (your own)" if _is_own(one.name) else ""))
+            for one in phones
+        ]
         Output().table(("name", "arch", "status", "phone"), rows)
 
     settings.emit(document, human)
 
 
+def _is_own(name: str) -> bool:
+    path = profile.path_of(name)
+    return path is not None and profile.is_own(path)
+
+
 @devices.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @pass_settings
-def show(settings: Settings, name: str) -> None:
-    """Show the profile of phone NAME and its evidence."""
-    phone = profile.load(name)
+def show(settings: Settings, name: str | None) -> None:
+    """Show a phone's profile and its evidence.
+
+    NAME is the name of a profile, a codename, or words of a title: hardboot devices show "nexus 6". Or give
+    --device NAME or --profile FILE.
+    """
+    if name is not None and settings.profile is not None:
+        raise click.UsageError("NAME cannot be combined with --profile.")
+    phone = settings.chosen() if name is None else profile.load(name)
+    if phone is None:
+        raise click.UsageError("Give NAME or --profile FILE.")
+    path = settings.profile or profile.path_of(phone.name)
     rows = _facts(phone)
     conflicts = _conflicts(phone)
     unknown = {key: one.source for key, one in phone.evidence.items() if one.status == "unknown"}
@@ -69,6 +90,7 @@ def show(settings: Settings, name: str) -> None:
         "name": phone.name,
         "title": phone.title,
         "codenames": list(phone.codenames),
+        "path": str(path),
         "facts": [
             {"fact": fact, "value": _plain(value), "status": status, "source": source}
             for fact, value, status, source in rows
@@ -105,7 +127,8 @@ def show(settings: Settings, name: str) -> None:
                 for line in lines:
                     _print_item(line, out.width)
         echo()
-        echo("Sources: --json, or the profile itself (devices/*.toml).")
+        place = f"devices/{path.name}" if path and profile.is_shipped(path) else path
+        echo(f"Sources: --json, or the profile: {place}")
 
     settings.emit(document, human)
 
@@ -114,16 +137,22 @@ def show(settings: Settings, name: str) -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @pass_settings
 def check(settings: Settings, files: tuple[Path, ...]) -> None:
-    """Check profile FILEs, or all that ship with hardboot."""
-    shipped = list(profile.load_all())
-    given = [(str(path), profile.read(path)) for path in files] or [(one.name, one) for one in shipped]
+    """Check profile FILEs, or your own and all that ship with hardboot.
+
+    A codename may be in one profile that ships and in one of your own, which is then the one that is used.
+    """
+    paths = list(files) or ([settings.profile] if settings.profile else [])
+    paths = paths or [path for name in profile.names() if (path := profile.path_of(name))]
+    given = [(path, profile.read(path)) for path in paths]
+    others = {folder: profile.load_folder(folder) for folder in {path.parent for path in paths}}
+    named = [one for _, one in given] if files else []
     found = [
-        (origin, problem.fact, problem.what)
-        for origin, one in given
-        for problem in profile.check(one, [*shipped, *(other for _, other in given)])
+        (str(path), problem.fact, problem.what)
+        for path, one in given
+        for problem in profile.check(one, [*others[path.parent], *named])
     ]
     document = {
-        "checked": [origin for origin, _ in given],
+        "checked": [str(path) for path, _ in given],
         "problems": [{"profile": origin, "fact": fact, "what": what} for origin, fact, what in found],
     }
     if not found:
@@ -141,68 +170,6 @@ def check(settings: Settings, files: tuple[Path, ...]) -> None:
     )
     error.several_lines = True
     raise error
-
-
-@devices.command()
-@click.option(
-    "--from",
-    "folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Read files copied from the phone instead of a connected phone.",
-)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the draft to FILE."
-)
-@pass_settings
-def suggest(settings: Settings, folder: Path | None, output: Path | None) -> None:
-    """Draft a profile for the connected phone.
-
-    The draft proposes a hardboot page and mem_min, with reasons. The phone needs root.
-
-    DIR has files from the phone instead: the output of getprop (required), dmesg and `ls -l` of the by-name
-    folders (by-name), copies of iomem, cmdline, version, partitions and last_kmsg from /proc, of
-    /sys/firmware/fdt (fdt) or /proc/device-tree (device-tree, or a tar: device-tree.tar), and boot.img. All
-    but getprop may be missing; the draft then knows less.
-    """
-    if folder is not None:
-        found = drafts.read_folder(folder)
-    else:
-        with reach(settings.serial) as handset:
-            found = drafts.ask_phone(handset)
-    if MARK in found.text("cmdline"):
-        log.warn("a ROM is running; restart the phone into its own system and run this again")
-    result = drafts.suggest(found)
-    if output is not None:
-        write_atomic(output, [result.text.encode()])
-    for note in result.notes:
-        log.warn(note)
-    for difference in result.differences:
-        log.warn(f"the profile that ships with hardboot differs: {difference}")
-    made = result.profile
-    proposed = {name: made.evidence[name] for name in ("hardboot.page", "mem_min")}
-    document = {
-        "name": made.name,
-        "profile": result.text,
-        "hardboot_page": made.hardboot.page,
-        "mem_min": made.mem_min,
-        "reasons": {name: one.source for name, one in proposed.items()},
-        "unknown": {name: one.source for name, one in made.evidence.items() if one.status == "unknown"},
-        "notes": list(result.notes),
-        "differences": list(result.differences),
-    }
-
-    def human() -> None:
-        if output is None:
-            echo_lines(result.text)
-            return
-        echo(f"Wrote {output}: a draft for {made.title}. Read and complete it: docs/profiles.md")
-        for name, value in (("hardboot.page", made.hardboot.page), ("mem_min", made.mem_min)):
-            text = f"{name}: {'unknown' if value is None else f'{value:#x}'}: {proposed[name].source}"
-            for line in wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False):
-                echo(line)
-
-    settings.emit(document, human)
 
 
 def _facts(phone: Profile) -> list[tuple[str, Any, str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hardboot import devicetree, profile
+from hardboot import devicetree
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
@@ -30,7 +30,7 @@ _MARKS = {True: "*", False: " "}
 def dtb(settings: Settings, image: Path, match: str | None) -> None:
     """Show the device trees of IMAGE, which one a phone gets, and why not the others.
 
-    The phone is given by --match or by the profile --device NAME; none needs to be connected. --match takes
+    The phone is given by --match, --device NAME or --profile FILE; none needs to be connected. --match takes
     msm-id, board-id, pmic-id, project-id (HTC), sc-id (Spreadtrum), rev-id (Marvell), chip, hw-rev (Exynos),
     id (overlay tables) and model (Motorola's tables).
     """
@@ -64,9 +64,9 @@ def _wanted(settings: Settings, match: str | None) -> tuple[PhoneIds, str]:
     """Return the ids to look for, and the name of their phone."""
     if match is not None:
         return devicetree.typed_phone_ids(match), match
-    if settings.device is None:
-        raise click.UsageError("Give the phone: --device NAME or --match ID.")
-    phone = profile.load(settings.device)
+    phone = settings.chosen()
+    if phone is None:
+        raise click.UsageError("Give the phone: --device NAME, --profile FILE or --match ID.")
     found = devicetree.profile_phone_ids(phone)
     if not found.ids:
         raise RefusedError(

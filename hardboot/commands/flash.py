@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from hardboot.base.errors import DeviceError
 from hardboot.base.files import private_copy
 from hardboot.base.mapping import map_own_file
 from hardboot.commands.backups import shown_date, shown_kernel
@@ -16,6 +17,7 @@ from hardboot.flows.backup import Backup
 from hardboot.flows.restart import Restarted, restart
 
 _ALLOW_BROKEN = "--allow-broken"
+_SUPPORT = {True: "yes", False: "no", None: "not known: hardboot status"}
 
 
 @click.command(name="flash-host-kernel", cls=Command)
@@ -35,7 +37,7 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broke
     """
     with (
         private_copy(image, limit=host_image.LIMIT) as copy,
-        connected(settings.serial, settings.device, exclusive=True) as phone,
+        connected(settings.serial, settings.chosen(), exclusive=True) as phone,
     ):
         host_image.check(copy.path, phone.profile, name=image)
         release = partition_content.inspect(map_own_file(copy.path)).release
@@ -46,6 +48,8 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broke
         )
         done = flash.flash(phone, copy, flash.PARTITION, allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
+    if restarted and restarted.hardboot is False:
+        raise _no_host(done, restarted)
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
 
 
@@ -63,7 +67,7 @@ def restore(settings: Settings, backup: Path | None, reboot: bool, allow_broken:
     if allow_broken and backup is None:
         raise click.UsageError(f"{_ALLOW_BROKEN} needs BACKUP")
     named = backups.read(backup) if backup else None
-    with connected(settings.serial, settings.device, exclusive=True) as phone:
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         chosen = named or flash.default_backup(phone)
         with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
             confirm(settings, _effect(phone, chosen))
@@ -78,6 +82,17 @@ def _effect(phone: Phone, chosen: Backup) -> str:
         f"This writes the backup {chosen.path.name} of {shown_date(chosen)} ({shown_kernel(chosen)}) to "
         f"partition {chosen.partition} of {_running(phone)}."
     )
+
+
+def _no_host(done: flash.Flashed, restarted: Restarted) -> DeviceError:
+    error = DeviceError(
+        f"the kernel that came up, {restarted.kernel.release}, has no hardboot support",
+        state=f"{done.image} is in partition {done.partition}, read back and verified.",
+        fix="Did the bootloader boot another partition or slot? hardboot status. To write the backup back: "
+        "hardboot restore",
+    )
+    error.result = _document(done, restarted)
+    return error
 
 
 def _running(phone: Phone) -> str:
@@ -117,9 +132,7 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
         ),
     ]
     if restarted:
-        rows.append(
-            ("kernel", f"{restarted.kernel.release}, hardboot {'yes' if restarted.hardboot else 'no'}")
-        )
+        rows.append(("kernel", f"{restarted.kernel.release}, hardboot {_SUPPORT[restarted.hardboot]}"))
     for name, value in rows:
         echo(f"  {name:<10} {value}")
     if not restarted:

@@ -18,7 +18,7 @@ def last_log(settings: Settings, every: bool) -> None:
 
     It is kept in RAM over a reset (pstore or /proc/last_kmsg), and tells why a ROM or a panic kernel failed.
     """
-    with connected(settings.serial, settings.device) as phone:
+    with connected(settings.serial, settings.chosen()) as phone:
         found = lastlog.read(phone)
         document = {"device": phone.profile.name, "serial": phone.serialno}
     if not found:

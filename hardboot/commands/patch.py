@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from hardboot import profile
 from hardboot.base import files, log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.commands.common import Command, Group, Settings, count, echo, pass_settings
@@ -128,7 +127,7 @@ def apply(
     patch_file: Path | None,
     allow_unicode: bool,
 ) -> None:
-    """Apply the series for --device to the kernel source TREE.
+    """Apply the series for a phone to the kernel source TREE.
 
     Also writes hardboot.config at the top of TREE: the options to add to the kernel's configuration.
     """
@@ -138,10 +137,8 @@ def apply(
             raise click.UsageError("--model cannot be combined with --patch.")
         patches = read_patch(patch_file, allow_unicode=allow_unicode)
         report = apply_patches(tree, patch_file.name, patches, dry_run=dry_run)
-    elif settings.device is None:
-        raise click.UsageError("Give --device NAME: its profile has the address of the hardboot page.")
     else:
-        phone = load_model(settings.device, model)
+        phone = choose_model(settings, model)
         series = find(tree, phone.arch)
         check_match(phone, series)
         fact = "hardboot.models" if model else "hardboot.page"
@@ -187,9 +184,9 @@ def revert(settings: Settings, tree: Path, patch_file: Path | None) -> None:
 
 
 def series_of(settings: Settings, tree: Path) -> Series:
-    """Return the series for `tree`: for the architecture of --device, or the one that is applied."""
-    arch = profile.load(settings.device).arch if settings.device else None
-    return find(tree, arch)
+    """Return the series for `tree`: for the architecture of the chosen phone, or the one that is applied."""
+    phone = settings.chosen()
+    return find(tree, phone.arch if phone else None)
 
 
 def read_patch(path: Path, *, allow_unicode: bool) -> dict[str, Sequence[FilePatch]]:
@@ -217,14 +214,18 @@ def read_patch(path: Path, *, allow_unicode: bool) -> dict[str, Sequence[FilePat
     return {path.name: unified.parse(found.repaired, str(path))}
 
 
-def load_model(device: str, model: str | None) -> Profile:
-    """Return the profile `device`, for one of its models if they differ.
+def choose_model(settings: Settings, model: str | None) -> Profile:
+    """Return the chosen profile, for one of its models if they differ.
 
     Raises:
         InputError: If there is no such model.
         RefusedError: If the hardboot page depends on the model and none is given.
     """
-    phone = profile.load(device)
+    phone = settings.chosen()
+    if phone is None:
+        raise click.UsageError(
+            "Give --device NAME or --profile FILE: the profile has the address of the hardboot page."
+        )
     models = phone.hardboot.models
     named = next((one for one in models if one.name == model), None)
     if named:
@@ -232,7 +233,7 @@ def load_model(device: str, model: str | None) -> Profile:
     pages = " or ".join(f"--model {one.name} (page {one.page:#x})" for one in models)
     if model:
         raise InputError(
-            f"the profile {device} knows no model {model!r}",
+            f"the profile {phone.name} knows no model {model!r}",
             state="Nothing was changed.",
             fix=f"Give {pages}." if models else "Omit --model: the models of this profile do not differ.",
         )

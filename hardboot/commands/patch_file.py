@@ -8,7 +8,7 @@ import click
 from hardboot.base import files, log
 from hardboot.base.errors import InputError
 from hardboot.commands.common import Command, Settings, count, echo, pass_settings
-from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, load_model, values
+from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, choose_model, values
 from hardboot.patches.catalog import find, load, load_all
 from hardboot.patches.check import find_problems
 from hardboot.patches.export import combine
@@ -78,11 +78,9 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
 def export(settings: Settings, source: str, output: Path, model: str | None) -> None:
     """Write SERIES, or the series for TREE, as one patch file for `patch -p1`.
 
-    The patch also adds hardboot.config with the values of --device.
+    The patch also adds hardboot.config with the values of --device or --profile.
     """
-    if settings.device is None:
-        raise click.UsageError("Give --device NAME: its profile has the address of the hardboot page.")
-    phone = load_model(settings.device, model)
+    phone = choose_model(settings, model)
     known = {series.name: series for series in load_all()}
     series = known[source] if source in known else find(Path(source), phone.arch)
     check_match(phone, series)

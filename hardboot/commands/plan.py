@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hardboot import layout, profile, suggest
+from hardboot import layout, suggest
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes
@@ -55,14 +55,14 @@ def plan(
 ) -> None:
     """Show where boot image IMAGE would lie in memory.
 
-    Nothing is loaded. With --device NAME the plan is made from the profile alone, with --from DIR from files
-    of the phone; otherwise the connected phone is asked.
+    Nothing is loaded. With --device NAME or --profile FILE the plan is made from the profile alone, with
+    --from DIR from files of the phone; otherwise the connected phone is asked.
     """
     guest_rom = rom.read(image)
     if folder is not None:
-        phone, running = _copied(folder, settings.device)
-    elif settings.device is not None:
-        phone, running = profile.load(settings.device), planning.PhoneFacts()
+        phone, running = _copied(folder, settings.chosen())
+    elif (known := settings.chosen()) is not None:
+        phone, running = known, planning.PhoneFacts()
     else:
         phone, running = _connected(settings.serial)
     if iomem is not None:
@@ -102,10 +102,10 @@ def _connected(serial: str | None) -> tuple[Profile, PhoneFacts]:
         raise
 
 
-def _copied(folder: Path, device: str | None) -> tuple[Profile, PhoneFacts]:
+def _copied(folder: Path, chosen: Profile | None) -> tuple[Profile, PhoneFacts]:
     """Return the profile of the phone whose files are in `folder`, and what the files tell."""
     found = suggest.read_folder(folder)
-    phone = matching(found.device, profile.load(device) if device else None)
+    phone = matching(found.device, chosen)
     iomem, line, tags = found.text("iomem"), found.text("cmdline"), folder / "atags"
     _warn_of_guest(line)
     has_atags = phone.dtb.kind == "none"

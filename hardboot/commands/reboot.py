@@ -15,7 +15,7 @@ def reboot(settings: Settings, wait_s: float) -> None:
 
     A ROM that hardboot booted ends, and the phone boots its own system; a loaded image is lost.
     """
-    with connected(settings.serial, settings.device, exclusive=True) as phone:
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         done = restart(phone, wait_s=wait_s)
         name = f"{phone.profile.name} {phone.serialno}"
         document = {
@@ -27,7 +27,10 @@ def reboot(settings: Settings, wait_s: float) -> None:
                 "hardboot": done.hardboot,
             },
         }
-    support = "with" if done.hardboot else "without"
-    settings.emit(
-        document, lambda: echo(f"{name} runs kernel {done.kernel.release}, {support} hardboot support.")
-    )
+    known = {
+        True: "with hardboot support",
+        False: "without hardboot support",
+        None: "hardboot support unknown (hardboot status)",
+    }
+    release, support = done.kernel.release, known[done.hardboot]
+    settings.emit(document, lambda: echo(f"{name} runs kernel {release}, {support}."))

@@ -1,10 +1,12 @@
 """hardboot status: show the running kernel and its hardboot support."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
+from hardboot import profile
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.commands.common import Command, Settings, echo, pass_settings
@@ -42,9 +44,10 @@ class _Seen:
 @pass_settings
 def status(settings: Settings) -> None:
     """Show the running kernel, its hardboot support, and the loaded image."""
-    with connected(settings.serial, settings.device) as phone:
+    with connected(settings.serial, settings.chosen()) as phone:
         seen = _look(phone)
-    settings.emit(_document(seen), lambda: _print(seen))
+    path = settings.profile or profile.path_of(seen.phone.profile.name)
+    settings.emit(_document(seen, path), lambda: _print(seen, path))
 
 
 def _look(phone: Phone) -> _Seen:
@@ -70,7 +73,7 @@ def _look(phone: Phone) -> _Seen:
     )
 
 
-def _document(seen: _Seen) -> dict[str, Any]:
+def _document(seen: _Seen, path: Path | None) -> dict[str, Any]:
     info, found = seen.info, seen.state
     return {
         "device": seen.phone.profile.name,
@@ -80,7 +83,9 @@ def _document(seen: _Seen) -> dict[str, Any]:
         "panic_kernel": record.is_panic_kernel(seen.kernel),
         "recovery": seen.recovery,
         "guest_image": seen.rom.document() if seen.rom else None,
+        "profile": str(path),
         "hardboot": {
+            "supported": host.is_supported(info),
             "page": info.hardboot_page,
             "flag": info.hardboot_flag,
             "version": info.hardboot_version,
@@ -94,11 +99,12 @@ def _document(seen: _Seen) -> dict[str, Any]:
     }
 
 
-def _print(seen: _Seen) -> None:
+def _print(seen: _Seen, path: Path | None) -> None:
     known = {True: "yes", False: "no", None: "not known (this kernel does not tell)"}
     info, found = seen.info, seen.state
     rows = [
         ("phone", f"{seen.phone.profile.name} {seen.phone.serialno}"),
+        *([("profile", str(path))] if path and not profile.is_shipped(path) else []),
         ("kernel", f"{seen.kernel.release}, {_origin(seen)}"),
         ("hardboot", _support(seen)),
         ("loaded", str(found) if found.loaded or found.record else known[info.kexec_loaded]),
@@ -134,8 +140,13 @@ def _support(seen: _Seen) -> str:
     if info.hardboot_page is not None:
         flag = "not known" if info.hardboot_flag is None else f"{info.hardboot_flag:#x}"
         return f"page {info.hardboot_page:#x}, flag {flag}"
+    supported = host.is_supported(info)
+    if supported:
+        return f"flag {seen.phone.profile.hardboot.flag:#x}; the kernel does not show its page"
     if seen.problem:
         return "not known (the agent does not run)"
     if record.is_guest(seen.kernel):
         return "no (a ROM is running; the host kernel comes back after a restart)"
+    if supported is None:
+        return "not known (the kernel can be asked only while nothing is loaded)"
     return "no"

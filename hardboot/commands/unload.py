@@ -16,7 +16,7 @@ def unload(settings: Settings, panic: bool) -> None:
     if panic:
         _unload_panic(settings)
         return
-    with connected(settings.serial, settings.device, exclusive=True) as phone:
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         found = flow.unload(phone)
     document = {
         "device": phone.profile.name,
@@ -29,7 +29,7 @@ def unload(settings: Settings, panic: bool) -> None:
 
 
 def _unload_panic(settings: Settings) -> None:
-    with connected(settings.serial, settings.device, exclusive=True) as phone:
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         was_loaded = panic_kernel.unload(phone)
     document = {
         "device": phone.profile.name,

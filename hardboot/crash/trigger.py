@@ -12,6 +12,7 @@ from hardboot.crash.pull import has_dump
 from hardboot.device.phone import Phone, connect
 from hardboot.flows.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.flows.restart import run_detached, wait_for_change
+from hardboot.profile import Profile
 
 CAPTURE_UP = "capture-up"
 RESTARTED = "restarted"
@@ -70,12 +71,12 @@ def _refuse_old_kernel(seconds: float) -> None:
 
 
 @contextmanager
-def panic_kernel_phone(serial: str | None, device: str | None, *, wait_s: float) -> Iterator[Phone]:
+def panic_kernel_phone(serial: str | None, chosen: Profile | None, *, wait_s: float) -> Iterator[Phone]:
     """Wait for the panic kernel, and yield the phone that runs it.
 
     Args:
         serial: See `connect`.
-        device: See `connect`.
+        chosen: See `connect`.
         wait_s: Seconds to wait at most.
 
     Raises:
@@ -84,17 +85,17 @@ def panic_kernel_phone(serial: str | None, device: str | None, *, wait_s: float)
     """
     deadline = time.monotonic() + wait_s
     with log.step("Waiting for the panic kernel", limit_s=wait_s):
-        phone = _wait_for_panic_kernel(serial, device, deadline)
+        phone = _wait_for_panic_kernel(serial, chosen, deadline)
     try:
         yield phone
     finally:
         phone.transport.close()
 
 
-def _wait_for_panic_kernel(serial: str | None, device: str | None, deadline: float) -> Phone:
+def _wait_for_panic_kernel(serial: str | None, chosen: Profile | None, deadline: float) -> Phone:
     while True:
         try:
-            phone = connect(serial, device)
+            phone = connect(serial, chosen)
             if has_dump(phone):
                 return phone
             release, waiting = phone.kernel().release, is_loaded(phone)

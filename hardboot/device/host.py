@@ -1,9 +1,11 @@
 """The running kernel as a host: what it supports, as the agent reports it, compared with the profile."""
 
+import errno
 import re
 import shlex
 from collections.abc import Sequence
 
+from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
@@ -19,7 +21,8 @@ _KEPT = "/dev/hardboot-agent"
 KEEP_AGENT = f"cat {AGENT} >{_KEPT} && chmod 700 {_KEPT} && {{ {_KEPT} info >/dev/null 2>&1 || rm {_KEPT}; }}"
 IS_KEPT = f"test -x {_KEPT}"  # for `roots`; `kept_agent` reads the output
 _KEXEC_FILES = ("kexec_loaded", "kexec_crash_loaded")
-_PAGE = "/sys/kernel/kexec_hardboot/page"  # shown by hardboot's own kernel series
+_OURS = "/sys/kernel/kexec_hardboot"  # shown by hardboot's own kernel series
+_PAGE = f"{_OURS}/page"
 
 
 def kept_agent(phone: Phone, output: Output) -> str:
@@ -84,9 +87,35 @@ def _page_address(text: str) -> int | None:
     return int(digits[1], 16) if digits else None
 
 
-def has_hardboot(phone: Phone) -> bool:
-    """Return whether the running kernel has the file by which the profile knows hardboot support."""
-    return phone.profile.presence is not None and phone.root(queries(phone.profile)[0]).code == 0
+def has_hardboot(phone: Phone) -> bool | None:
+    """Return whether the running kernel has hardboot support; None if that cannot be found out.
+
+    The file that the profile names tells it, and that of hardboot's own series; without the first, the agent.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    presence = phone.profile.presence
+    if phone.root(_presence_query(presence or _OURS)).code == 0:
+        return True
+    if presence is not None:
+        return False
+    try:
+        return is_supported(ask(phone, phone.profile.hardboot.flag))
+    except DeviceError as error:
+        log.detail(error.what)
+        return None
+
+
+def is_supported(info: AgentInfo) -> bool | None:
+    """Return whether what the agent reports is hardboot support; None if it does not tell."""
+    if info.hardboot_page is not None or info.probe == 0:
+        return True
+    return False if info.probe in (errno.EINVAL, errno.ENOSYS) else None
+
+
+def _presence_query(path: str) -> str:
+    return " || ".join(f"test -e {shlex.quote(one)}" for one in dict.fromkeys((path, _OURS)))
 
 
 def look(phone: Phone) -> None:
@@ -101,7 +130,7 @@ def look(phone: Phone) -> None:
 
 def queries(profile: Profile) -> tuple[str, str]:
     """Return the commands of `look`, for `roots`; `parse` reads their outputs."""
-    return f"test -e {shlex.quote(profile.presence or '/')}", f"cat {_PAGE}"
+    return _presence_query(profile.presence or "/"), f"cat {_PAGE}"
 
 
 def parse(profile: Profile, release: str, outputs: Sequence[Output]) -> None:
@@ -161,5 +190,6 @@ def _other_page(profile: Profile, page: int) -> RefusedError:
         f"the host kernel has the hardboot page at {page:#x}, the profile {profile.name} has it at "
         f"{profile.page.start:#x}",
         state="Nothing was loaded.",
-        fix=f"Build the host kernel with this profile: hardboot patch apply TREE --device {profile.name}",
+        fix=f"Build the host kernel with this profile: hardboot patch apply TREE --device {profile.name} "
+        "(or --profile FILE)",
     )

@@ -164,7 +164,7 @@ class Phone(Handset):
             raise RefusedError(
                 f"{known.path} has {size} bytes, the profile {self.profile.name} says {known.size}",
                 state="Nothing was written.",
-                fix="This is another phone or another model: choose its profile with --device.",
+                fix="This is another phone or another model: choose its profile with --device or --profile.",
             )
         if read_only != "0":
             raise RefusedError(
@@ -192,20 +192,19 @@ class Phone(Handset):
         return f"It knows: {', '.join(sorted(self.profile.all_partitions)) or 'none'}."
 
 
-def connect(serial: str | None, device: str | None, *, wait_s: float = 0.0) -> Phone:
+def connect(serial: str | None, chosen: Profile | None, *, wait_s: float = 0.0) -> Phone:
     """Find the phone, connect, and match its profile.
 
     Args:
         serial: As `adb devices` shows it, or HOST:PORT; None if only one phone is connected.
-        device: Name of the profile; None matches ro.product.device.
+        chosen: The profile; None finds the one for ro.product.device.
         wait_s: Seconds to wait for a phone that does not answer; if there is no sign of any, none.
 
     Raises:
         DeviceError: If no phone is connected or it does not answer.
         RefusedError: If several are, or no profile fits.
-        InputError: If `serial` or `device` is wrong.
+        InputError: If `serial` or a profile is wrong.
     """
-    chosen = profile.load(device) if device else None
     transport, names, root = _greet(serial or only_phone(), wait_s)
     try:
         product, serialno = _parse_product(names)
@@ -256,20 +255,20 @@ def _ask(transport: Transport, *, within_s: float = 0.0) -> tuple[Transport, Out
 
 @contextmanager
 def connected(
-    serial: str | None, device: str | None, *, exclusive: bool = False, wait_s: float = WAIT_S
+    serial: str | None, chosen: Profile | None, *, exclusive: bool = False, wait_s: float = WAIT_S
 ) -> Iterator[Phone]:
     """Connect as `connect` does, and close the connection at the end.
 
     Args:
         serial: See `connect`.
-        device: See `connect`.
+        chosen: See `connect`.
         exclusive: Keep other commands that change the phone away meanwhile.
         wait_s: See `connect`.
 
     Raises:
         RefusedError: If one is running.
     """
-    phone = connect(serial, device, wait_s=wait_s)
+    phone = connect(serial, chosen, wait_s=wait_s)
     try:
         if exclusive:
             path = state_dir() / "locks" / f"{safe_serial(phone.serialno)}.lock"
@@ -304,14 +303,14 @@ def matching(product: str, chosen: Profile | None) -> Profile:
         raise RefusedError(
             f"no profile is for ro.product.device={product!r}",
             state="Nothing was sent.",
-            fix="List the known phones: hardboot devices list. docs/profiles.md tells how to add one.",
+            fix="Draft a profile: hardboot devices suggest --install. Known phones: hardboot devices list",
         )
     if product not in match.codenames:
         raise RefusedError(
             f"the phone reports ro.product.device={product!r}; the profile {match.name} is for "
             f"{', '.join(match.codenames)}",
             state="Nothing was sent.",
-            fix="Leave out --device: the profile is then chosen by what the phone reports.",
+            fix="Leave out --device and --profile: the profile is then chosen by what the phone reports.",
         )
     return match
 

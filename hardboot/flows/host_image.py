@@ -106,7 +106,8 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
             f"{name}: its kernel has the hardboot page at {page:#x}, the profile {profile.name} has it at "
             f"{wanted:#x}",
             state="Nothing was sent.",
-            fix=f"Build the kernel for this phone: hardboot patch apply TREE --device {profile.name}",
+            fix=f"Build the kernel for this phone: hardboot patch apply TREE --device {profile.name} "
+            "(or --profile FILE)",
         )
 
 

@@ -19,10 +19,10 @@ _DETACHED_S = 5.0
 
 @dataclass(frozen=True)
 class Restarted:
-    """The kernel that came up, and whether it has hardboot support."""
+    """The kernel that came up, and whether it has hardboot support; None if that is not known."""
 
     kernel: KernelIdentity
-    hardboot: bool
+    hardboot: bool | None
 
 
 def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:

@@ -5,7 +5,18 @@ that needs it refuses and says how to find it.
 """
 
 from hardboot.profile.facts import facts
-from hardboot.profile.files import load, load_all, match, names, read
+from hardboot.profile.files import (
+    is_own,
+    is_shipped,
+    load,
+    load_all,
+    load_folder,
+    match,
+    names,
+    own_dir,
+    path_of,
+    read,
+)
 from hardboot.profile.lint import check
 from hardboot.profile.model import Profile
 from hardboot.profile.problem import Problem
@@ -24,10 +35,15 @@ __all__ = [
     "UnknownFactError",
     "check",
     "facts",
+    "is_own",
+    "is_shipped",
     "load",
     "load_all",
+    "load_folder",
     "match",
     "names",
+    "own_dir",
     "parse",
+    "path_of",
     "read",
 ]

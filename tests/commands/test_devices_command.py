@@ -74,7 +74,8 @@ def test_devices_check_refuses_a_bad_file_and_passes_what_ships(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     document = json.loads(output(capsys, "--json", "devices", "check")[0])
-    assert document == {"checked": profile.names(), "problems": []}
+    checked = [str(data_dir("devices") / f"{name}.toml") for name in profile.names()]
+    assert document == {"checked": checked, "problems": []}
     path = tmp_path / "virt-arm.toml"
     path.write_text(VIRT.replace("page = 0x44000000", "page = 0x44100000"))
     _, errors = output(capsys, "devices", "check", str(path), code=3)

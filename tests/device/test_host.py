@@ -23,7 +23,8 @@ NO_SUPPORT = (
 OTHER_PAGE = (
     "the host kernel has the hardboot page at 0x48000000, the profile virt-arm has it at 0x44000000",
     "Nothing was loaded.",
-    "Build the host kernel with this profile: hardboot patch apply TREE --device virt-arm",
+    "Build the host kernel with this profile: hardboot patch apply TREE --device virt-arm "
+    "(or --profile FILE)",
 )
 
 
@@ -97,16 +98,48 @@ def test_a_host_is_known_by_what_the_profile_says(phone: Phone, scripted: Script
         host.look(phone)
 
 
-def test_a_profile_without_a_sign_knows_no_host_by_it(phone: Phone, scripted: ScriptedPhone) -> None:
+FOREIGN = Kernel("3.10.0-foreign", page=None, flag=None, takes=5)  # a host of another author
+NO_KEXEC = replace(STOCK, kexec=False)
+
+
+@pytest.mark.parametrize(
+    ("presence", "kernel", "expected"),
+    [
+        (None, HOST, True),  # by the file of our own series
+        ("/none", HOST, True),
+        (None, FOREIGN, True),  # by the flag it takes
+        ("/none", FOREIGN, False),
+        ("/proc/its_sign", replace(FOREIGN, files={"/proc/its_sign": b""}), True),
+        (None, STOCK, False),
+        (None, NO_KEXEC, False),
+    ],
+)
+def test_hardboot_support_is_known_by_the_profiles_sign_our_own_or_the_agent(
+    presence: str | None, kernel: Kernel, expected: bool, phone: Phone, scripted: ScriptedPhone
+) -> None:
+    phone.profile = msgspec.structs.replace(phone.profile, presence=presence)
+    scripted.start(kernel)
+    assert host.has_hardboot(phone) is expected
+
+
+def test_without_a_sign_and_an_agent_hardboot_support_is_not_known(
+    phone: Phone, scripted: ScriptedPhone
+) -> None:
     phone.profile = msgspec.structs.replace(phone.profile, presence=None)
-    assert not host.has_hardboot(phone)
-    for missing in ("/none", None):
-        phone.profile = msgspec.structs.replace(phone.profile, presence=missing)
-        assert not host.has_hardboot(phone)
-    host.look(phone)  # nothing speaks against it; the agent asks more
-    assert host.queries(phone.profile) == ("test -e /", "cat /sys/kernel/kexec_hardboot/page")
+    scripted.start(STOCK)
+    scripted.data.noexec = True
+    assert host.has_hardboot(phone) is None
+    assert host.is_supported(info(hardboot_page=None, probe=1)) is None
+
+
+def test_the_files_that_show_hardboot_support_are_asked_for_together(phone: Phone) -> None:
+    ours = "test -e /sys/kernel/kexec_hardboot"
+    phone.profile = msgspec.structs.replace(phone.profile, presence=None)
+    assert host.queries(phone.profile) == (f"test -e / || {ours}", "cat /sys/kernel/kexec_hardboot/page")
+    host.look(phone)
     phone.profile = msgspec.structs.replace(phone.profile, presence="/sys/it's")
-    assert host.queries(phone.profile)[0] == "test -e '/sys/it'\"'\"'s'"
+    assert host.queries(phone.profile)[0] == f"test -e '/sys/it'\"'\"'s' || {ours}"
+    host.look(phone)  # it is a host of our series, whatever else the profile expects
 
 
 def test_a_host_that_shows_no_page_is_looked_at_no_further(phone: Phone, scripted: ScriptedPhone) -> None:

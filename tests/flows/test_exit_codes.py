@@ -76,6 +76,18 @@ def test_a_host_kernel_is_flashed_and_restored(scripted: ScriptedPhone, host_ima
     assert scripted.boot.flash == before
 
 
+def test_a_flashed_host_that_comes_up_without_hardboot_is_an_error(
+    scripted: ScriptedPhone, host_image: Path
+) -> None:
+    done("flash-host-kernel", host_image)
+    scripted.boots = [(setup.HOST_IMAGE[:-1], STOCK)]
+    ran = hardboot("--json", "--yes", "flash-host-kernel", host_image, "--reboot")
+    assert ran.returncode == 5
+    assert "the kernel that came up, 5.10.0-stock, has no hardboot support" in ran.stderr
+    document = json.loads(ran.stdout)
+    assert (document["partition"], document["host"]["hardboot"]) == ("boot", False)
+
+
 def lost(scripted: ScriptedPhone) -> None:
     scripted.cut_power()
 

@@ -54,7 +54,7 @@ def test_a_kernel_with_another_page_is_refused(tmp_path: Path) -> None:
         RefusedError,
         f"{path}: its kernel has the hardboot page at 0x7fa00000, the profile virt-arm has it at 0x44000000",
         "Nothing was sent.",
-        "Build the kernel for this phone: hardboot patch apply TREE --device virt-arm",
+        "Build the kernel for this phone: hardboot patch apply TREE --device virt-arm (or --profile FILE)",
     ):
         host_image.check(path, PROFILE)
 

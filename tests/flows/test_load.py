@@ -120,7 +120,8 @@ def test_a_kernel_with_another_page_is_refused(
         RefusedError,
         "the host kernel has the hardboot page at 0x48000000, the profile virt-arm has it at 0x44000000",
         "Nothing was loaded.",
-        "Build the host kernel with this profile: hardboot patch apply TREE --device virt-arm",
+        "Build the host kernel with this profile: hardboot patch apply TREE --device virt-arm "
+        "(or --profile FILE)",
     ):
         prepared(phone, image, journal)
 

@@ -42,8 +42,15 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(name: str, hint: str) -
     assert error.value.state == "Nothing was changed."
 
 
-def test_the_name_must_be_that_of_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "other.toml"
+def test_in_a_folder_of_profiles_the_name_must_be_that_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    elsewhere = tmp_path / "draft.toml"
+    elsewhere.write_text(VIRT)
+    assert profile.read(elsewhere).name == "virt-arm"
+    path = profile.own_dir() / "other.toml"
+    path.parent.mkdir(parents=True)
     path.write_text(VIRT)
     with pytest.raises(InputError) as error:
         profile.read(path)
