@@ -40,7 +40,7 @@ def find_trees(data: Data) -> TreeSource | None:
         return find_trees_in_parts([Part("dtb", 0, vendorboot.parse(seen).dtb)])
     if kind == sniff.SONY_ELF:
         return find_trees_in_parts(sonyelf.parse(seen).parts)
-    alone = devicetrees.find(seen)
+    alone = devicetrees.find(wrappers.without_mtk(seen))
     if alone is not None:
         return TreeSource("", alone.kind, candidates(alone))
     return find_trees_in_parts(bootimg.parse(seen).parts)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import Data
-from hardboot.formats.boot import bootimg
+from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootimg import BootImage
-from hardboot.formats.kernels import arm64image, zimage
+from hardboot.formats.kernels import kernel
 
 
 def parse(path: Path, data: Data) -> BootImage:
@@ -15,7 +15,7 @@ def parse(path: Path, data: Data) -> BootImage:
     Raises:
         InputError: If it is no boot image or truncated; a bare kernel is told what to do with it.
     """
-    if zimage.is_zimage(data) or arm64image.is_arm64(data):
+    if kernel.is_kernel(wrappers.without_mtk(data)):
         raise InputError(
             "this is a bare ARM kernel, not a boot image",
             file=str(path),

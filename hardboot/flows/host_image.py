@@ -10,8 +10,10 @@ from hardboot.flows import boot_image as boot_images
 from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.containers import kernel_part
 from hardboot.formats.kernels import zimage
 from hardboot.formats.kernels.kernel import identify
+from hardboot.formats.reading import view
 from hardboot.profile import Profile
 
 LIMIT = 256 << 20  # bytes; far above every boot partition known
@@ -39,7 +41,8 @@ class HostImage:
 def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     """Write `boot_image` with `kernel` in place of its own; all else stays, and the id is computed anew.
 
-    Device trees appended to the old kernel are kept if the new one has none, and so is a MediaTek header.
+    Device trees appended to the old kernel are kept if the new one has none. MediaTek's, Qualcomm's and
+    U-Boot's headers in front of the old kernel are written for the new one; its own are left out.
 
     Raises:
         InputError: If `boot_image` is no boot image or damaged, `kernel` is no zImage, or `output` cannot be
@@ -49,14 +52,13 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     image, algorithm = _read(boot_image, boot_image, fix=fix)
     data = read_bytes(kernel, limit=LIMIT)
     with naming(boot_image):
-        old = zimage.parse(wrappers.without_mtk(image.kernel))
+        old = zimage.parse(kernel_part.unwrap(image.kernel))
     with naming(kernel):
-        new = zimage.parse(data)
+        bare = kernel_part.unwrap(data)
+        new = zimage.parse(bare)
     kept = () if new.dtbs else old.dtbs
-    content = bytes(new.kernel if kept else data) + b"".join(bytes(dtb) for dtb in kept)
-    mtk = wrappers.split_mtk(image.kernel)
-    if mtk:
-        content = mtk.around(content)
+    trees = b"".join(bytes(dtb) for dtb in kept) or bytes(view(bare)[new.size :])
+    content = kernel_part.with_kernel(image.kernel, new.kernel, trees)
     changed = bootimg.renew(replace(image, kernel=content), algorithm or "sha1")
     write_atomic(output, bootimg.build(changed))
     return HostImage(
@@ -86,7 +88,7 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
     name = name or path
     image, _ = _read(path, name, fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT")
     with naming(name):
-        data = wrappers.without_mtk(image.kernel)
+        data = kernel_part.unwrap(image.kernel)
         page, wanted = zimage.parse(data).hardboot_page, profile.page.start
     if page is None:
         config = identify(data).config or {}
@@ -117,10 +119,10 @@ def is_host(image: BootImage) -> bool:
     Raises:
         InputError: If the kernel cannot be read.
     """
-    kernel = wrappers.without_mtk(image.kernel)
+    kernel = kernel_part.unwrap(image.kernel)
     if zimage.is_zimage(kernel) and zimage.parse(kernel).hardboot_page is not None:
         return True
-    return (identify(kernel).config or {}).get(_HARDBOOT_OPTION) == "y"
+    return (identify(wrappers.without_mtk(image.kernel)).config or {}).get(_HARDBOOT_OPTION) == "y"
 
 
 def _read(path: Path, name: Path, *, fix: str) -> tuple[BootImage, Algorithm | None]:

@@ -16,6 +16,7 @@ from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Decompressor
 from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.containers import kernel_part
 from hardboot.formats.kernels import arm64image, zimage
 from hardboot.formats.kernels.atags import Tag
 from hardboot.formats.kernels.kernel import identify
@@ -138,6 +139,7 @@ def _bare(name: str, part: Data) -> Data:
 
 def _kernel(part: Data) -> AnyKernel:
     """Return the kernel as it is started: a zImage unpacks itself, an arm64 Image must be unpacked first."""
+    part = kernel_part.unwrap(part)
     if arm64image.is_arm64(part):
         size = identify(part, config=False).size
         return Arm64Kernel(view(part)[:size], arm64image.parse(part))

@@ -8,6 +8,7 @@ BOOT_IMAGE = "Android boot image"
 VENDOR_BOOT_IMAGE = "Android vendor boot image"
 ZIMAGE = "ARM zImage kernel"
 ARM64_IMAGE = "arm64 kernel"
+PATCHED_KERNEL = "Qualcomm UNCOMPRESSED_IMG kernel"
 DEVICE_TREE = "device tree"
 OVERLAY_TABLE = "device tree overlay table (dtbo)"
 QCDT_TABLE = "Qualcomm device tree table (QCDT)"
@@ -58,6 +59,9 @@ _MAGICS = (
     (0x24, struct.pack("<I", 0x016F2818), ZIMAGE),
     (0x24, struct.pack(">I", 0x016F2818), "big-endian ARM zImage kernel"),
     (0x38, b"ARM\x64", ARM64_IMAGE),
+    (0x30, b"ARM\x64", ARM64_IMAGE),  # formats/kernels/arm64image.py has the sources
+    (0, struct.pack("<IIQQQ", 0x14000008, 0, 0x80000, 0, 0), ARM64_IMAGE),
+    (0, b"UNCOMPRESSED_IMG", PATCHED_KERNEL),
     (0, b"MZ\0\0zimg", ZBOOT),
     (0x202, b"HdrS", "x86 kernel"),
     (0, b"\xd0\x0d\xfe\xed", DEVICE_TREE),

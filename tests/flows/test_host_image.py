@@ -5,6 +5,7 @@ from pathlib import Path
 import container_builders as build
 import pytest
 from image_builders import board, hardboot_tag, zimage
+from packed_kernels import mkimage
 from told import raises
 
 from hardboot.base.errors import InputError
@@ -42,6 +43,32 @@ def test_trees_and_headers_of_the_old_kernel_stay(tmp_path: Path, wrapped: bool)
     assert bytes(image.ramdisk) == build.RAMDISK
     assert image.cmdline == "console=ttyMSM0"
     assert bootimg.check_id(image) == "sha1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "written"),
+    [
+        (mkimage(zimage()) + board("phone"), NEW, mkimage(NEW) + board("phone")),
+        (mkimage(zimage() + board("phone")), NEW, mkimage(NEW + board("phone"))),
+        (mkimage(zimage()), mkimage(NEW), mkimage(NEW)),
+        (zimage() + board("phone"), mkimage(NEW), NEW + board("phone")),
+        (zimage() + board("phone"), build.mtk(NEW, b"KERNEL"), NEW + board("phone")),
+        (build.mtk(zimage(), b"KERNEL"), build.mtk(NEW, b"KERNEL"), build.mtk(NEW, b"KERNEL")),
+        (zimage(), build.mtk(NEW + board("new"), b"KERNEL"), NEW + board("new")),
+        (build.patched(zimage(), board("phone")), NEW, build.patched(NEW, board("phone"))),
+        (zimage(), build.patched(NEW, board("new")), NEW + board("new")),
+    ],
+)
+def test_headers_are_those_of_the_phones_own_kernel(
+    tmp_path: Path, old: bytes, new: bytes, written: bytes
+) -> None:
+    paths = files(tmp_path, build.boot(old), new)
+    made = host_image.make(*paths)
+    kernel = bytearray(bytes(bootimg.parse(paths[2].read_bytes()).kernel))
+    assert (made.kernel_size, made.hardboot_page) == (len(kernel), 0x8F000000)
+    if written.startswith(b"\x27\x05\x19\x56"):  # the time, and a checksum over it
+        kernel[4:12] = written[4:12]
+    assert kernel == written
 
 
 def test_trees_of_the_new_kernel_replace_those_of_the_old(tmp_path: Path) -> None:

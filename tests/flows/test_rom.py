@@ -5,12 +5,14 @@ from pathlib import Path
 import container_builders as build
 import pytest
 import scripted_setup as setup
-from image_builders import arm64_image, board, dtb, kernel_with_banner, mkbootimg, pack, zimage
+from image_builders import arm64_image, board, dtb, kernel_with_banner, mkbootimg, pack, zboot, zimage
+from packed_kernels import mkimage
 from told import raises
 
 from hardboot.base.errors import InputError
 from hardboot.flows import rom
 from hardboot.formats.kernels import atags
+from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.trees import fdt
 from hardboot.layout import Arm64Kernel
 
@@ -67,6 +69,52 @@ def test_an_arm64_kernel_is_unpacked(how: str | None, tmp_path: Path) -> None:
     assert found.unpacked_size == len(kernel)
     assert found.release == "6.1.0-arm64"
     assert len(found.trees) == (0 if how else 1)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        build.patched(arm64_image(KERNEL), board("appended")),
+        mkimage(arm64_image(KERNEL)) + board("appended"),
+        mkimage(pack(arm64_image(KERNEL), "gzip"), compression="gzip") + board("appended"),
+        zboot(pack(arm64_image(KERNEL), "gzip")) + board("appended"),
+        build.mtk(pack(arm64_image(KERNEL), "gzip") + board("appended"), b"KERNEL"),
+    ],
+    ids=["UNCOMPRESSED_IMG", "uImage", "packed uImage", "zboot", "MediaTek"],
+)
+def test_an_arm64_kernel_is_found_behind_headers(part: bytes, tmp_path: Path) -> None:
+    found = rom.read(written(tmp_path, build.boot(part, b"ramdisk")))
+    assert isinstance(found.kernel, Arm64Kernel)
+    assert bytes(found.kernel.data) == arm64_image(KERNEL)
+    assert found.release == "6.1.0-arm64"
+    assert [fdt.text(one.tree.root.properties["model"]) for one in found.trees] == ["appended"]
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_zimage_is_found_in_a_uimage(behind: bool, tmp_path: Path) -> None:
+    tree = board("appended")
+    part = mkimage(zimage()) + tree if behind else mkimage(zimage() + tree)
+    found = rom.read(written(tmp_path, build.boot(part, b"ramdisk")))
+    assert isinstance(found.kernel, ZImage)
+    assert bytes(found.kernel.kernel) == zimage()
+    assert [fdt.text(one.tree.root.properties["model"]) for one in found.trees] == ["appended"]
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        zimage(),
+        arm64_image(KERNEL),
+        mkimage(zimage()),
+        build.patched(zimage()),
+        build.mtk(zimage(), b"KERNEL"),
+    ],
+    ids=["zImage", "arm64", "uImage", "UNCOMPRESSED_IMG", "MediaTek"],
+)
+def test_a_bare_kernel_is_told_what_to_do_with_it(kernel: bytes, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="this is a bare ARM kernel, not a boot image") as caught:
+        rom.read(written(tmp_path, kernel))
+    assert "hardboot host-image BOOT.IMG --kernel" in caught.value.fix
 
 
 def test_a_kernel_packed_with_lzop_is_a_zimages_business(tmp_path: Path) -> None:

@@ -221,6 +221,11 @@ def uimage(kernel: bytes) -> bytes:
     return head(zlib.crc32(head(0))) + kernel
 
 
+def patched(kernel: bytes, trees: bytes = b"", size: int | None = None) -> bytes:
+    """Qualcomm's header in front of an uncompressed kernel; `size` is what it states."""
+    return b"UNCOMPRESSED_IMG" + words(len(kernel) if size is None else size) + kernel + trees
+
+
 def every_row() -> dict[str, bytes]:
     """Files by name that state nowhere what parts they have."""
     kernel = kernel_with_banner("6.1.0", 60_000, 20_000)
@@ -238,6 +243,9 @@ def every_row() -> dict[str, bytes]:
         "Image.xz with its size and trees": pack(image, "xz") + trees,
         "zboot": zboot(pack(image, "gzip")),
         "uImage with trees": uimage(zimage()) + trees,
+        "UNCOMPRESSED_IMG": patched(image),
+        "UNCOMPRESSED_IMG with trees": patched(image, trees + bytes(9)),
+        "UNCOMPRESSED_IMG with a wrong size": patched(image, trees, 12345),
         "one tree": board("one"),
         "one tree and zeros": board("one") + bytes(100),
         "trees in a row": board("one") + board("two"),
@@ -271,6 +279,9 @@ def every_kind() -> dict[str, bytes]:
         "init_boot": boot_v3(4, kernel=b""),
         "PXA": pxa(),
         "MTK": boot(mtk(KERNEL, b"KERNEL"), mtk(RAMDISK, b"ROOTFS")),
+        "UNCOMPRESSED_IMG": boot(
+            patched(arm64_image(kernel_with_banner("6.1.0", 60_000, 20_000)), board("one"))
+        ),
         "MTK with a wrong size": boot(mtk(KERNEL, b"KERNEL") + b"more"),
         "SEANDROIDENFORCE": boot() + SAMSUNG,
         "bump": boot() + BUMP + bytes(100),

@@ -164,6 +164,11 @@ def kernels(data: bytes) -> None:
         raise AssertionError("more than there was")
 
 
+def kernel_headers(data: bytes) -> None:
+    kernel_part.unwrap(data)
+    _same((kernel_part.unwrap(kernel_part.with_kernel(data, b"kernel", b"tree")),), b"kerneltree")
+
+
 def unpacked(data: bytes) -> None:
     compression.decompress(data, limit=LIMIT)
 
@@ -231,6 +236,7 @@ _KERNELS = (
     pack(_KERNEL, "gzip") + board("x"),
     bytes(8) + struct.pack("<QQQ", 0x80000, 30_000, 0) + bytes(24) + b"ARM\x64" + _KERNEL,
     build.uimage(zimage()),
+    build.patched(zimage(), board("x")),
     zboot(pack(_KERNEL, "gzip")),
 )
 _DUMPS = (
@@ -283,6 +289,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "tree_table": (tree_table, _TABLES),
     "any_trees": (any_trees, (*_TABLES, gzip.compress(build.dtbo()), *_KERNELS)),
     "kernels": (kernels, _KERNELS),
+    "kernel_headers": (kernel_headers, (*_KERNELS[-3:], build.mtk(zimage(), b"KERNEL"))),
     "unpacked": (unpacked, _PACKED),
     "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
     "containers": (containers, (*_IMAGES, *_REFUSED)),

@@ -10,14 +10,18 @@ from hardboot.formats.avb.vbmeta import parse_vbmeta
 from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container
-from hardboot.formats.kernels import kernel
+from hardboot.formats.kernels import kernel, patched
 from hardboot.formats.reading import Data, leading_zeros, windows
 from hardboot.formats.trees import fdt
 
 _KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE)
 _KINDS = (*_KERNELS, sniff.DEVICE_TREE, sniff.VBMETA_IMAGE, sniff.CPIO)
 _COMPRESSED = " data"  # how the kinds of compressed files end
-_LEADS = {sniff.MTK_PART: wrappers.MTK_SIZE, sniff.DHTB_IMAGE: wrappers.DHTB_SIZE}  # bytes in front
+_LEADS = {  # bytes in front
+    sniff.MTK_PART: wrappers.MTK_SIZE,
+    sniff.DHTB_IMAGE: wrappers.DHTB_SIZE,
+    sniff.PATCHED_KERNEL: patched.HEADER_SIZE,
+}
 
 
 def is_bare(kind: str) -> bool:
@@ -41,7 +45,10 @@ def open_bare(kind: str | None, data: memoryview) -> Container | None:
     lead = _LEADS.get(kind or "", 0)
     content = data[lead:]
     how = compression.detect(content)
-    slices = _slice_parts(sniff.sniff(content) if lead else kind, how, content)
+    if kind == sniff.PATCHED_KERNEL:
+        slices = _slice_kernel(data, lead)
+    else:
+        slices = _slice_parts(sniff.sniff(content) if lead else kind, how, content)
     if slices is None:
         return None
     parts: list[Part] = []
@@ -72,8 +79,13 @@ def _slice_parts(kind: str | None, how: str | None, data: memoryview) -> list[tu
             return [("trees", data)]
     elif not kernel.is_kernel(data):
         return None
+    return _slice_kernel(data)
+
+
+def _slice_kernel(data: memoryview, lead: int = 0) -> list[tuple[str, memoryview]] | None:
+    """Slice a kernel behind `lead` bytes of a header, and the device trees appended to it."""
     image = kernel.find(data, config=False)
-    return [("kernel", data[: image.size]), *_name_trees(image.dtbs)] if image else None
+    return [("kernel", data[lead : image.size]), *_name_trees(image.dtbs)] if image else None
 
 
 def _name_trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:
@@ -97,6 +109,9 @@ def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Cont
             yield wrappers.mtk_header(old, len(data) - lead, len(data) - lead + growth)
         elif kind == sniff.DHTB_IMAGE:
             yield wrappers.dhtb_header(old, content(changes), growth)
+        elif kind == sniff.PATCHED_KERNEL:
+            same = len(changes.parts[parts[0].name]) == len(parts[0].data)
+            yield old if same else patched.build_header(len(changes.parts[parts[0].name]))
         yield from content(changes)
 
     def content(changes: Changes) -> Iterator[Data]:

@@ -12,8 +12,10 @@ from hardboot.formats.boot.bootid import ALGORITHMS, Algorithm
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.boot.vendorboot import VendorBoot
+from hardboot.formats.containers import kernel_part
 from hardboot.formats.containers.model import Changes, Container, Fields
-from hardboot.formats.reading import Data, malformed
+from hardboot.formats.kernels import patched
+from hardboot.formats.reading import Data, malformed, view
 
 
 def open_boot(data: memoryview) -> Container:
@@ -27,8 +29,8 @@ def open_boot(data: memoryview) -> Container:
     known = {part.name: part for part in image.parts}
     for name in PARTS[image.header_version]:
         part = known.get(name, Part(name, 0, b""))
-        mtk = wrappers.split_mtk(part.data)
-        content, shift = (mtk.data, wrappers.MTK_SIZE) if mtk else (part.data, 0)
+        content = _without_header(part.data)
+        shift = len(part.data) - len(content)
         parts.append(Part(name, len(image.lead) + part.offset + shift, content))
     return Container(
         kind=sniff.BOOT_IMAGE,
@@ -39,6 +41,24 @@ def open_boot(data: memoryview) -> Container:
         rebuild=lambda changes: _rebuild_boot(image, changes),
         id_algorithm=lambda: bootimg.check_id(image),
     )
+
+
+def _without_header(part: Data) -> Data:
+    """Return a part without the header in front of it whose size is renewed: MediaTek's or Qualcomm's."""
+    mtk = wrappers.split_mtk(part)
+    if mtk:
+        return mtk.data
+    return patched.parse(part).content if patched.is_patched(part) else part
+
+
+def _with_header(old: Data, content: Data) -> Data:
+    """Return `content` behind the header of the part `old`, if that has one."""
+    mtk = wrappers.split_mtk(old)
+    if mtk:
+        return mtk.around(content)
+    if patched.is_patched(old):
+        return kernel_part.renewed(old, content) + bytes(view(content))
+    return content
 
 
 def _boot_fields(image: BootImage) -> Fields:
@@ -76,9 +96,7 @@ def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
     old_parts = {part.name: part.data for part in image.parts}
     parts: Fields = dict(changes.parts)
     for name, data in parts.items():
-        mtk = wrappers.split_mtk(old_parts.get(name, b""))
-        if mtk:
-            parts[name] = mtk.around(data)
+        parts[name] = _with_header(old_parts.get(name, b""), data)
     changed = replace(image, **fields, **parts, os_version=os_version)
     return bootimg.build(bootimg.renew(changed, algorithm))
 

@@ -1,5 +1,12 @@
-"""The header of arm64 kernels. Source: Linux Documentation/arm64/booting.rst."""
+"""The header of arm64 kernels.
 
+Sources: Linux Documentation/arm64/booting.rst and arch/arm64/kernel/head.S. Before commit 4370eec05a88 of 2013
+(makers' 3.10 trees have it or not) the header has 32 bytes and no magic: a branch to what follows it, and a
+TEXT_OFFSET that is fixed. github.com/bmax121/KernelPatch/issues/289 shows a kernel for Samsung's Exynos 7885
+with the magic at 0x30, and all other fields where they should be.
+"""
+
+import struct
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
@@ -9,6 +16,8 @@ from hardboot.formats.binary_record import BinaryRecord, Le32, Le64
 from hardboot.formats.reading import Data, malformed, view
 
 ARM64_MAGIC = b"ARM\x64"
+MOVED_MAGIC_OFFSET = 0x30
+FIRST_HEADER = struct.pack("<IIQQQ", 0x14000008, 0, 0x80000, 0, 0)  # b stext, reserved, TEXT_OFFSET, reserved
 PageSize: TypeAlias = Literal["4K", "16K", "64K"]
 
 _WHAT = "arm64 kernel"
@@ -53,7 +62,14 @@ class Arm64Image:
 def is_arm64(data: Data) -> bool:
     """Return True if `data` begins with the header of an arm64 kernel."""
     content = view(data)
-    return len(content) >= _Header.SIZE and _Header.parse(content).magic == ARM64_MAGIC
+    if content[: len(FIRST_HEADER)] == FIRST_HEADER:
+        return True
+    return len(content) >= _Header.SIZE and _has_magic(content)
+
+
+def _has_magic(content: memoryview) -> bool:
+    offsets = (_Header.offset_of("magic"), MOVED_MAGIC_OFFSET)
+    return any(content[at : at + len(ARM64_MAGIC)] == ARM64_MAGIC for at in offsets)
 
 
 def parse(data: Data) -> Arm64Image:
@@ -62,10 +78,13 @@ def parse(data: Data) -> Arm64Image:
     Raises:
         InputError: If there is none.
     """
-    header = _Header.parse(view(data))
-    if header.magic != ARM64_MAGIC:
-        problem = f"{header.magic!r}, not {ARM64_MAGIC!r}"
-        raise malformed(_WHAT, "magic", _Header.offset_of("magic"), problem)
+    content = view(data)
+    if content[: len(FIRST_HEADER)] == FIRST_HEADER:
+        content = memoryview(FIRST_HEADER.ljust(_Header.SIZE, b"\0"))
+    elif not _has_magic(content):
+        magic = _Header.parse(content).magic
+        raise malformed(_WHAT, "magic", _Header.offset_of("magic"), f"{magic!r}, not {ARM64_MAGIC!r}")
+    header = _Header.parse(content)
     return Arm64Image(
         text_offset=header.text_offset,
         image_size=header.image_size,

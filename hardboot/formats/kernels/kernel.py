@@ -1,4 +1,4 @@
-"""Kernels of every kind: zImage, arm64 Image, either of them compressed, EFI zboot and uImage.
+"""Kernels of every kind: zImage, arm64 Image, either of them compressed, and what is put around them.
 
 The decompressed kernel is searched while it streams by and is never kept.
 """
@@ -8,7 +8,7 @@ from dataclasses import replace
 from hardboot.base.errors import InputError
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Compression, Decompressor
-from hardboot.formats.kernels import arm64image, uimage, zboot, zimage, zimage_payload
+from hardboot.formats.kernels import arm64image, patched, uimage, zboot, zimage, zimage_payload
 from hardboot.formats.kernels.kernel_image import KernelImage, Kind, Payload, Wrapper
 from hardboot.formats.kernels.kernelscan import KernelScan
 from hardboot.formats.kernels.zimage_payload import MAX_CANDIDATES, MAX_UNPACKED, Search
@@ -40,6 +40,8 @@ def identify(data: Data, *, config: bool = True, look: int = MAX_UNPACKED) -> Ke
         return _zboot(content, search)
     if uimage.is_uimage(content):
         return _uimage(content, search)
+    if patched.is_patched(content):
+        return _patched(content, search)
     kind = compression.detect(content)
     if kind == "lzop":
         raise compression.unreadable(content)
@@ -64,9 +66,13 @@ def find(data: Data, *, config: bool = True, look: int = MAX_UNPACKED) -> Kernel
 
 def is_kernel(data: Data) -> bool:
     """Return True if `data` begins with the header of a kernel; compressed data is not decompressed."""
-    return (
-        zimage.is_zimage(data) or arm64image.is_arm64(data) or zboot.is_zboot(data) or uimage.is_uimage(data)
-    )
+    known = (zimage.is_zimage, arm64image.is_arm64, zboot.is_zboot, uimage.is_uimage, patched.is_patched)
+    return any(is_kind(data) for is_kind in known)
+
+
+def raw_size(data: Data) -> int:
+    """Return the bytes of a kernel that is not compressed, without device trees and padding behind it."""
+    return _split_raw(view(data))[0]
 
 
 def _zimage(data: memoryview, search: Search) -> KernelImage:
@@ -90,9 +96,9 @@ def _zimage(data: memoryview, search: Search) -> KernelImage:
     )
 
 
-def _raw(data: memoryview, search: Search) -> KernelImage:
-    """Return a decompressed kernel, with or without device trees behind it."""
-    end, dtbs, padding = _split_raw(data)
+def _raw(data: memoryview, search: Search, size: int | None = None) -> KernelImage:
+    """Return a decompressed kernel, with or without device trees behind it; None looks for its `size`."""
+    end, dtbs, padding = _split_raw(data) if size is None else (size, *fdt.split(data[size:]))
     scan = KernelScan(config=search.config)
     for piece in pieces(data[:end]):
         scan.feed(piece)
@@ -180,14 +186,8 @@ def _zboot(data: memoryview, search: Search) -> KernelImage:
 
 def _uimage(data: memoryview, search: Search) -> KernelImage:
     outer = uimage.parse(data)
-    if outer.type not in (uimage.TYPE_KERNEL, uimage.TYPE_MULTI) or not outer.parts:
-        problem = f"{outer.type}: this U-Boot image does not hold a kernel"
-        raise malformed("kernel", "U-Boot image type", 30, problem, fix="Give a kernel.")
-    content = outer.parts[0]
-    if uimage.is_uimage(content):
-        raise malformed("kernel", "U-Boot image", uimage.HEADER_SIZE, "another U-Boot image is inside")
-    known = zimage.is_zimage(content) or zboot.is_zboot(content) or compression.detect(content) is not None
-    inner = identify(content, config=search.config, look=search.look) if known else _raw(content, search)
+    content = uimage.kernel_of(outer)
+    inner = _wrapped(content, search)
     sizes = 4 * (len(outer.parts) + 1) if outer.type == uimage.TYPE_MULTI else 0
     offset = uimage.HEADER_SIZE + sizes
     inside = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
@@ -198,3 +198,24 @@ def _uimage(data: memoryview, search: Search) -> KernelImage:
         dtbs, padding = fdt.split(outer.trailing)
     wrappers: tuple[Wrapper, ...] = ("uImage", *inner.wrappers)
     return replace(inner, wrappers=wrappers, size=size, payload=inside, dtbs=dtbs, padding=padding)
+
+
+def _patched(data: memoryview, search: Search) -> KernelImage:
+    outer = patched.parse(data)
+    inner = _wrapped(outer.content, search, outer.size)
+    offset = patched.HEADER_SIZE
+    inside = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
+    wrappers: tuple[Wrapper, ...] = ("UNCOMPRESSED_IMG", *inner.wrappers)
+    return replace(inner, wrappers=wrappers, size=offset + inner.size, payload=inside)
+
+
+def _wrapped(content: memoryview, search: Search, size: int | None = None) -> KernelImage:
+    """Return a kernel behind a header, which may be a raw one; None looks for the `size` of a raw one.
+
+    Raises:
+        InputError: If it is damaged, or behind a second header that states where the kernel ends.
+    """
+    if uimage.is_uimage(content) or patched.is_patched(content):
+        raise malformed("kernel", "header", 0, f"{described(content)} is inside of another image")
+    known = zimage.is_zimage(content) or zboot.is_zboot(content) or compression.detect(content) is not None
+    return identify(content, config=search.config, look=search.look) if known else _raw(content, search, size)

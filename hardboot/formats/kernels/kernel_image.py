@@ -8,7 +8,7 @@ from hardboot.formats.kernels.arm64image import Arm64Image
 from hardboot.formats.kernels.zimage import ZImage
 
 Kind: TypeAlias = Literal["zImage", "arm64 Image", "Image"]
-Wrapper: TypeAlias = Literal["uImage", "zboot"]
+Wrapper: TypeAlias = Literal["uImage", "zboot", "UNCOMPRESSED_IMG"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """U-Boot's legacy images (uImage). Source: u-boot include/image.h. All words are big-endian."""
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from construct import Bytes
@@ -98,6 +98,46 @@ def parse(data: Data) -> UImage:
         parts=_parts(body) if header.type == TYPE_MULTI else (body,),
         trailing=content[end:],
     )
+
+
+def kernel_of(image: UImage) -> memoryview:
+    """Return the kernel in a uImage: of a multi-file image, the first part.
+
+    Raises:
+        InputError: If it holds something else.
+    """
+    if image.type not in (TYPE_KERNEL, TYPE_MULTI) or not image.parts:
+        problem = f"{image.type}: this U-Boot image does not hold a kernel"
+        raise malformed(_WHAT, "type", _Header.offset_of("type"), problem, fix="Give a kernel.")
+    return image.parts[0]
+
+
+def with_kernel(data: Data, kernel: bytes, trees: bytes) -> bytes:
+    """Return a uImage with another kernel, which is not compressed by U-Boot's means; all else stays.
+
+    Args:
+        data: The uImage, with what follows it.
+        kernel: The new kernel.
+        trees: Device trees for it; they are inside of the image if nothing followed the old one.
+
+    Raises:
+        InputError: If `data` is damaged or holds no kernel, or the kernel is too large.
+    """
+    old = parse(data)
+    kernel_of(old)
+    inside = b"" if len(old.trailing) else trees
+    if old.type == TYPE_MULTI:
+        parts = [kernel + inside, *map(bytes, old.parts[1:])]
+        sizes = b"".join(len(part).to_bytes(4, "big") for part in [*parts, b""])
+        padded = [part.ljust(align_up(len(part), 4), b"\0") for part in parts[:-1]]
+        body = sizes + b"".join([*padded, parts[-1]])
+    else:
+        body = kernel + inside
+    header = replace(
+        _Header.parse(view(data)), header_crc=0, size=len(body), data_crc=zlib.crc32(body), compression=0
+    )
+    header = replace(header, header_crc=zlib.crc32(header.build()))
+    return header.build() + body + (trees if len(old.trailing) else b"")
 
 
 def _parts(body: memoryview) -> tuple[memoryview, ...]:

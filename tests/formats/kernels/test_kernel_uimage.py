@@ -51,7 +51,7 @@ def test_a_tree_behind_the_kernel_inside_of_a_uimage_is_found() -> None:
 
 def test_a_uimage_in_a_uimage_or_without_a_kernel_is_refused() -> None:
     inner = zimage()
-    with pytest.raises(InputError, match="another U-Boot image"):
+    with pytest.raises(InputError, match="a U-Boot image is inside of another image"):
         identify(mkimage(mkimage(inner)))
     with pytest.raises(InputError, match="does not hold a kernel"):
         identify(mkimage(inner, kind="ramdisk"))
