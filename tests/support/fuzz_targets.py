@@ -25,7 +25,7 @@ from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
 from hardboot.formats.boot import bootimg, sonyelf, tail, vendorboot, wrappers
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.containers import Changes, devicetrees, open_container, open_frame
+from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
 from hardboot.formats.kernels import atags, kernel
 from hardboot.formats.reading import Data, view

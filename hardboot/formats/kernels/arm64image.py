@@ -1,6 +1,6 @@
 """The header of arm64 kernels.
 
-Sources: Linux Documentation/arm64/booting.rst and arch/arm64/kernel/head.S. Before commit 4370eec05a88 of 2013
+Sources: Linux Documentation/arm64/booting.rst and arch/arm64/kernel/head.S. Before commit 4370eec05a88
 (makers' 3.10 trees have it or not) the header has 32 bytes and no magic: a branch to what follows it, and a
 TEXT_OFFSET that is fixed. github.com/bmax121/KernelPatch/issues/289 shows a kernel for Samsung's Exynos 7885
 with the magic at 0x30, and all other fields where they should be.
