@@ -41,14 +41,19 @@ def unpack(settings: Settings, image: Path, folder: Path) -> None:
 @click.command(cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
+@click.option("--grow", is_flag=True, help="Let IMAGE become larger than the partition it was read from.")
 @pass_settings
-def pack(settings: Settings, folder: Path, image: Path) -> None:
+def pack(settings: Settings, folder: Path, image: Path, grow: bool) -> None:
     """Pack a FOLDER of `hardboot unpack` into IMAGE.
 
     If nothing was changed, IMAGE is the same as the image that was unpacked, byte for byte. Otherwise sizes,
-    offsets and checksums are updated and the changes listed.
+    offsets and checksums are updated and the changes listed. An image read from a partition keeps its size:
+    what follows the parts makes room for larger ones.
     """
-    packed = images.pack(folder, image)
+    packed = images.pack(folder, image, grow=grow)
+    if packed.overwritten:
+        what = f"{packed.overwritten} bytes of unknown data behind the image"
+        log.warn(f"{what} were overwritten: larger parts need their place")
     if packed.signed:
         log.warn("the signature no longer fits: only an unlocked bootloader accepts this image")
 

@@ -69,7 +69,8 @@ def test_a_file_without_a_table_has_its_parts(tmp_path: Path, kind: str, parts: 
     (folder / names[0]).write_bytes(first + b"longer")
     done, again = packed(folder)
     assert done.changes[0] == f"{names[0]}: {len(first)} -> {len(first) + 6} bytes"
-    assert again == ROWS[kind].replace(first, first + b"longer", 1)
+    behind = 6 if kind == "vbmeta of a partition" else 0  # bytes of the partition that made room
+    assert again == ROWS[kind].replace(first, first + b"longer", 1)[: len(ROWS[kind]) + 6 - behind]
     assert done.signed == (kind == "vbmeta of a partition")
 
 
@@ -213,7 +214,7 @@ def test_the_header_in_front_of_a_kernel_or_a_vbmeta_image_alone_follows(tmp_pat
     assert (folder / "vbmeta").read_bytes() == build.vbmeta()
     (folder / "vbmeta").write_bytes(build.vbmeta() + b"longer")
     done, again = packed(folder)
-    assert again == build.dhtb(build.vbmeta() + b"longer" + bytes(1000))
+    assert again == build.dhtb(build.vbmeta() + b"longer" + bytes(1000))[:-6]
     assert done.signed
 
 

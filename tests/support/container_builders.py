@@ -82,7 +82,7 @@ def amonet() -> bytes:
 
 def dhtb(inner: bytes = boot() + SAMSUNG + b"\xff" * 4) -> bytes:
     head = b"DHTB\1\0\0\0" + hashlib.sha256(inner).digest() + bytes(8) + words(len(inner))
-    return page(head, 512) + inner + bytes(4096)
+    return page(head, 512) + inner + bytes(32768)
 
 
 def vbmeta() -> bytes:
@@ -290,7 +290,7 @@ def every_kind() -> dict[str, bytes]:
         "loader in front": b"LOADER\0\xff".ljust(5000, b"\x11") + boot(),
         "AVB footer": with_footer(boot_v3(), 65536),
         "AVB footer of a nearly full partition": with_footer(boot(bytes(range(256)) * 300), 98304),
-        "AVB 1.0": boot() + avb1_signature() + bytes(5000),
+        "AVB 1.0": boot() + avb1_signature() + bytes(32000),
         "vendor_boot v3": vendor_boot(3, (b"ramdisk",)),
         "vendor_boot v4": vendor_boot(4),
         "vendor_boot v4 with padding that is not zeros": vendor_boot(4, fill=b"\xff"),

@@ -23,7 +23,7 @@ from hardboot.formats import elf
 from hardboot.formats.archives import compression, cpio, cpio_paths, sparse
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
-from hardboot.formats.boot import bootimg, sonyelf, tail, vendorboot, wrappers
+from hardboot.formats.boot import bootimg, sonyelf, tail, tail_renewal, vendorboot, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
@@ -95,8 +95,8 @@ def signatures(data: bytes) -> None:
     if size != len(data):
         raise AssertionError("the tail is not covered")
     tail.items(data, 4096)
-    tail.renew(data, 4096, 8192)
-    tail.renew(data, 8192, 4096)
+    tail_renewal.renew(data, 4096, 8192, grow=True)
+    tail_renewal.renew(data, 8192, 4096)
     avb.parse_footer(data)
     found = avb.parse_vbmeta(data)
     avbcheck.check_signature(found)
@@ -186,7 +186,7 @@ def containers(data: bytes) -> None:
     algorithm = found.id_algorithm()
     fields = found.fields | ({"id": algorithm} if algorithm else {})
     parts = {part.name: part.data for part in found.parts}
-    for _ in found.rebuild(Changes(fields, found.part_fields, parts)):
+    for _ in found.rebuild(Changes(fields, found.part_fields, parts, grow=True)).chunks:
         pass
     zeros = bytearray(data)
     for part in found.parts:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hardboot.formats.boot import bootid, wrappers
-from hardboot.formats.boot import tail as tails
+from hardboot.formats.boot import bootid, tail_renewal, wrappers
 from hardboot.formats.boot.bootheader import (
     BOOT_MAGIC,
     WHAT,
@@ -134,12 +133,16 @@ def check_id(image: BootImage) -> Algorithm | None:
     return bootid.matching_algorithm(image.id, bootid.compute_ids(image.parts, name)) if name else None
 
 
-def renew(image: BootImage, algorithm: Algorithm | None = "sha1") -> BootImage:
+def renew(image: BootImage, algorithm: Algorithm | None = "sha1", *, grow: bool = False) -> BootImage:
     """Return `image` with all that depends on its parts: id, recovery_dtbo_offset, footer, DHTB checksum.
 
     Args:
         image: A changed image.
         algorithm: For the id; None keeps the id as it is.
+        grow: Let a file that fills its partition outgrow it.
+
+    Raises:
+        RefusedError: If the file fills its partition and would outgrow it, without `grow`.
     """
     offsets = {part.name: part.offset for part in image.parts if part.data}
     changed = replace(
@@ -147,7 +150,8 @@ def renew(image: BootImage, algorithm: Algorithm | None = "sha1") -> BootImage:
         id=image.id if algorithm is None else compute_id(image, algorithm),
         recovery_dtbo_offset=offsets.get("recovery_dtbo", 0),
     )
-    changed = replace(changed, tail=tails.renew(image.tail, image.tail_offset, changed.end))
+    tail = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=grow)
+    changed = replace(changed, tail=tail.data)
     if wrappers.is_dhtb(changed.lead):
         content = build(replace(changed, lead=b""))
         growth = changed.end - image.tail_offset

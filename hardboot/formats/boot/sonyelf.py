@@ -58,6 +58,11 @@ class SonyElf:
         """The parts in file order, without their addresses."""
         return tuple(Part(part.name, part.offset, part.data) for part in _in_file_order(self.loaded))
 
+    @property
+    def end(self) -> int:
+        """The end of the last part, in bytes from the start of the file."""
+        return max(len(self.lead), *(part.offset + len(part.data) for part in self.loaded))
+
 
 def _in_file_order(parts: tuple[SonyPart, ...]) -> list[SonyPart]:
     return sorted(parts, key=lambda part: part.offset)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from hardboot.base.sizes import align_up
 from hardboot.formats.avb.records import Footer
 from hardboot.formats.avb.vbmeta import avb1_signature_size, has_footer, parse_footer
 from hardboot.formats.reading import Data, forget, leading_zeros, view
@@ -14,8 +13,11 @@ SAMSUNG_MARK = b"SEANDROIDENFORCE"
 LG_MARK = bytes.fromhex("41a9e467744d1d1ba429f2ecea655279")
 _MARKS = {SAMSUNG_MARK: "SEANDROIDENFORCE mark", LG_MARK: "LG bump mark"}
 _SIGNATURE = "AVB 1.0 signature"
+_UNKNOWN, _ZEROS_NAME = "unknown data", "zeros"
+_MOVED = (*_MARKS.values(), _SIGNATURE)  # stand right behind the last part
 _LOST_FOOTER = "AVB footer that points outside of the file"
-_PAGE = 4096  # bytes; avbtool puts vbmeta at a multiple of a block
+_PAGE = 4096  # bytes; more is no padding, and no suffix of a mark
+_GAP = bytes(16)  # no signature has so many zeros in a row
 _ZEROS = bytes(1 << 20)
 
 
@@ -76,8 +78,40 @@ def _first_item(data: memoryview) -> tuple[int, str]:
         return signature, _SIGNATURE
     zeros = leading_zeros(data)
     if zeros:
-        return zeros, "zeros"
-    return len(data) - trailing_zeros(data), "unknown data"
+        return zeros, _ZEROS_NAME
+    return len(data) - trailing_zeros(data), _UNKNOWN
+
+
+def known_size(tail: Data, tail_offset: int) -> int:
+    """Return the bytes up to the end of the marks and signatures that a tail begins with.
+
+    Args:
+        tail: The bytes behind the last part.
+        tail_offset: Of the tail in the file.
+    """
+    size = 0
+    for item in items(tail, tail_offset):
+        if item.name in _MOVED:
+            size = item.offset + item.size
+        elif item.name == _UNKNOWN and 0 < size == item.offset:
+            in_partition = (tail_offset + len(tail)) % _PAGE == 0
+            return size + _suffix_size(view(tail)[size : size + item.size], in_partition=in_partition)
+        elif item.name != _ZEROS_NAME or item.size >= _PAGE:
+            break
+    return size
+
+
+def _suffix_size(data: memoryview, *, in_partition: bool) -> int:
+    """Return the bytes that a maker's tool wrote behind its own mark, such as Samsung's ff ff ff ff.
+
+    Args:
+        data: Unknown bytes behind a mark.
+        in_partition: Bytes up to the end may be from an earlier image.
+    """
+    end = bytes(data[:_PAGE]).find(_GAP)
+    if end < 0:
+        return len(data) if len(data) < _PAGE and not in_partition else 0
+    return end
 
 
 def trailing_zeros(data: memoryview) -> int:
@@ -98,38 +132,3 @@ def is_signed(tail: Data, tail_offset: int) -> bool:
     if parse_footer(tail, tail_offset):
         return True
     return any(item.name == _SIGNATURE for item in items(tail, tail_offset))
-
-
-def renew(tail: Data, old_offset: int, new_offset: int) -> Data:
-    """Return the tail for an image whose last part now ends at another offset.
-
-    A file as large as its partition keeps its size: zeros make room. An AVB footer stays at the end, its
-    vbmeta moves behind the last part, and the footer's fields follow.
-
-    Args:
-        tail: As it was read.
-        old_offset: Of the tail in the file it was read from.
-        new_offset: Of the tail in the new file.
-    """
-    data = view(tail)
-    grown = new_offset - old_offset
-    if not grown or not len(data):
-        return tail
-    footer = parse_footer(data, old_offset)
-    if footer is not None and footer.vbmeta_offset >= old_offset:
-        return _moved_footer(data, footer, old_offset, new_offset)
-    zeros = trailing_zeros(data)
-    if zeros < _PAGE:
-        return tail
-    return bytes(data[: len(data) - zeros]) + bytes(max(0, zeros - grown))
-
-
-def _moved_footer(tail: memoryview, footer: Footer, old_offset: int, new_offset: int) -> bytes:
-    start = footer.vbmeta_offset - old_offset
-    vbmeta = bytes(tail[start : start + footer.vbmeta_size])
-    marks = bytes(tail[:start]).rstrip(b"\0")  # between the last part and vbmeta
-    vbmeta_offset = align_up(new_offset + len(marks), _PAGE)
-    body = marks.ljust(vbmeta_offset - new_offset, b"\0") + vbmeta
-    footer = replace(footer, original_image_size=new_offset + len(marks), vbmeta_offset=vbmeta_offset)
-    end = max(old_offset + len(tail), align_up(vbmeta_offset + len(vbmeta) + footer.SIZE, _PAGE))
-    return body.ljust(end - new_offset - footer.SIZE, b"\0") + footer.build()

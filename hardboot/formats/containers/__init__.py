@@ -8,10 +8,10 @@ from __future__ import annotations
 from hardboot.formats import sniff
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import boot_images
-from hardboot.formats.containers.model import Changes, Container, Fields
+from hardboot.formats.containers.model import Changes, Container, Fields, Rebuilt
 from hardboot.formats.reading import Data, malformed, view
 
-__all__ = ["Changes", "Container", "Fields", "open_container", "open_frame"]
+__all__ = ["Changes", "Container", "Fields", "Rebuilt", "open_container", "open_frame"]
 
 
 def open_container(data: Data) -> Container:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.avb.vbmeta import parse_vbmeta
-from hardboot.formats.boot import wrappers
+from hardboot.formats.boot import tail, tail_renewal, wrappers
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.containers.model import Changes, Container
+from hardboot.formats.containers.model import Changes, Container, Rebuilt
 from hardboot.formats.kernels import kernel, patched
 from hardboot.formats.reading import Data, leading_zeros, windows
 from hardboot.formats.trees import fdt
@@ -101,26 +101,32 @@ def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Cont
         data: The file.
     """
     lead = _LEADS.get(kind, 0)
+    end = max((part.offset + len(part.data) for part in parts), default=lead)
+    rest = data[end:]
 
-    def rebuild(changes: Changes) -> Iterator[Data]:
-        old = bytes(data[:lead])
+    def rebuild(changes: Changes) -> Rebuilt:
         growth = sum(len(changes.parts[part.name]) - len(part.data) for part in parts)
+        renewed = tail_renewal.renew(rest, end, end + growth, grow=changes.grow)
+        return Rebuilt(chunks(changes, growth, renewed.data), renewed.overwritten)
+
+    def chunks(changes: Changes, growth: int, behind: Data) -> Iterator[Data]:
+        old = bytes(data[:lead])
         if kind == sniff.MTK_PART:
             yield wrappers.mtk_header(old, len(data) - lead, len(data) - lead + growth)
         elif kind == sniff.DHTB_IMAGE:
-            yield wrappers.dhtb_header(old, content(changes), growth)
+            yield wrappers.dhtb_header(old, content(changes, behind), growth)
         elif kind == sniff.PATCHED_KERNEL:
             same = len(changes.parts[parts[0].name]) == len(parts[0].data)
             yield old if same else patched.build_header(len(changes.parts[parts[0].name]))
-        yield from content(changes)
+        yield from content(changes, behind)
 
-    def content(changes: Changes) -> Iterator[Data]:
-        end = lead
+    def content(changes: Changes, behind: Data) -> Iterator[Data]:
+        start = lead
         for part in parts:
-            yield from windows(data[end : part.offset])
+            yield from windows(data[start : part.offset])
             yield from windows(changes.parts[part.name])
-            end = part.offset + len(part.data)
-        yield from windows(data[end:])
+            start = part.offset + len(part.data)
+        yield from windows(behind)
 
-    signed = any(part.name == "vbmeta" for part in parts)
+    signed = any(part.name == "vbmeta" for part in parts) or tail.is_signed(rest, end)
     return Container(kind, {}, parts, {}, signed=signed, rebuild=rebuild)

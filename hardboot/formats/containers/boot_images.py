@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg, osversion, tail, vendorboot, wrappers
+from hardboot.formats.boot import bootimg, osversion, tail, tail_renewal, vendorboot, wrappers
 from hardboot.formats.boot.bootheader import PARTS, AddressedHeader, BootHeaderPxa, BootHeaderV2
 from hardboot.formats.boot.bootid import ALGORITHMS, Algorithm
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.boot.vendorboot import VendorBoot
 from hardboot.formats.containers import kernel_part
-from hardboot.formats.containers.model import Changes, Container, Fields
+from hardboot.formats.containers.model import Changes, Container, Fields, Rebuilt
 from hardboot.formats.kernels import patched
 from hardboot.formats.reading import Data, malformed, view
 
@@ -83,7 +82,7 @@ def _boot_fields(image: BootImage) -> Fields:
     return fields
 
 
-def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
+def _rebuild_boot(image: BootImage, changes: Changes) -> Rebuilt:
     fields = dict(changes.fields)
     algorithm: Algorithm | None = None
     stated = fields.pop("id", "")
@@ -98,7 +97,9 @@ def _rebuild_boot(image: BootImage, changes: Changes) -> Iterator[Data]:
     for name, data in parts.items():
         parts[name] = _with_header(old_parts.get(name, b""), data)
     changed = replace(image, **fields, **parts, os_version=os_version)
-    return bootimg.build(bootimg.renew(changed, algorithm))
+    tail = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
+    renewed = bootimg.renew(changed, algorithm, grow=changes.grow)
+    return Rebuilt(bootimg.build(renewed), tail.overwritten)
 
 
 def _decode_id(text: str) -> bytes:
@@ -149,7 +150,7 @@ def open_vendor_boot(data: memoryview) -> Container:
     )
 
 
-def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[Data]:
+def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Rebuilt:
     parts: Fields = dict(changes.parts)
     ramdisks = []
     for index, ramdisk in enumerate(image.ramdisks):
@@ -159,5 +160,5 @@ def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Iterator[Data]:
             fields["board_id"] = tuple(fields["board_id"])
         ramdisks.append(replace(ramdisk, data=parts.pop(name), **fields))
     changed = replace(image, **changes.fields, **parts, ramdisks=tuple(ramdisks))
-    changed = replace(changed, tail=tail.renew(image.tail, image.tail_offset, changed.end))
-    return vendorboot.build(changed)
+    renewed = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
+    return Rebuilt(vendorboot.build(replace(changed, tail=renewed.data)), renewed.overwritten)

@@ -14,11 +14,29 @@ Fields = dict[str, Any]  # int, bool, str or a list of int: as in a TOML documen
 
 @dataclass(frozen=True)
 class Changes:
-    """All fields and parts of the image to build, by name."""
+    """All fields and parts of the image to build, by name.
+
+    Attributes:
+        grow: Let a file that fills its partition outgrow it.
+    """
 
     fields: Fields
     part_fields: Mapping[str, Fields]
     parts: Mapping[str, Data] = field(repr=False)
+    grow: bool = False
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """An image with changes.
+
+    Attributes:
+        chunks: The file.
+        overwritten: Bytes of unknown data behind the old image that are no longer in the file.
+    """
+
+    chunks: Iterator[Data] = field(repr=False)
+    overwritten: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,7 +49,7 @@ class Container:
         parts: In file order, without overlap; with empty ones that the image may have.
         part_fields: By part, its fields by name.
         signed: Whether the image has a signature, which is invalid when a part changes.
-        rebuild: Return the image with changes, in chunks; sizes, offsets and checksums are updated.
+        rebuild: Return the image with changes; sizes, offsets and checksums are updated.
         id_algorithm: Return the algorithm that computes the image's id; None if none does. Reads all parts.
     """
 
@@ -40,5 +58,5 @@ class Container:
     parts: tuple[Part, ...]
     part_fields: Mapping[str, Fields]
     signed: bool
-    rebuild: Callable[[Changes], Iterator[Data]] = field(repr=False)
+    rebuild: Callable[[Changes], Rebuilt] = field(repr=False)
     id_algorithm: Callable[[], str | None] = field(repr=False, default=lambda: None)

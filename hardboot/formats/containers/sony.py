@@ -1,12 +1,10 @@
 """Boot images of Sony's, which are ELF files, as containers."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from hardboot.formats import sniff
-from hardboot.formats.boot import sonyelf
-from hardboot.formats.containers.model import Changes, Container
-from hardboot.formats.reading import Data
+from hardboot.formats.boot import sonyelf, tail, tail_renewal
+from hardboot.formats.containers.model import Changes, Container, Rebuilt
 
 
 def open_sony(data: memoryview) -> Container:
@@ -16,17 +14,24 @@ def open_sony(data: memoryview) -> Container:
         InputError: If `data` is something else, or damaged.
     """
     image = sonyelf.parse(data)
+    rest = image.gaps[-1]
+    end = len(data) - len(rest)
 
-    def rebuild(changes: Changes) -> Iterator[Data]:
+    def rebuild(changes: Changes) -> Rebuilt:
         moved = sonyelf.with_parts(image, dict(changes.parts))
-        loaded = (replace(part, addr=changes.part_fields[part.name]["load_addr"]) for part in moved.loaded)
-        return sonyelf.build(replace(moved, loaded=tuple(loaded), entry=changes.fields["entry_addr"]))
+        renewed = tail_renewal.renew(rest, end, moved.end, grow=changes.grow)
+        loaded = tuple(
+            replace(part, addr=changes.part_fields[part.name]["load_addr"]) for part in moved.loaded
+        )
+        gaps = (*moved.gaps[:-1], renewed.data)
+        changed = replace(moved, loaded=loaded, gaps=gaps, entry=changes.fields["entry_addr"])
+        return Rebuilt(sonyelf.build(changed), renewed.overwritten)
 
     return Container(
         kind=sniff.SONY_ELF,
         fields={"entry_addr": image.entry},
         parts=image.parts,
         part_fields={part.name: {"load_addr": part.addr} for part in image.loaded},
-        signed=False,
+        signed=tail.is_signed(rest, end),
         rebuild=rebuild,
     )

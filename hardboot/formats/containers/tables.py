@@ -1,14 +1,15 @@
 """Tables of device trees as containers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from hardboot.base.errors import InputError
 from hardboot.formats import sniff
-from hardboot.formats.boot import tail
+from hardboot.formats.boot import tail, tail_renewal
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.containers.model import Changes, Container
-from hardboot.formats.reading import Data, malformed, pieces
+from hardboot.formats.containers.model import Changes, Container, Rebuilt
+from hardboot.formats.reading import Data, malformed, pieces, windows
 from hardboot.formats.trees import dtbo
 from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
@@ -42,11 +43,15 @@ def open_table(kind: str, data: memoryview) -> Container:
     parsed = table_format.parse(data)
     _check_outside(kind, table_format.parse, parsed, data)
 
-    def rebuild(changes: Changes) -> Iterator[Data]:
-        changed = table_format.with_trees(parsed, _contents(parsed.trees, changes))
-        return pieces(table_format.build(changed))
+    end = max((tree.span.stop for tree in parsed.trees), default=len(data))
+    rest = data[end:]
 
-    return _container(kind, parsed.trees, rebuild, signed=False)
+    def rebuild(changes: Changes) -> Rebuilt:
+        table = table_format.build(table_format.with_trees(parsed, _contents(parsed.trees, changes)))
+        renewed = tail_renewal.renew(rest, end, len(table), grow=changes.grow)
+        return Rebuilt(chain(pieces(table), windows(renewed.data)), renewed.overwritten)
+
+    return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(rest, end))
 
 
 def _overlays(kind: str, data: memoryview) -> Container:
@@ -54,10 +59,10 @@ def _overlays(kind: str, data: memoryview) -> Container:
     _check_outside(kind, dtbo.parse, parsed, data)
     size = parsed.header.total_size
 
-    def rebuild(changes: Changes) -> Iterator[Data]:
+    def rebuild(changes: Changes) -> Rebuilt:
         changed = dtbo.with_trees(parsed, _contents(parsed.trees, changes))
-        moved = tail.renew(parsed.tail, size, changed.header.total_size)
-        return pieces(dtbo.build(replace(changed, tail=moved)))
+        renewed = tail_renewal.renew(parsed.tail, size, changed.header.total_size, grow=changes.grow)
+        return Rebuilt(pieces(dtbo.build(replace(changed, tail=renewed.data))), renewed.overwritten)
 
     return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(parsed.tail, size))
 
@@ -65,7 +70,7 @@ def _overlays(kind: str, data: memoryview) -> Container:
 def _container(
     kind: str,
     trees: Sequence[StoredTree],
-    rebuild: Callable[[Changes], Iterator[Data]],
+    rebuild: Callable[[Changes], Rebuilt],
     *,
     signed: bool,
 ) -> Container:

@@ -10,7 +10,7 @@ from hardboot.base.mapping import map_chunks, map_file
 from hardboot.formats import toml
 from hardboot.formats.archives import sparse
 from hardboot.formats.boot.bootid import ALGORITHMS
-from hardboot.formats.containers import Changes, Container, Fields, open_frame
+from hardboot.formats.containers import Changes, Container, Fields, Rebuilt, open_frame
 from hardboot.formats.reading import Data, sha256, view
 from hardboot.images.unpack.folder import FRAME_NAME, SPARSE_NAME, FrameFile, read_toml, wrong
 
@@ -27,6 +27,7 @@ class Packed:
         identical: The image is the one that was unpacked, byte for byte.
         changes: The differences, one line each.
         signed: The image carries a signature that no longer fits.
+        overwritten: Bytes of unknown data behind the old image whose place the new one needs.
     """
 
     path: Path
@@ -35,13 +36,20 @@ class Packed:
     identical: bool
     changes: tuple[str, ...]
     signed: bool
+    overwritten: int = 0
 
 
-def pack(folder: Path, image: Path) -> Packed:
+def pack(folder: Path, image: Path, *, grow: bool = False) -> Packed:
     """Write `image` from the parts in `folder`; the same bytes as were unpacked if nothing was changed there.
+
+    Args:
+        folder: Written by `unpack`.
+        image: The file to write.
+        grow: Let an image that fills its partition outgrow it.
 
     Raises:
         InputError: If `unpack` did not write the folder, a value does not fit, or `image` cannot be written.
+        RefusedError: If the image fills its partition and would outgrow it, without `grow`.
     """
     document = read_toml(folder)
     description = document["image"]
@@ -61,8 +69,10 @@ def pack(folder: Path, image: Path) -> Packed:
             and all(digest.result() == rows[name]["sha256"] for name, digest in digests.items())
         )
         with naming(folder, state=_NOTHING_WRITTEN):
-            wanted = Changes(fields, part_fields, parts)
-            chunks = frame.chunks(parts) if identical else container.rebuild(wanted)
+            rebuilt = Rebuilt(frame.chunks(parts))
+            if not identical:
+                rebuilt = container.rebuild(Changes(fields, part_fields, parts, grow))
+            chunks = rebuilt.chunks
             if block_size is not None:
                 chunks = _sparse_chunks(folder, chunks, block_size, identical=identical)
             with atomic_file(image, durable=False) as stream:  # it can be packed again
@@ -78,7 +88,8 @@ def pack(folder: Path, image: Path) -> Packed:
         elif size != frame.size:
             changes.append(f"image: {frame.size} -> {size} bytes")
     kind = container.kind if block_size is None else f"{container.kind}, sparse"
-    return Packed(image, kind, size, identical, tuple(changes), container.signed and not identical)
+    signed = container.signed and not identical
+    return Packed(image, kind, size, identical, tuple(changes), signed, rebuilt.overwritten)
 
 
 def _sparse_chunks(

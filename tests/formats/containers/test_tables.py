@@ -19,7 +19,7 @@ LONGER = board("a board with a much longer name than before")
 
 def rebuilt(container: Container, **parts: bytes) -> bytes:
     same: dict[str, Any] = {part.name: part.data for part in container.parts}
-    return b"".join(container.rebuild(Changes({}, {}, same | parts)))
+    return b"".join(container.rebuild(Changes({}, {}, same | parts)).chunks)
 
 
 def models(data: bytes) -> list[bytes]:
