@@ -2,14 +2,13 @@
 
 import ast
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
 import click
 import pytest
+from command_lines import BLOCK, command_lines, problems
 from layers import FLOORS
 from msgspec import Struct
 from msgspec.structs import fields
@@ -21,73 +20,14 @@ from hardboot.profile import Profile, schema
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.md")])
-SHELL = {"", "sh", "bash", "console"}  # languages of code blocks that hold command lines
-_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_INLINE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 each_page = pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
-def command_lines(text: str) -> Iterator[list[str]]:
-    """Yield the words behind `hardboot` of every command line in a Markdown text."""
-    pieces = [
-        line for language, block in _BLOCK.findall(text) if language in SHELL for line in block.split("\n")
-    ]
-    pieces += (code.replace("\n", " ") for code in _INLINE.findall(_BLOCK.sub("", text)))
-    for piece in pieces:
-        if not re.search(r"(^|[\s/])hardboot(\s|$)", piece):
-            continue
-        words = shlex.split(piece, comments=True)
-        while words and (words[0] in ("$", "sudo") or re.fullmatch(r"[A-Z_]+=.*", words[0])):
-            words.pop(0)
-        if words and words[0].rpartition("/")[2] == "hardboot":
-            end = next((at for at, word in enumerate(words) if word in ("|", "&&", ";", ">")), len(words))
-            yield words[1:end]
-
-
-def problems(words: list[str]) -> list[str]:
-    """Return what is wrong with the words behind `hardboot`: commands and options that are not there."""
-    command: click.Command = cli.root
-    context = click.Context(command, info_name="hardboot", **cli.root.context_settings)
-    arguments = 0
-    left = [word.strip("[]") for word in words]
-    while left:
-        word = left.pop(0)
-        if word.startswith("-"):
-            option, _, value = word.partition("=")
-            known = {
-                spelling: one
-                for one in command.get_params(context)
-                for spelling in (*one.opts, *one.secondary_opts)
-                if isinstance(one, click.Option)
-            }
-            if option not in known:
-                return [f"{context.command_path} has no option {option}"]
-            if not known[option].is_flag and not known[option].count:
-                if not value and not left:
-                    return [f"{context.command_path} {option} wants a value"]
-                value = value or left.pop(0)
-                kind = known[option].type
-                if isinstance(kind, click.Choice) and value not in kind.choices and not value.isupper():
-                    return [f"{context.command_path} {option} does not take {value}"]
-        elif isinstance(command, click.Group):
-            found = command.get_command(context, word)
-            if found is None:
-                return [f"{context.command_path} has no command {word}"]
-            command = found
-            context = click.Context(command, info_name=word, parent=context)
-        elif word not in ("…", "..."):
-            arguments += 1
-    wanted = [one.nargs for one in command.params if isinstance(one, click.Argument)]
-    if -1 not in wanted and arguments > sum(wanted):
-        return [f"{context.command_path} takes {sum(wanted)} arguments, not {arguments}"]
-    return []
-
-
 def anchors(path: Path) -> set[str]:
     """Return the names of a Markdown file's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", path.read_text()), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", path.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
@@ -111,7 +51,7 @@ def test_every_command_line_in_a_message_names_what_exists() -> None:
 
 @each_page
 def test_every_relative_link_leads_somewhere(path: Path) -> None:
-    for link in _LINK.findall(_BLOCK.sub("", path.read_text())):
+    for link in _LINK.findall(BLOCK.sub("", path.read_text())):
         if re.match(r"[a-z]+:", link):
             continue
         file, _, anchor = link.partition("#")
@@ -184,7 +124,7 @@ def test_the_page_on_series_names_every_key_and_field() -> None:
 def test_the_page_on_how_it_works_names_every_rule_and_layer() -> None:
     text = (ROOT / "docs/how-it-works.md").read_text()
     assert [rule for rule in RULES if f"`{rule}`" not in text] == []
-    picture = next(block for language, block in _BLOCK.findall(text) if language == "text")
+    picture = next(block for language, block in BLOCK.findall(text) if language == "text")
     lines = [set(re.split(r"\s{2,}", line)[0].replace("*", "").split()) for line in picture.splitlines()]
     assert lines == [set(layer.split()) for layer in reversed(FLOORS)]
 

@@ -7,7 +7,9 @@ import click
 
 from hardboot.base.errors import HardbootError
 from hardboot.base.interrupts import on_interrupt
-from hardboot.commands.common import Command, Settings, echo, pass_settings
+from hardboot.commands import completion
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, pass_settings
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as store
 from hardboot.flows import flash, partition_read
@@ -25,7 +27,7 @@ def shown_kernel(backup: Backup) -> str:
     return f"kernel {backup.release or 'unknown'}, {'broken' if backup.problem else kind}"
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot backups")
 @pass_settings
 def backups(settings: Settings) -> None:
     """List the backups on this computer, newest first.
@@ -63,9 +65,14 @@ def _current(phone: Phone, partitions: set[str]) -> dict[str, str]:
     return {name: phone.sha256(device.path, device.size) for name, device in devices.items()}
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot backup\nhardboot backup --partition recovery -o recovery.img")
 @click.option(
-    "--partition", metavar="NAME", default=flash.PARTITION, show_default=True, help="Read this partition."
+    "--partition",
+    metavar="NAME",
+    default=flash.PARTITION,
+    show_default=True,
+    shell_complete=completion.partitions,
+    help="Read this partition.",
 )
 @click.option(
     "-o",

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from hardboot.commands.common import Command, Settings, confirm, count, echo, pass_settings, wait_option
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, confirm, count, echo, pass_settings, wait_option
 from hardboot.commands.load import check_tested
 from hardboot.device.phone import connected
 from hardboot.flows import bench as flow
@@ -14,7 +15,7 @@ from hardboot.flows.bench_runs import Bench
 _TITLES = {"reboot": "full reboot", "hardboot": "hardboot", "soft": "soft kexec"}
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot bench -n 10")
 @click.argument("image", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-n",

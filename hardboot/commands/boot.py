@@ -5,7 +5,8 @@ import sys
 import click
 
 from hardboot.base.errors import RefusedError
-from hardboot.commands.common import Command, Settings, confirm, journaled, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, confirm, journaled, pass_settings
 from hardboot.commands.exec import show, start_options
 from hardboot.commands.load import Wanted, emit_plan, image_options
 from hardboot.device import host, record
@@ -18,7 +19,9 @@ from hardboot.flows.restart import RESTART_S, restart
 from hardboot.flows.rom import Rom
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command, example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7"
+)
 @image_options
 @click.option("--from-rom", is_flag=True, help="Restart the phone into its own system first, if a ROM runs.")
 @start_options

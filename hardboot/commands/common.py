@@ -1,16 +1,14 @@
-"""What every command shares: the global options, accepted before and after the verb, prompts, and JSON."""
+"""What every command shares: the values of the program's options, prompts, and printing."""
 
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hardboot.base import log
 from hardboot.base.errors import HardbootError, RefusedError
 from hardboot.base.printable import printable, printable_lines
 
@@ -127,84 +125,5 @@ def wait_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         help=text,
     )
 
-
-def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    settings = ctx.ensure_object(Settings)
-    assert param.name is not None
-    if value is not None and value is not False:
-        setattr(settings, param.name, value)
-    if param.name == "verbose":
-        log.configure(verbose=settings.verbose)
-
-
-def _global_options() -> list[click.Parameter]:
-    def option(*names: str, **kwargs: Any) -> click.Option:
-        return click.Option(names, expose_value=False, callback=_store, **kwargs)
-
-    return [
-        option(
-            "--device", metavar="NAME", help="Use this phone profile instead of matching ro.product.device."
-        ),
-        option(
-            "--profile",
-            metavar="FILE",
-            type=click.Path(path_type=Path),
-            help="Use the phone profile in FILE.",
-        ),
-        option(
-            "--serial",
-            metavar="SERIAL",
-            envvar="ANDROID_SERIAL",
-            show_envvar=True,
-            help="Use the phone with this serial or HOST:PORT, if several are connected.",
-        ),
-        option("--json", is_flag=True, help="Print the result as one JSON document."),
-        option("-v", "--verbose", is_flag=True, help="Print details, and the traceback of an error."),
-        option("-y", "--yes", is_flag=True, help="Answer yes to every question."),
-    ]
-
-
-class Command(click.Command):
-    """A verb that also takes the global options."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params.extend(_global_options())
-
-
-class Group(click.Group):
-    """A group of verbs; `lazy` maps a name to "module:attribute", imported when it is run, and its help."""
-
-    command_class = Command
-    group_class = type
-
-    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params.extend(_global_options())
-        self._lazy = lazy or {}
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names: the lazy ones in their own order, then the others."""
-        return [*self._lazy, *sorted(self.commands)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name; a lazy one is imported now."""
-        if cmd_name in self._lazy:
-            module, _, attribute = self._lazy[cmd_name][0].partition(":")
-            command = getattr(import_module(module), attribute)
-            assert isinstance(command, click.Command)
-            return command
-        return super().get_command(ctx, cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of verbs, without importing the lazy ones."""
-        rows = [(name, self._lazy[name][1]) for name in self._lazy]
-        for name, command in sorted(self.commands.items()):
-            rows.append((name, command.get_short_help_str(limit=_SHORT_HELP)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-_SHORT_HELP = 120  # characters: the first sentence of a command's help is shown whole
 
 pass_settings = click.make_pass_decorator(Settings, ensure=True)

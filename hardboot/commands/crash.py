@@ -7,16 +7,8 @@ from pathlib import Path
 import click
 
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import (
-    Command,
-    Group,
-    Settings,
-    confirm,
-    echo,
-    journaled,
-    pass_settings,
-    wait_option,
-)
+from hardboot.commands.command import Command, Group
+from hardboot.commands.common import Settings, confirm, echo, journaled, pass_settings, wait_option
 from hardboot.crash import analysis, panic
 from hardboot.crash import pull as pulling
 from hardboot.crash import trigger as triggering
@@ -25,7 +17,9 @@ from hardboot.crash.analysis import Dump
 _wait = wait_option("Wait at most SECONDS for the panic kernel to answer over ADB.")
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group, example="hardboot load --panic rom.img\nhardboot crash trigger\nhardboot crash pull dump"
+)
 def crash() -> None:
     """Crash the kernel, pull and read its memory dump.
 
@@ -33,7 +27,7 @@ def crash() -> None:
     """
 
 
-@crash.command(cls=Command)
+@crash.command(cls=Command, example="hardboot crash trigger")
 @_wait
 @pass_settings
 def trigger(settings: Settings, wait_s: float) -> None:
@@ -56,7 +50,7 @@ def trigger(settings: Settings, wait_s: float) -> None:
     settings.emit(journal.document(), lambda: echo(text))
 
 
-@crash.command(cls=Command)
+@crash.command(cls=Command, example="hardboot crash pull dump")
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
 @_wait
 @pass_settings
@@ -80,7 +74,7 @@ def pull(settings: Settings, output: Path, wait_s: float) -> None:
     settings.emit({**asdict(found), "path": str(output)}, show)
 
 
-@crash.command(name="show", cls=Command)
+@crash.command(name="show", cls=Command, example="hardboot crash show dump")
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_settings
 def show_dump(settings: Settings, file: Path) -> None:

@@ -13,8 +13,10 @@ from hardboot.base.errors import InputError
 from hardboot.base.memory import Range
 from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Group, Settings, count, echo, pass_settings
-from hardboot.commands.output import Output
+from hardboot.commands import completion
+from hardboot.commands.command import Group
+from hardboot.commands.common import Settings, count, echo, pass_settings
+from hardboot.commands.text_output import TextOutput
 from hardboot.profile import Profile
 from hardboot.profile.schema import CarriedProperties
 
@@ -24,7 +26,12 @@ _DECIMAL = ("skip", "cells")  # endings of the names of facts that are counts
 
 @click.group(
     cls=Group,
-    lazy={"suggest": ("hardboot.commands.suggest:suggest", "Draft a profile for the connected phone.")},
+    example="hardboot devices show virt-arm",
+    sections={
+        "Commands": {
+            "suggest": ("hardboot.commands.suggest:suggest", "Draft a profile for the connected phone.")
+        }
+    },
 )
 def devices() -> None:
     """Show, check and draft phone profiles.
@@ -34,7 +41,7 @@ def devices() -> None:
     """
 
 
-@devices.command("list")
+@devices.command("list", example="hardboot devices list")
 @pass_settings
 def list_devices(settings: Settings) -> None:
     """List the phones that have a profile."""
@@ -58,7 +65,7 @@ def list_devices(settings: Settings) -> None:
             (one.name, one.arch, one.status, one.title + (" (your own)" if _is_own(one.name) else ""))
             for one in phones
         ]
-        Output().table(("name", "arch", "status", "phone"), rows)
+        TextOutput().table(("name", "arch", "status", "phone"), rows)
 
     settings.emit(document, human)
 
@@ -68,8 +75,8 @@ def _is_own(name: str) -> bool:
     return path is not None and profile.is_own(path)
 
 
-@devices.command()
-@click.argument("name", required=False)
+@devices.command(example="hardboot devices show virt-arm")
+@click.argument("name", required=False, shell_complete=completion.devices)
 @pass_settings
 def show(settings: Settings, name: str | None) -> None:
     """Show a phone's profile and its evidence.
@@ -104,7 +111,7 @@ def show(settings: Settings, name: str | None) -> None:
     }
 
     def human() -> None:
-        out = Output()
+        out = TextOutput()
         stated = {fact: _text(fact, value) for fact, value, _, _ in rows}
         out.heading(f"{phone.name}: {phone.title} ({', '.join(phone.codenames)})")
         out.print()
@@ -133,7 +140,7 @@ def show(settings: Settings, name: str | None) -> None:
     settings.emit(document, human)
 
 
-@devices.command()
+@devices.command(example="hardboot devices check phone.toml")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @pass_settings
 def check(settings: Settings, files: tuple[Path, ...]) -> None:

@@ -12,14 +12,15 @@ from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
 from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Command, Settings, count, echo, pass_settings
-from hardboot.commands.output import Output
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, count, echo, pass_settings
+from hardboot.commands.text_output import TextOutput
 from hardboot.devicetree import Candidate, PhoneIds, Selection, TreeSource
 
 _MARKS = {True: "*", False: " "}
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot dtb boot.img --match 194,0x10000")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option(
     "--match",
@@ -108,7 +109,7 @@ def _ids(candidate: Candidate) -> list[str]:
 
 
 def _show(image: Path, source: TreeSource, selection: Selection) -> None:
-    width = Output().width
+    width = TextOutput().width
     place = f"{source.part} part, " if source.part else ""
     entries = count(len(source.candidates), "entry", "entries")
     _print(f"{image.name}: {place}{source.kind}, {entries}", width)

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from hardboot.commands.common import Command, Settings, echo, journaled, pass_settings, wait_option
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, journaled, pass_settings, wait_option
 from hardboot.device.record import SOFT
 from hardboot.flows import execute as flow
 from hardboot.flows.journal import Journal
@@ -25,7 +26,7 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return wait(quiesce(function))
 
 
-@click.command(name="exec", cls=Command)
+@click.command(name="exec", cls=Command, example="hardboot load rom.img\nhardboot exec")
 @start_options
 @pass_settings
 def execute(settings: Settings, wait_s: float, quiesce: bool) -> None:

@@ -8,8 +8,10 @@ import click
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import private_copy
 from hardboot.base.mapping import map_own_file
+from hardboot.commands import completion
 from hardboot.commands.backups import shown_date, shown_kernel
-from hardboot.commands.common import Command, Settings, confirm, echo, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, confirm, echo, pass_settings
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as backups
 from hardboot.flows import flash, host_image, partition_content
@@ -20,7 +22,7 @@ _ALLOW_BROKEN = "--allow-broken"
 _SUPPORT = {True: "yes", False: "no", None: "not known: hardboot status"}
 
 
-@click.command(name="flash-host-kernel", cls=Command)
+@click.command(name="flash-host-kernel", cls=Command, example="hardboot flash-host-kernel host.img --reboot")
 @click.argument("image", metavar="BOOT.IMG", type=click.Path(path_type=Path))
 @click.option("--reboot", is_flag=True, help="Restart the phone and check the new kernel.")
 @click.option(
@@ -53,8 +55,8 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broke
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
 
 
-@click.command(cls=Command)
-@click.argument("backup", required=False, type=click.Path(path_type=Path))
+@click.command(cls=Command, example="hardboot restore --reboot")
+@click.argument("backup", required=False, type=click.Path(path_type=Path), shell_complete=completion.backups)
 @click.option("--reboot", is_flag=True, help="Restart the phone afterwards.")
 @click.option(_ALLOW_BROKEN, is_flag=True, help="Write BACKUP even if it is not a complete boot image.")
 @pass_settings

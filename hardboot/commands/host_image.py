@@ -6,11 +6,14 @@ from pathlib import Path
 import click
 
 from hardboot.base import log
-from hardboot.commands.common import Command, Settings, count, echo, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.flows import host_image as images
 
 
-@click.command(name="host-image", cls=Command)
+@click.command(
+    name="host-image", cls=Command, example="hardboot host-image boot.img --kernel zImage -o host.img"
+)
 @click.argument("image", metavar="BOOT.IMG", type=click.Path(path_type=Path))
 @click.option(
     "--kernel",

@@ -6,11 +6,12 @@ import click
 
 from hardboot.base.mapping import map_file
 from hardboot.commands import infopage
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, pass_settings
 from hardboot.images.describe import describe
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot info boot.img")
 @click.argument("image", type=click.Path(path_type=Path))
 @pass_settings
 def info(settings: Settings, image: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hardboot.base.sizes import human_size
-from hardboot.commands.output import Output
+from hardboot.commands.text_output import TextOutput
 from hardboot.images.describe import Document
 
 _Row = tuple[str, str]
@@ -18,12 +18,12 @@ _NOTABLE = (  # options that decide whether a kernel can be a host or a guest
 
 def show(document: Document) -> None:
     """Print the document of an image."""
-    out = Output()
+    out = TextOutput()
     out.heading(f"{document['path']}: {document['kind']}, {human_size(document['size'])}")
     _show_image(out, document)
 
 
-def _show_image(out: Output, document: Document) -> None:
+def _show_image(out: TextOutput, document: Document) -> None:
     for name, rows in (
         ("boot_image", _boot_rows),
         ("vendor_boot", _vendor_rows),
@@ -108,7 +108,7 @@ def _sony_rows(image: Document) -> list[_Row]:
     return [("entry address", _hex(image["entry_addr"]))]
 
 
-def _show_parts(out: Output, image: Document) -> None:
+def _show_parts(out: TextOutput, image: Document) -> None:
     out.print()
     rows = []
     for part in image["parts"]:
@@ -165,7 +165,7 @@ def _notes(image: Document) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _show_content(out: Output, document: Document) -> None:
+def _show_content(out: TextOutput, document: Document) -> None:
     """Print the kernel, device trees, ramdisk or vbmeta image in a file or a part."""
     for name in ("problem", "warning", "note"):
         if name in document:
@@ -192,7 +192,7 @@ def _show_content(out: Output, document: Document) -> None:
             _show_avb(out, item)
 
 
-def _show_avb(out: Output, document: Document) -> None:
+def _show_avb(out: TextOutput, document: Document) -> None:
     if document.get("kind") == "AVB vbmeta" and "problem" in document:
         out.rows([("problem", document["problem"])])
     if "avb" in document:
@@ -264,7 +264,7 @@ def _config(config: dict[str, str] | None, within: str) -> str:
     return " ".join([*(f"no {name}" for name in missing), *found])
 
 
-def _show_trees(out: Output, entries: list[Document]) -> None:
+def _show_trees(out: TextOutput, entries: list[Document]) -> None:
     if not entries:
         return
     rows = []

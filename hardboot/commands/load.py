@@ -12,7 +12,8 @@ from hardboot import memorymap
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
 from hardboot.commands import planpage
-from hardboot.commands.common import Command, Settings, echo, journaled, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, journaled, pass_settings
 from hardboot.crash import panic as panic_kernel
 from hardboot.crash.elfcorehdr import CRASHKERNEL
 from hardboot.crash.panic import PanicKernel
@@ -77,7 +78,7 @@ def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot load rom.img\nhardboot load --panic rom.img")
 @image_options
 @click.option("--panic", is_flag=True, help="Start IMAGE when the running kernel crashes, without a reset.")
 @click.option(

@@ -5,12 +5,13 @@ from dataclasses import asdict
 import click
 
 from hardboot.base.errors import DeviceError
-from hardboot.commands.common import Command, Settings, echo, echo_lines, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, echo_lines, pass_settings
 from hardboot.crash import lastlog
 from hardboot.device.phone import connected
 
 
-@click.command(name="log", cls=Command)
+@click.command(name="log", cls=Command, example="hardboot log --all")
 @click.option("--all", "every", is_flag=True, help="Show every log that was kept, not only the console.")
 @pass_settings
 def last_log(settings: Settings, every: bool) -> None:

@@ -9,7 +9,9 @@ import click
 
 from hardboot.base import files, log
 from hardboot.base.errors import InputError, RefusedError
-from hardboot.commands.common import Command, Group, Settings, count, echo, pass_settings
+from hardboot.commands import completion
+from hardboot.commands.command import Command, Group
+from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.patches import lint, unified
 from hardboot.patches.apply import Report, apply_patches, apply_series, revert_patches, revert_series
 from hardboot.patches.catalog import find, load_all
@@ -30,6 +32,7 @@ _PATCH = click.option(
 MODEL = click.option(
     "--model",
     metavar="NAME",
+    shell_complete=completion.models,
     help="Choose the model, for a profile whose models differ in the hardboot page.",
 )
 _TREE = click.argument("tree", type=click.Path(path_type=Path))
@@ -37,14 +40,20 @@ _TREE = click.argument("tree", type=click.Path(path_type=Path))
 
 @click.group(
     cls=Group,
-    lazy={
-        "lint": ("hardboot.commands.patch_file:lint", "Find and repair copying damage in a patch file."),
-        "export": ("hardboot.commands.patch_file:export", "Write a series as one patch file."),
-        "check": ("hardboot.commands.patch_file:check", "Try a series on a copy of a kernel source tree."),
-        "config": (
-            "hardboot.commands.patch_config:config",
-            "Set and check the kernel options of a patched tree.",
-        ),
+    example="hardboot patch apply linux --device virt-arm",
+    sections={
+        "Commands": {
+            "lint": ("hardboot.commands.patch_file:lint", "Find and repair copying damage in a patch file."),
+            "export": ("hardboot.commands.patch_file:export", "Write a series as one patch file."),
+            "check": (
+                "hardboot.commands.patch_file:check",
+                "Try a series on a copy of a kernel source tree.",
+            ),
+            "config": (
+                "hardboot.commands.patch_config:config",
+                "Set and check the kernel options of a patched tree.",
+            ),
+        }
     },
 )
 def patch() -> None:
@@ -54,7 +63,7 @@ def patch() -> None:
     """
 
 
-@patch.command("list", cls=Command)
+@patch.command("list", cls=Command, example="hardboot patch list")
 @pass_settings
 def list_(settings: Settings) -> None:
     """List the series and the kernel versions they cover."""
@@ -86,7 +95,7 @@ def list_(settings: Settings) -> None:
     settings.emit(document, show)
 
 
-@patch.command(cls=Command)
+@patch.command(cls=Command, example="hardboot patch status linux")
 @_TREE
 @pass_settings
 def status(settings: Settings, tree: Path) -> None:
@@ -108,7 +117,7 @@ def status(settings: Settings, tree: Path) -> None:
     settings.emit(asdict(found), show)
 
 
-@patch.command(cls=Command)
+@patch.command(cls=Command, example="hardboot patch apply linux --device virt-arm")
 @_TREE
 @click.option("--dry-run", is_flag=True, help="Check that the series fits; change nothing.")
 @MODEL
@@ -164,7 +173,7 @@ def apply(
     settings.emit({**_document(report), "config": config}, show)
 
 
-@patch.command(cls=Command)
+@patch.command(cls=Command, example="hardboot patch revert linux")
 @_TREE
 @_PATCH
 @pass_settings

@@ -7,13 +7,14 @@ import click
 
 from hardboot.base import log
 from hardboot.base.errors import InputError
-from hardboot.commands.common import Command, Settings, count, echo, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.commands.patch import series_of
 from hardboot.patches.config import configure
 from hardboot.patches.series import CONFIG_NAME
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot patch config linux")
 @click.argument("tree", type=click.Path(path_type=Path))
 @click.option(
     "--config",

@@ -7,7 +7,9 @@ import click
 
 from hardboot.base import files, log
 from hardboot.base.errors import InputError
-from hardboot.commands.common import Command, Settings, count, echo, pass_settings
+from hardboot.commands import completion
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, choose_model, values
 from hardboot.patches.catalog import find, load, load_all
 from hardboot.patches.check import find_problems
@@ -15,7 +17,7 @@ from hardboot.patches.export import combine
 from hardboot.patches.lint import lint as find_faults
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot patch lint kexec.patch --repair")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--repair", is_flag=True, help="Rewrite FILE without the faults.")
 @pass_settings
@@ -63,8 +65,8 @@ def lint(settings: Settings, file: Path, repair: bool) -> None:
         )
 
 
-@click.command(cls=Command)
-@click.argument("source", metavar="TREE|SERIES")
+@click.command(cls=Command, example="hardboot patch export arm-6.1 -o a.patch --device virt-arm")
+@click.argument("source", metavar="TREE|SERIES", shell_complete=completion.series_or_tree)
 @click.option(
     "-o",
     "--output",
@@ -93,8 +95,8 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
     settings.emit({"series": series.name, "file": str(output), "size": len(data)}, show)
 
 
-@click.command(cls=Command)
-@click.argument("name", metavar="SERIES")
+@click.command(cls=Command, example="hardboot patch check arm-6.1 --tree linux")
+@click.argument("name", metavar="SERIES", shell_complete=completion.series)
 @click.option(
     "--tree",
     required=True,

@@ -10,7 +10,8 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes
 from hardboot.commands import planpage
-from hardboot.commands.common import Command, Settings, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, pass_settings
 from hardboot.device import phone as phones
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import matching
@@ -23,7 +24,7 @@ from hardboot.profile import Profile
 _LIMIT = 8 << 20  # bytes of a file copied from a phone
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot plan rom.img --device virt-arm")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line.")
 @click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line.")

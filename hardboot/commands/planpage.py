@@ -14,7 +14,7 @@ from hardboot import memorymap
 from hardboot.base.cmdline import BOOTLOADER, ROM, CommandLine
 from hardboot.base.files import write_atomic
 from hardboot.commands.common import Settings
-from hardboot.commands.output import Output
+from hardboot.commands.text_output import TextOutput
 from hardboot.flows import planning
 from hardboot.flows.planning import Planned
 from hardboot.layout import BootPlan, LiveMemory
@@ -127,7 +127,7 @@ def of(
 
 def _show(page: Page) -> None:
     plan, line = page.plan, page.line
-    out = Output()
+    out = TextOutput()
     width = out.width if out.is_terminal else int(os.environ.get("COLUMNS", _PIPE_WIDTH))
     _say(out, page.title, "bold")
     out.print()
@@ -184,7 +184,7 @@ def _style(kind: Kind | None) -> str:
     return _STYLES.get(kind.name, "") if kind else ""
 
 
-def _takes_unicode(out: Output) -> bool:
+def _takes_unicode(out: TextOutput) -> bool:
     try:
         memorymap.GLYPHS.encode(out.encoding)
     except (UnicodeEncodeError, LookupError):
@@ -192,13 +192,13 @@ def _takes_unicode(out: Output) -> bool:
     return True
 
 
-def _say(out: Output, text: str, style: str = "") -> None:
+def _say(out: TextOutput, text: str, style: str = "") -> None:
     """Print a text; the lines it is folded into are indented."""
     text = memorymap.visible(text, unicode=_takes_unicode(out))
     for row in textwrap.wrap(text, out.width, subsequent_indent=" " * 4, break_on_hyphens=False):
         _put(out, [(row, style)])
 
 
-def _put(out: Output, pieces: list[tuple[str, str]]) -> None:
+def _put(out: TextOutput, pieces: list[tuple[str, str]]) -> None:
     """Print one line without markup."""
     out.print(Text.assemble(*pieces), soft_wrap=True)

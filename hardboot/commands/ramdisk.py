@@ -9,7 +9,9 @@ import click
 
 from hardboot.base import log
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Command, Group, Settings, count, echo, pass_settings
+from hardboot.commands import completion
+from hardboot.commands.command import Command, Group
+from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.formats.archives.cpio import Archive, Entry
 from hardboot.images import ramdisk as ramdisks
 from hardboot.images.ramdisk import Changed, Ramdisk
@@ -23,7 +25,7 @@ _output = click.option(
 )
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="hardboot unpack boot.img boot\nhardboot ramdisk list boot/ramdisk")
 def ramdisk() -> None:
     """List, extract and change the files of a ramdisk.
 
@@ -32,7 +34,7 @@ def ramdisk() -> None:
     """
 
 
-@ramdisk.command(name="list", cls=Command)
+@ramdisk.command(name="list", cls=Command, example="hardboot ramdisk list boot/ramdisk")
 @_ramdisk
 @pass_settings
 def list_(settings: Settings, ramdisk: Path) -> None:
@@ -44,10 +46,10 @@ def list_(settings: Settings, ramdisk: Path) -> None:
     settings.emit(_document(found), lambda: _show(found))
 
 
-@ramdisk.command(cls=Command)
+@ramdisk.command(cls=Command, example="hardboot ramdisk extract boot/ramdisk files")
 @_ramdisk
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.ramdisk_names)
 @pass_settings
 def extract(settings: Settings, ramdisk: Path, folder: Path, names: tuple[str, ...]) -> None:
     """Extract RAMDISK into FOLDER, which must not exist or be empty.
@@ -64,9 +66,9 @@ def extract(settings: Settings, ramdisk: Path, folder: Path, names: tuple[str, .
     settings.emit({**asdict(done), "folder": str(done.folder)}, human)
 
 
-@ramdisk.command(cls=Command)
+@ramdisk.command(cls=Command, example="hardboot ramdisk replace boot/ramdisk init.rc my-init.rc")
 @_ramdisk
-@click.argument("name")
+@click.argument("name", shell_complete=completion.ramdisk_names)
 @click.argument("file", type=click.Path(path_type=Path))
 @_output
 @pass_settings
@@ -80,7 +82,7 @@ def replace(settings: Settings, ramdisk: Path, name: str, file: Path, output: Pa
     _emit(settings, done, "replaced")
 
 
-@ramdisk.command(cls=Command)
+@ramdisk.command(cls=Command, example="hardboot ramdisk append boot/ramdisk files")
 @_ramdisk
 @click.argument("folder", type=click.Path(path_type=Path))
 @_output

@@ -2,12 +2,13 @@
 
 import click
 
-from hardboot.commands.common import Command, Settings, echo, pass_settings, wait_option
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, pass_settings, wait_option
 from hardboot.device.phone import connected
 from hardboot.flows.restart import restart
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot reboot")
 @wait_option("Wait at most SECONDS for the phone to answer over ADB.")
 @pass_settings
 def reboot(settings: Settings, wait_s: float) -> None:

@@ -9,7 +9,8 @@ import click
 from hardboot import profile
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
-from hardboot.commands.common import Command, Settings, echo, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, pass_settings
 from hardboot.device import host, record
 from hardboot.device.handset import BOOT_MODE, KERNEL, KernelIdentity, is_recovery, parse_kernel
 from hardboot.device.phone import Phone, connected
@@ -40,7 +41,7 @@ class _Seen:
     unfinished: list[UnfinishedWrite]
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot status")
 @pass_settings
 def status(settings: Settings) -> None:
     """Show the running kernel, its hardboot support, and the loaded image."""

@@ -10,7 +10,8 @@ from hardboot import suggest as drafts
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
 from hardboot.base.files import make_folder, write_atomic
-from hardboot.commands.common import Command, Settings, confirm, echo, echo_lines, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, confirm, echo, echo_lines, pass_settings
 from hardboot.device.handset import reach
 from hardboot.device.record import MARK
 from hardboot.suggest import Findings, Suggestion
@@ -18,7 +19,10 @@ from hardboot.suggest import Findings, Suggestion
 _PROPOSED = ("hardboot.page", "mem_min")
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    example="hardboot devices suggest --install\nhardboot devices suggest --from copied-files -o phone.toml",
+)
 @click.option(
     "--from",
     "folder",

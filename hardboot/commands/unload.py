@@ -2,13 +2,14 @@
 
 import click
 
-from hardboot.commands.common import Command, Settings, echo, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, pass_settings
 from hardboot.crash import panic as panic_kernel
 from hardboot.device.phone import connected
 from hardboot.flows import load as flow
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot unload")
 @click.option("--panic", is_flag=True, help="Unload the panic kernel instead.")
 @pass_settings
 def unload(settings: Settings, panic: bool) -> None:

@@ -7,11 +7,12 @@ import click
 
 from hardboot.base import log
 from hardboot.base.sizes import human_size
-from hardboot.commands.common import Command, Settings, echo, pass_settings
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, echo, pass_settings
 from hardboot.images import unpack as images
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot unpack boot.img boot")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 @pass_settings
@@ -38,7 +39,7 @@ def unpack(settings: Settings, image: Path, folder: Path) -> None:
     settings.emit(document, human)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="hardboot pack boot new-boot.img")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--grow", is_flag=True, help="Let IMAGE become larger than the partition it was read from.")

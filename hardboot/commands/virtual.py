@@ -11,7 +11,9 @@ import click
 from hardboot import profile
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes, write_atomic
-from hardboot.commands.common import Command, Group, Settings, echo, echo_lines, pass_settings
+from hardboot.commands import completion
+from hardboot.commands.command import Command, Group
+from hardboot.commands.common import Settings, echo, echo_lines, pass_settings
 from hardboot.virtual import console as console_view
 from hardboot.virtual import gdb as debugger
 from hardboot.virtual import kernel, machine, model
@@ -21,6 +23,7 @@ _KEY_LIMIT = 64 << 10  # bytes; a public key has less than one KiB
 _NAME = click.option(
     "--name",
     metavar="NAME",
+    shell_complete=completion.virtual_phones,
     help="Choose the virtual phone. Default: the one that is called like its model.",
 )
 
@@ -36,7 +39,7 @@ def _model(settings: Settings) -> model.Model:
     return model.find(settings.device or machine.DEFAULT_NAME)
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="hardboot virtual start\nhardboot status")
 def virtual() -> None:
     """Create and run virtual phones.
 
@@ -46,7 +49,7 @@ def virtual() -> None:
     """
 
 
-@virtual.command(cls=Command)
+@virtual.command(cls=Command, example="hardboot virtual start --device virt-arm64")
 @_NAME
 @click.option("--reset-disk", is_flag=True, help="Create a new disk: stock kernel, empty userdata.")
 @click.option(
@@ -89,7 +92,7 @@ def start(
     settings.emit(_document(status), lambda: _print(status))
 
 
-@virtual.command(cls=Command)
+@virtual.command(cls=Command, example="hardboot virtual stop")
 @_NAME
 @pass_settings
 def stop(settings: Settings, name: str | None) -> None:
@@ -102,7 +105,7 @@ def stop(settings: Settings, name: str | None) -> None:
     settings.emit(_document(machine.status(name)), lambda: echo(text))
 
 
-@virtual.command(cls=Command)
+@virtual.command(cls=Command, example="hardboot virtual status")
 @_NAME
 @pass_settings
 def status(settings: Settings, name: str | None) -> None:
@@ -111,7 +114,7 @@ def status(settings: Settings, name: str | None) -> None:
     settings.emit(_document(found), lambda: _print(found))
 
 
-@virtual.command(cls=Command)
+@virtual.command(cls=Command, example="hardboot virtual console")
 @_NAME
 @click.option("--log", "log_only", is_flag=True, help="Print the log of the serial port instead.")
 @pass_settings
@@ -135,7 +138,7 @@ def console(settings: Settings, name: str | None, log_only: bool) -> None:
     console_view.attach(machine.folder(name) / machine.CONSOLE_SOCKET)
 
 
-@virtual.command(name="gdb", cls=Command)
+@virtual.command(name="gdb", cls=Command, example="hardboot virtual start --gdb\nhardboot virtual gdb --run")
 @_NAME
 @click.option("--vmlinux", metavar="FILE", type=click.Path(path_type=Path), help="Load symbols from FILE.")
 @click.option("--run", is_flag=True, help="Run gdb instead of printing its command line.")
@@ -152,7 +155,7 @@ def debug(settings: Settings, name: str | None, vmlinux: Path | None, run: bool)
     settings.emit({"command": words}, lambda: echo(shlex.join(words)))
 
 
-@virtual.command(cls=Command)
+@virtual.command(cls=Command, example="hardboot virtual source linux")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--linux",
@@ -168,7 +171,7 @@ def source(settings: Settings, directory: Path, linux: str) -> None:
     settings.emit({"tree": str(tree)}, lambda: echo(f"Unpacked Linux {linux} into {tree}"))
 
 
-@virtual.command(name="kernel", cls=Command)
+@virtual.command(name="kernel", cls=Command, example="hardboot virtual kernel linux -o zImage")
 @click.argument("tree", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "-o",
@@ -192,7 +195,7 @@ def build_kernel(settings: Settings, tree: Path, output: Path, arch: str | None)
     settings.emit(document, lambda: echo(f"Wrote {output}: the kernel of {tree}"))
 
 
-@virtual.command(cls=Command)
+@virtual.command(cls=Command, example="hardboot virtual rom rom.img")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option(
     "--kernel",

@@ -76,11 +76,15 @@ def folder(name: str = DEFAULT_NAME) -> Path:
     return state_dir() / "virtual" / name
 
 
+def names() -> list[str]:
+    """Return the names of all virtual phones that were ever started, sorted."""
+    base = state_dir() / "virtual"
+    return sorted(path.name for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
+
+
 def running() -> list[Status]:
     """Return all virtual phones that run, by name."""
-    base = state_dir() / "virtual"
-    names = sorted(path.name for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
-    return [found for found in map(status, names) if found.running]
+    return [found for found in map(status, names()) if found.running]
 
 
 def status(name: str = DEFAULT_NAME) -> Status:

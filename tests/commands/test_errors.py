@@ -59,15 +59,71 @@ def test_an_error_in_json_is_one_document_on_stdout(hardboot: Hardboot, tmp_path
         assert ran.three_lines[0] == f"hardboot: {document['error']['what']}"
 
 
-def test_a_wrong_option_is_a_usage_error(hardboot: Hardboot) -> None:
-    assert "No such option" in hardboot("boot", "--nonsense", code=2).err
-    assert hardboot("nonsense", code=2).out == ""
+USAGE = [
+    ("bot", "no command 'bot'", "Did you mean hardboot boot or hardboot reboot? (help: hardboot --help)"),
+    (
+        "devices shw",
+        "devices has no command 'shw'",
+        "Did you mean hardboot devices show? (help: hardboot devices --help)",
+    ),
+    ("apply tree", "no command 'apply'", "Did you mean hardboot patch apply? (help: hardboot --help)"),
+    (
+        "nonsense",
+        "no command 'nonsense'",
+        "Use: hardboot [OPTIONS] COMMAND [ARGS]... (help: hardboot --help)",
+    ),
+    ("boot --seral 1 x", "boot has no option --seral", "Did you mean --serial? (help: hardboot boot --help)"),
+    ("--jason status", "no option --jason", "Did you mean --json? (help: hardboot --help)"),
+    ("info", "info needs IMAGE", "Use: hardboot info [OPTIONS] IMAGE (help: hardboot info --help)"),
+    (
+        "host-image a -o b",
+        "host-image needs --kernel ZIMAGE",
+        "Use: hardboot host-image [OPTIONS] BOOT.IMG (help: ",
+    ),
+    ("info a b", "got unexpected extra argument (b)", "Use: hardboot info [OPTIONS] IMAGE (help: "),
+    (
+        "boot a --wait 0",
+        "--wait SECONDS: 0 is not in the range 1<=x<=3600",
+        "Use: hardboot boot [OPTIONS] IMAGE (help: ",
+    ),
+    ("boot a --wait", "option '--wait' requires an argument", "Use: hardboot boot [OPTIONS] IMAGE (help: "),
+    ("virtual rom a --kernel b", "--kernel [debian|minimal]: 'b' is not one of 'debian', 'minimal'", "Use: "),
+    (
+        "boot a --svg b",
+        "--svg needs --dry-run",
+        "Use: hardboot boot [OPTIONS] IMAGE (help: hardboot boot --help)",
+    ),
+    ("a\x1b[31m", "no command 'a\\x1b[31m'", "Use: "),
+]
 
 
-def test_a_usage_error_is_a_document_too(hardboot: Hardboot) -> None:
-    for words in (("info",), ("info", "--nonsense"), ("nonsense",)):
-        error = hardboot(*words, "--json", code=2).json["error"]
-        assert (error["kind"], error["exit_code"]) == ("UsageError", 2)
+@pytest.mark.parametrize(("line", "what", "fix"), USAGE)
+@pytest.mark.parametrize("as_json", ["", "before", "behind"])
+def test_a_wrong_command_line_is_told_in_three_lines(
+    line: str, what: str, fix: str, as_json: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = line.split(" ")
+    words = {"": words, "before": ["--json", *words], "behind": [*words, "--json"]}[as_json]
+    if line.endswith("--wait") and as_json == "behind":
+        return  # --json is its value
+    assert __main__.run(words) == 2
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert lines[:2] == [f"hardboot: {what}", "  state: Nothing was done."]
+    assert lines[2].startswith(f"  to do: {fix}")
+    assert len(lines) == 3
+    if not as_json:
+        assert out == ""
+        return
+    error = json.loads(out)["error"]
+    assert (error["kind"], error["exit_code"], error["fix"]) == ("UsageError", 2, lines[2][9:])
+
+
+def test_without_any_word_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, first in (([], "Usage: hardboot ["), (["devices"], "Usage: hardboot devices [")):
+        assert __main__.run(words) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.startswith(first)) == ("", True)
 
 
 def test_the_name_of_a_file_cannot_steer_the_terminal(hardboot: Hardboot) -> None:

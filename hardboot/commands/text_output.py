@@ -12,7 +12,7 @@ _LABEL_WIDTH = 18  # columns
 _PIPE_WIDTH = 1 << 16  # columns; nothing is folded in a pipe
 
 
-class Output(Console):
+class TextOutput(Console):
     """A console on stdout; the entry point decides what a closed pipe means."""
 
     def __init__(self) -> None:
