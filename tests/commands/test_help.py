@@ -46,7 +46,7 @@ def test_the_options_of_the_program_are_listed_on_its_own_page_only(path: str) -
     is_root = path == "hardboot"
     for option in ("--device NAME", "--serial SERIAL", "-v, --verbose", "-y, --yes"):
         assert (f"\n  {option} " in text) == is_root, option
-    assert ("These work with every command: --device, --profile, --serial, --json, -v, -y" in text) != is_root
+    assert ("Every command also takes --device, --profile, --serial, --json" in text) != is_root
     assert "\n  -h, --help " in text
 
 
