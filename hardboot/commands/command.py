@@ -17,9 +17,7 @@ Sections = Mapping[str, Mapping[str, tuple[str, str]]]
 _NO_BREAK = "\u2011"  # NON-BREAKING HYPHEN
 _OTHERS = "Commands"  # title of the section of the commands that are not imported lazily
 _SHORT_HELP = 120  # characters: the first sentence of a command's help is shown whole
-_EVERYWHERE = (
-    "These work with every command: --device, --profile, --serial, --json, -v, -y (hardboot --help)."
-)
+_EVERYWHERE = "Every command also takes --device, --profile, --serial, --json, -v and -y (hardboot --help)."
 
 
 class _Formatter(click.HelpFormatter):
