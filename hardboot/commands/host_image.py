@@ -17,10 +17,10 @@ from hardboot.flows import host_image as images
 @click.argument("image", metavar="BOOT.IMG", type=click.Path(path_type=Path))
 @click.option(
     "--kernel",
-    metavar="ZIMAGE",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     required=True,
-    help="Use this kernel, a zImage.",
+    help="Use this kernel: a zImage, on arm64 an Image, packed or not.",
 )
 @click.option(
     "-o",
@@ -34,7 +34,7 @@ def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> N
     """Replace the kernel of BOOT.IMG, the phone's own boot image.
 
     Ramdisk, command line and addresses stay. Device trees appended to the old kernel are kept if the new
-    kernel has none.
+    kernel has none. An arm64 kernel is compressed as the old one is.
     """
     made = images.make(image, kernel, output)
     if made.hardboot_page is None:

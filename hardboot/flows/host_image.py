@@ -7,17 +7,13 @@ from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming, read_bytes, write_atomic
 from hardboot.flows import boot_image as boot_images
-from hardboot.formats.boot import bootimg, wrappers
+from hardboot.flows import host_kernel
+from hardboot.formats.boot import bootimg
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
-from hardboot.formats.containers import kernel_part
-from hardboot.formats.kernels import zimage
-from hardboot.formats.kernels.kernel import identify
-from hardboot.formats.reading import view
 from hardboot.profile import Profile
 
 LIMIT = 256 << 20  # bytes; far above every boot partition known
-_HARDBOOT_OPTION = "CONFIG_KEXEC_HARDBOOT"  # in every port of the kexec-hardboot patch
 
 
 @dataclass(frozen=True)
@@ -42,31 +38,29 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     """Write `boot_image` with `kernel` in place of its own; all else stays, and the id is computed anew.
 
     Device trees appended to the old kernel are kept if the new one has none. MediaTek's, Qualcomm's and
-    U-Boot's headers in front of the old kernel are written for the new one; its own are left out.
+    U-Boot's headers in front of the old kernel are written for the new one; its own are left out. An arm64
+    kernel is compressed as the old one is: not at all, by gzip, by lz4.
 
     Raises:
-        InputError: If `boot_image` is no boot image or damaged, `kernel` is no zImage, or `output` cannot be
-            written.
+        InputError: If `boot_image` is no boot image or damaged, `kernel` is no kernel of its architecture, or
+            `output` cannot be written.
     """
     fix = "Use the phone's own boot image: from its manufacturer, or from the boot partition."
     image, algorithm = _read(boot_image, boot_image, fix=fix)
     data = read_bytes(kernel, limit=LIMIT)
     with naming(boot_image):
-        old = zimage.parse(kernel_part.unwrap(image.kernel))
+        old = host_kernel.read_kernel(image.kernel)
     with naming(kernel):
-        bare = kernel_part.unwrap(data)
-        new = zimage.parse(bare)
-    kept = () if new.dtbs else old.dtbs
-    trees = b"".join(bytes(dtb) for dtb in kept) or bytes(view(bare)[new.size :])
-    content = kernel_part.with_kernel(image.kernel, new.kernel, trees)
-    changed = bootimg.renew(replace(image, kernel=content), algorithm or "sha1")
+        part = host_kernel.replace_kernel(image.kernel, old, data)
+        page = host_kernel.read_support(data).page
+    changed = bootimg.renew(replace(image, kernel=part.content), algorithm or "sha1")
     write_atomic(output, bootimg.build(changed))
     return HostImage(
         path=output,
         size=output.stat().st_size,
-        kernel_size=len(content),
-        dtbs_kept=len(kept),
-        hardboot_page=new.hardboot_page,
+        kernel_size=len(part.content),
+        dtbs_kept=part.dtbs_kept,
+        hardboot_page=page,
     )
 
 
@@ -74,7 +68,7 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
     """Check that an image may become the host of this phone.
 
     A host kernel of another project does not state its hardboot page; it is enough that it was built with
-    CONFIG_KEXEC_HARDBOOT, and a warning says so.
+    CONFIG_KEXEC_HARDBOOT, and a warning says so. That of an arm64 kernel is in its configuration.
 
     Args:
         path: The image.
@@ -82,22 +76,30 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
         name: What messages call it; None is `path`.
 
     Raises:
-        InputError: If it is no boot image with an ARM kernel, or damaged.
-        RefusedError: If its kernel has no hardboot support, or another page than the profile's.
+        InputError: If it is no boot image with a kernel, or damaged.
+        RefusedError: If its kernel is for another architecture, has no hardboot support, or another page than
+            the profile's.
     """
     name = name or path
     image, _ = _read(path, name, fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT")
     with naming(name):
-        data = kernel_part.unwrap(image.kernel)
-        page, wanted = zimage.parse(data).hardboot_page, profile.page.start
+        host_kernel.read_kernel(image.kernel)
+        support, wanted = host_kernel.read_support(image.kernel), profile.page.start
+    page = support.page
+    if support.arch != profile.arch:
+        raise RefusedError(
+            f"{name}: its kernel is for {support.arch or 'another architecture'}, {profile.title} is "
+            f"{profile.arch}",
+            state="Nothing was sent.",
+            fix=f"Build the kernel for this phone: hardboot patch apply TREE --device {profile.name}",
+        )
+    if support.built_in and page is None:
+        log.warn(
+            f"{name}: its kernel was built with CONFIG_KEXEC_HARDBOOT, but does not state its hardboot "
+            f"page: it cannot be compared with the profile's, {wanted:#x}"
+        )
+        return
     if page is None:
-        config = identify(data).config or {}
-        if config.get(_HARDBOOT_OPTION) == "y":
-            log.warn(
-                f"{name}: its kernel was built with {_HARDBOOT_OPTION}, but does not state its hardboot "
-                f"page: it cannot be compared with the profile's, {wanted:#x}"
-            )
-            return
         raise RefusedError(
             f"{name}: its kernel has no hardboot support",
             state="Nothing was sent.",
@@ -119,10 +121,7 @@ def is_host(image: BootImage) -> bool:
     Raises:
         InputError: If the kernel cannot be read.
     """
-    kernel = kernel_part.unwrap(image.kernel)
-    if zimage.is_zimage(kernel) and zimage.parse(kernel).hardboot_page is not None:
-        return True
-    return (identify(wrappers.without_mtk(image.kernel)).config or {}).get(_HARDBOOT_OPTION) == "y"
+    return host_kernel.read_support(image.kernel).built_in
 
 
 def _read(path: Path, name: Path, *, fix: str) -> tuple[BootImage, Algorithm | None]:
