@@ -9,7 +9,7 @@ from hardboot.base.errors import HardbootError
 from hardboot.base.interrupts import on_interrupt
 from hardboot.commands import completion
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, echo, pass_settings
+from hardboot.commands.common import Settings, echo, pass_settings, slot_option
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as store
 from hardboot.flows import flash, partition_read
@@ -82,13 +82,17 @@ def _current(phone: Phone, partitions: set[str]) -> dict[str, str]:
     help="Write the content to FILE instead of keeping it as a backup.",
 )
 @click.option("--allow-broken", is_flag=True, help="Keep it even if it is not a complete boot image.")
+@slot_option
 @pass_settings
-def backup(settings: Settings, partition: str, output: Path | None, allow_broken: bool) -> None:
+def backup(
+    settings: Settings, partition: str, output: Path | None, allow_broken: bool, slot: str | None
+) -> None:
     """Read the boot partition and keep it as a backup on this computer.
 
     Nothing is written to the phone. hardboot restore writes the backup back.
     """
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+        partition = phone.partition_name(partition, slot)
         device = phone.partition(partition)
         try:
             with on_interrupt("Nothing was written to the phone."):

@@ -126,4 +126,7 @@ def wait_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     )
 
 
+slot_option = click.option(
+    "--slot", type=click.Choice(["a", "b"]), help="Choose the slot. Default: the one that is running."
+)
 pass_settings = click.make_pass_decorator(Settings, ensure=True)

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from hardboot.base.errors import DeviceError
+from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import private_copy
 from hardboot.base.mapping import map_own_file
 from hardboot.commands import completion
 from hardboot.commands.backups import shown_date, shown_kernel
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, echo, pass_settings
+from hardboot.commands.common import Settings, confirm, echo, pass_settings, slot_option
 from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as backups
 from hardboot.flows import flash, host_image, partition_content
@@ -30,8 +30,11 @@ _SUPPORT = {True: "yes", False: "no", None: "not known: hardboot status"}
     is_flag=True,
     help="Go on if the partition does not hold a complete boot image; back it up as it is.",
 )
+@slot_option
 @pass_settings
-def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broken: bool) -> None:
+def flash_host_kernel(
+    settings: Settings, image: Path, reboot: bool, allow_broken: bool, slot: str | None
+) -> None:
     """Write BOOT.IMG, with a host kernel, to the boot partition.
 
     The partition is backed up first, and read back and compared after writing; if that fails, the backup is
@@ -43,12 +46,14 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broke
     ):
         host_image.check(copy.path, phone.profile, name=image)
         release = partition_content.inspect(map_own_file(copy.path)).release
+        partition = phone.partition_name(flash.PARTITION, slot)
+        place = _place(phone, partition, reboot=reboot)
         confirm(
             settings,
-            f"This writes {image} (kernel {release or 'unknown'}) to partition {flash.PARTITION} of "
+            f"This writes {image} (kernel {release or 'unknown'}) to {place} of "
             f"{_running(phone)}. The backup of the partition is in {backups.folder(phone.serialno)}.",
         )
-        done = flash.flash(phone, copy, flash.PARTITION, allow_broken=allow_broken)
+        done = flash.flash(phone, copy, partition, allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     if restarted and restarted.hardboot is False:
         raise _no_host(done, restarted)
@@ -59,30 +64,35 @@ def flash_host_kernel(settings: Settings, image: Path, reboot: bool, allow_broke
 @click.argument("backup", required=False, type=click.Path(path_type=Path), shell_complete=completion.backups)
 @click.option("--reboot", is_flag=True, help="Restart the phone afterwards.")
 @click.option(_ALLOW_BROKEN, is_flag=True, help="Write BACKUP even if it is not a complete boot image.")
+@slot_option
 @pass_settings
-def restore(settings: Settings, backup: Path | None, reboot: bool, allow_broken: bool) -> None:
-    """Write BACKUP back to the boot partition.
+def restore(
+    settings: Settings, backup: Path | None, reboot: bool, allow_broken: bool, slot: str | None
+) -> None:
+    """Write BACKUP back to the boot partition, in the slot that it was read from.
 
     Without BACKUP it is the newest one of this phone whose kernel is not a host: its own system. List them:
     hardboot backups.
     """
     if allow_broken and backup is None:
         raise click.UsageError(f"{_ALLOW_BROKEN} needs BACKUP")
+    if slot and backup:
+        raise click.UsageError("--slot chooses a backup; BACKUP says its own slot")
     named = backups.read(backup) if backup else None
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
-        chosen = named or flash.default_backup(phone)
+        chosen = named or flash.default_backup(phone, phone.partition_name(flash.PARTITION, slot))
         with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
-            confirm(settings, _effect(phone, chosen))
+            confirm(settings, _effect(phone, chosen, reboot=reboot))
             done = flash.restore(phone, copy, chosen, allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
 
 
-def _effect(phone: Phone, chosen: Backup) -> str:
+def _effect(phone: Phone, chosen: Backup, *, reboot: bool) -> str:
     """Return what restoring a backup does, for a prompt."""
     return (
         f"This writes the backup {chosen.path.name} of {shown_date(chosen)} ({shown_kernel(chosen)}) to "
-        f"partition {chosen.partition} of {_running(phone)}."
+        f"{_place(phone, chosen.partition, reboot=reboot)} of {_running(phone)}."
     )
 
 
@@ -95,6 +105,29 @@ def _no_host(done: flash.Flashed, restarted: Restarted) -> DeviceError:
     )
     error.result = _document(done, restarted)
     return error
+
+
+def _place(phone: Phone, partition: str, *, reboot: bool) -> str:
+    """Return which partition is written, in words; with slots, whether it is that of the running one.
+
+    Raises:
+        RefusedError: If the phone is to restart into what is written, and it would start the other slot.
+    """
+    if partition in phone.profile.partitions:
+        return f"partition {partition}"
+    try:
+        running = phone.slot()
+    except RefusedError:
+        return f"partition {partition} (which slot is running is not known)"
+    if partition.endswith(f"_{running}"):
+        return f"partition {partition} (of the running slot)"
+    if reboot:
+        raise RefusedError(
+            f"slot {running} is running: a restart does not start {partition}",
+            state="Nothing was written.",
+            fix="Leave out --reboot. Then change the slot (fastboot set_active) and restart the phone.",
+        )
+    return f"partition {partition} (slot {running} is running)"
 
 
 def _running(phone: Phone) -> str:

@@ -48,7 +48,7 @@ def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: boo
     Args:
         phone: The phone.
         image: The checked copy of a file.
-        partition: Name of the partition.
+        partition: Name of the partition, with its slot if it has any.
         allow_broken: Also if the partition does not hold a complete boot image; it is saved as it is.
 
     Raises:
@@ -121,22 +121,26 @@ def _cleaned(phone: Phone) -> Iterator[None]:
         phone.clean()
 
 
-def default_backup(phone: Phone) -> Backup:
+def default_backup(phone: Phone, partition: str = PARTITION) -> Backup:
     """Return the backup to restore: the newest of this phone's boot partition that is not in it.
 
     One whose kernel is not a host goes first: that is the phone's own system before it was changed.
 
+    Args:
+        phone: The phone.
+        partition: The boot partition, of one slot if there are two.
+
     Raises:
         InputError: If there is none.
     """
-    known = backups.find(phone.serialno, PARTITION)
+    known = backups.find(phone.serialno, partition)
     if not known:
         raise InputError(
-            f"there is no backup of the {PARTITION} partition of {phone.profile.name} {phone.serialno}",
+            f"there is no backup of the {partition} partition of {phone.profile.name} {phone.serialno}",
             state="Nothing was written.",
             fix="Flash the manufacturer's boot image with fastboot.",
         )
-    device = phone.partition(PARTITION)
+    device = phone.partition(partition)
     current = phone.sha256(device.path, device.size)
     complete = [backup for backup in known if not backup.problem] or known
     others = [backup for backup in complete if backup.sha256 != current] or complete

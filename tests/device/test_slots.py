@@ -1,6 +1,5 @@
 """The slot a phone runs from, and its partitions there, on the scripted phone."""
 
-import msgspec
 import pytest
 import scripted_setup as setup
 from scripted_phone import ScriptedPhone
@@ -58,20 +57,10 @@ def test_a_phone_that_names_no_slot_or_two_is_refused(output: Output, shown: str
 
 
 @pytest.fixture
-def phone(scripted: ScriptedPhone) -> Phone:
-    return setup.connected(scripted)
-
-
-@pytest.fixture
-def two_slots(phone: Phone, scripted: ScriptedPhone) -> Phone:
+def two_slots(scripted: ScriptedPhone, monkeypatch: pytest.MonkeyPatch) -> Phone:
     """Return a phone with boot_a and boot_b, and one recovery."""
-    boot = setup.small_profile().partitions["boot"]
-    partitions = phone.profile.partitions | {"boot": msgspec.structs.replace(boot, slots=True)}
-    phone.profile = msgspec.structs.replace(phone.profile, partitions=partitions)
-    scripted.partition("boot_a", b"in slot a", size=setup.SIZE)
-    scripted.partition("boot_b", b"in slot b", size=setup.SIZE)
-    scripted.properties[PROPERTY] = "_b"
-    return phone
+    setup.add_slots(scripted, monkeypatch)
+    return setup.connected(scripted)
 
 
 def test_a_partition_with_slots_is_that_of_the_running_slot(two_slots: Phone) -> None:
@@ -79,8 +68,8 @@ def test_a_partition_with_slots_is_that_of_the_running_slot(two_slots: Phone) ->
     assert two_slots.partition_name("boot", "a") == two_slots.partition_name("boot_a") == "boot_a"
     assert two_slots.partition_name("recovery") == "recovery"
     assert two_slots.partition_path("boot") == "/dev/block/by-name/boot_b"
-    assert two_slots.pull_partition("boot").startswith(b"in slot b")
-    assert two_slots.pull_partition("boot_a").startswith(b"in slot a")
+    assert two_slots.pull_partition("boot").startswith(setup.HOST_IMAGE)
+    assert two_slots.pull_partition("boot_a").startswith(setup.STOCK_IMAGE)
 
 
 def test_a_slot_of_a_partition_without_slots_is_refused(two_slots: Phone) -> None:
@@ -105,6 +94,6 @@ def test_the_slot_is_asked_once_and_again_after_a_restart(two_slots: Phone, scri
     assert two_slots.slot() == "a"
 
 
-def test_a_phone_without_slots_is_not_asked_for_one(phone: Phone, scripted: ScriptedPhone) -> None:
-    phone.partition("boot")
+def test_a_phone_without_slots_is_not_asked_for_one(scripted: ScriptedPhone) -> None:
+    setup.connected(scripted).partition("boot")
     assert not [command for command in scripted.commands if PROPERTY in command]

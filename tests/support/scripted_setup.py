@@ -76,3 +76,14 @@ def connected(phone: ScriptedPhone) -> Phone:
     phone.events.clear()
     phone.commands.clear()
     return found
+
+
+def add_slots(phone: ScriptedPhone, monkeypatch: pytest.MonkeyPatch, *, running: str = "b") -> None:
+    """Give the phone boot_a with the stock image and boot_b with the host, and a profile that says so."""
+    known = small_profile()
+    twice = msgspec.structs.replace(known.partitions["boot"], slots=True)
+    slotted = msgspec.structs.replace(known, partitions=known.partitions | {"boot": twice})
+    monkeypatch.setattr(profile, "match", lambda _product: slotted)
+    phone.partition("boot_a", STOCK_IMAGE, size=SIZE)
+    phone.partition("boot_b", HOST_IMAGE, size=SIZE)
+    phone.properties["ro.boot.slot_suffix"] = f"_{running}"
