@@ -54,7 +54,8 @@ def list_(settings: Settings, ramdisk: Path) -> None:
 def extract(settings: Settings, ramdisk: Path, folder: Path, names: tuple[str, ...]) -> None:
     """Extract RAMDISK into FOLDER, which must not exist or be empty.
 
-    NAMEs select files and folders. Permissions are kept, owners are not; devices are left out.
+    NAMEs select files and folders. Permissions are kept, owners are not; devices are left out. A file behind
+    a link to a folder is written into that folder, as Linux does; nothing is written outside of FOLDER.
     """
     done = ramdisks.extract(ramdisk, folder, names)
 
@@ -62,6 +63,8 @@ def extract(settings: Settings, ramdisk: Path, folder: Path, names: tuple[str, .
         echo(f"{done.folder}: {count(done.written, 'entry', 'entries')} extracted")
         if done.left_out:
             echo(f"  left out  {', '.join(done.left_out)} (devices, pipes or sockets)")
+        for one in done.ignored:
+            echo(f"  ignored   {one.name}: it {one.reason}; Linux does not unpack it either")
 
     settings.emit({**asdict(done), "folder": str(done.folder)}, human)
 

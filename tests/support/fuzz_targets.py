@@ -20,7 +20,7 @@ from image_builders import amlogic, board, hardboot_tag, kernel_with_banner, kls
 
 from hardboot.base.errors import InputError
 from hardboot.formats import elf
-from hardboot.formats.archives import compression, cpio, cpio_paths, sparse
+from hardboot.formats.archives import compression, cpio, rootfs, sparse
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
 from hardboot.formats.boot import bootimg, sonyelf, tail, tail_renewal, vendorboot, wrappers
@@ -176,7 +176,7 @@ def unpacked(data: bytes) -> None:
 def archives(data: bytes) -> None:
     found, rest = cpio.parse(data)
     _same((*cpio.build(found), bytes(rest)), data)
-    for parts, _ in cpio_paths.to_extract(found):
+    for parts, _ in rootfs.unpack(found).walk():
         if ".." in parts or "" in parts or any("/" in part or "\0" in part for part in parts):
             raise AssertionError(f"{parts} leaves the folder")
 

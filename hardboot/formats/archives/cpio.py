@@ -60,7 +60,7 @@ class Entry:
     """A file, folder, link or device of an archive.
 
     Attributes:
-        name: As stored, which may not be safe: see cpio_paths. Bytes that are not UTF-8 are surrogates.
+        name: As stored, which may not be safe: see rootfs. Bytes that are not UTF-8 are surrogates.
         mode: Type and permissions, as in `stat`.
         data: Content of a file, target of a symbolic link; a view into the archive.
         mtime: Seconds since 1970.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from hardboot.base.errors import InputError
 from hardboot.base.sizes import align_up
-from hardboot.formats.archives import compression, cpio, cpio_changes
+from hardboot.formats.archives import compression, cpio, cpio_changes, rootfs
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.archives.cpio import Archive, Entry
 from hardboot.formats.reading import Data, leading_zeros, malformed, view
@@ -120,19 +120,22 @@ def build(fragments: Iterable[Fragment]) -> Iterator[bytes]:
 
 
 def replaced(fragments: tuple[Fragment, ...], name: str, data: Data) -> tuple[Fragment, ...]:
-    """Return `fragments` with new content in the file `name`; only the fragment with it is compressed again.
+    """Return `fragments` with new content in the file that Linux knows as `name`.
+
+    Only the fragment with it is compressed again.
 
     Raises:
         InputError: If there is no such file.
     """
-    for index in reversed(range(len(fragments))):
-        archives = fragments[index].archives
-        for number in reversed(range(len(archives))):
-            if archives[number].find(name):
-                changed = cpio_changes.replaced(archives[number], name, data)
-                now = (*archives[:number], changed, *archives[number + 1 :])
-                fragment = replace(fragments[index], archives=now, packed=b"")
-                return (*fragments[:index], fragment, *fragments[index + 1 :])
+    found = rootfs.unpack(archive for fragment in fragments for archive in fragment.archives).find(name)
+    for index, fragment in enumerate(fragments):
+        for number, archive in enumerate(fragment.archives):
+            entry = next((one for one in archive.entries if found and one is found.node.entry), None)
+            if entry is not None:
+                changed = cpio_changes.replaced(archive, entry.name, data)
+                archives = (*fragment.archives[:number], changed, *fragment.archives[number + 1 :])
+                now = replace(fragment, archives=archives, packed=b"")
+                return (*fragments[:index], now, *fragments[index + 1 :])
     raise InputError(
         f"{name[:80]!r} is not in the ramdisk", state="Nothing was changed.", fix=cpio_changes.SEE_NAMES
     )

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import naming, read_bytes, unreadable, write_atomic
-from hardboot.formats.archives import ramdisk
+from hardboot.formats.archives import ramdisk, rootfs
 from hardboot.formats.archives.compression import MAX_UNPACKED
 from hardboot.formats.archives.cpio import MAX_ENTRIES, Entry
 from hardboot.formats.archives.cpio_changes import SEE_NAMES
-from hardboot.formats.archives.cpio_paths import to_extract
 from hardboot.formats.archives.ramdisk import Fragment
+from hardboot.formats.archives.rootfs import Node, Rootfs
 from hardboot.images.ramdisk.opening import Ramdisk, permissions, read
 
 
@@ -52,16 +52,17 @@ def replace(path: Path, name: str, file: Path, output: Path) -> Changed:
 def append(path: Path, folder: Path, output: Path) -> Changed:
     """Append an archive of what is new or changed in `folder` to the ramdisk at `path`; write it to `output`.
 
-    Linux unpacks it over the others. Folders of the ramdisk are left out, and so are files that are as
-    `extract` writes them. A changed file keeps its owner, and its mode if its permissions are those that
-    `extract` gave it. New files belong to root.
+    Linux unpacks it over the others, into the folder that a link of the ramdisk leads to. Folders of the
+    ramdisk are left out, and so are files that are as `extract` writes them. A changed file keeps its owner,
+    and its mode if its permissions are those that `extract` gave it. New files belong to root.
 
     Raises:
         InputError: If `folder` has nothing to add, has something other than files, folders and links, or a
             folder where the ramdisk has a file, or the reverse; or something cannot be read or written.
     """
     old = read(path)
-    there = _files(old)
+    with naming(path):
+        tree = rootfs.unpack(old.archives)
     new: list[Entry] = []
     size = 0
     for entry in _entries_below(folder):
@@ -73,7 +74,7 @@ def append(path: Path, folder: Path, output: Path) -> Changed:
                 state="Nothing was written.",
                 fix="Check that this is the right folder.",
             )
-        known = there.get(entry.name)
+        known = _known(tree, entry)
         if known and known.is_folder != entry.is_folder:
             this, that = ("a folder" if one.is_folder else "not a folder" for one in (entry, known))
             raise InputError(
@@ -96,22 +97,25 @@ def append(path: Path, folder: Path, output: Path) -> Changed:
     return _write(old, fragments, output, tuple(entry.name for entry in new))
 
 
-def _as_known(entry: Entry, known: Entry) -> Entry:
-    same = entry.is_file and known.is_file and stat.S_IMODE(entry.mode) == permissions(known)
-    return dataclasses.replace(entry, uid=known.uid, gid=known.gid, mode=known.mode if same else entry.mode)
+def _known(tree: Rootfs, entry: Entry) -> Node | None:
+    """Return what the ramdisk has at the name of `entry`; for a folder also where a link there leads."""
+    found = (tree.find(entry.name, follow=True) if entry.is_folder else None) or tree.find(entry.name)
+    return found.node if found else None
 
 
-def _is_same(entry: Entry, known: Entry) -> bool:
-    return entry.data == known.data and (entry.mode == known.mode or (entry.is_link and known.is_link))
+def _as_known(entry: Entry, known: Node) -> Entry:
+    there = known.entry
+    if there is None:
+        return entry
+    same = entry.is_file and there.is_file and stat.S_IMODE(entry.mode) == permissions(there)
+    return dataclasses.replace(entry, uid=there.uid, gid=there.gid, mode=there.mode if same else entry.mode)
 
 
-def _files(old: Ramdisk) -> dict[str, Entry]:
-    """Return the last entry of each name, and one for each folder that has none but holds others."""
-    with naming(old.path):
-        entries = list(to_extract(old.archives))
-    above = {"/".join(parts[:depth]) for parts, _ in entries for depth in range(1, len(parts))}
-    folders = {name: Entry(name, stat.S_IFDIR | 0o755) for name in above}
-    return folders | {"/".join(parts): entry for parts, entry in entries}
+def _is_same(entry: Entry, known: Node) -> bool:
+    there = known.entry
+    if there is None or entry.data != known.data:
+        return False
+    return entry.mode == there.mode or (entry.is_link and there.is_link)
 
 
 def _entries_below(folder: Path) -> Iterator[Entry]:

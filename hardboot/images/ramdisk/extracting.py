@@ -1,21 +1,24 @@
 """Extract a ramdisk into a folder."""
 
+import errno
 import os
-import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import atomic_folder, naming
+from hardboot.formats.archives import rootfs
 from hardboot.formats.archives.compression import MAX_UNPACKED
-from hardboot.formats.archives.cpio import Entry
 from hardboot.formats.archives.cpio_changes import SEE_NAMES
-from hardboot.formats.archives.cpio_paths import relative_parts, to_extract
+from hardboot.formats.archives.rootfs import Ignored, Node, Parts, Rootfs
+from hardboot.images.ramdisk import host_names
 from hardboot.images.ramdisk.opening import permissions, read
 
-_Name = tuple[str, ...]  # its parts
-_Entries = list[tuple[_Name, Entry]]
+_NAME_ERRORS = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG)
+_GIVE_NAMES = "Give the names of the files you need."
+
+_Nodes = list[tuple[Parts, Node]]
 
 
 @dataclass(frozen=True)
@@ -25,16 +28,19 @@ class Extracted:
     Attributes:
         written: Number of files, folders and links written.
         left_out: Names of devices, pipes and sockets, which are not written.
+        ignored: Entries that Linux cannot unpack either.
     """
 
     folder: Path
     written: int
     left_out: tuple[str, ...]
+    ignored: tuple[Ignored, ...]
 
 
 def extract(path: Path, folder: Path, names: Sequence[str] = ()) -> Extracted:
     """Extract the ramdisk at `path` into `folder`: all of it, or nothing.
 
+    The result is what Linux makes of the ramdisk: a file behind a link to a folder is in that folder.
     Permissions are kept, with read and write for the owner added; owners are not. A file with several names
     becomes several files.
 
@@ -44,110 +50,107 @@ def extract(path: Path, folder: Path, names: Sequence[str] = ()) -> Extracted:
         names: Files and folders to extract, with everything below them; none means all.
 
     Raises:
-        InputError: If a name is not in the ramdisk or would leave the folder, or it cannot be written.
+        InputError: If a name is not in the ramdisk or this computer cannot hold it, or it cannot be written.
     """
     ramdisk = read(path)
     with naming(path):
-        entries = _chosen(list(to_extract(ramdisk.archives)), names)
-    size = sum(len(entry.data) for _, entry in entries)
+        tree = rootfs.unpack(ramdisk.archives)
+        nodes = _chosen(tree, names)
+        _check_names(nodes)
+    size = sum(len(node.data) for _, node in nodes)
     if size > MAX_UNPACKED:
         raise InputError(
             f"{size} bytes with every name of a file counted, the limit is {MAX_UNPACKED}",
             file=str(path),
             state="Nothing was written.",
-            fix="Give the names of the files you need.",
+            fix=_GIVE_NAMES,
         )
     with atomic_folder(folder) as made, naming(path):
-        written = _write(made, entries)
-    return Extracted(folder, len(written), tuple(entry.name for _, entry in entries if _is_special(entry)))
+        written = _write(made, nodes)
+    left_out = tuple("/".join(parts) for parts, node in nodes if _is_special(node))
+    return Extracted(folder, written, left_out, tuple(tree.ignored))
 
 
-def _chosen(entries: _Entries, names: Sequence[str]) -> _Entries:
-    """Return the entries with one of `names`, or below one; all if there are no names."""
-    wanted = [relative_parts(name) for name in names]
-    for name, parts in zip(names, wanted, strict=True):
-        if not any(found[: len(parts)] == parts for found, _ in entries):
+def _chosen(tree: Rootfs, names: Sequence[str]) -> _Nodes:
+    """Return what is called one of `names` or is below it, and the links to it; all if there are no names."""
+    wanted: set[Parts] = set()
+    for name in names:
+        found = tree.find(name)
+        if found is None:
             raise InputError(
                 f"{name[:80]!r} is not in the ramdisk", state="Nothing was written.", fix=SEE_NAMES
             )
-    if not wanted:
-        return entries
+        wanted |= {found.parts, *found.links}
+    if not names:
+        return list(tree.walk())
     return [
-        (found, entry) for found, entry in entries if any(found[: len(parts)] == parts for parts in wanted)
+        (parts, node)
+        for parts, node in tree.walk()
+        if any(parts[:depth] in wanted for depth in range(len(parts) + 1))
     ]
 
 
-def _is_special(entry: Entry) -> bool:
-    return not (entry.is_folder or entry.is_file or entry.is_link)
+def _check_names(nodes: _Nodes) -> None:
+    """Refuse what this computer's file systems cannot hold."""
+    for part in dict.fromkeys(part for parts, node in nodes if not _is_special(node) for part in parts):
+        problem = host_names.problem_of(part)
+        if problem:
+            raise InputError(
+                f"{part[:80]!r} cannot be written: {problem}",
+                state="Nothing was written.",
+                fix=f"{_GIVE_NAMES} Linux and macOS can hold all of them.",
+            )
 
 
-def _write(root: Path, entries: _Entries) -> set[_Name]:
-    """Write `entries` below `root` as Linux does (init/initramfs.c): the last entry of a name wins.
+def _is_special(node: Node) -> bool:
+    entry = node.entry
+    return not (entry is None or entry.is_folder or entry.is_file or entry.is_link)
 
-    Returns:
-        The names that were written.
-    """
-    written: dict[_Name, Entry] = {}
-    for name, entry in entries:
-        if not name or _is_special(entry):
+
+def _write(root: Path, nodes: _Nodes) -> int:
+    """Write `nodes` below `root`, an empty folder, and follow no link; return how many have an entry."""
+    folders: set[Parts] = {()}
+    written = 0
+    for parts, node in nodes:
+        if _is_special(node):
             continue
-        _make_parents(root, name)
-        path = root.joinpath(*name)
-        if os.path.lexists(path):
-            _remove_existing(path, entry, known=name in written)
-        _write_entry(path, entry)
-        written[name] = entry
-    for name, entry in written.items():
-        if not entry.is_link:
-            root.joinpath(*name).chmod(permissions(entry))
-    return set(written)
+        above = [parts[:depth] for depth in range(1, len(parts)) if parts[:depth] not in folders]
+        _make_folders(root, above)
+        folders.update(above)
+        _write_node(root, parts, node)
+        if node.is_folder:
+            folders.add(parts)
+        written += node.entry is not None
+    return written
 
 
-def _make_parents(root: Path, name: _Name) -> None:
-    """Make the folders above an entry, following no link: one may have the name if case is ignored."""
-    path = root
-    for part in name[:-1]:
-        path /= part
-        if not os.path.lexists(path):
+def _make_folders(root: Path, above: Iterable[Parts]) -> None:
+    """Make the folders above a file that are not extracted themselves."""
+    for parts in above:
+        _write_node(root, parts, Node(None))
+
+
+def _write_node(root: Path, parts: Parts, node: Node) -> None:
+    path = root.joinpath(*parts)
+    try:
+        if node.is_folder:
             path.mkdir()
-        elif not _is_folder(path):
-            raise _refused("/".join(name), "lies below a file or link, not a folder")
+        elif node.is_link:
+            path.symlink_to(os.fsdecode(bytes(node.data)))
+        else:
+            with path.open("xb") as stream:
+                stream.write(node.data)
+    except FileExistsError as error:
+        raise _refused(parts, "and another name are the same here: this file system ignores case") from error
+    except OSError as error:
+        if error.errno not in _NAME_ERRORS:
+            raise
+        reason = error.strerror or str(error)
+        raise _refused(parts, f"cannot be written: {reason[:1].lower()}{reason[1:]}") from error
+    if node.entry is not None and not node.is_link:
+        path.chmod(permissions(node.entry))
 
 
-def _is_folder(path: Path) -> bool:
-    return stat.S_ISDIR(path.lstat().st_mode)
-
-
-def _remove_existing(path: Path, entry: Entry, *, known: bool) -> None:
-    """Remove what has the name of `entry`; `known` if an entry of exactly that name was written."""
-    if _is_folder(path):
-        if entry.is_folder:
-            return
-        if any(path.iterdir()):
-            raise _refused(entry.name, "is first a folder with files in it, then something else")
-        path.rmdir()
-    elif known:
-        path.unlink()
-    else:
-        raise _refused(entry.name, "and another name are the same here: this file system ignores case")
-
-
-def _write_entry(path: Path, entry: Entry) -> None:
-    if entry.is_folder:
-        path.mkdir(exist_ok=True)
-    elif entry.is_file:
-        with path.open("xb") as stream:
-            stream.write(entry.data)
-    else:
-        target = bytes(entry.data)
-        if not target or b"\0" in target:
-            raise _refused(entry.name, f"is a link to {target[:80]!r}")
-        path.symlink_to(os.fsdecode(target))
-
-
-def _refused(name: str, problem: str) -> InputError:
-    return InputError(
-        f"{name[:80]!r} {problem}",
-        state="Nothing was written.",
-        fix="Give the names of the files you need.",
-    )
+def _refused(parts: Parts, problem: str) -> InputError:
+    name = "/".join(parts)
+    return InputError(f"{name[:80]!r} {problem}", state="Nothing was written.", fix=_GIVE_NAMES)
