@@ -70,6 +70,16 @@ def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
     assert image["trailing"][0]["kind"] == "AVB 1.0 signature"
     assert described(tmp_path, kinds["bump"])["boot_image"]["trailing"][0]["kind"] == "LG bump mark"
     assert described(tmp_path, kinds["Amonet"])["boot_image"]["lead"]["kind"] == "Amonet microloader"
+    wild = described(tmp_path, kinds["Amonet with a header of its own"])["boot_image"]
+    assert (wild["lead"], wild["cmdline"]) == (
+        {"kind": "Amonet microloader", "size": 1024},
+        "console=ttyMSM0",
+    )
+    for name in ("Nook HD", "Nook Tablet"):
+        shifted = described(tmp_path, kinds[name])["boot_image"]
+        size = len(kinds[name]) - len(kinds["v0"])
+        assert shifted["lead"] == {"kind": f"{name} loader", "size": size}
+        assert (shifted["parts"][0]["offset"], shifted["cmdline"]) == (size + 2048, "console=ttyMSM0")
     image = described(tmp_path, kinds["loader in front"])["boot_image"]
     assert image["lead"] == {"kind": "unknown loader", "size": 5000}
     parts = described(tmp_path, kinds["MTK"])["boot_image"]["parts"]

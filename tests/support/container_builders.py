@@ -80,6 +80,23 @@ def amonet() -> bytes:
     return bytes(image)
 
 
+def injected() -> bytes:
+    """Return what amonet's inject_microloader() makes of a boot image: a header of its own in front."""
+    image = bytearray(boot())
+    image[1024:2048] = image[:1024]
+    head = b"ANDROID!" + words(0x1DA0000, 0x40080000, 0, 0x44000000, 0, 0x40F00000, 0x48000000, 2048)
+    head = head.ljust(64, b"\0") + b"bootopt=64S3,32N2,32N2".ljust(512, b"\0")
+    image[:1024] = (head + b"\x90" * 64 + b"microloader\0" + bytes(1024))[:1024]
+    return bytes(image)
+
+
+def nook(image: bytes, *, field: int = 64, mark: bytes = b"Green Loader", size: int = 1 << 20) -> bytes:
+    """Return `image` behind a loader, which is a boot image of its own and knows their magic."""
+    loader = bytearray(boot(KERNEL + b"ANDROID!" + KERNEL))
+    loader[field : field + 16] = mark.ljust(16, b"\0")[:16]
+    return bytes(loader).ljust(size, b"\x11") + image
+
+
 def dhtb(inner: bytes = boot() + SAMSUNG + b"\xff" * 4) -> bytes:
     head = b"DHTB\1\0\0\0" + hashlib.sha256(inner).digest() + bytes(8) + words(len(inner))
     return page(head, 512) + inner + bytes(32768)
@@ -287,6 +304,10 @@ def every_kind() -> dict[str, bytes]:
         "bump": boot() + BUMP + bytes(100),
         "DHTB": dhtb(),
         "Amonet": amonet(),
+        "Amonet with a header of its own": injected(),
+        "Nook HD": nook(boot()),
+        "Nook Tablet": nook(boot(), field=48, mark=b"BauwksBoot", size=256 << 10),
+        "loader that knows the magic in front": b"\x11LK" + b"ANDROID!" * 5 + bytes(5000) + boot(),
         "loader in front": b"LOADER\0\xff".ljust(5000, b"\x11") + boot(),
         "AVB footer": with_footer(boot_v3(), 65536),
         "AVB footer of a nearly full partition": with_footer(boot(bytes(range(256)) * 300), 98304),

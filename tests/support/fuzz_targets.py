@@ -114,7 +114,8 @@ def boot_parameters(data: bytes) -> None:
 
 def maker_headers(data: bytes) -> None:
     seen = view(data)
-    wrappers.lead_size(seen)
+    for lead in wrappers.leads(seen):
+        wrappers.find_loader(seen[lead:])
     mtk = wrappers.split_mtk(data)
     if mtk:
         _same((mtk.around(mtk.data),), data)

@@ -20,6 +20,8 @@ PXA_UNKNOWN_OFFSET = 0x24  # of the page size in AOSP's headers
 PXA_UNKNOWN_MIN = 0x02000000  # PXA has an address there, which no page size reaches
 LAST_VERSION = 8  # a larger number there is the size of a legacy Qualcomm device tree table
 V3_PAGE_SIZE = 4096
+# AOSP's mkbootimg writes the first four; DualBootPatcher, libmbbootimg, knows phones with the others.
+PAGE_SIZES = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from hardboot.formats.boot import bootid, tail_renewal, wrappers
 from hardboot.formats.boot.bootheader import (
     BOOT_MAGIC,
+    PAGE_SIZES,
     WHAT,
     BootHeader,
     BootHeaderPxa,
@@ -22,7 +23,7 @@ from hardboot.formats.boot.bootheader import (
     size_field,
 )
 from hardboot.formats.boot.bootid import Algorithm
-from hardboot.formats.boot.headerfields import PAGE_SIZES, build_header_page, check_page_size
+from hardboot.formats.boot.headerfields import build_header_page, check_page_size
 from hardboot.formats.boot.headerpage import find_header, parse_cmdline, read_header
 from hardboot.formats.boot.model import BootImage
 from hardboot.formats.boot.paged import Part, PartSize, emit_parts, slice_parts

@@ -10,6 +10,7 @@ from hardboot.formats.boot.bootheader import (
     BOOT_EXTRA_ARGS_SIZE,
     BOOT_MAGIC,
     LAST_VERSION,
+    PAGE_SIZES,
     V3_PAGE_SIZE,
     VERSION_OFFSET,
     WHAT,
@@ -25,9 +26,6 @@ from hardboot.formats.boot.bootheader import (
 from hardboot.formats.boot.model import BootImage
 from hardboot.formats.reading import malformed, view
 from hardboot.formats.text_field import kept_text, stored_text
-
-# AOSP's mkbootimg writes the first four; DualBootPatcher, libmbbootimg, knows phones with the others.
-PAGE_SIZES = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
 
 _Addressed = TypeVar("_Addressed", BootHeaderV0, BootHeaderPxa)
 

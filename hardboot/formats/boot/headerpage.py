@@ -11,6 +11,7 @@ from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.bootheader import (
     BOOT_MAGIC,
     LAST_VERSION,
+    PAGE_SIZES,
     PXA_UNKNOWN_MIN,
     PXA_UNKNOWN_OFFSET,
     V3_PAGE_SIZE,
@@ -63,12 +64,25 @@ def find_header(data: memoryview) -> tuple[int, int]:
     Raises:
         InputError: If there is no header.
     """
-    lead = wrappers.lead_size(data)
-    if data[lead : lead + len(BOOT_MAGIC)] == BOOT_MAGIC:
-        return lead, 0
     if wrappers.is_amonet(data):
         return 0, wrappers.AMONET_SIZE
-    raise _not_a_boot_image(data)
+    leads = [lead for lead in wrappers.leads(data) if data[lead : lead + len(BOOT_MAGIC)] == BOOT_MAGIC]
+    if not leads:
+        raise _not_a_boot_image(data)
+    return next((lead for lead in leads if _is_likely(data[lead:])), leads[0]), 0
+
+
+def _is_likely(data: memoryview) -> bool:
+    """Return whether a header follows the magic: its version is known, and its page size in use."""
+    if len(data) < BootHeaderV3.SIZE or BOOT_MAGIC in bytes(data[1 : BootHeaderV0.offset_of("cmdline")]):
+        return False
+    version = u32(data, VERSION_OFFSET)
+    if version in (3, 4):
+        return True
+    pages = BootHeaderPxa.offset_of("page_size"), BootHeaderV0.offset_of("page_size")
+    pxa = u32(data, PXA_UNKNOWN_OFFSET) >= PXA_UNKNOWN_MIN
+    known = pxa or version < len(VERSIONS) or version > LAST_VERSION
+    return known and u32(data, pages[0] if pxa else pages[1]) in PAGE_SIZES
 
 
 def read_header(data: memoryview, offset: int) -> BootHeader:

@@ -1,7 +1,8 @@
 """Headers and loaders that makers and exploits put in front of a boot image or its parts.
 
-Sources: Magisk native/src/boot/{magiskboot.hpp,bootimg.hpp,bootimg.cpp} (DHTB, Amonet); DualBootPatcher
-libmbbootimg mtk_p.h and loki_p.h.
+Sources: Magisk native/src/boot/{magiskboot.hpp,bootimg.hpp,bootimg.cpp} (DHTB, Amonet, the Nooks); amonet's
+inject_microloader(), which puts a header of its own at the start; DualBootPatcher libmbbootimg mtk_p.h and
+loki_p.h.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import Annotated
 from construct import Bytes
 
 from hardboot.formats.binary_record import BinaryRecord, Le32
-from hardboot.formats.boot.bootheader import BOOT_MAGIC
+from hardboot.formats.boot.bootheader import BOOT_ARGS_SIZE, BOOT_MAGIC, BootHeaderV0
 from hardboot.formats.reading import Data, malformed, view
-from hardboot.formats.sniff import TEXT, sniff
+from hardboot.formats.sniff import BOOT_IMAGE, TEXT, sniff
 from hardboot.formats.text_field import read_text
 
 LEAD_MAX = 64 << 10  # bytes a loader may take in front of a boot image
 AMONET_SIZE = 1024
 
+_MAX_LEADS = 64  # magics to look at in front of an image
 _AMONET_MAGIC = b"microloader"
 _AMLOGIC_MAGIC = b"AMLSECU!"
 _DHTB_MAGIC = b"DHTB\1\0\0\0"
@@ -92,16 +94,69 @@ def is_dhtb(data: Data) -> bool:
 def is_amonet(data: memoryview) -> bool:
     """Return whether Amonet's microloader replaces the boot image header, which is behind it."""
     moved = data[AMONET_SIZE : AMONET_SIZE + len(BOOT_MAGIC)] == BOOT_MAGIC
-    return moved and data[: len(_AMONET_MAGIC)] == _AMONET_MAGIC
+    return moved and (data[: len(BOOT_MAGIC)] == BOOT_MAGIC or _AMONET_MAGIC in bytes(data[:AMONET_SIZE]))
 
 
-def lead_size(data: memoryview) -> int:
-    """Return the bytes in front of a boot image: a DHTB header or an unknown loader; 0 if there are none."""
+@dataclass(frozen=True)
+class Loader:
+    """A loader in front of a boot image, which begins with a boot image header of its own.
+
+    Attributes:
+        name: As people call it.
+        size: Bytes in front of the boot image.
+        field: Of its header: where its mark is, in bytes.
+        marks: What that field begins with.
+    """
+
+    name: str
+    size: int
+    field: int
+    marks: tuple[bytes, ...]
+
+
+_LOADERS = (
+    Loader(
+        "Nook HD loader",
+        1 << 20,
+        BootHeaderV0.offset_of("cmdline"),
+        (
+            *(b"Red Loader", b"Green Loader", b"Green Recovery"),
+            *(b"eMMC boot.img+secondloader", b"eMMC recovery.img+secondloader"),
+        ),
+    ),
+    Loader("Nook Tablet loader", 256 << 10, BootHeaderV0.offset_of("name"), (b"BauwksBoot",)),
+)
+
+
+def find_loader(data: memoryview) -> Loader | None:
+    """Return the known loader that `data` begins with, without looking for the boot image behind it."""
+    for loader in _LOADERS:
+        field = bytes(data[loader.field : loader.field + BOOT_ARGS_SIZE])
+        if data[: len(BOOT_MAGIC)] == BOOT_MAGIC and field.startswith(loader.marks):
+            return loader
+    return None
+
+
+def leads(data: memoryview) -> Iterator[int]:
+    """Yield how many bytes may be in front of a boot image: a DHTB header, a loader, or none.
+
+    What begins with the magic is not always the image: loaders contain it, too, and some begin with it.
+    """
     if is_dhtb(data):
-        return DHTB_SIZE
-    if sniff(data) not in (None, TEXT):
-        return 0
-    return max(0, bytes(data[: LEAD_MAX + len(BOOT_MAGIC)]).find(BOOT_MAGIC))
+        yield DHTB_SIZE
+        return
+    loader = find_loader(data)
+    if loader and data[loader.size : loader.size + len(BOOT_MAGIC)] == BOOT_MAGIC:
+        yield loader.size
+    if sniff(data) not in (None, TEXT, BOOT_IMAGE):
+        return
+    start = bytes(data[: LEAD_MAX + len(BOOT_MAGIC)])
+    at = start.find(BOOT_MAGIC)
+    for _ in range(_MAX_LEADS):
+        if at < 0:
+            return
+        yield at
+        at = start.find(BOOT_MAGIC, at + 1)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hardboot.formats.boot import bootid, bootimg, wrappers
 from hardboot.formats.boot.bootheader import AddressedHeader, BootHeaderV2
 from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.reading import view
 from hardboot.images.describe.document import Document
 from hardboot.images.describe.parts import describe_dhtb, describe_header, describe_part, describe_tail
 
@@ -77,6 +78,9 @@ def _lead(image: BootImage, data: memoryview) -> Document | None:
         return {"kind": "Amonet microloader", "size": image.header_offset}
     if not image.lead:
         return None
+    loader = wrappers.find_loader(view(image.lead))
+    if loader:
+        return {"kind": loader.name, "size": len(image.lead)}
     if not wrappers.is_dhtb(image.lead):
         return {"kind": "unknown loader", "size": len(image.lead)}
     return describe_dhtb(data)

@@ -8,7 +8,7 @@ import pytest
 from golden_images import V0, V2, V3, V4
 
 from hardboot.base.errors import InputError
-from hardboot.formats.boot import bootimg, headerpage
+from hardboot.formats.boot import bootimg, headerpage, wrappers
 from hardboot.formats.boot.bootheader import (
     BootHeaderPxa,
     BootHeaderV0,
@@ -110,3 +110,53 @@ def test_unknown_versions_are_refused(version: int) -> None:
     data = page(V0)
     struct.pack_into("<I", data, 0x28, version)
     assert f"header_version at offset 0x28: v{version}" in refusal(bytes(data)).what
+
+
+LIMIT = wrappers.LEAD_MAX
+BOOT = build.boot()
+NO_PAGE = b"ANDROID!" + bytes(2000)
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        (BOOT, (0, 0)),
+        (build.dhtb(), (512, 0)),
+        (build.amonet(), (0, 1024)),
+        (build.injected(), (0, 1024)),
+        (build.boot_v3()[:1024] + BOOT, (0, 1024)),
+        (b"\x11" * 5000 + BOOT, (5000, 0)),
+        (b"\x11" * LIMIT + BOOT, (LIMIT, 0)),
+        (b"text in front\n" * 40 + BOOT, (560, 0)),
+        (b"\x11" + b"ANDROID!" * 9 + BOOT, (73, 0)),
+        (b"\x11" + NO_PAGE + BOOT, (2009, 0)),
+        (NO_PAGE + BOOT, (2008, 0)),
+        (b"\x11" + NO_PAGE + build.boot_v3(4), (2009, 0)),
+        (b"\x11" + NO_PAGE + build.pxa(), (2009, 0)),
+        (NO_PAGE, (0, 0)),
+        (build.nook(BOOT), (1 << 20, 0)),
+        (build.nook(build.boot_v3(4)), (1 << 20, 0)),
+        (build.nook(BOOT, field=48, mark=b"BauwksBoot", size=256 << 10), (256 << 10, 0)),
+        (build.nook(BOOT, mark=b"Blue Loader"), (0, 0)),
+        (build.nook(b"\0" + BOOT), (0, 0)),
+        (build.nook(BOOT)[: 1 << 20], (0, 0)),
+    ],
+)
+def test_a_header_is_found_behind_loaders(data: bytes, place: tuple[int, int]) -> None:
+    assert headerpage.find_header(memoryview(data)) == place
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x11" * (LIMIT + 1) + BOOT, build.vendor_boot(4) + BOOT, b"\x11" * 5000, b"ANDROI", b""],
+)
+def test_no_header_is_found_too_far_behind_or_behind_another_image(data: bytes) -> None:
+    with pytest.raises(InputError, match="not an Android boot image"):
+        headerpage.find_header(memoryview(data))
+
+
+def test_few_magics_are_looked_at() -> None:
+    data = b"\x11" + NO_PAGE * 32 + BOOT
+    with pytest.raises(InputError, match="page_size"):
+        bootimg.parse(b"\x11" + (b"ANDROID!" + bytes(400)) * 70 + BOOT)
+    assert headerpage.find_header(memoryview(data)) == (1 + 32 * len(NO_PAGE), 0)

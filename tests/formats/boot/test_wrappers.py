@@ -82,29 +82,34 @@ def test_a_dhtb_header_follows_the_image(growth: int, covered: int) -> None:
 LIMIT = wrappers.LEAD_MAX
 
 
-@pytest.mark.parametrize(
-    ("data", "size"),
-    [
-        (build.boot(), 0),
-        (build.dhtb(), 512),
-        (build.amonet(), 0),
-        (b"\x11" * 5000 + build.boot(), 5000),
-        (b"\x11" * LIMIT + build.boot(), LIMIT),
-        (b"\x11" * (LIMIT + 1) + build.boot(), 0),
-        (b"text in front\n" * 40 + build.boot(), 560),
-        (build.vendor_boot(4) + build.boot(), 0),
-        (b"\x11" * 5000, 0),
-    ],
-)
-def test_a_boot_image_is_found_behind_a_loader(data: bytes, size: int) -> None:
-    assert wrappers.lead_size(memoryview(data)) == size
-
-
 def test_amonet_is_a_microloader_with_the_header_behind_it() -> None:
     good = build.amonet()
     assert wrappers.is_amonet(memoryview(good))
     assert not wrappers.is_amonet(memoryview(b"m" + bytes(10) + good[11:]))
     assert not wrappers.is_amonet(memoryview(good[:1024] + bytes(8) + good[1032:]))
+    wild = build.injected()
+    assert wrappers.is_amonet(memoryview(wild))
+    assert wrappers.is_amonet(memoryview(wild.replace(b"microloader", b"micro_loade")))
+    assert wrappers.is_amonet(memoryview(b"Android!" + wild[8:]))
+    assert not wrappers.is_amonet(memoryview(wild[:1024] + b"Android!" + wild[1032:]))
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (build.nook(b""), "Nook HD loader"),
+        (build.nook(b"", mark=b"Red Loader"), "Nook HD loader"),
+        (build.nook(b"", mark=b"eMMC boot.img+s"), None),
+        (build.nook(b"", field=48), None),
+        (build.nook(b"", field=48, mark=b"BauwksBoot"), "Nook Tablet loader"),
+        (b"\0" + build.nook(b"")[1:], None),
+        (build.boot(), None),
+        (b"", None),
+    ],
+)
+def test_a_loader_is_known_by_its_header(data: bytes, name: str | None) -> None:
+    loader = wrappers.find_loader(memoryview(data))
+    assert (loader and loader.name) == name
 
 
 def test_an_image_patched_by_loki_is_refused() -> None:
