@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hardboot.base.sizes import human_size
+from hardboot.commands.common import count
 from hardboot.commands.text_output import TextOutput
 from hardboot.images.describe import Document
 
@@ -193,7 +194,7 @@ def _show_content(out: TextOutput, document: Document) -> None:
 
 
 def _show_avb(out: TextOutput, document: Document) -> None:
-    if document.get("kind") == "AVB vbmeta" and "problem" in document:
+    if "problem" in document and document.get("kind") == "AVB vbmeta":
         out.rows([("problem", document["problem"])])
     if "avb" in document:
         avb = document["avb"]
@@ -212,13 +213,19 @@ def _show_avb(out: TextOutput, document: Document) -> None:
             out.rows([("signature", f"{_matches(signature['matches'])}, {key}")])
             if signature["test_key"]:
                 out.rows([("test key", f"AOSP's public {signature['test_key']}: anybody can sign with it")])
+    for following in document.get("following", ()):
+        out.rows([("also at", _hex(following["offset"]))])
+        _show_avb(out, {"kind": "AVB vbmeta", **following})
 
 
 def _descriptor(descriptor: Document) -> str:
     if descriptor["matches"] is None:
         return str(descriptor["text"])
     text = f"{descriptor['text']}: {descriptor['digest']} {_matches(descriptor['matches'])}"
-    return text if descriptor["matches"] else f"{text}, the hash is {descriptor['computed']}"
+    if not descriptor["matches"]:
+        text += f", the hash is {descriptor['computed']}"
+    uncovered = descriptor["uncovered_size"]
+    return f"{text}; it leaves out {count(uncovered, 'byte')} at the end of the image" if uncovered else text
 
 
 def _kernel_rows(kernel: Document) -> list[_Row]:

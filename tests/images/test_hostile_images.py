@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "an overlay behind the end": (patched(build.dtbo(), 36, ">I", 1 << 20), "entry at offset 0x20"),
     "a table without entries": (patched(build.dtbo(), 12, ">I", 0), "dt_entry_size at offset 0xc"),
     "32 TiB of nothing": (SPARSE + struct.pack("<HHII", 0xCAC3, 0, 1, 12), "blocks at offset 0x10"),
-    "a U-Boot image in itself": (nested_uimage(), "U-Boot image at offset 0x40"),
+    "a U-Boot image in itself": (nested_uimage(), "a U-Boot image is inside of another image"),
     "a zboot kernel behind the end": (patched(zboot(b"x"), 8, "<II", 0xFFFFFFFF, 9), "payload at offset 0x8"),
     "a zImage that ends before it starts": (patched(zimage(), 0x28, "<II", 100, 0), "end at offset 0x2c"),
     "a zImage with tags outside": (patched(zimage(), 0x38, "<I", 0xFFFFFFFC), "extension table at offset"),

@@ -179,6 +179,58 @@ def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None
     assert (row["computed"], row["matches"]) == (None, None)
 
 
+def test_both_certificates_of_a_gki_are_compared(tmp_path: Path) -> None:
+    """AOSP's certify_bootimg hashes the image, then the kernel in it without its padding."""
+    data = build.gki()
+    for image, kinds in (
+        (data, ["AVB vbmeta", "AVB vbmeta", "zeros"]),
+        (build.with_footer(data, 65536), ["AVB vbmeta"] * 2 + ["zeros", "AVB vbmeta", "zeros", "AVB footer"]),
+    ):
+        found = described(tmp_path, image)["boot_image"]
+        assert [item["kind"] for item in found["trailing"]] == kinds
+        rows = [found["trailing"][at]["avb"]["descriptors"][0] for at in (0, 1)]
+        assert [(row["matches"], row["uncovered_size"]) for row in rows] == [(True, 0)] * 2
+        assert found["signed"] is True
+    damaged = data.replace(build.KERNEL, build.KERNEL.replace(b"k", b"K", 1))
+    found = described(tmp_path, damaged)["boot_image"]["trailing"]
+    assert [found[at]["avb"]["descriptors"][0]["matches"] for at in (0, 1)] == [False, False]
+
+
+def test_a_second_vbmeta_in_a_signature_is_reported(tmp_path: Path) -> None:
+    kernel = build.vbmeta(b"generic_kernel", build.KERNEL)
+    signature = build.vbmeta() + kernel
+    found = described(tmp_path, build.boot_v3(4, signature.ljust(4096, b"\0")))["boot_image"]["parts"][2]
+    [second] = found["following"]
+    assert second["offset"] == len(build.vbmeta())
+    assert second["avb"]["descriptors"][0]["matches"] is True
+    shown = hardboot("info", tmp_path / "x.img").stdout
+    assert f"  also at           {second['offset']:#010x}\n" in shown
+    assert "hash of generic_kernel, 3300 bytes, sha256" in shown
+    broken = signature[: len(build.vbmeta())] + b"AVB0" + b"\xff" * 400
+    found = described(tmp_path, build.boot_v3(4, broken))["boot_image"]["parts"][2]
+    assert found["avb"]["release"] == "avbtool 1.2.0"
+    assert "vbmeta image: " in found["following"][0]["problem"]
+    assert "vbmeta image: " in hardboot("info", tmp_path / "x.img").stdout
+    many = described(tmp_path, build.boot_v3(4, kernel * 12))["boot_image"]["parts"][2]
+    assert len(many["following"]) == 8
+
+
+@pytest.mark.parametrize(("missing", "said"), [(0, False), (-1, True)])
+def test_a_hash_that_covers_less_than_the_parts_says_how_much(
+    tmp_path: Path, missing: int, said: bool
+) -> None:
+    """The last part, the ramdisk, ends before its padding, which nothing has to cover."""
+    image = build.boot_v3()
+    end = 8192 + len(build.RAMDISK)
+    signed = build.vbmeta(b"boot", image[: end + missing])
+    data = bytearray(build.with_footer(image, 65536))
+    data[len(image) : len(image) + len(signed)] = signed
+    found = described(tmp_path, bytes(data))["boot_image"]["trailing"][0]["avb"]["descriptors"][0]
+    assert (found["matches"], found["uncovered_size"]) == (True, -missing)
+    shown = " ".join(hardboot("info", tmp_path / "x.img").stdout.split())
+    assert ("; it leaves out 1 byte at the end of the image" in shown) == said
+
+
 def test_flags_of_a_vbmeta_image_have_the_names_of_fastboot(tmp_path: Path) -> None:
     assert described(tmp_path, build.vbmeta())["avb"]["disabled"] == ["verification"]
     assert "flags             0x2 (verification disabled)\n" in hardboot("info", tmp_path / "x.img").stdout

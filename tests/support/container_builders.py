@@ -102,15 +102,23 @@ def dhtb(inner: bytes = boot() + SAMSUNG + b"\xff" * 4) -> bytes:
     return page(head, 512) + inner + bytes(32768)
 
 
-def vbmeta() -> bytes:
-    """Return a vbmeta image without a key: one hash descriptor of the partition boot."""
-    name, salt, digest = b"boot", b"salt", bytes(range(32))
-    body = struct.pack(">Q32sIII", 8192, b"sha256", len(name), len(salt), len(digest)) + bytes(64)
+def vbmeta(name: bytes = b"boot", covered: bytes = b"") -> bytes:
+    """Return a vbmeta image without a key: one hash descriptor of `name`, of the bytes `covered` if given."""
+    salt, size = b"salt", len(covered) or 8192
+    digest = hashlib.sha256(salt + covered).digest() if covered else bytes(range(32))
+    body = struct.pack(">Q32sIII", size, b"sha256", len(name), len(salt), len(digest)) + bytes(64)
     body += page(name + salt + digest, 8)
     descriptor = struct.pack(">QQ", 2, len(body)) + body
     head = b"AVB0" + struct.pack(">II", 1, 0) + struct.pack(">QQI", 0, len(descriptor), 0) + bytes(64)
     head += struct.pack(">QQQII", 0, len(descriptor), 7, 2, 0) + b"avbtool 1.2.0".ljust(48, b"\0")
     return head.ljust(256, b"\0") + descriptor
+
+
+def gki() -> bytes:
+    """Return a boot image as AOSP's certify_bootimg writes it: with two vbmeta images in 16 KiB behind it."""
+    image = boot_v3(4)
+    certificates = vbmeta(b"boot", image) + vbmeta(b"generic_kernel", KERNEL)
+    return image + certificates.ljust(16384, b"\0")
 
 
 def with_footer(image: bytes, size: int) -> bytes:
@@ -293,6 +301,9 @@ def every_kind() -> dict[str, bytes]:
         "v3": boot_v3(),
         "v4": boot_v3(4, vbmeta().ljust(4096, b"\0")),
         "v4 without signature": boot_v3(4),
+        "v4 with a second vbmeta in its signature": boot_v3(4, (vbmeta() + vbmeta()).ljust(4096, b"\0")),
+        "GKI certificates": gki(),
+        "GKI certificates and a footer": with_footer(gki(), 65536),
         "init_boot": boot_v3(4, kernel=b""),
         "PXA": pxa(),
         "MTK": boot(mtk(KERNEL, b"KERNEL"), mtk(RAMDISK, b"ROOTFS")),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hardboot.base.errors import InputError
 from hardboot.formats.avb.descriptors import Descriptor, parse_descriptors
 from hardboot.formats.avb.records import (
     Avb1Signature,
@@ -105,6 +106,14 @@ def parse_vbmeta(data: Data) -> VbMeta:
         signature=_field(authentication, "signature", header.signature_offset, header.signature_size),
         key=_field(auxiliary, "key", header.key_offset, header.key_size),
     )
+
+
+def vbmeta_size(data: Data) -> int | None:
+    """Return the bytes of the vbmeta image that `data` begins with; None if there is no whole one."""
+    try:
+        return parse_vbmeta(data).size
+    except InputError:
+        return None
 
 
 def disabled(flags: int) -> list[str]:

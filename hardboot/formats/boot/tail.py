@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardboot.formats.avb.records import Footer
-from hardboot.formats.avb.vbmeta import avb1_signature_size, has_footer, parse_footer
+from hardboot.formats.avb.vbmeta import avb1_signature_size, has_footer, parse_footer, vbmeta_size
 from hardboot.formats.reading import Data, forget, leading_zeros, view
 
 # Samsung's and LG's bootloaders look for these behind the last page (Magisk, magiskboot.hpp).
 SAMSUNG_MARK = b"SEANDROIDENFORCE"
 LG_MARK = bytes.fromhex("41a9e467744d1d1ba429f2ecea655279")
 _MARKS = {SAMSUNG_MARK: "SEANDROIDENFORCE mark", LG_MARK: "LG bump mark"}
+VBMETA = "AVB vbmeta"
 _SIGNATURE = "AVB 1.0 signature"
 _UNKNOWN, _ZEROS_NAME = "unknown data", "zeros"
-_MOVED = (*_MARKS.values(), _SIGNATURE)  # stand right behind the last part
+_MOVED = (*_MARKS.values(), _SIGNATURE, VBMETA)  # stand right behind the last part
 _LOST_FOOTER = "AVB footer that points outside of the file"
+_MAX_CERTIFICATES = 8  # certify_bootimg.py writes two
 _PAGE = 4096  # bytes; more is no padding, and no suffix of a mark
 _GAP = bytes(16)  # no signature has so many zeros in a row
 _ZEROS = bytes(1 << 20)
@@ -40,11 +42,25 @@ def items(tail: Data, tail_offset: int) -> tuple[Item, ...]:
     data = view(tail)
     divided: list[Item] = []
     offset = 0
-    for item in _footer_items(data, tail_offset):
+    named = _footer_items(data, tail_offset)
+    for item in (*_certificates(data[: named[0].offset] if named else data), *named):
         divided += _plain_items(data, offset, item.offset)
         divided.append(item)
         offset = item.offset + item.size
     return (*divided, *_plain_items(data, offset, len(data)))
+
+
+def _certificates(tail: memoryview) -> list[Item]:
+    """Return the vbmeta images right behind the parts: a GKI's, which no footer names.
+
+    Source: AOSP system/tools/mkbootimg, gki/certify_bootimg.py, add_certificate().
+    """
+    found: list[Item] = []
+    at = 0
+    while len(found) < _MAX_CERTIFICATES and (size := vbmeta_size(tail[at:])):
+        found.append(Item(VBMETA, at, size))
+        at += size
+    return found
 
 
 def _footer_items(tail: memoryview, tail_offset: int) -> list[Item]:
@@ -55,7 +71,7 @@ def _footer_items(tail: memoryview, tail_offset: int) -> list[Item]:
     if footer is None:
         return [Item(_LOST_FOOTER, offset, Footer.SIZE)]
     start = footer.vbmeta_offset - tail_offset
-    vbmeta = [Item("AVB vbmeta", start, footer.vbmeta_size)] if start >= 0 and footer.vbmeta_size else []
+    vbmeta = [Item(VBMETA, start, footer.vbmeta_size)] if start >= 0 and footer.vbmeta_size else []
     return [*vbmeta, Item("AVB footer", offset, Footer.SIZE)]
 
 
@@ -131,4 +147,4 @@ def is_signed(tail: Data, tail_offset: int) -> bool:
     """Return whether the tail holds a signature over the parts, which is invalid when they change."""
     if parse_footer(tail, tail_offset):
         return True
-    return any(item.name == _SIGNATURE for item in items(tail, tail_offset))
+    return any(item.name in (_SIGNATURE, VBMETA) for item in items(tail, tail_offset))

@@ -9,7 +9,7 @@ from pathlib import Path
 from hardboot.base.files import naming
 from hardboot.formats import sniff
 from hardboot.images.describe.boot_image import describe_boot
-from hardboot.images.describe.document import Document
+from hardboot.images.describe.document import Document, Signed
 from hardboot.images.describe.parts import describe_tail, describe_wrapped
 
 __all__ = ["Document", "describe"]
@@ -61,5 +61,6 @@ def _describe_content(kind: str | None, data: memoryview) -> Document | None:
         from hardboot.formats.trees import dtbo
 
         table = dtbo.parse(data)
-        document |= describe_tail(table.tail, table.header.total_size, data)
+        size = table.header.total_size
+        document |= describe_tail(table.tail, size, Signed(data, size))
     return document

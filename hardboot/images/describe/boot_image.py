@@ -6,7 +6,7 @@ from hardboot.formats.boot import bootid, bootimg, wrappers
 from hardboot.formats.boot.bootheader import AddressedHeader, BootHeaderV2
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.reading import view
-from hardboot.images.describe.document import Document
+from hardboot.images.describe.document import Document, Signed
 from hardboot.images.describe.parts import describe_dhtb, describe_header, describe_part, describe_tail
 
 _ENCRYPTED = "AMLSECU! is in the header: the parts are encrypted for Amlogic's secure boot"
@@ -24,7 +24,11 @@ def describe_boot(data: memoryview) -> Document:
         id_check = pool.submit(_check_id, image)
         parts = [
             describe_part(
-                part, len(image.lead), addresses.get(part.name), image.paddings.get(part.name, b""), data
+                part,
+                len(image.lead),
+                addresses.get(part.name),
+                image.paddings.get(part.name, b""),
+                _signed(image, data[: len(image.lead) + part.offset]),
             )
             for part in image.parts
         ]
@@ -42,7 +46,7 @@ def describe_boot(data: memoryview) -> Document:
         "lead": _lead(image, data),
         "note": _ENCRYPTED if wrappers.is_amlogic_secure(image.header) else None,
         "parts": parts,
-        **describe_tail(image.tail, image.tail_offset, data),
+        **describe_tail(image.tail, image.tail_offset, _signed(image, data)),
         "padding_missing": image.missing,
     }
     document["signed"] |= bool(len(image.signature))
@@ -57,6 +61,13 @@ def _addresses(image: BootImage) -> dict[str, int]:
     if issubclass(image.header_type, BootHeaderV2):
         addresses["dtb"] = image.dtb_addr
     return addresses
+
+
+def _signed(image: BootImage, data: memoryview) -> Signed:
+    """Return what signatures in the image are over, and of which parts its hashes should be."""
+    covered = [part for part in image.parts if part.name != "signature" and len(part.data)]
+    end = max((part.offset + len(part.data) for part in covered), default=0)
+    return Signed(data, len(image.lead) + end, view(image.kernel))
 
 
 def _check_id(image: BootImage) -> Document | None:

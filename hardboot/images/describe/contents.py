@@ -7,7 +7,7 @@ from hardboot.formats.archives import compression
 from hardboot.formats.containers.devicetrees import TreeEntry
 from hardboot.formats.kernels import kernel
 from hardboot.formats.kernels.kernel_image import KernelImage
-from hardboot.images.describe.document import NO_PARTITION, Document
+from hardboot.images.describe.document import UNSIGNED, Document, Signed
 from hardboot.images.describe.trees import describe_tree, describe_trees
 from hardboot.images.describe.vbmeta import describe_vbmeta
 
@@ -15,15 +15,13 @@ _LOOK = 17 << 20  # bytes of a kernel whose decoder keeps all of it: with the re
 _MAYBE_KERNEL = (" data", " kernel")  # how the names of such kinds end
 
 
-def describe_content(
-    kind: str | None, data: memoryview, partition: memoryview = NO_PARTITION
-) -> Document | None:
+def describe_content(kind: str | None, data: memoryview, signed: Signed = UNSIGNED) -> Document | None:
     """Describe `data`; None if nothing but its kind is known.
 
     Args:
         kind: As `sniff` names it.
         data: All bytes of the part or file.
-        partition: What a vbmeta image's hash descriptor is over; empty if that is not available.
+        signed: What a vbmeta image's hash descriptors are over.
 
     Raises:
         InputError: If `data` is damaged.
@@ -32,7 +30,7 @@ def describe_content(
         why, fix = sniff.SEALED[kind]
         return {"kind": kind, "note": f"{why}. {fix}"}
     if kind == sniff.VBMETA_IMAGE:
-        return {"kind": kind, **describe_vbmeta(data, partition)}
+        return {"kind": kind, **describe_vbmeta(data, signed)}
     if kind in sniff.TREE_KINDS:
         return {"kind": kind, "trees": describe_trees(data)}
     if kind == sniff.CPIO:

@@ -6,11 +6,11 @@ from hardboot.formats.binary_record import BinaryRecord
 from hardboot.formats.boot import tail, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.reading import Data, sha256, view
-from hardboot.images.describe.document import NO_PARTITION, Document
+from hardboot.images.describe.document import UNSIGNED, Document, Signed
 
 
 def describe_part(
-    part: Part, lead_size: int, address: int | None, padding: bytes, partition: memoryview = NO_PARTITION
+    part: Part, lead_size: int, address: int | None, padding: bytes, signed: Signed = UNSIGNED
 ) -> Document:
     """Describe a part; damage in it is its `problem`, so that the rest can be shown.
 
@@ -19,7 +19,7 @@ def describe_part(
         lead_size: Bytes in front of the image.
         address: Physical load address; None if the header has none.
         padding: Behind the part, where it is not zeros.
-        partition: What a signature among the parts is over.
+        signed: What a signature among the parts is over.
     """
     document: Document = {
         "name": part.name,
@@ -43,7 +43,7 @@ def describe_part(
     from hardboot.images.describe.contents import describe_content
 
     try:
-        return {**document, **(describe_content(kind, data, partition) or {"kind": kind})}
+        return {**document, **(describe_content(kind, data, signed) or {"kind": kind})}
     except InputError as error:
         return {**document, "kind": kind, "problem": error.what}
 
@@ -59,22 +59,22 @@ def describe_header(data: bytes, kind: type[BinaryRecord]) -> Document:
     }
 
 
-def describe_tail(data: Data, offset: int, partition: memoryview) -> Document:
+def describe_tail(data: Data, offset: int, signed: Signed) -> Document:
     """Describe what follows the last part.
 
     Args:
         data: The tail.
         offset: Of the tail in the file.
-        partition: The whole file, which a signature in the tail is over.
+        signed: The whole file, which a signature in the tail is over.
     """
     items = []
     for item in tail.items(data, offset):
         row: Document = {"kind": item.name, "offset": offset + item.offset, "size": item.size}
-        if item.name == "AVB vbmeta":
+        if item.name == tail.VBMETA:
             from hardboot.images.describe.vbmeta import describe_vbmeta
 
             try:
-                row |= describe_vbmeta(partition[row["offset"] : row["offset"] + item.size], partition)
+                row |= describe_vbmeta(signed.image[row["offset"] : row["offset"] + item.size], signed)
             except InputError as error:
                 row["problem"] = error.what
         items.append(row)

@@ -1,7 +1,7 @@
 """Describe boot images of Sony's, which are ELF files."""
 
 from hardboot.formats.boot import sonyelf
-from hardboot.images.describe.document import Document
+from hardboot.images.describe.document import Document, Signed
 from hardboot.images.describe.parts import describe_part, describe_tail
 
 
@@ -15,4 +15,5 @@ def describe_sony(data: memoryview) -> Document:
     addresses = {part.name: part.addr for part in image.loaded}
     parts = [describe_part(part, 0, addresses[part.name], b"") for part in image.parts]
     rest = image.gaps[-1]
-    return {"entry_addr": image.entry, "parts": parts, **describe_tail(rest, len(data) - len(rest), data)}
+    end = len(data) - len(rest)
+    return {"entry_addr": image.entry, "parts": parts, **describe_tail(rest, end, Signed(data, end))}

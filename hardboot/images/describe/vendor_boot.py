@@ -1,8 +1,8 @@
 """Describe vendor_boot images."""
 
 from hardboot.formats.boot import vendorboot
-from hardboot.formats.boot.vendorboot import Ramdisk
-from hardboot.images.describe.document import Document
+from hardboot.formats.boot.vendorboot import Ramdisk, VendorBoot
+from hardboot.images.describe.document import Document, Signed
 from hardboot.images.describe.parts import describe_header, describe_part, describe_tail
 
 
@@ -29,9 +29,14 @@ def describe_vendor_boot(data: memoryview) -> Document:
         "tags_addr": image.tags_addr,
         "header": describe_header(image.header, image.header_type),
         "parts": parts,
-        **describe_tail(image.tail, image.tail_offset, data),
+        **describe_tail(image.tail, image.tail_offset, Signed(data, _end(image))),
         "padding_missing": image.missing,
     }
+
+
+def _end(image: VendorBoot) -> int:
+    """Return the end of the last part that is not empty."""
+    return max((part.offset + len(part.data) for part in image.parts if len(part.data)), default=0)
 
 
 def _ramdisk_entry(ramdisk: Ramdisk) -> Document:

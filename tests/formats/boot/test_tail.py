@@ -50,7 +50,24 @@ def test_a_footer_alone_is_an_item_of_its_own() -> None:
     assert rows(image[8192:], 8192) == [("zeros", 0, 8192 - 64), ("AVB footer", 8192 - 64, 64)]
     empty = bytearray(image)
     empty[-64 + 28 : -64 + 36] = bytes(8)  # vbmeta_size
-    assert [name for name, _, _ in rows(bytes(empty[4096:]), 4096)] == ["unknown data", "zeros", "AVB footer"]
+    assert [name for name, _, _ in rows(bytes(empty[4096:]), 4096)] == ["AVB vbmeta", "zeros", "AVB footer"]
+
+
+def test_vbmeta_images_right_behind_the_parts_are_certificates() -> None:
+    size = len(build.vbmeta())
+    two = build.vbmeta() + build.vbmeta()
+    assert rows(two.ljust(16384, b"\0"), 8192) == [
+        *(("AVB vbmeta", 0, size), ("AVB vbmeta", size, size), ("zeros", 2 * size, 16384 - 2 * size)),
+    ]
+    assert tail.is_signed(two, 8192)
+    assert rows(two[:-1], 0) == [("AVB vbmeta", 0, size), ("unknown data", size, size - 1)]
+    assert rows(b"\1" + two, 0) == [("unknown data", 0, 2 * size + 1)]
+    assert [name for name, _, _ in rows(two * 5, 0)] == ["AVB vbmeta"] * 8 + ["unknown data"]
+    overlapping = bytearray(two.ljust(8192 - 64, b"\0") + build.with_footer(b"", 4096)[-64:])
+    overlapping[-64 + 20 : -64 + 36] = (8192 + 8).to_bytes(8, "big") + size.to_bytes(8, "big")
+    found = rows(bytes(overlapping), 8192)
+    assert found[:2] == [("unknown data", 0, 8), ("AVB vbmeta", 8, size)]
+    assert sum(one for _, _, one in found) == 8192
 
 
 def test_a_truncated_signature_is_not_a_signature() -> None:
