@@ -16,7 +16,7 @@ check: .venv/ready
 	$(PYTHON) -m pytest -m "not e2e and not soak and not usb" $(PARALLEL)
 
 attack: .venv/ready
-	$(PYTHON) scripts/attack.py $(ATTACK)
+	$(PYTHON) scripts/attack $(ATTACK)
 
 soak: .venv/ready
 	$(PYTHON) -m pytest -m soak -s

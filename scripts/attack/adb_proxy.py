@@ -4,8 +4,10 @@ import contextlib
 import socket
 import threading
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
+Kind = Literal["cut", "stall", "corrupt", "drop"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _BLOCK = 4096  # bytes
 
 
@@ -20,7 +22,7 @@ class Fault:
         to_phone: Whether a corrupted or dropped block is one on its way to the phone.
     """
 
-    kind: Literal["cut", "stall", "corrupt", "drop"]
+    kind: Kind
     at: int
     to_phone: bool
 
