@@ -55,8 +55,13 @@ def main() -> int:
             flash_attacks.kill(phone, tallies["killed commands"], rng, duration_s)
         for _ in range(options.faults):
             flash_attacks.spoil_connection(phone, tallies["connection faults"], rng, traffic)
+        if options.phone_faults:
+            phone.power_off()
+            phone.slow = True
+            phone.power_on()
         for _ in range(options.phone_faults):
             flash_attacks.spoil_phone(phone, tallies["phone faults"], rng, duration_s)
+        phone.slow = False
         if options.boots:
             phone.power_off()
             phone.power_on()

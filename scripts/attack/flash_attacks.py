@@ -13,11 +13,14 @@ from hardboot.base.errors import HardbootError
 
 _SLOWER = 4  # a flash on a slow disk, against one on a usual one
 # What goes wrong on the phone: commands for its shell, and what puts it right again.
-_WRITER = "$(cat /data/local/tmp/hardboot*/writer 2>/dev/null || pgrep -x dd)"
+_WRITING = "w=/data/local/tmp/hardboot*/writer; for i in $(seq 99); do test -e $w && break; usleep 99999; done"
+    "w=/data/local/tmp/hardboot*/writer; for i in $(seq 100); do test -e $w && break; usleep 100000; done"
+)
 DEVICE_FAULTS = {
-    "the writer is killed": (f"kill -9 {_WRITER}", ""),
-    "the writer stops": (f"kill -STOP {_WRITER}", ""),
+    "the writer is killed": (f"{_WRITING}; kill -9 $(cat $w)", ""),
+    "the writer stops": (f"{_WRITING}; kill -STOP $(cat $w)", ""),
     "adbd is killed": ("pkill -9 adbd", ""),
+    "adbd is killed while it writes": (f"{_WRITING}; pkill -9 adbd", ""),
     "/data is full": ("dd if=/dev/zero of=/data/full bs=65536", "rm -f /data/full"),
     "/data is read-only": ("mount -o remount,ro /data", "mount -o remount,rw /data"),
     "the staged image changes": ("for f in /data/local/tmp/hardboot*/*.img; do echo x >>$f; done", ""),
