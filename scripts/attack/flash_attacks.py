@@ -13,7 +13,7 @@ from hardboot.base.errors import HardbootError
 
 _SLOWER = 4  # a flash on a slow disk, against one on a usual one
 # What goes wrong on the phone: commands for its shell, and what puts it right again.
-_WRITING = "w=/data/local/tmp/hardboot*/writer; for i in $(seq 99); do test -e $w && break; usleep 99999; done"
+_WRITING = (
     "w=/data/local/tmp/hardboot*/writer; for i in $(seq 100); do test -e $w && break; usleep 100000; done"
 )
 DEVICE_FAULTS = {
