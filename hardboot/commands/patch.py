@@ -284,7 +284,7 @@ def check_match(phone: Profile, series: Series) -> None:
     """
     hooks = f" Required before the reset: {'; '.join(phone.reset.hooks)}." if phone.reset.hooks else ""
     for what, wanted, made in (
-        ("host_abi", phone.hardboot.host_abi, series.host_abi),
+        ("host_abi", phone.host_abi, series.host_abi),
         ("reset method", phone.reset.method, series.reset),
     ):
         if wanted not in made:

@@ -109,7 +109,7 @@ def _copied(folder: Path, chosen: Profile | None) -> tuple[Profile, PhoneFacts]:
     phone = matching(found.device, chosen)
     iomem, line, tags = found.text("iomem"), found.text("cmdline"), folder / "atags"
     _warn_of_guest(line)
-    has_atags = phone.dtb.kind == "none"
+    has_atags = phone.has_atags
     return phone, planning.PhoneFacts(
         live=layout.parse_iomem(iomem) if iomem else None,
         tree=None if has_atags else found.tree,

@@ -41,10 +41,11 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None, instal
     The draft proposes a hardboot page and mem_min, with reasons. The phone needs root. --install writes it to
     $XDG_CONFIG_HOME/hardboot/devices (~/.config/hardboot/devices): every command then finds it.
 
-    DIR has files from the phone instead: the output of getprop (required), dmesg and `ls -l` of the by-name
-    folders (by-name), copies of iomem, cmdline, version, partitions and last_kmsg from /proc, of
-    /sys/firmware/fdt (fdt) or /proc/device-tree (device-tree, or a tar: device-tree.tar), and boot.img. All
-    but getprop may be missing; the draft then knows less.
+    DIR has files from the phone instead: the output of getprop (required), dmesg, uname -m (uname) and ls -l
+    of the by-name folders (by-name), copies of iomem, cmdline, version, partitions, last_kmsg and atags from
+    /proc, of /sys/firmware/fdt (fdt) or /proc/device-tree (device-tree, or a tar: device-tree.tar), of
+    /sys/kernel/kexec_hardboot/page (page), and boot.img. All but getprop may be missing; the draft then knows
+    less.
     """
     if install and output is not None:
         raise click.UsageError("--install cannot be combined with --output.")

@@ -72,7 +72,7 @@ def parse(phone: Phone, running_cmdline: str, outputs: list[Output]) -> tuple[Li
     """
     iomem, tree, _, _ = outputs
     live = layout.parse_iomem(read(_IOMEM, iomem))
-    has_atags = phone.profile.dtb.kind == "none"
+    has_atags = phone.profile.has_atags
     return live, PhoneFacts(
         live,
         tree=None if has_atags else phone.fetch_device_tree(tree),
@@ -82,7 +82,7 @@ def parse(phone: Phone, running_cmdline: str, outputs: list[Output]) -> tuple[Li
 
 
 def _tree(profile: Profile) -> Copy:
-    return _ATAGS if profile.dtb.kind == "none" else TREE
+    return _ATAGS if profile.has_atags else TREE
 
 
 def _parse_atags(data: bytes | None) -> tuple[Tag, ...]:
@@ -129,7 +129,7 @@ def plan(
     ]
     line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[profile.arch])
     tree, reason = None, _NO_PHONE
-    if profile.dtb.kind == "none":
+    if profile.has_atags:
         reason = NO_TREE
     elif rom.trees or facts.tree:
         choice = devicetree.choose(rom.trees, profile, facts.tree)

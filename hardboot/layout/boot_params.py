@@ -31,7 +31,7 @@ def build_params(profile: Profile, guest: Guest, initrd: Range | None) -> bytes 
         InputError: If tree, ATAGS or command line are malformed.
         RefusedError: If the phone's RAM cannot be written into the tree's address cells.
     """
-    if profile.dtb.kind == "none":
+    if profile.has_atags:
         return None if guest.atags is None else atags.build(_adapted_atags(guest, initrd))
     if guest.tree is None:
         return None
@@ -53,7 +53,7 @@ def params_size(profile: Profile, guest: Guest, page: Range) -> tuple[int | None
         RefusedError: If the phone's RAM cannot be written into the tree's address cells.
     """
     somewhere = Range(0, len(guest.ramdisk)) if len(guest.ramdisk) else None
-    if profile.dtb.kind == "none":
+    if profile.has_atags:
         return None if guest.atags is None else len(atags.build(_adapted_atags(guest, somewhere))), []
     if guest.tree is None:
         return None, []

@@ -112,9 +112,9 @@ def gather_constraints(profile: Profile, guest: Guest, live: LiveMemory | None) 
         raise profile.unknown("bootloader", "what the bootloader overwrites")
     if page.size and profile.trust("bootloader") != "verified":
         notes.insert(0, f"unverified: what the bootloader overwrites ({profile.how_to_find('bootloader')})")
-    if profile.hardboot.host_abi == "atags-in-r0":
+    if profile.host_abi == "atags-in-r0":
         notes.append("the host kernel passes the ATAGS in r0; only a guest patched for that starts")
-    params = ATAGS if profile.dtb.kind == "none" else DTB
+    params = ATAGS if profile.has_atags else DTB
     size, tree_reserves = params_size(profile, guest, page)
     if size is None:
         size = ATAGS_ROOM if params == ATAGS else kernel.dtb_limit
@@ -162,15 +162,15 @@ def _banks(profile: Profile, live: LiveMemory | None) -> tuple[Range, ...]:
 def _host_kernel(profile: Profile, kernel: str) -> tuple[Extent | None, tuple[Move, ...]]:
     """Return where segments wait for the reset, if not in their places, and what the host kernel moves."""
     hardboot = profile.hardboot
-    if hardboot.host_abi == "buffer":
+    if profile.host_abi == "buffer":
         if hardboot.buffer is None:
             raise profile.unknown("hardboot.buffer", "where the segments wait for the reset")
         return Extent(hardboot.buffer.range, ExtentKind.HARDBOOT_BUFFER), ()
-    if hardboot.host_abi == "copy-atags":
+    if profile.host_abi == "copy-atags":
         if profile.kernel.params is None:
             raise profile.unknown("kernel.params", "where the bootloader puts the ATAGS")
         return None, (Move(ATAGS, profile.kernel.params),)
-    if hardboot.host_abi == "copy-dtb":
+    if profile.host_abi == "copy-dtb":
         if hardboot.dtb_loc is None:
             raise profile.unknown("hardboot.dtb_loc", "where the host kernel moves the device tree")
         moves = [Move(DTB, hardboot.dtb_loc)]

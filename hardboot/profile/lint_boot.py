@@ -15,7 +15,7 @@ def host_abi(profile: Profile) -> Iterator[Problem]:
     for name, value in copies.items():
         if value is None:
             continue
-        if hardboot.host_abi != "copy-dtb":
+        if hardboot.host_abi not in (None, "copy-dtb"):
             yield Problem(name, f"host_abi {hardboot.host_abi} moves nothing there")
         if value % 4:
             yield Problem(name, f"{value:#x} is not a multiple of 4")
@@ -26,10 +26,10 @@ def host_abi(profile: Profile) -> Iterator[Problem]:
         "copy-atags": ("kernel.params", kernel.params is None),
         "buffer": ("hardboot.buffer", hardboot.buffer is None),
     }
-    fact, missing = needed.get(hardboot.host_abi, ("", False))
+    fact, missing = needed.get(hardboot.host_abi or "", ("", False))
     if missing and fact not in profile.evidence:
         yield Problem(fact, f"host_abi {hardboot.host_abi} needs it; if it is unknown, say so in [evidence]")
-    if profile.arch == "arm64" and hardboot.host_abi not in ("buffer", "direct"):
+    if profile.arch == "arm64" and hardboot.host_abi not in ("buffer", "direct", None):
         yield Problem("hardboot.host_abi", f"{hardboot.host_abi} does not exist on arm64")
     if hardboot.host_abi == "buffer" and profile.arch != "arm64":
         yield Problem("hardboot.host_abi", "buffer exists on arm64 only")
@@ -64,7 +64,8 @@ def device_trees(profile: Profile) -> Iterator[Problem]:
     """Find a kind of device tree, or ids, that do not go together."""
     dtb = profile.dtb
     atags = profile.hardboot.host_abi in ("copy-atags", "atags-in-r0")
-    if atags != (dtb.kind == "none"):
+    known = dtb.kind is not None and profile.hardboot.host_abi is not None
+    if known and atags != (dtb.kind == "none"):
         yield Problem(
             "dtb.kind", "kind none goes with host_abi copy-atags or atags-in-r0, and only with these"
         )

@@ -25,7 +25,10 @@ _SINGLE = {
     "dtb.board_ids",
 }
 # A plan or a host kernel depends on these: if one is missing, [evidence] must say how to find it.
-_MUST_BE_SAID = ("ram", "bootloader", "mem_min", "hardboot.page", "reset", "partitions.boot")
+_MUST_BE_SAID = (
+    *("ram", "bootloader", "mem_min", "hardboot.page", "hardboot.host_abi"),
+    *("reset", "partitions.boot", "dtb.kind"),
+)
 
 
 def evidence(profile: Profile) -> Iterator[Problem]:

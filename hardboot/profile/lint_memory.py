@@ -104,7 +104,7 @@ def buffer(profile: Profile) -> Iterator[Problem]:
     if profile.hardboot.buffer is None:
         return
     place = profile.hardboot.buffer.range
-    if profile.hardboot.host_abi != "buffer":
+    if profile.hardboot.host_abi not in (None, "buffer"):
         yield Problem("hardboot.buffer", f"host_abi {profile.hardboot.host_abi} has no buffer")
     if profile.ram and not any(bank.contains(place) for bank in profile.ram):
         yield Problem("hardboot.buffer", f"{place} is not inside a bank of RAM")

@@ -82,6 +82,28 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Range.sized(self.hardboot.page, self.hardboot.page_size, "hardboot page")
 
     @property
+    def host_abi(self) -> str:
+        """What the host kernel does with the record.
+
+        Raises:
+            UnknownFactError: If it is not known.
+        """
+        if self.hardboot.host_abi is None:
+            raise self.unknown("hardboot.host_abi", "what its host kernel does with the record")
+        return self.hardboot.host_abi
+
+    @property
+    def has_atags(self) -> bool:
+        """Whether the phone's kernels get ATAGS, not a device tree.
+
+        Raises:
+            UnknownFactError: If it is not known.
+        """
+        if self.dtb.kind is None:
+            raise self.unknown("dtb.kind", "whether its kernels get a device tree")
+        return self.dtb.kind == "none"
+
+    @property
     def all_partitions(self) -> dict[str, Partition]:
         """The partitions by their names on the phone: boot_a and boot_b where boot has slots."""
         found: dict[str, Partition] = {}

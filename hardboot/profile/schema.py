@@ -78,7 +78,7 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         host_abi: `direct`: the host kernel only jumps. `copy-dtb`: it copies the DTB to where the bootloader
             put its own and, with `kernel_loc`, the kernel there. `copy-atags`: it copies ATAGS.
             `atags-in-r0`: it jumps with their address in r0; only a patched guest looks there.
-            `buffer`: on arm64, it copies the segments from `buffer` to their final places.
+            `buffer`: on arm64, it copies the segments from `buffer` to their final places. None if unknown.
         kernel_loc: Where a `copy-dtb` host kernel moves the guest's zImage; None if it does not.
         dtb_loc: Where the bootloader puts its DTB (r2): a `copy-dtb` host kernel moves the guest's there.
         buffer: Where the segments wait with a `buffer` host kernel; no final place of a segment is there.
@@ -88,7 +88,7 @@ class Hardboot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     page_size: Annotated[int, Meta(ge=1, le=1 << 30)]
     models: tuple[Model, ...] = ()
     flag: Literal[0x4, 0x8000]
-    host_abi: Literal["direct", "copy-dtb", "copy-atags", "atags-in-r0", "buffer"]
+    host_abi: Literal["direct", "copy-dtb", "copy-atags", "atags-in-r0", "buffer"] | None = None
     kernel_loc: Unsigned | None = None
     dtb_loc: Unsigned | None = None
     buffer: Buffer | None = None
@@ -149,12 +149,12 @@ class DeviceTrees(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     Attributes:
         kind: `live`: from the bootloader; `appended`: to the zImage; `section`: a part of the boot image;
-            `none`: the kernel gets ATAGS instead.
+            `none`: the kernel gets ATAGS instead. None if unknown.
         msm_ids: Entries of qcom,msm-id in this phone's own trees: 2 or 3 words, 4 with LG's board revision.
         board_ids: Entries of qcom,board-id there: 2 words, Oppo's 4. They need msm_ids of 2 words.
     """
 
-    kind: Literal["live", "appended", "section", "none"]
+    kind: Literal["live", "appended", "section", "none"] | None = None
     msm_ids: tuple[IdCells, ...] = ()
     board_ids: tuple[IdCells, ...] = ()
     carry: tuple[CarriedProperties, ...] = ()

@@ -24,7 +24,8 @@ def of_boot_image(found: Findings, header: BootHeader | None) -> dict[str, State
         found: What the phone says.
         header: The header of its boot image; None if unknown.
     """
-    most = found.partition_size("boot") or PAGE_SIZE
+    link = found.boot_link()
+    most = (link and found.partition_size(link)) or PAGE_SIZE
     ramdisk = initrd(found.tree)
     starts = {}
     if isinstance(header, AddressedHeader) and header_trusted(found, header) is not False:

@@ -8,13 +8,21 @@ from hardboot.base.errors import InputError
 from hardboot.formats.boot import headerpage
 from hardboot.formats.boot.bootheader import AddressedHeader
 from hardboot.formats.trees import fdt
+from hardboot.profile import SLOTS
 from hardboot.suggest.boot_loads import header_trusted
 from hardboot.suggest.draft import Draft
-from hardboot.suggest.findings import Findings
+from hardboot.suggest.findings import BOOT, Findings
 from hardboot.suggest.memory_facts import MemoryFacts
+from hardboot.suggest.start import Start
 
 _PSCI = (b"arm,psci-0.2", b"arm,psci-1.0")
 _SURVIVES = "check that RAM survives it: ramoops must hold the log of the last boot"
+# Names of links to the partitions that start a phone, by their names in a profile.
+_PARTITIONS = {
+    "boot": BOOT,
+    "recovery": ("recovery", "SOS", "FOTAKernel"),
+    **{name: (name,) for name in ("init_boot", "vendor_boot", "dtbo", "vbmeta")},
+}
 _CMDLINE_LIMIT = 1 << 14  # characters; longer than any kernel's command line
 _TAIL = 16  # characters; a shorter end of a command line could occur elsewhere by accident
 
@@ -53,17 +61,32 @@ def add_reset(draft: Draft, found: Findings) -> None:
 
 
 def add_partitions(draft: Draft, found: Findings) -> None:
-    """Add the boot and recovery partitions."""
+    """Add the partitions that start the phone; one with slots is one entry."""
     known = found.block_devices()
-    for name, links in (("boot", ("boot", "LNX", "KERNEL")), ("recovery", ("recovery", "SOS", "FOTAKernel"))):
+    source = "by-name listing and /proc/partitions of the running phone"
+    unnamed = ""
+    for name, links in _PARTITIONS.items():
+        slots = [f"{name}_{slot}" for slot in SLOTS]
         link = next((link for link in links if link in known), None)
-        if link and re.fullmatch(r"/dev/[A-Za-z0-9_./-]{1,190}", known[link]):
-            size = found.partition_size(link)
-            draft.tables["partitions"][name] = {"path": known[link], **({"size": size} if size else {})}
-            source = "by-name listing and /proc/partitions of the running phone"
-            draft.add_evidence(f"partitions.{name}", "verified", source)
+        if link:
+            stated: dict[str, object] = {"path": known[link]}
+            sizes = {found.partition_size(link)}
+        elif all(one in known for one in slots):
+            path = known[slots[0]].removesuffix(f"_{SLOTS[0]}")
+            if [known[one] for one in slots] != [f"{path}_{slot}" for slot in SLOTS]:
+                unnamed += f"{', '.join(slots)}: the listing does not name their folder; "
+                continue
+            stated = {"path": path, "slots": True}
+            sizes = {found.partition_size(one) for one in slots}
+        else:
+            continue
+        if not re.fullmatch(r"/dev/[A-Za-z0-9_./-]{1,190}", str(stated["path"])):
+            continue
+        size = sizes.pop() if len(sizes) == 1 else None  # both slots are equal on every phone known
+        draft.tables["partitions"][name] = {**stated, **({"size": size} if size else {})}
+        draft.add_evidence(f"partitions.{name}", "verified", source)
     if "boot" not in draft.tables["partitions"]:
-        draft.unknown("partitions.boot")
+        draft.unknown("partitions.boot", unnamed.rstrip("; "))
 
 
 def add_image(draft: Draft, found: Findings, memory: MemoryFacts) -> None:
@@ -97,19 +120,23 @@ def add_image(draft: Draft, found: Findings, memory: MemoryFacts) -> None:
         draft.add_evidence("image.header_trusted", "inferred", source)
 
 
-def add_device_trees(draft: Draft, found: Findings) -> None:
+def add_device_trees(draft: Draft, found: Findings, start: Start) -> None:
     """Add how the phone's kernels get their device tree, its ids, and what to carry over."""
     dtb = draft.tables["dtb"]
-    if draft.tables["hardboot"]["host_abi"] == "copy-atags":
+    if start.has_tree is False:
         dtb["kind"] = "none"
+        draft.add_evidence("dtb.kind", "inferred", start.source)
         return
-    root = found.tree.root if found.tree else None
-    ids = root.properties.get("qcom,msm-id", b"") if root else b""
+    if found.tree is None:
+        draft.unknown("dtb.kind", "it has a device tree, which was not copied" if start.has_tree else "")
+        return
+    root = found.tree.root
+    ids = root.properties.get("qcom,msm-id", b"")
     dtb["kind"] = "appended" if ids else "live"
     appended = "its tree has board ids: such trees are appended to the kernel, or a part of the boot image"
     live = "its tree has no board ids: the bootloader brings its own"
     draft.add_evidence("dtb", "inferred", appended if ids else live)
-    boards = root.properties.get("qcom,board-id", b"") if root else b""
+    boards = root.properties.get("qcom,board-id", b"")
     for name, value in (("msm_ids", ids), ("board_ids", boards)):
         if value and len(value) in (8, 12, 16):
             dtb[name] = [list(fdt.read_cells(value))]

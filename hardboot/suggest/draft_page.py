@@ -11,7 +11,7 @@ from hardboot.suggest.proposals import Proposal
 
 def add_page(draft: Draft, found: Findings, memory: MemoryFacts) -> list[str]:
     """Add the hardboot page; return where sources disagree, for people."""
-    reserved = proposals.reserved_pages(memory, found.text("page"))
+    reserved = proposals.reserved_pages(memory, found.texts.get("page"))
     notes = [
         f"sources disagree about the hardboot page: {other.reason}; but {reserved[0].reason}"
         for other in reserved[1:]

@@ -12,12 +12,19 @@ from hardboot.suggest.draft_boot import add_cmdline, add_device_trees, add_image
 from hardboot.suggest.draft_page import add_page
 from hardboot.suggest.findings import Findings
 from hardboot.suggest.memory_facts import MemoryFacts
+from hardboot.suggest.start import Start, find_start
 from hardboot.suggest.stated import Stated
 
 _TEXT_OFFSETS = (0x8000, 0x108000, 0x208000, 0x308000)  # arch/arm/Makefile, textofs-y
 _SYSFS = "/sys/kernel/kexec_hardboot"
 _FLAG = 0x4
 _NEW_FLAG = 0x8000  # from Linux 6.6 on, where 0x4 means KEXEC_UPDATE_ELFCOREHDR
+# What a profile with a host_abi needs besides.
+_NEEDED_BY = {
+    "buffer": ("hardboot.buffer",),
+    "copy-atags": ("kernel.params",),
+    "copy-dtb": ("hardboot.dtb_loc", "hardboot.kernel_loc"),
+}
 _ROUNDS = 8  # leaving out one fact may break the rule of another
 
 
@@ -32,14 +39,15 @@ def write_draft(
         shipped: The profile that ships for this phone, whose names are taken; None if there is none.
     """
     draft = Draft()
-    _add_names(draft, found, shipped)
+    start = find_start(found)
+    _add_names(draft, found, shipped, start)
     _add_memory(draft, memory)
     _add_kernel(draft, memory)
-    _add_hardboot(draft, found, memory)
+    _add_hardboot(draft, found, memory, start)
     add_reset(draft, found)
     add_partitions(draft, found)
     add_image(draft, found, memory)
-    add_device_trees(draft, found)
+    add_device_trees(draft, found, start)
     add_cmdline(draft, found)
     notes = add_page(draft, found, memory)
     comments = [
@@ -59,10 +67,9 @@ def write_draft(
     return text, made, notes
 
 
-def _add_names(draft: Draft, found: Findings, shipped: Profile | None) -> None:
+def _add_names(draft: Draft, found: Findings, shipped: Profile | None, start: Start) -> None:
     props = found.properties
     words = [props.get("ro.product.manufacturer", ""), props.get("ro.product.model", "")]
-    arch = "arm64" if props.get("ro.product.cpu.abi", "").startswith("arm64") else "arm"
     soc = next(
         (props[name] for name in ("ro.soc.model", "ro.board.platform", "ro.hardware") if props.get(name)), ""
     )
@@ -71,7 +78,7 @@ def _add_names(draft: Draft, found: Findings, shipped: Profile | None) -> None:
     top["name"] = shipped.name if shipped else found.device
     top["title"] = plain(" ".join(filter(None, words))) or found.device
     top["codenames"] = list(shipped.codenames) if shipped else [found.device]
-    top |= {"arch": arch, "soc": plain(soc or ", ".join(compatible)) or "unknown", "status": "untested"}
+    top |= {"arch": start.arch, "soc": plain(soc or ", ".join(compatible)) or "unknown", "status": "untested"}
 
 
 def _add_memory(draft: Draft, memory: MemoryFacts) -> None:
@@ -105,7 +112,7 @@ def _add_kernel(draft: Draft, memory: MemoryFacts) -> None:
         draft.unknown("kernel.phys_offset")
 
 
-def _add_hardboot(draft: Draft, found: Findings, memory: MemoryFacts) -> None:
+def _add_hardboot(draft: Draft, found: Findings, memory: MemoryFacts, start: Start) -> None:
     version = re.search(
         r"Linux version (\d{1,3})\.(\d{1,3})", f"{found.text('version')}\n{found.text('dmesg')}"
     )
@@ -117,23 +124,29 @@ def _add_hardboot(draft: Draft, found: Findings, memory: MemoryFacts) -> None:
         "inferred",
         f"{source}; the flag is 0x4 before Linux 6.6 and 0x8000 since",
     )
-    ours = bool(found.text("page").strip())
-    if ours:
+    hardboot = draft.tables["hardboot"]
+    hardboot["page_size"] = proposals.OLD_PAGE_SIZE if draft.arch == "arm64" else PAGE_SIZE
+    if found.text("page").strip():
         draft.tables[""]["presence"] = _SYSFS
         draft.add_evidence("presence", "verified", "the running phone")
-    abi = "direct"
-    old = bool(memory.holes or memory.logged_pages) and not ours  # a host kernel with an older patch
-    if draft.arch == "arm64":
-        abi = "buffer" if old else "direct"
-        if old:
-            draft.unknown("hardboot.buffer")
-    elif found.tree is None and found.text("iomem"):
-        abi = "copy-atags"
-        draft.unknown("kernel.params")
-    elif old:
-        abi = "copy-dtb"
-        draft.unknown("hardboot.dtb_loc")
-        draft.unknown("hardboot.kernel_loc")
-    hardboot = draft.tables["hardboot"]
+    abi = _host_abi(found, memory, start)
+    if abi is None:
+        draft.unknown("hardboot.host_abi")
+        return
     hardboot["host_abi"] = abi
-    hardboot["page_size"] = proposals.OLD_PAGE_SIZE if draft.arch == "arm64" else PAGE_SIZE
+    for fact in _NEEDED_BY.get(abi, ()):
+        draft.unknown(fact)
+
+
+def _host_abi(found: Findings, memory: MemoryFacts, start: Start) -> str | None:
+    """Return what the host kernel does with the record, or will do with our series; None if unknown."""
+    shown = found.texts.get("page")
+    reserves = bool(memory.holes or memory.logged_pages)  # a host kernel runs
+    if start.has_tree is None or (reserves and shown is None):
+        return None
+    old = reserves and not shown.strip() if shown is not None else False  # with an older patch
+    if start.arch == "arm64":
+        return "buffer" if old else "direct"
+    if not start.has_tree:
+        return "copy-atags"
+    return "copy-dtb" if old else "direct"

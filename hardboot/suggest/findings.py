@@ -33,7 +33,10 @@ COMMANDS = {
     "dmesg": "dmesg",
     "last_kmsg": "cat /sys/fs/pstore/console-ramoops* /proc/last_kmsg 2>/dev/null",
     "page": "cat /sys/kernel/kexec_hardboot/page 2>/dev/null",
+    "uname": "uname -m",
 }
+BOOT = ("boot", "LNX", "KERNEL")  # names of the boot partition: Tegra's and Samsung's are others
+_ATAGS = "test -s /proc/atags"
 _PRODUCT = "ro.product.device"
 
 
@@ -45,12 +48,14 @@ class Findings:
         texts: By name of COMMANDS: what the phone printed.
         tree: The device tree its bootloader made.
         boot_header: The first bytes of its boot partition.
+        atags: Whether the running kernel shows the ATAGS that it got instead of a tree.
         notes: What could not be read, for people.
     """
 
     texts: dict[str, str] = field(repr=False)
     tree: Fdt | None = field(repr=False, default=None)
     boot_header: bytes = field(repr=False, default=b"")
+    atags: bool = False
     notes: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
@@ -75,6 +80,12 @@ class Findings:
         A path is that of the link, or of its target if the listing does not name the folder.
         """
         return {name: f"{folder}/{name}" if folder else target for name, folder, target in self._links()}
+
+    def boot_link(self) -> str | None:
+        """Return the name of the link to the boot partition, that of the running slot; None if unknown."""
+        slot = self.properties.get("ro.boot.slot_suffix", "")
+        known = self.block_devices()
+        return next((name for name in (*BOOT, f"boot{slot}") if name in known), None)
 
     def partition_size(self, name: str) -> int | None:
         """Return the bytes of the partition with this by-name link (/proc/partitions); None if unknown."""
@@ -108,7 +119,7 @@ def ask_phone(handset: Handset) -> Findings:
     """
     notes: list[str] = []
     with log.step("Asking the phone"):
-        outputs = handset.roots(*COMMANDS.values(), timeout_s=_SLOW_S)
+        *outputs, atags = handset.roots(*COMMANDS.values(), _ATAGS, timeout_s=_SLOW_S)
         texts = {name: output.text for name, output in zip(COMMANDS, outputs, strict=True)}
         found = Findings(texts)
         tree, header = None, b""
@@ -118,17 +129,18 @@ def ask_phone(handset: Handset) -> Findings:
             raise
         except (DeviceError, InputError) as error:
             notes.append(f"cannot read the device tree: {error.what}")
-        boot = found.block_devices().get("boot")
-        if boot:
-            header = handset.pull_root_file(boot, first=_HEADER) or b""
+        link = found.boot_link()
+        if link:
+            header = handset.pull_root_file(found.block_devices()[link], first=_HEADER) or b""
         handset.clean()
-    return _checked(Findings(texts, tree, header, tuple(notes)), handset.transport.serial)
+    whole = Findings(texts, tree, header, atags.code == 0, tuple(notes))
+    return _checked(whole, handset.transport.serial)
 
 
 def read_folder(folder: Path) -> Findings:
     """Read a folder of files copied from a phone, named as in COMMANDS, with or without .txt.
 
-    Also `fdt`, or `device-tree` as a folder or as `device-tree.tar`, and `boot.img`.
+    Also `fdt`, or `device-tree` as a folder or as `device-tree.tar`, `atags`, and `boot.img`.
 
     Raises:
         InputError: If it cannot be read, a file is malformed, or ro.product.device is missing.
@@ -146,7 +158,9 @@ def read_folder(folder: Path) -> Findings:
                 texts[name] = read_bytes(path, limit=_TEXT_LIMIT).decode("utf-8", "replace")
     image = folder / "boot.img"
     header = map_file(image)[:_HEADER] if image.is_file() else b""
-    return _checked(Findings(texts, _tree(folder), header), str(folder))
+    tags = folder / "atags"
+    has_atags = tags.is_file() and tags.stat().st_size > 0
+    return _checked(Findings(texts, _tree(folder), header, has_atags), str(folder))
 
 
 def _tree(folder: Path) -> Fdt | None:

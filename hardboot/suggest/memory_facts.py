@@ -11,20 +11,17 @@ from hardboot.base.sizes import align_down, align_up
 from hardboot.formats.boot import headerpage
 from hardboot.formats.boot.bootheader import AddressedHeader, BootHeader
 from hardboot.formats.trees.fdt import Fdt
-from hardboot.suggest import boot_loads, bootloader_families
+from hardboot.suggest import boot_loads, bootloader_families, kernel_log
 from hardboot.suggest.boot_loads import RAMDISK
 from hardboot.suggest.findings import Findings
+from hardboot.suggest.kernel_log import LOG_MEMORY
 from hardboot.suggest.stated import Stated
 
-# Node names and log lines of memory that keeps the log of the last boot.
-_LOG_MEMORY = re.compile(r"ramoops|ram[_-]?console|pstore|persistent[_-]?ram|last_?kmsg", re.IGNORECASE)
 _HOLE = re.compile(r"kexec|hardboot", re.IGNORECASE)  # nodes such as kexec_hardboot-hole, kexechb_region
-# The boards of the old patches print it when they reserve the page; kernels of 3.x print 0x%lx or 0x%X.
-_LOG_PAGE = re.compile(r"hardboot page reserved at (?:0x)?([0-9a-f]{1,8})\b", re.IGNORECASE)
-_LOG_RAMOOPS = re.compile(r"\b0x([0-9a-f]{1,8})@0x([0-9a-f]{1,9})\b", re.IGNORECASE)
-_LOG_PERSISTENT = re.compile(r"persistent memory from ([0-9a-f]{6,9})-([0-9a-f]{6,9})\b", re.IGNORECASE)
 _IOMEM_LINE = re.compile(r"^ *([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.+)$", re.MULTILINE)
 _RAMOOPS = "ramoops, as the running kernel has it: tree, /proc/iomem or log"
+_OLD_RAMOOPS = "ramoops, as the previous kernel's log has it; the running one may have another"
+_LOG = "the running kernel's log"
 _MOST_RESERVED = 128  # ranges; the largest trees of phones reserve some thirty
 _MOST_PAGE = 64 << 20  # bytes reserved for a page; the largest that is known is 1 MiB
 _MOST = 1 << 40  # no phone has RAM there
@@ -43,7 +40,8 @@ class MemoryFacts:
             disjoint, names differ.
         ramoops: Logs of the last boot: memory that survives a reset.
         holes: Ranges reserved for a hardboot page.
-        logged_pages: Addresses at which kernel logs say that the hardboot page was reserved.
+        logged_pages: Addresses at which the running kernel's log says that it reserved a hardboot page.
+        previous_pages: The same of the previous kernel's log: the running one may be another.
         header: Header of the image in the boot partition; None if there is none, or it cannot be read.
         doubtful: What was reported of bootloaders of similar phones, with the source.
         notes: What could not be read.
@@ -57,6 +55,7 @@ class MemoryFacts:
     ramoops: tuple[Range, ...]
     holes: tuple[Range, ...]
     logged_pages: tuple[int, ...]
+    previous_pages: tuple[int, ...]
     header: BootHeader | None
     doubtful: tuple[tuple[Range, str], ...]
     notes: tuple[str, ...]
@@ -67,9 +66,13 @@ def gather_memory_facts(found: Findings) -> MemoryFacts:
     notes = list(found.notes)
     banks, source, live = _banks(found, notes)
     named = [Stated(one, "verified", "/proc/iomem: inside System RAM") for one in live.reserved]
-    reserved = [*named[:_MOST_RESERVED], *_reserved_in_tree(found.tree, notes)]
+    logged = [Stated(one, "verified", _LOG) for one in kernel_log.reserved_memory(found.text("dmesg"))]
+    in_tree = _reserved_in_tree(found.tree, notes)
+    reserved = [*named[:_MOST_RESERVED], *in_tree, *logged[:_MOST_RESERVED]]
     holes = tuple(
-        one.range for one in reserved if _HOLE.search(one.range.name) and one.range.size <= _MOST_PAGE
+        dict.fromkeys(
+            one.range for one in reserved if _HOLE.search(one.range.name) and one.range.size <= _MOST_PAGE
+        )
     )
     header = _header(found.boot_header, notes)
     doubtful: tuple[tuple[Range, str], ...] = ()
@@ -80,9 +83,11 @@ def gather_memory_facts(found: Findings) -> MemoryFacts:
     if family:
         loads += [Stated(one, "inferred", family.source) for one in family.ranges]
         doubtful = family.doubtful
-    log_nodes = [one.range for one in reserved if _LOG_MEMORY.search(one.range.name)]
+    log_nodes = [one.range for one in reserved if LOG_MEMORY.search(one.range.name)]
     ramoops = _merged([*_ramoops(found), *log_nodes])
+    previous = _merged(subtract(kernel_log.log_memory(found.text("last_kmsg")), ramoops))
     logs = [Stated(Range(one.start, one.end, "ramoops"), "verified", _RAMOOPS) for one in ramoops]
+    logs += [Stated(Range(one.start, one.end, "ramoops"), "inferred", _OLD_RAMOOPS) for one in previous]
     kept = [
         one
         for one in [*logs, *reserved]
@@ -96,9 +101,10 @@ def gather_memory_facts(found: Findings) -> MemoryFacts:
         kernel=live.kernel,
         reserved=disjoint(kept, banks),
         bootloader=disjoint(loads, banks),
-        ramoops=ramoops,
+        ramoops=(*ramoops, *previous),
         holes=holes,
-        logged_pages=tuple(dict.fromkeys(int(one, 16) for one in _LOG_PAGE.findall(_logs(found)))),
+        logged_pages=kernel_log.hardboot_pages(found.text("dmesg")),
+        previous_pages=kernel_log.hardboot_pages(found.text("last_kmsg")),
         header=header,
         doubtful=doubtful,
         notes=tuple(notes),
@@ -173,13 +179,9 @@ def _header(data: bytes, notes: list[str]) -> BootHeader | None:
 
 def _ramoops(found: Findings) -> Iterator[Range]:
     for start, last, name in _IOMEM_LINE.findall(found.text("iomem")):
-        if _LOG_MEMORY.search(name) and int(start, 16) <= int(last, 16):
+        if LOG_MEMORY.search(name) and int(start, 16) <= int(last, 16):
             yield Range(int(start, 16), int(last, 16) + 1)
-    for line in _logs(found).splitlines():
-        if _LOG_MEMORY.search(line) and (place := _LOG_RAMOOPS.search(line)):
-            yield Range.sized(int(place[2], 16), int(place[1], 16))
-        if (place := _LOG_PERSISTENT.search(line)) and int(place[1], 16) <= int(place[2], 16):
-            yield Range(int(place[1], 16), int(place[2], 16) + 1)
+    yield from kernel_log.log_memory(found.text("dmesg"))
 
 
 def _merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
@@ -191,10 +193,6 @@ def _merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
         else:
             found.append(Range(one.start, one.end))
     return tuple(found)
-
-
-def _logs(found: Findings) -> str:
-    return f"{found.text('dmesg')}\n{found.text('last_kmsg')}"
 
 
 def _soc_words(found: Findings) -> str:

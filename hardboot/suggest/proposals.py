@@ -31,13 +31,15 @@ class Proposal:
     reason: str
 
 
-def reserved_pages(memory: MemoryFacts, shown: str) -> list[Proposal]:
+def reserved_pages(memory: MemoryFacts, shown: str | None) -> list[Proposal]:
     """Return the pages that the running kernel already reserves; the surest first.
 
     Args:
         memory: What is known of the RAM.
-        shown: Content of /sys/kernel/kexec_hardboot/page (our series); "" if it does not exist.
+        shown: Content of /sys/kernel/kexec_hardboot/page (our series); "" if it does not exist, None if it
+            was not asked for.
     """
+    shown, asked = shown or "", shown is not None
     found = []
     if shown.strip().lower().startswith("0x") and len(shown) < 32:
         try:
@@ -51,10 +53,11 @@ def reserved_pages(memory: MemoryFacts, shown: str) -> list[Proposal]:
         source = f"the running device tree reserves it in {hole.name}"
         found.append(Proposal(hole.start, hole.size, "verified", source))
     for addr in memory.logged_pages:
-        source = (
-            f'the kernel log: "Hardboot page reserved at {addr:#x}"; 1 MiB, as in all ports that log this'
-        )
-        found.append(Proposal(addr, OLD_PAGE_SIZE, "verified", source))
+        source = f'the log of the running kernel: "Hardboot page reserved at {addr:#x}"'
+        if asked and not shown:  # our series log it too, but show the page
+            found.append(Proposal(addr, OLD_PAGE_SIZE, "verified", f"{source}; 1 MiB, as in all old ports"))
+        else:
+            found.append(Proposal(addr, PAGE_SIZE, "verified", source))
     return found
 
 
@@ -63,6 +66,11 @@ def pages(memory: MemoryFacts, size: int) -> Iterator[Proposal]:
     used = [*memory.kernel, *(one.range for one in (*memory.reserved, *memory.bootloader))]
     kernel = "the running kernel, " if memory.kernel else ""
     outside = f"outside {kernel}reserved memory and what bootloaders of this SoC family use"
+    for addr in memory.previous_pages:
+        place = Range.sized(addr, size)
+        if _free(place, memory.banks, used):
+            reason = f"a host kernel that ran before reserved it, as the previous kernel's log says; {_PROVE}"
+            yield Proposal(addr, size, "inferred", reason)
     for log in memory.ramoops:
         below = Range.sized(max(align_down(log.start, PAGE_SIZE) - size, 0), size)
         above = Range.sized(align_up(log.end, PAGE_SIZE), size)

@@ -30,7 +30,7 @@ def test_the_nexus_6_gets_the_page_that_is_known_to_be_its_own(tmp_path: Path) -
 
 
 def test_a_hole_in_the_tree_beats_a_proposal_and_shows_an_older_patch(tmp_path: Path) -> None:
-    made = drafted(shamu(tmp_path, HOLE)).profile
+    made = drafted(shamu(tmp_path, HOLE, page="")).profile
     assert (made.hardboot.page, made.hardboot.page_size) == (0x3E9DF000, 0x1000)
     assert made.trust("hardboot.page") == "verified"
     assert "kexec_hardboot-hole" in made.evidence["hardboot.page"].source
@@ -41,11 +41,11 @@ def test_a_hole_in_the_tree_beats_a_proposal_and_shows_an_older_patch(tmp_path: 
 
 def test_a_log_that_contradicts_the_tree_and_the_profile_is_reported(tmp_path: Path) -> None:
     log = "[    0.000000] Hardboot page reserved at 0x2F500000\n"
-    found = drafted(shamu(tmp_path, HOLE.replace("0x3e9df000", "0x3e9de000"), dmesg=log))
+    found = drafted(shamu(tmp_path, HOLE.replace("0x3e9df000", "0x3e9de000"), dmesg=log, page=""))
     assert found.profile.hardboot.page == 0x3E9DE000
     assert any("reserved at 0x2f500000" in one and "kexec_hardboot-hole" in one for one in found.notes)
     assert any(one.startswith("hardboot.page: 0x3e9de000 here, 0x3e9df000 in") for one in found.differences)
-    found = drafted(shamu(tmp_path, dmesg=log))
+    found = drafted(shamu(tmp_path, dmesg=log, page=""))
     assert found.profile.hardboot.page == 0x2F500000
     assert found.profile.hardboot.page_size == 0x100000
     assert any("0x2f500000 here, 0x3e9df000" in one for one in found.differences)
@@ -83,9 +83,52 @@ def test_proposals_match_the_pages_of_public_ports(
 def test_a_page_removed_from_system_ram_becomes_a_bank_of_the_draft(tmp_path: Path) -> None:
     log = "Hardboot page reserved at 0x10100000\n"
     iomem = "00000000-07afffff : System RAM\n10200000-7fffffff : System RAM\n"
-    made = drafted(folder(tmp_path, "hammerhead", "msm8974", iomem=iomem, last_kmsg=log)).profile
+    made = drafted(folder(tmp_path, "hammerhead", "msm8974", iomem=iomem, dmesg=log, page="")).profile
     assert made.hardboot.page == profile.load("hammerhead").hardboot.page
     assert Range(0x10100000, 0x10200000) in made.ram
+
+
+def test_what_the_previous_kernel_reserved_is_no_page_of_the_running_one(tmp_path: Path) -> None:
+    log = "[    0.000000] Hardboot page reserved at 0x3E000000\n"
+    found = drafted(shamu(tmp_path, last_kmsg=log, page=""))
+    made = found.profile
+    assert (made.hardboot.page, made.trust("hardboot.page")) == (0x3E000000, "inferred")
+    assert "a host kernel that ran before reserved it" in made.evidence["hardboot.page"].source
+    assert (made.hardboot.page_size, made.hardboot.host_abi) == (0x1000, "direct")
+    assert not [note for note in found.notes if "sources disagree" in note]
+    # Where it would lie over something else, it is not proposed.
+    for taken in ("0x3e9e0000", "0x3200000", "0x2000000", "0xffff0000"):
+        log = f"[    0.000000] Hardboot page reserved at {taken}\n"
+        assert drafted(shamu(tmp_path, last_kmsg=log)).profile.hardboot.page == 0x3E9DF000
+
+
+def test_the_log_memory_of_the_previous_kernel_is_told_from_that_of_the_running_one(tmp_path: Path) -> None:
+    iomem = "00000000-7fffffff : System RAM\n  00008000-00ffffff : Kernel code\n"
+    now = "ramoops: attached 0x100000@0x20000000, ecc: 0/0\n"
+    before = "ramoops: attached 0x100000@0x30000000, ecc: 0/0\n"
+    files = {"iomem": iomem, "dmesg": now, "last_kmsg": before}
+    made = drafted(folder(tmp_path, "unknown", "unknown", **files)).profile
+    trust = {one: made.trust(f"reserved.{one.name}") for one in made.reserved}
+    known = {Range(0x20000000, 0x20100000): "verified", Range(0x30000000, 0x30100000): "inferred"}
+    assert trust == known
+    assert made.page.start == 0x1FFFF000, "beside that of the running kernel"
+
+
+@pytest.mark.parametrize(  # with and without the answer of the file that our series shows
+    ("files", "abi", "size"),
+    [
+        ({}, None, 0x1000),
+        ({"page": ""}, "copy-dtb", 0x100000),
+        ({"page": "0x2f500000"}, "direct", 0x1000),
+    ],
+)
+def test_a_log_alone_does_not_tell_whose_hardboot_page_it_is(
+    files: dict[str, str], abi: str | None, size: int, tmp_path: Path
+) -> None:
+    log = "[    0.000000] Hardboot page reserved at 0x2f500000\n"
+    made = drafted(shamu(tmp_path, dmesg=log, **files)).profile
+    assert (made.hardboot.page, made.hardboot.host_abi, made.hardboot.page_size) == (0x2F500000, abi, size)
+    assert abi or made.trust("hardboot.host_abi") == "unknown"
 
 
 def test_ranges_of_the_socs_bootloaders_are_avoided(tmp_path: Path) -> None:

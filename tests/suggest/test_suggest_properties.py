@@ -20,7 +20,11 @@ LINE = st.tuples(
     NUMBER, NUMBER, st.sampled_from(["System RAM", "  Kernel code", "  ramoops", "  x/y", "\x1b[31m"])
 )
 LOG = st.tuples(NUMBER, NUMBER).map(
-    lambda pair: f"Hardboot page reserved at {pair[0]:#x}\nramoops 0x{pair[1]:x}@0x{pair[0]:x}\n"
+    lambda pair: (
+        f"Hardboot page reserved at {pair[0]:#x}\nramoops 0x{pair[1]:x}@0x{pair[0]:x}\n"
+        f"ram_console: got buffer at {pair[0]:x}, size {pair[1]:x}\nTegra reserved memory:\n"
+        f"LP0: {pair[0]:08x} - {pair[1]:08x}\nNode hardboot memblock_reserve memory {pair[1]:x}-{pair[0]:x}\n"
+    )
 )
 
 
@@ -29,7 +33,10 @@ LOG = st.tuples(NUMBER, NUMBER).map(
     lines=st.lists(LINE, max_size=6),
     log=LOG | st.text(max_size=60),
     page=NUMBER.map(hex) | st.text(max_size=10),
-    listing=st.text(" ->/abkot\n:", max_size=40) | st.just(LISTING),
+    machine=st.sampled_from(["Machine: x\n", "Machine: x, model: y\n", ""]),
+    with_tree=st.booleans(),
+    listing=st.text(" ->/abkot\n:", max_size=40)
+    | st.sampled_from([LISTING, LISTING.replace("boot", "boot_a").replace("recovery", "boot_b")]),
     hole=st.tuples(NUMBER, NUMBER),
     abi=st.sampled_from(["armeabi-v7a", "arm64-v8a"]),
     header=st.binary(max_size=64).map(lambda tail: b"ANDROID!" + tail + bytes(1700)) | st.binary(max_size=60),
@@ -39,6 +46,8 @@ def test_whatever_a_phone_says_the_draft_loads_and_keeps_every_rule(
     lines: list[tuple[int, int, str]],
     log: str,
     page: str,
+    machine: str,
+    with_tree: bool,
     listing: str,
     hole: tuple[int, int],
     abi: str,
@@ -53,8 +62,10 @@ def test_whatever_a_phone_says_the_draft_loads_and_keeps_every_rule(
     tree = fdt.parse(TREE)
     tree.ensure("/soc/hardboot").properties["qcom,memblock-reserve"] = fdt.cells((start, size))
     getprop = GETPROP.format("x", "msm8974\\").replace("armeabi-v7a", abi)
-    texts = {"getprop": getprop, "iomem": iomem, "dmesg": log, "page": page}
-    found = Findings({**texts, "by-name": listing, "partitions": PARTITIONS}, tree, header)
+    texts = {"getprop": getprop, "iomem": iomem, "dmesg": machine + log, "last_kmsg": log, "page": page}
+    found = Findings(
+        {**texts, "by-name": listing, "partitions": PARTITIONS}, tree if with_tree else None, header
+    )
     text, made, _ = write_draft(found, gather_memory_facts(found), None)
     assert profile.parse(text.encode(), "draft") == made
     assert profile.check(made) == []
