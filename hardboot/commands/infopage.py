@@ -31,7 +31,7 @@ def _show_image(out: TextOutput, document: Document) -> None:
         ("sony_elf", _sony_rows),
     ):
         if name in document:
-            out.rows(rows(document[name]))
+            out.rows(rows(document[name]) + _lead_rows(document))
             _show_parts(out, document[name])
             return
     if "sparse" in document:

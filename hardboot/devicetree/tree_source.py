@@ -7,7 +7,7 @@ from hardboot.devicetree.candidate import Candidate, candidates
 from hardboot.formats import sniff
 from hardboot.formats.boot import bootimg, sonyelf, vendorboot, wrappers
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.containers import devicetrees
+from hardboot.formats.containers import devicetrees, wrapped
 from hardboot.formats.reading import Data, view
 
 _PARTS = ("dtb", "dt", "kernel")  # the bootloader's order of preference
@@ -35,6 +35,8 @@ def find_trees(data: Data) -> TreeSource | None:
         InputError: If hardboot does not read such files, or it is damaged.
     """
     seen = view(data)
+    if wrapped.is_wrapped(seen):
+        seen = wrapped.split(seen)[1]
     kind = sniff.sniff(seen)
     if kind == sniff.VENDOR_BOOT_IMAGE:
         return find_trees_in_parts([Part("dtb", 0, vendorboot.parse(seen).dtb)])

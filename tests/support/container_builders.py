@@ -97,9 +97,9 @@ def nook(image: bytes, *, field: int = 64, mark: bytes = b"Green Loader", size: 
     return bytes(loader).ljust(size, b"\x11") + image
 
 
-def dhtb(inner: bytes = boot() + SAMSUNG + b"\xff" * 4) -> bytes:
+def dhtb(inner: bytes = boot() + SAMSUNG + b"\xff" * 4, *, behind: int = 32768) -> bytes:
     head = b"DHTB\1\0\0\0" + hashlib.sha256(inner).digest() + bytes(8) + words(len(inner))
-    return page(head, 512) + inner + bytes(32768)
+    return page(head, 512) + inner + bytes(behind)
 
 
 def vbmeta(name: bytes = b"boot", covered: bytes = b"") -> bytes:

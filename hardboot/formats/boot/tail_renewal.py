@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from hardboot.base.errors import RefusedError
-from hardboot.base.sizes import align_up
+from hardboot.base.sizes import align_up, human_size
 from hardboot.formats.avb.records import Footer
 from hardboot.formats.avb.vbmeta import parse_footer
 from hardboot.formats.boot.tail import known_size, trailing_zeros
@@ -68,7 +68,7 @@ def renew(tail: Data, old_offset: int, new_offset: int, *, grow: bool = False) -
         return Renewed(bytes(data[:known]) + kept, len(lost.strip(b"\0")))
     if grow:
         return Renewed(content)
-    raise _too_large(new_offset + known, size)
+    raise _too_large(new_offset + known - size)
 
 
 def _fills_partition(room: memoryview, zeros: int, size: int) -> bool:
@@ -96,7 +96,7 @@ def _with_footer(
         marks = marks[: known_size(tail[:start], old_offset)]
     end = _footer_end(new_offset + len(marks), vbmeta)
     if end > size and not grow:
-        raise _too_large(end, size)
+        raise _too_large(end - size)
     vbmeta_offset = align_up(new_offset + len(marks), _PAGE)
     body = marks.ljust(vbmeta_offset - new_offset, b"\0") + vbmeta
     footer = replace(footer, original_image_size=new_offset + len(marks), vbmeta_offset=vbmeta_offset)
@@ -108,9 +108,9 @@ def _footer_end(image_end: int, vbmeta: bytes) -> int:
     return align_up(align_up(image_end, _PAGE) + len(vbmeta) + Footer.SIZE, _PAGE)
 
 
-def _too_large(needed: int, size: int) -> RefusedError:
+def _too_large(excess: int) -> RefusedError:
     return RefusedError(
-        f"the image needs {needed} bytes; the file it was read from fills its partition of {size}",
+        f"the image is {human_size(excess)} too large for the partition it was read from",
         state="Nothing was written.",
         fix="Use smaller parts (compress them better). If the partition is larger: hardboot pack --grow",
     )

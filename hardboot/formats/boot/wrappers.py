@@ -214,7 +214,7 @@ class MtkPart:
 
         MediaTek's LK takes the size from the boot image header, so another one here does no harm.
         """
-        stated = MtkHeader.parse(view(self.header)).size
+        stated = mtk_size(self.header)
         if stated == len(self.data):
             return None
         return f"{MtkHeader.WHAT}: size is {stated} bytes, {len(self.data)} follow"
@@ -231,6 +231,11 @@ def split_mtk(part: Data) -> MtkPart | None:
         return None
     header = MtkHeader.parse(data)
     return MtkPart(read_text(header.name), bytes(data[:MTK_SIZE]), data[MTK_SIZE:])
+
+
+def mtk_size(header: bytes) -> int:
+    """Return the bytes of the part that a MediaTek header states."""
+    return MtkHeader.parse(view(header)).size
 
 
 def mtk_header(old: bytes, old_size: int, new_size: int) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hardboot.formats import sniff
 from hardboot.formats.boot.paged import Part
-from hardboot.formats.containers import boot_images
+from hardboot.formats.containers import boot_images, wrapped
 from hardboot.formats.containers.model import Changes, Container, Fields, Rebuilt
 from hardboot.formats.reading import Data, malformed, view
 
@@ -35,6 +35,8 @@ def _open(kind: str | None, data: memoryview) -> Container:
     if kind == sniff.VENDOR_BOOT_IMAGE:
         return boot_images.open_vendor_boot(data)
     # Importing these formats takes longer than unpacking a boot image.
+    if wrapped.is_wrapped(data):
+        return wrapped.open_wrapped(data, lambda content: _open(sniff.sniff(content), content))
     if kind == sniff.SONY_ELF:
         from hardboot.formats.containers import sony
 
@@ -71,6 +73,7 @@ def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
     """
     from hardboot.formats.containers import bare
 
+    whole = view(data)
     if bare.is_bare(kind):
-        return bare.bare_container(kind, parts, view(data))
-    return open_container(data)
+        return bare.bare_container(kind, parts, whole)
+    return wrapped.open_wrapped_frame(kind, whole, parts, open_frame) or open_container(whole)

@@ -7,30 +7,25 @@ from collections.abc import Iterator
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.avb.vbmeta import parse_vbmeta
-from hardboot.formats.boot import tail, tail_renewal, wrappers
+from hardboot.formats.boot import tail, tail_renewal
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container, Rebuilt
 from hardboot.formats.kernels import kernel, patched
 from hardboot.formats.reading import Data, leading_zeros, windows
 from hardboot.formats.trees import fdt
 
-_KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE)
+_KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE, sniff.PATCHED_KERNEL)
 _KINDS = (*_KERNELS, sniff.DEVICE_TREE, sniff.VBMETA_IMAGE, sniff.CPIO)
 _COMPRESSED = " data"  # how the kinds of compressed files end
-_LEADS = {  # bytes in front
-    sniff.MTK_PART: wrappers.MTK_SIZE,
-    sniff.DHTB_IMAGE: wrappers.DHTB_SIZE,
-    sniff.PATCHED_KERNEL: patched.HEADER_SIZE,
-}
 
 
 def is_bare(kind: str) -> bool:
     """Return whether images of that kind have no table of parts."""
-    return kind in _KINDS or kind in _LEADS or kind.endswith(_COMPRESSED)
+    return kind in _KINDS or kind.endswith(_COMPRESSED)
 
 
 def open_bare(kind: str | None, data: memoryview) -> Container | None:
-    """Take a file without a table of parts apart; a maker's header may be in front of it.
+    """Take a file without a table of parts apart.
 
     Args:
         kind: As `sniff` names it.
@@ -42,13 +37,9 @@ def open_bare(kind: str | None, data: memoryview) -> Container | None:
     Raises:
         InputError: If it is damaged.
     """
-    lead = _LEADS.get(kind or "", 0)
-    content = data[lead:]
-    how = compression.detect(content)
-    if kind == sniff.PATCHED_KERNEL:
-        slices = _slice_kernel(data, lead)
-    else:
-        slices = _slice_parts(sniff.sniff(content) if lead else kind, how, content)
+    lead = _lead_size(kind)
+    how = compression.detect(data)
+    slices = _slice_kernel(data, lead) if lead else _slice_parts(kind, how, data)
     if slices is None:
         return None
     parts: list[Part] = []
@@ -58,6 +49,11 @@ def open_bare(kind: str | None, data: memoryview) -> Container | None:
         parts.append(Part(name, start, part))
         end = start + len(part)
     return bare_container(kind or f"{how}{_COMPRESSED}", tuple(parts), data)
+
+
+def _lead_size(kind: str | None) -> int:
+    """Return the bytes of the header in front of the kernel that are no part."""
+    return patched.HEADER_SIZE if kind == sniff.PATCHED_KERNEL else 0
 
 
 def _slice_parts(kind: str | None, how: str | None, data: memoryview) -> list[tuple[str, memoryview]] | None:
@@ -93,34 +89,26 @@ def _name_trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:
 
 
 def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Container:
-    """Return a container of parts that follow each other; a header in front of them may state their size.
+    """Return a container of parts that follow each other.
 
     Args:
         kind: As `sniff` names it.
         parts: In file order.
         data: The file.
     """
-    lead = _LEADS.get(kind, 0)
+    lead = _lead_size(kind)
     end = max((part.offset + len(part.data) for part in parts), default=lead)
     rest = data[end:]
 
     def rebuild(changes: Changes) -> Rebuilt:
         growth = sum(len(changes.parts[part.name]) - len(part.data) for part in parts)
         renewed = tail_renewal.renew(rest, end, end + growth, grow=changes.grow)
-        return Rebuilt(chunks(changes, growth, renewed.data), renewed.overwritten)
+        return Rebuilt(chunks(changes, renewed.data), growth, renewed.overwritten)
 
-    def chunks(changes: Changes, growth: int, behind: Data) -> Iterator[Data]:
-        old = bytes(data[:lead])
-        if kind == sniff.MTK_PART:
-            yield wrappers.mtk_header(old, len(data) - lead, len(data) - lead + growth)
-        elif kind == sniff.DHTB_IMAGE:
-            yield wrappers.dhtb_header(old, content(changes, behind), growth)
-        elif kind == sniff.PATCHED_KERNEL:
-            same = len(changes.parts[parts[0].name]) == len(parts[0].data)
-            yield old if same else patched.build_header(len(changes.parts[parts[0].name]))
-        yield from content(changes, behind)
-
-    def content(changes: Changes, behind: Data) -> Iterator[Data]:
+    def chunks(changes: Changes, behind: Data) -> Iterator[Data]:
+        if lead:
+            size = len(changes.parts[parts[0].name])
+            yield data[:lead] if size == len(parts[0].data) else patched.build_header(size)
         start = lead
         for part in parts:
             yield from windows(data[start : part.offset])

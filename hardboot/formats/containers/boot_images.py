@@ -99,7 +99,7 @@ def _rebuild_boot(image: BootImage, changes: Changes) -> Rebuilt:
     changed = replace(image, **fields, **parts, os_version=os_version)
     tail = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
     renewed = bootimg.renew(changed, algorithm, grow=changes.grow)
-    return Rebuilt(bootimg.build(renewed), tail.overwritten)
+    return Rebuilt(bootimg.build(renewed), changed.end - image.tail_offset, tail.overwritten)
 
 
 def _decode_id(text: str) -> bytes:
@@ -161,4 +161,5 @@ def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Rebuilt:
         ramdisks.append(replace(ramdisk, data=parts.pop(name), **fields))
     changed = replace(image, **changes.fields, **parts, ramdisks=tuple(ramdisks))
     renewed = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
-    return Rebuilt(vendorboot.build(replace(changed, tail=renewed.data)), renewed.overwritten)
+    chunks = vendorboot.build(replace(changed, tail=renewed.data))
+    return Rebuilt(chunks, changed.end - image.tail_offset, renewed.overwritten)

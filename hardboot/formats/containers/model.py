@@ -32,10 +32,12 @@ class Rebuilt:
 
     Attributes:
         chunks: The file.
+        growth: Bytes by which the image grew, without what follows it in its partition.
         overwritten: Bytes of unknown data behind the old image that are no longer in the file.
     """
 
     chunks: Iterator[Data] = field(repr=False)
+    growth: int = 0
     overwritten: int = 0
 
 

@@ -25,7 +25,7 @@ def open_sony(data: memoryview) -> Container:
         )
         gaps = (*moved.gaps[:-1], renewed.data)
         changed = replace(moved, loaded=loaded, gaps=gaps, entry=changes.fields["entry_addr"])
-        return Rebuilt(sonyelf.build(changed), renewed.overwritten)
+        return Rebuilt(sonyelf.build(changed), moved.end - end, renewed.overwritten)
 
     return Container(
         kind=sniff.SONY_ELF,

@@ -49,7 +49,7 @@ def open_table(kind: str, data: memoryview) -> Container:
     def rebuild(changes: Changes) -> Rebuilt:
         table = table_format.build(table_format.with_trees(parsed, _contents(parsed.trees, changes)))
         renewed = tail_renewal.renew(rest, end, len(table), grow=changes.grow)
-        return Rebuilt(chain(pieces(table), windows(renewed.data)), renewed.overwritten)
+        return Rebuilt(chain(pieces(table), windows(renewed.data)), len(table) - end, renewed.overwritten)
 
     return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(rest, end))
 
@@ -61,8 +61,10 @@ def _overlays(kind: str, data: memoryview) -> Container:
 
     def rebuild(changes: Changes) -> Rebuilt:
         changed = dtbo.with_trees(parsed, _contents(parsed.trees, changes))
-        renewed = tail_renewal.renew(parsed.tail, size, changed.header.total_size, grow=changes.grow)
-        return Rebuilt(pieces(dtbo.build(replace(changed, tail=renewed.data))), renewed.overwritten)
+        new_size = changed.header.total_size
+        renewed = tail_renewal.renew(parsed.tail, size, new_size, grow=changes.grow)
+        chunks = pieces(dtbo.build(replace(changed, tail=renewed.data)))
+        return Rebuilt(chunks, new_size - size, renewed.overwritten)
 
     return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(parsed.tail, size))
 

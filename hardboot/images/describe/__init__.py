@@ -8,9 +8,10 @@ from pathlib import Path
 
 from hardboot.base.files import naming
 from hardboot.formats import sniff
+from hardboot.formats.containers import wrapped
 from hardboot.images.describe.boot_image import describe_boot
 from hardboot.images.describe.document import Document, Signed
-from hardboot.images.describe.parts import describe_tail, describe_wrapped
+from hardboot.images.describe.parts import describe_tail
 
 __all__ = ["Document", "describe"]
 
@@ -36,6 +37,10 @@ def _describe_image(data: memoryview) -> Document:
 def _describe_raw(data: memoryview) -> Document:
     """Describe an image that is not sparse; of a sparse one only the kind."""
     kind = sniff.sniff(data)
+    if kind in (sniff.DHTB_IMAGE, sniff.MTK_PART) and wrapped.is_wrapped(data):
+        from hardboot.images.describe.wrapped_image import describe_wrapped
+
+        return describe_wrapped(data, _describe_raw)
     if kind == sniff.VENDOR_BOOT_IMAGE:
         from hardboot.images.describe.vendor_boot import describe_vendor_boot
 
@@ -52,8 +57,6 @@ def _describe_raw(data: memoryview) -> Document:
 
 def _describe_content(kind: str | None, data: memoryview) -> Document | None:
     """Describe a file that is no container of parts; None if it is something else."""
-    if kind in (sniff.DHTB_IMAGE, sniff.MTK_PART):
-        return describe_wrapped(data)
     from hardboot.images.describe.contents import describe_content
 
     document = describe_content(kind, data)

@@ -95,24 +95,3 @@ def describe_dhtb(data: memoryview) -> Document:
         "computed": check.computed.hex(),
         "matches": check.stored == check.computed,
     }
-
-
-def describe_wrapped(data: memoryview) -> Document | None:
-    """Describe a kernel, a ramdisk or a vbmeta image behind a maker's header; None if it is something else.
-
-    Raises:
-        InputError: If what follows the header is damaged.
-    """
-    if wrappers.is_dhtb(data):
-        content = data[wrappers.DHTB_SIZE :]
-        lead = describe_dhtb(data)
-    else:
-        mtk = wrappers.split_mtk(data)
-        if mtk is None:
-            return None
-        content = mtk.data
-        lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(mtk.header), "warning": mtk.warning}
-    from hardboot.images.describe.contents import describe_content
-
-    document = describe_content(sniff.sniff(content), content)
-    return document and {**document, "lead": lead}

@@ -62,8 +62,8 @@ def test_a_frame_without_its_parts_has_the_same_places(name: str) -> None:
     [
         ("ARM zImage kernel", True),
         ("gzip data", True),
-        ("image in a DHTB wrapper", True),
-        ("part with a MediaTek header", True),
+        ("image in a DHTB wrapper", False),
+        ("part with a MediaTek header", False),
         ("Android boot image", False),
         ("Qualcomm device tree table (QCDT)", False),
         ("text file", False),
@@ -206,7 +206,7 @@ def test_a_header_in_front_of_a_bare_file_states_the_new_size(size: int) -> None
     data = build.mtk(zimage(), b"KERNEL")
     new = rebuilt(open_container(data), {"kernel": b"k" * (len(zimage()) + size)})
     assert struct.unpack_from("<I", new, 4)[0] == len(zimage()) + size == len(new) - 512
-    wrapped = build.dhtb(build.vbmeta())[:-32768]
+    wrapped = build.dhtb(build.vbmeta(), behind=0)
     again = rebuilt(open_container(wrapped), {"vbmeta": b"v" * (len(build.vbmeta()) + size)})
     assert struct.unpack_from("<I", again, 0x30)[0] == len(again) - 512
     assert again[8:40] == hashlib.sha256(again[512:]).digest()
