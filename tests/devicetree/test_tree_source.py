@@ -20,6 +20,8 @@ from hardboot.formats.trees import fdt
         (container_builders.boot(zimage() + ONE, dt=qcdt(2, [((1, 2, 0, 3), TWO)])), "dt"),
         (container_builders.vendor_boot(4), None),
         (ONE + TWO, ""),
+        (container_builders.mtk(container_builders.dtbo(), b"DTBO"), ""),
+        (container_builders.dhtb(container_builders.qcdt()), ""),
         (container_builders.boot(), None),
     ],
 )

@@ -161,6 +161,23 @@ def test_an_image_encrypted_for_amlogic_says_so(tmp_path: Path, offset: int, ima
     assert described(tmp_path, image)["boot_image"]["note"] is None
 
 
+@pytest.mark.parametrize("kind", ["vendor_boot v4", "Sony ELF", "v4", "dtbo", "QCDT"])
+def test_an_image_behind_a_mediatek_header_is_reported_as_without_it(tmp_path: Path, kind: str) -> None:
+    data = build.every_kind()[kind]
+    alone = described(tmp_path, data)
+    behind = described(tmp_path, build.mtk(data, b"DTBO"))
+    assert behind.pop("lead") == {"kind": "MediaTek header (DTBO)", "size": 512, "warning": None}
+    for name in ("boot_image", "vendor_boot", "sony_elf"):
+        for row in behind.get(name, {}).get("parts", ()):
+            content = (tmp_path / "x.img").read_bytes()[row["offset"] : row["offset"] + row["size"]]
+            assert hashlib.sha256(content).hexdigest() == row["sha256"]
+            row["offset"] -= 512
+    for told in (alone, behind):
+        del told["path"], told["size"]
+    assert behind == alone
+    assert "in front          MediaTek header (DTBO), 512 B\n" in hardboot("info", tmp_path / "x.img").stdout
+
+
 def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None:
     """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
     data = build.with_footer(build.boot_v3(), 65536)

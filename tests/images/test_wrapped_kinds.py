@@ -15,7 +15,7 @@ from hardboot.images.describe import describe
 from hardboot.images.unpack import unpack
 
 IMAGES = build.every_kind() | build.every_row()
-BOOT = ("v0", "v0 with a tree table", "v1", "v2", "v3", "v4", "init_boot", "PXA", "MTK")
+BOOT = ("v0", "v0 with a tree table", "v1", "v2", "v3", "v4", "init_boot", "PXA", "MTK", "GKI certificates")
 LOADED = ("Amonet", "loader in front")  # boot images whose first bytes are not their magic
 OTHER = ("vendor_boot v3", "vendor_boot v4", "Sony ELF", "vbmeta")
 TREES = (
@@ -30,9 +30,10 @@ TREES = (
     "trees in a row",
 )
 PLAIN_KERNELS = ("zImage", "zImage with trees", "arm64 Image", "arm64 Image with trees")
+HEADED_KERNELS = ("uImage with trees", "UNCOMPRESSED_IMG with trees")
 PACKED_KERNELS = ("Image.gz-dtb", "Image.lz4-dtb")
 KINDS = (
-    *(*BOOT, *LOADED, *OTHER, *TREES, *PLAIN_KERNELS, *PACKED_KERNELS, "zboot", "uImage with trees"),
+    *(*BOOT, *LOADED, *OTHER, *TREES, *PLAIN_KERNELS, *PACKED_KERNELS, "zboot", *HEADED_KERNELS),
     *("cpio", "ramdisk", "packed table of trees"),
 )
 WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
@@ -54,11 +55,11 @@ A_PACKED_RAMDISK = "gzip data without a kernel in it"
 REFUSED: dict[str, dict[str, str]] = {  # by wrapper and kind: why
     "uImage": {
         **dict.fromkeys(("ramdisk", "packed table of trees"), A_PACKED_RAMDISK),
-        "uImage with trees": "a U-Boot image is inside of another image",
+        **dict.fromkeys(HEADED_KERNELS, "is inside of another image"),
     },
     "UNCOMPRESSED_IMG": {
         **dict.fromkeys(("ramdisk", "packed table of trees"), A_PACKED_RAMDISK),
-        "uImage with trees": "a U-Boot image is inside of another image",
+        **dict.fromkeys(HEADED_KERNELS, "is inside of another image"),
     },
     "loader": dict.fromkeys(set(KINDS) - {*BOOT, *LOADED}, "this is unknown data"),
 }

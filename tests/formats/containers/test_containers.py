@@ -94,7 +94,13 @@ def test_only_the_fields_of_the_header_may_be_changed() -> None:
 def test_signed_images_are_recognised() -> None:
     signed = [name for name in WITHOUT_SPARSE if open_container(KINDS[name]).signed]
     assert signed == [
-        *("v4", "AVB footer", "AVB footer of a nearly full partition", "AVB 1.0", "dtbo with footer"),
+        *(
+            "v4",
+            "v4 with a second vbmeta in its signature",
+            "GKI certificates",
+            "GKI certificates and a footer",
+        ),
+        *("AVB footer", "AVB footer of a nearly full partition", "AVB 1.0", "dtbo with footer"),
         *("vbmeta", "vbmeta of a partition", "vbmeta in a DHTB wrapper"),
     ]
 
