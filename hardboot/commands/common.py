@@ -70,12 +70,13 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
-def confirm(settings: Settings, effect: str) -> None:
+def confirm(settings: Settings, effect: str, *, state: str = "Nothing was sent.") -> None:
     """Ask before something that changes the phone; --yes answers.
 
     Args:
         settings: The global options.
         effect: What will happen to which phone: "This writes a.img to partition boot of virt-arm HB1."
+        state: What is changed or not by then.
 
     Raises:
         RefusedError: If the answer is no, or nobody can be asked.
@@ -83,11 +84,9 @@ def confirm(settings: Settings, effect: str) -> None:
     if settings.yes:
         return
     if not sys.stdin.isatty():
-        raise RefusedError(
-            f"not confirmed: {effect}", state="Nothing was sent.", fix="Run again with --yes to confirm."
-        )
+        raise RefusedError(f"not confirmed: {effect}", state=state, fix="Run again with --yes to confirm.")
     if not click.confirm(f"{printable(effect)} Continue?", err=True):
-        raise RefusedError("not confirmed", state="Nothing was sent.", fix="Answer yes, or add --yes.")
+        raise RefusedError("not confirmed", state=state, fix="Answer yes, or add --yes.")
 
 
 @contextmanager

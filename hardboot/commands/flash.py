@@ -17,6 +17,7 @@ from hardboot.flows import backup as backups
 from hardboot.flows import flash, host_image, partition_content
 from hardboot.flows.backup import Backup
 from hardboot.flows.restart import Restarted, restart
+from hardboot.images.rooted import Root
 
 _ALLOW_BROKEN = "--allow-broken"
 _SUPPORT = {True: "yes", False: "no", None: "not known: hardboot status"}
@@ -53,7 +54,7 @@ def flash_host_kernel(
             f"This writes {image} (kernel {release or 'unknown'}) to {place} of "
             f"{_running(phone)}. The backup of the partition is in {backups.folder(phone.serialno)}.",
         )
-        done = flash.flash(phone, copy, partition, allow_broken=allow_broken)
+        done = flash.flash(phone, copy, partition, agree=_agree(settings), allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     if restarted and restarted.hardboot is False:
         raise _no_host(done, restarted)
@@ -83,9 +84,19 @@ def restore(
         chosen = named or flash.default_backup(phone, phone.partition_name(flash.PARTITION, slot))
         with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
             confirm(settings, _effect(phone, chosen, reboot=reboot))
-            done = flash.restore(phone, copy, chosen, allow_broken=allow_broken)
+            done = flash.restore(phone, copy, chosen, agree=_agree(settings), allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
+
+
+def _agree(settings: Settings) -> flash.AgreeToLose:
+    """Return a function that asks whether root solutions may be lost."""
+
+    def agree(lost: tuple[Root, ...]) -> None:
+        names = " and ".join(one.name for one in lost)
+        confirm(settings, f"The phone will lose {names}.", state="Nothing was written.")
+
+    return agree
 
 
 def _effect(phone: Phone, chosen: Backup, *, reboot: bool) -> str:
@@ -145,6 +156,7 @@ def _document(done: flash.Flashed, restarted: Restarted | None) -> dict[str, Any
         "sha256": done.sha256,
         "written": done.written,
         "backup": backups.describe(done.backup) if done.backup else None,
+        "root_lost": [str(one) for one in done.root_lost],
         "host": None
         if restarted is None
         else {

@@ -6,9 +6,14 @@ from pathlib import Path
 import click
 
 from hardboot.base import log
+from hardboot.base.errors import HardbootError
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, count, echo, pass_settings
+from hardboot.device.phone import connected
 from hardboot.flows import host_image as images
+from hardboot.flows import root_loss
+from hardboot.flows.flash import PARTITION
+from hardboot.images.rooted import Root
 
 
 @click.command(
@@ -34,9 +39,14 @@ def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> N
     """Replace the kernel of BOOT.IMG, the phone's own boot image.
 
     Ramdisk, command line and addresses stay. Device trees appended to the old kernel are kept if the new
-    kernel has none. An arm64 kernel is compressed as the old one is.
+    kernel has none. An arm64 kernel is compressed as the old one is. If the image has no root solution, but
+    the boot partition of the connected phone has one, a warning says how to keep it.
     """
     made = images.make(image, kernel, output)
+    lost = made.root_lost or ([] if made.root else _only_on_phone(settings))
+    for one in lost:
+        log.warn(root_loss.warning(one, output.name, others=bool(made.root)))
+        log.warn(f"to keep {one.name}, {root_loss.how_to_keep(one, output.name)}")
     if made.hardboot_page is None:
         log.warn("this kernel has no hardboot support; add it: hardboot patch apply TREE --device NAME")
 
@@ -46,5 +56,18 @@ def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> N
             echo(f"  hardboot page  {made.hardboot_page:#x}")
         if made.dtbs_kept:
             echo(f"  kept           {count(made.dtbs_kept, 'device tree')} of the old kernel")
+        echo(f"  root           {', '.join(map(str, made.root)) or 'none in this image'}")
 
-    settings.emit({**asdict(made), "path": str(made.path)}, human)
+    roots = {"root": [str(one) for one in made.root], "root_lost": [str(one) for one in lost]}
+    settings.emit({**asdict(made), "path": str(made.path), **roots}, human)
+
+
+def _only_on_phone(settings: Settings) -> tuple[Root, ...]:
+    """Return the root solutions in the boot partition of the connected phone; none if none is connected."""
+    profile = settings.chosen()
+    try:
+        with connected(settings.serial, profile, wait_s=0) as phone:
+            return root_loss.roots_of(phone.pull_partition(PARTITION))
+    except HardbootError as error:
+        log.detail(f"the image is not compared with the phone's: {error.what}")
+        return ()

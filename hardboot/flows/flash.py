@@ -1,6 +1,6 @@
 """Flash a host image, or write a backup back. All checks come before the first byte is written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,11 +11,14 @@ from hardboot.base.interrupts import on_interrupt
 from hardboot.base.mapping import map_own_file
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
-from hardboot.flows import partition_content, partition_write, unfinished_write
+from hardboot.flows import partition_content, partition_write, root_loss, unfinished_write
 from hardboot.flows.backup import Backup
 from hardboot.flows.partition_read import back_up, before_the_write
+from hardboot.images.rooted import Root
 
 PARTITION = "boot"
+
+AgreeToLose = Callable[[tuple[Root, ...]], None]  # called before a write that takes root; may refuse it
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Flashed:
         sha256: Of the image, as read back from the partition.
         written: False if the partition held the image already.
         backup: Of what the partition held before; None if that was not a complete boot image.
+        root_lost: Root solutions that the partition held before, and the image does not.
     """
 
     device: str
@@ -40,15 +44,24 @@ class Flashed:
     sha256: str
     written: bool
     backup: Backup | None
+    root_lost: tuple[Root, ...] = ()
 
 
-def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: bool = False) -> Flashed:
+def flash(
+    phone: Phone,
+    image: PrivateCopy,
+    partition: str,
+    *,
+    agree: AgreeToLose,
+    allow_broken: bool = False,
+) -> Flashed:
     """Write an image to the start of a partition, after a backup of the whole partition.
 
     Args:
         phone: The phone.
         image: The checked copy of a file.
         partition: Name of the partition, with its slot if it has any.
+        agree: Asks whether root may be lost.
         allow_broken: Also if the partition does not hold a complete boot image; it is saved as it is.
 
     Raises:
@@ -60,16 +73,20 @@ def flash(phone: Phone, image: PrivateCopy, partition: str, *, allow_broken: boo
         with before_the_write():
             device = _checked(phone, partition, image)
             saved = back_up(phone, partition, device, allow_broken=allow_broken)
-        return _write(phone, partition, device, image, saved)
+            lost = _ask_about_root(saved, image, agree, host=True)
+        return _write(phone, partition, device, image, saved, lost)
 
 
-def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: bool = False) -> Flashed:
+def restore(
+    phone: Phone, image: PrivateCopy, chosen: Backup, *, agree: AgreeToLose, allow_broken: bool = False
+) -> Flashed:
     """Write a backup back; what the partition holds is saved first, if it is a complete boot image.
 
     Args:
         phone: The phone.
         image: A copy of the backup's file.
         chosen: The backup.
+        agree: See `flash`.
         allow_broken: Also if the backup is not a complete boot image.
 
     Raises:
@@ -106,7 +123,31 @@ def restore(phone: Phone, image: PrivateCopy, chosen: Backup, *, allow_broken: b
                 saved = back_up(phone, chosen.partition, device)
             except RefusedError as error:
                 log.warn(f"{error.what}; it is not saved")
-        return _write(phone, chosen.partition, device, image, saved)
+            lost = _ask_about_root(saved, image, agree, host=False) if saved else ()
+        return _write(phone, chosen.partition, device, image, saved, lost)
+
+
+def _ask_about_root(saved: Backup, image: PrivateCopy, agree: AgreeToLose, *, host: bool) -> tuple[Root, ...]:
+    """Return the root solutions that the partition holds and the image does not, if that is agreed to.
+
+    Args:
+        saved: What the partition holds.
+        image: What will be written.
+        agree: See `flash`.
+        host: Say how a host image keeps them.
+    """
+    held = root_loss.roots_of(map_own_file(saved.path))
+    if not held:
+        return ()
+    new = root_loss.roots_of(map_own_file(image.path))
+    lost = root_loss.lost(held, new)
+    for one in lost:
+        log.warn(root_loss.warning(one, image.name.name, others=bool(new)))
+        if host:
+            log.warn(f"to keep {one.name}, {root_loss.how_to_keep(one, image.name.name)}")
+    if lost:
+        agree(lost)
+    return lost
 
 
 @contextmanager
@@ -160,7 +201,12 @@ def _checked(phone: Phone, partition: str, image: PrivateCopy) -> BlockDevice:
 
 
 def _write(
-    phone: Phone, partition: str, device: BlockDevice, image: PrivateCopy, saved: Backup | None
+    phone: Phone,
+    partition: str,
+    device: BlockDevice,
+    image: PrivateCopy,
+    saved: Backup | None,
+    lost: tuple[Root, ...],
 ) -> Flashed:
     """Write an image unless the partition holds it already."""
     with before_the_write():
@@ -180,4 +226,5 @@ def _write(
         sha256=image.sha256,
         written=not held,
         backup=saved,
+        root_lost=lost,
     )

@@ -7,10 +7,12 @@ from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming, read_bytes, write_atomic
 from hardboot.flows import boot_image as boot_images
-from hardboot.flows import host_kernel
+from hardboot.flows import host_kernel, root_loss
 from hardboot.formats.boot import bootimg
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
+from hardboot.images import rooted
+from hardboot.images.rooted import Root
 from hardboot.profile import Profile
 
 LIMIT = 256 << 20  # bytes; far above every boot partition known
@@ -25,6 +27,8 @@ class HostImage:
         kernel_size: Bytes of the kernel, with what is appended to it.
         dtbs_kept: Device trees that were appended to the old kernel and now follow the new one.
         hardboot_page: Where the new kernel looks for the record; None if it has no hardboot support.
+        root: Root solutions in it.
+        root_lost: Those of the old image that are not in it.
     """
 
     path: Path
@@ -32,6 +36,8 @@ class HostImage:
     kernel_size: int
     dtbs_kept: int
     hardboot_page: int | None
+    root: tuple[Root, ...] = ()
+    root_lost: tuple[Root, ...] = ()
 
 
 def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
@@ -55,12 +61,15 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
         page = host_kernel.read_support(data).page
     changed = bootimg.renew(replace(image, kernel=part.content), algorithm or "sha1")
     write_atomic(output, bootimg.build(changed))
+    roots = rooted.find(changed)
     return HostImage(
         path=output,
         size=output.stat().st_size,
         kernel_size=len(part.content),
         dtbs_kept=part.dtbs_kept,
         hardboot_page=page,
+        root=roots,
+        root_lost=root_loss.lost(rooted.find(image), roots),
     )
 
 

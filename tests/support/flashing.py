@@ -8,6 +8,7 @@ import scripted_setup as setup
 from hardboot.base.files import private_copy
 from hardboot.device.phone import Phone
 from hardboot.flows import backup, flash, host_image
+from hardboot.images.rooted import Root
 
 BOOT = "/dev/block/vda1"
 NEW = setup.STOCK_IMAGE
@@ -20,19 +21,29 @@ PUT_BACK = (
 )
 
 
-def flashed(phone: Phone, path: Path, *, allow_broken: bool = False) -> flash.Flashed:
+def never(lost: tuple[Root, ...]) -> None:
+    raise AssertionError(f"nothing is lost, yet {lost}")
+
+
+def flashed(
+    phone: Phone, path: Path, *, agree: flash.AgreeToLose = never, allow_broken: bool = False
+) -> flash.Flashed:
     """Do what is done with a file by `hardboot flash-host-kernel`, once it is checked."""
     with private_copy(path, limit=host_image.LIMIT) as copy:
-        return flash.flash(phone, copy, "boot", allow_broken=allow_broken)
+        return flash.flash(phone, copy, "boot", agree=agree, allow_broken=allow_broken)
 
 
 def restored(
-    phone: Phone, chosen: backup.Backup | None = None, *, allow_broken: bool = False
+    phone: Phone,
+    chosen: backup.Backup | None = None,
+    *,
+    agree: flash.AgreeToLose = never,
+    allow_broken: bool = False,
 ) -> flash.Flashed:
     """Do what `hardboot restore` does."""
     chosen = chosen or flash.default_backup(phone)
     with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
-        return flash.restore(phone, copy, chosen, allow_broken=allow_broken)
+        return flash.restore(phone, copy, chosen, agree=agree, allow_broken=allow_broken)
 
 
 def old_backup() -> backup.Backup:
