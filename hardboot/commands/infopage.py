@@ -137,7 +137,7 @@ def _show_parts(out: TextOutput, image: Document) -> None:
     for item in image["trailing"]:
         _show_avb(out, item)
     for part in image["parts"]:
-        if part.keys() & {"kernel", "trees", "problem", "warning", "note", "avb"}:
+        if part.keys() & {"kernel", "trees", "problem", "warning", "note", "avb", "lead"}:
             out.print()
             out.heading(f"{part['name']}: {part['kind'] or 'unknown'}")
             _show_content(out, part)

@@ -23,6 +23,8 @@ SONY_ELF = "Sony boot image (ELF)"
 CPIO = "cpio archive"
 ZBOOT = "EFI zboot kernel"
 UIMAGE = "U-Boot image"
+UBOOT_RAMDISK = "U-Boot ramdisk (uInitrd)"
+ROCKCHIP_IMAGE = "Rockchip image (KRNL or PARM)"
 DHTB_IMAGE = "image in a DHTB wrapper"
 MTK_PART = "part with a MediaTek header"
 BINARY_PATCH = "binary patch (BSDIFF40)"
@@ -72,6 +74,8 @@ _MAGICS = (
     (0, b"PXA-DT", PXA_DT_TABLE),
     (0, b"PXA-19xx", PXA_19XX_TABLE),
     (0, b"AML_", AMLOGIC_TABLE),
+    (0, b"KRNL", ROCKCHIP_IMAGE),
+    (0, b"PARM", ROCKCHIP_IMAGE),
     (0, b"\x27\x05\x19\x56", UIMAGE),
     (0, b"\x3a\xff\x26\xed", SPARSE_IMAGE),
     (0, b"AVB0", VBMETA_IMAGE),
@@ -102,6 +106,7 @@ _MAGICS = (
     (0, b"\x7fELF", "ELF file"),
     (0x438, b"\x53\xef", "ext4 file system"),
 )
+_UIMAGE_TYPE = 30  # offset; 3 is IH_TYPE_RAMDISK, U-Boot include/image.h
 _TEXT_SAMPLE = 512  # bytes
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 
@@ -113,7 +118,7 @@ def sniff(data: Data) -> str | None:
         return EMPTY
     for offset, magic, name in _MAGICS:
         if whole[offset : offset + len(magic)] == magic:
-            return name
+            return UBOOT_RAMDISK if name == UIMAGE and bytes(whole[_UIMAGE_TYPE:][:1]) == b"\3" else name
     return TEXT if _is_text(bytes(whole[:_TEXT_SAMPLE])) else None
 
 

@@ -130,6 +130,32 @@ def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
     assert f"  warning           MTK header: size is {len(zimage())} bytes" in shown
 
 
+def test_a_ramdisk_behind_a_header_with_a_checksum_is_described(tmp_path: Path) -> None:
+    rows = build.every_row()
+    for kind, lead, size in (
+        ("Rockchip ramdisk", "Rockchip header (KRNL)", 8),
+        ("uInitrd", "U-Boot header (Linux)", 64),
+    ):
+        found = described(tmp_path, rows[kind])
+        assert (found["kind"], found["ramdisk"]["compression"]) == ("ramdisk (cpio, gzip)", "gzip")
+        assert found["lead"] == {"kind": lead, "size": size, "matches": True}
+        shown = hardboot("info", tmp_path / "x.img").stdout
+        assert f"  in front          {lead}, {size} B, checksum matches\n" in shown
+        damaged = bytearray(rows[kind])
+        damaged[size + 30] ^= 1
+        found = described(tmp_path, bytes(damaged))
+        assert (found["lead"]["matches"], "gzip data" in found["problem"]) == (False, True)
+        part = described(tmp_path, build.boot(ramdisk=rows[kind]))["boot_image"]["parts"][1]
+        assert (part["kind"], part["lead"]["kind"]) == ("ramdisk (cpio, gzip)", lead)
+    found = described(tmp_path, rows["Rockchip kernel"])
+    assert (found["kind"], len(found["kernel"]["dtbs"])) == ("ARM zImage kernel", 1)
+    assert described(tmp_path, rows["Rockchip parameters"])["kind"] == "text file"
+    unknown = described(tmp_path, rows["Rockchip image of something"])["kind"]
+    assert unknown == "Rockchip image (KRNL or PARM) with unknown content"
+    nested = build.rockchip(build.rockchip(build.rockchip(b"x")))
+    assert described(tmp_path, nested)["kind"] == "Rockchip image (KRNL or PARM)"
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "fix"),
     [

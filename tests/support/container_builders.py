@@ -236,14 +236,24 @@ def lz4_legacy(data: bytes) -> bytes:
     return b"\x02\x21\x4c\x18" + words(len(block)) + block
 
 
-def uimage(kernel: bytes) -> bytes:
-    """As mkimage -A arm -O linux -T kernel -C none writes it."""
+def uimage(kernel: bytes, kind: int = 2) -> bytes:
+    """As mkimage -A arm -O linux -T kernel -C none writes it, or with another kind of content."""
 
     def head(checksum: int) -> bytes:
         numbers = (0x27051956, checksum, 0, len(kernel), 0x80008000, 0x80008000, zlib.crc32(kernel))
-        return struct.pack(">7I4B32s", *numbers, 5, 2, 2, 0, b"Linux")
+        return struct.pack(">7I4B32s", *numbers, 5, 2, kind, 0, b"Linux")
 
     return head(zlib.crc32(head(0))) + kernel
+
+
+def rockchip(content: bytes, magic: bytes = b"KRNL") -> bytes:
+    """As rkcrc writes it; the CRC bit by bit, as rkcrc.h does it with SLOW."""
+    crc = 0
+    for byte in content:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 & 0xFFFFFFFF) ^ (0x04C10DB7 if crc >> 31 else 0)
+    return magic + words(len(content)) + content + words(crc)
 
 
 def patched(kernel: bytes, trees: bytes = b"", size: int | None = None) -> bytes:
@@ -281,6 +291,11 @@ def every_row() -> dict[str, bytes]:
         "zImage behind a MediaTek header": mtk(zimage(), b"KERNEL"),
         "ramdisk behind a MediaTek header": mtk(gzip.compress(cpio, mtime=0), b"ROOTFS"),
         "vbmeta in a DHTB wrapper": dhtb(vbmeta() + bytes(1000)),
+        "uInitrd": uimage(gzip.compress(cpio, mtime=0), 3) + bytes(9),
+        "Rockchip ramdisk": rockchip(gzip.compress(cpio, mtime=0)) + bytes(8192),
+        "Rockchip kernel": rockchip(zimage() + board("one")),
+        "Rockchip parameters": rockchip(b"FIRMWARE_VER:4.4.2\nCMDLINE:quiet\n", b"PARM"),
+        "Rockchip image of something": rockchip(bytes(range(256))) + b"stale" * 5000,
         "packed table of trees": gzip.compress(dtbo(), mtime=0),
     }
 

@@ -23,11 +23,11 @@ from hardboot.formats import elf
 from hardboot.formats.archives import compression, cpio, rootfs, sparse
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
-from hardboot.formats.boot import bootimg, sonyelf, tail, tail_renewal, vendorboot, wrappers
+from hardboot.formats.boot import bootimg, krnl, sonyelf, tail, tail_renewal, vendorboot, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
-from hardboot.formats.kernels import atags, kernel
+from hardboot.formats.kernels import atags, kernel, uimage
 from hardboot.formats.reading import Data, view
 from hardboot.formats.trees import dtbo, fdt, treefiles
 from hardboot.formats.trees.amlogic import AMLOGIC
@@ -122,6 +122,16 @@ def maker_headers(data: bytes) -> None:
         mtk.around(b"x")
     if wrappers.is_dhtb(data):
         wrappers.read_dhtb(seen)
+
+
+def sized_images(data: bytes) -> None:
+    with contextlib.suppress(InputError):
+        found = krnl.parse(data)
+        krnl.checksum(found.content)
+        if krnl.build(found.magic, found.content)[:-4] != data[: found.end - 4]:
+            raise AssertionError("it does not build back to the same bytes")
+    outer = uimage.parse(data)
+    uimage.with_content(data, b"".join(map(bytes, outer.parts)))
 
 
 def device_tree(data: bytes) -> None:
@@ -285,6 +295,10 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     ),
     "boot_parameters": (boot_parameters, (_ATAGS + struct.pack("<3I", 3, 0x54410009, 0x78) + bytes(8),)),
     "maker_headers": (maker_headers, (build.mtk(b"x", b"KERNEL"), build.dhtb(), build.amonet())),
+    "sized_images": (
+        sized_images,
+        (build.rockchip(b"x" * 9), build.rockchip(b"y", b"PARM"), build.uimage(b"r" * 99, 3)),
+    ),
     "device_tree": (device_tree, (board("x"),)),
     "trees_in_a_row": (trees_in_a_row, (board("x") + bytes(5) + board("y") + bytes(9),)),
     "tree_table": (tree_table, _TABLES),

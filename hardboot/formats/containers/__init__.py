@@ -45,8 +45,10 @@ def _open(kind: str | None, data: memoryview) -> Container:
         from hardboot.formats.containers import tables
 
         return tables.open_table(kind, data)
-    from hardboot.formats.containers import bare
+    from hardboot.formats.containers import bare, sized
 
+    if kind in sized.KINDS:
+        return sized.open_sized(kind, data)
     return bare.open_bare(kind, data) or boot_images.open_boot(data)
 
 
@@ -71,9 +73,11 @@ def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
     Raises:
         InputError: If `data` is damaged, or of another kind.
     """
-    from hardboot.formats.containers import bare
+    from hardboot.formats.containers import bare, sized
 
     whole = view(data)
+    if kind in sized.KINDS:
+        return sized.sized_container(kind, parts, whole)
     if bare.is_bare(kind):
         return bare.bare_container(kind, parts, whole)
     return wrapped.open_wrapped_frame(kind, whole, parts, open_frame) or open_container(whole)

@@ -48,6 +48,7 @@ class UImage:
         load_addr: Physical address it is copied or decompressed to.
         entry_addr: Physical address it is started at.
         time: Seconds since 1970.
+        data_crc: The checksum of its content, as stored.
         parts: Its content; several parts in a multi-file image. Views.
         trailing: What follows it. A view.
     """
@@ -58,6 +59,7 @@ class UImage:
     load_addr: int
     entry_addr: int
     time: int
+    data_crc: int
     parts: tuple[memoryview, ...] = field(repr=False)
     trailing: memoryview = field(repr=False)
 
@@ -95,6 +97,7 @@ def parse(data: Data) -> UImage:
         load_addr=header.load_addr,
         entry_addr=header.entry_addr,
         time=header.time,
+        data_crc=header.data_crc,
         parts=_parts(body) if header.type == TYPE_MULTI else (body,),
         trailing=content[end:],
     )
@@ -133,11 +136,28 @@ def with_kernel(data: Data, kernel: bytes, trees: bytes) -> bytes:
         body = sizes + b"".join([*padded, parts[-1]])
     else:
         body = kernel + inside
-    header = replace(
-        _Header.parse(view(data)), header_crc=0, size=len(body), data_crc=zlib.crc32(body), compression=0
-    )
-    header = replace(header, header_crc=zlib.crc32(header.build()))
-    return header.build() + body + (trees if len(old.trailing) else b"")
+    header = replace(_Header.parse(view(data)), compression=0)
+    return _around(header, body) + (trees if len(old.trailing) else b"")
+
+
+def with_content(data: Data, content: Data) -> bytes:
+    """Return a uImage with another content, without what follows it.
+
+    Args:
+        data: Begins with the header of the old one.
+        content: The new content, compressed as the header states.
+
+    Raises:
+        InputError: If it is too large.
+    """
+    return _around(_Header.parse(view(data)), content)
+
+
+def _around(header: _Header, body: Data) -> bytes:
+    """Return the image with `header`, whose size and checksums are those of `body`."""
+    unchecked = replace(header, header_crc=0, size=len(body), data_crc=zlib.crc32(body))
+    checked = replace(unchecked, header_crc=zlib.crc32(unchecked.build()))
+    return b"".join((checked.build(), view(body)))
 
 
 def _parts(body: memoryview) -> tuple[memoryview, ...]:

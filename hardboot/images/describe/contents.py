@@ -1,11 +1,14 @@
 """Describe the content of a part or a file: a kernel, device trees, a ramdisk, a vbmeta image."""
 
+import zlib
 from dataclasses import asdict
 
+from hardboot.base.errors import InputError
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
+from hardboot.formats.boot import krnl
 from hardboot.formats.containers.devicetrees import TreeEntry
-from hardboot.formats.kernels import kernel
+from hardboot.formats.kernels import kernel, uimage
 from hardboot.formats.kernels.kernel_image import KernelImage
 from hardboot.images.describe.document import UNSIGNED, Document, Signed
 from hardboot.images.describe.trees import describe_tree, describe_trees
@@ -29,6 +32,8 @@ def describe_content(kind: str | None, data: memoryview, signed: Signed = UNSIGN
     if kind in sniff.SEALED:
         why, fix = sniff.SEALED[kind]
         return {"kind": kind, "note": f"{why}. {fix}"}
+    if kind in (sniff.ROCKCHIP_IMAGE, sniff.UBOOT_RAMDISK):
+        return _describe_sized(kind, data)
     if kind == sniff.VBMETA_IMAGE:
         return {"kind": kind, **describe_vbmeta(data, signed)}
     if kind in sniff.TREE_KINDS:
@@ -38,6 +43,27 @@ def describe_content(kind: str | None, data: memoryview, signed: Signed = UNSIGN
     if kind == sniff.UIMAGE or (kind and kind.endswith(_MAYBE_KERNEL)):
         return _describe_packed(data)
     return None
+
+
+def _describe_sized(kind: str, data: memoryview) -> Document:
+    """Describe the file behind a header that states its size and checksum."""
+    if kind == sniff.ROCKCHIP_IMAGE:
+        image = krnl.parse(data)
+        content, matches = image.content, image.crc == krnl.checksum(image.content)
+        lead: Document = {"kind": f"Rockchip header ({image.magic.decode()})", "size": krnl.KrnlHeader.SIZE}
+    else:
+        outer = uimage.parse(data)
+        [content] = outer.parts
+        matches = outer.data_crc == zlib.crc32(content)
+        lead = {"kind": f"U-Boot header ({outer.name or 'no name'})", "size": uimage.HEADER_SIZE}
+    inner = sniff.sniff(content)
+    document: Document = {"kind": inner or f"{kind} with unknown content"}
+    if inner not in (sniff.ROCKCHIP_IMAGE, sniff.UBOOT_RAMDISK):  # which could be nested without end
+        try:
+            document |= describe_content(inner, content) or {}
+        except InputError as error:
+            document["problem"] = error.what
+    return {**document, "lead": {**lead, "matches": matches}}
 
 
 def _describe_packed(data: memoryview) -> Document | None:
