@@ -19,7 +19,7 @@ ROUNDS = 10
 CHART = page.PAGE.parent / "restart-times.svg"
 FIGURES = CHART.with_suffix(".json")
 TITLES = {"reboot": "full reboot", "hardboot": "hardboot", "soft": "soft kexec"}
-PHASES = ("quiesce", "reset", "kernel", "userland")
+PHASES = ("quiesce", "reset", "kexec", "kernel", "userland")
 GOALS = {"hardboot": "1.10"}
 TIMEOUT_S = 3600
 
@@ -88,11 +88,14 @@ def rows(document: dict[str, Any]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Measure, print the section and write it."""
-    with tempfile.TemporaryDirectory(prefix="hb-") as name:
-        document = measure(Path(name))
-    text = "\n".join(
+def section(document: dict[str, Any], conditions: str) -> str:
+    """Return the section of docs/benchmarks.md.
+
+    Args:
+        document: What `hardboot --json bench` printed.
+        conditions: Rounds and machine, one sentence.
+    """
+    return "\n".join(
         [
             "## Restart methods",
             "",
@@ -100,13 +103,13 @@ def main() -> None:
             "a root shell over ADB. All three methods end in the same kernel and ramdisk, the phone's own",
             "boot image: a full reboot through the bootloader into the boot partition, hardboot after a",
             "reset, soft kexec without one. The image for the last two was loaded before. The phases, in",
-            "seconds, are those of the median run: until the old kernel has ended, until the new kernel's",
-            "clock runs (bootloader and decompression), until init starts, until the shell answers. Soft",
-            "kexec skips the bootloader; in QEMU it is slower all the same, because the new kernel",
-            "decompresses itself over memory whose code QEMU has translated.",
+            "seconds, are those of the median run: until the old kernel has ended; until the new kernel's",
+            "clock runs, after a reset, the bootloader and decompression, or with soft kexec after",
+            "decompression alone; until init starts; until the shell answers. Soft kexec skips reset and",
+            "bootloader; in QEMU it is slower all the same, because the new kernel decompresses itself over",
+            "memory whose code QEMU has translated.",
             "",
-            f"{ROUNDS} rounds on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
-            f"load {os.getloadavg()[0]:.1f}.",
+            conditions,
             "",
             *rows(document),
             "",
@@ -115,10 +118,25 @@ def main() -> None:
             f"All runs, as `hardboot --json bench` prints them: [{FIGURES.name}]({FIGURES.name}).",
         ]
     )
-    print(text)
-    page.write("restart", text)
+
+
+def write(document: dict[str, Any], conditions: str) -> None:
+    """Write section, figures and chart."""
+    page.write("restart", section(document, conditions))
     FIGURES.write_text(json.dumps(document, indent=2) + "\n")
     CHART.write_text(chart(document))
+
+
+def main() -> None:
+    """Measure, print the section and write it."""
+    with tempfile.TemporaryDirectory(prefix="hb-") as name:
+        document = measure(Path(name))
+    conditions = (
+        f"{ROUNDS} rounds on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
+        f"load {os.getloadavg()[0]:.1f}."
+    )
+    print(section(document, conditions))
+    write(document, conditions)
 
 
 if __name__ == "__main__":

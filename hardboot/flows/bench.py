@@ -17,7 +17,7 @@ from hardboot.device import cpus, host, record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.flows import load, rom
-from hardboot.flows.bench_runs import HARDBOOT, PHASES, REBOOT, SOFT, Bench, Run
+from hardboot.flows.bench_runs import HARDBOOT, REBOOT, SOFT, Bench, Run, phases_of
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import reboot_and_wait
@@ -181,14 +181,14 @@ def measure(
         quiesced = old_start + left
     init = _log_time(phone, "dmesg", _INIT)
     marks = (start, quiesced, new_start, None if init is None else new_start + init, end)
-    return Run(method, end - start, dict(_split(marks))), now
+    return Run(method, end - start, dict(_split(phases_of(method), marks))), now
 
 
-def _split(marks: Sequence[float | None]) -> Iterator[tuple[str, float]]:
+def _split(phases: Sequence[str], marks: Sequence[float | None]) -> Iterator[tuple[str, float]]:
     """Return the phases between marks; a mark that is missing or out of order joins two phases."""
     last, names = marks[0], []
     assert last is not None
-    for name, mark in zip(PHASES, marks[1:], strict=True):
+    for name, mark in zip(phases, marks[1:], strict=True):
         names.append(name)
         if mark is not None and mark >= last:
             yield "+".join(names), mark - last

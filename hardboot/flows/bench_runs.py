@@ -7,7 +7,12 @@ from typing import Any
 from hardboot.device.handset import KernelIdentity
 
 REBOOT, HARDBOOT, SOFT = "reboot", "hardboot", "soft"
-PHASES = ("quiesce", "reset", "kernel", "userland")
+_PHASES = ("quiesce", "reset", "kernel", "userland")
+
+
+def phases_of(method: str) -> tuple[str, ...]:
+    """Return the phases of a restart: soft kexec jumps into the new kernel instead of a reset."""
+    return tuple("kexec" if method == SOFT and name == "reset" else name for name in _PHASES)
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class Run:
     Attributes:
         method: REBOOT, HARDBOOT or SOFT.
         seconds: From the command to a root shell of the new kernel.
-        phases: Seconds of each of PHASES; those that cannot be told apart are joined, and their names by +.
+        phases: Seconds of each of `phases_of`; those that cannot be told apart are joined, their names by +.
     """
 
     method: str

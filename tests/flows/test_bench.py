@@ -4,7 +4,7 @@ import pytest
 
 from hardboot.device.handset import KernelIdentity
 from hardboot.flows import bench
-from hardboot.flows.bench_runs import Bench, Run
+from hardboot.flows.bench_runs import HARDBOOT, Bench, Run, phases_of
 
 KERNEL = KernelIdentity("6.1.0", "x", "")
 SECONDS = {"reboot": (4.0, 9.0, 5.0, 6.0), "hardboot": (6.05, 6.05, 5.0, 9.0), "soft": (1.0, 1.5, 1.2, 1.3)}
@@ -61,7 +61,7 @@ def test_seconds_are_told_to_the_millisecond() -> None:
 def test_a_mark_that_is_missing_joins_two_phases(
     marks: tuple[float | None, ...], phases: dict[str, float]
 ) -> None:
-    assert dict(bench._split(marks)) == phases
+    assert dict(bench._split(phases_of(HARDBOOT), marks)) == phases
 
 
 def test_the_kernels_own_stamps_are_found() -> None:

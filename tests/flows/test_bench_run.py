@@ -177,6 +177,7 @@ def test_the_load_is_not_measured(phone: Phone, scripted: ScriptedPhone, image: 
     run, _ = bench.measure(phone, image, SOFT, phone.kernel(), 100)
     assert run.method == SOFT
     assert run.seconds < 30
+    assert "+".join(run.phases) == "quiesce+kexec+kernel+userland", "nothing was reset"
 
 
 def test_kernels_without_their_logs_give_fewer_phases(

@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree
 
+import pytest
 from pictures import virtual_phone
 
 from hardboot import memorymap
@@ -36,3 +37,16 @@ def test_the_svg_is_self_contained_and_has_colours_for_light_and_dark() -> None:
     document = memorymap.svg(virtual_phone(), "x")
     assert "prefers-color-scheme: dark" in document
     assert re.findall(r"@import|url\(|href|<script", document) == []
+
+
+@pytest.mark.parametrize("title", ["rom.img on virt-arm", "a-very-long-name-of-a-rom " * 9 + "on virt-arm"])
+def test_no_text_of_the_svg_is_clipped(title: str) -> None:
+    root = ElementTree.fromstring(memorymap.svg(virtual_phone(), title))
+    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    for one in root.iter("{http://www.w3.org/2000/svg}text"):
+        text, at, kind = one.text or "", float(one.attrib["x"]), one.get("class", "").split()
+        size = len(text) * (9.7 if "title" in kind else 7.3)  # of DejaVu Sans Mono
+        left = at - (size if {"left", "size"} & {*kind} else size / 2 if "middle" in kind else 0)
+        assert left >= 0, text
+        assert left + size <= width, text
+        assert float(one.attrib["y"]) < height
