@@ -12,11 +12,10 @@ from hardboot.commands.load import Wanted, emit_plan, image_options
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
 from hardboot.flows import boot as flow
-from hardboot.flows import rom as roms
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.restart import RESTART_S, restart
-from hardboot.flows.rom import Rom
+from hardboot.flows.rom_source import RomSource
 
 
 @click.command(
@@ -34,11 +33,11 @@ def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool, from_
     """
     if from_rom and wanted.dry_run:
         raise click.UsageError("--from-rom cannot be combined with --dry-run.")
-    rom = roms.read(wanted.image)
+    source = wanted.files.read()
     with journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal):
         if from_rom and record.is_guest(phone.kernel()):
             restart(phone, wait_s=wait_s)
-        prepared = _prepare(settings, wanted, phone, rom, journal, wait_s)
+        prepared = _prepare(settings, wanted, phone, source, journal, wait_s)
         if wanted.dry_run:
             phone.clean()
         else:
@@ -50,11 +49,11 @@ def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool, from_
 
 
 def _prepare(
-    settings: Settings, wanted: Wanted, phone: Phone, rom: Rom, journal: Journal, wait_s: float
+    settings: Settings, wanted: Wanted, phone: Phone, source: RomSource, journal: Journal, wait_s: float
 ) -> PreparedRom:
     """Prepare the boot; if a ROM runs that is no host, restart into the own system, after a question."""
     try:
-        return wanted.prepare(phone, rom, journal)
+        return wanted.prepare(phone, source, journal)
     except RefusedError as error:
         now = journal.host
         if wanted.dry_run or now is None or not record.is_guest(now):
@@ -70,4 +69,4 @@ def _prepare(
         name = f"{phone.profile.name} {phone.serialno}"
         confirm(settings, f"A ROM is running. This restarts {name} into its own system first.")
     restart(phone, wait_s=wait_s)
-    return wanted.prepare(phone, rom, journal)
+    return wanted.prepare(phone, source, journal)

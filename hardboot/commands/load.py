@@ -11,20 +11,22 @@ import click
 from hardboot import memorymap
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
+from hardboot.base.interrupts import on_interrupt
 from hardboot.commands import planpage
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, journaled, pass_settings
+from hardboot.commands.rom_options import rom_options
 from hardboot.crash import panic as panic_kernel
 from hardboot.crash.elfcorehdr import CRASHKERNEL
 from hardboot.crash.panic import PanicKernel
 from hardboot.device.phone import Phone
 from hardboot.flows import load as flow
-from hardboot.flows import rom as roms
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.planning import Planned
 from hardboot.flows.restart import WAIT_S
 from hardboot.flows.rom import Rom
+from hardboot.flows.rom_source import RomFiles, RomSource
 from hardboot.profile import Profile
 
 
@@ -32,7 +34,7 @@ from hardboot.profile import Profile
 class Wanted:
     """The image and options of `load` and `boot`."""
 
-    image: Path
+    files: RomFiles
     cmdline: str | None
     append: str | None
     soft: bool
@@ -40,12 +42,19 @@ class Wanted:
     svg: Path | None
     untested: bool
 
-    def prepare(self, phone: Phone, rom: Rom, journal: Journal) -> PreparedRom:
-        """Check the phone and plan the boot."""
+    def prepare(self, phone: Phone, source: RomSource, journal: Journal) -> PreparedRom:
+        """Check the phone, complete the ROM with its images, and plan the boot."""
         check_tested(phone.profile, allowed=self.untested or self.dry_run)
         if self.soft:
             flow.check_soft(phone, untested=self.untested or self.dry_run)
+        rom = read_rom(phone, source, journal)
         return flow.prepare(phone, rom, journal, cmdline=self.cmdline, append=self.append, soft=self.soft)
+
+
+def read_rom(phone: Phone, source: RomSource, journal: Journal) -> Rom:
+    """Return the ROM, with what it lacks read from the phone."""
+    with on_interrupt("Nothing was loaded."), journal.phase("read"):
+        return source.complete(phone)
 
 
 def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,10 +81,9 @@ def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--soft", is_flag=True, help="Start IMAGE by plain kexec, without a hardware reset."),
         click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line."),
         click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line."),
-        click.argument("image", type=click.Path(path_type=Path)),
     ):
         command = option(command)
-    return command
+    return rom_options(command)
 
 
 @click.command(cls=Command, example="hardboot load rom.img\nhardboot load --panic rom.img")
@@ -98,9 +106,9 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
         return
     if add_crashkernel:
         raise click.UsageError("--add-crashkernel needs --panic.")
-    rom = roms.read(wanted.image)
+    source = wanted.files.read()
     with journaled(settings) as (phone, journal):
-        prepared = wanted.prepare(phone, rom, journal)
+        prepared = wanted.prepare(phone, source, journal)
         if wanted.dry_run:
             phone.clean()
         else:
@@ -114,11 +122,12 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
 def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> None:
     if wanted.soft or wanted.cmdline is not None:
         raise click.UsageError("--panic cannot be combined with --soft or --cmdline.")
-    rom = roms.read(wanted.image)
+    source = wanted.files.read()
     with journaled(settings) as (phone, journal):
         check_tested(phone.profile, allowed=wanted.untested or wanted.dry_run)
         if add_crashkernel and not wanted.dry_run:
             panic_kernel.add_crashkernel(phone, journal, wait_s=WAIT_S)
+        rom = read_rom(phone, source, journal)
         prepared = panic_kernel.prepare(phone, rom, journal, append=wanted.append)
         if wanted.dry_run:
             phone.clean()

@@ -12,12 +12,16 @@ from hardboot.base.files import read_bytes
 from hardboot.commands import planpage
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, pass_settings
+from hardboot.commands.rom_options import rom_options
 from hardboot.device import phone as phones
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import matching
 from hardboot.device.record import MARK
-from hardboot.flows import planning, rom
+from hardboot.flows import planning
+from hardboot.flows.bootloader_words import BootloaderWords, additions
 from hardboot.flows.planning import PhoneFacts
+from hardboot.flows.rom import Rom
+from hardboot.flows.rom_source import RomFiles, RomSource
 from hardboot.formats.kernels import atags
 from hardboot.profile import Profile
 
@@ -25,7 +29,7 @@ _LIMIT = 8 << 20  # bytes of a file copied from a phone
 
 
 @click.command(cls=Command, example="hardboot plan rom.img --device virt-arm")
-@click.argument("image", type=click.Path(path_type=Path))
+@rom_options
 @click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line.")
 @click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line.")
 @click.option(
@@ -47,25 +51,27 @@ _LIMIT = 8 << 20  # bytes of a file copied from a phone
 @pass_settings
 def plan(
     settings: Settings,
-    image: Path,
+    files: RomFiles,
     cmdline: str | None,
     append: str | None,
     folder: Path | None,
     iomem: Path | None,
     svg: Path | None,
 ) -> None:
-    """Show where boot image IMAGE would lie in memory.
+    """Show where the parts of IMAGE would lie in memory.
 
     Nothing is loaded. With --device NAME or --profile FILE the plan is made from the profile alone, with
     --from DIR from files of the phone; otherwise the connected phone is asked.
     """
-    guest_rom = rom.read(image)
+    source = files.read()
     if folder is not None:
         phone, running = _copied(folder, settings.chosen())
+        guest_rom = source.alone()
     elif (known := settings.chosen()) is not None:
         phone, running = known, planning.PhoneFacts()
+        guest_rom = source.alone()
     else:
-        phone, running = _connected(settings.serial)
+        phone, running, guest_rom = _connected(settings.serial, source)
     if iomem is not None:
         text = read_bytes(iomem, limit=_LIMIT).decode("utf-8", "replace")
         running = replace(running, live=layout.parse_iomem(text))
@@ -75,27 +81,28 @@ def plan(
         made,
         running.live,
         own=guest_rom.cmdline,
-        image=image.name,
-        bootloader_known=running.bootloader is not None,
+        image=guest_rom.path.name,
+        bootloader_known=running.bootloader.cmdline is not None,
     )
     document = {
         "device": phone.name,
-        "image": str(image),
+        "image": str(guest_rom.path),
         "release": guest_rom.release,
         "dtb_source": made.tree_reason,
     }
     page.emit(settings, {**document, **page.document()}, svg)
 
 
-def _connected(serial: str | None) -> tuple[Profile, PhoneFacts]:
-    """Return the profile of the connected phone, and its answers."""
+def _connected(serial: str | None, source: RomSource) -> tuple[Profile, PhoneFacts, Rom]:
+    """Return the profile of the connected phone, its answers, and the ROM with what it lacks."""
     try:
         with phones.connected(serial, None, wait_s=0) as phone:
             try:
                 said, *answers = phone.roots(KERNEL, *planning.queries(phone))
                 kernel = parse_kernel(said)
                 _warn_of_guest(kernel.cmdline)
-                return phone.profile, planning.parse(phone, kernel.cmdline, answers)[1]
+                facts = planning.parse(phone, kernel.cmdline, answers)[1]
+                return phone.profile, facts, source.complete(phone)
             finally:
                 phone.clean()
     except DeviceError as error:
@@ -114,7 +121,7 @@ def _copied(folder: Path, chosen: Profile | None) -> tuple[Profile, PhoneFacts]:
         live=layout.parse_iomem(iomem) if iomem else None,
         tree=None if has_atags else found.tree,
         atags=atags.parse(read_bytes(tags, limit=_LIMIT)) if has_atags and tags.is_file() else None,
-        bootloader=planning.additions(phone, line, found.boot_header) if line else None,
+        bootloader=BootloaderWords(additions(phone, line, found.boot_header)) if line else BootloaderWords(),
     )
 
 

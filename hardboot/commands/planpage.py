@@ -15,7 +15,7 @@ from hardboot.base.cmdline import BOOTLOADER, ROM, CommandLine
 from hardboot.base.files import write_atomic
 from hardboot.commands.common import Settings
 from hardboot.commands.text_output import TextOutput
-from hardboot.flows import planning
+from hardboot.flows import bootloader_words
 from hardboot.flows.planning import Planned
 from hardboot.layout import BootPlan, LiveMemory
 from hardboot.memorymap import Kind, MemoryMap
@@ -120,7 +120,7 @@ def of(
         picture,
         f"{image} on {profile.name}",
         made.tree_reason,
-        planning.in_boot_partition(profile, own),
+        bootloader_words.in_boot_partition(profile, own),
         bootloader_known,
     )
 

@@ -18,9 +18,9 @@ from hardboot.crash import elfcorehdr
 from hardboot.crash.elfcorehdr import CRASHKERNEL, KernelMemory
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
-from hardboot.flows import boot, planning
+from hardboot.flows import boot, bootloader_words, phone_images
 from hardboot.flows import load as loading
-from hardboot.flows import rom as roms
+from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
 from hardboot.layout import BootPlan, Segment
@@ -77,16 +77,17 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         data = elfcorehdr.build(memory)
         place = Range.sized(usable.end, align_up(len(data), PAGE_SIZE), "elfcorehdr")
         own = f"elfcorehdr={place.start:#x} mem={usable.size >> 10}K@{usable.start:#x} {_OWN_WORDS}"
+        told = _bootloader_words(phone, journal.host.cmdline).for_rom(rom.takes_bootconfig)
         parts = [
             (cmdlines.ROM, rom.cmdline),
-            (cmdlines.BOOTLOADER, _bootloader_words(phone, journal.host.cmdline)),
+            (cmdlines.BOOTLOADER, told.cmdline),
             (cmdlines.APPENDED, append),
             (cmdlines.MARK, own),
         ]
         line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[phone.profile.arch])
         choice = devicetree.choose(rom.trees, phone.profile, live_tree)
         tree = choice.tree and devicetree.for_panic_kernel(choice.tree, elf_header=place, memory=usable)
-        guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text)
+        guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text, words=told.bootconfig)
         plan = layout.plan_panic_kernel(phone.profile, guest, usable)
         header = Segment(place.name, place.start, data, place.size)
         plan = replace(plan, segments=(*plan.segments, header))
@@ -152,17 +153,13 @@ def add_crashkernel(phone: Phone, journal: Journal, *, wait_s: float) -> None:
     if any(word.startswith("crashkernel=") for word in phone.kernel().cmdline.split()):
         log.say("The running kernel already has crashkernel= on its command line.")
         return
-    with temporary_folder() as folder:
-        with log.step("Reading the boot partition"):
-            content = phone.pull_partition("boot")
-        image = folder / "boot-partition.img"
-        image.write_bytes(content)
-        rom = roms.read(image)
-        prepared = loading.prepare(phone, rom, journal, append=CRASHKERNEL)
-        boot.boot(phone, prepared, journal, wait_s=wait_s)
+    prepared = loading.prepare(phone, phone_images.own(phone), journal, append=CRASHKERNEL)
+    boot.boot(phone, prepared, journal, wait_s=wait_s)
 
 
-def _bootloader_words(phone: Phone, running: str) -> str:
-    """Return the words of the running command line that the bootloader added, without those of hardboot."""
-    words = cmdlines.split(planning.bootloader_words(phone, running) or "")
-    return " ".join(word for word in words if cmdlines.key(word) not in ("crashkernel", record.MARK))
+def _bootloader_words(phone: Phone, running: str) -> BootloaderWords:
+    """Return what the bootloader told the running kernel, without the words of hardboot."""
+    told = bootloader_words.ask(phone, running)
+    words = cmdlines.split(told.cmdline or "")
+    kept = " ".join(word for word in words if cmdlines.key(word) not in ("crashkernel", record.MARK))
+    return replace(told, cmdline=kept)

@@ -13,6 +13,7 @@ from hardboot.devicetree.candidate import (
 )
 from hardboot.devicetree.choice import Choice, choose
 from hardboot.devicetree.memory_nodes import memory_banks, reserved_memory
+from hardboot.devicetree.overlays import Overlays, apply_overlays, choose_overlays, parse_indexes
 from hardboot.devicetree.selection import Selection, Verdict, select
 from hardboot.devicetree.tree_source import TreeSource, find_trees, find_trees_in_parts
 
@@ -20,20 +21,24 @@ __all__ = [
     "BoardId",
     "Candidate",
     "Choice",
+    "Overlays",
     "PhoneIds",
     "Selection",
     "TreeSource",
     "Verdict",
     "adapt",
     "adapted_tree",
+    "apply_overlays",
     "candidate",
     "candidates",
     "choose",
+    "choose_overlays",
     "encode_cmdline",
     "find_trees",
     "find_trees_in_parts",
     "for_panic_kernel",
     "memory_banks",
+    "parse_indexes",
     "phone_ids",
     "profile_phone_ids",
     "reserved_memory",

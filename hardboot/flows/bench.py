@@ -7,16 +7,13 @@ before the clock starts: to load ahead is the purpose of kexec.
 import re
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
-from hardboot.base.files import write_atomic
-from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
-from hardboot.flows import load, rom
+from hardboot.flows import load, phone_images
 from hardboot.flows.bench_runs import HARDBOOT, REBOOT, SOFT, Bench, Run, phases_of
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
@@ -31,25 +28,6 @@ _INIT = re.compile(_STAMP + r"(?:Run \S+ as init process|Freeing (?:unused kerne
 _LAST = re.compile(
     _STAMP + r"(?:reboot: |kexec_core: |kexec: )?(?:Restarting system|Starting new kernel|Bye!)", re.MULTILINE
 )
-
-
-def own_image(phone: Phone, folder: Path) -> Rom:
-    """Return the image in the phone's boot partition: a guest with the same kernel as after a full reboot.
-
-    Args:
-        phone: The phone.
-        folder: Where the image is written; it must stay as long as the image is used.
-
-    Raises:
-        RefusedError: If the partition is not as the profile says.
-        DeviceError: If it cannot be read.
-        InputError: If it holds no boot image.
-    """
-    with log.step("Reading the phone's own boot image"):
-        data = phone.pull_partition("boot")
-    path = folder / "own-boot.img"
-    write_atomic(path, [data])
-    return rom.read(path)
 
 
 def supported_methods(phone: Phone, *, untested: bool) -> tuple[str, ...]:
@@ -98,9 +76,8 @@ def bench(phone: Phone, image: Rom, methods: Sequence[str], *, rounds: int, wait
 
 
 def own_bench(phone: Phone, methods: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
-    """Run `bench` with the phone's own boot image; see there and `own_image` for the errors raised."""
-    with temporary_folder() as folder:
-        return bench(phone, own_image(phone, folder), methods, rounds=rounds, wait_s=wait_s)
+    """Run `bench` with the phone's own images; see there and `phone_images.own` for the errors raised."""
+    return bench(phone, phone_images.own(phone), methods, rounds=rounds, wait_s=wait_s)
 
 
 def return_to_host(phone: Phone, now: KernelIdentity, wait_s: float) -> KernelIdentity:

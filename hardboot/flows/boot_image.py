@@ -20,6 +20,7 @@ def parse(path: Path, data: Data) -> BootImage:
             "this is a bare ARM kernel, not a boot image",
             file=str(path),
             state="Nothing was changed.",
-            fix=f"Make a boot image with it: hardboot host-image BOOT.IMG --kernel {path} -o OUT",
+            fix=f"Boot it with the phone's own ramdisk: hardboot boot --kernel {path}. Or make a boot image: "
+            f"hardboot host-image BOOT.IMG --kernel {path} -o OUT",
         )
     return bootimg.parse(data)

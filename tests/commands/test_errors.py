@@ -84,14 +84,14 @@ USAGE = [
     (
         "boot a --wait 0",
         "--wait SECONDS: 0 is not in the range 1<=x<=3600",
-        "Use: hardboot boot [OPTIONS] IMAGE (help: ",
+        "Use: hardboot boot [OPTIONS] [IMAGE] (help: ",
     ),
-    ("boot a --wait", "option '--wait' requires an argument", "Use: hardboot boot [OPTIONS] IMAGE (help: "),
+    ("boot a --wait", "option '--wait' requires an argument", "Use: hardboot boot [OPTIONS] [IMAGE] (help: "),
     ("virtual rom a --kernel b", "--kernel [debian|minimal]: 'b' is not one of 'debian', 'minimal'", "Use: "),
     (
         "boot a --svg b",
         "--svg needs --dry-run",
-        "Use: hardboot boot [OPTIONS] IMAGE (help: hardboot boot --help)",
+        "Use: hardboot boot [OPTIONS] [IMAGE] (help: hardboot boot --help)",
     ),
     ("a\x1b[31m", "no command 'a\\x1b[31m'", "Use: "),
 ]

@@ -123,13 +123,15 @@ def test_a_bare_kernel_is_told_what_to_do_with_it(data: bytes, tmp_path: Path) -
             read()
         assert caught.value.what == f"{path}: this is a bare ARM kernel, not a boot image"
         assert caught.value.fix == (
-            f"Make a boot image with it: hardboot host-image BOOT.IMG --kernel {path} -o OUT"
+            f"Boot it with the phone's own ramdisk: hardboot boot --kernel {path}. Or make a boot image: "
+            f"hardboot host-image BOOT.IMG --kernel {path} -o OUT"
         )
     with raises(
         InputError,
         f"{path}: this is a bare ARM kernel, not a boot image",
         "Nothing was changed.",
-        f"Make a boot image with it: hardboot host-image BOOT.IMG --kernel {path} -o OUT",
+        f"Boot it with the phone's own ramdisk: hardboot boot --kernel {path}. Or make a boot image: "
+        f"hardboot host-image BOOT.IMG --kernel {path} -o OUT",
     ):
         host_image.make(path, path, tmp_path / "out")
 

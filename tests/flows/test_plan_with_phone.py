@@ -13,7 +13,7 @@ from image_builders import board, dtb
 from planned import IOMEM, RUNNING, HostPhone, call, kernel, plan, rom_image
 
 from hardboot import profile
-from hardboot.flows import planning
+from hardboot.flows import bootloader_words
 from hardboot.profile import schema
 from hardboot.transport.base import Transport
 
@@ -95,7 +95,7 @@ def test_what_a_bootloader_would_make_of_a_line_is_told_word_by_word() -> None:
         "flo": (["androidboot.hardware=a", "quiet"], ["et"]),  # the first 26 characters
         "fp1": (["androidboot.hardware=a", "quiet", "b=1", "quiet"], []),
     }.items():
-        assert planning.in_boot_partition(profile.load(name), own) == expected, name
+        assert bootloader_words.in_boot_partition(profile.load(name), own) == expected, name
 
 
 def copied_files(folder: Path, **files: str | bytes) -> Path:

@@ -14,7 +14,8 @@ from hardboot.base.errors import DeviceError, InputError, RefusedError
 from hardboot.device.handset import TREE
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
-from hardboot.flows import planning, rom
+from hardboot.flows import bootloader_words, planning, rom
+from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.planning import PhoneFacts
 from hardboot.formats.kernels import atags
 from hardboot.formats.trees import fdt
@@ -42,7 +43,7 @@ def test_a_phone_tells_its_memory_its_tree_and_its_bootloaders_words(
     assert facts.tree
     assert fdt.text(facts.tree.root.properties["model"]) == "scripted"
     assert facts.atags is None
-    assert facts.bootloader == "androidboot.serialno=1"
+    assert facts.bootloader.cmdline == "androidboot.serialno=1"
     assert scripted.happened("mkdir *") == [f"mkdir -p {STAGING}"]
     assert scripted.happened("head *") == [
         f"head -c 4194304 </sys/firmware/fdt >{STAGING}/tree",
@@ -80,26 +81,26 @@ def test_a_boot_partition_of_another_size_is_refused(phone: Phone, scripted: Scr
     with pytest.raises(RefusedError, match=f"has {setup.SIZE + 4} bytes, the profile virt-arm says"):
         facts_of(phone)
     with pytest.raises(RefusedError, match=f"has {setup.SIZE + 4} bytes, the profile virt-arm says"):
-        planning.bootloader_words(phone, RUNNING)
+        bootloader_words.ask(phone, RUNNING)
 
 
 def test_a_profile_without_a_boot_partition_is_refused_before_anything_is_sent(
     phone: Phone, scripted: ScriptedPhone
 ) -> None:
     phone.profile = msgspec.structs.replace(phone.profile, partitions={})
-    for ask in (planning.queries, lambda phone: planning.bootloader_words(phone, RUNNING)):
+    for ask in (planning.queries, lambda phone: bootloader_words.ask(phone, RUNNING)):
         with pytest.raises(RefusedError, match="knows no partition 'boot'"):
             ask(phone)
     assert scripted.events == []
 
 
 def test_the_bootloaders_words_are_asked_for_alone(phone: Phone, scripted: ScriptedPhone) -> None:
-    assert planning.bootloader_words(phone, RUNNING) == "androidboot.serialno=1"
+    assert bootloader_words.ask(phone, RUNNING).cmdline == "androidboot.serialno=1"
     assert scripted.happened("cat *") == []
     assert scripted.happened("pull *") == [f"pull {STAGING}/boot-header"]
     scripted.boot.flash = scripted.boot.cached = bytes(setup.SIZE)
     with pytest.raises(InputError):
-        planning.bootloader_words(phone, RUNNING)
+        bootloader_words.ask(phone, RUNNING)
 
 
 def test_without_the_image_the_usual_command_line_is_taken_out() -> None:
@@ -113,7 +114,7 @@ def test_without_the_image_the_usual_command_line_is_taken_out() -> None:
         ({"dropped": ("console",)}, setup.HOST_IMAGE, "androidboot.serialno=1"),
     ):
         changed = msgspec.structs.replace(known, cmdline=msgspec.structs.replace(quirks, **change))
-        assert planning.additions(changed, RUNNING, header) == expected, change
+        assert bootloader_words.additions(changed, RUNNING, header) == expected, change
 
 
 def test_the_quirks_of_a_bootloader_count() -> None:
@@ -122,11 +123,11 @@ def test_the_quirks_of_a_bootloader_count() -> None:
         known.cmdline, skip=2, replaced={"console": "null"}, dropped=("quiet",), stock="x console=a quiet b"
     )
     changed = msgspec.structs.replace(known, cmdline=quirks)
-    assert planning.additions(changed, "console=null b c=1", b"") == "c=1"
-    lost, gained = planning.in_boot_partition(changed, "x console=a quiet b")
+    assert bootloader_words.additions(changed, "console=null b c=1", b"") == "c=1"
+    lost, gained = bootloader_words.in_boot_partition(changed, "x console=a quiet b")
     assert (lost, gained) == (["x", "console=a", "quiet"], ["console=null"])
     ignoring = msgspec.structs.replace(known, cmdline=msgspec.structs.replace(quirks, ignored=True))
-    assert planning.in_boot_partition(ignoring, "a b") == (["a", "b"], [])
+    assert bootloader_words.in_boot_partition(ignoring, "a b") == (["a", "b"], [])
 
 
 # The plan
@@ -141,7 +142,7 @@ VIRT = profile.load("virt-arm")
 
 
 def test_the_words_come_from_all_who_have_some(image: rom.Rom) -> None:
-    facts = PhoneFacts(LIVE, bootloader="boot=1")
+    facts = PhoneFacts(LIVE, bootloader=BootloaderWords("boot=1"))
     made = planning.plan(VIRT, image, facts, append="a=1", mark="m=1")
     assert made.cmdline.text == made.plan.cmdline == "console=ttyAMA0 quiet boot=1 a=1 m=1"
     assert [word.source for word in made.cmdline.words] == [

@@ -55,6 +55,7 @@ def phone_with_disk(*, host: bool = True) -> ScriptedPhone:
 def install(phone: ScriptedPhone, monkeypatch: pytest.MonkeyPatch, folder: Path) -> ScriptedPhone:
     """Let hardboot find `phone`, live on its clock, and keep its state below `folder`."""
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     for name, module in list(sys.modules.items()):
         if name.startswith("hardboot.") and getattr(module, "time", None) is time:
             monkeypatch.setattr(module, "time", phone.clock)

@@ -28,6 +28,7 @@ MAX_RAMDISKS = 256  # mkbootimg writes an entry for each --vendor_ramdisk_fragme
 MIN_PAGE_SIZE = 2048  # bytes
 MAX_PAGE_SIZE = 64 << 10  # bytes
 RAMDISK_TYPES = ("none", "platform", "recovery", "dlkm")
+RECOVERY = 2  # in RAMDISK_TYPES: only for the start of recovery
 
 
 @dataclass(frozen=True)
@@ -142,10 +143,7 @@ def parse(data: Data) -> VendorBoot:
         InputError: If `data` is something else, has an unknown header version, or is truncated.
     """
     image = view(data)
-    if sniff(image) != VENDOR_BOOT_IMAGE:
-        problem = f"this is {described(image)}, not an {VENDOR_BOOT_IMAGE}"
-        raise malformed(WHAT, "magic", 0, problem, fix="Give a vendor_boot.img.")
-    header = _read_header(image)
+    header = _checked_header(image)
     start = align_up(header.SIZE, header.page_size)
     sliced = slice_parts(image, WHAT, start, header.page_size, _part_sizes(header))
     section = sliced.parts["ramdisk"]
@@ -172,6 +170,42 @@ def parse(data: Data) -> VendorBoot:
         tail=image[sliced.end :],
         tail_offset=sliced.end,
     )
+
+
+def parse_cmdline(page: Data) -> str:
+    """Return the kernel command line in a header page; the parts of the image are not needed.
+
+    Raises:
+        InputError: If `page` is not the header of a vendor_boot image, or is truncated.
+    """
+    return read_text(_checked_header(view(page)).cmdline)
+
+
+def bootconfig_place(page: Data) -> range:
+    """Return the offsets of the bootconfig in the image with this header page; an empty range without one.
+
+    Raises:
+        InputError: If `page` is not the header of a vendor_boot image, or is truncated.
+    """
+    header = _checked_header(view(page))
+    start = align_up(header.SIZE, header.page_size)
+    for size in _part_sizes(header):
+        if size.name == "bootconfig":
+            return range(start, start + size.size)
+        start += align_up(size.size, header.page_size)
+    return range(0)
+
+
+def _checked_header(image: memoryview) -> VendorHeaderV3:
+    """Read the header of an image.
+
+    Raises:
+        InputError: If it is another file, has an unknown header version, or is truncated.
+    """
+    if sniff(image) != VENDOR_BOOT_IMAGE:
+        problem = f"this is {described(image)}, not an {VENDOR_BOOT_IMAGE}"
+        raise malformed(WHAT, "magic", 0, problem, fix="Give a vendor_boot.img.")
+    return _read_header(image)
 
 
 def _read_header(image: memoryview) -> VendorHeaderV3:

@@ -1,0 +1,151 @@
+"""The images of a ROM are found in a folder or an archive, and no path in an archive is used."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from image_sets import image_set as images_of
+from image_sets import write_set, write_zip
+from told import raises
+
+from hardboot.base.errors import InputError
+from hardboot.flows import image_set, zipped_set
+
+SET = {"boot": b"the boot image", "init_boot": b"the generic ramdisk", "dtbo": b"overlays"}
+EXTRACT = "Extract the images into a folder, and give the folder."
+
+
+def found(path: Path, **others: Path | None) -> dict[str, bytes]:
+    result = image_set.find(path, others)
+    assert result.path == path
+    assert set(result.files) == set(result.images)
+    return {name: bytes(data) for name, data in result.images.items()}
+
+
+def test_a_file_is_the_boot_image(tmp_path: Path) -> None:
+    path = tmp_path / "any name"
+    path.write_bytes(b"boot")
+    assert found(path) == {"boot": b"boot"}
+    assert image_set.find(path, {}).files == {"boot": path}
+
+
+def test_a_folder_holds_images_under_their_usual_names(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "rom", {**SET, "recovery": b"not one of them"})
+    assert found(folder) == SET
+    assert image_set.find(folder, {}).files["dtbo"] == folder / "dtbo.img"
+
+
+def test_a_file_that_is_named_counts_in_place_of_the_folders(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "rom", SET)
+    other = tmp_path / "other"
+    other.write_bytes(b"another")
+    assert found(folder, init_boot=other, vendor_boot=other, dtbo=None) == {
+        **SET,
+        "init_boot": b"another",
+        "vendor_boot": b"another",
+    }
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_an_archive_holds_images_in_any_folder(how: int, tmp_path: Path) -> None:
+    members = {f"../../{'x/' * index}{name}.img": data for index, (name, data) in enumerate(SET.items())}
+    path = write_zip(tmp_path / "rom.zip", {**members, "boot.img/": b"", "system.img": b"no"}, how)
+    assert found(path) == SET
+    assert image_set.find(path, {}).files["boot"] == path / "boot.img"
+    assert [one.name for one in tmp_path.iterdir()] == ["rom.zip"]
+
+
+def test_a_factory_archive_holds_the_archive_of_images(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        for name, data in SET.items():
+            archive.writestr(f"{name}.img", data)
+    members = {"oriole/image-oriole-1.zip": inner.getvalue(), "oriole/bootloader.img": b"x"}
+    assert found(write_zip(tmp_path / "factory.zip", members)) == SET
+    # One level only.
+    outer = write_zip(tmp_path / "image-outer.zip", members).read_bytes()
+    with pytest.raises(InputError, match=r"it holds no boot\.img"):
+        found(write_zip(tmp_path / "two.zip", {"image-outer.zip": outer}))
+
+
+def test_an_archive_without_images_says_what_is_missing(tmp_path: Path) -> None:
+    for path in (
+        write_zip(tmp_path / "a.zip", {"payload.bin": b"x"}),
+        write_set(tmp_path / "rom", {"dtbo": b"x"}),
+    ):
+        with raises(
+            InputError,
+            f"{path}: it holds no boot.img",
+            "Nothing was sent.",
+            "Give a folder or archive with boot.img; from a payload.bin it must be extracted first.",
+        ):
+            found(path)
+
+
+def test_an_archive_with_two_images_of_one_name_is_refused(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"a/boot.img": b"1", "b/boot.img": b"2"})
+    with raises(InputError, f"{path}: boot.img is in the archive 2 times", "Nothing was sent.", EXTRACT):
+        found(path)
+    path = write_zip(tmp_path / "b.zip", {"image-a.zip": b"1", "image-b.zip": b"2"})
+    with raises(
+        InputError, f"{path}: 2 archives image-*.zip are in the archive", "Nothing was sent.", EXTRACT
+    ):
+        found(path)
+
+
+def test_a_member_that_is_too_large_or_empty_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipped_set, "MAX_IMAGE", 10)
+    path = write_zip(tmp_path / "a.zip", {"boot.img": b"0123456789"})
+    assert found(path)["boot"] == b"0123456789"
+    for data in (b"0123456789a", b""):
+        path = write_zip(tmp_path / "a.zip", {"boot.img": data})
+        problem = f"{path}: boot.img in it has {len(data)} bytes, it must have 1 to 10"
+        with raises(InputError, problem, "Nothing was sent.", "Extract the image, and give the file."):
+            found(path)
+
+
+def test_a_member_that_is_larger_than_it_states_is_cut_there(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"boot.img": b"x" * 100_000})
+    data = path.read_bytes()
+    lying = data.replace((100_000).to_bytes(4, "little"), (100).to_bytes(4, "little"))
+    assert lying != data
+    path.write_bytes(lying)
+    with pytest.raises(InputError, match=r"a\.zip: the archive cannot be read: Bad CRC-32"):
+        found(path)
+
+
+def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipped_set, "MAX_MEMBERS", 3)
+    assert found(write_zip(tmp_path / "a.zip", {f"{name}.img": data for name, data in SET.items()}))
+    path = write_zip(tmp_path / "b.zip", {**SET, "boot.img": b"x"})
+    with raises(InputError, f"{path}: more than 3 files in the archive", "Nothing was sent.", EXTRACT):
+        found(path)
+
+
+@pytest.mark.parametrize("cut", [5, 40, 150])
+def test_a_damaged_archive_is_refused(cut: int, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", images_of())
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(InputError, match=r"a\.zip: the archive cannot be read: "):
+        found(path)
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"boot.img": b"x"})
+    data = bytearray(path.read_bytes())
+    for magic, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # bit 0 of the flags
+        data[data.index(magic) + offset] |= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match=r"a\.zip: the archive cannot be read: .*encrypted"):
+        found(path)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.img: no such file"):
+        found(tmp_path / "none.img")
+    folder = write_set(tmp_path / "rom", SET)
+    with pytest.raises(InputError, match=r"gone: no such file"):
+        found(folder, dtbo=tmp_path / "gone")

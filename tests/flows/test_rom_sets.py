@@ -1,0 +1,175 @@
+"""A ROM of several images: what it is made of, and what it lacks."""
+
+from pathlib import Path
+
+import container_builders
+import image_sets as build
+import pytest
+from image_builders import board, mkbootimg, zimage
+from told import raises
+
+from hardboot.base.errors import InputError
+from hardboot.flows import phone_images, rom
+from hardboot.flows.image_set import ImageSet
+from hardboot.flows.rom import Rom
+from hardboot.formats.boot import bootconfig
+from hardboot.formats.reading import sha256
+from hardboot.formats.trees import fdt
+from hardboot.layout import Arm64Kernel
+
+
+def read(folder: Path, **images: bytes | None) -> Rom:
+    made = {name: data for name, data in images.items() if data is not None}
+    return rom.read(build.write_set(folder / "rom", made))
+
+
+def models(one: Rom) -> list[str]:
+    return [fdt.text(each.tree.root.properties["model"]) for each in one.trees]
+
+
+def test_a_set_is_joined_as_a_bootloader_does(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, **build.image_set(boot=build.boot_v4(cmdline=b"own=1"), vendor_boot=build.vendor_boot())
+    )
+    assert isinstance(found.kernel, Arm64Kernel)
+    assert (found.path, found.release) == (tmp_path / "rom", build.RELEASE)
+    assert found.cmdline == f"{build.VENDOR_CMDLINE} own=1"
+    assert bytes(found.ramdisks()) == b"platformgeneric"
+    assert found.takes_bootconfig
+    assert found.lacks == ()
+    assert found.given == {"boot", "init_boot", "vendor_boot"}
+    guest = found.guest(tree=None, live_tree=None, cmdline="", words={"androidboot.slot_suffix": ("_a",)})
+    rest, text = bootconfig.split(guest.ramdisk)
+    assert bytes(rest) == b"platformgeneric"
+    assert text == 'androidboot.hardware=virt-arm64\nandroidboot.slot_suffix = "_a"\n'
+
+
+def test_with_header_v3_the_ramdisk_is_in_boot_and_there_is_no_bootconfig(tmp_path: Path) -> None:
+    images = {
+        "boot": build.boot_v4(ramdisk=b"generic", version=3),
+        "vendor_boot": build.vendor_boot(version=3),
+    }
+    found = read(tmp_path, **images)
+    assert not found.takes_bootconfig
+    guest = found.guest(tree=None, live_tree=None, cmdline="", words={"a": ("1",)})
+    assert bytes(guest.ramdisk) == b"platformrecoverygeneric"
+
+
+def test_init_boot_counts_in_place_of_the_ramdisk_in_boot(tmp_path: Path) -> None:
+    boot = build.boot_v4(ramdisk=b"of boot")
+    assert (
+        bytes(read(tmp_path / "a", boot=boot, vendor_boot=build.vendor_boot()).ramdisks())
+        == b"platformof boot"
+    )
+    assert bytes(read(tmp_path / "b", **build.image_set(boot=boot)).ramdisks()) == b"platformgeneric"
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+
+
+@pytest.mark.parametrize(
+    ("images", "lacks"),
+    [
+        (("boot",), ("vendor_boot", "init_boot")),
+        (("boot", "init_boot"), ("vendor_boot",)),
+        (("boot", "vendor_boot"), ("init_boot",)),
+        (("boot", "init_boot", "vendor_boot"), ()),
+    ],
+)
+def test_what_a_set_lacks_is_named(images: tuple[str, ...], lacks: tuple[str, ...], tmp_path: Path) -> None:
+    found = read(tmp_path, **{name: data for name, data in build.image_set().items() if name in images})
+    assert found.lacks == lacks
+    if not lacks:
+        phone_images.check_complete(found)
+        return
+    with raises(
+        InputError,
+        f"{tmp_path / 'rom'}: the {lacks[0]} image is missing: a boot image with header v4 needs it",
+        "Nothing was sent.",
+        f"Give the file: --{lacks[0].replace('_', '-')} FILE. Of a connected phone whose profile has the "
+        f"partition {lacks[0]}, its own is used.",
+    ):
+        phone_images.check_complete(found)
+
+
+def test_an_image_of_header_v2_needs_no_other_and_ignores_them(tmp_path: Path) -> None:
+    boot = mkbootimg("--header_version", "2", kernel=zimage(), ramdisk=b"its own", dtb=board("of boot"))
+    found = read(tmp_path, **build.image_set(boot=boot))
+    assert found.vendor is None
+    assert bytes(found.ramdisks()) == b"its own"
+    assert models(found) == ["of boot"]
+    assert found.lacks == ("dtbo",)
+    phone_images.check_complete(found)  # without overlays it may start
+
+
+def test_the_tree_of_vendor_boot_comes_before_one_behind_the_kernel(tmp_path: Path) -> None:
+    appended = build.boot_v4(build.KERNEL + board("appended"))
+    vendor = build.vendor_boot(dtb=board("vendor"))
+    assert models(read(tmp_path / "a", **build.image_set(boot=appended, vendor_boot=vendor))) == ["vendor"]
+    assert models(read(tmp_path / "b", **build.image_set(boot=appended))) == ["appended"]
+
+
+def test_trees_of_the_phones_vendor_boot_are_left_to_its_live_tree(tmp_path: Path) -> None:
+    found = read(tmp_path, **build.image_set(vendor_boot=build.vendor_boot(dtb=board("vendor"))))
+    assert models(found) == ["vendor"]
+    taken = rom.assemble(found.files, taken={"vendor_boot"})
+    assert (models(taken), taken.lacks) == ([], ())
+    assert taken.given == {"boot", "init_boot"}
+
+
+def test_own_overlays_need_the_tree_of_the_phones_vendor_boot(tmp_path: Path) -> None:
+    images = build.image_set(vendor_boot=build.vendor_boot(dtb=board("vendor")), dtbo=build.overlay_table())
+    found = read(tmp_path, **images)
+    assert models(rom.assemble(found.files, taken={"vendor_boot"})) == ["vendor"]
+    assert models(rom.assemble(found.files, taken={"vendor_boot", "dtbo"})) == []
+
+
+def test_a_dtbo_without_a_table_is_refused_but_for_an_empty_partition(tmp_path: Path) -> None:
+    found = rom.read(build.write_set(tmp_path / "rom", build.image_set()))
+    assert found.overlays is None
+    dtbo = tmp_path / "dtbo.img"
+    dtbo.write_bytes(bytes(4096))
+    with raises(
+        InputError,
+        f"{dtbo}: this is unknown data (it begins with 00 00 00 00 00 00 00 00), not a device tree overlay "
+        "table (dtbo)",
+        "Nothing was sent.",
+        "Give a dtbo.img; a device tree is given by --dtb.",
+    ):
+        rom.read(tmp_path / "rom", {"dtbo": dtbo})
+    images = {**found.files.images, "dtbo": bytes(4096)}
+    files = ImageSet(found.path, images, {**found.files.files, "dtbo": dtbo})
+    assert rom.assemble(files, taken={"dtbo"}).overlays == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "problem"),
+    [
+        ("vendor_boot", build.boot_v4(), "this is an Android boot image, not an Android vendor boot image"),
+        ("init_boot", build.vendor_boot(), "this is an Android vendor boot image, not an Android boot image"),
+        ("boot", build.vendor_boot(), "this is an Android vendor boot image, not an Android boot image"),
+        ("vendor_boot", build.vendor_boot(dtb=b"x" * 99), "the dtb part (99 bytes) holds no device tree"),
+        ("boot", build.boot_v4(b""), "the image has no kernel"),
+    ],
+)
+def test_an_image_that_is_another_one_is_named(name: str, data: bytes, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, **build.image_set(**{name: data}))
+    assert caught.value.what.startswith(f"{tmp_path / 'rom' / name}.img: ")
+    assert problem in caught.value.what
+    assert caught.value.state == "Nothing was sent."
+
+
+def test_the_digest_is_that_of_the_boot_image_or_of_all(tmp_path: Path) -> None:
+    boot = container_builders.boot(zimage(), b"ramdisk")
+    alone = read(tmp_path / "a", boot=boot)
+    assert alone.sha256 == sha256(boot)
+    digests = {read(tmp_path / "a", **build.image_set()).sha256}
+    for name in ("boot", "init_boot", "vendor_boot"):
+        images = build.image_set()
+        images[name] += b"\0"
+        digests.add(read(tmp_path / "b", **images).sha256)
+    assert len(digests) == 4
