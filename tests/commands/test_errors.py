@@ -77,7 +77,7 @@ USAGE = [
     ("info", "info needs IMAGE", "Use: hardboot info [OPTIONS] IMAGE (help: hardboot info --help)"),
     (
         "host-image a -o b",
-        "host-image needs --kernel ZIMAGE",
+        "host-image needs --kernel FILE",
         "Use: hardboot host-image [OPTIONS] BOOT.IMG (help: ",
     ),
     ("info a b", "got unexpected extra argument (b)", "Use: hardboot info [OPTIONS] IMAGE (help: "),
