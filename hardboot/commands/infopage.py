@@ -60,7 +60,11 @@ def _boot_rows(image: Document) -> list[_Row]:
     if image["header_version"] < 3:
         rows += [("id", _id(image)), ("tags address", _hex(image["tags_addr"]))]
     rows += [("note", image["note"])] if image["note"] else []
-    return rows + _lead_rows(image)
+    return rows + _lead_rows(image) + _warnings(image)
+
+
+def _warnings(image: Document) -> list[_Row]:
+    return [("warning", text) for text in image["warnings"]]
 
 
 def _hashes(image: Document) -> Iterator[tuple[str, str]]:
@@ -102,6 +106,7 @@ def _vendor_rows(image: Document) -> list[_Row]:
         ("kernel address", _hex(image["kernel_addr"])),
         ("ramdisk address", _hex(image["ramdisk_addr"])),
         ("tags address", _hex(image["tags_addr"])),
+        *_warnings(image),
     ]
 
 

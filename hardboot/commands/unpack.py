@@ -22,6 +22,8 @@ def unpack(settings: Settings, image: Path, folder: Path) -> None:
     Edit the parts or image.toml there, then make an image of it with `hardboot pack`.
     """
     unpacked = images.unpack(image, folder)
+    for warning in unpacked.warnings:
+        log.warn(f"{image}: {warning}")
     if unpacked.signed:
         log.warn("the image is signed; verification fails once it is changed")
 
@@ -35,6 +37,7 @@ def unpack(settings: Settings, image: Path, folder: Path) -> None:
         "kind": unpacked.kind,
         "parts": [{"name": name, "size": size} for name, size in unpacked.parts],
         "signed": unpacked.signed,
+        "warnings": list(unpacked.warnings),
     }
     settings.emit(document, human)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import Data
 from hardboot.formats.boot import bootimg, wrappers
@@ -10,7 +11,7 @@ from hardboot.formats.kernels import kernel
 
 
 def parse(path: Path, data: Data) -> BootImage:
-    """Return the boot image in `data`, the content of the file `path`.
+    """Return the boot image in `data`, the content of `path`, and warn of what its header states wrongly.
 
     Raises:
         InputError: If it is no boot image or truncated; a bare kernel is told what to do with it.
@@ -23,4 +24,7 @@ def parse(path: Path, data: Data) -> BootImage:
             fix=f"Boot it with the phone's own ramdisk: hardboot boot --kernel {path}. Or make a boot image: "
             f"hardboot host-image BOOT.IMG --kernel {path} -o OUT",
         )
-    return bootimg.parse(data)
+    image = bootimg.parse(data)
+    for warning in image.warnings:
+        log.warn(f"{path}: {warning}")
+    return image

@@ -278,6 +278,8 @@ def _bare(name: str, part: Data) -> Data:
 
 def parse_kernel(part: Data) -> AnyKernel:
     """Return the kernel as it is started: a zImage unpacks itself, an arm64 Image must be unpacked first."""
+    for warning in kernel_part.warnings(part):
+        log.warn(warning)
     part = kernel_part.unwrap(part)
     if arm64image.is_arm64(part):
         size = identify(part, config=False).size

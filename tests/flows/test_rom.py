@@ -5,7 +5,7 @@ from pathlib import Path
 import container_builders as build
 import pytest
 import scripted_setup as setup
-from image_builders import arm64_image, board, dtb, kernel_with_banner, mkbootimg, pack, zboot, zimage
+from image_builders import arm64_image, board, dtb, kernel_with_banner, mkbootimg, pack, words, zboot, zimage
 from packed_kernels import mkimage
 from told import raises
 
@@ -115,6 +115,19 @@ def test_a_bare_kernel_is_told_what_to_do_with_it(kernel: bytes, tmp_path: Path)
     with pytest.raises(InputError, match="this is a bare ARM kernel, not a boot image") as caught:
         rom.read(written(tmp_path, kernel))
     assert "hardboot host-image BOOT.IMG --kernel" in caught.value.fix
+
+
+def test_what_headers_state_wrongly_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged = build.uimage(zimage()).replace(b"Linux", b"LINUX")
+    image = with_dtb(board("mine"), damaged).replace(words(1660), words(0), 1)
+    path = written(tmp_path, image)
+    assert isinstance(rom.read(path).kernel, ZImage)
+    told = capsys.readouterr().err
+    assert f"warning: {path}: header_size is 0 bytes, v2 has 1660\n" in told
+    assert "warning: U-Boot image: header checksum is 0x" in told
+    broken = written(tmp_path, build.boot(zimage(tags=b"\1\0\0\0"), b"ramdisk"))
+    assert rom.read(broken).unpacked_size is None
+    assert "warning: zImage: tag at offset 0x100: 1 words" in capsys.readouterr().err
 
 
 def test_a_kernel_packed_with_lzop_is_a_zimages_business(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import container_builders as build
 import pytest
-from image_builders import board, words, zboot, zimage
+from image_builders import arm64_image, board, words, zboot, zimage
 
 from hardboot.__main__ import run
 
@@ -58,7 +58,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "pages of 0 bytes": (patched(build.boot(), 0x24, "<I", 0), "page_size at offset 0x24"),
     "pages of 2047 bytes": (patched(build.boot(), 0x24, "<I", 2047), "page_size at offset 0x24"),
     "half a header": (build.boot()[:900], "header at offset 0x0"),
-    "a v2 header in a v0 image": (patched(build.boot(), 0x28, "<I", 2), "header_size at offset 0x66c"),
     "vendor_boot of 4 GiB": (patched(build.vendor_boot(4), 0x18, "<I", 0xFFFFFFFF), "vendor_ramdisk_size at"),
     "4294967295 QCDT entries": (patched(build.qcdt(), 8, "<I", 0xFFFFFFFF), "entries at offset 0x8"),
     "4096 trees on each other": (b"QCDT" + words(2, 4096) + QCDT_ROWS + bytes(300_000), "entry at offset"),
@@ -66,10 +65,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "an overlay behind the end": (patched(build.dtbo(), 36, ">I", 1 << 20), "entry at offset 0x20"),
     "a table without entries": (patched(build.dtbo(), 12, ">I", 0), "dt_entry_size at offset 0xc"),
     "32 TiB of nothing": (SPARSE + struct.pack("<HHII", 0xCAC3, 0, 1, 12), "blocks at offset 0x10"),
-    "a U-Boot image in itself": (nested_uimage(), "a U-Boot image is inside of another image"),
+    "a U-Boot image in itself": (
+        nested_uimage(),
+        "header at offset 0x40: another one is inside: a U-Boot image",
+    ),
     "a zboot kernel behind the end": (patched(zboot(b"x"), 8, "<II", 0xFFFFFFFF, 9), "payload at offset 0x8"),
     "a zImage that ends before it starts": (patched(zimage(), 0x28, "<II", 100, 0), "end at offset 0x2c"),
-    "a zImage with tags outside": (patched(zimage(), 0x38, "<I", 0xFFFFFFFC), "extension table at offset"),
     "a tree of 4 GiB": (patched(board("x"), 4, ">I", 0xFFFFFFFF), "totalsize at offset 0x4"),
     "a Sony ELF with parts outside": (
         patched(build.sony_elf(), 52 + 4, "<I", 0xFFFFFFFF),
@@ -82,6 +83,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
 }
 READ: dict[str, bytes] = {
+    "a v2 header in a v0 image": patched(build.boot(), 0x28, "<I", 2),
+    "a zImage with tags outside": patched(zimage(), 0x38, "<I", 0xFFFFFFFC),
+    "a v2 header of 4 GiB": patched(build.boot_v2(2), 0x66C, "<I", 0xFFFFFFFF),
+    "a uImage with a wrong checksum": patched(build.uimage(zimage()), 4, ">I", 0),
+    "an UNCOMPRESSED_IMG of 4 GiB": build.patched(arm64_image(bytes(1000)), board("x"), 0xFFFFFFFF),
+    "an overlay compressed in an unknown way": patched(patched(build.dtbo(), 28, ">I", 1), 32 + 16, ">I", 9),
     "a bomb as kernel and ramdisk": build.boot(BOMB, BOMB),
     "a bomb in a zImage": zimage(payload=BOMB + words(64 << 20)),
     "a ramdisk that wants out": build.boot(zimage(), gzip.compress(EVIL)),

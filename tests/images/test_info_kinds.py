@@ -52,6 +52,46 @@ def test_a_wrong_id_is_reported_with_the_right_one(tmp_path: Path) -> None:
     assert f"does not match the parts: their sha1 is {right[:20].hex()}" in shown
 
 
+@pytest.mark.parametrize(
+    ("kind", "warning"),
+    [
+        ("v2 that states another header size", "header_size is 1632 bytes, v2 has 1660"),
+        ("v3 that states another header size", "header_size is 20480 bytes, v3 has 1580"),
+        ("vendor_boot that states no header size", "header_size is 0 bytes, v4 has 2128"),
+        (
+            "vendor_boot v4 with a strange table",
+            "the ramdisk table does not describe the ramdisks; they are kept as one",
+        ),
+    ],
+)
+def test_what_a_header_states_wrongly_is_shown_and_kept(tmp_path: Path, kind: str, warning: str) -> None:
+    told = described(tmp_path, build.every_kind()[kind])
+    assert (told.get("boot_image") or told["vendor_boot"])["warnings"] == [warning]
+    path = tmp_path / "x.img"
+    shown = hardboot("info", path).stdout.splitlines()
+    assert ["warning", *warning.split()] in [line.split() for line in shown]
+    done = hardboot("unpack", path, tmp_path / "out")
+    assert f"warning: {path}: {warning}\n" in done.stderr
+    (tmp_path / "out" / "dtb").write_bytes(b"")
+    hardboot("pack", tmp_path / "out", tmp_path / "again.img")
+    again = described(tmp_path, (tmp_path / "again.img").read_bytes())
+    assert (again.get("boot_image") or again["vendor_boot"])["warnings"] == [warning]
+
+
+def test_what_a_kernels_headers_state_wrongly_is_shown(tmp_path: Path) -> None:
+    for kernel, warning in (
+        (build.uimage(zimage())[:-1] + b"x", None),
+        (build.uimage(zimage()).replace(b"Linux", b"LINUX"), "U-Boot image: header checksum is 0x"),
+        (build.patched(zimage(), board("x"), 5), "UNCOMPRESSED_IMG header: size is 5 bytes, no device tree"),
+        (zimage(tags=b"\1\0\0\0"), "zImage: tag at offset 0x100: 1 words do not fit"),
+    ):
+        for data in (kernel, build.boot(kernel)):
+            told = described(tmp_path, data)
+            part = told["boot_image"]["parts"][0] if "boot_image" in told else told
+            assert part["kernel"]["kind"] == "zImage"
+            assert part.get("warning", "None").startswith(str(warning))
+
+
 def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
     kinds = build.every_kind()
     image = described(tmp_path, kinds["DHTB"])["boot_image"]

@@ -49,7 +49,7 @@ def parse(data: Data) -> BootImage:
     sizes = [PartSize(name, size, *size_field(header, name)) for name, size in header.part_sizes().items()]
     sliced = slice_parts(image, WHAT, page_size, page_size, sizes)
     parts = sliced.parts
-    return replace(
+    read = replace(
         _from_header(header),
         kernel=parts["kernel"],
         ramdisk=parts["ramdisk"],
@@ -66,6 +66,18 @@ def parse(data: Data) -> BootImage:
         tail=image[sliced.end :],
         tail_offset=lead + sliced.end,
     )
+    return replace(read, warnings=tuple(_warnings(header, read)))
+
+
+def _warnings(header: BootHeader, image: BootImage) -> Iterator[str]:
+    """Yield what the header states wrongly; the parts are found without it."""
+    if isinstance(header, BootHeaderV1 | BootHeaderV3) and header.header_size != header.SIZE:
+        yield f"header_size is {header.header_size} bytes, v{header.VERSION} has {header.SIZE}"
+    if isinstance(header, BootHeaderV1):
+        for part in image.parts:
+            if part.name == "recovery_dtbo" and part.data and part.offset != header.recovery_dtbo_offset:
+                stated = header.recovery_dtbo_offset
+                yield f"recovery_dtbo_offset is {stated:#x}, the part is at {part.offset:#x}"
 
 
 def _from_header(header: BootHeader) -> BootImage:

@@ -86,16 +86,21 @@ def _header(image: BootImage, was: BootHeader) -> BootHeader:
     if isinstance(was, BootHeaderPxa):
         return replace(_addressed(image, was), dt_size=len(image.dt))
     header = replace(_addressed(image, was), header_version=image.header_version, os_version=image.os_version)
-    if isinstance(header, BootHeaderV1):
+    if isinstance(header, BootHeaderV1) and isinstance(was, BootHeaderV1):
         header = replace(
             header,
             recovery_dtbo_size=len(image.recovery_dtbo),
             recovery_dtbo_offset=image.recovery_dtbo_offset,
-            header_size=header.SIZE,
+            header_size=_header_size(was),
         )
     if isinstance(header, BootHeaderV2):
         header = replace(header, dtb_size=len(image.dtb), dtb_addr=image.dtb_addr)
     return replace(header, header_version=len(image.dt)) if len(image.dt) else header
+
+
+def _header_size(was: BootHeaderV1 | BootHeaderV3) -> int:
+    """Return the size a header states: what was read, which may be any number, or else its own."""
+    return was.header_size if was.magic == BOOT_MAGIC else was.SIZE
 
 
 def _header_v3(image: BootImage, was: BootHeaderV3) -> BootHeaderV3:
@@ -105,7 +110,7 @@ def _header_v3(image: BootImage, was: BootHeaderV3) -> BootHeaderV3:
         kernel_size=len(image.kernel),
         ramdisk_size=len(image.ramdisk),
         os_version=image.os_version,
-        header_size=was.header_size if was.magic == BOOT_MAGIC else was.SIZE,  # any size may have been read
+        header_size=_header_size(was),
         header_version=image.header_version,
         cmdline=_stored_cmdline(image, was) or was.cmdline,
     )

@@ -21,7 +21,6 @@ from hardboot.formats.boot.bootheader import (
     BootHeader,
     BootHeaderPxa,
     BootHeaderV0,
-    BootHeaderV1,
     BootHeaderV3,
     read_cmdline,
 )
@@ -100,9 +99,7 @@ def read_header(data: memoryview, offset: int) -> BootHeader:
         head = head[: max(0, _page_size(kind, view(head)) - offset)].ljust(kind.SIZE, b"\0")
     if len(head) < kind.SIZE:
         raise truncated(WHAT, f"v{kind.VERSION} header", offset, len(head), kind.SIZE)
-    header = kind.parse(view(head))
-    _check_header_size(header)
-    return header
+    return kind.parse(view(head))
 
 
 def _header_type(head: memoryview) -> type[BootHeader]:
@@ -128,18 +125,6 @@ def header_type(version: int) -> type[BootHeader]:
 
 def _page_size(kind: type[BootHeader], head: memoryview) -> int:
     return V3_PAGE_SIZE if issubclass(kind, BootHeaderV3) else u32(head, kind.offset_of("page_size"))
-
-
-def _check_header_size(header: BootHeader) -> None:
-    if isinstance(header, BootHeaderV3):
-        allowed = header.header_size <= V3_PAGE_SIZE  # AOSP's first mkbootimg for v3 wrote 1596
-    elif isinstance(header, BootHeaderV1):
-        allowed = header.header_size == header.SIZE
-    else:
-        return
-    if not allowed:
-        problem = f"{header.header_size} bytes, v{header.VERSION} has {header.SIZE}"
-        raise malformed(WHAT, "header_size", header.offset_of("header_size"), problem)
 
 
 def _not_a_boot_image(data: memoryview) -> InputError:

@@ -27,6 +27,8 @@ class BootImage(PagedImage):
         id: v0 to v2: usually a hash over the parts: 20 bytes SHA-1 and zeros, or 32 bytes SHA-256.
         header_offset: Offset of the header in its page: behind Amonet's microloader, otherwise 0.
         lead: The bytes in front of the image, a DHTB header or a loader; offsets count from their end.
+        warnings: What the header states wrongly, one sentence each; the parts are found without it, and it is
+            written back as it was read.
     """
 
     kernel: Data = field(repr=False)
@@ -51,6 +53,7 @@ class BootImage(PagedImage):
     id: bytes = bytes(32)
     header_offset: int = field(compare=False, default=0)
     lead: bytes = field(repr=False, compare=False, default=b"")
+    warnings: tuple[str, ...] = field(compare=False, default=())
 
     @property
     def os_version_text(self) -> str | None:

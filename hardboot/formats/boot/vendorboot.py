@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from hardboot.base.sizes import align_up
+from hardboot.formats.boot.bootheader import PAGE_SIZES
 from hardboot.formats.boot.paged import PagedImage, Part, PartSize, emit_parts, slice_parts
 from hardboot.formats.boot.vendorheader import (
     BOARD_ID_WORDS,
@@ -25,8 +26,6 @@ from hardboot.formats.text_field import kept_text, read_text
 
 VENDOR_BOOT_MAGIC = b"VNDRBOOT"
 MAX_RAMDISKS = 256  # mkbootimg writes an entry for each --vendor_ramdisk_fragment; phones have up to five
-MIN_PAGE_SIZE = 2048  # bytes
-MAX_PAGE_SIZE = 64 << 10  # bytes
 RAMDISK_TYPES = ("none", "platform", "recovery", "dlkm")
 RECOVERY = 2  # in RAMDISK_TYPES: only for the start of recovery
 
@@ -56,6 +55,7 @@ class VendorBoot(PagedImage):
         ramdisks: v3: one without a name. v4: one for each entry of the ramdisk table, without padding between
             them; if the table does not describe the section, the whole section as one, and `table` as read.
         table: v4: the table as it was read, if `ramdisks` are not its entries; otherwise None.
+        warnings: As of `bootimg.BootImage`.
     """
 
     ramdisks: tuple[Ramdisk, ...]
@@ -70,6 +70,7 @@ class VendorBoot(PagedImage):
     dtb_addr: int = 0
     name: str = ""
     cmdline: str = ""
+    warnings: tuple[str, ...] = field(compare=False, default=())
 
     @property
     def header_type(self) -> type[VendorHeaderV3]:
@@ -169,6 +170,7 @@ def parse(data: Data) -> VendorBoot:
         missing=sliced.missing,
         tail=image[sliced.end :],
         tail_offset=sliced.end,
+        warnings=tuple(_warnings(header, table)),
     )
 
 
@@ -213,13 +215,18 @@ def _read_header(image: memoryview) -> VendorHeaderV3:
         raise truncated(WHAT, "header", 0, len(image), VendorHeaderV3.SIZE)
     header = header_type(u32(image, VERSION_OFFSET)).parse(image)
     page_size = header.page_size
-    if not MIN_PAGE_SIZE <= page_size <= MAX_PAGE_SIZE or page_size & (page_size - 1):
-        problem = f"{page_size}, it must be a power of two from {MIN_PAGE_SIZE} to {MAX_PAGE_SIZE}"
+    if page_size not in PAGE_SIZES:
+        problem = f"{page_size}, it must be one of {PAGE_SIZES}"
         raise malformed(WHAT, "page_size", header.offset_of("page_size"), problem)
-    if not 0 < header.header_size <= align_up(header.SIZE, page_size):  # AOSP's first for v3 wrote 2108
-        problem = f"{header.header_size} bytes, v{header.header_version} has {header.SIZE}"
-        raise malformed(WHAT, "header_size", header.offset_of("header_size"), problem)
     return header
+
+
+def _warnings(header: VendorHeaderV3, table: Data | None) -> Iterator[str]:
+    """Yield what the header states wrongly: parts are found without it."""
+    if header.header_size != header.SIZE:
+        yield f"header_size is {header.header_size} bytes, v{header.header_version} has {header.SIZE}"
+    if table is not None and len(table):
+        yield "the ramdisk table does not describe the ramdisks; they are kept as one"
 
 
 def _part_sizes(header: VendorHeaderV3) -> list[PartSize]:
@@ -303,7 +310,7 @@ def _header(image: VendorBoot, was: VendorHeaderV3) -> VendorHeaderV3:
         cmdline=kept_text(was.cmdline, image.cmdline, WHAT, "cmdline", was.offset_of("cmdline")),
         tags_addr=image.tags_addr,
         name=kept_text(was.name, image.name, WHAT, "name", was.offset_of("name")),
-        header_size=was.header_size or was.SIZE,
+        header_size=was.header_size if was.magic == VENDOR_BOOT_MAGIC else was.SIZE,
         dtb_size=len(image.dtb),
         dtb_addr=image.dtb_addr,
     )

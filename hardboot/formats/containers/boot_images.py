@@ -37,6 +37,7 @@ def open_boot(data: memoryview) -> Container:
         parts=tuple(parts),
         part_fields={},
         signed=tail.is_signed(image.tail, image.tail_offset) or bool(len(image.signature)),
+        warnings=image.warnings,
         rebuild=lambda changes: _rebuild_boot(image, changes),
         id_algorithm=lambda: bootimg.check_id(image),
     )
@@ -146,6 +147,7 @@ def open_vendor_boot(data: memoryview) -> Container:
         parts=image.parts,
         part_fields=part_fields,
         signed=tail.is_signed(image.tail, image.tail_offset),
+        warnings=image.warnings,
         rebuild=lambda changes: _rebuild_vendor_boot(image, changes),
     )
 

@@ -73,6 +73,10 @@ class TreeEntry:
             tree = memoryview(compression.decompress(tree, limit=fdt.MAX_SIZE))
         elif self.compression == "zlib":
             tree = memoryview(_inflate(tree))
+        elif self.compression == "unknown":
+            raise malformed(
+                _WHAT, "flags", self.offset, "the table says that it is compressed in an unknown way"
+            )
         return tree[: fdt.total_size(tree)]
 
     def tree(self) -> Fdt:

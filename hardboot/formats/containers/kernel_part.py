@@ -1,7 +1,7 @@
 """Take the headers in front of a kernel off, and put them in front of another one."""
 
 from hardboot.formats.boot import wrappers
-from hardboot.formats.kernels import patched, uimage, zboot
+from hardboot.formats.kernels import patched, uimage, zboot, zimage
 from hardboot.formats.kernels.kernel import raw_size
 from hardboot.formats.reading import Data, view
 
@@ -21,6 +21,22 @@ def unwrap(part: Data) -> Data:
     elif uimage.is_uimage(content):
         content = _in_uimage(content)
     return zboot.parse(content).payload if zboot.is_zboot(content) else content
+
+
+def warnings(part: Data) -> tuple[str, ...]:
+    """Return what the headers around a kernel state wrongly, one sentence each; it is found without that.
+
+    Raises:
+        InputError: As `unwrap`.
+    """
+    inner = wrappers.without_mtk(part)
+    told: tuple[str, ...] = ()
+    if patched.is_patched(inner):
+        told = patched.parse(inner).warnings
+    elif uimage.is_uimage(inner):
+        told = uimage.parse(inner).warnings
+    kernel = unwrap(inner)
+    return (*told, *zimage.parse(kernel).warnings) if zimage.is_zimage(kernel) else told
 
 
 def _in_uimage(data: memoryview) -> memoryview:

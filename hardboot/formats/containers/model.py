@@ -52,6 +52,7 @@ class Container:
         part_fields: By part, its fields by name.
         signed: Whether the image has a signature, which is invalid when a part changes.
         rebuild: Return the image with changes; sizes, offsets and checksums are updated.
+        warnings: What its header states wrongly, one sentence each; it is written back as it was.
         id_algorithm: Return the algorithm that computes the image's id; None if none does. Reads all parts.
     """
 
@@ -61,4 +62,5 @@ class Container:
     part_fields: Mapping[str, Fields]
     signed: bool
     rebuild: Callable[[Changes], Rebuilt] = field(repr=False)
+    warnings: tuple[str, ...] = ()
     id_algorithm: Callable[[], str | None] = field(repr=False, default=lambda: None)

@@ -93,6 +93,7 @@ def _zimage(data: memoryview, search: Search) -> KernelImage:
         dtbs=parsed.dtbs,
         padding=parsed.padding,
         zimage=parsed,
+        warnings=parsed.warnings,
     )
 
 
@@ -187,9 +188,9 @@ def _zboot(data: memoryview, search: Search) -> KernelImage:
 def _uimage(data: memoryview, search: Search) -> KernelImage:
     outer = uimage.parse(data)
     content = uimage.kernel_of(outer)
-    inner = _wrapped(content, search)
     sizes = 4 * (len(outer.parts) + 1) if outer.type == uimage.TYPE_MULTI else 0
     offset = uimage.HEADER_SIZE + sizes
+    inner = _wrapped(content, search, offset)
     inside = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
     if inner.dtbs:
         size, dtbs, padding = offset + inner.size, inner.dtbs, inner.padding
@@ -197,25 +198,29 @@ def _uimage(data: memoryview, search: Search) -> KernelImage:
         size = len(data) - len(outer.trailing)
         dtbs, padding = fdt.split(outer.trailing)
     wrappers: tuple[Wrapper, ...] = ("uImage", *inner.wrappers)
-    return replace(inner, wrappers=wrappers, size=size, payload=inside, dtbs=dtbs, padding=padding)
+    told = (*outer.warnings, *inner.warnings)
+    inner = replace(inner, wrappers=wrappers, size=size, payload=inside, warnings=told)
+    return replace(inner, dtbs=dtbs, padding=padding)
 
 
 def _patched(data: memoryview, search: Search) -> KernelImage:
     outer = patched.parse(data)
-    inner = _wrapped(outer.content, search, outer.size)
     offset = patched.HEADER_SIZE
+    inner = _wrapped(outer.content, search, offset, outer.size)
     inside = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
     wrappers: tuple[Wrapper, ...] = ("UNCOMPRESSED_IMG", *inner.wrappers)
-    return replace(inner, wrappers=wrappers, size=offset + inner.size, payload=inside)
+    told = (*outer.warnings, *inner.warnings)
+    return replace(inner, wrappers=wrappers, size=offset + inner.size, payload=inside, warnings=told)
 
 
-def _wrapped(content: memoryview, search: Search, size: int | None = None) -> KernelImage:
-    """Return a kernel behind a header, which may be a raw one; None looks for the `size` of a raw one.
+def _wrapped(content: memoryview, search: Search, offset: int, size: int | None = None) -> KernelImage:
+    """Return a kernel `offset` bytes behind a header; if it is a raw one, None looks for its `size`.
 
     Raises:
         InputError: If it is damaged, or behind a second header that states where the kernel ends.
     """
     if uimage.is_uimage(content) or patched.is_patched(content):
-        raise malformed("kernel", "header", 0, f"{described(content)} is inside of another image")
+        problem = f"another one is inside: {described(content)}"
+        raise malformed("kernel", "header", offset, problem)
     known = zimage.is_zimage(content) or zboot.is_zboot(content) or compression.detect(content) is not None
     return identify(content, config=search.config, look=search.look) if known else _raw(content, search, size)

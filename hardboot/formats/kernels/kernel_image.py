@@ -47,6 +47,7 @@ class KernelImage:
         padding: What follows kernel and device trees.
         zimage: Of a zImage, its header and tags.
         arm64: Of an arm64 kernel, its header.
+        warnings: What headers state wrongly, one sentence each; the kernel is found without it.
     """
 
     kind: Kind
@@ -63,3 +64,4 @@ class KernelImage:
     padding: memoryview = field(repr=False, default=memoryview(b""))
     zimage: ZImage | None = field(repr=False, default=None)
     arm64: Arm64Image | None = None
+    warnings: tuple[str, ...] = ()

@@ -40,6 +40,13 @@ class PatchedKernel:
     content: memoryview = field(repr=False)
     size: int | None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the header states wrongly: the bootloader finds no device trees there."""
+        if self.size is not None:
+            return ()
+        return (f"{_Header.WHAT}: size is {self.stated_size} bytes, no device tree follows there",)
+
 
 def is_patched(data: Data) -> bool:
     """Return True if `data` begins with the magic of Qualcomm's header."""

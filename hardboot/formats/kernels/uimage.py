@@ -51,6 +51,7 @@ class UImage:
         data_crc: The checksum of its content, as stored.
         parts: Its content; several parts in a multi-file image. Views.
         trailing: What follows it. A view.
+        warnings: What its header states wrongly, one sentence each.
     """
 
     name: str
@@ -62,6 +63,7 @@ class UImage:
     data_crc: int
     parts: tuple[memoryview, ...] = field(repr=False)
     trailing: memoryview = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
 
 def is_uimage(data: Data) -> bool:
@@ -70,20 +72,17 @@ def is_uimage(data: Data) -> bool:
 
 
 def parse(data: Data) -> UImage:
-    """Read a uImage; the checksum of its header is checked, that of its content is not.
+    """Read a uImage; a wrong checksum of its header is a warning, that of its content is not checked.
 
     Raises:
-        InputError: If it is something else, damaged or truncated.
+        InputError: If it is something else or truncated.
     """
     content = view(data)
     header = _Header.parse(content)
     if header.magic != UIMAGE_MAGIC:
         raise malformed(_WHAT, "magic", 0, f"{header.magic!r}, not {UIMAGE_MAGIC!r}")
-    at = _Header.offset_of("header_crc")
-    checksum = zlib.crc32(content[:at].tobytes() + bytes(4) + content[at + 4 : HEADER_SIZE].tobytes())
-    if checksum != header.header_crc:
-        problem = f"{header.header_crc:#x}, the header's is {checksum:#x}"
-        raise malformed(_WHAT, "header checksum", at, problem)
+    checksum = zlib.crc32(replace(header, header_crc=0).build())
+    wrong = f"{_WHAT}: header checksum is {header.header_crc:#x}, that of the header is {checksum:#x}"
     end = HEADER_SIZE + header.size
     if end > len(content):
         problem = f"{header.size} bytes, {len(content) - HEADER_SIZE} follow the header"
@@ -100,6 +99,7 @@ def parse(data: Data) -> UImage:
         data_crc=header.data_crc,
         parts=_parts(body) if header.type == TYPE_MULTI else (body,),
         trailing=content[end:],
+        warnings=() if checksum == header.header_crc else (wrong,),
     )
 
 

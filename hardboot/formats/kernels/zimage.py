@@ -10,6 +10,7 @@ from typing import Annotated
 
 from construct import Bytes
 
+from hardboot.base.errors import InputError
 from hardboot.formats.binary_record import BinaryRecord, Le32
 from hardboot.formats.kernels import zimage_tags
 from hardboot.formats.kernels.zimage_tags import WHAT, Tags
@@ -53,6 +54,7 @@ class ZImage(Tags):
         dtbs: Device trees appended to it, one behind the other.
         padding: What follows the kernel and its device trees.
         relocatable: True if it decompresses relative to its own address (AUTO_ZRELADDR).
+        warnings: What is wrong with its extension table, which then counts as missing.
         zreladdr: The physical address it decompresses to wherever it is loaded; None if it is relocatable,
             or if its code could not be read.
     """
@@ -63,6 +65,7 @@ class ZImage(Tags):
     padding: memoryview = field(repr=False, default=memoryview(b""))
     relocatable: bool = False
     zreladdr: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def is_zimage(data: Data) -> bool:
@@ -77,7 +80,7 @@ def parse(data: Data) -> ZImage:
     """Read a 32-bit ARM zImage.
 
     Raises:
-        InputError: If it is something else, is big-endian, or a field points outside of it.
+        InputError: If it is something else, is big-endian, or truncated.
     """
     content = view(data)
     head = _Header.parse(content)
@@ -95,9 +98,7 @@ def parse(data: Data) -> ZImage:
         raise malformed(WHAT, "end", _Header.offset_of("end"), problem)
     kernel = content[:size]
     dtbs, padding = fdt.split(content[size:])
-    tags = Tags()
-    if head.extension_magic == EXTENSION_MAGIC:
-        tags = zimage_tags.read(kernel, head.extension_offset, _Header.SIZE)
+    tags, warnings = _read_tags(head, kernel)
     relocatable = _is_relocatable(bytes(kernel[:_AUTO_WITHIN]))
     return ZImage(
         **vars(tags),
@@ -107,7 +108,18 @@ def parse(data: Data) -> ZImage:
         padding=padding,
         relocatable=relocatable,
         zreladdr=None if relocatable else _zreladdr(kernel),
+        warnings=warnings,
     )
+
+
+def _read_tags(head: _Header, kernel: memoryview) -> tuple[Tags, tuple[str, ...]]:
+    """Return the numbers in the extension table, or what is wrong with it."""
+    if head.extension_magic != EXTENSION_MAGIC:
+        return Tags(), ()
+    try:
+        return zimage_tags.read(kernel, head.extension_offset, _Header.SIZE), ()
+    except InputError as error:
+        return Tags(), (error.what,)
 
 
 def _is_relocatable(code: bytes) -> bool:

@@ -15,7 +15,7 @@ from hardboot.formats.trees import stored_trees
 from hardboot.formats.trees.stored_trees import Fill, StoredTree
 
 DT_TABLE_MAGIC = 0xD7B7AB1E
-Compression: TypeAlias = Literal["zlib", "gzip"]
+Compression: TypeAlias = Literal["zlib", "gzip", "unknown"]
 
 _WHAT = "device tree overlay table"
 _COMPRESSION_MASK = 0xF  # of the first custom word, from version 1 on
@@ -74,15 +74,9 @@ class OverlayTable:
     tail: Data = field(repr=False, default=b"")
 
     def compression(self, entry: OverlayEntry) -> Compression | None:
-        """Return the compression of the tree of `entry`; None if it is not compressed.
-
-        Raises:
-            InputError: If its flags name an unknown compression.
-        """
+        """Return the compression of the tree of `entry`; None if it is not compressed."""
         flags = entry.custom[0] & _COMPRESSION_MASK if self.header.version >= 1 else 0
-        if flags and flags not in _COMPRESSIONS:
-            raise malformed(_WHAT, "flags", self.header.entries_offset, f"unknown compression {flags}")
-        return _COMPRESSIONS.get(flags)
+        return _COMPRESSIONS.get(flags, "unknown") if flags else None
 
 
 def parse(data: Data) -> OverlayTable:

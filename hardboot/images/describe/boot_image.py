@@ -44,6 +44,7 @@ def describe_boot(data: memoryview) -> Document:
         "recovery_dtbo_offset": image.recovery_dtbo_offset,
         "header": describe_header(image.header[image.header_offset :], image.header_type),
         "lead": _lead(image, data),
+        "warnings": list(image.warnings),
         "note": _ENCRYPTED if wrappers.is_amlogic_secure(image.header) else None,
         "parts": parts,
         **describe_tail(image.tail, image.tail_offset, _signed(image, data)),

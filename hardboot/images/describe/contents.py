@@ -111,7 +111,8 @@ def _describe_kernel(image: KernelImage) -> Document:
     layers = " in ".join((image.kind, *reversed(image.wrappers)))
     packed = f", {payload.compression}" if payload and image.kind != "zImage" else ""
     kind = sniff.ZIMAGE if layers == "zImage" else f"kernel ({layers}{packed})"
-    return {"kind": kind, "kernel": document}
+    warning = {"warning": "; ".join(image.warnings)} if image.warnings else {}
+    return {"kind": kind, "kernel": document, **warning}
 
 
 def _values(source: object, *names: str) -> Document:

@@ -28,6 +28,7 @@ def describe_vendor_boot(data: memoryview) -> Document:
         "ramdisk_addr": image.ramdisk_addr,
         "tags_addr": image.tags_addr,
         "header": describe_header(image.header, image.header_type),
+        "warnings": list(image.warnings),
         "parts": parts,
         **describe_tail(image.tail, image.tail_offset, Signed(data, _end(image))),
         "padding_missing": image.missing,

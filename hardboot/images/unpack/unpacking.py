@@ -23,12 +23,14 @@ class Unpacked:
         kind: Kind of the image.
         parts: Name and size in bytes of each part.
         signed: The image carries a signature.
+        warnings: What its header states wrongly; it is kept.
     """
 
     folder: Path
     kind: str
     parts: tuple[tuple[str, int], ...]
     signed: bool
+    warnings: tuple[str, ...] = ()
 
 
 def unpack(image: Path, folder: Path) -> Unpacked:
@@ -58,7 +60,7 @@ def unpack(image: Path, folder: Path) -> Unpacked:
                 stream.writelines(sparse.skeleton(outer, file))
     sizes = tuple((part.name, len(part.data)) for part in container.parts if len(part.data))
     kind = f"{container.kind}, sparse" if outer else container.kind
-    return Unpacked(folder, kind, sizes, container.signed)
+    return Unpacked(folder, kind, sizes, container.signed, container.warnings)
 
 
 def _write_folder(folder: Path, container: Container, data: memoryview, source: str, block_size: int) -> None:

@@ -334,18 +334,55 @@ def test_a_value_that_does_not_fit_is_refused_before_anything_is_written(
         (built(V0)[:4100], "kernel_size at offset 0x8: 11 bytes from 0x1000, the file ends at 0x1004"),
         (patched(0x10, 0xFFFFFFFF), "ramdisk_size at offset 0x10: 4294967295 bytes from 0x2000"),
         (patched(0x670, 0x10000), "dtb_size at offset 0x670"),
-        (patched(0x28, 3), "header_size at offset 0x14: 2309737967 bytes, v3 has 1580"),
+        (patched(0x28, 3), "ramdisk_size at offset 0xc: 19088743 bytes from 0x2000, the file ends at 0x6000"),
         (patched(0x28, 5), "header_version at offset 0x28: v5"),
         (patched(0x28, 8), "header_version at offset 0x28: v8"),
         (patched(0x28, 0x5D000), "dt_size at offset 0x28: 380928 bytes from 0x4000, the file ends at 0x6000"),
         (patched(0x24, 0), "page_size at offset 0x24: 0, it must be one of"),
         (patched(0x24, 4097), "page_size at offset 0x24: 4097"),
         (patched(0x24, 0x02000000), "page_size at offset 0x2c: 1985229328, it must be one of"),
-        (patched(0x66C, 1648), "header_size at offset 0x66c: 1648 bytes, v2 has 1660"),
     ],
 )
 def test_other_files_are_refused_by_name(data: bytes, message: str) -> None:
     assert message in refusal(data)
+
+
+def stating(image: BootImage, offset: int, value: int) -> bytes:
+    data = bytearray(built(bootimg.renew(image, None)))
+    struct.pack_into("<I", data, offset, value)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("image", "offset", "value", "warning"),
+    [
+        (V1, 0x66C, 0, "header_size is 0 bytes, v1 has 1648"),
+        (V1, 0x66C, 1632, "header_size is 1632 bytes, v1 has 1648"),
+        (V2, 0x66C, 1648, "header_size is 1648 bytes, v2 has 1660"),
+        (V2, 0x66C, 0xFFFFFFFF, "header_size is 4294967295 bytes, v2 has 1660"),
+        (V3, 0x14, 0, "header_size is 0 bytes, v3 has 1580"),
+        (V3, 0x14, 1596, "header_size is 1596 bytes, v3 has 1580"),
+        (V4, 0x14, 1580, "header_size is 1580 bytes, v4 has 1584"),
+        (V4, 0x14, 1 << 20, "header_size is 1048576 bytes, v4 has 1584"),
+        (V1, 0x664, 0, "recovery_dtbo_offset is 0x0, the part is at 0x4000"),
+        (V2, 0x664, 0x5000, "recovery_dtbo_offset is 0x5000, the part is at 0x4000"),
+    ],
+)
+def test_what_a_header_states_wrongly_is_a_warning_and_stays(
+    image: BootImage, offset: int, value: int, warning: str
+) -> None:
+    data = stating(image, offset, value)
+    read = bootimg.parse(data)
+    assert read.warnings == (warning,)
+    assert built(read) == data
+    changed = bytearray(built(replace(read, kernel=b"another")))
+    assert struct.unpack_from("<I", changed, offset)[0] == value
+    assert bytes(bootimg.parse(bytes(changed)).kernel) == b"another"
+
+
+@pytest.mark.parametrize("image", [V0, bootimg.renew(V1, None), bootimg.renew(V2, None), V3, V4])
+def test_a_good_header_has_no_warning(image: BootImage) -> None:
+    assert bootimg.parse(built(image)).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_damaged_header_is_refused(data: bytes, problem: str) -> None:
 
 def test_one_header_inside_of_another_is_refused() -> None:
     for inner in (build.patched(IMAGE), build.uimage(IMAGE)):
-        with pytest.raises(InputError, match="is inside of another image"):
+        with pytest.raises(InputError, match="another one is inside: a"):
             identify(build.patched(inner))
 
 
