@@ -161,7 +161,8 @@ def _what(part: Document) -> str:
 
 def _notes(image: Document) -> Iterator[tuple[str, ...]]:
     for item in image["trailing"]:
-        yield item["kind"], _hex(item["offset"]), human_size(item["size"]), ""
+        checked = f"checksum {_matches(item['matches'])}" if "matches" in item else ""
+        yield item["kind"], _hex(item["offset"]), human_size(item["size"]), checked
     if image.get("padding_missing"):
         yield (
             "missing padding",
@@ -193,7 +194,7 @@ def _show_content(out: TextOutput, document: Document) -> None:
     _show_avb(out, document)
     if document.get("trailing"):
         out.print()
-        out.table(("after the table", "offset", "size", ""), list(_notes(document)), right=2)
+        out.table(("after the content", "offset", "size", ""), list(_notes(document)), right=2)
         for item in document["trailing"]:
             _show_avb(out, item)
 

@@ -244,6 +244,18 @@ def test_an_image_behind_a_mediatek_header_is_reported_as_without_it(tmp_path: P
     assert "in front          MediaTek header (DTBO), 512 B\n" in hardboot("info", tmp_path / "x.img").stdout
 
 
+def test_the_dhtb_header_at_the_end_of_a_vbmeta_partition_is_checked(tmp_path: Path) -> None:
+    data = build.unisoc_vbmeta()
+    [row] = described(tmp_path, data)["trailing"]
+    assert (row["kind"], row["offset"], row["covers"], row["matches"]) == ("DHTB header", 65024, 16384, True)
+    assert hardboot("info", tmp_path / "x.img").stdout.endswith("0x0000fe00  512 B  checksum matches\n")
+    [row] = described(tmp_path, data[:9000] + b"x" + data[9001:])["trailing"]
+    assert row["matches"] is False
+    lies = data[: -512 + 0x30] + b"\xff\xff\xff\x7f" + data[-512 + 0x34 :]
+    assert "2147483647 bytes, 65024 are there" in described(tmp_path, lies)["trailing"][0]["problem"]
+    assert hardboot("info", tmp_path / "x.img").returncode == 0
+
+
 def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None:
     """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
     data = build.with_footer(build.boot_v3(), 65536)

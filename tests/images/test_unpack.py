@@ -218,6 +218,17 @@ def test_the_header_in_front_of_a_kernel_or_a_vbmeta_image_alone_follows(tmp_pat
     assert done.signed
 
 
+@pytest.mark.parametrize("size", [len(build.vbmeta()) - 8, 16384, 16385])
+def test_the_dhtb_header_behind_a_vbmeta_image_stays_there_and_follows(tmp_path: Path, size: int) -> None:
+    folder = taken_apart(tmp_path, ROWS["vbmeta of Unisoc's"])
+    (folder / "vbmeta").write_bytes(build.vbmeta().ljust(size, b"x")[:size])
+    again = packed(folder)[1]
+    assert len(again) == 65536
+    found = wrappers.read_dhtb_behind(memoryview(again))
+    assert (found.size, found.stored) == (max(16384, size), found.computed)
+    assert again[:size] == (folder / "vbmeta").read_bytes()
+
+
 @pytest.mark.parametrize("stated", [len(zimage()) - 3, len(zimage()) + 3])
 def test_a_header_of_another_size_is_kept_and_grows_with_its_part(tmp_path: Path, stated: int) -> None:
     data = build.mtk(zimage(), b"KERNEL")

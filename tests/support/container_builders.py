@@ -114,6 +114,13 @@ def vbmeta(name: bytes = b"boot", covered: bytes = b"") -> bytes:
     return head.ljust(256, b"\0") + descriptor
 
 
+def unisoc_vbmeta(size: int = 65536) -> bytes:
+    """Return a vbmeta partition of Unisoc's: 16 KiB of it are covered by a DHTB header at its end."""
+    covered = vbmeta().ljust(16384, b"\0")
+    header = b"DHTB\1\0\0\0" + hashlib.sha256(covered).digest() + bytes(8) + words(len(covered))
+    return covered.ljust(size - 512, b"\0") + header.ljust(512, b"\0")
+
+
 def gki() -> bytes:
     """Return a boot image as AOSP's certify_bootimg writes it: with two vbmeta images in 16 KiB behind it."""
     image = boot_v3(4)
@@ -286,6 +293,7 @@ def every_row() -> dict[str, bytes]:
         "trees in a row": board("one") + board("two"),
         "vbmeta": vbmeta(),
         "vbmeta of a partition": vbmeta() + bytes(65536),
+        "vbmeta of Unisoc's": unisoc_vbmeta(),
         "cpio": cpio,
         "ramdisk": gzip.compress(cpio, mtime=0) + bytes(3),
         "zImage behind a MediaTek header": mtk(zimage(), b"KERNEL"),

@@ -122,6 +122,8 @@ def maker_headers(data: bytes) -> None:
         mtk.around(b"x")
     if wrappers.is_dhtb(data):
         wrappers.read_dhtb(seen)
+    if wrappers.has_dhtb_behind(seen):
+        wrappers.read_dhtb_behind(seen)
 
 
 def sized_images(data: bytes) -> None:
@@ -294,7 +296,10 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
         ),
     ),
     "boot_parameters": (boot_parameters, (_ATAGS + struct.pack("<3I", 3, 0x54410009, 0x78) + bytes(8),)),
-    "maker_headers": (maker_headers, (build.mtk(b"x", b"KERNEL"), build.dhtb(), build.amonet())),
+    "maker_headers": (
+        maker_headers,
+        (build.mtk(b"x", b"KERNEL"), build.dhtb(), build.unisoc_vbmeta(), build.amonet()),
+    ),
     "sized_images": (
         sized_images,
         (build.rockchip(b"x" * 9), build.rockchip(b"y", b"PARM"), build.uimage(b"r" * 99, 3)),

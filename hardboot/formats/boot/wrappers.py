@@ -2,7 +2,7 @@
 
 Sources: Magisk native/src/boot/{magiskboot.hpp,bootimg.hpp,bootimg.cpp} (DHTB, Amonet, the Nooks); amonet's
 inject_microloader(), which puts a header of its own at the start; DualBootPatcher libmbbootimg mtk_p.h and
-loki_p.h.
+loki_p.h; retroid-pocket-3-plus-autoroot, vbmeta_pad.py (a DHTB header in the last 512 bytes of a partition).
 """
 
 from __future__ import annotations
@@ -174,17 +174,33 @@ def read_dhtb(data: memoryview) -> DhtbCheck:
     Raises:
         InputError: If it covers more than there is.
     """
-    header = DhtbHeader.parse(data)
-    content = data[DHTB_SIZE:]
+    return _check_dhtb(DhtbHeader.parse(data), data[DHTB_SIZE:])
+
+
+def has_dhtb_behind(data: memoryview) -> bool:
+    """Return whether `data` ends with a DHTB header, as Unisoc's vbmeta partitions do."""
+    return len(data) >= DHTB_SIZE and is_dhtb(data[-DHTB_SIZE:])
+
+
+def read_dhtb_behind(data: memoryview) -> DhtbCheck:
+    """Read the DHTB header that `data` ends with, and hash what it covers, from the start of `data`.
+
+    Raises:
+        InputError: If it covers more than there is.
+    """
+    return _check_dhtb(DhtbHeader.parse(data[-DHTB_SIZE:]), data[:-DHTB_SIZE])
+
+
+def _check_dhtb(header: DhtbHeader, content: memoryview) -> DhtbCheck:
     if header.size > len(content):
-        problem = f"{header.size} bytes, {len(content)} follow"
+        problem = f"{header.size} bytes, {len(content)} are there"
         raise malformed(header.WHAT, "size", header.offset_of("size"), problem)
     computed = hashlib.sha256(content[: header.size]).digest()
     return DhtbCheck(header.size, header.sha256, computed)
 
 
 def dhtb_header(old: bytes, content: Iterator[Data], growth: int) -> bytes:
-    """Return the DHTB header `old` for an image that grew by `growth` bytes to `content`."""
+    """Return the DHTB header `old` for a file that grew by `growth` bytes to `content`, the covered first."""
     header = DhtbHeader.parse(view(old))
     size = max(0, header.size + growth)
     digest, left = hashlib.sha256(), size

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.avb.vbmeta import parse_vbmeta
-from hardboot.formats.boot import tail, tail_renewal
+from hardboot.formats.boot import tail, tail_renewal, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container, Rebuilt
 from hardboot.formats.kernels import kernel, patched
-from hardboot.formats.reading import Data, leading_zeros, windows
+from hardboot.formats.reading import Data, leading_zeros, view, windows
 from hardboot.formats.trees import fdt
 
 _KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE, sniff.PATCHED_KERNEL)
@@ -88,6 +88,13 @@ def _name_trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:
     return [(f"tree{index}", tree) for index, tree in enumerate(trees)]
 
 
+def _renewed_dhtb(behind: memoryview, end: int, content: Iterator[Data]) -> bytes:
+    """Return what follows a vbmeta image that ends at `end`, with the last bytes, a DHTB header, renewed."""
+    old = behind[-wrappers.DHTB_SIZE :]
+    growth = max(0, end - wrappers.DhtbHeader.parse(old).size)
+    return bytes(behind[: -wrappers.DHTB_SIZE]) + wrappers.dhtb_header(bytes(old), content, growth)
+
+
 def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Container:
     """Return a container of parts that follow each other.
 
@@ -103,7 +110,10 @@ def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Cont
     def rebuild(changes: Changes) -> Rebuilt:
         growth = sum(len(changes.parts[part.name]) - len(part.data) for part in parts)
         renewed = tail_renewal.renew(rest, end, end + growth, grow=changes.grow)
-        return Rebuilt(chunks(changes, renewed.data), growth, renewed.overwritten)
+        behind = view(renewed.data)
+        if kind == sniff.VBMETA_IMAGE and wrappers.has_dhtb_behind(behind):
+            behind = view(_renewed_dhtb(behind, end + growth, chunks(changes, behind)))
+        return Rebuilt(chunks(changes, behind), growth, renewed.overwritten)
 
     def chunks(changes: Changes, behind: Data) -> Iterator[Data]:
         if lead:

@@ -84,7 +84,7 @@ def sized_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Con
     def rebuild(changes: Changes) -> Rebuilt:
         image = image_format.build(data, changes.parts[part.name])
         renewed = tail_renewal.renew(rest, end, len(image), grow=changes.grow)
-        return Rebuilt(chain(windows(image), windows(renewed.data)), renewed.overwritten)
+        return Rebuilt(chain(windows(image), windows(renewed.data)), len(image) - end, renewed.overwritten)
 
     return Container(kind, {}, parts, {}, signed=tail.is_signed(rest, end), rebuild=rebuild)
 

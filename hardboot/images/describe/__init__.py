@@ -8,10 +8,11 @@ from pathlib import Path
 
 from hardboot.base.files import naming
 from hardboot.formats import sniff
+from hardboot.formats.boot import wrappers
 from hardboot.formats.containers import wrapped
 from hardboot.images.describe.boot_image import describe_boot
 from hardboot.images.describe.document import Document, Signed
-from hardboot.images.describe.parts import describe_tail
+from hardboot.images.describe.parts import describe_dhtb, describe_tail
 
 __all__ = ["Document", "describe"]
 
@@ -66,4 +67,6 @@ def _describe_content(kind: str | None, data: memoryview) -> Document | None:
         table = dtbo.parse(data)
         size = table.header.total_size
         document |= describe_tail(table.tail, size, Signed(data, size))
+    if document and kind == sniff.VBMETA_IMAGE and wrappers.has_dhtb_behind(data):
+        document["trailing"] = [{"offset": len(data) - wrappers.DHTB_SIZE, **describe_dhtb(data)}]
     return document

@@ -82,10 +82,11 @@ def describe_tail(data: Data, offset: int, signed: Signed) -> Document:
 
 
 def describe_dhtb(data: memoryview) -> Document:
-    """Describe the DHTB header in front of an image."""
+    """Describe the DHTB header in front of an image, or behind it."""
     document: Document = {"kind": "DHTB header", "size": wrappers.DHTB_SIZE}
     try:
-        check = wrappers.read_dhtb(data)
+        read = wrappers.read_dhtb if wrappers.is_dhtb(data) else wrappers.read_dhtb_behind
+        check = read(data)
     except InputError as error:
         return {**document, "problem": error.what}
     return {

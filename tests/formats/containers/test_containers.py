@@ -101,7 +101,7 @@ def test_signed_images_are_recognised() -> None:
             "GKI certificates and a footer",
         ),
         *("AVB footer", "AVB footer of a nearly full partition", "AVB 1.0", "dtbo with footer"),
-        *("vbmeta", "vbmeta of a partition", "vbmeta in a DHTB wrapper"),
+        *("vbmeta", "vbmeta of a partition", "vbmeta of Unisoc's", "vbmeta in a DHTB wrapper"),
     ]
 
 
