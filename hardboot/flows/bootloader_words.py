@@ -17,7 +17,7 @@ from hardboot.transport.base import Output
 _VENDOR_BOOT = "vendor_boot"
 _OVERLAYS = "androidboot.dtbo_idx"
 _BOOTCONFIG = Copy("bootconfig", "/proc/bootconfig", 1 << 20)
-_BLOCK = vendorboot.MIN_PAGE_SIZE  # bytes; parts of an image begin at a multiple of them
+_BLOCK = min(bootimg.PAGE_SIZES)  # bytes; parts of an image begin at a multiple of them
 
 
 @dataclass(frozen=True)
