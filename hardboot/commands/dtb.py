@@ -48,11 +48,16 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
     selection = devicetree.select(source.candidates, wanted)
     document = {"image": str(image), **_document(source, selection)}
     if selection.choice is None:
+        form = devicetree.needed_form(source.candidates, wanted)
+        more = (
+            f'all ids that the trees state: --match "{form}"'
+            if form
+            else "more of the phone's ids with --match"
+        )
         refusal = RefusedError(
             f"{image}: no device tree fits {phone}: {selection.reason}",
             state="Nothing was changed.",
-            fix="Give more of the phone's ids with --match (its own device tree has them), "
-            "or use an image made for this phone.",
+            fix=f"Give {more} (its own device tree has them), or use an image made for this phone.",
         )
         refusal.result = document
         if not settings.json:

@@ -13,6 +13,7 @@ from hardboot.devicetree.candidate import (
 )
 from hardboot.devicetree.choice import Choice, choose
 from hardboot.devicetree.memory_nodes import memory_banks, reserved_memory
+from hardboot.devicetree.needed_ids import needed_form
 from hardboot.devicetree.overlays import Overlays, apply_overlays, choose_overlays, parse_indexes
 from hardboot.devicetree.selection import Selection, Verdict, select
 from hardboot.devicetree.tree_source import TreeSource, find_trees, find_trees_in_parts
@@ -38,6 +39,7 @@ __all__ = [
     "find_trees_in_parts",
     "for_panic_kernel",
     "memory_banks",
+    "needed_form",
     "parse_indexes",
     "phone_ids",
     "profile_phone_ids",

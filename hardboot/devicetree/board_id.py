@@ -23,7 +23,7 @@ class BoardId:
 
     Attributes:
         scheme: Whose numbers they are. Entries of a QCDT hold qcom's words, on HTC's phones HTC's.
-        platform: The chip; of dt_table the id.
+        platform: The chip; of dt_table the id. None only in an overlay, which its board alone selects.
         variant: The kind of board; of HTC the pcb, of Marvell the board's revision, of dt_table
             the rev.
         soc_rev: Of a tree the lowest revision it is for, of a phone its own; of Exynos of the hardware.
@@ -35,7 +35,7 @@ class BoardId:
     """
 
     scheme: Scheme
-    platform: int
+    platform: int | None
     variant: int | None = None
     subtype: int | None = None
     soc_rev: int | None = None
@@ -46,22 +46,22 @@ class BoardId:
     model: str = ""
 
     @property
-    def chip(self) -> int:
+    def chip(self) -> int | None:
         """The chip alone, without foundry and Samsung's coding."""
-        if self.scheme not in ("qcom", "QCDT"):
+        if self.scheme not in ("qcom", "QCDT") or self.platform is None:
             return self.platform
         return self.platform >> 24 if self.samsung else self.platform & 0xFFFF
 
     @property
     def samsung(self) -> bool:
         """True if the platform word is coded as Samsung does it."""
-        return self.scheme in ("qcom", "QCDT") and self.platform & 0xFFFF == _SAMSUNG
+        return self.scheme in ("qcom", "QCDT") and (self.platform or 0) & 0xFFFF == _SAMSUNG
 
     @property
     def foundry(self) -> int:
         """Who made the chip; 0 if it does not matter."""
         qualcomm = self.scheme in ("qcom", "QCDT") and not self.samsung
-        return self.platform >> 16 if qualcomm else 0
+        return (self.platform or 0) >> 16 if qualcomm else 0
 
     @property
     def labels(self) -> tuple[str, str, str, str]:

@@ -1,7 +1,9 @@
 """Read board ids: from a tree's properties, from an entry of a table (QCDT and others), from a profile.
 
 Sources: lk2nd platform/msm_shared/dev_tree.c (qcom,msm-id of two and three cells, qcom,board-id,
-qcom,pmic-id, the subtype in the variant's top byte); efidroid modules_libboot qcdt.c (LGE's fourth cell,
+qcom,pmic-id, the subtype in the variant's top byte); caf-backup/quic_la_abl_tianocore_edk2,
+QcomModulePkg/Library/BootLib/LocateDeviceTree.c, ReadDtbFindMatch() and GetBoardDtb() (overlays: qcom,msm-id
+may be missing, and subtype 0 is any); efidroid modules_libboot qcdt.c (LGE's fourth cell,
 Oppo's four-cell board-id, htc,project-id); dtbtool of Samsung's Exynos, of Spreadtrum's and of Marvell's
 kernels.
 """
@@ -24,13 +26,18 @@ _OPPO_PROJECTS = range(10000, 30000)  # five digits, such as 15055; no variant_i
 _SUBTYPE_SHIFT = 24
 
 
-def ids_of_properties(root: Node) -> tuple[BoardId, ...]:
+def ids_of_properties(root: Node, *, chip_needed: bool = True) -> tuple[BoardId, ...]:
     """Return the boards in the properties of a tree's root, without repetition.
+
+    Args:
+        root: Of a tree or an overlay.
+        chip_needed: Ignore a qcom,board-id without qcom,msm-id; in an overlay it always counts.
 
     Raises:
         InputError: If an id property is malformed, or there are more than MAX_IDS.
     """
-    return tuple(dict.fromkeys([*_htc(root), *_qcom(root), *_exynos(root), *_sprd(root), *_pxa(root)]))
+    qcom = _qcom(root, chip_needed=chip_needed)
+    return tuple(dict.fromkeys([*_htc(root), *qcom, *_exynos(root), *_sprd(root), *_pxa(root)]))
 
 
 def ids_of_rows(msm_ids: CellRows, board_ids: CellRows) -> tuple[BoardId, ...]:
@@ -79,32 +86,39 @@ def _tuples(root: Node, name: str, width: int) -> list[tuple[int, ...]]:
     return [words[at : at + width] for at in range(0, len(words), width)]
 
 
-def _qcom(root: Node) -> Iterable[BoardId]:
+def is_overlay(root: Node) -> bool:
+    """Return whether the root is that of an overlay, which is applied to the tree of a chip."""
+    return any(child.name == "__overlay__" for fragment in root.children for child in fragment.children)
+
+
+def _qcom(root: Node, *, chip_needed: bool) -> Iterable[BoardId]:
     chips = _tuples(root, "qcom,msm-id", 1)
     words = [word for (word,) in chips]
     boards = _tuples(root, "qcom,board-id", 2)
-    if not words:
+    overlay = is_overlay(root)
+    if not words and (not boards or (chip_needed and not overlay)):
         return
-    width = _msm_width(words, bool(boards))
-    rows = _tuples(root, "qcom,msm-id", width)
+    rows = _tuples(root, "qcom,msm-id", _msm_width(words, bool(boards))) if words else [()]
     flat = [word for board in boards for word in board]
     if boards and len(flat) % 4 == 0 and all(word in _OPPO_PROJECTS for word in flat[2::4]):
         boards = _tuples(root, "qcom,board-id", 4)
-    yield from _of_rows(rows, boards, _tuples(root, "qcom,pmic-id", 4))
+    for found in _of_rows(rows, boards, _tuples(root, "qcom,pmic-id", 4)):
+        yield replace(found, subtype=found.subtype or None) if overlay else found
 
 
 def _of_rows(rows: CellRows, boards: CellRows, pmics: CellRows) -> Iterable[BoardId]:
-    kinds = boards if boards and rows and len(rows[0]) == 2 else [()]
+    kinds = boards if boards and rows and len(rows[0]) <= 2 else [()]
     pmics = pmics or [()]
     if len(rows) * len(kinds) * len(pmics) > MAX_IDS:
         raise malformed("device tree", "qcom,msm-id", 0, f"more than {MAX_IDS} ids")
     for row, board, pmic in product(rows, kinds, pmics):
-        if len(row) == 2:
+        if len(row) <= 2:
+            chip, rev = row or (None, None)
             variant, subtype = (board[0], board[1]) if board else (None, None)
-            found = BoardId("qcom", row[0], variant, subtype, row[1], vendor=board[2:], pmic=pmic)
+            found = BoardId("qcom", chip, variant, subtype, rev, vendor=board[2:], pmic=pmic)
         else:
-            rev = row[3] if len(row) == 4 else None
-            found = BoardId("qcom", row[0], row[1], None, row[2], board_rev=rev, pmic=pmic)
+            board_rev = row[3] if len(row) == 4 else None
+            found = BoardId("qcom", row[0], row[1], None, row[2], board_rev=board_rev, pmic=pmic)
         yield _with_subtype(found)
 
 

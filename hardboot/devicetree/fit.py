@@ -15,13 +15,14 @@ def comparable(candidate: Scheme, phone: Scheme) -> bool:
 
 def rank(board: BoardId, phone: BoardId) -> Rank:
     """Return how well `board` fits, the greater the better; what is not known of the phone does not count."""
-    stated = sum(
+    both = [
         getattr(board, name) is not None and getattr(phone, name) is not None
-        for name in ("variant", "subtype")
-    )
+        for name in ("platform", "variant", "subtype")
+    ]
+    stated = 4 * both[0] + both[1] + both[2]  # an overlay for the chip is better than one for all chips
     revisions = tuple(word >> 8 & 0xFFFF for word in board.pmic) if phone.pmic else ()
     return (
-        board.foundry == phone.foundry,
+        phone.platform is None or board.foundry == phone.foundry,
         stated + bool(board.vendor and phone.vendor),
         -1 if phone.soc_rev is None or board.soc_rev is None else board.soc_rev,
         0 if phone.board_rev is None else board.board_rev or 0,
@@ -57,7 +58,8 @@ def _misfits(board: BoardId, phone: BoardId) -> Iterator[str | None]:
         if coded
         else _unequal(names[0], board.chip, phone.chip)
     )
-    yield _unequal("foundry", board.foundry, phone.foundry) if board.foundry and not phone.samsung else None
+    stated = board.foundry and phone.platform is not None and not phone.samsung
+    yield _unequal("foundry", board.foundry, phone.foundry) if stated else None
     yield _unequal(names[1], board.variant, phone.variant)
     yield _unequal(names[2], board.subtype, phone.subtype)
     differ = board.vendor and phone.vendor and board.vendor != phone.vendor

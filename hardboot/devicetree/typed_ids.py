@@ -19,13 +19,26 @@ _PROPERTIES = {  # what may be typed, and the property it stands for
     "hw-rev": "model_info-hw_rev",
     "hw-rev-end": "model_info-hw_rev_end",
 }
+SHAPES: dict[str, tuple[str, ...]] = {  # the numbers of one id, in each form that it has
+    "msm-id": ("CHIP", "CHIP,REVISION", "CHIP,VARIANT,REVISION", "CHIP,VARIANT,REVISION,BOARD_REVISION"),
+    "board-id": ("VARIANT,SUBTYPE", "VARIANT,SUBTYPE,PROJECT,HW_REVISION"),
+    "pmic-id": ("PMIC,PMIC,PMIC,PMIC",),
+    "project-id": ("PROJECT,PCB,REVISION",),
+    "sc-id": ("CHIP,PLATFORM,REVISION",),
+    "rev-id": ("CHIP,REVISION",),
+    "chip": ("CHIP",),
+    "hw-rev": ("REVISION",),
+    "hw-rev-end": ("REVISION",),
+    "id": ("ID", "ID,REVISION"),
+}
+_SINGLE = ("hw-rev", "hw-rev-end", "id")  # of these only one may be given
 
 
 def parse_typed_ids(text: str) -> tuple[BoardId, ...]:
     """Parse ids as typed after --match: `178,0x47,0x8200` or `msm-id=194,0x10000 board-id=8,0`.
 
     Raises:
-        InputError: If the text holds no chip, or something that is not an id.
+        InputError: If the text holds no chip or board, or something that is not an id.
     """
     root = Node("")
     other: dict[str, tuple[int, ...]] = {}
@@ -37,9 +50,9 @@ def parse_typed_ids(text: str) -> tuple[BoardId, ...]:
             model = value
         elif name in _PROPERTIES:
             key = _PROPERTIES[name]
-            root.properties[key] = root.properties.get(key, b"") + fdt.cells(_numbers(word, value))
+            root.properties[key] = root.properties.get(key, b"") + fdt.cells(_numbers(word, name, value))
         elif name == "id":
-            other[name] = _numbers(word, value)
+            other[name] = _numbers(word, name, value)
         else:
             known = ", ".join([*_PROPERTIES, "id", "model"])
             raise _wrong(text, f"unknown id {name!r}; known ids are {known}")
@@ -48,7 +61,7 @@ def parse_typed_ids(text: str) -> tuple[BoardId, ...]:
     if alone:
         root.properties["qcom,msm-id"] = chips + bytes(4)
     try:
-        found = ids_of_properties(root)
+        found = ids_of_properties(root, chip_needed=False)
     except InputError as error:
         raise _wrong(text, error.what) from error
     if alone:
@@ -57,17 +70,23 @@ def parse_typed_ids(text: str) -> tuple[BoardId, ...]:
         number, *rest = other["id"]
         found += (BoardId("dt_table", number, rest[0] if rest else None),)
     if not found:
-        raise _wrong(text, "it names no chip")
+        raise _wrong(text, "it names no chip and no board")
     return tuple(replace(one, model=model) for one in found) if model else found
 
 
-def _numbers(word: str, value: str) -> tuple[int, ...]:
+def _numbers(word: str, name: str, value: str) -> tuple[int, ...]:
     try:
         found = tuple(int(cell, 0) for cell in value.split(","))
     except ValueError as error:
         raise _wrong(word, "not a list of numbers separated by commas") from error
     if not all(0 <= cell < 1 << 32 for cell in found):
         raise _wrong(word, "each number must be at least 0 and below 0x100000000")
+    sizes = [shape.count(",") + 1 for shape in SHAPES[name]]
+    listed = [] if name in _SINGLE else [size for size in sizes if size > 1 or name == "chip"]
+    if len(found) not in sizes and all(len(found) % size for size in listed):
+        first, *others = (f"{size} ({shape})" for size, shape in zip(sizes, SHAPES[name], strict=True))
+        first = first.replace(" ", " number " if sizes[0] == 1 else " numbers ")
+        raise _wrong(word, f"{name} needs {' or '.join([first, *others])}, not {len(found)}")
     return found
 
 

@@ -64,6 +64,15 @@ def test_where_none_fits_the_command_refuses_and_shows_why(
     assert document["error"]["exit_code"] == 4
 
 
+def test_too_few_ids_are_refused_with_the_form_that_the_trees_need(
+    capsys: pytest.CaptureFixture[str], image: Path
+) -> None:
+    _, err = call(capsys, "dtb", image, "--match", "178", code=4)
+    assert 'Give all ids that the trees state: --match "CHIP,VARIANT,REVISION"' in err
+    _, err = call(capsys, "dtb", image, "--match", "sc-id=178", code=3)
+    assert "--match 'sc-id=178': sc-id needs 3 numbers (CHIP,PLATFORM,REVISION), not 1" in err
+
+
 def test_the_ids_may_come_from_a_profile(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     kernel = tmp_path / "zImage-dtb"
     trees = [dtb(f"/ {{ qcom,msm-id = <{chip} 0x47 0x8200>; }};") for chip in (178, 126)]

@@ -56,6 +56,7 @@ EXAMPLE = (
             BoardId("exynos", 7870, soc_rev=2, last_rev=3),
             "chip 0x1ebe hw_rev 0x2-0x3",
         ),
+        ("board-id=8,1", BoardId("qcom", None, 8, 1), "variant 0x8 subtype 0x1"),
         ("id=3", BoardId("dt_table", 3), "id 0x3"),
         ("id=1,2", BoardId("dt_table", 1, 2), "id 0x1 rev 0x2"),
         ("0xffffffff", BoardId("qcom", 0xFFFFFFFF), "platform 0xffffffff"),
@@ -81,9 +82,8 @@ KNOWN = "msm-id, board-id, pmic-id, project-id, sc-id, rev-id, chip, hw-rev, hw-
 @pytest.mark.parametrize(
     ("text", "named", "problem"),
     [
-        ("", "", "it names no chip"),
-        ("board-id=8,0", "board-id=8,0", "it names no chip"),
-        ("model=quark", "model=quark", "it names no chip"),
+        ("", "", "it names no chip and no board"),
+        ("model=quark", "model=quark", "it names no chip and no board"),
         ("1,2,x", "1,2,x", "not a list of numbers separated by commas"),
         ("id=1 178,", "178,", "not a list of numbers separated by commas"),
         ("178,-2", "178,-2", "each number must be at least 0 and below 0x100000000"),
@@ -91,8 +91,25 @@ KNOWN = "msm-id, board-id, pmic-id, project-id, sc-id, rev-id, chip, hw-rev, hw-
         ("colour=1", "colour=1", f"unknown id 'colour'; known ids are {KNOWN}"),
         (
             "msm-id=1,2 board-id=8",
-            "msm-id=1,2 board-id=8",
-            "device tree: qcom,board-id at offset 0x0: 4 bytes, not a list of 2 cells each",
+            "board-id=8",
+            "board-id needs 2 numbers (VARIANT,SUBTYPE) or 4 (VARIANT,SUBTYPE,PROJECT,HW_REVISION), not 1",
+        ),
+        ("project-id=271", "project-id=271", "project-id needs 3 numbers (PROJECT,PCB,REVISION), not 1"),
+        (
+            "project-id=1,2,3,4",
+            "project-id=1,2,3,4",
+            "project-id needs 3 numbers (PROJECT,PCB,REVISION), not 4",
+        ),
+        ("sc-id=8830,1", "sc-id=8830,1", "sc-id needs 3 numbers (CHIP,PLATFORM,REVISION), not 2"),
+        ("rev-id=0xf47", "rev-id=0xf47", "rev-id needs 2 numbers (CHIP,REVISION), not 1"),
+        ("178 pmic-id=1,2", "pmic-id=1,2", "pmic-id needs 4 numbers (PMIC,PMIC,PMIC,PMIC), not 2"),
+        ("chip=1 hw-rev=1,2", "hw-rev=1,2", "hw-rev needs 1 number (REVISION), not 2"),
+        ("id=1,2,3", "id=1,2,3", "id needs 1 number (ID) or 2 (ID,REVISION), not 3"),
+        (
+            "1,2,3,4,5",
+            "1,2,3,4,5",
+            "msm-id needs 1 number (CHIP) or 2 (CHIP,REVISION) or 3 (CHIP,VARIANT,REVISION) or 4 "
+            "(CHIP,VARIANT,REVISION,BOARD_REVISION), not 5",
         ),
         ("x" * 81, "x" * 80, "not a list of numbers separated by commas"),
     ],
