@@ -10,6 +10,7 @@ Lost: a phone that does not come back.
 import argparse
 import os
 import random
+import shutil
 import sys
 import time
 
@@ -41,6 +42,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.environ["XDG_STATE_HOME"] = str((FOLDER / "state").absolute())
+    machine.stop(NAME)
+    shutil.rmtree(FOLDER / "state", ignore_errors=True)  # of a phone that is no more
     rng = random.Random(options.seed)
     kinds = ("power cuts", "killed commands", "connection faults", "phone faults", "boots")
     tallies = {kind: Tally() for kind in kinds}
