@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hardboot.devicetree.candidate import Candidate, candidates
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg, sonyelf, vendorboot, wrappers
+from hardboot.formats.boot import bootimg, sonyelf, vendorboot
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import devicetrees, wrapped
 from hardboot.formats.reading import Data, view
@@ -42,7 +42,7 @@ def find_trees(data: Data) -> TreeSource | None:
         return find_trees_in_parts([Part("dtb", 0, vendorboot.parse(seen).dtb)])
     if kind == sniff.SONY_ELF:
         return find_trees_in_parts(sonyelf.parse(seen).parts)
-    alone = devicetrees.find(wrappers.without_mtk(seen))
+    alone = devicetrees.find(seen)
     if alone is not None:
         return TreeSource("", alone.kind, candidates(alone))
     return find_trees_in_parts(bootimg.parse(seen).parts)
@@ -57,7 +57,7 @@ def find_trees_in_parts(parts: Sequence[Part]) -> TreeSource | None:
     named = {part.name: part for part in parts}
     for name in _PARTS:
         if name in named and len(named[name].data):
-            found = devicetrees.find(wrappers.without_mtk(named[name].data))
+            found = devicetrees.find(named[name].data)
             if found is not None:
                 return TreeSource(name, found.kind, candidates(found))
     return None

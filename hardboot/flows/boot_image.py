@@ -1,13 +1,17 @@
 """Boot images given as files: what `boot`, `load`, `host-image` and `flash-host-kernel` read."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import Data
 from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.boot.vendorboot import VendorBoot
 from hardboot.formats.kernels import kernel
+
+_Image = TypeVar("_Image", BootImage, VendorBoot)
 
 
 def parse(path: Path, data: Data) -> BootImage:
@@ -24,7 +28,11 @@ def parse(path: Path, data: Data) -> BootImage:
             fix=f"Boot it with the phone's own ramdisk: hardboot boot --kernel {path}. Or make a boot image: "
             f"hardboot host-image BOOT.IMG --kernel {path} -o OUT",
         )
-    image = bootimg.parse(data)
+    return warned(path, bootimg.parse(data))
+
+
+def warned(path: Path, image: _Image) -> _Image:
+    """Return `image`, the content of `path`, after a warning of all that its header states wrongly."""
     for warning in image.warnings:
         log.warn(f"{path}: {warning}")
     return image

@@ -233,14 +233,16 @@ def _init_ramdisk(images: ImageSet) -> Data:
     if "init_boot" not in images.images:
         return b""
     with naming(images.files["init_boot"], state="Nothing was sent."):
-        return _bare("ramdisk", bootimg.parse(images.images["init_boot"]).ramdisk)
+        image = boot_image.warned(images.files["init_boot"], bootimg.parse(images.images["init_boot"]))
+        return _bare("ramdisk", image.ramdisk)
 
 
 def _vendor_boot(images: ImageSet) -> VendorBoot | None:
     if "vendor_boot" not in images.images:
         return None
     with naming(images.files["vendor_boot"], state="Nothing was sent."):
-        return vendorboot.parse(images.images["vendor_boot"])
+        image = vendorboot.parse(images.images["vendor_boot"])
+        return boot_image.warned(images.files["vendor_boot"], image)
 
 
 def _overlays(images: ImageSet, taken: Collection[str]) -> tuple[Candidate, ...] | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import container_builders
 import image_sets as build
 import pytest
-from image_builders import board, mkbootimg, zimage
+from image_builders import board, mkbootimg, words, zimage
 from told import raises
 
 from hardboot.base.errors import InputError
@@ -103,6 +103,17 @@ def test_an_image_of_header_v2_needs_no_other_and_ignores_them(tmp_path: Path) -
     assert models(found) == ["of boot"]
     assert found.lacks == ("dtbo",)
     phone_images.check_complete(found)  # without overlays it may start
+
+
+def test_what_the_header_of_any_image_states_wrongly_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = build.image_set(boot=build.boot_v4(), vendor_boot=build.vendor_boot())
+    for name, size in (("boot", 1584), ("init_boot", 1584), ("vendor_boot", 2128)):
+        images[name] = images[name].replace(words(size), words(0), 1)
+    assert read(tmp_path, **images).lacks == ()
+    told = [line for line in capsys.readouterr().err.splitlines() if "header_size is 0 bytes" in line]
+    assert [Path(line.split(": ")[1]).stem for line in told] == ["boot", "init_boot", "vendor_boot"]
 
 
 def test_the_tree_of_vendor_boot_comes_before_one_behind_the_kernel(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ A tree is parsed only when it is asked for, so a table of two hundred is read qu
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from hardboot.base.errors import InputError
+from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Compression
+from hardboot.formats.boot import krnl, wrappers
 from hardboot.formats.kernels import kernel, zimage
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.text_field import read_text
@@ -105,6 +107,8 @@ class DeviceTrees:
 def find(data: Data) -> DeviceTrees | None:
     """Find the device trees in a dt, dtb or dtbo image, compressed or not, or behind a kernel.
 
+    MediaTek's and Rockchip's headers in front are skipped.
+
     Returns:
         None if there are none.
 
@@ -112,6 +116,18 @@ def find(data: Data) -> DeviceTrees | None:
         InputError: If `data` is a damaged table or kernel.
     """
     whole = view(data)
+    content = view(wrappers.without_mtk(whole))
+    lead = len(whole) - len(content)
+    if sniff.sniff(content) == sniff.ROCKCHIP_IMAGE:
+        content, lead = krnl.parse(content).content, lead + krnl.KrnlHeader.SIZE
+    found = _find(content)
+    if found is None or not lead or found.compression:
+        return found
+    moved = tuple(replace(entry, offset=entry.offset + lead) for entry in found.entries)
+    return replace(found, entries=moved)
+
+
+def _find(whole: memoryview) -> DeviceTrees | None:
     trees = _table(whole) or _plain(whole)
     if trees:
         return trees

@@ -1,6 +1,7 @@
 """Take the headers in front of a kernel off, and put them in front of another one."""
 
-from hardboot.formats.boot import wrappers
+from hardboot.formats import sniff
+from hardboot.formats.boot import krnl, wrappers
 from hardboot.formats.kernels import patched, uimage, zboot, zimage
 from hardboot.formats.kernels.kernel import raw_size
 from hardboot.formats.reading import Data, view
@@ -9,13 +10,15 @@ from hardboot.formats.reading import Data, view
 def unwrap(part: Data) -> Data:
     """Return a kernel without headers of makers and bootloaders, with what is appended to it.
 
-    Taken off are MediaTek's header, then Qualcomm's UNCOMPRESSED_IMG, U-Boot's, or that of an EFI zboot
-    kernel, whose content is compressed.
+    Taken off are MediaTek's or Rockchip's header, then Qualcomm's UNCOMPRESSED_IMG, U-Boot's, or that of an
+    EFI zboot kernel, whose content is compressed.
 
     Raises:
         InputError: If a header is damaged, or holds no kernel.
     """
     content = view(wrappers.without_mtk(part))
+    if sniff.sniff(content) == sniff.ROCKCHIP_IMAGE:
+        content = krnl.parse(content).content
     if patched.is_patched(content):
         content = patched.parse(content).content
     elif uimage.is_uimage(content):

@@ -9,7 +9,8 @@ from image_builders import arm64_image, board, kernel_with_banner, pack, zboot, 
 from packed_kernels import mkimage
 
 from hardboot.base.errors import InputError
-from hardboot.formats.containers import kernel_part
+from hardboot.formats.boot import krnl
+from hardboot.formats.containers import devicetrees, kernel_part
 from hardboot.formats.kernels import uimage
 from hardboot.formats.kernels.kernel import identify
 
@@ -30,6 +31,7 @@ TREE = board("one")
         (mkimage(pack(IMAGE, "gzip"), compression="gzip"), pack(IMAGE, "gzip")),
         (build.mtk(mkimage(zimage()), b"KERNEL"), zimage()),
         (zboot(pack(IMAGE, "gzip")), pack(IMAGE, "gzip")),
+        (krnl.build(b"KRNL", zimage() + TREE), zimage() + TREE),
         (b"anything else", b"anything else"),
     ],
 )
@@ -113,3 +115,34 @@ def test_a_wrong_size_stays_while_the_content_does() -> None:
     old = build.patched(IMAGE, TREE, 99)
     assert kernel_part.renewed(old, IMAGE + TREE) == old[:20]
     assert kernel_part.renewed(old, OTHER + TREE) == b"UNCOMPRESSED_IMG" + len(OTHER).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        zimage() + TREE,
+        build.mtk(zimage() + TREE, b"KERNEL"),
+        build.mtk(mkimage(zimage()) + TREE, b"KERNEL"),
+        build.patched(IMAGE, TREE),
+        mkimage(zimage() + TREE),
+        krnl.build(b"KRNL", zimage() + TREE),
+        build.mtk(TREE, b"DTB"),
+        build.mtk(build.dtbo(), b"DTBO"),
+        krnl.build(b"KRNL", TREE),
+    ],
+)
+def test_device_trees_behind_headers_are_found_where_they_are(part: bytes) -> None:
+    found = devicetrees.find(part)
+    assert found is not None
+    for entry in found.entries:
+        assert part[entry.offset : entry.offset + len(entry.data)] == bytes(entry.data)
+        assert entry.tree().root.properties["compatible"].startswith(b"acme,board")
+
+
+def test_what_headers_state_wrongly_is_told() -> None:
+    assert kernel_part.warnings(zimage()) == ()
+    assert kernel_part.warnings(build.mtk(zimage(), b"KERNEL")) == ()
+    assert len(kernel_part.warnings(build.patched(IMAGE, TREE, 3))) == 1
+    wrong = mkimage(zimage(tags=b"\1\0\0\0")).replace(b"a name", b"A name")
+    assert [one.split(":")[0] for one in kernel_part.warnings(wrong)] == ["U-Boot image", "zImage"]
+    assert len(kernel_part.warnings(build.mtk(wrong, b"KERNEL"))) == 2
