@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from usb_double import Bus
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot.base import process
-from hardboot.virtual import classic, kernel
+from hardboot.virtual import kernel, model
 
 
 @pytest.hookimpl(wrapper=True)
@@ -122,22 +123,27 @@ def roms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
-def _deliver_with(phone: VirtualPhone, host_zimage: Path) -> None:
+def _deliver_with(phone: VirtualPhone, host_kernel: Path) -> None:
     """Make the phone's disk as flash-host-kernel leaves it; that it does is shown in tests/e2e/stock."""
-    home = phone.status.factory_image.parent
+    kind, factory = model.find(phone.name), phone.status.factory_image
+    home = factory.parent
     home.mkdir(parents=True)
-    classic.write_images(phone.status.factory_image)
-    host = home / "host.img"
-    phone("host-image", phone.status.factory_image, "--kernel", host_zimage, "-o", host)
-    classic.write_disk(home / "disk.img", host)
+    kind.write_images(factory)
+    boot = factory / "boot.img" if factory.is_dir() else factory
+    phone("host-image", boot, "--kernel", host_kernel, "-o", home / "host.img")
+    delivered = home / "host.img"
+    if factory.is_dir():
+        delivered = Path(shutil.copytree(factory, home / "host"))
+        (home / "host.img").replace(delivered / "boot.img")
+    kind.write_disk(home / "disk.img", delivered)
 
 
-def _fresh_phone(host_zimage: Path | None = None, *, name: str = "virt-arm") -> Iterator[VirtualPhone]:
+def _fresh_phone(host_kernel: Path | None = None, *, name: str = "virt-arm") -> Iterator[VirtualPhone]:
     # Short: the sockets of adb and QEMU lie below it.
     with tempfile.TemporaryDirectory(prefix="hb-") as folder:
         phone = VirtualPhone(Hardboot({"XDG_STATE_HOME": folder}), name)
-        if host_zimage:
-            _deliver_with(phone, host_zimage)
+        if host_kernel:
+            _deliver_with(phone, host_kernel)
         try:
             phone.hardboot.process("virtual", "start", "--device", name, timeout_s=BUILD_TIMEOUT_S)
             yield phone
@@ -173,11 +179,27 @@ def _host_phone(host_zimage: Path) -> Iterator[VirtualPhone]:
     yield from _fresh_phone(host_zimage)
 
 
+def _running_host(phone: VirtualPhone) -> VirtualPhone:
+    """Return the phone, running its host kernel."""
+    if not phone.status.running:
+        phone.hardboot.process("virtual", "start", "--name", phone.name)
+    elif not phone.is_host:
+        phone.restart()
+    return phone
+
+
 @pytest.fixture
 def host_phone(_host_phone: VirtualPhone) -> VirtualPhone:
     """Return a phone with a host kernel, running it."""
-    if not _host_phone.status.running:
-        _host_phone.hardboot.process("virtual", "start")
-    elif not _host_phone.is_host:
-        _host_phone.restart()
-    return _host_phone
+    return _running_host(_host_phone)
+
+
+@pytest.fixture(scope="session")
+def _modern_host_phone(host_kernels: HostKernels) -> Iterator[VirtualPhone]:
+    yield from _fresh_phone(host_kernels["arm64-6.1"].image, name="virt-arm64")
+
+
+@pytest.fixture
+def modern_host_phone(_modern_host_phone: VirtualPhone) -> VirtualPhone:
+    """Return the phone with slots with a host kernel in both, running it."""
+    return _running_host(_modern_host_phone)
