@@ -35,6 +35,7 @@ class Constraints:
         initrd_size: Bytes of the ramdisk, whole pages; 0 without one.
         params: `dtb` or `atags`: what the guest's kernel gets.
         params_size: Bytes of it, as the guest gets it; if it is not known, what is reserved for it.
+        purgatory: Whether kexec needs a program that gives the kernel its device tree.
         page: The hardboot page.
         reserved: Never to be written: the profile's ranges, the running kernel's, those of the guest's tree.
         bootloader: Overwritten between the reset and the host kernel.
@@ -52,6 +53,7 @@ class Constraints:
     initrd_size: int
     params: str
     params_size: int
+    purgatory: bool
     page: Extent
     reserved: tuple[Extent, ...]
     bootloader: tuple[Extent, ...]
@@ -127,6 +129,7 @@ def gather_constraints(profile: Profile, guest: Guest, live: LiveMemory | None) 
         initrd_size=align_up(len(guest.ramdisk), PAGE_SIZE),
         params=params,
         params_size=size,
+        purgatory=profile.arch == "arm64" and not page.size,
         page=Extent(page, ExtentKind.HARDBOOT_PAGE),
         reserved=_extents(dict.fromkeys(sorted(reserved)), ExtentKind.RESERVED),
         bootloader=_extents(profile.bootloader, ExtentKind.BOOTLOADER),

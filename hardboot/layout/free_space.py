@@ -11,6 +11,7 @@ from hardboot.layout.zimage import ANYWHERE, ZImageRequirements
 _ROUND = 1 << 20  # bytes; not a rule: addresses are easier to read, and maps of MiB sections are not split
 _ATAGS_ROUND = 0x8000  # this far above such an address lies a kernel with ATAGS, as kexec-tools has it
 
+PURGATORY = "purgatory"
 Places = Mapping[str, Range]  # by name of a segment
 
 
@@ -35,6 +36,8 @@ class FreeSpace:
             self.sizes["initrd"] = constraints.initrd_size
         if not self.below:
             self.sizes[constraints.params] = align_up(constraints.params_size, PAGE_SIZE)
+        if constraints.purgatory:
+            self.sizes[PURGATORY] = PAGE_SIZE
         self._moved = constraints.moved_to(kernel.name)  # the kernel's place when it starts, if that is fixed
         self._tail_size = kernel.tail_size if self._moved is None else 0
         self._untouchable = [constraints.page.range, *(one.range for one in constraints.reserved)]
@@ -106,7 +109,7 @@ class FreeSpace:
         kernel = self._moved
         if kernel is None and needs.name in others:
             kernel = others[needs.name].start + self.below
-        if kernel is None:
+        if kernel is None or name == PURGATORY:
             return (ANYWHERE,)
         zone = needs.initrd_zone(kernel) if name == "initrd" else needs.dtb_zone(kernel)
         return (zone,) if self.constraints.moved_to(name) is None else (zone, ANYWHERE)

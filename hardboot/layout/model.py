@@ -121,7 +121,7 @@ class Segment:
     """Bytes and the physical address where they must lie when the guest starts.
 
     Attributes:
-        name: `zImage` or `Image`, `initrd`, `dtb` or `atags`.
+        name: `zImage` or `Image`, `initrd`, `dtb` or `atags`, `purgatory`.
         addr: Physical address, page aligned.
         memsz: Bytes of memory, whole pages; what `data` does not fill is zero.
     """
@@ -148,7 +148,8 @@ class BootPlan:
 
     Attributes:
         segments: By address; as kexec_load(2) takes them.
-        entry: Where the record tells the host kernel to jump; without a reset, where kexec jumps.
+        entry: Where the record tells the host kernel to jump; without a reset, where kexec jumps: on arm64 to
+            the purgatory.
         dtb_addr: Address of device tree or ATAGS for the record; without a reset, what kexec puts into r2.
         initrd: The ramdisk, exact to the byte; None without one.
         flag: The kexec_load(2) flag of the profile; 0 for a start without a reset.

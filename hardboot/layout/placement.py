@@ -13,11 +13,12 @@ from hardboot.base.sizes import align_up, human_size
 from hardboot.layout.arm64_image import ImageRequirements
 from hardboot.layout.boot_params import build_params
 from hardboot.layout.constraints import Constraints, gather_constraints
-from hardboot.layout.free_space import FreeSpace, Places
+from hardboot.layout.free_space import PURGATORY, FreeSpace, Places
 from hardboot.layout.iomem import LiveMemory
 from hardboot.layout.model import BootPlan, Extent, ExtentKind, Guest, Segment
 from hardboot.layout.refusal import broken_rules, no_room
 from hardboot.layout.rules import Violation, violations
+from hardboot.payload import purgatory
 from hardboot.profile import Profile
 
 _SOFT_FLAG = 0  # no flag of kexec_load(2): kexec jumps to the image
@@ -149,6 +150,9 @@ def _assembled(
     ]
     if ramdisk is not None:
         segments.append(Segment("initrd", ramdisk.start, guest.ramdisk, constraints.initrd_size))
+    if PURGATORY in addresses:
+        program = purgatory.build(kernel=entry, dtb=params_addr)
+        segments.append(Segment(PURGATORY, addresses[PURGATORY], program, PAGE_SIZE))
     moved = constraints.moved_to(kernel.name)
     start = entry if moved is None else moved
     notes = list(constraints.notes)
@@ -159,7 +163,7 @@ def _assembled(
         )
     return BootPlan(
         segments=tuple(sorted(segments, key=lambda one: one.addr)),
-        entry=entry,
+        entry=addresses.get(PURGATORY, entry),
         dtb_addr=params_addr,
         initrd=ramdisk,
         cmdline=guest.cmdline,

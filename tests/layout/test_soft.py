@@ -8,13 +8,16 @@ import msgspec
 import pytest
 from layout_cases import random_case
 from layout_guests import IOMEM, SHAMU, VIRT, guest, kernel
+from layout_hosts import ANGLER, guest64, image
 from layout_judge import faults
 
 from hardboot import layout
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
 from hardboot.formats.trees import fdt
+from hardboot.formats.trees.fdt import Fdt
 from hardboot.layout import LiveMemory
+from hardboot.payload import purgatory
 
 RAM = Range(0x40000000, 0x80000000)
 
@@ -63,6 +66,21 @@ def test_a_kernel_that_would_unpack_over_something_reserved_is_refused_without_a
     live = LiveMemory((RAM,), reserved=(Range(0x40800000, 0x40801000, "reserved"),))
     with pytest.raises(RefusedError, match="decompression-clear"):
         layout.plan(VIRT, guest(kernel()), live, soft=True)
+
+
+def test_an_arm64_kernel_is_started_by_a_program_that_gives_it_its_tree() -> None:
+    who = guest64(image(), Fdt())
+    plan = layout.plan(ANGLER, who, LiveMemory(ANGLER.ram), soft=True)
+    kernel, tree, program = (plan.segment(name) for name in ("Image", "dtb", "purgatory"))
+    assert kernel
+    assert tree
+    assert program
+    assert plan.entry == program.addr
+    assert bytes(program.data) == purgatory.build(kernel=kernel.addr, dtb=tree.addr)
+    assert plan.dtb_addr == tree.addr
+    after_reset = layout.plan(ANGLER, who, LiveMemory(ANGLER.ram))
+    assert after_reset.segment("purgatory") is None  # there the host kernel does it
+    assert layout.plan(VIRT, guest(), None, soft=True).segment("purgatory") is None
 
 
 ABI = {

@@ -74,7 +74,7 @@ def planned(phone: Profile, who: Guest, live: LiveMemory) -> dict[str, int]:
             OLD_IMAGE,
             (0, 0xC0000000),
             [(0x80000, 0x80000 + 24 * MIB), (0x10001000, 0x10801000), (0x111FE000, 0x11203000)],
-            {"Image": 0x80000, "initrd": 0x10001000, "dtb": 0x11200000},
+            {"Image": 0x80000, "initrd": 0x10001000, "dtb": 0x11200000, "purgatory": 0x111FE000},
             id="an old Image, whose tree of three pages stays in one block of 2 MiB",
         ),
         pytest.param(
