@@ -90,7 +90,7 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
             the profile's.
     """
     name = name or path
-    image, _ = _read(path, name, fix="Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT")
+    image, _ = _read(path, name, fix="Make it again: hardboot host-image BOOT.IMG --kernel FILE -o OUT")
     with naming(name):
         host_kernel.read_kernel(image.kernel)
         support, wanted = host_kernel.read_support(image.kernel), profile.page.start

@@ -8,14 +8,12 @@ import struct
 
 # The listing that these words are assembled from is in tests/payload/test_purgatory.py.
 _CODE = (
-    0x58000100,  # ldr x0, dtb
-    0x58000131,  # ldr x17, kernel
+    0x580000C0,  # ldr x0, dtb
+    0x580000F1,  # ldr x17, kernel
     0xAA1F03E1,  # mov x1, xzr
     0xAA1F03E2,  # mov x2, xzr
     0xAA1F03E3,  # mov x3, xzr
     0xD61F0220,  # br x17
-    0,
-    0,
 )
 
 

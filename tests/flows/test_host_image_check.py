@@ -101,7 +101,7 @@ def test_an_image_whose_id_does_not_fit_is_refused(tmp_path: Path) -> None:
         InputError,
         f"{path}: the id in its header is not that of its content: it is damaged or was edited",
         "Nothing was written.",
-        "Make it again: hardboot host-image BOOT.IMG --kernel ZIMAGE -o OUT",
+        "Make it again: hardboot host-image BOOT.IMG --kernel FILE -o OUT",
     ):
         host_image.check(path, PROFILE)
 

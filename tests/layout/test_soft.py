@@ -68,9 +68,12 @@ def test_a_kernel_that_would_unpack_over_something_reserved_is_refused_without_a
         layout.plan(VIRT, guest(kernel()), live, soft=True)
 
 
+BANKS = (Range(0, 0x80000000), Range(0x80000000, 0xC0000000))
+
+
 def test_an_arm64_kernel_is_started_by_a_program_that_gives_it_its_tree() -> None:
     who = guest64(image(), Fdt())
-    plan = layout.plan(ANGLER, who, LiveMemory(ANGLER.ram), soft=True)
+    plan = layout.plan(ANGLER, who, LiveMemory(BANKS), soft=True)
     kernel, tree, program = (plan.segment(name) for name in ("Image", "dtb", "purgatory"))
     assert kernel
     assert tree
@@ -78,7 +81,7 @@ def test_an_arm64_kernel_is_started_by_a_program_that_gives_it_its_tree() -> Non
     assert plan.entry == program.addr
     assert bytes(program.data) == purgatory.build(kernel=kernel.addr, dtb=tree.addr)
     assert plan.dtb_addr == tree.addr
-    after_reset = layout.plan(ANGLER, who, LiveMemory(ANGLER.ram))
+    after_reset = layout.plan(ANGLER, who, LiveMemory(BANKS))
     assert after_reset.segment("purgatory") is None  # there the host kernel does it
     assert layout.plan(VIRT, guest(), None, soft=True).segment("purgatory") is None
 

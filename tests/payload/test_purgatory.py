@@ -16,7 +16,6 @@ LISTING = """
     mov x2, xzr
     mov x3, xzr
     br x17
-    .balign 32
 dtb: .quad {dtb:#x}
 kernel: .quad {kernel:#x}
 """
@@ -28,7 +27,11 @@ kernel: .quad {kernel:#x}
 def test_the_words_are_those_of_the_listing(tmp_path: Path, kernel: int, dtb: int) -> None:
     source, made, raw = tmp_path / "purgatory.S", tmp_path / "purgatory.o", tmp_path / "purgatory"
     source.write_text(LISTING.format(kernel=kernel, dtb=dtb))
-    for program, words in (("as", [source, "-o", made]), ("objcopy", ["-O", "binary", made, raw])):
+    commands: list[tuple[str, list[str | Path]]] = [
+        ("as", [source, "-o", made]),
+        ("objcopy", ["-O", "binary", made, raw]),
+    ]
+    for program, words in commands:
         tool = find_tool(f"{ARM64.cross}{program}", "binutils-aarch64-linux-gnu")
         subprocess.run([tool, *words], check=True, timeout=60)
     assert purgatory.build(kernel=kernel, dtb=dtb) == raw.read_bytes()
