@@ -181,6 +181,9 @@ def _show_content(out: TextOutput, document: Document) -> None:
     if "kernel" in document:
         out.rows(_kernel_rows(document["kernel"]))
         _show_trees(out, document["kernel"]["dtbs"])
+    if "files" in document:
+        out.table(("file", "offset", "size", "hash"), [_file(row) for row in document["files"]], right=2)
+        out.print()
     if "trees" in document:
         found = document["trees"]
         if found["compression"]:
@@ -197,6 +200,11 @@ def _show_content(out: TextOutput, document: Document) -> None:
         out.table(("after the content", "offset", "size", ""), list(_notes(document)), right=2)
         for item in document["trailing"]:
             _show_avb(out, item)
+
+
+def _file(file: Document) -> tuple[str, str, str, str]:
+    checked = "none" if file["matches"] is None else _matches(file["matches"])
+    return file["path"], _hex(file["offset"]), human_size(file["size"]), checked
 
 
 def _show_avb(out: TextOutput, document: Document) -> None:

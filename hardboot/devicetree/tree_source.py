@@ -10,7 +10,7 @@ from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import devicetrees, wrapped
 from hardboot.formats.reading import Data, view
 
-_PARTS = ("dtb", "dt", "kernel")  # the bootloader's order of preference
+_PARTS = ("dtb", "dt", "kernel", "second")  # the bootloader's order of preference; Rockchip's are in `second`
 
 
 @dataclass(frozen=True)

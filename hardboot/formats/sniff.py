@@ -24,6 +24,7 @@ CPIO = "cpio archive"
 ZBOOT = "EFI zboot kernel"
 UIMAGE = "U-Boot image"
 UBOOT_RAMDISK = "U-Boot ramdisk (uInitrd)"
+RESOURCE_IMAGE = "Rockchip resource image (RSCE)"
 ROCKCHIP_IMAGE = "Rockchip image (KRNL or PARM)"
 DHTB_IMAGE = "image in a DHTB wrapper"
 MTK_PART = "part with a MediaTek header"
@@ -36,7 +37,7 @@ TABLE_KINDS = (
     *(OVERLAY_TABLE, QCDT_TABLE, DTBH_TABLE, SPRD_TABLE),
     *(PXA_DT_TABLE, PXA_19XX_TABLE, AMLOGIC_TABLE),
 )
-TREE_KINDS = (DEVICE_TREE, *TABLE_KINDS)
+TREE_KINDS = (DEVICE_TREE, *TABLE_KINDS, RESOURCE_IMAGE)
 
 # Files whose content cannot be read, by their kind: why, and what to do.
 SEALED = {
@@ -74,6 +75,7 @@ _MAGICS = (
     (0, b"PXA-DT", PXA_DT_TABLE),
     (0, b"PXA-19xx", PXA_19XX_TABLE),
     (0, b"AML_", AMLOGIC_TABLE),
+    (0, b"RSCE", RESOURCE_IMAGE),
     (0, b"KRNL", ROCKCHIP_IMAGE),
     (0, b"PARM", ROCKCHIP_IMAGE),
     (0, b"\x27\x05\x19\x56", UIMAGE),

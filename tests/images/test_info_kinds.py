@@ -244,6 +244,26 @@ def test_an_image_behind_a_mediatek_header_is_reported_as_without_it(tmp_path: P
     assert "in front          MediaTek header (DTBO), 512 B\n" in hardboot("info", tmp_path / "x.img").stdout
 
 
+def test_the_files_of_resources_are_reported_alone_and_as_second(tmp_path: Path) -> None:
+    data = build.resources()
+    part = described(tmp_path, build.boot(second=data))["boot_image"]["parts"][2]
+    alone = described(tmp_path, data)
+    assert part["files"] == alone["files"]
+    assert [(row["path"], row["matches"]) for row in alone["files"][:2]] == [
+        *(("rk-kernel.dtb", True), ("logo.bmp", True)),
+    ]
+    assert [entry["ids"] for entry in alone["trees"]["entries"]] == [
+        *({"path": "rk-kernel.dtb"}, {"path": "rk-kernel#_saradc_ch1=24.dtb"}),
+    ]
+    shown = hardboot("info", tmp_path / "x.img").stdout
+    assert "logo.bmp                      0x00000c00  1.4 KiB  matches\n" in shown
+    damaged = described(tmp_path, data.replace(b"BMBM", b"BMBX", 1))["files"]
+    assert [row["matches"] for row in damaged] == [True, False, True, True]
+    assert {row["matches"] for row in described(tmp_path, build.resources(0))["files"]} == {None}
+    assert "  0 B  none\n" in hardboot("info", tmp_path / "x.img").stdout
+    assert described(tmp_path, build.rsce([("logo.bmp", b"BM")]))["trees"]["entries"] == []
+
+
 def test_the_dhtb_header_at_the_end_of_a_vbmeta_partition_is_checked(tmp_path: Path) -> None:
     data = build.unisoc_vbmeta()
     [row] = described(tmp_path, data)["trailing"]

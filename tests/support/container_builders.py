@@ -26,17 +26,18 @@ def boot(
     kernel: bytes = KERNEL,
     ramdisk: bytes = RAMDISK,
     *,
+    second: bytes = SECOND,
     dt: bytes = b"",
     size: int = 2048,
     cmdline: bytes = b"console=ttyMSM0",
     fill: bytes = b"\0",
 ) -> bytes:
     """Return a v0 image; with `dt` as older Qualcomm phones have it."""
-    hashed = (kernel, ramdisk, SECOND, dt) if dt else (kernel, ramdisk, SECOND)
-    numbers = (len(kernel), 0x80008000, len(ramdisk), 0x81000000, len(SECOND), 0x80F00000, 0x80000100)
+    hashed = (kernel, ramdisk, second, dt) if dt else (kernel, ramdisk, second)
+    numbers = (len(kernel), 0x80008000, len(ramdisk), 0x81000000, len(second), 0x80F00000, 0x80000100)
     head = b"ANDROID!" + words(*numbers, size, len(dt), 13 << 25 | 23 << 4 | 5)
     head += b"board".ljust(16, b"\0") + cmdline.ljust(512, b"\0") + image_id(*hashed) + bytes(1024)
-    parts = (kernel, ramdisk, SECOND, dt)
+    parts = (kernel, ramdisk, second, dt)
     return page(head, size) + b"".join(page(part, size, fill) for part in parts if part)
 
 
@@ -253,6 +254,25 @@ def uimage(kernel: bytes, kind: int = 2) -> bytes:
     return head(zlib.crc32(head(0))) + kernel
 
 
+def rsce(files: list[tuple[str, bytes]], hash_size: int = 20) -> bytes:
+    """Return a resource image as Rockchip's resource_tool writes it; the old one has no hashes."""
+    head = b"RSCE" + struct.pack("<HHBBBxI", 0, 0, 1, 1, 1, len(files))
+    block = 1 + len(files)
+    table, body = b"", b""
+    for path, content in files:
+        digest = {0: b"", 20: hashlib.sha1(content).digest(), 32: hashlib.sha256(content).digest()}[hash_size]
+        row = b"ENTR" + path.encode().ljust(220, b"\0") + digest.ljust(32, b"\0")
+        table += page(row + words(hash_size, block, len(content)), 512)
+        body += page(content, 512)
+        block = 1 + len(files) + len(body) // 512
+    return page(head, 512) + table + body
+
+
+def resources(hash_size: int = 20) -> bytes:
+    files = [("rk-kernel.dtb", board("one")), ("logo.bmp", b"BM" * 700), ("empty", b"")]
+    return rsce([*files, ("rk-kernel#_saradc_ch1=24.dtb", board("two"))], hash_size)
+
+
 def rockchip(content: bytes, magic: bytes = b"KRNL") -> bytes:
     """As rkcrc writes it; the CRC bit by bit, as rkcrc.h does it with SLOW."""
     crc = 0
@@ -363,6 +383,10 @@ def every_kind() -> dict[str, bytes]:
         "SPRD": builders.sprd([((0x227E, 1, 0x20000), board("one")), ((0x227E, 2, 0x20000), board("two"))]),
         "PXA-DT": builders.pxa(b"PXA-DT", [((0xF45, 0), board("one")), ((0xF45, 1), board("two"))]),
         "PXA-19xx": builders.pxa(b"PXA-19xx", [((0xF59, 0), board("one")), ((0xF59, 1), board("two"))]),
+        "RSCE": resources(),
+        "RSCE with SHA-256 in a partition": resources(32) + bytes(65536),
+        "RSCE without hashes": resources(0),
+        "v0 with resources": boot(second=resources()),
         "AML_ 1": builders.amlogic(1, [(("gxl", "p212", "1g"), board("one"))]),
         "AML_ 2": builders.amlogic(2, [(("g12a", f"u21{at}", "2g"), board(f"{at}")) for at in range(3)]),
         **{f"QCDT {version:#x}": qcdt_of(version) for version in (1, 3, 0x103)},

@@ -23,7 +23,7 @@ from hardboot.formats import elf
 from hardboot.formats.archives import compression, cpio, rootfs, sparse
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
-from hardboot.formats.boot import bootimg, krnl, sonyelf, tail, tail_renewal, vendorboot, wrappers
+from hardboot.formats.boot import bootimg, krnl, rsce, sonyelf, tail, tail_renewal, vendorboot, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
@@ -134,6 +134,14 @@ def sized_images(data: bytes) -> None:
             raise AssertionError("it does not build back to the same bytes")
     outer = uimage.parse(data)
     uimage.with_content(data, b"".join(map(bytes, outer.parts)))
+
+
+def resources(data: bytes) -> None:
+    image = rsce.parse(data)
+    for entry, content in zip(image.entries, image.contents, strict=True):
+        entry.matches(content)
+    if sum(entry.size for entry in image.entries) < LIMIT:
+        rsce.parse(rsce.build(image, [entry.name for entry in image.entries], image.contents))
 
 
 def device_tree(data: bytes) -> None:
@@ -304,6 +312,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
         sized_images,
         (build.rockchip(b"x" * 9), build.rockchip(b"y", b"PARM"), build.uimage(b"r" * 99, 3)),
     ),
+    "resources": (resources, (build.resources(), build.resources(32), build.rsce([]))),
     "device_tree": (device_tree, (board("x"),)),
     "trees_in_a_row": (trees_in_a_row, (board("x") + bytes(5) + board("y") + bytes(9),)),
     "tree_table": (tree_table, _TABLES),

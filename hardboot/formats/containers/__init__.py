@@ -45,6 +45,10 @@ def _open(kind: str | None, data: memoryview) -> Container:
         from hardboot.formats.containers import tables
 
         return tables.open_table(kind, data)
+    if kind == sniff.RESOURCE_IMAGE:
+        from hardboot.formats.containers import resources
+
+        return resources.open_resources(data)
     from hardboot.formats.containers import bare, sized
 
     if kind in sized.KINDS:

@@ -12,7 +12,7 @@ from hardboot.base.errors import InputError
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Compression
-from hardboot.formats.boot import krnl, wrappers
+from hardboot.formats.boot import krnl, rsce, wrappers
 from hardboot.formats.kernels import kernel, zimage
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.text_field import read_text
@@ -27,7 +27,7 @@ from hardboot.formats.trees.stored_trees import StoredTree, TableEntry, trees_of
 from hardboot.formats.trees.tree_table import TableFormat
 
 Kind: TypeAlias = Literal[
-    "device trees", "appended", "QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "AML_", "dt_table"
+    "device trees", "appended", "QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "AML_", "RSCE", "dt_table"
 ]
 Ids: TypeAlias = Mapping[str, int | str | tuple[int, ...]]
 
@@ -154,11 +154,24 @@ def _table(data: memoryview) -> DeviceTrees | None:
         overlays = dtbo.parse(data)
         packed = [overlays.compression(entry) for entry in overlays.entries]
         return DeviceTrees("dt_table", _entries(overlays.entries, overlays.trees, packed))
+    if data[: len(rsce.RSCE_MAGIC)] == rsce.RSCE_MAGIC:
+        return _resources(rsce.parse(data))
     for kind, table_format in _TABLE_FORMATS.items():
         if data[: len(table_format.magic)] == table_format.magic:
             table = table_format.parse(data)
             return DeviceTrees(kind, _entries(table.entries, table.trees, [None] * len(table.entries)))
     return None
+
+
+def _resources(image: rsce.Rsce) -> DeviceTrees | None:
+    """Return the device trees among the files of a resource image."""
+    magic = fdt.FDT_MAGIC.to_bytes(4, "big")
+    entries = tuple(
+        TreeEntry(content, entry.block * rsce.BLOCK, {"path": entry.name})
+        for entry, content in zip(image.entries, image.contents, strict=True)
+        if content[: len(magic)] == magic
+    )
+    return DeviceTrees("RSCE", entries) if entries else None
 
 
 def _entries(

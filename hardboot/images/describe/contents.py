@@ -6,10 +6,11 @@ from dataclasses import asdict
 from hardboot.base.errors import InputError
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
-from hardboot.formats.boot import krnl
+from hardboot.formats.boot import krnl, rsce
 from hardboot.formats.containers.devicetrees import TreeEntry
 from hardboot.formats.kernels import kernel, uimage
 from hardboot.formats.kernels.kernel_image import KernelImage
+from hardboot.formats.reading import sha256
 from hardboot.images.describe.document import UNSIGNED, Document, Signed
 from hardboot.images.describe.trees import describe_tree, describe_trees
 from hardboot.images.describe.vbmeta import describe_vbmeta
@@ -36,6 +37,8 @@ def describe_content(kind: str | None, data: memoryview, signed: Signed = UNSIGN
         return _describe_sized(kind, data)
     if kind == sniff.VBMETA_IMAGE:
         return {"kind": kind, **describe_vbmeta(data, signed)}
+    if kind == sniff.RESOURCE_IMAGE:
+        return {"kind": kind, "files": _describe_files(rsce.parse(data)), "trees": describe_trees(data)}
     if kind in sniff.TREE_KINDS:
         return {"kind": kind, "trees": describe_trees(data)}
     if kind == sniff.CPIO:
@@ -64,6 +67,19 @@ def _describe_sized(kind: str, data: memoryview) -> Document:
         except InputError as error:
             document["problem"] = error.what
     return {**document, "lead": {**lead, "matches": matches}}
+
+
+def _describe_files(image: rsce.Rsce) -> list[Document]:
+    return [
+        {
+            "path": entry.name,
+            "offset": entry.block * rsce.BLOCK,
+            "size": entry.size,
+            "sha256": sha256(content),
+            "matches": entry.matches(content),
+        }
+        for entry, content in zip(image.entries, image.contents, strict=True)
+    ]
 
 
 def _describe_packed(data: memoryview) -> Document | None:

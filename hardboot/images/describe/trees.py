@@ -31,7 +31,7 @@ def describe_trees(data: memoryview) -> Document:
         "kind": table.kind,
         "compression": table.compression,
         "entries": entries,
-        "trailing_size": None if table.compression else len(data) - end,
+        "trailing_size": None if table.compression or table.kind == "RSCE" else len(data) - end,
     }
 
 
