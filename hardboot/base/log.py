@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hardboot.base import terminal
 from hardboot.base.printable import printable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _PLAIN_INTERVAL_S = 30  # seconds between two lines of one step in a pipe
 _SHOWN_S = 1  # seconds from which on the time that a step takes is shown
 
 _verbose = False
-_console: "Console | None" = None
 
 Advance = Callable[[int], None]
 Show = Callable[[str], None]
@@ -34,20 +34,15 @@ def configure(*, verbose: bool) -> None:
 
 
 def console() -> "Console":
-    """Return the console on stderr; it has colour only on a terminal and without NO_COLOR."""
-    global _console
-    # While rich shows progress it puts a proxy in place of stderr, which leads to the same console.
-    stderr = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
-    if _console is None or _console.file is not stderr:
-        from rich.console import Console
-
-        _console = Console(file=sys.stderr, highlight=False, emoji=False, soft_wrap=True)
-    return _console
+    """Return the console on stderr."""
+    return terminal.console(sys.stderr, "stderr")
 
 
 def _print(text: str, *, style: str | None = None) -> None:
-    """Print one line; names in it cannot control the terminal, nor add lines."""
-    console().print(printable(text), style=style, markup=False)
+    """Print one line, folded on a terminal; names in it cannot control it, nor add lines."""
+    out = console()
+    for line in terminal.fold(printable(text), out):
+        out.print(line, style=style, markup=False)
 
 
 def say(text: str) -> None:

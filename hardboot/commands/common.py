@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hardboot.base import log, terminal
 from hardboot.base.errors import HardbootError, RefusedError
 from hardboot.base.printable import printable, printable_lines
 
@@ -56,8 +57,9 @@ def emit_json(document: Any) -> None:
 
 
 def echo(line: str = "") -> None:
-    """Print one line on stdout; names in it cannot control the terminal, nor add lines."""
-    click.echo(printable(line))
+    """Print one line on stdout, folded on a terminal; names in it cannot control it, nor add lines."""
+    for part in terminal.fold(printable(line), terminal.console(sys.stdout, "stdout")):
+        click.echo(part)
 
 
 def echo_lines(text: str) -> None:
@@ -85,7 +87,8 @@ def confirm(settings: Settings, effect: str, *, state: str = "Nothing was sent."
         return
     if not sys.stdin.isatty():
         raise RefusedError(f"not confirmed: {effect}", state=state, fix="Run again with --yes to confirm.")
-    if not click.confirm(f"{printable(effect)} Continue?", err=True):
+    question = terminal.fold(f"{printable(effect)} Continue?", log.console(), indent=0)
+    if not click.confirm("\n".join(question), err=True):
         raise RefusedError("not confirmed", state=state, fix="Answer yes, or add --yes.")
 
 

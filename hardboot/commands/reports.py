@@ -9,6 +9,7 @@ from hardboot.base import log
 from hardboot.base.errors import HardbootError
 from hardboot.base.files import make_folder, state_dir
 from hardboot.base.printable import printable, printable_lines
+from hardboot.base.terminal import fold
 from hardboot.commands.common import Settings, emit_json
 
 
@@ -62,6 +63,8 @@ def report_bug(settings: Settings) -> None:
 def _print(what: str, state: str, fix: str) -> None:
     """Print the three lines."""
     out = log.console()
-    out.print(f"hardboot: {what}", style="bold red", markup=False)
-    out.print(f"  state: {state}", markup=False)
-    out.print(f"  to do: {fix}", markup=False)
+    first, *others = what.split("\n")
+    for line in [*fold(f"hardboot: {first}", out), *(part for one in others for part in fold(one, out))]:
+        out.print(line, style="bold red", markup=False)
+    for line in [*fold(f"  state: {state}", out, indent=9), *fold(f"  to do: {fix}", out, indent=9)]:
+        out.print(line, markup=False)

@@ -1,5 +1,6 @@
 """Results on stdout: styled and folded on a terminal, plain lines in a pipe."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console, RenderableType
@@ -8,7 +9,9 @@ from rich.text import Text
 
 from hardboot.base.printable import printable
 
+_INDENT, _GAP = 2, "  "  # in front of a table, and between its columns
 _LABEL_WIDTH = 18  # columns
+_LEAST_WIDTH = 30  # columns; a last column with less is printed below its row
 _PIPE_WIDTH = 1 << 16  # columns; nothing is folded in a pipe
 
 
@@ -38,25 +41,34 @@ class TextOutput(Console):
         self._show(grid)
 
     def table(self, titles: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 0) -> None:
-        """Print a table whose last column is folded.
+        """Print a table whose last column is folded; on a narrow terminal a long one is below its row.
 
         Args:
             titles: Titles of the columns.
             rows: Cells.
             right: Number of columns behind the first to align to the right.
         """
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="cyan")
-        last = len(titles) - 1
-        for index, title in enumerate(titles):
-            table.add_column(
-                title if index else f"  {title}",
-                justify="right" if 0 < index <= right else "left",
-                no_wrap=index < last,
-                overflow="fold",
+        cells = [[printable(cell) for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+        first = widths[:-1]
+        start = _INDENT + sum(width + len(_GAP) for width in first)
+        room = self.width - start
+
+        def aligned(row: Sequence[str]) -> str:
+            return _GAP.join(
+                f"{cell:>{width}}" if 0 < index <= right else f"{cell:<{width}}"
+                for index, (cell, width) in enumerate(zip(row, first, strict=True))
             )
-        for first, *others in rows:
-            table.add_row(Text(f"  {printable(first)}"), *(Text(printable(cell)) for cell in others))
-        self._show(table)
+
+        self.print(Text(f"{'':{_INDENT}}{aligned(titles[:-1])}{_GAP}{titles[-1]}".rstrip(), style="cyan"))
+        for *row, value in cells:
+            head = f"{'':{_INDENT}}{aligned(row)}"
+            below = room < min(len(value), _LEAST_WIDTH)
+            indent = 3 * _INDENT if below else start
+            lines = textwrap.wrap(value, self.width - indent, break_on_hyphens=False) or [""]
+            shown = [head] if below else [head + _GAP + lines.pop(0)]
+            for line in (*shown, *(f"{'':{indent}}{line}" for line in lines)):
+                self.print(Text(line.rstrip()))
 
     def _show(self, renderable: RenderableType) -> None:
         """Print, in a pipe without the blanks that fill up cells at the ends of lines."""

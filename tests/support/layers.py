@@ -21,7 +21,7 @@ FORMATS = (
     "containers",
 )
 BASE = (
-    "errors printable sizes",
+    "errors printable sizes terminal",
     "memory cmdline log interrupts",
     "process",
     "temporary",

@@ -1,0 +1,52 @@
+"""Tables on narrow terminals and in pipes."""
+
+import pytest
+
+from hardboot.commands.text_output import TextOutput
+
+ROWS = [
+    ("boot", "12", "short"),
+    ("recovery", "3456", "a value of several words that is long"),
+    ("x", "7", ""),
+]
+
+
+def table(columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if columns else "0")
+    monkeypatch.setenv("NO_COLOR", "1")
+    TextOutput().table(("name", "size", "content"), ROWS, right=1)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_in_a_pipe_a_row_is_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table(0, monkeypatch, capsys) == [
+        "  name      size  content",
+        "  boot        12  short",
+        "  recovery  3456  a value of several words that is long",
+        "  x            7",
+    ]
+
+
+def test_the_last_column_is_folded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table(50, monkeypatch, capsys)[2:4] == [
+        "  recovery  3456  a value of several words that is",
+        "                  long",
+    ]
+
+
+def test_a_long_value_is_below_its_row_where_there_is_no_room(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table(40, monkeypatch, capsys) == [
+        "  name      size  content",
+        "  boot        12  short",
+        "  recovery  3456",
+        "      a value of several words that is",
+        "      long",
+        "  x            7",
+    ]
