@@ -184,3 +184,5 @@ def _print(done: flash.Flashed, restarted: Restarted | None) -> None:
         echo(f"  {name:<10} {value}")
     if not restarted:
         echo("Restart the phone to boot it: hardboot reboot")
+    elif restarted.hardboot:
+        echo("Boot an image from RAM, at first without loading it: hardboot boot IMAGE --dry-run")

@@ -38,6 +38,8 @@ from hardboot.images.rooted import Root
 def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> None:
     """Replace the kernel of BOOT.IMG, the phone's own boot image.
 
+    On a rooted phone, hardboot backup -o boot.img reads BOOT.IMG.
+
     Ramdisk, command line and addresses stay. Device trees appended to the old kernel are kept if the new
     kernel has none. An arm64 kernel is compressed as the old one is. If the image has no root solution, but
     the boot partition of the connected phone has one, a warning says how to keep it.
@@ -57,6 +59,8 @@ def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> N
         if made.dtbs_kept:
             echo(f"  kept           {count(made.dtbs_kept, 'device tree')} of the old kernel")
         echo(f"  root           {', '.join(map(str, made.root)) or 'none in this image'}")
+        if made.hardboot_page is not None:
+            echo(f"Write it to the phone: hardboot flash-host-kernel {made.path} --reboot")
 
     roots = {"root": [str(one) for one in made.root], "root_lost": [str(one) for one in lost]}
     settings.emit({**asdict(made), "path": str(made.path), **roots}, human)

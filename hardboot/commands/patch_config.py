@@ -46,6 +46,7 @@ def config(settings: Settings, tree: Path, path: Path | None) -> None:
                 printed.add(reason)
         if not lost:
             echo(f"{path}: all options of {CONFIG_NAME} are set")
+            echo("Build the kernel, then: hardboot host-image BOOT.IMG --kernel FILE -o HOST.IMG")
 
     settings.emit({"config": str(path), "lost": [asdict(one) for one in lost]}, show)
     if lost:

@@ -150,4 +150,4 @@ def _support(seen: _Seen) -> str:
         return "no (a ROM is running; the host kernel comes back after a restart)"
     if supported is None:
         return "not known (the kernel can be asked only while nothing is loaded)"
-    return "no"
+    return "no (to add it to the kernel: hardboot patch apply TREE)"

@@ -1,5 +1,6 @@
 """hardboot devices suggest: draft a phone profile."""
 
+import shlex
 from pathlib import Path
 from textwrap import wrap
 
@@ -115,3 +116,6 @@ def _print(result: Suggestion, output: Path | None, *, installed: bool) -> None:
         text = f"{name}: {known}: {made.evidence[name].source}"
         for line in wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False):
             echo(line)
+    how = f"--device {made.name}" if installed else f"--profile {shlex.quote(str(output))}"
+    echo(f"Read it and complete it: hardboot devices show {how}")
+    echo(f"Then build a host kernel: hardboot patch apply TREE {how}")

@@ -181,7 +181,8 @@ def _no_support(release: str) -> RefusedError:
     return RefusedError(
         f"the running kernel {release} has no hardboot support",
         state="Nothing was loaded.",
-        fix="Restart the phone if a ROM is running; otherwise: hardboot flash-host-kernel BOOT.IMG",
+        fix="Restart the phone if a ROM is running. Otherwise build a host kernel (hardboot patch apply "
+        "TREE) and write it to the phone: hardboot flash-host-kernel BOOT.IMG",
     )
 
 

@@ -76,7 +76,8 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
         raise InputError(
             f"{path}: {kind}",
             state="The tree is unchanged.",
-            fix=f"Make one first, in the tree: make ARCH={arch} …_defconfig",
+            fix=f"Make one first, in the tree: make ARCH={arch} …_defconfig. Or take the phone's, if it has "
+            "one: adb exec-out zcat /proc/config.gz >.config",
         )
     before = files.read_bytes(path, limit=_LIMIT).decode("latin-1")
     # Options that another phone needed must not stay.

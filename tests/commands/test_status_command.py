@@ -31,7 +31,7 @@ def test_a_stock_kernel_has_no_hardboot_support(
     scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scripted.start(STOCK)
-    assert rows(capsys)["hardboot"] == "no"
+    assert rows(capsys)["hardboot"] == "no (to add it to the kernel: hardboot patch apply TREE)"
 
 
 def test_a_kernel_that_does_not_tell_what_is_loaded_is_not_guessed_at(

@@ -18,7 +18,8 @@ from hardboot.transport.base import Output
 NO_SUPPORT = (
     "the running kernel 5.10.0-stock has no hardboot support",
     "Nothing was loaded.",
-    "Restart the phone if a ROM is running; otherwise: hardboot flash-host-kernel BOOT.IMG",
+    "Restart the phone if a ROM is running. Otherwise build a host kernel (hardboot patch apply TREE) and "
+    "write it to the phone: hardboot flash-host-kernel BOOT.IMG",
 )
 OTHER_PAGE = (
     "the host kernel has the hardboot page at 0x48000000, the profile virt-arm has it at 0x44000000",

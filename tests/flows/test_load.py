@@ -105,7 +105,8 @@ def test_a_kernel_without_hardboot_is_refused_and_the_phone_is_cleaned(
         RefusedError,
         "the running kernel 5.10.0-stock has no hardboot support",
         "Nothing was loaded.",
-        "Restart the phone if a ROM is running; otherwise: hardboot flash-host-kernel BOOT.IMG",
+        "Restart the phone if a ROM is running. Otherwise build a host kernel (hardboot patch apply TREE) "
+        "and write it to the phone: hardboot flash-host-kernel BOOT.IMG",
     ):
         prepared(phone, image, journal)
     assert scripted.events[-1] == f"rm -rf {STAGING}"

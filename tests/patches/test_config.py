@@ -115,7 +115,8 @@ def test_a_tree_without_fragment_or_configuration_is_refused(tree: Path) -> None
         config.configure(tree, "arm", tree / ".config")
     assert caught.value.what == f"{tree / '.config'}: no such kernel configuration"
     assert caught.value.state == "The tree is unchanged."
-    assert caught.value.fix == "Make one first, in the tree: make ARCH=arm …_defconfig"
+    assert caught.value.fix.startswith("Make one first, in the tree: make ARCH=arm …_defconfig. ")
+    assert "zcat /proc/config.gz" in caught.value.fix
     (tree / "hardboot.config").unlink()
     with pytest.raises(InputError) as caught:
         config.configure(tree, "arm", tree / ".config")

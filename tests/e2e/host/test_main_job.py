@@ -92,5 +92,6 @@ def test_a_dry_run_pushes_nothing_and_prints_the_plan(
 
 def test_status_says_what_runs(host_phone: VirtualPhone) -> None:
     document = host_phone.kernel
-    assert document["hardboot"] == {"page": 0x44000000, "flag": 4, "version": "1", "probe_errno": 0}
+    known = {"supported": True, "page": 0x44000000, "flag": 4, "version": "1", "probe_errno": 0}
+    assert document["hardboot"] == known
     assert "page 0x44000000, flag 0x4" in host_phone("status").out

@@ -24,7 +24,8 @@ def test_a_host_kernel_is_flashed_boots_a_rom_and_goes_again(
     assert done["backup"]["serial"] == "HBVIRT-ARM"
     host, resets = phone.kernel, phone.status.resets
     assert host["kernel"]["release"].startswith("6.12.")
-    assert host["hardboot"] == {"page": 0x44000000, "flag": 0x8000, "version": "1", "probe_errno": 0}
+    known = {"supported": True, "page": 0x44000000, "flag": 0x8000, "version": "1", "probe_errno": 0}
+    assert host["hardboot"] == known
     assert phone("--json", "flash-host-kernel", image, "--yes").json["written"] is False
 
     booted = phone("--json", "boot", roms["minimal"]).json

@@ -324,9 +324,10 @@ class ScriptedPhone:
         return (yield from shell.script(call.words[-1], call.stdin, call.out, call.err))
 
     def _uname(self, call: Call) -> int:
-        assert call.words[1:] == ["-r"]
         assert self.running
-        call.out.write(f"{self.running.kernel.release}\n".encode())
+        answers = {"-r": self.running.kernel.release, "-m": "armv7l"}
+        (option,) = call.words[1:]
+        call.out.write(f"{answers[option]}\n".encode())
         return 0
 
 
