@@ -36,7 +36,7 @@ COMMANDS = {
     "uname": "uname -m",
 }
 BOOT = ("boot", "LNX", "KERNEL")  # names of the boot partition: Tegra's and Samsung's are others
-_ATAGS = "test -s /proc/atags"
+_ATAGS = "test -e /proc/atags"  # only exists if the bootloader passed ATAGS: arch/arm/kernel/atags_proc.c
 _PRODUCT = "ro.product.device"
 
 
