@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "vbmeta of 16 EiB": (patched(build.vbmeta(), 0x14, ">Q", 2**64 - 1), "auxiliary_size at offset 0x14"),
     "lzma with a dictionary of 128 MiB": (
         b"\x5d" + struct.pack("<IQ", 1 << 27, 1 << 27) + bytes(100),
-        "stream at offset",
+        "this is lzma data, not an Android boot image",
     ),
 }
 READ: dict[str, bytes] = {

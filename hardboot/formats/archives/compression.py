@@ -28,8 +28,10 @@ else:
 Compression: TypeAlias = Literal["gzip", "xz", "lzma", "bzip2", "lz4", "lz4-legacy", "lz4-lg", "zstd"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
-MAX_UNPACKED = 192 << 20  # bytes; the largest kernels and ramdisks of phones unpack to under 100 MiB
-MAX_DICTIONARY = 96 << 20  # bytes of decoder memory; Linux's xz_wrap.sh uses 32 MiB, lzma -9 64 MiB
+MAX_UNPACKED = 1 << 30  # bytes; ramdisks that hold a whole system have hundreds of MiB, and must fit into RAM
+# Bytes of decoder memory, for dictionaries of 512 MiB: xz -9 uses 64 MiB, Linux unpacks a ramdisk with any.
+# liblzma asks for all of it, but a page of it is only used once as much was decompressed.
+MAX_DICTIONARY = (512 << 20) + (2 << 20)
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_WINDOW_LOG = 27  # at most 128 MiB of decoder memory: what zstd -22 --ultra uses, as Linux's build does
 
@@ -46,8 +48,8 @@ _MAGICS: dict[bytes, Compression | Literal["lzop"]] = {
     b"\x89LZO": "lzop",
     ZSTD_MAGIC: "zstd",
 }
-_LZMA_DICTIONARIES = tuple(1 << power for power in range(12, 28)) + tuple(
-    3 << power for power in range(11, 26)
+_LZMA_DICTIONARIES = tuple(1 << power for power in range(12, 30)) + tuple(
+    3 << power for power in range(11, 28)
 )
 
 

@@ -1,7 +1,8 @@
 """Compressed streams against Debian's gzip, xz, bzip2, lz4 and zstd, and any bytes."""
 
-import lzma
+import struct
 import subprocess
+import sys
 import tracemalloc
 from contextlib import nullcontext, suppress
 from functools import lru_cache
@@ -217,11 +218,32 @@ def test_a_zstd_window_of_more_than_128_mib_is_refused(window_log: int, fits: bo
         assert compression.decompress(data) == b""
 
 
-def test_a_dictionary_larger_than_the_limit_is_refused() -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20}]
-    data = bytearray(lzma.compress(b"x", lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters))
-    with pytest.raises(InputError, match=r"[Mm]emory"):
-        list(Decompressor("xz", data))
+@pytest.mark.parametrize("command", ["xz --lzma2=dict={}MiB", "xz --format=lzma --lzma1=dict={}MiB"])
+@pytest.mark.parametrize(("size", "fits"), [(128, True), (512, True), (1024, False)])
+def test_dictionaries_of_up_to_512_mib_are_used(command: str, size: int, fits: bool) -> None:
+    data = by_tool(command.format(size), CONTENT)
+    kind: Compression = "xz" if data.startswith(b"\xfd7zXZ") else "lzma"
+    assert compression.detect(data) == (kind if fits or kind == "xz" else None)
+    with nullcontext() if fits else pytest.raises(InputError, match=r"[Mm]emory"):
+        assert b"".join(Decompressor(kind, data)) == CONTENT
+
+
+def test_a_large_dictionary_takes_no_more_memory_than_what_is_unpacked() -> None:
+    data = b"\x5d" + struct.pack("<IQ", 512 << 20, 100) + bytes(100)
+    program = """
+import sys
+from contextlib import suppress
+from hardboot.base.errors import InputError
+from hardboot.formats.archives.compression import Decompressor
+with suppress(InputError):
+    list(Decompressor("lzma", bytes.fromhex(sys.argv[1])))
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+    command = [sys.executable, "-c", program, data.hex()]
+    assert int(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout) < 100_000  # KiB
+
+
+def test_a_window_larger_than_the_limit_is_refused() -> None:
     huge = by_tool("zstd -1 --long=31 --no-content-size", CONTENT)
     with pytest.raises(InputError, match="zstd data"):
         list(Decompressor("zstd", huge))

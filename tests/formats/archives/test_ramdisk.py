@@ -2,6 +2,7 @@
 
 import gzip
 import subprocess
+import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,23 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     (folder / "etc").mkdir()
     (folder / "etc/name").write_bytes(b"phone")
     return run("cpio -o --quiet -H newc", b"init\netc\netc/name\n", folder)
+
+
+def test_a_ramdisk_of_more_than_192_mib_is_read() -> None:
+    """A whole system, as installers and rescue images have; the file is all zeros, and never copied."""
+    size = 200 << 20
+    fields = (1, 0o100644, 0, 0, 1, 0, size, 0, 0, 0, 0, 5, 0)
+    head = b"070701" + b"".join(b"%08x" % field for field in fields) + b"disk\0\0"
+    end = (0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0)
+    trailer = b"070701" + b"".join(b"%08x" % field for field in end) + b"TRAILER!!!\0\0\0\0"
+    encoder = zlib.compressobj(1, wbits=31)
+    packed = [encoder.compress(head), *(encoder.compress(bytes(1 << 20)) for _ in range(200))]
+    data = b"".join((*packed, encoder.compress(trailer), encoder.flush()))
+    fragments, rest = ramdisk.parse(data)
+    assert [(entry.name, len(entry.data)) for entry in ramdisk.entries(fragments)][:1] == [("disk", size)]
+    assert not len(rest)
+    with pytest.raises(InputError, match="more than 209715199 bytes"):
+        ramdisk.parse(data, limit=size - 1)
 
 
 def written(fragments: tuple[Fragment, ...]) -> bytes:
