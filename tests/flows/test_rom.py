@@ -90,10 +90,16 @@ def test_an_arm64_kernel_is_found_behind_headers(part: bytes, tmp_path: Path) ->
     assert [fdt.text(one.tree.root.properties["model"]) for one in found.trees] == ["appended"]
 
 
-@pytest.mark.parametrize("behind", [True, False])
-def test_a_zimage_is_found_in_a_uimage(behind: bool, tmp_path: Path) -> None:
-    tree = board("appended")
-    part = mkimage(zimage()) + tree if behind else mkimage(zimage() + tree)
+@pytest.mark.parametrize(
+    "part",
+    [
+        mkimage(zimage()) + board("appended"),
+        mkimage(zimage() + board("appended")),
+        mkimage(zimage(), b"ramdisk", board("appended"), kind="multi"),
+    ],
+    ids=["behind", "inside", "multi"],
+)
+def test_a_zimage_is_found_in_a_uimage(part: bytes, tmp_path: Path) -> None:
     found = rom.read(written(tmp_path, build.boot(part, b"ramdisk")))
     assert isinstance(found.kernel, ZImage)
     assert bytes(found.kernel.kernel) == zimage()

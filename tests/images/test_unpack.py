@@ -140,6 +140,15 @@ def test_a_changed_part_comes_back_from_the_image(tmp_path: Path, kind: str, gro
             assert (found.read_bytes() if found.exists() else b"") == expected
 
 
+def test_the_size_in_qualcomms_header_follows_a_new_kernel(tmp_path: Path) -> None:
+    tree = board("one")
+    for kind in ("UNCOMPRESSED_IMG", "UNCOMPRESSED_IMG behind a MediaTek header"):
+        folder = taken_apart(Path(tempdir(tmp_path)), KINDS[kind])
+        (folder / "kernel").write_bytes(b"another kernel" * 5000 + tree)
+        again = bytes(bootimg.parse(packed(folder)[1]).kernel)
+        assert bytes(wrappers.without_mtk(again)) == build.patched(b"another kernel" * 5000, tree)
+
+
 def test_a_longer_tree_moves_the_others(tmp_path: Path) -> None:
     for kind in ("QCDT", "DTBH", "dtbo", "trees in a row", "zImage with trees"):
         where = Path(tempdir(tmp_path))

@@ -355,6 +355,7 @@ def every_kind() -> dict[str, bytes]:
         "UNCOMPRESSED_IMG": boot(
             patched(arm64_image(kernel_with_banner("6.1.0", 60_000, 20_000)), board("one"))
         ),
+        "UNCOMPRESSED_IMG behind a MediaTek header": boot(mtk(patched(KERNEL), b"KERNEL")),
         "MTK with a wrong size": boot(mtk(KERNEL, b"KERNEL") + b"more"),
         "SEANDROIDENFORCE": boot() + SAMSUNG,
         "bump": boot() + BUMP + bytes(100),

@@ -63,8 +63,9 @@ def find_header(data: memoryview) -> tuple[int, int]:
     Raises:
         InputError: If there is no header.
     """
-    if wrappers.is_amonet(data):
-        return 0, wrappers.AMONET_SIZE
+    lead = wrappers.DHTB_SIZE if wrappers.is_dhtb(data) else 0
+    if wrappers.is_amonet(data[lead:]):
+        return lead, wrappers.AMONET_SIZE
     leads = [lead for lead in wrappers.leads(data) if data[lead : lead + len(BOOT_MAGIC)] == BOOT_MAGIC]
     if not leads:
         raise _not_a_boot_image(data)

@@ -148,6 +148,7 @@ def leads(data: memoryview) -> Iterator[int]:
     loader = find_loader(data)
     if loader and data[loader.size : loader.size + len(BOOT_MAGIC)] == BOOT_MAGIC:
         yield loader.size
+        return
     if sniff(data) not in (None, TEXT, BOOT_IMAGE):
         return
     start = bytes(data[: LEAD_MAX + len(BOOT_MAGIC)])

@@ -44,21 +44,18 @@ def open_boot(data: memoryview) -> Container:
 
 
 def _without_header(part: Data) -> Data:
-    """Return a part without the header in front of it whose size is renewed: MediaTek's or Qualcomm's."""
-    mtk = wrappers.split_mtk(part)
-    if mtk:
-        return mtk.data
-    return patched.parse(part).content if patched.is_patched(part) else part
+    """Return a part without the headers in front of it whose sizes are renewed: MediaTek's, Qualcomm's."""
+    inner = wrappers.without_mtk(part)
+    return patched.parse(inner).content if patched.is_patched(inner) else inner
 
 
 def _with_header(old: Data, content: Data) -> Data:
-    """Return `content` behind the header of the part `old`, if that has one."""
+    """Return `content` behind the headers of the part `old`, if that has any."""
+    inner = wrappers.without_mtk(old)
+    if patched.is_patched(inner):
+        content = kernel_part.renewed(inner, content) + bytes(view(content))
     mtk = wrappers.split_mtk(old)
-    if mtk:
-        return mtk.around(content)
-    if patched.is_patched(old):
-        return kernel_part.renewed(old, content) + bytes(view(content))
-    return content
+    return mtk.around(content) if mtk else content
 
 
 def _boot_fields(image: BootImage) -> Fields:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from hardboot.base.errors import InputError
+from hardboot.base.sizes import align_up
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.boot import krnl, rsce, wrappers
-from hardboot.formats.kernels import kernel, zimage
+from hardboot.formats.kernels import kernel, uimage, zimage
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.text_field import read_text
 from hardboot.formats.trees import dtbo, fdt
@@ -214,7 +215,21 @@ def _appended(data: memoryview) -> DeviceTrees | None:
         if kernel.is_kernel(data):
             raise
         return None  # compressed, but not a kernel: a ramdisk
-    return DeviceTrees("appended", _on_their_own(data, image.dtbs, image.size)) if image.dtbs else None
+    entries = _on_their_own(data, image.dtbs, image.size)
+    if not entries and uimage.is_uimage(data):
+        entries = _in_uimage(data)
+    return DeviceTrees("appended", entries) if entries else None
+
+
+def _in_uimage(data: memoryview) -> tuple[TreeEntry, ...]:
+    """Return the trees among the parts of a multi-file uImage: kernel, ramdisk, device tree."""
+    image = uimage.parse(data)
+    at = uimage.HEADER_SIZE + 4 * (len(image.parts) + 1)
+    entries: list[TreeEntry] = []
+    for part in image.parts if image.type == uimage.TYPE_MULTI else ():
+        entries += _on_their_own(data, fdt.split(part, gap=0)[0], at)
+        at += align_up(len(part), 4)
+    return tuple(entries)
 
 
 def _on_their_own(data: memoryview, trees: tuple[memoryview, ...], at: int) -> tuple[TreeEntry, ...]:

@@ -129,6 +129,9 @@ NO_PAGE = b"ANDROID!" + bytes(2000)
         (build.nook(BOOT, field=48, mark=b"BauwksBoot", size=256 << 10), (256 << 10, 0)),
         (build.nook(BOOT, mark=b"Blue Loader"), (0, 0)),
         (build.nook(b"\0" + BOOT), (0, 0)),
+        (build.nook(BOOT[:100]), (1 << 20, 0)),
+        (build.nook(NO_PAGE), (1 << 20, 0)),
+        (build.dhtb(build.injected()), (512, 1024)),
         (build.nook(BOOT)[: 1 << 20], (0, 0)),
     ],
 )

@@ -126,6 +126,8 @@ def test_a_wrong_size_stays_while_the_content_does() -> None:
         build.patched(IMAGE, TREE),
         mkimage(zimage() + TREE),
         krnl.build(b"KRNL", zimage() + TREE),
+        mkimage(zimage(), b"ramdisk", TREE, kind="multi"),
+        mkimage(zimage(), TREE + board("two"), kind="multi"),
         build.mtk(TREE, b"DTB"),
         build.mtk(build.dtbo(), b"DTBO"),
         krnl.build(b"KRNL", TREE),
