@@ -69,6 +69,7 @@ class BootHeaderV1(BootHeaderV0):
     """Header v1: struct boot_img_hdr_v1."""
 
     VERSION: ClassVar[int] = 1
+    WRITTEN_SIZES: ClassVar[tuple[int, ...]] = (1648,)  # what mkbootimg writes into header_size
 
     recovery_dtbo_size: Le32
     recovery_dtbo_offset: Le64
@@ -84,6 +85,7 @@ class BootHeaderV2(BootHeaderV1):
     """Header v2: struct boot_img_hdr_v2."""
 
     VERSION: ClassVar[int] = 2
+    WRITTEN_SIZES: ClassVar[tuple[int, ...]] = (1660,)
 
     dtb_size: Le32
     dtb_addr: Le64
@@ -98,6 +100,7 @@ class BootHeaderV3(BinaryRecord, what=WHAT):
     """Header v3: struct boot_img_hdr_v3. Addresses are in vendor_boot."""
 
     VERSION: ClassVar[int] = 3
+    WRITTEN_SIZES: ClassVar[tuple[int, ...]] = (1580, 1596)  # Debian's, of Android 10, writes 1596
 
     magic: Annotated[bytes, Bytes(8)]
     kernel_size: Le32
@@ -123,6 +126,7 @@ class BootHeaderV4(BootHeaderV3):
     """Header v4: struct boot_img_hdr_v4."""
 
     VERSION: ClassVar[int] = 4
+    WRITTEN_SIZES: ClassVar[tuple[int, ...]] = (1584,)
 
     signature_size: Le32
 

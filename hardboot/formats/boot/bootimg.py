@@ -71,7 +71,7 @@ def parse(data: Data) -> BootImage:
 
 def _warnings(header: BootHeader, image: BootImage) -> Iterator[str]:
     """Yield what the header states wrongly; the parts are found without it."""
-    if isinstance(header, BootHeaderV1 | BootHeaderV3) and header.header_size != header.SIZE:
+    if isinstance(header, BootHeaderV1 | BootHeaderV3) and header.header_size not in header.WRITTEN_SIZES:
         yield f"header_size is {header.header_size} bytes, v{header.VERSION} has {header.SIZE}"
     if isinstance(header, BootHeaderV1):
         for part in image.parts:

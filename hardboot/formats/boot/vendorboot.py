@@ -223,7 +223,7 @@ def _read_header(image: memoryview) -> VendorHeaderV3:
 
 def _warnings(header: VendorHeaderV3, table: Data | None) -> Iterator[str]:
     """Yield what the header states wrongly: parts are found without it."""
-    if header.header_size != header.SIZE:
+    if header.header_size not in header.WRITTEN_SIZES:
         yield f"header_size is {header.header_size} bytes, v{header.header_version} has {header.SIZE}"
     if table is not None and len(table):
         yield "the ramdisk table does not describe the ramdisks; they are kept as one"

@@ -5,7 +5,7 @@ vendor_ramdisk_table_entry_v4.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from construct import Array, Bytes, Int32ul
 
@@ -20,6 +20,8 @@ BOARD_ID_WORDS = 16
 @dataclass(frozen=True)
 class VendorHeaderV3(BinaryRecord, what=WHAT):
     """Header v3. Addresses are physical, sizes in bytes."""
+
+    WRITTEN_SIZES: ClassVar[tuple[int, ...]] = (2112, 2108)  # Debian's mkbootimg, of Android 10, writes 2108
 
     magic: Annotated[bytes, Bytes(8)]
     header_version: Le32
@@ -38,6 +40,8 @@ class VendorHeaderV3(BinaryRecord, what=WHAT):
 @dataclass(frozen=True)
 class VendorHeaderV4(VendorHeaderV3):
     """Header v4: a table of ramdisks, and a bootconfig."""
+
+    WRITTEN_SIZES: ClassVar[tuple[int, ...]] = (2128,)
 
     table_size: Le32
     table_entries: Le32

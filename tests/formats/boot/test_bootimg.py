@@ -13,7 +13,7 @@ import pytest
 from golden_images import V0, V1, V2, V3, V4
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from image_builders import DEBIAN
+from image_builders import DEBIAN, mkbootimg
 
 from hardboot.base.errors import InputError
 from hardboot.formats.boot import bootimg
@@ -361,7 +361,7 @@ def stating(image: BootImage, offset: int, value: int) -> bytes:
         (V2, 0x66C, 1648, "header_size is 1648 bytes, v2 has 1660"),
         (V2, 0x66C, 0xFFFFFFFF, "header_size is 4294967295 bytes, v2 has 1660"),
         (V3, 0x14, 0, "header_size is 0 bytes, v3 has 1580"),
-        (V3, 0x14, 1596, "header_size is 1596 bytes, v3 has 1580"),
+        (V3, 0x14, 1584, "header_size is 1584 bytes, v3 has 1580"),
         (V4, 0x14, 1580, "header_size is 1580 bytes, v4 has 1584"),
         (V4, 0x14, 1 << 20, "header_size is 1048576 bytes, v4 has 1584"),
         (V1, 0x664, 0, "recovery_dtbo_offset is 0x0, the part is at 0x4000"),
@@ -378,6 +378,12 @@ def test_what_a_header_states_wrongly_is_a_warning_and_stays(
     changed = bytearray(built(replace(read, kernel=b"another")))
     assert struct.unpack_from("<I", changed, offset)[0] == value
     assert bytes(bootimg.parse(bytes(changed)).kernel) == b"another"
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 3])
+def test_what_mkbootimg_writes_has_no_warning(version: int) -> None:
+    parts = {"kernel": b"k", "ramdisk": b"r"} | ({"dtb": b"d"} if version == 2 else {})
+    assert bootimg.parse(mkbootimg("--header_version", str(version), **parts)).warnings == ()
 
 
 @pytest.mark.parametrize("image", [V0, bootimg.renew(V1, None), bootimg.renew(V2, None), V3, V4])

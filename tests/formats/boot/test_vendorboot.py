@@ -2,7 +2,9 @@
 
 import re
 import struct
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import container_builders as build
@@ -10,6 +12,7 @@ import pytest
 from golden_images import VENDOR_V3, VENDOR_V4
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_builders import DEBIAN
 
 from hardboot.base.errors import InputError
 from hardboot.formats.boot import vendorboot
@@ -134,7 +137,17 @@ def test_a_changed_ramdisk_keeps_the_bytes_behind_its_name() -> None:
     assert again.header_size == image.header_size
 
 
-@pytest.mark.parametrize("stated", [0, 2108, 2128, 4096, 4097, 0xFFFFFFFF])
+def test_what_mkbootimg_writes_has_no_warning(tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(b"part")
+    made = tmp_path / "made.img"
+    words = ("--header_version", "3", "--vendor_ramdisk", tmp_path / "part", "--dtb", tmp_path / "part")
+    subprocess.run(["mkbootimg", *words, "--vendor_boot", made], check=True, timeout=30, env=DEBIAN)
+    image = vendorboot.parse(made.read_bytes())
+    assert (image.warnings, bytes(image.dtb)) == ((), b"part")
+    assert built(image) == made.read_bytes()
+
+
+@pytest.mark.parametrize("stated", [0, 2128, 4096, 4097, 0xFFFFFFFF])
 def test_a_header_may_state_any_size(stated: int) -> None:
     header = bytearray(build.vendor_boot(3)[:4096])
     struct.pack_into("<I", header, 0x830, stated)
