@@ -17,7 +17,7 @@ from hardboot.device import phone as phones
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import matching
 from hardboot.device.record import MARK
-from hardboot.flows import planning
+from hardboot.flows import other_phone, planning
 from hardboot.flows.bootloader_words import BootloaderWords, additions
 from hardboot.flows.planning import PhoneFacts
 from hardboot.flows.rom import Rom
@@ -122,6 +122,7 @@ def _copied(folder: Path, chosen: Profile | None) -> tuple[Profile, PhoneFacts]:
         tree=None if has_atags else found.tree,
         atags=atags.parse(read_bytes(tags, limit=_LIMIT)) if has_atags and tags.is_file() else None,
         bootloader=BootloaderWords(additions(phone, line, found.boot_header)) if line else BootloaderWords(),
+        hardware=other_phone.hardware(line),
     )
 
 

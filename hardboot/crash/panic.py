@@ -18,7 +18,7 @@ from hardboot.crash import elfcorehdr
 from hardboot.crash.elfcorehdr import CRASHKERNEL, KernelMemory
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
-from hardboot.flows import boot, bootloader_words, phone_images
+from hardboot.flows import boot, bootloader_words, other_phone, phone_images, ramdisk_check
 from hardboot.flows import load as loading
 from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.journal import Journal
@@ -59,7 +59,9 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         append: Appended to the command line.
 
     Raises:
-        RefusedError: If no memory is reserved for a panic kernel, or the planner refuses.
+        RefusedError: If no memory is reserved for a panic kernel, the image is for another phone, or the
+            planner refuses.
+        InputError: If the kernel cannot start with the ramdisk.
         DeviceError: If there is no root, or the phone does not answer.
     """
     with journal.phase("check"), log.step("Checking the phone"):
@@ -85,10 +87,14 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
             (cmdlines.MARK, own),
         ]
         line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[phone.profile.arch])
+        named = other_phone.hardware(rom.cmdline, rom.bootconfig)
+        running = other_phone.hardware(journal.host.cmdline)
+        other_phone.check(phone.profile, named, rom.trees, live=live_tree, running=running)
         choice = devicetree.choose(rom.trees, phone.profile, live_tree)
         tree = choice.tree and devicetree.for_panic_kernel(choice.tree, elf_header=place, memory=usable)
         guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text, words=told.bootconfig)
         plan = layout.plan_panic_kernel(phone.profile, guest, usable)
+        ramdisk_check.check(rom, guest)
         header = Segment(place.name, place.start, data, place.size)
         plan = replace(plan, segments=(*plan.segments, header))
     return PanicKernel(rom, plan, memory, choice.reason, line)

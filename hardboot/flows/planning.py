@@ -10,7 +10,7 @@ from hardboot.device.handset import TREE
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.device.staging import Copy
-from hardboot.flows import bootloader_words
+from hardboot.flows import bootloader_words, other_phone, ramdisk_check
 from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.rom import NO_TREE, Rom
 from hardboot.formats.kernels import atags
@@ -34,12 +34,14 @@ class PhoneFacts:
         tree: The device tree that the bootloader passed.
         atags: The ATAGS, where the phone's kernels get them.
         bootloader: What the bootloader added to the kernel command line and the bootconfig.
+        hardware: What androidboot.hardware its own system was started with.
     """
 
     live: LiveMemory | None = None
     tree: Fdt | None = None
     atags: tuple[Tag, ...] | None = None
     bootloader: BootloaderWords = field(default_factory=BootloaderWords)
+    hardware: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def parse(phone: Phone, running_cmdline: str, outputs: list[Output]) -> tuple[Li
         tree=None if has_atags else phone.fetch_device_tree(tree),
         atags=_parse_atags(phone.fetch(_ATAGS, tree)) if has_atags else None,
         bootloader=bootloader_words.parse(phone, running_cmdline, others),
+        hardware=other_phone.hardware(running_cmdline),
     )
 
 
@@ -118,8 +121,10 @@ def plan(
         soft: Plan for soft kexec, without a reset.
 
     Raises:
-        RefusedError: If it is unclear which device tree fits, or the planner refuses.
-        InputError: If the device tree, the ATAGS or the command line are malformed.
+        RefusedError: If it is unclear which device tree fits, the image is for another phone, or the planner
+            refuses.
+        InputError: If the device tree, the ATAGS or the command line are malformed, or the kernel cannot
+            start with the ramdisk.
     """
     own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
     told = facts.bootloader.for_rom(rom.takes_bootconfig)
@@ -130,11 +135,16 @@ def plan(
         (cmdlines.MARK, mark),
     ]
     line = cmdlines.compose(rom.cmdline, parts, size=cmdlines.SIZES[profile.arch])
+    named = other_phone.hardware(own[1], rom.bootconfig)
+    running = facts.hardware or other_phone.hardware("", facts.bootloader.bootconfig)
+    other_phone.check(profile, named, rom.trees, live=facts.tree, running=running)
     tree, reason = _choose_tree(profile, rom, facts)
     guest = rom.guest(
         tree=tree, live_tree=facts.tree, cmdline=line.text, atags=facts.atags, words=told.bootconfig
     )
-    return Planned(layout.plan(profile, guest, facts.live, soft=soft), line, reason)
+    made = layout.plan(profile, guest, facts.live, soft=soft)
+    ramdisk_check.check(rom, guest)
+    return Planned(made, line, reason)
 
 
 def _choose_tree(profile: Profile, rom: Rom, facts: PhoneFacts) -> tuple[Fdt | None, str]:

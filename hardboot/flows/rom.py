@@ -16,6 +16,7 @@ from hardboot.flows import boot_image, image_set, joined_ramdisk
 from hardboot.flows.image_set import ImageSet
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Decompressor
+from hardboot.formats.boot import bootconfig as bootconfigs
 from hardboot.formats.boot import bootimg, vendorboot, wrappers
 from hardboot.formats.boot.bootconfig import NO_ENTRIES, Entries
 from hardboot.formats.boot.bootimg import BootImage, Part
@@ -82,9 +83,9 @@ class Rom:
 
     @cached_property
     def identity(self) -> KernelImage:
-        """The identity of the kernel, without its configuration."""
+        """The identity of the kernel."""
         kernel = self.kernel
-        return identify(kernel.kernel if isinstance(kernel, ZImage) else kernel.data, config=False)
+        return identify(kernel.kernel if isinstance(kernel, ZImage) else kernel.data)
 
     @property
     def release(self) -> str | None:
@@ -110,6 +111,17 @@ class Rom:
     def takes_bootconfig(self) -> bool:
         """Whether the bootloader tells this ROM what it has to say in the bootconfig."""
         return self.vendor is not None and self.vendor.header_version >= 4
+
+    @property
+    def bootconfig(self) -> Entries:
+        """The ROM's own bootconfig.
+
+        Raises:
+            InputError: If it is malformed.
+        """
+        if self.vendor is None or not self.takes_bootconfig:
+            return NO_ENTRIES
+        return bootconfigs.parse(bytes(view(self.vendor.bootconfig)).decode("utf-8", "replace"))
 
     def ramdisk(self, words: Entries) -> Data:
         """Return the ramdisk as the kernel gets it.

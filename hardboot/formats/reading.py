@@ -102,6 +102,16 @@ def malformed(
     )
 
 
+class LimitError(InputError):
+    """Input that exceeds what hardboot reads; it may be right."""
+
+
+def too_large(what: str, field: str, offset: int, problem: str) -> LimitError:
+    """Return the error for input that exceeds what hardboot reads; for the arguments see `malformed`."""
+    error = malformed(what, field, offset, problem)
+    return LimitError(error.what, state=error.state, fix=error.fix)
+
+
 def truncated(what: str, field: str, offset: int, size: int, needed: int) -> InputError:
     """Return the error for input that ends inside of a field.
 

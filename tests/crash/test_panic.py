@@ -3,14 +3,17 @@
 import errno
 from pathlib import Path
 
+import container_builders as build
 import crash_setup
 import pytest
 import scripted_setup as setup
 from crash_setup import crashable
+from image_builders import board, zimage
+from ramdisks import ARCHIVE
 from scripted_phone import ScriptedPhone
 from told import raises
 
-from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.errors import DeviceError, HardbootError, InputError, RefusedError
 from hardboot.crash import panic
 from hardboot.crash.panic import PanicKernel
 from hardboot.device.phone import Phone
@@ -34,6 +37,22 @@ def journal() -> Journal:
 
 def prepared(phone: Phone, folder: Path, journal: Journal, append: str | None = None) -> PanicKernel:
     return panic.prepare(phone, rom.read(crash_setup.panic_image(folder)), journal, append=append)
+
+
+@pytest.mark.parametrize(
+    ("ramdisk", "cmdline", "error"),
+    [
+        (b"no ramdisk", b"quiet", InputError),
+        (ARCHIVE, b"androidboot.hardware=shamu", RefusedError),
+    ],
+)
+def test_a_panic_kernel_that_cannot_work_is_refused(
+    ramdisk: bytes, cmdline: bytes, error: type[HardbootError], phone: Phone, journal: Journal, tmp_path: Path
+) -> None:
+    path = tmp_path / "rom.img"
+    path.write_bytes(build.boot(zimage() + board("mine"), ramdisk, cmdline=cmdline))
+    with pytest.raises(error, match=r"cannot be started|is for another phone"):
+        panic.prepare(phone, rom.read(path), journal)
 
 
 def test_a_panic_kernel_is_planned_for_the_reserved_memory(

@@ -107,7 +107,7 @@ def test_a_set_is_planned_with_the_bootloaders_words_in_its_bootconfig(
     initrd = made.plan.segment("initrd")
     assert initrd
     rest, text = bootconfig.split(initrd.data)
-    assert bytes(rest) == b"platformgeneric"
+    assert bytes(rest) == build.VENDOR + build.GENERIC
     assert bootconfig.parse(text) == {"androidboot.hardware": ("virt-arm64",), **ADDED}
     assert made.tree_reason == "the phone's own, as its bootloader made it; the ROM has none"
 
@@ -116,7 +116,7 @@ def test_a_set_without_bootconfig_gets_the_words_in_its_command_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     phone = connected(monkeypatch, tmp_path)
-    boot = build.boot_v4(ramdisk=b"r", version=3)
+    boot = build.boot_v4(ramdisk=build.GENERIC, version=3)
     images = {"boot": boot, "vendor_boot": build.vendor_boot(version=3, cmdline="")}
     made = planned(phone, rom.read(build.write_set(tmp_path / "rom", images)))
     assert made.cmdline.text == (

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from image_builders import arm64_image, dtb, kernel_with_banner, pack, unpacks_to, zimage
 from planned import HostPhone, call, rom_image
+from ramdisks import ramdisk
 
 from hardboot import profile
 from hardboot.base.errors import RefusedError
@@ -46,7 +47,7 @@ def test_the_nexus_6_with_a_zimage_dtb_of_10_mib_is_planned_as_by_hand(
     kernel = old_kernel(0x8000, 10 * MIB - 0x2000, 16 * MIB)
     kernel += tree + bytes(10 * MIB - len(kernel) - len(tree))
     assert len(kernel) == 10 * MIB
-    image = rom_image(tmp_path, kernel_data=kernel, ramdisk=bytes(8 * MIB))
+    image = rom_image(tmp_path, kernel_data=kernel, ramdisk=ramdisk(8 * MIB))
     (tmp_path / "iomem").write_text(IOMEM)
     out, _ = call(capsys, "--json", "plan", image, "--device", "shamu", "--iomem", tmp_path / "iomem")
     plan = json.loads(out)

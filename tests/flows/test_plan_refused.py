@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from image_builders import dtb, kernel_with_banner, klsz, pack, words, zimage
-from planned import EDATA, IOMEM, call, kernel, rom_image
+from planned import EDATA, IOMEM, RAMDISK, call, kernel, rom_image
+from ramdisks import ramdisk
 
 from hardboot import profile
 from hardboot.base.errors import InputError
@@ -89,7 +90,7 @@ def test_a_file_that_is_no_image_is_an_input_error(
 def test_a_truncated_image_is_an_input_error(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, part: float
 ) -> None:
-    path = rom_image(tmp_path, ramdisk=bytes(100_000))
+    path = rom_image(tmp_path, ramdisk=ramdisk(100_000))
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
     _, errors = call(capsys, "plan", path, "--device", "virt-arm", code=3)
@@ -125,7 +126,7 @@ def test_a_live_tree_completes_the_guest(tmp_path: Path) -> None:
     live = fdt.parse(dtb("/ { #address-cells = <1>; #size-cells = <1>; };"))
     guest = found.guest(tree=live, live_tree=live, cmdline=found.cmdline)
     assert guest.tree is live
-    assert bytes(guest.ramdisk) == bytes(4097)
+    assert bytes(guest.ramdisk) == RAMDISK
     assert guest.unpacked_size == EDATA
 
 

@@ -34,7 +34,7 @@ def test_a_rom_is_what_is_in_the_image(tmp_path: Path) -> None:
     assert found.unpacked_size == 20_000
     assert [fdt.text(one.tree.root.properties["model"]) for one in found.trees] == ["mine"]
     assert found.trees[0].tree.root.properties
-    assert bytes(found.image.ramdisk) == b"a ramdisk" * 99
+    assert bytes(found.image.ramdisk) == setup.RAMDISK
 
 
 def test_a_phone_with_atags_is_told_why_no_tree_is_chosen() -> None:

@@ -34,34 +34,36 @@ def test_a_set_is_joined_as_a_bootloader_does(tmp_path: Path) -> None:
     assert isinstance(found.kernel, Arm64Kernel)
     assert (found.path, found.release) == (tmp_path / "rom", build.RELEASE)
     assert found.cmdline == f"{build.VENDOR_CMDLINE} own=1"
-    assert bytes(found.ramdisks()) == b"platformgeneric"
+    assert bytes(found.ramdisks()) == build.VENDOR + build.GENERIC
     assert found.takes_bootconfig
     assert found.lacks == ()
     assert found.given == {"boot", "init_boot", "vendor_boot"}
     guest = found.guest(tree=None, live_tree=None, cmdline="", words={"androidboot.slot_suffix": ("_a",)})
     rest, text = bootconfig.split(guest.ramdisk)
-    assert bytes(rest) == b"platformgeneric"
+    assert bytes(rest) == build.VENDOR + build.GENERIC
     assert text == 'androidboot.hardware=virt-arm64\nandroidboot.slot_suffix = "_a"\n'
 
 
 def test_with_header_v3_the_ramdisk_is_in_boot_and_there_is_no_bootconfig(tmp_path: Path) -> None:
     images = {
-        "boot": build.boot_v4(ramdisk=b"generic", version=3),
+        "boot": build.boot_v4(ramdisk=build.GENERIC, version=3),
         "vendor_boot": build.vendor_boot(version=3),
     }
     found = read(tmp_path, **images)
     assert not found.takes_bootconfig
     guest = found.guest(tree=None, live_tree=None, cmdline="", words={"a": ("1",)})
-    assert bytes(guest.ramdisk) == b"platformrecoverygeneric"
+    assert bytes(guest.ramdisk) == build.VENDOR + build.FOR_RECOVERY + build.GENERIC
 
 
 def test_init_boot_counts_in_place_of_the_ramdisk_in_boot(tmp_path: Path) -> None:
     boot = build.boot_v4(ramdisk=b"of boot")
     assert (
         bytes(read(tmp_path / "a", boot=boot, vendor_boot=build.vendor_boot()).ramdisks())
-        == b"platformof boot"
+        == build.VENDOR + b"of boot"
     )
-    assert bytes(read(tmp_path / "b", **build.image_set(boot=boot)).ramdisks()) == b"platformgeneric"
+    assert (
+        bytes(read(tmp_path / "b", **build.image_set(boot=boot)).ramdisks()) == build.VENDOR + build.GENERIC
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import modern_setup as setup
 import pytest
 import scripted_setup
 from image_builders import arm64_image, board, dtb, kernel_with_banner, pack, zboot, zimage
+from ramdisks import ARCHIVE
 from scripted_phone import ScriptedPhone
 from told import raises
 
@@ -54,7 +55,7 @@ def test_a_kernel_on_a_phone_without_slots(scripted: ScriptedPhone, tmp_path: Pa
     path = written(tmp_path / "zImage", zimage())
     found = RomFiles(None, kernel=path).read().complete(phone)
     assert isinstance(found.kernel, ZImage)
-    assert bytes(found.ramdisks()) == b"the host's ramdisk"
+    assert bytes(found.ramdisks()) == ARCHIVE
     assert (found.cmdline, found.trees) == ("console=ttyAMA0", ())
     path.write_bytes(zimage() + board("appended"))
     assert models(RomFiles(None, kernel=path).read().complete(phone)) == ["appended"]
@@ -75,7 +76,7 @@ def test_a_kernel_in_place_of_a_sets_keeps_its_other_parts(phone: Phone, tmp_pat
     folder = build.write_set(tmp_path / "rom", images)
     found = RomFiles(folder, kernel=written(tmp_path / "k", NEW)).read().complete(phone)
     assert (found.path, found.release) == (folder, "6.9.0-new")
-    assert bytes(found.ramdisks()) == b"platformgeneric"
+    assert bytes(found.ramdisks()) == build.VENDOR + build.GENERIC
     assert models(found) == ["of the set"]
     found = RomFiles(folder, kernel=written(tmp_path / "k", NEW + board("new"))).read().complete(phone)
     assert models(found) == ["new"]

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from container_builders import page
+from cpio_archives import END, newc
 from image_builders import arm64_image, dtbo, kernel_with_banner, pack, words
+from ramdisks import ARCHIVE
 
 PLATFORM, RECOVERY, DLKM = 1, 2, 3
+GENERIC = ARCHIVE  # the ramdisk of init_boot, and two of vendor_boot
+VENDOR, FOR_RECOVERY = (newc(name, b"x" * 16) + END for name in (b"first_stage_ramdisk", b"prop.default"))
 RELEASE = "6.6.0-rom"
 KERNEL = arm64_image(kernel_with_banner(RELEASE, 20_000, 10_000))
 VENDOR_CMDLINE = "bootconfig console=ttyAMA0"
@@ -25,7 +29,7 @@ def boot_v4(
 
 
 def vendor_boot(
-    ramdisks: Sequence[tuple[int, bytes]] = ((PLATFORM, b"platform"), (RECOVERY, b"recovery")),
+    ramdisks: Sequence[tuple[int, bytes]] = ((PLATFORM, VENDOR), (RECOVERY, FOR_RECOVERY)),
     *,
     dtb: bytes = b"",
     bootconfig: bytes = BOOTCONFIG,
@@ -57,7 +61,7 @@ def image_set(**images: bytes) -> dict[str, bytes]:
     """Return the images of a set by name, with others in place of the usual ones."""
     usual = {
         "boot": boot_v4(),
-        "init_boot": boot_v4(b"", b"generic"),
+        "init_boot": boot_v4(b"", GENERIC),
         "vendor_boot": vendor_boot(),
     }
     return usual | images

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ramdisks
 from image_builders import kernel_with_banner, mkbootimg, pack, zimage
 
 from hardboot.__main__ import run
@@ -15,6 +16,7 @@ from hardboot.device.staging import Copy
 from hardboot.transport.base import Output
 
 EDATA = 300_000
+RAMDISK = ramdisks.ramdisk(4097)
 PACKED = pack(kernel_with_banner("6.1.0-test", EDATA), "xz")
 IOMEM = "00000000-0d9fffff : System RAM\n0fb00000-bfffffff : System RAM\n"
 
@@ -24,7 +26,7 @@ def kernel(**options: Any) -> bytes:
 
 
 def rom_image(
-    folder: Path, *, kernel_data: bytes | None = None, ramdisk: bytes | None = bytes(4097), **parts: Any
+    folder: Path, *, kernel_data: bytes | None = None, ramdisk: bytes | None = RAMDISK, **parts: Any
 ) -> Path:
     """Return a boot image made by Debian's mkbootimg."""
     words = ["--base", "0x40000000", "--cmdline", "console=ttyAMA0 quiet"]

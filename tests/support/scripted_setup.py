@@ -8,6 +8,7 @@ import container_builders as build
 import msgspec
 import pytest
 from image_builders import board, dtb, hardboot_tag, kernel_with_banner, pack, zimage
+from ramdisks import ramdisk
 from scripted_phone import HOST, STOCK, ScriptedPhone, Segment
 
 from hardboot import profile
@@ -21,7 +22,8 @@ PAGE = 0x44000000
 SEGMENT = Segment(b"something", 0x48000000, 4096)
 TREE = dtb('/ { model = "scripted"; #address-cells = <1>; #size-cells = <1>; chosen { }; };')
 STOCK_IMAGE = build.boot(zimage(), b"the stock ramdisk", cmdline=b"console=ttyAMA0")
-HOST_IMAGE = build.boot(zimage(tags=hardboot_tag(PAGE)), b"the host's ramdisk", cmdline=b"console=ttyAMA0")
+HOST_IMAGE = build.boot(zimage(tags=hardboot_tag(PAGE)), ramdisk(), cmdline=b"console=ttyAMA0")
+RAMDISK = ramdisk(891)
 _ROM_KERNEL = zimage(payload=pack(kernel_with_banner("6.6.0-rom", 20_000, 10_000), "gzip"))
 
 
@@ -29,7 +31,7 @@ def rom_image(folder: Path, *, tree: bytes | None = None, cmdline: bytes = b"con
     """Return a boot image to start from RAM: its kernel is that of `ScriptedPhone.rom`."""
     path = folder / "rom.img"
     tree = board("mine") if tree is None else tree
-    path.write_bytes(build.boot(_ROM_KERNEL + tree, b"a ramdisk" * 99, cmdline=cmdline))
+    path.write_bytes(build.boot(_ROM_KERNEL + tree, RAMDISK, cmdline=cmdline))
     return path
 
 

@@ -17,7 +17,7 @@ import lz4.frame
 
 from hardboot.base.errors import InputError
 from hardboot.formats.archives import lz4legacy
-from hardboot.formats.reading import PIECE, Data, forget, malformed, view
+from hardboot.formats.reading import PIECE, Data, forget, malformed, too_large, view
 from hardboot.formats.sniff import described
 
 if sys.version_info >= (3, 14):
@@ -37,6 +37,7 @@ ZSTD_WINDOW_LOG = 27  # at most 128 MiB of decoder memory: what zstd -22 --ultra
 
 _INPUT = 64 << 10  # bytes fed at a time
 _OUTPUT = 256 << 10  # bytes unpacked at a time
+_MEMORY_LIMIT = "Memory usage limit"  # in lzma's message
 _UNKNOWN_SIZE = (1 << 64) - 1  # in an .lzma header
 _MAGICS: dict[bytes, Compression | Literal["lzop"]] = {
     b"\x1f\x8b": "gzip",
@@ -106,7 +107,8 @@ class Decompressor:
         for piece in _UNPACK[self.kind](self):
             self.size += len(piece)
             if self.size > self._limit:
-                raise self._wrong(0, f"it decompresses to more than {self._limit} bytes, the limit")
+                problem = f"it decompresses to more than {self._limit} bytes, the limit"
+                raise too_large(f"{self.kind} data", "stream", 0, problem)
             yield piece
         if self.end is None:
             raise self._wrong(len(self._data), f"truncated after {self.size} decompressed bytes")
@@ -138,7 +140,8 @@ class Decompressor:
                     if decoder.eof or decoder.needs_input:
                         break
             except errors as error:
-                raise self._wrong(start, str(error)) from error
+                fault = too_large if _MEMORY_LIMIT in str(error) else malformed
+                raise fault(f"{self.kind} data", "stream", start, str(error)) from error
             if decoder.eof:
                 self.end = start + len(piece) - len(decoder.unused_data or b"")
                 return

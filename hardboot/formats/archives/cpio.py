@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
-from hardboot.formats.reading import Data, leading_zeros, malformed, truncated, view
+from hardboot.formats.reading import Data, leading_zeros, malformed, too_large, truncated, view
 
 Kind: TypeAlias = Literal["newc", "crc", "odc"]
 
@@ -145,7 +145,7 @@ def parse(data: Data) -> tuple[tuple[Archive, ...], memoryview]:
     left = MAX_ENTRIES
     while bytes(content[at : at + 6]) in _LAYOUTS:
         if len(archives) == MAX_ARCHIVES:
-            raise malformed(WHAT, "archives", at, f"more than {MAX_ARCHIVES} in a row")
+            raise too_large(WHAT, "archives", at, f"more than {MAX_ARCHIVES} in a row")
         archive, end = _archive(content, at, left)
         left -= len(archive.entries)
         at = end + leading_zeros(content[end:])
@@ -162,7 +162,7 @@ def _archive(data: memoryview, start: int, limit: int) -> tuple[Archive, int]:
         if entry.name == TRAILER:
             return Archive(layout.kind, tuple(entries), entry, offset=start), at
         if len(entries) == limit:
-            raise malformed(WHAT, "entries", at, f"more than {MAX_ENTRIES} in all archives")
+            raise too_large(WHAT, "entries", at, f"more than {MAX_ENTRIES} in all archives")
         entries.append(entry)
     return Archive(layout.kind, tuple(entries), None, offset=start), at
 

@@ -11,7 +11,7 @@ from hardboot.base.sizes import align_up
 from hardboot.formats.archives import compression, cpio, cpio_changes, rootfs
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.archives.cpio import Archive, Entry
-from hardboot.formats.reading import Data, leading_zeros, malformed, view
+from hardboot.formats.reading import Data, leading_zeros, malformed, too_large, view
 from hardboot.formats.sniff import described
 
 MAX_FRAGMENTS = 64  # vendor ramdisks are concatenated: a handful
@@ -53,12 +53,12 @@ def parse(data: Data, *, limit: int = compression.MAX_UNPACKED) -> tuple[tuple[F
         if parsed is None:
             break
         if len(fragments) == MAX_FRAGMENTS:
-            raise malformed(_WHAT, "fragments", len(data) - len(rest), f"more than {MAX_FRAGMENTS}")
+            raise too_large(_WHAT, "fragments", len(data) - len(rest), f"more than {MAX_FRAGMENTS}")
         fragment, rest = parsed
         limit -= sum(len(entry.data) for entry in entries([fragment]))
         count += sum(len(archive.entries) for archive in fragment.archives)
         if count > cpio.MAX_ENTRIES:
-            raise malformed(_WHAT, "entries", len(data) - len(rest), f"more than {cpio.MAX_ENTRIES}")
+            raise too_large(_WHAT, "entries", len(data) - len(rest), f"more than {cpio.MAX_ENTRIES}")
         fragments.append(fragment)
     if not fragments:
         raise malformed(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hardboot.formats.archives import cpio
 from hardboot.formats.archives.cpio import Archive, Entry
 from hardboot.formats.archives.cpio_changes import file_identity
-from hardboot.formats.reading import Data, malformed
+from hardboot.formats.reading import Data, too_large
 
 MAX_LINKS = 40  # followed in one path; Linux include/linux/namei.h, MAXSYMLINKS
 MAX_TARGET = 4096  # bytes of a link's target with the NUL; PATH_MAX
@@ -19,7 +19,6 @@ MAX_NODES = 2 * cpio.MAX_ENTRIES
 MAX_STEPS = 1 << 22  # parts of all names, links and paths; Debian's initrd has 25,000
 
 _SPECIAL = (0o020000, 0o060000, 0o010000, 0o140000)  # character and block devices, pipes, sockets
-_FIX = "Check where this ramdisk comes from: no phone's ramdisk has so much of it."
 
 Parts = tuple[str, ...]
 
@@ -198,7 +197,7 @@ class Rootfs:
         self._steps += depth
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
             problem = f"more than {MAX_NODES} files and folders, or {MAX_DEPTH} folders above one of them"
-            raise malformed(cpio.WHAT, "names", 0, problem, fix=_FIX)
+            raise too_large(cpio.WHAT, "names", 0, problem)
         folder.children[name] = node = Node(entry, data)
         return node
 
@@ -216,7 +215,7 @@ class Rootfs:
         while left:
             self._steps += 1
             if self._steps > MAX_STEPS:
-                raise malformed(cpio.WHAT, "names", 0, f"more than {MAX_STEPS} parts in all", fix=_FIX)
+                raise too_large(cpio.WHAT, "names", 0, f"more than {MAX_STEPS} parts in all")
             part = left.pop()
             if part in ("", "."):
                 continue
@@ -225,8 +224,8 @@ class Rootfs:
                 continue
             folder = folders[-1][1] if folders else self.root
             node = folder.children.get(part)
-            ends = not follow if not left else node is None and not any(left)
-            if ends:
+            followed = follow and node is not None and node.is_link
+            if (not left and not followed) or (node is None and not any(left)):
                 return _Place(tuple(folders), part, tuple(links))
             if node is None:
                 if not make:

@@ -9,12 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cpio_archives import END, newc
 from phones import Hardboot, VirtualPhone
 
 from hardboot.base.errors import DeviceError
 from hardboot.virtual import classic
 
 pytestmark = pytest.mark.e2e
+
+NO_INIT = newc(b"etc", mode=0o040755) + END  # Linux unpacks it, and panics
 
 
 @pytest.fixture
@@ -110,7 +113,7 @@ def test_another_phones_profile(whole_phone: VirtualPhone, roms: dict[str, Path]
 def test_a_rom_that_crashes_brings_the_host_back(
     whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
 ) -> None:
-    rom = pack(tmp_path / "rom.img", stock_zimage, b"no ramdisk at all", "console=ttyAMA0 panic=1")
+    rom = pack(tmp_path / "rom.img", stock_zimage, NO_INIT, "console=ttyAMA0 panic=1")
     before = whole_phone.kernel["kernel"]["boot_id"]
     ran = whole_phone("--json", "boot", rom, code=5)
     assert ran.json["outcome"] == "host-came-back"
@@ -126,7 +129,7 @@ def test_a_rom_that_crashes_brings_the_host_back(
 def test_a_rom_that_hangs_leaves_a_silent_phone(
     whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
 ) -> None:
-    rom = pack(tmp_path / "rom.img", stock_zimage, b"no ramdisk at all", "console=ttyAMA0 panic=0")
+    rom = pack(tmp_path / "rom.img", stock_zimage, NO_INIT, "console=ttyAMA0 panic=0")
     seen = whole_phone.status.console.stat().st_size
     ran = whole_phone("--json", "boot", rom, "--wait", "4", code=6)
     assert ran.json["outcome"] == "phone-silent"

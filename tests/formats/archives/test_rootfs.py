@@ -129,6 +129,9 @@ def test_a_name_is_found_through_links_and_tells_which() -> None:
     followed = [tree.find("usr/l", follow=follow) for follow in (False, True)]
     assert [one and one.parts for one in followed] == [("usr", "l"), ("usr", "lib")]
     assert [tree.find(name) for name in ("none", "none/x", "lib/a/x", "usr/none")] == [None] * 4
+    for name in ("usr/l/a", "lib/a", "usr/lib"):
+        assert tree.find(name, follow=True) == tree.find(name)
+        assert tree.find(name) is not None
     root = tree.find("..")
     assert root is not None
     assert (root.parts, root.node) == ((), tree.root)

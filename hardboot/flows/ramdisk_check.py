@@ -1,0 +1,22 @@
+"""Check that a ROM's kernel can start with its ramdisk."""
+
+from hardboot.base import log
+from hardboot.base.files import naming
+from hardboot.flows.rom import Rom
+from hardboot.images.ramdisk import startable
+from hardboot.layout import Guest
+
+
+def check(rom: Rom, guest: Guest) -> None:
+    """Refuse a ramdisk with which the kernel cannot start; warn of one with which it is likely not to.
+
+    Args:
+        rom: What to start.
+        guest: The same for the planner: with the ramdisk and the command line that its kernel gets.
+
+    Raises:
+        InputError: If the kernel cannot start with it.
+    """
+    with naming(rom.path, state="Nothing was sent."):
+        for warning in startable.check(guest.ramdisk, rom.identity, guest.cmdline):
+            log.warn(warning)
