@@ -141,11 +141,17 @@ def leads(data: memoryview) -> Iterator[int]:
     """Yield how many bytes may be in front of a boot image: a DHTB header, a loader, or none.
 
     What begins with the magic is not always the image: loaders contain it, too, and some begin with it.
+
+    Raises:
+        InputError: If `data` ends before the image behind a known loader begins.
     """
     if is_dhtb(data):
         yield DHTB_SIZE
         return
     loader = find_loader(data)
+    if loader and len(data) < loader.size + len(BOOT_MAGIC):
+        problem = f"the image behind it is missing: {len(data):#x} bytes end before"
+        raise malformed("boot image", loader.name, loader.size, problem)
     if loader and data[loader.size : loader.size + len(BOOT_MAGIC)] == BOOT_MAGIC:
         yield loader.size
         return

@@ -132,7 +132,6 @@ NO_PAGE = b"ANDROID!" + bytes(2000)
         (build.nook(BOOT[:100]), (1 << 20, 0)),
         (build.nook(NO_PAGE), (1 << 20, 0)),
         (build.dhtb(build.injected()), (512, 1024)),
-        (build.nook(BOOT)[: 1 << 20], (0, 0)),
     ],
 )
 def test_a_header_is_found_behind_loaders(data: bytes, place: tuple[int, int]) -> None:
@@ -146,6 +145,14 @@ def test_a_header_is_found_behind_loaders(data: bytes, place: tuple[int, int]) -
 def test_no_header_is_found_too_far_behind_or_behind_another_image(data: bytes) -> None:
     with pytest.raises(InputError, match="not an Android boot image"):
         headerpage.find_header(memoryview(data))
+
+
+@pytest.mark.parametrize("size", [4096, 131072, 1 << 20, (1 << 20) + 7])
+def test_a_loaders_header_is_not_taken_for_that_of_an_image_that_is_missing(size: int) -> None:
+    message = r"Nook HD loader at offset 0x100000: the image behind it is missing: 0x\w+ bytes end before"
+    with pytest.raises(InputError, match=message):
+        headerpage.parse_cmdline(build.nook(BOOT)[:size])
+    assert headerpage.parse_cmdline(build.nook(BOOT)) == "console=ttyMSM0"
 
 
 def test_few_magics_are_looked_at() -> None:
