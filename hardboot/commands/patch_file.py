@@ -11,7 +11,7 @@ from hardboot.commands import completion
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, choose_model, values
-from hardboot.patches.catalog import find, load, load_all
+from hardboot.patches.catalog import find, load, names
 from hardboot.patches.check import find_problems
 from hardboot.patches.export import combine
 from hardboot.patches.lint import lint as find_faults
@@ -83,8 +83,8 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
     The patch also adds hardboot.config with the values of --device or --profile.
     """
     phone = choose_model(settings, model)
-    known = {series.name: series for series in load_all()}
-    series = known[source] if source in known else find(Path(source), phone.arch)
+    is_tree = source not in names() and (Path(source).exists() or len(Path(source).parts) > 1)
+    series = find(Path(source), phone.arch) if is_tree else load(source)
     check_match(phone, series)
     data = combine(series, values(phone), phone.title)
     files.write_atomic(output, [data])

@@ -52,7 +52,8 @@ def report_bug(settings: Settings) -> None:
         fix = f"Report it with {path}"
     except (OSError, HardbootError):
         fix = "Run it again with -v and report what it prints"
-    what = f"this is a bug in hardboot: {text.strip().splitlines()[-1]}"
+    first, *_ = traceback.format_exception_only(sys.exception())  # its notes follow: titles of steps
+    what = f"this is a bug in hardboot: {first.strip()}"
     _print(
         printable(what),
         "unknown; nothing more was sent.",

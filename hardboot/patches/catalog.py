@@ -6,7 +6,8 @@ from typing import get_args
 import msgspec
 
 from hardboot.base import files
-from hardboot.base.errors import RefusedError
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.base.similar import did_you_mean
 from hardboot.patches.compare import PatchState, compare
 from hardboot.patches.series import Arch, Place, Series, invalid
 from hardboot.patches.tree import Tree, dotted
@@ -14,12 +15,23 @@ from hardboot.patches.tree import Tree, dotted
 _LIMIT = 64 << 10  # bytes of a series.toml
 
 
+def names() -> list[str]:
+    """Return the names of all series that ship with hardboot, sorted."""
+    return sorted(path.parent.name for path in files.data_dir("patches").glob("*/series.toml"))
+
+
 def load(name: str) -> Series:
     """Load the series in patches/`name`.
 
     Raises:
-        InputError: If series.toml breaks a rule, or a patch that it lists is missing.
+        InputError: If there is none, series.toml breaks a rule, or a patch that it lists is missing.
     """
+    if name not in names():
+        raise InputError(
+            f"no series named {name!r}{did_you_mean(name, names())}",
+            state="Nothing was changed.",
+            fix=f"Use one of: {', '.join(names())}.",
+        )
     path = files.data_dir("patches") / name / "series.toml"
     try:
         series = msgspec.toml.decode(files.read_bytes(path, limit=_LIMIT), type=Series)
@@ -48,7 +60,7 @@ def load_all() -> list[Series]:
     Raises:
         InputError: If a series.toml breaks a rule.
     """
-    return [load(path.parent.name) for path in sorted(files.data_dir("patches").glob("*/series.toml"))]
+    return [load(name) for name in names()]
 
 
 def find(root: Path, arch: str | None = None) -> Series:

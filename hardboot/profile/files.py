@@ -3,7 +3,6 @@
 A profile of the user takes the place of one that ships with the same name, and is found first by codename.
 """
 
-import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import config_dir, data_dir, read_bytes
+from hardboot.base.similar import did_you_mean
 from hardboot.profile.model import Profile
 from hardboot.profile.syntax import malformed, parse
 
@@ -154,9 +154,11 @@ def _find_title(known: dict[Path, Profile], title: str) -> Profile:
     if fitting:
         what = f"{len(fitting)} profiles have {title!r} in their title"
     else:
-        words = [word for one in known.values() for word in (one.name, *one.codenames)]
-        near = difflib.get_close_matches(title, words, n=1)
-        what += f"; did you mean {near[0]}?" if near else ""
+        meant: dict[str, str] = {}
+        for one in known.values():
+            meant |= {one.title: one.name, one.title.partition(" ")[2]: one.name}
+            meant |= {name: name for name in (*one.codenames, one.name)}
+        what += did_you_mean(title, meant)
     raise InputError(what, state="Nothing was changed.", fix=f"Use one of: {names}.")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base.errors import InputError
+from hardboot.base.similar import did_you_mean
 from hardboot.virtual import bootloader, classic, modern
 from hardboot.virtual.disk import Table
 from hardboot.virtual.target import ARM, ARM64, Target
@@ -106,7 +107,7 @@ def find(name: str) -> Model:
     """
     if name not in MODELS:
         raise InputError(
-            f"there is no virtual phone of the kind {name!r}",
+            f"there is no virtual phone of the kind {name!r}{did_you_mean(name, list(MODELS))}",
             state="Nothing was started.",
             fix=f"Choose one of them: {', '.join(MODELS)}",
         )

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 import scripted_setup as setup
+from command_pages import ALL
 from cpio_archives import END, newc
 from in_process import hardboot
 
@@ -160,3 +162,16 @@ def test_bash_completes_a_command_line(tmp_path: Path) -> None:
     """
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines() == ["complete -o nosort -F _hardboot_completion hardboot", "hammerhead"]
+
+
+def test_every_word_that_can_be_completed_is() -> None:
+    own = ("NAME", "SERIAL", "SERIES", "TREE|SERIES", "BACKUP")
+    free = {"--cmdline", "--append", "--match"}  # any text
+    for path, page in ALL.items():
+        for one in page.command.params:
+            value = one.make_metavar(page).strip("[].")
+            if one.name in ("json", "verbose", "yes") or getattr(one, "is_flag", False) or free & {*one.opts}:
+                continue
+            typed = not isinstance(one.type, click.types.StringParamType)
+            assert typed or one._custom_shell_complete, f"{path} {one.opts} {value}"
+            assert value not in own or one._custom_shell_complete, f"{path} {one.opts} {value}"

@@ -11,6 +11,7 @@ import pytest
 from phones import Hardboot
 
 from hardboot import __main__
+from hardboot.base import log
 from hardboot.base.errors import (
     DeviceError,
     DeviceStateError,
@@ -137,15 +138,16 @@ def test_a_bug_is_told_with_its_log(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
     def fail(*_args: object, **_more: object) -> None:
-        raise RuntimeError("nobody expected this")
+        with log.step("Asking"):
+            raise RuntimeError("nobody expected this")
 
     monkeypatch.setattr(cli.root, "invoke", fail)
     assert __main__.run(["devices"]) == 1
     err = capsys.readouterr().err
-    assert "this is a bug in hardboot: RuntimeError: nobody expected this" in err
-    log = tmp_path / "hardboot" / "last-bug.log"
-    assert str(log) in err
-    assert "Traceback" in log.read_text()
+    assert "this is a bug in hardboot: RuntimeError: nobody expected this\n" in err
+    path = tmp_path / "hardboot" / "last-bug.log"
+    assert str(path) in err
+    assert "Traceback" in path.read_text()
 
 
 def test_ctrl_c_ends_with_130(hardboot: Hardboot, request: pytest.FixtureRequest) -> None:

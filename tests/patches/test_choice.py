@@ -154,7 +154,7 @@ def test_the_list_names_every_series_that_ships() -> None:
     [
         (("apply", "--device", "virt-arm"), 4, "(Linux 5.1.7, arm)"),
         (("revert",), 4, "(Linux 5.1.7)"),
-        (("apply",), 2, "Give --device NAME"),
+        (("apply",), 2, "give --device NAME"),
         (("apply", "--device", "nokia3310"), 3, "nokia3310"),
     ],
 )

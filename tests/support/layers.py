@@ -21,7 +21,7 @@ FORMATS = (
     "containers",
 )
 BASE = (
-    "errors printable sizes terminal",
+    "errors printable similar sizes terminal",
     "memory cmdline log interrupts",
     "process",
     "temporary",
