@@ -117,12 +117,42 @@ class ProgramHeader64(BinaryRecord, what="ELF file"):
     align: Le64
 
 
+@dataclass(frozen=True)
+class SectionHeader32(BinaryRecord, what="ELF file"):
+    """struct elf32_shdr; `rest` is what follows the size.
+
+    Attributes:
+        offset: Offset of the section in the file.
+        size: Bytes in the file.
+    """
+
+    name: Le32
+    type: Le32
+    flags: Le32
+    addr: Le32
+    offset: Le32
+    size: Le32
+    rest: Annotated[bytes, Bytes(16)]
+
+
+@dataclass(frozen=True)
+class SectionHeader64(SectionHeader32):
+    """struct elf64_shdr."""
+
+    flags: Le64
+    addr: Le64
+    offset: Le64
+    size: Le64
+    rest: Annotated[bytes, Bytes(24)]
+
+
 ProgramHeader: TypeAlias = ProgramHeader32 | ProgramHeader64
 FILE_HEADERS: dict[int, type[FileHeader32]] = {32: FileHeader32, 64: FileHeader64}
 PROGRAM_HEADERS: dict[int, type[ProgramHeader32] | type[ProgramHeader64]] = {
     32: ProgramHeader32,
     64: ProgramHeader64,
 }
+SECTION_HEADERS: dict[int, type[SectionHeader32]] = {32: SectionHeader32, 64: SectionHeader64}
 
 
 @dataclass(frozen=True)

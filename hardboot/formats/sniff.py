@@ -55,6 +55,8 @@ SEALED = {
     ),
 }
 
+_ELF = "ELF file"
+
 # Offset, magic, name. The first match wins: kernels come before the MZ that they may begin with.
 _MAGICS = (
     (0, b"ANDROID!", BOOT_IMAGE),
@@ -105,10 +107,13 @@ _MAGICS = (
     (0, b"070707", CPIO),
     (0, b"PK\3\4", "ZIP archive"),
     (0, b"\x7fELF\1\1\1\x61", SONY_ELF),
-    (0, b"\x7fELF", "ELF file"),
+    (0, b"\x7fELF\2\1\1\x61", SONY_ELF),
+    (0, b"\x7fELF", _ELF),
     (0x438, b"\x53\xef", "ext4 file system"),
 )
-_UIMAGE_TYPE = 30  # offset; 3 is IH_TYPE_RAMDISK, U-Boot include/image.h
+_REFINED = 32  # bytes that tell kinds with the same magic apart
+_IH_TYPE_RAMDISK = b"\3"  # U-Boot include/image.h
+_ARM_PROGRAM = struct.pack("<HH", 2, 40)  # ET_EXEC, EM_ARM
 _TEXT_SAMPLE = 512  # bytes
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 
@@ -120,8 +125,16 @@ def sniff(data: Data) -> str | None:
         return EMPTY
     for offset, magic, name in _MAGICS:
         if whole[offset : offset + len(magic)] == magic:
-            return UBOOT_RAMDISK if name == UIMAGE and bytes(whole[_UIMAGE_TYPE:][:1]) == b"\3" else name
+            return _refined(name, bytes(whole[:_REFINED]))
     return TEXT if _is_text(bytes(whole[:_TEXT_SAMPLE])) else None
+
+
+def _refined(name: str, head: bytes) -> str:
+    if name == UIMAGE and head[30:31] == _IH_TYPE_RAMDISK:
+        return UBOOT_RAMDISK
+    if name == _ELF and head[4:5] == b"\2" and head[16:20] == _ARM_PROGRAM:
+        return SONY_ELF  # 64 bits for 32-bit ARM: formats/boot/sonyelf.py has the source
+    return name
 
 
 def _is_text(sample: bytes) -> bool:

@@ -164,6 +164,23 @@ def vendor_boot(
     return page(head, 4096) + b"".join(page(part, 4096, fill) for part in parts)
 
 
+def sony_elf64(gap: int = 0, *, sections: bool = False) -> bytes:
+    """Return a Sony image of 64 bits, whose machine is 32-bit ARM; a section may hold a command line."""
+    parts = ((KERNEL, 0x80208000, 0), (RAMDISK, 0x81900000, 0x80000000), (DTB, 0x81E00000, 7))
+    cmdline = b"cmdline\0androidboot.hardware=x\0"
+    numbers = (0x80208000, 64, 1024 * sections, 0, 64, 56, len(parts), 64, int(sections), 0)
+    head = b"\x7fELF\2\1\1\0" + bytes(8) + struct.pack("<HHIQQQIHHHHHH", 2, 40, 1, *numbers)
+    body = b""
+    for data, addr, flags in parts:
+        size = len(data)
+        head += struct.pack("<IIQQQQQQ", 1, flags, 4096 + len(body), addr, addr, size, size, 0)
+        body += data + b"\xaa" * gap
+    if sections:
+        head = head.ljust(1024, b"\0") + struct.pack("<IIQQQQ24x", 0, 1, 0, 0, 2048, len(cmdline))
+        head = head.ljust(2048, b"\0") + cmdline
+    return page(head, 4096) + body
+
+
 def sony_elf(gap: int = 0) -> bytes:
     parts = (
         (KERNEL, 1, 0x80208000, 0),
@@ -376,6 +393,8 @@ def every_kind() -> dict[str, bytes]:
         "vendor_boot v4 with a strange table": vendor_boot(4).replace(words(13, 16, 2), words(12, 16, 2)),
         "Sony ELF": sony_elf(),
         "Sony ELF with gaps": sony_elf(100) + bytes(77),
+        "Sony ELF of 64 bits": sony_elf64(),
+        "Sony ELF of 64 bits with a section": sony_elf64(50, sections=True) + bytes(65536),
         "QCDT": qcdt(),
         "QCDT with something in it": qcdt(b"hello".ljust(2048, b"\0")) + b"end",
         "dtbo": dtbo(),

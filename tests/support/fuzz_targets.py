@@ -73,7 +73,10 @@ def elf_headers(data: bytes) -> None:
 
 
 def sony_elf(data: bytes) -> None:
-    _same(sonyelf.build(sonyelf.parse(data)), data)
+    image = sonyelf.parse(data)
+    _same(sonyelf.build(image), data)
+    longer: dict[str, Data] = {part.name: bytes(part.data) + b"longer" for part in image.parts}
+    b"".join(sonyelf.build(sonyelf.with_parts(image, longer)))
 
 
 def sparse_image(data: bytes) -> None:
@@ -290,7 +293,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
     "tree_files": (tree_files, (_tar_of_a_tree(),)),
     "elf_headers": (elf_headers, (build.sony_elf(), _DUMPS[0], elf.build(64, 183, 4, _ROWS))),
-    "sony_elf": (sony_elf, (build.sony_elf(), build.sony_elf(100))),
+    "sony_elf": (sony_elf, (build.sony_elf(), build.sony_elf(100), build.sony_elf64(sections=True))),
     "sparse_image": (sparse_image, (build.sparse(4096), build.sparse(1024))),
     "signatures": (
         signatures,

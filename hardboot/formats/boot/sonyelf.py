@@ -1,7 +1,8 @@
-"""Sony's boot images: an ELF file whose segments are the parts of a boot image.
+"""Sony's boot images: an ELF file of 32 or 64 bits whose segments are the parts of a boot image.
 
 Sources: DualBootPatcher libmbbootimg, sony_elf_{glibc_p.h,writer.cpp} (types, flags, and that parts are not
-padded); Sony's own images leave gaps between them.
+padded); Magisk 12's jni/magiskboot/bootimg.c (64 bits, for which the machine still is 32-bit ARM; what the
+parts are by their order; at most one section, the command line). Sony's own images leave gaps between them.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from hardboot.formats.boot.paged import Part
 from hardboot.formats.reading import Data, malformed, view, windows
 
 _WHAT = "Sony ELF boot image"
-_IDENT = b"\x7fELF\x01\x01\x01\x61"  # 32 bits, little-endian, version 1, the ABI is ARM's
-_KIND = bytes((elf.ET_EXEC, 0, elf.EM_ARM, 0))  # type and machine, behind 16 bytes of identification
+_ARM_ABI = 0x61
+_ARM = bytes((elf.ET_EXEC, 0, elf.EM_ARM, 0))  # type and machine, behind 16 bytes of identification
+_AARCH64 = bytes((elf.ET_EXEC, 0, elf.EM_AARCH64, 0))
 MAX_PARTS = 16  # Sony's images have up to six
 _NAMES = {  # by the flags of a program header
     0x00000000: "kernel",
@@ -24,6 +26,7 @@ _NAMES = {  # by the flags of a program header
     0x01000000: "rpm",
     0x02000000: "appsbl",
 }
+_ORDER = ("kernel", "ramdisk", "dt")  # of parts whose flags say nothing
 _PAGE = 4096  # bytes
 
 
@@ -69,9 +72,12 @@ def _in_file_order(parts: tuple[SonyPart, ...]) -> list[SonyPart]:
 
 
 def is_sony_elf(data: Data) -> bool:
-    """Return True if `data` is an ELF file for ARM's own ABI, as only Sony's boot images are."""
-    content = view(data)
-    return content[: len(_IDENT)] == _IDENT and content[16:20] == _KIND
+    """Return True if `data` is an ELF file as only Sony's are: with ARM's own ABI, or of 64 bits for ARM."""
+    head = bytes(view(data)[:20])
+    if len(head) < 20 or not head.startswith(elf.ELF_MAGIC) or head[4] not in (1, 2) or head[5:7] != b"\1\1":
+        return False
+    kind = head[16:]
+    return kind in (_ARM, _AARCH64) if head[7] == _ARM_ABI else (head[4], kind) == (2, _ARM)
 
 
 def parse(data: Data) -> SonyElf:
@@ -87,7 +93,7 @@ def parse(data: Data) -> SonyElf:
     parts: list[SonyPart] = []
     for index, row in enumerate(file.program_headers):
         span = file.span(index)
-        name = _name(row.flags, [part.name for part in parts])
+        name = _name(index, row.flags, [part.name for part in parts])
         parts.append(SonyPart(name, row.offset, row.paddr, content[span.start : span.stop]))
     ordered = _in_file_order(tuple(parts))
     headers_end = max(file.header.phoff + len(parts) * file.header.phentsize, file.header.SIZE)
@@ -104,13 +110,21 @@ def parse(data: Data) -> SonyElf:
     return SonyElf(tuple(parts), file.header.entry, lead, (*gaps, content[end:]))
 
 
-def _name(flags: int, used: list[str]) -> str:
-    name = _NAMES.get(flags, "segment")
-    return name if name not in used and name != "segment" else f"{name}{len(used)}"
+def _name(index: int, flags: int, used: list[str]) -> str:
+    name = _NAMES.get(flags)
+    if name is None and index < len(_ORDER) and _ORDER[index] not in used:
+        return _ORDER[index]
+    return name if name and name not in used else f"{name or 'segment'}{len(used)}"
 
 
 def with_parts(image: SonyElf, contents: dict[str, Data]) -> SonyElf:
-    """Return `image` with other contents of its parts, by name; parts behind one that grew move."""
+    """Return `image` with other contents of its parts, by name; parts behind one that grew move.
+
+    Raises:
+        InputError: If a section would have to move, too.
+    """
+    if any(len(contents[part.name]) != len(part.data) for part in image.loaded):
+        _refuse_sections(image)
     parts = {part.name: replace(part, data=contents[part.name]) for part in image.loaded}
     moved, end = 0, 0
     ordered = _in_file_order(image.loaded)
@@ -125,6 +139,19 @@ def with_parts(image: SonyElf, contents: dict[str, Data]) -> SonyElf:
             gaps[index] = bytes(start - end)
             moved = start - following
     return replace(image, loaded=tuple(parts[part.name] for part in image.loaded), gaps=tuple(gaps))
+
+
+def _refuse_sections(image: SonyElf) -> None:
+    """Refuse to move parts if the file has sections that are not in front of all of them."""
+    file = elf.parse(_WHAT, image.lead, limit=MAX_PARTS)
+    record = elf.SECTION_HEADERS[file.bits]
+    for index in range(file.header.shnum):
+        at = file.header.shoff + index * record.SIZE
+        section = record.parse(view(image.lead), at) if at + record.SIZE <= len(image.lead) else None
+        if section is None or section.offset + section.size > len(image.lead):
+            problem = f"section {index} is behind a part of another size"
+            fix = "Keep the sizes of all parts."
+            raise malformed(_WHAT, "e_shoff", file.header.offset_of("shoff"), problem, fix=fix)
 
 
 def build(image: SonyElf) -> Iterator[Data]:

@@ -47,6 +47,58 @@ def test_sony_parts_have_their_names_and_addresses() -> None:
     ]
 
 
+def test_an_image_of_64_bits_is_for_32_bit_arm() -> None:
+    image = sonyelf.parse(build.sony_elf64())
+    assert [(part.name, part.addr, bytes(part.data)) for part in image.loaded] == [
+        *(("kernel", 0x80208000, build.KERNEL), ("ramdisk", 0x81900000, build.RAMDISK)),
+        ("dt", 0x81E00000, build.DTB),
+    ]
+    assert b"".join(map(bytes, sonyelf.build(image))) == build.sony_elf64()
+
+
+@pytest.mark.parametrize(
+    ("offset", "values", "known"),
+    [
+        (4, (1,), False),  # 32 bits with ABI 0
+        (7, (0x61,), True),
+        (16, (3,), False),  # ET_DYN
+        (18, (183,), False),  # arm64, with ABI 0
+        (5, (2,), False),  # big-endian
+        (4, (3,), False),
+    ],
+)
+def test_other_elf_files_are_none_of_sonys(offset: int, values: tuple[int, ...], known: bool) -> None:
+    data = patched(build.sony_elf64(), offset, "<B", *values)
+    assert sonyelf.is_sony_elf(data) is known
+    assert sonyelf.is_sony_elf(patched(data, 7, "<B", 0x61)) == (offset in (4, 7, 18) and values != (3,))
+    assert not sonyelf.is_sony_elf(data[:19])
+
+
+@pytest.mark.parametrize("grow", [-5, 0, 1, 5000])
+def test_a_section_in_front_of_the_parts_stays(grow: int) -> None:
+    data = build.sony_elf64(sections=True)
+    image = sonyelf.parse(data)
+    same = {part.name: part.data for part in image.parts}
+    kernel = b"k" * (len(build.KERNEL) + grow)
+    changed = sonyelf.with_parts(image, {**same, "kernel": kernel})
+    again = b"".join(map(bytes, sonyelf.build(changed)))
+    assert again[1024:4096] == data[1024:4096]
+    assert [bytes(part.data) for part in sonyelf.parse(again).loaded] == [kernel, build.RAMDISK, build.DTB]
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"), [(40, 1 << 63), (40, 4096), (1024 + 24, 4090), (1024 + 32, 1 << 40)]
+)
+def test_a_section_that_would_have_to_move_is_refused(offset: int, value: int) -> None:
+    """Of the file header, e_shoff; of the section header, sh_offset and sh_size."""
+    data = patched(build.sony_elf64(sections=True), offset, "<Q", value)
+    image = sonyelf.parse(data)
+    same = {part.name: part.data for part in image.parts}
+    assert b"".join(map(bytes, sonyelf.build(sonyelf.with_parts(image, same)))) == data
+    with pytest.raises(InputError, match="e_shoff at offset 0x28: section 0 is behind a part of another"):
+        sonyelf.with_parts(image, {**same, "kernel": b"longer" * 9999})
+
+
 def moved(gap: int, **contents: bytes) -> tuple[sonyelf.SonyElf, bytes]:
     image = sonyelf.parse(build.sony_elf(gap))
     same = {part.name: part.data for part in image.parts}
@@ -100,5 +152,5 @@ def test_a_part_with_unknown_flags_or_a_name_that_is_taken_has_a_number() -> Non
 
 def test_another_elf_file_is_refused_with_a_fix() -> None:
     with pytest.raises(InputError, match="Sony ELF boot image: magic at offset 0x0") as caught:
-        sonyelf.parse(b"\x7fELF\2\1\1\0" + SONY[8:])
+        sonyelf.parse(b"\x7fELF\1\1\1\0" + SONY[8:])
     assert caught.value.fix == "Give a boot image of a Sony phone."
