@@ -100,6 +100,19 @@ def test_the_readme_shows_every_command() -> None:
     assert set(cli.root.list_commands(context)) - shown == set()
 
 
+def test_the_readme_groups_the_commands_as_the_help_does() -> None:
+    section = (ROOT / "README.md").read_text().partition("\n## Commands\n")[2]
+    groups: dict[str, list[str]] = {}
+    for title, name in re.findall(r"^\| (?:\*\*(.+?)\*\*|`hardboot ([\w-]+).*?) \|", section, re.MULTILINE):
+        if title:
+            groups[title] = []
+        elif name not in groups[list(groups)[-1]]:
+            groups[list(groups)[-1]].append(name)
+    for title, verbs in cli._SECTIONS.items():
+        assert set(groups[title]) <= set(verbs), title
+    assert list(groups) == list(cli._SECTIONS)
+
+
 def test_the_page_on_profiles_names_every_field() -> None:
     text = (ROOT / "docs/profiles.md").read_text()
     sections = [one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, Struct)]
