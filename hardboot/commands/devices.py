@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 import click
@@ -132,7 +131,7 @@ def show(settings: Settings, name: str | None) -> None:
                 echo()
                 echo(title)
                 for line in lines:
-                    _print_item(line, out.width)
+                    echo(f"- {line}")
         echo()
         place = f"devices/{path.name}" if path and profile.is_shipped(path) else path
         echo(f"Sources: --json, or the profile: {place}")
@@ -232,9 +231,3 @@ def _text(fact: str, value: Any) -> str:
         f"<{' '.join(f'{cell:#x}' for cell in item)}>" if isinstance(item, tuple) else str(item)
         for item in value
     )
-
-
-def _print_item(text: str, width: int) -> None:
-    """Print an entry of a list, folded at `width`."""
-    for line in wrap(text, width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False):
-        echo(line)

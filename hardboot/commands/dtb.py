@@ -1,6 +1,5 @@
 """hardboot dtb: show which of an image's device trees a phone gets, and why."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,9 @@ from hardboot import devicetree
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
-from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, count, echo, pass_settings
-from hardboot.commands.text_output import TextOutput
 from hardboot.devicetree import Candidate, PhoneIds, Selection, TreeSource
 
 _MARKS = {True: "*", False: " "}
@@ -114,23 +111,14 @@ def _ids(candidate: Candidate) -> list[str]:
 
 
 def _show(image: Path, source: TreeSource, selection: Selection) -> None:
-    width = TextOutput().width
     place = f"{source.part} part, " if source.part else ""
     entries = count(len(source.candidates), "entry", "entries")
-    _print(f"{image.name}: {place}{source.kind}, {entries}", width)
+    echo(f"{image.name}: {place}{source.kind}, {entries}")
     for index, (candidate, verdict) in enumerate(zip(source.candidates, selection.verdicts, strict=True)):
         first, *others = _ids(candidate) or ["no ids"]
         more = f" (and {len(others)} more)" if others else ""
         size = human_size(candidate.size)
-        _print(first + more, width, head=f"{_MARKS[verdict.taken]} {index:>3}  {size:>9}  ")
-        _print(verdict.reason, width, head=" " * 18)
+        echo(f"{_MARKS[verdict.taken]} {index:>3}  {size:>9}  {first}{more}")
+        echo(f"{'':18}{verdict.reason}")
     chosen = "" if selection.choice is None else f"take {selection.choice}: "
-    _print(f"{chosen}{selection.reason}", width)
-
-
-def _print(text: str, width: int, *, head: str = "") -> None:
-    """Print `text` behind `head`, folded at `width`."""
-    indent = " " * len(head)
-    lines = textwrap.wrap(printable(text), width, initial_indent=head, subsequent_indent=indent)
-    for line in lines or [head]:
-        echo(line.rstrip())
+    echo(f"{chosen}{selection.reason}")
