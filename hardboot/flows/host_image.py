@@ -8,10 +8,13 @@ from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming, read_bytes, write_atomic
 from hardboot.flows import boot_image as boot_images
 from hardboot.flows import host_kernel, root_loss
-from hardboot.formats.boot import bootimg
+from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
+from hardboot.formats.containers import kernel_part
+from hardboot.formats.kernels.kernel import identify
 from hardboot.images import rooted
+from hardboot.images.ramdisk import startable
 from hardboot.images.rooted import Root
 from hardboot.profile import Profile
 
@@ -49,7 +52,7 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
 
     Raises:
         InputError: If `boot_image` is no boot image or damaged, `kernel` is no kernel of its architecture, or
-            `output` cannot be written.
+            it cannot unpack the ramdisk, or `output` cannot be written.
     """
     fix = "Use the phone's own boot image: from its manufacturer, or from the boot partition."
     image, algorithm = _read(boot_image, boot_image, fix=fix)
@@ -60,6 +63,8 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
         part = host_kernel.replace_kernel(image.kernel, old, data)
         page = host_kernel.read_support(data).page
     changed = bootimg.renew(replace(image, kernel=part.content), algorithm or "sha1")
+    with naming(kernel):
+        _check_ramdisk(changed)
     write_atomic(output, bootimg.build(changed))
     roots = rooted.find(changed)
     return HostImage(
@@ -85,7 +90,7 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
         name: What messages call it; None is `path`.
 
     Raises:
-        InputError: If it is no boot image with a kernel, or damaged.
+        InputError: If it is no boot image with a kernel, or damaged, or its kernel cannot unpack its ramdisk.
         RefusedError: If its kernel is for another architecture, has no hardboot support, or another page than
             the profile's.
     """
@@ -94,6 +99,7 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
     with naming(name):
         host_kernel.read_kernel(image.kernel)
         support, wanted = host_kernel.read_support(image.kernel), profile.page.start
+        _check_ramdisk(image)
     page = support.page
     if support.arch != profile.arch:
         raise RefusedError(
@@ -122,6 +128,15 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
             fix=f"Build the kernel for this phone: hardboot patch apply TREE --device {profile.name} "
             "(or --profile FILE)",
         )
+
+
+def _check_ramdisk(image: BootImage) -> None:
+    """Refuse a kernel that cannot unpack the ramdisk of its image; warn if that is likely."""
+    part = wrappers.split_mtk(image.ramdisk)
+    ramdisk = part.data if part else image.ramdisk
+    if len(ramdisk):  # phones with init_boot have it there
+        for warning in startable.check_new_kernel(ramdisk, identify(kernel_part.unwrap(image.kernel))):
+            log.warn(warning)
 
 
 def is_host(image: BootImage) -> bool:

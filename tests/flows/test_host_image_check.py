@@ -1,5 +1,6 @@
 """Which images may become the host, before any phone is asked: images by mkbootimg, kernels by hand."""
 
+import gzip
 from pathlib import Path
 
 import container_builders as build
@@ -13,6 +14,7 @@ from image_builders import (
     pack,
     zimage,
 )
+from ramdisks import ARCHIVE, config
 from told import raises
 
 from hardboot import profile
@@ -142,3 +144,48 @@ def test_a_kernel_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"text" * 999)
     with pytest.raises(InputError, match=r"/x: boot image: "):
         host_image.check(tmp_path / "x", PROFILE)
+
+
+LZ4_ONLY = config("BLK_DEV_INITRD", "RD_LZ4") + WITH
+
+
+def test_a_kernel_that_cannot_unpack_the_ramdisk_is_no_host(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Flashed, it would leave a phone that does not start."""
+    paths = [tmp_path / name for name in ("boot.img", "zImage", "host.img")]
+    paths[0].write_bytes(build.boot(zimage(), gzip.compress(ARCHIVE, mtime=0)))
+    problem = (
+        "the ramdisk cannot be started: it is gzip data, and the kernel was built without CONFIG_RD_GZIP"
+    )
+    for text, refused in (
+        (LZ4_ONLY, True),
+        (config("BLK_DEV_INITRD", "RD_GZIP") + WITH, False),
+        (WITH, False),
+    ):
+        kernel = zimage(tags=b"", payload=pack(kernel_with_config(RELEASE, text, 60_000), "gzip"))
+        paths[1].write_bytes(kernel)
+        whole = tmp_path / "whole.img"
+        whole.write_bytes(build.boot(kernel, gzip.compress(ARCHIVE, mtime=0)))
+        if refused:
+            with pytest.raises(InputError, match=f"zImage: {problem}"):
+                host_image.make(*paths)
+            assert not paths[2].exists()
+            with pytest.raises(InputError, match=f"whole.img: {problem}"):
+                host_image.check(whole, PROFILE)
+        else:
+            assert host_image.make(*paths).kernel_size == len(kernel)
+            host_image.check(whole, PROFILE)
+    assert "the ramdisk" not in capsys.readouterr().err
+
+
+def test_a_ramdisk_behind_a_mediatek_header_and_damaged_ones_are_judged_by_their_first_bytes(
+    tmp_path: Path,
+) -> None:
+    packed = gzip.compress(ARCHIVE, mtime=0)
+    kernel = zimage(tags=b"", payload=pack(kernel_with_config(RELEASE, LZ4_ONLY, 60_000), "gzip"))
+    path = tmp_path / "boot.img"
+    for ramdisk in (build.mtk(packed, b"ROOTFS"), packed[:-9]):
+        path.write_bytes(build.boot(kernel, ramdisk))
+        with pytest.raises(InputError, match="built without CONFIG_RD_GZIP"):
+            host_image.check(path, PROFILE)

@@ -82,6 +82,33 @@ def check(data: Data, kernel: KernelImage, cmdline: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(warnings))
 
 
+def check_new_kernel(data: Data, kernel: KernelImage) -> tuple[str, ...]:
+    """Return warnings about a ramdisk that another kernel starts with, and `kernel` will: can it unpack it?
+
+    Args:
+        data: The ramdisk; all or a part of what the kernel gets.
+        kernel: The new kernel.
+
+    Raises:
+        InputError: If the kernel cannot unpack it.
+    """
+    zeros = leading_zeros(data)
+    content = view(data)[zeros:]
+    kind = compression.detect(content)
+    if kind is None and sniff(content) != CPIO:
+        return ()
+    unpackers.check_takes_ramdisks(kernel)
+    try:
+        fragments, _ = ramdisk.parse(content)
+    except InputError:  # damage is not the new kernel's fault
+        fragments = ()
+    warnings = _check_fragments(fragments, zeros, kernel)
+    if kind is not None and not fragments:
+        warning = unpackers.check_compression(kind, bytes(content[:16]).ljust(16, b"\0"), kernel)
+        warnings += [warning] if warning else []
+    return tuple(dict.fromkeys(warnings))
+
+
 def _check_other(content: memoryview, packed: str, kernel: KernelImage) -> tuple[str, ...]:
     """Warn of a file system, which Linux may mount as a disk in RAM; refuse everything else."""
     for offset, magic, name in _FILE_SYSTEMS:
