@@ -11,30 +11,25 @@ from image_builders import board, words, zimage
 from unpacked import packed, taken_apart, tempdir
 
 from hardboot.base.errors import InputError
+from hardboot.formats import sniff
 from hardboot.images.describe import describe
 from hardboot.images.unpack import unpack
 
 IMAGES = build.every_kind() | build.every_row()
-BOOT = ("v0", "v0 with a tree table", "v1", "v2", "v3", "v4", "init_boot", "PXA", "MTK", "GKI certificates")
+BOOT = (
+    *("v0", "v0 with a tree table", "v0 with resources", "v1", "v2", "v3", "v4", "init_boot", "PXA", "MTK"),
+    *("GKI certificates", "Amonet with a header of its own"),
+)
 LOADED = ("Amonet", "loader in front")  # boot images whose first bytes are not their magic
 OTHER = ("vendor_boot v3", "vendor_boot v4", "Sony ELF", "vbmeta")
-TREES = (
-    "QCDT",
-    "DTBH",
-    "SPRD",
-    "PXA-DT",
-    "PXA-19xx",
-    "dtbo",
-    "dtbo with footer",
-    "one tree",
-    "trees in a row",
-)
+TABLES = ("QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "AML_ 2", "dtbo", "dtbo with footer")
 PLAIN_KERNELS = ("zImage", "zImage with trees", "arm64 Image", "arm64 Image with trees")
 HEADED_KERNELS = ("uImage with trees", "UNCOMPRESSED_IMG with trees")
-PACKED_KERNELS = ("Image.gz-dtb", "Image.lz4-dtb")
+PACKED_KERNELS = ("Image.gz-dtb", "Image.lz4-dtb", "Image.xz with its size and trees")
 KINDS = (
-    *(*BOOT, *LOADED, *OTHER, *TREES, *PLAIN_KERNELS, *PACKED_KERNELS, "zboot", *HEADED_KERNELS),
-    *("cpio", "ramdisk", "packed table of trees"),
+    *(*BOOT, *LOADED, *OTHER, *TABLES, *PLAIN_KERNELS, *PACKED_KERNELS, "zboot", *HEADED_KERNELS),
+    *("one tree", "trees in a row", "cpio", "ramdisk", "packed table of trees"),
+    *("RSCE", "Rockchip kernel", "Rockchip ramdisk", "uInitrd"),
 )
 WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "nothing": bytes,
@@ -55,13 +50,16 @@ A_PACKED_RAMDISK = "gzip data without a kernel in it"
 REFUSED: dict[str, dict[str, str]] = {  # by wrapper and kind: why
     "uImage": {
         **dict.fromkeys(("ramdisk", "packed table of trees"), A_PACKED_RAMDISK),
-        **dict.fromkeys(HEADED_KERNELS, "is inside of another image"),
+        **dict.fromkeys((*HEADED_KERNELS, "uInitrd"), "another one is inside"),
     },
     "UNCOMPRESSED_IMG": {
         **dict.fromkeys(("ramdisk", "packed table of trees"), A_PACKED_RAMDISK),
-        **dict.fromkeys(HEADED_KERNELS, "is inside of another image"),
+        **dict.fromkeys((*HEADED_KERNELS, "uInitrd"), "another one is inside"),
     },
-    "loader": dict.fromkeys(set(KINDS) - {*BOOT, *LOADED}, "this is unknown data"),
+    "loader": {
+        **dict.fromkeys(set(KINDS) - {*BOOT, *LOADED}, "this is unknown data"),
+        "Amonet with a header of its own": "kernel_size at offset 0x8",  # the microloader's header is found
+    },
 }
 for how in ("gzip", "lz4"):
     REFUSED[how] = {
@@ -74,9 +72,17 @@ for how in ("gzip", "lz4"):
         **dict.fromkeys(
             ("Image.gz-dtb", "ramdisk", "packed table of trees"), f"{how} data with gzip data in it"
         ),
+        "Image.xz with its size and trees": f"{how} data with xz data in it",
+        **dict.fromkeys(("Rockchip kernel", "Rockchip ramdisk"), f"{how} data with a Rockchip image"),
+        "uInitrd": f"{how} data with a U-Boot ramdisk (uInitrd) in it",
         "zboot": f"{how} data with an EFI zboot kernel in it",
         "uImage with trees": f"{how} data with a U-Boot image in it",
     }
+
+
+def test_the_table_has_every_kind() -> None:
+    wrapped = {sniff.SPARSE_IMAGE, sniff.MTK_PART, sniff.DHTB_IMAGE}  # wrappers of the table
+    assert {sniff.sniff(IMAGES[kind]) for kind in KINDS} == set(map(sniff.sniff, IMAGES.values())) - wrapped
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)

@@ -39,7 +39,9 @@ def is_wrapped(data: memoryview) -> bool:
 
 
 def _is_boot_lead(data: memoryview, header: _Header) -> bool:
-    return wrappers.is_dhtb(data) and sniff.sniff(data[header.size :]) == sniff.BOOT_IMAGE
+    content = data[header.size :]
+    boot = sniff.sniff(content) == sniff.BOOT_IMAGE and not wrappers.is_amonet(content)
+    return boot and wrappers.is_dhtb(data)
 
 
 def split(data: memoryview) -> tuple[memoryview, memoryview]:

@@ -89,3 +89,28 @@ def test_zeros_are_counted_from_both_ends(zeros: int) -> None:
     assert tail.trailing_zeros(data) == zeros
     assert leading_zeros(data[:zeros]) == zeros
     assert tail.trailing_zeros(data[:zeros]) == zeros
+
+
+@pytest.mark.parametrize(
+    ("parts", "known"),
+    [
+        ((build.SAMSUNG, bytes(4095), build.BUMP, b"x"), 4),
+        ((build.SAMSUNG, bytes(4096), build.BUMP, b"x"), 1),
+        ((b"x" * 100, build.SAMSUNG), 0),
+        ((bytes(8), b"x" * 100, bytes(16), build.SAMSUNG), 0),
+        ((build.SAMSUNG, b"x" * 4095), 2),
+        ((build.SAMSUNG, b"x" * 4096), 1),
+        ((build.SAMSUNG, b"x" * 4080, bytes(16), b"x" * 5000), 2),
+        ((build.SAMSUNG, b"x" * 4081, bytes(16), b"x" * 5000), 1),
+    ],
+)
+def test_marks_with_what_their_tools_write_behind_them_are_known(
+    parts: tuple[bytes, ...], known: int
+) -> None:
+    assert tail.known_size(b"".join(parts), 4096 + 7) == len(b"".join(parts[:known]))
+
+
+def test_bytes_behind_a_mark_up_to_the_end_of_a_partition_may_be_stale() -> None:
+    data = build.SAMSUNG + b"x" * 496
+    assert tail.known_size(data, 8192 - 512) == len(build.SAMSUNG)
+    assert tail.known_size(data, 8192 - 511) == len(data)
