@@ -122,6 +122,11 @@ def unisoc_vbmeta(size: int = 65536) -> bytes:
     return covered.ljust(size - 512, b"\0") + header.ljust(512, b"\0")
 
 
+def uboot(name: bytes = b"U-Boot 2023.01-rc4+gabc (Jan 01 2023 - 10:00:00)") -> bytes:
+    """Return what begins like no kernel and has the string of a bootloader in it."""
+    return bytes(range(256)) * 40 + name + b"\0" + bytes(range(255, 0, -1)) * 20
+
+
 def gki() -> bytes:
     """Return a boot image as AOSP's certify_bootimg writes it: with two vbmeta images in 16 KiB behind it."""
     image = boot_v3(4)
@@ -314,6 +319,9 @@ def every_row() -> dict[str, bytes]:
     return {
         "zImage": zimage(),
         "zImage with trees": zimage() + board("one") + bytes(3) + board("two") + bytes(100),
+        "zImage with a QCDT": zimage() + bytes(50) + qcdt() + bytes(7),
+        "arm64 Image with a QCDT": image + qcdt(),
+        "Image.gz with a QCDT": pack(image, "gzip") + qcdt(),
         "arm64 Image": image,
         "arm64 Image with trees": image + trees + bytes(9),
         "Image.gz": pack(image, "gzip"),

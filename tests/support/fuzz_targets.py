@@ -27,7 +27,7 @@ from hardboot.formats.boot import bootimg, krnl, rsce, sonyelf, tail, tail_renew
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
-from hardboot.formats.kernels import atags, kernel, uimage
+from hardboot.formats.kernels import atags, bootloader, kernel, uimage
 from hardboot.formats.reading import Data, view
 from hardboot.formats.trees import dtbo, fdt, treefiles
 from hardboot.formats.trees.amlogic import AMLOGIC
@@ -184,13 +184,19 @@ def any_trees(data: bytes) -> None:
 
 def kernels(data: bytes) -> None:
     found = kernel.identify(data)
-    if found.size + sum(map(len, found.dtbs)) + len(found.padding) > len(data):
+    if found.size + len(found.table) + sum(map(len, found.dtbs)) + len(found.padding) > len(data):
         raise AssertionError("more than there was")
 
 
 def kernel_headers(data: bytes) -> None:
     kernel_part.unwrap(data)
     _same((kernel_part.unwrap(kernel_part.with_kernel(data, b"kernel", b"tree")),), b"kerneltree")
+
+
+def bootloaders(data: bytes) -> None:
+    found = bootloader.identify(data)
+    if found and found.size + sum(map(len, found.dtbs)) + len(found.padding) > len(data):
+        raise AssertionError("more than there was")
 
 
 def unpacked(data: bytes) -> None:
@@ -260,6 +266,7 @@ _KERNELS = (
     pack(_KERNEL, "gzip") + board("x"),
     bytes(8) + struct.pack("<QQQ", 0x80000, 30_000, 0) + bytes(24) + b"ARM\x64" + _KERNEL,
     build.uimage(zimage()),
+    zimage() + build.qcdt(),
     build.patched(zimage(), board("x")),
     zboot(pack(_KERNEL, "gzip")),
 )
@@ -322,6 +329,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "any_trees": (any_trees, (*_TABLES, gzip.compress(build.dtbo()), *_KERNELS)),
     "kernels": (kernels, _KERNELS),
     "kernel_headers": (kernel_headers, (*_KERNELS[-3:], build.mtk(zimage(), b"KERNEL"))),
+    "bootloaders": (bootloaders, (build.uboot() + board("x"), b"welcome to lk" + board("x") + bytes(9))),
     "unpacked": (unpacked, _PACKED),
     "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
     "containers": (containers, (*_IMAGES, *_REFUSED)),

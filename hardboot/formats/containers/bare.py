@@ -81,7 +81,10 @@ def _slice_parts(kind: str | None, how: str | None, data: memoryview) -> list[tu
 def _slice_kernel(data: memoryview, lead: int = 0) -> list[tuple[str, memoryview]] | None:
     """Slice a kernel behind `lead` bytes of a header, and the device trees appended to it."""
     image = kernel.find(data, config=False)
-    return [("kernel", data[lead : image.size]), *_name_trees(image.dtbs)] if image else None
+    if image is None:
+        return None
+    trees = [("trees", image.table)] if len(image.table) else _name_trees(image.dtbs)
+    return [("kernel", data[lead : image.size]), *trees]
 
 
 def _name_trees(trees: tuple[memoryview, ...]) -> list[tuple[str, memoryview]]:

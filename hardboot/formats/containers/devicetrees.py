@@ -5,6 +5,7 @@ A tree is parsed only when it is asked for, so a table of two hundred is read qu
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -14,8 +15,9 @@ from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.boot import krnl, rsce, wrappers
-from hardboot.formats.kernels import kernel, uimage, zimage
-from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.boot.headerpage import find_header
+from hardboot.formats.kernels import bootloader, kernel, uimage, zimage
+from hardboot.formats.reading import Data, leading_zeros, malformed, view
 from hardboot.formats.text_field import read_text
 from hardboot.formats.trees import dtbo, fdt
 from hardboot.formats.trees.amlogic import AMLOGIC
@@ -106,7 +108,7 @@ class DeviceTrees:
 
 
 def find(data: Data) -> DeviceTrees | None:
-    """Find the device trees in a dt, dtb or dtbo image, compressed or not, or behind a kernel.
+    """Find the device trees in a dt, dtb or dtbo image, compressed or not, or behind a kernel or bootloader.
 
     MediaTek's and Rockchip's headers in front are skipped.
 
@@ -140,7 +142,7 @@ def _find(whole: memoryview) -> DeviceTrees | None:
         inside = _table(memoryview(content)) or _plain(memoryview(content))
         return DeviceTrees(inside.kind, inside.entries, kind) if inside else None
     if not kind and not kernel.is_kernel(whole):
-        return None
+        return _behind_bootloader(whole)
     return _appended(whole)
 
 
@@ -208,16 +210,38 @@ def _appended(data: memoryview) -> DeviceTrees | None:
     if zimage.is_zimage(data):  # its header states its end
         outer = zimage.parse(data)
         entries = _on_their_own(data, outer.dtbs, outer.size)
-        return DeviceTrees("appended", entries) if entries else None
+        return DeviceTrees("appended", entries) if entries else _table_behind(data, outer.padding)
     try:
         image = kernel.identify(data, config=False)
     except InputError:
         if kernel.is_kernel(data):
             raise
         return None  # compressed, but not a kernel: a ramdisk
+    if len(image.table):
+        return _table_behind(data, data[image.size :])
     entries = _on_their_own(data, image.dtbs, image.size)
     if not entries and uimage.is_uimage(data):
         entries = _in_uimage(data)
+    return DeviceTrees("appended", entries) if entries else None
+
+
+def _table_behind(data: memoryview, behind: memoryview) -> DeviceTrees | None:
+    """Return the trees of a table in what follows a kernel, up to the end of `data`."""
+    table = kernel.find_table(behind)
+    found = _table(table) if table else None
+    if found is None:
+        return None
+    at = len(data) - len(behind) + leading_zeros(behind)
+    return replace(found, entries=tuple(replace(entry, offset=entry.offset + at) for entry in found.entries))
+
+
+def _behind_bootloader(data: memoryview) -> DeviceTrees | None:
+    """Return the trees behind a bootloader; not those in a boot image, which a loader may precede."""
+    with suppress(InputError):
+        find_header(data)
+        return None
+    loader = bootloader.identify(data) if sniff.sniff(data) is None else None
+    entries = _on_their_own(data, loader.dtbs, loader.size) if loader else ()
     return DeviceTrees("appended", entries) if entries else None
 
 

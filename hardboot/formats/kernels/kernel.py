@@ -3,6 +3,7 @@
 The decompressed kernel is searched while it streams by and is never kept.
 """
 
+import re
 from dataclasses import replace
 
 from hardboot.base.errors import InputError
@@ -12,11 +13,14 @@ from hardboot.formats.kernels import arm64image, patched, uimage, zboot, zimage,
 from hardboot.formats.kernels.kernel_image import KernelImage, Kind, Payload, Wrapper
 from hardboot.formats.kernels.kernelscan import KernelScan
 from hardboot.formats.kernels.zimage_payload import MAX_CANDIDATES, MAX_UNPACKED, Search
-from hardboot.formats.reading import PIECE, Data, forget, malformed, pieces, u32, view
+from hardboot.formats.reading import PIECE, Data, forget, leading_zeros, malformed, pieces, u32, view
 from hardboot.formats.sniff import described
 from hardboot.formats.trees import fdt
+from hardboot.formats.trees.qcdt import QCDT, QCDT_MAGIC
 
 _MAX_PADDING = 1 << 20  # bytes of zeros behind device trees
+_MAX_GAP = 4096  # bytes of zeros in front of a table of device trees
+_TREE_MAGICS = re.compile(b"|".join(map(re.escape, (fdt.FDT_MAGIC.to_bytes(4, "big"), QCDT_MAGIC))))
 
 
 def identify(data: Data, *, config: bool = True, look: int = MAX_UNPACKED) -> KernelImage:
@@ -31,7 +35,16 @@ def identify(data: Data, *, config: bool = True, look: int = MAX_UNPACKED) -> Ke
     Raises:
         InputError: If it is not a kernel, or damaged.
     """
-    content, search = view(data), Search(config, look)
+    content = view(data)
+    image = _identify(content, Search(config, look))
+    table = None if image.dtbs else find_table(image.padding)
+    if table is None:
+        return image
+    end = leading_zeros(image.padding) + len(table)
+    return replace(image, table=table, padding=image.padding[end:])
+
+
+def _identify(content: memoryview, search: Search) -> KernelImage:
     if zimage.is_zimage(content):
         return _zimage(content, search)
     if arm64image.is_arm64(content):
@@ -72,7 +85,20 @@ def is_kernel(data: Data) -> bool:
 
 def raw_size(data: Data) -> int:
     """Return the bytes of a kernel that is not compressed, without device trees and padding behind it."""
-    return _split_raw(view(data))[0]
+    return split_raw(data)[0]
+
+
+def find_table(behind: memoryview) -> memoryview | None:
+    """Return the table of device trees (QCDT) that follows a kernel, after zeros; None if there is none."""
+    zeros = leading_zeros(behind[: _MAX_GAP + len(QCDT_MAGIC)])
+    table = behind[zeros:]
+    if zeros > _MAX_GAP or table[: len(QCDT_MAGIC)] != QCDT_MAGIC:
+        return None
+    try:
+        trees = QCDT.parse(table).trees
+    except InputError:
+        return None
+    return table[: max((tree.span.stop for tree in trees), default=0)] or None
 
 
 def _zimage(data: memoryview, search: Search) -> KernelImage:
@@ -99,7 +125,7 @@ def _zimage(data: memoryview, search: Search) -> KernelImage:
 
 def _raw(data: memoryview, search: Search, size: int | None = None) -> KernelImage:
     """Return a decompressed kernel, with or without device trees behind it; None looks for its `size`."""
-    end, dtbs, padding = _split_raw(data) if size is None else (size, *fdt.split(data[size:]))
+    end, dtbs, padding = split_raw(data) if size is None else (size, *fdt.split(data[size:]))
     scan = KernelScan(config=search.config)
     for piece in pieces(data[:end]):
         scan.feed(piece)
@@ -120,24 +146,28 @@ def _raw(data: memoryview, search: Search, size: int | None = None) -> KernelIma
     )
 
 
-def _split_raw(data: memoryview) -> tuple[int, tuple[memoryview, ...], memoryview]:
+def split_raw(data: Data) -> tuple[int, tuple[memoryview, ...], memoryview]:
     """Return where a kernel that does not state its size ends, the device trees behind it, and padding.
 
-    It ends at the first of the trees that reach up to the end: something else follows a tree inside of it.
+    It ends at the first of the trees that reach up to the end: something else follows a tree inside of it. A
+    table of trees (QCDT) is left in the padding.
     """
-    magic = fdt.FDT_MAGIC.to_bytes(4, "big")
+    whole = view(data)
     candidates = 0
-    for start in range(0, len(data), PIECE):
-        window = bytes(data[start : start + PIECE + len(magic) - 1])
-        forget(data)
-        at = window.find(magic)
-        while at >= 0 and candidates < MAX_CANDIDATES:
+    for start in range(0, len(whole), PIECE):
+        window = bytes(whole[start : start + PIECE + 3])  # a magic of 4 bytes may begin with the last one
+        forget(whole)
+        for match in _TREE_MAGICS.finditer(window):
             candidates += 1
-            dtbs, rest = fdt.split(data[start + at :])
+            if candidates > MAX_CANDIDATES:
+                return len(whole), (), whole[len(whole) :]
+            behind = whole[start + match.start() :]
+            if find_table(behind):
+                return start + match.start(), (), behind
+            dtbs, rest = fdt.split(behind)
             if dtbs and len(rest) <= _MAX_PADDING and not bytes(rest).strip(b"\0"):
-                return start + at, dtbs, rest
-            at = window.find(magic, at + 1)
-    return len(data), (), data[len(data) :]
+                return start + match.start(), dtbs, rest
+    return len(whole), (), whole[len(whole) :]
 
 
 def _compressed(data: memoryview, kind: Compression, search: Search) -> KernelImage:
@@ -153,7 +183,7 @@ def _compressed(data: memoryview, kind: Compression, search: Search) -> KernelIm
         problem = f"this is {described(data)} without a kernel in it"
         raise malformed("kernel", "magic", 0, problem, fix="Give a kernel.")
     if end is None:
-        end, dtbs, padding = _split_raw(data)
+        end, dtbs, padding = split_raw(data)
     else:
         if end + 4 <= len(data) and u32(data, end) == unpacked:
             end += 4  # Linux before 5.8 appends the unpacked size to every Image but gzip's
@@ -180,7 +210,7 @@ def _zboot(data: memoryview, search: Search) -> KernelImage:
     if kind is None or kind == "lzop":
         raise compression.unreadable(outer.payload)
     inner = _compressed(outer.payload, kind, search)
-    end, dtbs, padding = _split_raw(data)
+    end, dtbs, padding = split_raw(data)
     inside = replace(inner.payload, offset=outer.offset) if inner.payload else None
     return replace(inner, wrappers=("zboot",), size=end, payload=inside, dtbs=dtbs, padding=padding)
 

@@ -44,6 +44,7 @@ class KernelImage:
         unpacked_size: Bytes of the kernel as it runs, without its BSS.
         memory_size: The same with its BSS.
         dtbs: Device trees appended to it, one behind the other.
+        table: A table of device trees (QCDT) behind it.
         padding: What follows kernel and device trees.
         zimage: Of a zImage, its header and tags.
         arm64: Of an arm64 kernel, its header.
@@ -61,6 +62,7 @@ class KernelImage:
     unpacked_size: int | None = None
     memory_size: int | None = None
     dtbs: tuple[memoryview, ...] = field(repr=False, default=())
+    table: memoryview = field(repr=False, default=memoryview(b""))
     padding: memoryview = field(repr=False, default=memoryview(b""))
     zimage: ZImage | None = field(repr=False, default=None)
     arm64: Arm64Image | None = None

@@ -6,6 +6,7 @@ Modules are imported for the kind at hand: importing all formats takes longer th
 
 from pathlib import Path
 
+from hardboot.base.errors import InputError
 from hardboot.base.files import naming
 from hardboot.formats import sniff
 from hardboot.formats.boot import wrappers
@@ -52,8 +53,19 @@ def _describe_raw(data: memoryview) -> Document:
         return {"kind": kind, "sony_elf": describe_sony(data)}
     if kind == sniff.SPARSE_IMAGE:
         return {"kind": kind}
-    document = None if kind == sniff.BOOT_IMAGE else _describe_content(kind, data)
-    return document or {"kind": sniff.BOOT_IMAGE, "boot_image": describe_boot(data)}
+    document = None if kind in (sniff.BOOT_IMAGE, None) else _describe_content(kind, data)
+    return document or _describe_unknown(kind, data)
+
+
+def _describe_unknown(kind: str | None, data: memoryview) -> Document:
+    """Describe a boot image, behind whatever loader, or else a bootloader."""
+    try:
+        return {"kind": sniff.BOOT_IMAGE, "boot_image": describe_boot(data)}
+    except InputError:
+        loader = _describe_content(kind, data) if kind is None else None
+        if loader is None:
+            raise
+        return loader
 
 
 def _describe_content(kind: str | None, data: memoryview) -> Document | None:

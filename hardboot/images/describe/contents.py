@@ -8,7 +8,7 @@ from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.boot import krnl, rsce
 from hardboot.formats.containers.devicetrees import TreeEntry
-from hardboot.formats.kernels import kernel, uimage
+from hardboot.formats.kernels import bootloader, kernel, uimage
 from hardboot.formats.kernels.kernel_image import KernelImage
 from hardboot.formats.reading import sha256
 from hardboot.images.describe.document import UNSIGNED, Document, Signed
@@ -30,6 +30,8 @@ def describe_content(kind: str | None, data: memoryview, signed: Signed = UNSIGN
     Raises:
         InputError: If `data` is damaged.
     """
+    if kind is None:
+        return _describe_bootloader(data)
     if kind in sniff.SEALED:
         why, fix = sniff.SEALED[kind]
         return {"kind": kind, "note": f"{why}. {fix}"}
@@ -69,6 +71,14 @@ def _describe_sized(kind: str, data: memoryview) -> Document:
     return {**document, "lead": {**lead, "matches": matches}}
 
 
+def _describe_bootloader(data: memoryview) -> Document | None:
+    loader = bootloader.identify(data)
+    if loader is None:
+        return None
+    trees = {"trees": describe_trees(data)} if loader.dtbs else {}
+    return {"kind": f"bootloader ({loader.name})", **trees}
+
+
 def _describe_files(image: rsce.Rsce) -> list[Document]:
     return [
         {
@@ -96,7 +106,11 @@ def _describe_packed(data: memoryview) -> Document | None:
         if inner in sniff.TREE_KINDS:
             return {"kind": f"{inner}, {how}", "trees": describe_trees(data)}
     image = kernel.find(data, look=_LOOK)
-    return _describe_kernel(image) if image else None
+    if image is None:
+        return None
+    document = _describe_kernel(image)
+    name = bootloader.find_name(data) if image.version is None else None
+    return {**document, "kind": f"bootloader ({name}) as {image.kind}"} if name else document
 
 
 def _cpio_format(data: memoryview) -> str:
@@ -128,7 +142,8 @@ def _describe_kernel(image: KernelImage) -> Document:
     packed = f", {payload.compression}" if payload and image.kind != "zImage" else ""
     kind = sniff.ZIMAGE if layers == "zImage" else f"kernel ({layers}{packed})"
     warning = {"warning": "; ".join(image.warnings)} if image.warnings else {}
-    return {"kind": kind, "kernel": document, **warning}
+    trees = {"trees": describe_trees(image.table)} if len(image.table) else {}
+    return {"kind": kind, "kernel": document, **trees, **warning}
 
 
 def _values(source: object, *names: str) -> Document:

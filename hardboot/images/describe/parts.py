@@ -38,8 +38,6 @@ def describe_part(
         document |= {"warning": mtk.warning} if mtk.warning else {}
         data = mtk.data
     kind = sniff.sniff(data)
-    if kind is None:
-        return {**document, "kind": None}
     from hardboot.images.describe.contents import describe_content
 
     try:
