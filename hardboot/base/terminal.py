@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
+LEAST_WIDTH = 40  # columns; narrower terminals, and those that state no width, fold lines themselves
 _LAST_GAP = re.compile(r".*\S\s{2,}(?=\S)")
 _consoles: dict[str, "Console"] = {}
 
@@ -39,7 +40,7 @@ def fold(text: str, console: "Console", *, indent: int | None = None) -> list[st
         indent: Blanks in front of the second line and all after it. None puts them below the last column of a
             row, which two blanks separate from the one before it; otherwise two beyond the first line.
     """
-    width = console.width
+    width = max(console.width, LEAST_WIDTH)
     if not console.is_terminal or len(text) <= width:
         return [text]
     if indent is None:

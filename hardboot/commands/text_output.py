@@ -8,10 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hardboot.base.printable import printable
+from hardboot.base.terminal import LEAST_WIDTH
 
 _INDENT, _GAP = 2, "  "  # in front of a table, and between its columns
 _LABEL_WIDTH = 18  # columns
-_LEAST_WIDTH = 30  # columns; a last column with less is printed below its row
+_LEAST_ROOM = 30  # columns; a last column with less is printed below its row
 _PIPE_WIDTH = 1 << 16  # columns; nothing is folded in a pipe
 
 
@@ -20,8 +21,7 @@ class TextOutput(Console):
 
     def __init__(self) -> None:
         super().__init__(highlight=False, emoji=False)
-        if not self.is_terminal:
-            self.width = _PIPE_WIDTH
+        self.width = max(self.width, LEAST_WIDTH) if self.is_terminal else _PIPE_WIDTH
 
     def on_broken_pipe(self) -> None:
         """Raise the BrokenPipeError again; rich would exit with 1."""
@@ -63,7 +63,7 @@ class TextOutput(Console):
         self.print(Text(f"{'':{_INDENT}}{aligned(titles[:-1])}{_GAP}{titles[-1]}".rstrip(), style="cyan"))
         for *row, value in cells:
             head = f"{'':{_INDENT}}{aligned(row)}"
-            below = room < min(len(value), _LEAST_WIDTH)
+            below = room < min(len(value), _LEAST_ROOM)
             indent = 3 * _INDENT if below else start
             lines = textwrap.wrap(value, self.width - indent, break_on_hyphens=False) or [""]
             shown = [head] if below else [head + _GAP + lines.pop(0)]

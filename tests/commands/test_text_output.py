@@ -50,3 +50,10 @@ def test_a_long_value_is_below_its_row_where_there_is_no_room(
         "      long",
         "  x            7",
     ]
+
+
+@pytest.mark.parametrize("columns", [1, 3, 10, 20])
+def test_a_terminal_that_is_very_narrow_folds_lines_itself(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table(columns, monkeypatch, capsys) == table(40, monkeypatch, capsys)
