@@ -86,7 +86,7 @@ def _document(seen: _Seen, path: Path | None) -> dict[str, Any]:
         "guest_image": seen.rom.document() if seen.rom else None,
         "profile": str(path),
         "hardboot": {
-            "supported": host.is_supported(info),
+            "supported": host.is_supported(seen.phone.profile, info),
             "page": info.hardboot_page,
             "flag": info.hardboot_flag,
             "version": info.hardboot_version,
@@ -141,7 +141,7 @@ def _support(seen: _Seen) -> str:
     if info.hardboot_page is not None:
         flag = "not known" if info.hardboot_flag is None else f"{info.hardboot_flag:#x}"
         return f"page {info.hardboot_page:#x}, flag {flag}"
-    supported = host.is_supported(info)
+    supported = host.is_supported(seen.phone.profile, info)
     if supported:
         return f"flag {seen.phone.profile.hardboot.flag:#x}; the kernel does not show its page"
     if seen.problem:

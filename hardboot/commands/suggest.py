@@ -52,7 +52,7 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None, instal
         raise click.UsageError("--install cannot be combined with --output.")
     found = _findings(settings, folder)
     if MARK in found.text("cmdline"):
-        log.warn("a ROM is running; restart the phone into its own system and run this again")
+        _tell_rom(install)
     result = drafts.suggest(found)
     made = result.profile
     if install:
@@ -82,6 +82,21 @@ def _findings(settings: Settings, folder: Path | None) -> Findings:
         return drafts.read_folder(folder)
     with reach(settings.serial) as handset:
         return drafts.ask_phone(handset)
+
+
+def _tell_rom(install: bool) -> None:
+    """Warn that a ROM of hardboot runs: where it lies and what it was given is no fact about the phone.
+
+    Raises:
+        RefusedError: If the draft would be installed.
+    """
+    if install:
+        raise RefusedError(
+            "a ROM is running",
+            state="Nothing was written.",
+            fix="Restart the phone into its own system (hardboot reboot) and run this again.",
+        )
+    log.warn("a ROM is running; restart the phone into its own system and run this again")
 
 
 def _install(settings: Settings, result: Suggestion) -> Path:

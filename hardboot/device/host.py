@@ -23,6 +23,8 @@ IS_KEPT = f"test -x {_KEPT}"  # for `roots`; `kept_agent` reads the output
 _KEXEC_FILES = ("kexec_loaded", "kexec_crash_loaded")
 _OURS = "/sys/kernel/kexec_hardboot"  # shown by hardboot's own kernel series
 _PAGE = f"{_OURS}/page"
+_OLD_FLAG = 0x4
+_UPDATE_ELFCOREHDR = (6, 6)  # since this version 0x4 is KEXEC_UPDATE_ELFCOREHDR, and no sign of hardboot
 
 
 def kept_agent(phone: Phone, output: Output) -> str:
@@ -101,17 +103,28 @@ def has_hardboot(phone: Phone) -> bool | None:
     if presence is not None:
         return False
     try:
-        return is_supported(ask(phone, phone.profile.hardboot.flag))
+        return is_supported(phone.profile, ask(phone, phone.profile.hardboot.flag))
     except DeviceError as error:
         log.detail(error.what)
         return None
 
 
-def is_supported(info: AgentInfo) -> bool | None:
-    """Return whether what the agent reports is hardboot support; None if it does not tell."""
-    if info.hardboot_page is not None or info.probe == 0:
+def is_supported(profile: Profile, info: AgentInfo) -> bool | None:
+    """Return whether what the agent reports is hardboot support; None if it does not tell.
+
+    Args:
+        profile: Of the phone; its flag was probed.
+        info: The report.
+    """
+    if info.hardboot_page is not None:
         return True
+    if info.probe == 0:
+        return not (profile.hardboot.flag == _OLD_FLAG and _version(info.release) >= _UPDATE_ELFCOREHDR)
     return False if info.probe in (errno.EINVAL, errno.ENOSYS) else None
+
+
+def _version(release: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d{1,5}", release)[:2]))
 
 
 def _presence_query(path: str) -> str:
@@ -166,7 +179,7 @@ def check(profile: Profile, info: AgentInfo) -> int:
         DeviceError: If it refused the empty load that probed the flag.
     """
     wanted = profile.hardboot
-    if info.hardboot_page is None and info.probe != 0:
+    if info.hardboot_page is None and not is_supported(profile, info):
         raise _no_support(info.release)
     if info.hardboot_page is not None and info.hardboot_page != wanted.page:
         raise _other_page(profile, info.hardboot_page)

@@ -106,6 +106,15 @@ def test_a_draft_takes_the_place_of_a_profile_that_ships_only_if_told(own: Path,
     assert (own / "shamu.toml").is_file()
 
 
+def test_a_draft_of_a_phone_that_runs_a_rom_is_not_installed(own: Path, tmp_path: Path) -> None:
+    where = shamu(tmp_path / "files", cmdline="console=null androidboot.hardboot=01234567")
+    ran = hardboot("devices", "suggest", "--from", where, "--install", "--yes")
+    assert ran.returncode == 4
+    assert "a ROM is running" in ran.stderr
+    assert not own.exists()
+    assert "warning: a ROM is running" in hardboot("devices", "suggest", "--from", where).stderr
+
+
 @pytest.mark.parametrize("name", ["draft.toml", "shamu.toml", "no ending"])
 def test_a_draft_passes_the_check_whatever_its_file_is_called(name: str, tmp_path: Path) -> None:
     target = tmp_path / name

@@ -1,6 +1,7 @@
 """The running kernel as a host, on the scripted phone: what the agent says, held against the profile."""
 
 from dataclasses import replace
+from typing import Literal
 
 import msgspec
 import pytest
@@ -130,7 +131,25 @@ def test_without_a_sign_and_an_agent_hardboot_support_is_not_known(
     scripted.start(STOCK)
     scripted.data.noexec = True
     assert host.has_hardboot(phone) is None
-    assert host.is_supported(info(hardboot_page=None, probe=1)) is None
+    assert host.is_supported(phone.profile, info(hardboot_page=None, probe=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("release", "flag", "expected"),
+    [("6.5.9-x", 4, True), ("6.6.0", 4, False), ("6.12.1-y", 4, False), ("6.12.1-y", 0x8000, True)],
+)
+def test_a_flag_that_every_new_kernel_takes_is_no_sign_of_hardboot(
+    release: str, flag: Literal[4, 0x8000], expected: bool, phone: Phone
+) -> None:
+    hardboot = msgspec.structs.replace(phone.profile.hardboot, flag=flag)
+    known = msgspec.structs.replace(phone.profile, hardboot=hardboot)
+    found = info(release=release, hardboot_page=None, hardboot_flag=None, probe=0)
+    assert host.is_supported(known, found) is expected
+    if expected:
+        assert host.check(known, found) == flag
+    else:
+        with pytest.raises(RefusedError, match="no hardboot support"):
+            host.check(known, found)
 
 
 def test_the_files_that_show_hardboot_support_are_asked_for_together(phone: Phone) -> None:
