@@ -128,6 +128,9 @@ def test_the_users_own_profiles_are_checked_beside_each_other(own: Path) -> None
     first.write_text(OTHER_PAGE)
     assert hardboot("devices", "check").returncode == 0, "it takes the place of one that ships"
     second.write_text(VIRT.replace('name = "virt-arm"', 'name = "mine"'))
+    first.unlink()
+    assert hardboot("devices", "check").returncode == 0, "it is found before the one that ships"
+    first.write_text(OTHER_PAGE)
     ran = hardboot("devices", "check")
     assert ran.returncode == 3
     assert f"{second}: codenames: virt-arm already belongs to profile virt-arm" in ran.stderr

@@ -90,6 +90,16 @@ from hardboot import profile
             "mem_min: [evidence] says it is inferred, but there is no value",
         ),
         (
+            'host_abi = "direct"\n',
+            "\n",
+            "hardboot.host_abi: missing; if it is unknown, say so in [evidence], and how to find it",
+        ),
+        (
+            'kind = "live"\n',
+            "\n",
+            "dtb.kind: missing; if it is unknown, say so in [evidence], and how to find it",
+        ),
+        (
             'host_abi = "direct"',
             'host_abi = "copy-dtb"',
             "hardboot.dtb_loc: host_abi copy-dtb needs it; if it is unknown, say so in [evidence]",
