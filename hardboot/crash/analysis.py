@@ -10,7 +10,7 @@ from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
 from hardboot.base.memory import Range
 from hardboot.formats import elf, sniff
-from hardboot.formats.crashdump import elfcore, kernellog, registers, vmcoreinfo
+from hardboot.formats.crashdump import arm64_memory, elfcore, kernellog, registers, vmcoreinfo
 from hardboot.formats.crashdump.elfcore import Core
 from hardboot.formats.crashdump.kernellog import Line
 from hardboot.formats.crashdump.registers import Cpu
@@ -98,6 +98,7 @@ def read(path: Path) -> Dump:
     with naming(path):
         core = elfcore.parse(data)
     info = vmcoreinfo.parse(core.vmcoreinfo or b"")
+    core = arm64_memory.with_addresses(core, info)
     lines: tuple[Line, ...] | None
     try:
         lines, problem = kernellog.read(core, info), None

@@ -1,6 +1,7 @@
 """Read the memory of the running kernel, and build the ELF header that leads a panic kernel to it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hardboot import layout
@@ -14,12 +15,12 @@ from hardboot.formats.crashdump import elfcore
 from hardboot.formats.crashdump.elfcore import Load
 
 CRASHKERNEL = "crashkernel=64M"
-_REGION = "Crash kernel"  # arch/arm/kernel/setup.c, crashk_res
+_REGION = "Crash kernel"  # kernel/crash_core.c, crashk_res
 _NOTE_SIZE = 1024  # bytes, where the kernel does not tell; KEXEC_NOTE_BYTES is smaller
 _MAX_CPUS = 64
 _LIMIT = 1 << 20  # bytes of the notes of one CPU
 _PHYS_ALIGN = 2 << 20  # bytes; arch/arm/Kconfig, ARM_PATCH_PHYS_VIRT; 16 MiB before 5.11
-_ADDRESSES = Range(0, 1 << 32)
+_ADDRESSES = Range(0, 1 << 32)  # of 32-bit ARM
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,18 @@ class KernelMemory:
     """The memory of the running kernel; all addresses are physical.
 
     Attributes:
+        arch: "arm" or "arm64".
         region: Memory reserved for a panic kernel.
         ram: All RAM without `region`.
         kernel: Code and data of the kernel.
         notes: Where each CPU stores its registers in a crash.
         vmcoreinfo: Where the kernel describes its data structures.
-        offset: Difference between virtual and physical addresses; None if the kernel hides it.
+        offset: Difference between virtual and physical addresses; None if the kernel hides it, and on arm64:
+            there VMCOREINFO tells more than one.
         lowmem_end: End of the memory that the kernel maps permanently.
     """
 
+    arch: str
     region: Range
     ram: tuple[Range, ...]
     kernel: tuple[Range, ...]
@@ -67,6 +71,18 @@ def read_memory(phone: Phone) -> KernelMemory:
         Range(align_up(bank.start, PAGE_SIZE), align_down(bank.end, PAGE_SIZE), bank.name)
         for bank in live.banks
     ]
+    arch = phone.profile.arch
+    if arch != "arm":
+        return KernelMemory(
+            arch=arch,
+            region=region,
+            ram=tuple(subtract(ram, [region])),
+            kernel=live.kernel,
+            notes=_crash_notes(phone),
+            vmcoreinfo=_vmcoreinfo(phone),
+            offset=None,
+            lowmem_end=ram[-1].end,
+        )
     above = Range(_ADDRESSES.end, max(_ADDRESSES.end, ram[-1].end))
     if above.size:
         log.warn(f"RAM above 4 GiB will not be in the dump: {above}")
@@ -77,6 +93,7 @@ def read_memory(phone: Phone) -> KernelMemory:
     if offset is None:
         log.warn("the kernel hides its addresses (kernel.kptr_restrict); debuggers will not find its symbols")
     return KernelMemory(
+        arch=arch,
         region=region,
         ram=tuple(subtract(ram, [region, above])),
         kernel=live.kernel,
@@ -133,12 +150,29 @@ def _lowmem_end(zoneinfo: str, none: int) -> int:
 
 def build(memory: KernelMemory) -> bytes:
     """Build the ELF header through which a panic kernel finds `memory` of the crashed kernel."""
+    if memory.arch != "arm":
+        loads = [_load(one, None) for one in _split_at_image(memory)]
+        return _headers(64, elf.EM_AARCH64, loads, memory)
     cut = Range(memory.lowmem_end, max(memory.lowmem_end, _ADDRESSES.end))
     low, high = subtract(memory.ram, [cut]), subtract(memory.ram, [Range(0, memory.lowmem_end)])
     loads = [_load(one, memory.offset) for one in low] + [_load(one, None) for one in high]
+    return _headers(32, elf.EM_ARM, loads, memory)
+
+
+def _split_at_image(memory: KernelMemory) -> list[Range]:
+    """Return RAM in stretches, one of them the kernel's image: it has virtual addresses of its own."""
+    if not memory.kernel:
+        return list(memory.ram)
+    start = align_down(min(one.start for one in memory.kernel), PAGE_SIZE)
+    image = Range(start, align_up(max(one.end for one in memory.kernel), PAGE_SIZE))
+    inside = [image] if any(one.contains(image) for one in memory.ram) else []
+    return sorted([*subtract(memory.ram, inside), *inside])
+
+
+def _headers(bits: int, machine: int, loads: Sequence[Load], memory: KernelMemory) -> bytes:
     # A file offset there is the physical address itself: fs/proc/vmcore.c reads the old memory at p_offset.
     notes = [(one.start, one.size) for one in (*memory.notes, memory.vmcoreinfo)]
-    return elfcore.build_headers(32, elf.EM_ARM, loads, notes)
+    return elfcore.build_headers(bits, machine, loads, notes)
 
 
 def _load(part: Range, offset: int | None) -> Load:

@@ -26,7 +26,8 @@ from hardboot.flows.rom import Rom
 from hardboot.layout import BootPlan, Segment
 from hardboot.payload import agent, agent_errors
 
-# At the end of the region, outside the panic kernel's RAM: ARM kernels map it as they map the old memory.
+# At the end of the region. 32-bit kernels map it as they map the old memory, outside of their own RAM; arm64
+# kernels read it through the map of their RAM (arch/arm64/kernel/crash_dump.c, elfcorehdr_read).
 _HEADER_ROOM = 2 << 20  # bytes; kernels map RAM in pieces of 2 MiB
 # The other CPUs still run code of the crashed kernel; drivers must expect devices that were not shut down.
 _OWN_WORDS = "maxcpus=1 reset_devices"
@@ -78,7 +79,9 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         usable = Range(memory.region.start, memory.region.end - _HEADER_ROOM, "memory of the panic kernel")
         data = elfcorehdr.build(memory)
         place = Range.sized(usable.end, align_up(len(data), PAGE_SIZE), "elfcorehdr")
-        own = f"elfcorehdr={place.start:#x} mem={usable.size >> 10}K@{usable.start:#x} {_OWN_WORDS}"
+        # An arm64 kernel takes only the size from mem=; the device tree tells it the place, too.
+        ram = f"mem={usable.size >> 10}K@{usable.start:#x} " if memory.arch == "arm" else ""
+        own = f"elfcorehdr={place.start:#x} {ram}{_OWN_WORDS}"
         told = _bootloader_words(phone, journal.host.cmdline).for_rom(rom.takes_bootconfig)
         parts = [
             (cmdlines.ROM, rom.cmdline),
@@ -91,7 +94,9 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         running = other_phone.hardware(journal.host.cmdline)
         other_phone.check(phone.profile, named, rom.trees, live=live_tree, running=running)
         choice = devicetree.choose(rom.trees, phone.profile, live_tree)
-        tree = choice.tree and devicetree.for_panic_kernel(choice.tree, elf_header=place, memory=usable)
+        tree = choice.tree and devicetree.for_panic_kernel(
+            choice.tree, elf_header=place, memory=usable if memory.arch == "arm" else memory.region
+        )
         guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text, words=told.bootconfig)
         plan = layout.plan_panic_kernel(phone.profile, guest, usable)
         ramdisk_check.check(rom, guest)

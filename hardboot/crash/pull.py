@@ -19,7 +19,7 @@ from hardboot.device import host
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
 from hardboot.formats.archives.compression import Decompressor
-from hardboot.formats.crashdump import elfcore, freepages, vmcoreinfo
+from hardboot.formats.crashdump import arm64_memory, elfcore, freepages, vmcoreinfo
 from hardboot.payload import agent, agent_errors
 
 DUMP = "/proc/vmcore"
@@ -69,6 +69,7 @@ def pull(phone: Phone, target: Path) -> Pulled:
         with log.step("Reading the crashed kernel's data structures"):
             core = elfcore.parse_with(source.size, source.read)
             info = vmcoreinfo.parse(core.vmcoreinfo or b"")
+            core = arm64_memory.with_addresses(core, info)
             try:
                 free = freepages.find(core, info)
             except InputError as error:

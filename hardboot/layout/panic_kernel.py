@@ -29,7 +29,8 @@ def plan_panic_kernel(profile: Profile, guest: Guest, memory: Range) -> BootPlan
         RefusedError: If the kernel cannot be a panic kernel, or a rule is broken: names the rule.
         InputError: If its device tree or command line are malformed.
     """
-    if memory.start % WINDOW:
+    zimage = isinstance(guest.kernel, ZImage)
+    if zimage and memory.start % WINDOW:
         raise RefusedError(
             f"the memory set aside, {memory}, does not start at a multiple of {human_size(WINDOW)}: the "
             "panic kernel would take another address for the start of RAM",
@@ -37,13 +38,13 @@ def plan_panic_kernel(profile: Profile, guest: Guest, memory: Range) -> BootPlan
             fix="Give crashkernel= without an address (crashkernel=64M), so that newer kernels choose one; "
             "or with a suitable address.",
         )
-    if not isinstance(guest.kernel, ZImage) or guest.tree is None:
+    if guest.tree is None:
         raise RefusedError(
-            "a panic kernel must be a 32-bit ARM kernel (zImage) with a device tree",
+            "a panic kernel must have a device tree",
             state="Nothing was sent.",
-            fix="Use an image that contains both.",
+            fix="Use an image that contains one.",
         )
-    if guest.kernel.zreladdr is not None:
+    if isinstance(guest.kernel, ZImage) and guest.kernel.zreladdr is not None:
         raise RefusedError(
             f"this kernel always decompresses to {guest.kernel.zreladdr:#x}, over the kernel that crashed",
             state="Nothing was sent.",

@@ -59,6 +59,43 @@ def test_the_header_describes_all_ram_but_the_panic_kernels_own() -> None:
     ]
 
 
+IOMEM64 = """\
+40000000-7fffffff : System RAM
+  40410000-4088ffff : Kernel code
+  40890000-4091ffff : reserved
+  40920000-40a1f7ff : Kernel data
+  7ac00000-7ebfffff : Crash kernel
+880000000-8bfffffff : System RAM
+"""
+
+
+def arm64(**answers: str | Output) -> Phone:
+    return phone("virt-arm64", **{**USUAL, "/proc/iomem": IOMEM64, **answers})
+
+
+def test_the_header_of_an_arm64_kernel_has_its_image_apart_and_ram_above_4_gib() -> None:
+    data = elfcorehdr.build(elfcorehdr.read_memory(arm64(_stext="ffffffc008010000 T _stext\n")))
+    head = struct.unpack_from("<16sHHIQQQIHHHHHH", data)
+    assert head[0][:7] == b"\x7fELF\x02\x01\x01"
+    assert head[1:4] == (4, 183, 1)  # ET_CORE, EM_AARCH64
+    rows = [struct.unpack_from("<2I6Q", data, head[5] + 56 * number) for number in range(head[10])]
+    assert [row[2] for row in rows if row[0] == elf.PT_NOTE] == [0x6FBC1000, 0x6FBD2000, 0x409B0000]
+    unknown = (1 << 64) - 1
+    assert [(row[4], row[3], row[6]) for row in rows if row[0] == elf.PT_LOAD] == [
+        (0x40000000, unknown, 0x410000),
+        (0x40410000, unknown, 0x610000),  # the image, whole pages
+        (0x40A20000, unknown, 0x3A1E0000),
+        (0x7EC00000, unknown, 0x1400000),
+        (0x880000000, unknown, 0x40000000),
+    ]
+
+
+def test_an_arm64_kernel_that_hides_its_image_is_described_without_it() -> None:
+    hidden = "\n".join(line for line in IOMEM64.splitlines() if "Kernel" not in line)
+    data = elfcorehdr.build(elfcorehdr.read_memory(arm64(**{"/proc/iomem": hidden})))
+    assert struct.unpack_from("<H", data, 56)[0] == 3 + 3
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [

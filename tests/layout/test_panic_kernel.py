@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from layout_guests import VIRT, guest, kernel
-from layout_hosts import image
+from layout_guests import MIB, VIRT, guest, kernel
+from layout_hosts import guest64, image
 
-from hardboot import layout
+from hardboot import layout, profile
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
 from hardboot.layout import ExtentKind, Guest
 
+VIRT64 = profile.load("virt-arm64")
 MEMORY = Range(0x68000000, 0x6BE00000, "memory of the panic kernel")
 
 
@@ -48,14 +49,14 @@ CRASHKERNEL = (
         (
             guest(tree=None),
             MEMORY,
-            "a panic kernel must be a 32-bit ARM kernel (zImage) with a device tree",
-            "Use an image that contains both.",
+            "a panic kernel must have a device tree",
+            "Use an image that contains one.",
         ),
         (
             replace(guest(), kernel=image()),
             MEMORY,
-            "a panic kernel must be a 32-bit ARM kernel (zImage) with a device tree",
-            "Use an image that contains both.",
+            f"the ROM's kernel is for arm64, but {VIRT.title} (virt-arm) is arm",
+            "Use a ROM made for this phone.",
         ),
         (
             replace(guest(), kernel=replace(kernel(), relocatable=False, zreladdr=0x40008000)),
@@ -72,6 +73,19 @@ def test_a_kernel_that_cannot_be_a_panic_kernel_is_refused(
         layout.plan_panic_kernel(VIRT, who, memory)
     assert (error.value.what, error.value.fix) == (what, fix)
     assert error.value.state == "Nothing was sent."
+
+
+def test_an_arm64_panic_kernel_needs_no_certain_start_and_gets_its_tree_from_a_program() -> None:
+    memory = Range(0x7AC00000, 0x7EA00000)
+    plan = layout.plan_panic_kernel(VIRT64, guest64(image(2 * MIB, 3 * MIB, 0)), memory)
+    assert {one.name: one.addr for one in plan.segments} == {
+        "Image": 0x7AC00000,
+        "initrd": 0x7AF00000,
+        "dtb": 0x7B700000,
+        "purgatory": 0x7B800000,
+    }
+    assert plan.entry == 0x7B800000
+    assert plan.flag == 0
 
 
 def test_too_little_memory_is_refused() -> None:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import cast
 
+from hardboot import profile
 from hardboot.device.phone import Phone
+from hardboot.profile import Profile
 from hardboot.transport.base import Output
 
 
@@ -12,6 +14,7 @@ class Answering:
     """A phone's root shell: answers by the first word that is in the command."""
 
     answers: dict[str, Output]
+    profile: Profile
 
     def root(self, command: str, *, timeout_s: float = 30) -> Output:
         return next((one for word, one in self.answers.items() if word in command), Output("", 0))
@@ -20,6 +23,6 @@ class Answering:
         return self.root(command).text.rstrip("\n")
 
 
-def phone(**answers: Output | str) -> Phone:
+def phone(device: str = "virt-arm", /, **answers: Output | str) -> Phone:
     outputs = {word: Output(one, 0) if isinstance(one, str) else one for word, one in answers.items()}
-    return cast(Phone, Answering(outputs))
+    return cast(Phone, Answering(outputs, profile.load(device)))

@@ -38,8 +38,9 @@ class Vmcoreinfo:
         return self._number(f"LENGTH({name})", 10)
 
     def number(self, name: str) -> int | None:
-        """Return a constant."""
-        return self._number(f"NUMBER({name})", 10)
+        """Return a constant; kernels write addresses among them in hexadecimal, with 0x."""
+        key = f"NUMBER({name})"
+        return self._number(key, 16 if self.fields.get(key, "").startswith("0x") else 10)
 
     def _number(self, key: str, base: int) -> int | None:
         text = self.fields.get(key, "")

@@ -32,6 +32,14 @@ def test_what_is_not_named_is_none() -> None:
     assert (info.release, info.symbol("prb"), info.size("page")) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("0xffffffbf9d600000", 0xFFFFFFBF9D600000), ("39", 39), ("-129", -129), ("0x", None), ("1f", None)],
+)
+def test_a_constant_may_be_an_address(value: str, number: int | None) -> None:
+    assert vmcoreinfo.parse(f"NUMBER(x)={value}\n".encode()).number("x") == number
+
+
 @pytest.mark.parametrize("value", ["", "12x", "0x10", "1" * 21, " 1", "--1", "\u0661"])
 def test_what_is_no_decimal_number_is_none(value: str) -> None:
     info = vmcoreinfo.parse(f"SIZE(page)={value}\n".encode())
