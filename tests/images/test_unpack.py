@@ -12,6 +12,7 @@ from unpacked import KINDS, edit, packed, taken_apart, tempdir
 from hardboot.base.errors import InputError
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.boot import bootimg, sonyelf, vendorboot, wrappers
+from hardboot.formats.kernels.kernel import identify
 from hardboot.images.unpack import Packed
 
 ROWS = build.every_row()
@@ -147,6 +148,23 @@ def test_the_size_in_qualcomms_header_follows_a_new_kernel(tmp_path: Path) -> No
         (folder / "kernel").write_bytes(b"another kernel" * 5000 + tree)
         again = bytes(bootimg.parse(packed(folder)[1]).kernel)
         assert bytes(wrappers.without_mtk(again)) == build.patched(b"another kernel" * 5000, tree)
+
+
+def test_a_bare_kernel_behind_qualcomms_header_is_a_part_and_its_size_follows(tmp_path: Path) -> None:
+    for kind in ("UNCOMPRESSED_IMG with trees", "UNCOMPRESSED_IMG with a wrong size"):
+        folder = taken_apart(Path(tempdir(tmp_path)), ROWS[kind])
+        assert sorted(path.name for path in folder.iterdir() if not path.suffix) == [
+            "kernel",
+            "tree0",
+            "tree1",
+        ]
+        (folder / "kernel").write_bytes(b"another kernel" * 5000)
+        (folder / "tree0").write_bytes(board("new"))
+        again = packed(folder)[1]
+        kernel = identify(again)
+        assert (kernel.size, kernel.warnings) == (20 + 70000, ())
+        assert again[16:20] == words(70000)
+        assert [bytes(tree) for tree in kernel.dtbs] == [board("new"), board("two")]
 
 
 def test_a_longer_tree_moves_the_others(tmp_path: Path) -> None:

@@ -111,8 +111,15 @@ def test_the_size_in_qualcomms_header_follows_the_kernel(content: bytes, size: i
     assert kernel_part.renewed(old, content) == b"UNCOMPRESSED_IMG" + size.to_bytes(4, "little")
 
 
-def test_a_wrong_size_stays_while_the_content_does() -> None:
-    old = build.patched(IMAGE, TREE, 99)
+def test_what_followed_the_old_kernel_is_no_part_of_the_new_one() -> None:
+    rest = TREE + b"signature" * 9  # nothing but the header says that it begins with a tree
+    old = build.patched(IMAGE, rest)
+    assert kernel_part.renewed(old, OTHER + rest) == build.patched(OTHER)[:20]
+
+
+@pytest.mark.parametrize("size", [99, 0xFFFFFFFF])
+def test_a_wrong_size_stays_while_the_content_does(size: int) -> None:
+    old = build.patched(IMAGE, TREE, size)
     assert kernel_part.renewed(old, IMAGE + TREE) == old[:20]
     assert kernel_part.renewed(old, OTHER + TREE) == b"UNCOMPRESSED_IMG" + len(OTHER).to_bytes(4, "little")
 

@@ -57,6 +57,7 @@ def test_the_size_of_the_header_is_believed_if_trees_or_nothing_is_there() -> No
     assert patched.parse(build.patched(IMAGE)).size == len(IMAGE)
     assert patched.parse(build.patched(IMAGE, TREES, 5)).size is None
     assert patched.parse(build.patched(IMAGE, TREES, 5)).stated_size == 5
+    assert patched.parse(build.patched(b"", TREES)).size is None
 
 
 @pytest.mark.parametrize(
