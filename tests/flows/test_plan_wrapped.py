@@ -8,12 +8,17 @@ import pytest
 from image_builders import arm64_image, dtb, kernel_with_banner, pack, zboot, zimage
 from in_process import hardboot
 from packed_kernels import mkimage
+from ramdisks import ramdisk
 
 MEMORY = 'memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0 0x20000000>; };'
 TREE = dtb(f'/ {{ #address-cells = <2>; #size-cells = <2>; compatible = "linux,dummy-virt"; {MEMORY} }};')
 IMAGE = arm64_image(kernel_with_banner("6.1.0-50-arm64", 60_000, 9_000))
 ZIMAGE = zimage(payload=pack(kernel_with_banner("6.1.0-50-armmp", 60_000, 9_000), "gzip"))
 MOVED_MAGIC = IMAGE[:0x30] + b"ARM\x64" + bytes(12) + IMAGE[64:]
+
+
+def boot(kernel: bytes) -> bytes:
+    return build.boot(kernel, ramdisk())
 
 
 def planned(folder: Path, device: str, image: bytes) -> list[dict[str, object]]:
@@ -32,20 +37,20 @@ def injected(image: bytes) -> bytes:
 
 
 ZIMAGES = {
-    "uImage": build.boot(mkimage(ZIMAGE) + TREE),
-    "uImage with its tree": build.boot(mkimage(ZIMAGE + TREE)),
-    "multi-file uImage": build.boot(mkimage(ZIMAGE, b"ramdisk", TREE, kind="multi")),
-    "uImage behind a MediaTek header": build.boot(build.mtk(mkimage(ZIMAGE) + TREE, b"KERNEL")),
-    "UNCOMPRESSED_IMG": build.boot(build.patched(ZIMAGE, TREE)),
-    "Nook HD": build.nook(build.boot(ZIMAGE + TREE)),
-    "Amonet": injected(build.boot(ZIMAGE + TREE)),
+    "uImage": boot(mkimage(ZIMAGE) + TREE),
+    "uImage with its tree": boot(mkimage(ZIMAGE + TREE)),
+    "multi-file uImage": boot(mkimage(ZIMAGE, b"ramdisk", TREE, kind="multi")),
+    "uImage behind a MediaTek header": boot(build.mtk(mkimage(ZIMAGE) + TREE, b"KERNEL")),
+    "UNCOMPRESSED_IMG": boot(build.patched(ZIMAGE, TREE)),
+    "Nook HD": build.nook(boot(ZIMAGE + TREE)),
+    "Amonet": injected(boot(ZIMAGE + TREE)),
 }
 IMAGES = {
-    "UNCOMPRESSED_IMG": build.boot(build.patched(IMAGE, TREE)),
-    "UNCOMPRESSED_IMG of a wrong size": build.boot(build.patched(IMAGE, TREE, 7)),
-    "uImage": build.boot(mkimage(IMAGE) + TREE),
-    "packed uImage": build.boot(mkimage(pack(IMAGE, "gzip"), compression="gzip") + TREE),
-    "zboot": build.boot(zboot(pack(IMAGE, "gzip")) + TREE),
+    "UNCOMPRESSED_IMG": boot(build.patched(IMAGE, TREE)),
+    "UNCOMPRESSED_IMG of a wrong size": boot(build.patched(IMAGE, TREE, 7)),
+    "uImage": boot(mkimage(IMAGE) + TREE),
+    "packed uImage": boot(mkimage(pack(IMAGE, "gzip"), compression="gzip") + TREE),
+    "zboot": boot(zboot(pack(IMAGE, "gzip")) + TREE),
 }
 
 
@@ -54,13 +59,11 @@ IMAGES = {
     [
         *(pytest.param("virt-arm", ZIMAGE, image, id=f"arm, {name}") for name, image in ZIMAGES.items()),
         *(pytest.param("virt-arm64", IMAGE, image, id=f"arm64, {name}") for name, image in IMAGES.items()),
-        pytest.param(
-            "virt-arm64", MOVED_MAGIC, build.boot(build.patched(MOVED_MAGIC, TREE)), id="magic at 0x30"
-        ),
+        pytest.param("virt-arm64", MOVED_MAGIC, boot(build.patched(MOVED_MAGIC, TREE)), id="magic at 0x30"),
     ],
 )
 def test_what_is_in_front_changes_nothing_in_the_plan(
     tmp_path: Path, device: str, bare: bytes, image: bytes
 ) -> None:
-    expected = planned(tmp_path / "bare", device, build.boot(bare + TREE))
+    expected = planned(tmp_path / "bare", device, boot(bare + TREE))
     assert planned(tmp_path / "wrapped", device, image) == expected

@@ -37,7 +37,8 @@ def warnings(part: Data) -> tuple[str, ...]:
     if patched.is_patched(inner):
         told = patched.parse(inner).warnings
     elif uimage.is_uimage(inner):
-        told = uimage.parse(inner).warnings
+        image = uimage.parse(inner)
+        told = (*image.warnings, *uimage.check_content(image))
     kernel = unwrap(inner)
     return (*told, *zimage.parse(kernel).warnings) if zimage.is_zimage(kernel) else told
 

@@ -228,7 +228,7 @@ def _uimage(data: memoryview, search: Search) -> KernelImage:
         size = len(data) - len(outer.trailing)
         dtbs, padding = fdt.split(outer.trailing)
     wrappers: tuple[Wrapper, ...] = ("uImage", *inner.wrappers)
-    told = (*outer.warnings, *inner.warnings)
+    told = (*outer.warnings, *uimage.check_content(outer), *inner.warnings)
     inner = replace(inner, wrappers=wrappers, size=size, payload=inside, warnings=told)
     return replace(inner, dtbs=dtbs, padding=padding)
 

@@ -8,7 +8,7 @@ from construct import Bytes
 
 from hardboot.base.sizes import align_up
 from hardboot.formats.binary_record import U8, Be32, BinaryRecord
-from hardboot.formats.reading import Data, malformed, view
+from hardboot.formats.reading import Data, malformed, view, windows
 from hardboot.formats.text_field import read_text
 
 UIMAGE_MAGIC = b"\x27\x05\x19\x56"
@@ -101,6 +101,21 @@ def parse(data: Data) -> UImage:
         trailing=content[end:],
         warnings=() if checksum == header.header_crc else (wrong,),
     )
+
+
+def check_content(image: UImage) -> tuple[str, ...]:
+    """Return a sentence if the content of a uImage is not what its checksum is over; reads all of it.
+
+    That of a multi-file image is not checked.
+    """
+    if image.type == TYPE_MULTI:
+        return ()
+    checksum = 0
+    for window in windows(image.parts[0]):
+        checksum = zlib.crc32(window, checksum)
+    if checksum == image.data_crc:
+        return ()
+    return (f"{_WHAT}: data checksum is {image.data_crc:#x}, that of the content is {checksum:#x}",)
 
 
 def kernel_of(image: UImage) -> memoryview:

@@ -151,6 +151,10 @@ def test_device_trees_behind_headers_are_found_where_they_are(part: bytes) -> No
 def test_what_headers_state_wrongly_is_told() -> None:
     assert kernel_part.warnings(zimage()) == ()
     assert kernel_part.warnings(build.mtk(zimage(), b"KERNEL")) == ()
+    assert kernel_part.warnings(mkimage(zimage()) + TREE) == ()
+    assert kernel_part.warnings(mkimage(zimage(), TREE, kind="multi")) == ()
+    damaged = mkimage(zimage() + b"end")[:-1] + b"D"
+    assert [one.split(" is ")[0] for one in kernel_part.warnings(damaged)] == ["U-Boot image: data checksum"]
     assert len(kernel_part.warnings(build.patched(IMAGE, TREE, 3))) == 1
     wrong = mkimage(zimage(tags=b"\1\0\0\0")).replace(b"a name", b"A name")
     assert [one.split(":")[0] for one in kernel_part.warnings(wrong)] == ["U-Boot image", "zImage"]
