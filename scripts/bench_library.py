@@ -112,7 +112,7 @@ def measure_plans() -> list[Row]:
         found = devicetree.find_trees_in_parts([Part("dt", 0, data)])
         if found is None:
             raise SystemExit("bench: no trees found")
-        choice = devicetree.choose(found.candidates, phone, running)
+        choice = devicetree.choose_tree(found.candidates, phone, running)
         initrd = Range.sized(0x21000000, 8 * MIB)
         return devicetree.adapt(choice.tree, cmdline="quiet", initrd=initrd, live=running, profile=phone)
 

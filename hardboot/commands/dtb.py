@@ -12,7 +12,7 @@ from hardboot.base.mapping import map_file
 from hardboot.base.sizes import human_size
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, count, echo, pass_settings
-from hardboot.devicetree import Candidate, PhoneIds, Selection, TreeSource
+from hardboot.devicetree import Candidate, Match, PhoneIds, TreeSource
 
 _MARKS = {True: "*", False: " "}
 
@@ -42,9 +42,9 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
             state="Nothing was changed.",
             fix="Give a boot, vendor_boot, dt or dtbo image, or a kernel with device trees behind it.",
         )
-    selection = devicetree.select(source.candidates, wanted)
-    document = {"image": str(image), **_document(source, selection)}
-    if selection.choice is None:
+    matched = devicetree.match(source.candidates, wanted)
+    document = {"image": str(image), **_document(source, matched)}
+    if matched.index is None:
         form = devicetree.needed_form(source.candidates, wanted)
         more = (
             f'all ids that the trees state: --match "{form}"'
@@ -52,15 +52,15 @@ def dtb(settings: Settings, image: Path, match: str | None) -> None:
             else "more of the phone's ids with --match"
         )
         refusal = RefusedError(
-            f"{image}: no device tree fits {phone}: {selection.reason}",
+            f"{image}: no device tree fits {phone}: {matched.reason}",
             state="Nothing was changed.",
             fix=f"Give {more} (its own device tree has them), or use an image made for this phone.",
         )
         refusal.result = document
         if not settings.json:
-            _show(image, source, selection)
+            _show(image, source, matched)
         raise refusal
-    settings.emit(document, lambda: _show(image, source, selection))
+    settings.emit(document, lambda: _show(image, source, matched))
 
 
 def _wanted(settings: Settings, match: str | None) -> tuple[PhoneIds, str]:
@@ -81,9 +81,9 @@ def _wanted(settings: Settings, match: str | None) -> tuple[PhoneIds, str]:
     return found, phone.name
 
 
-def _document(source: TreeSource, selection: Selection) -> dict[str, Any]:
+def _document(source: TreeSource, matched: Match) -> dict[str, Any]:
     rows = []
-    for index, (candidate, verdict) in enumerate(zip(source.candidates, selection.verdicts, strict=True)):
+    for index, (candidate, verdict) in enumerate(zip(source.candidates, matched.verdicts, strict=True)):
         rows.append(
             {
                 "index": index,
@@ -97,8 +97,8 @@ def _document(source: TreeSource, selection: Selection) -> dict[str, Any]:
     return {
         "part": source.part or None,
         "kind": source.kind,
-        "choice": selection.choice,
-        "reason": selection.reason,
+        "choice": matched.index,
+        "reason": matched.reason,
         "candidates": rows,
     }
 
@@ -110,15 +110,15 @@ def _ids(candidate: Candidate) -> list[str]:
         return []  # the verdict says what is wrong
 
 
-def _show(image: Path, source: TreeSource, selection: Selection) -> None:
+def _show(image: Path, source: TreeSource, matched: Match) -> None:
     place = f"{source.part} part, " if source.part else ""
     entries = count(len(source.candidates), "entry", "entries")
     echo(f"{image.name}: {place}{source.kind}, {entries}")
-    for index, (candidate, verdict) in enumerate(zip(source.candidates, selection.verdicts, strict=True)):
+    for index, (candidate, verdict) in enumerate(zip(source.candidates, matched.verdicts, strict=True)):
         first, *others = _ids(candidate) or ["no ids"]
         more = f" (and {len(others)} more)" if others else ""
         size = human_size(candidate.size)
         echo(f"{_MARKS[verdict.taken]} {index:>3}  {size:>9}  {first}{more}")
         echo(f"{'':18}{verdict.reason}")
-    chosen = "" if selection.choice is None else f"take {selection.choice}: "
-    echo(f"{chosen}{selection.reason}")
+    chosen = "" if matched.index is None else f"take {matched.index}: "
+    echo(f"{chosen}{matched.reason}")

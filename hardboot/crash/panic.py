@@ -93,7 +93,7 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         named = other_phone.hardware(rom.cmdline, rom.bootconfig)
         running = other_phone.hardware(journal.host.cmdline)
         other_phone.check(phone.profile, named, rom.trees, live=live_tree, running=running)
-        choice = devicetree.choose(rom.trees, phone.profile, live_tree)
+        choice = devicetree.choose_tree(rom.trees, phone.profile, live_tree)
         tree = choice.tree and devicetree.for_panic_kernel(
             choice.tree, elf_header=place, memory=usable if memory.arch == "arm" else memory.region
         )

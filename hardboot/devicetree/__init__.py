@@ -11,20 +11,20 @@ from hardboot.devicetree.candidate import (
     profile_phone_ids,
     typed_phone_ids,
 )
-from hardboot.devicetree.choice import Choice, choose
+from hardboot.devicetree.choice import ChosenTree, choose_tree
+from hardboot.devicetree.matching import Match, Verdict, match
 from hardboot.devicetree.memory_nodes import memory_banks, reserved_memory
 from hardboot.devicetree.needed_ids import needed_form
 from hardboot.devicetree.overlays import Overlays, apply_overlays, choose_overlays, parse_indexes
-from hardboot.devicetree.selection import Selection, Verdict, select
 from hardboot.devicetree.tree_source import TreeSource, find_trees, find_trees_in_parts
 
 __all__ = [
     "BoardId",
     "Candidate",
-    "Choice",
+    "ChosenTree",
+    "Match",
     "Overlays",
     "PhoneIds",
-    "Selection",
     "TreeSource",
     "Verdict",
     "adapt",
@@ -32,18 +32,18 @@ __all__ = [
     "apply_overlays",
     "candidate",
     "candidates",
-    "choose",
     "choose_overlays",
+    "choose_tree",
     "encode_cmdline",
     "find_trees",
     "find_trees_in_parts",
     "for_panic_kernel",
+    "match",
     "memory_banks",
     "needed_form",
     "parse_indexes",
     "phone_ids",
     "profile_phone_ids",
     "reserved_memory",
-    "select",
     "typed_phone_ids",
 ]

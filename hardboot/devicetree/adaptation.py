@@ -24,7 +24,7 @@ def adapt(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | None, pr
     """Return the tree as the guest gets it; its length does not depend on where the ramdisk lies.
 
     Args:
-        tree: The tree that `choose` chose; it is not changed.
+        tree: The tree that `choose_tree` chose; it is not changed.
         cmdline: Kernel command line.
         initrd: Physical addresses of the ramdisk, exact to the byte; None without one.
         live: The phone's own tree, for what only its bootloader knows; None without a phone.

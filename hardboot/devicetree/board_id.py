@@ -23,7 +23,7 @@ class BoardId:
 
     Attributes:
         scheme: Whose numbers they are. Entries of a QCDT hold qcom's words, on HTC's phones HTC's.
-        platform: The chip; of dt_table the id. None only in an overlay, which its board alone selects.
+        platform: The chip; of dt_table the id. None only in an overlay, which is for a board with any chip.
         variant: The kind of board; of HTC the pcb, of Marvell the board's revision, of dt_table
             the rev.
         soc_rev: Of a tree the lowest revision it is for, of a phone its own; of Exynos of the hardware.

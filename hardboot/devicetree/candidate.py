@@ -1,4 +1,4 @@
-"""The device trees to select from, and what is known of the phone that one of them is for."""
+"""The device trees to choose from, and what is known of the phone that one of them is for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from hardboot.profile import Profile
 
 @dataclass(frozen=True)
 class Candidate:
-    """A device tree that may be selected; parsed when it is needed.
+    """A device tree that may be chosen; parsed when it is needed.
 
     Attributes:
         read: Returns the tree; may raise InputError.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hardboot.base.errors import RefusedError
 from hardboot.devicetree.candidate import Candidate, PhoneIds, phone_ids, profile_phone_ids
-from hardboot.devicetree.selection import select
+from hardboot.devicetree.matching import match
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Profile
 
@@ -13,7 +13,7 @@ _SHOWN = 4  # verdicts in an error; `hardboot dtb` shows all
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenTree:
     """The device tree a guest gets, before it is adapted.
 
     Attributes:
@@ -26,7 +26,7 @@ class Choice:
     reason: str
 
 
-def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) -> Choice:
+def choose_tree(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) -> ChosenTree:
     """Choose the ROM's own tree if it has one, that for this phone if it has several, else the live tree.
 
     Args:
@@ -45,21 +45,21 @@ def choose(candidates: Sequence[Candidate], profile: Profile, live: Fdt | None) 
                 state="Nothing was sent.",
                 fix="Connect the phone, or use a ROM with a device tree.",
             )
-        return Choice(live, "live", "the phone's own, as its bootloader made it; the ROM has none")
+        return ChosenTree(live, "live", "the phone's own, as its bootloader made it; the ROM has none")
     if len(candidates) == 1:
-        return Choice(candidates[0].tree, "rom", "the ROM's only one")
+        return ChosenTree(candidates[0].tree, "rom", "the ROM's only one")
     phone = PhoneIds() if live is None else phone_ids(live)
     if not phone.ids:  # what the phone states beats what its profile knows
         phone = PhoneIds(profile_phone_ids(profile).ids, phone.compatible)
     if live is None and not phone.ids:
         raise _ambiguous(candidates, "no phone is connected, and its profile knows no ids")
-    result = select(candidates, phone)
-    if result.choice is None:
+    result = match(candidates, phone)
+    if result.index is None:
         shown = [f"number {index}: {one.reason}" for index, one in enumerate(result.verdicts[:_SHOWN])]
         more = ["…"] if len(result.verdicts) > _SHOWN else []
         raise _ambiguous(candidates, "; ".join([result.reason, *shown, *more]))
-    tree = candidates[result.choice].tree
-    return Choice(tree, "rom", f"number {result.choice} of {len(candidates)}: {result.reason}")
+    tree = candidates[result.index].tree
+    return ChosenTree(tree, "rom", f"number {result.index} of {len(candidates)}: {result.reason}")
 
 
 def _ambiguous(candidates: Sequence[Candidate], why: str) -> RefusedError:

@@ -23,7 +23,7 @@ def needed_form(candidates: Sequence[Candidate], phone: PhoneIds) -> str | None:
     """Return how all ids are typed that the fitting trees state, such as "CHIP,VARIANT,REVISION".
 
     Args:
-        candidates: Trees, none of which was selected.
+        candidates: Trees, none of which matches the phone best.
         phone: The ids that were typed.
 
     Returns:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hardboot.base.errors import RefusedError, ToolError
 from hardboot.devicetree.candidate import Candidate, PhoneIds
-from hardboot.devicetree.selection import select
+from hardboot.devicetree.matching import match
 from hardboot.formats.trees import fdt
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.formats.trees.tree import WORD
@@ -50,11 +50,11 @@ def choose_overlays(
         return Overlays(tuple(candidates[index].tree for index in indexes), reason)
     if count == 1:
         return Overlays((candidates[0].tree,), "the only one of dtbo")
-    selection = select(candidates, phone)
-    if selection.choice is None:
-        raise _unclear(f"the phone does not say which of the {count} in dtbo fits: {selection.reason}")
-    tree = candidates[selection.choice].tree
-    return Overlays((tree,), f"number {selection.choice} of dtbo: {selection.reason}")
+    matched = match(candidates, phone)
+    if matched.index is None:
+        raise _unclear(f"the phone does not say which of the {count} in dtbo fits: {matched.reason}")
+    tree = candidates[matched.index].tree
+    return Overlays((tree,), f"number {matched.index} of dtbo: {matched.reason}")
 
 
 def parse_indexes(text: str) -> tuple[int, ...] | None:

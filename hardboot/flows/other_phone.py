@@ -83,8 +83,8 @@ def _unlike(phone: Profile, own: Candidate, live: Fdt | None) -> str | None:
     except InputError:
         schemes = set()
     if any(one.scheme in schemes for one in ids):
-        result = devicetree.select([own], PhoneIds(ids))
-        return None if result.choice is not None else f"{result.reason} ({result.verdicts[0].reason})"
+        result = devicetree.match([own], PhoneIds(ids))
+        return None if result.index is not None else f"{result.reason} ({result.verdicts[0].reason})"
     mine, other = ({name.casefold() for name in one.compatible} for one in (own, running))
     if not mine or not other or mine & other:
         return None

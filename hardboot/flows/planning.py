@@ -153,7 +153,7 @@ def _choose_tree(profile: Profile, rom: Rom, facts: PhoneFacts) -> tuple[Fdt | N
         return None, NO_TREE
     if not (rom.trees or facts.tree):
         return None, _NO_PHONE
-    choice = devicetree.choose(rom.trees, profile, facts.tree)
+    choice = devicetree.choose_tree(rom.trees, profile, facts.tree)
     if choice.source != "rom" or not rom.overlays:
         return choice.tree, choice.reason
     phone = devicetree.PhoneIds() if facts.tree is None else devicetree.phone_ids(facts.tree)

@@ -159,7 +159,7 @@ class Rom:
         """Return the guest for the planner.
 
         Args:
-            tree: As `devicetree.choose` chose it; None reserves room for one.
+            tree: As `devicetree.choose_tree` chose it; None reserves room for one.
             live_tree: The phone's own tree; None without a phone.
             cmdline: Kernel command line.
             atags: The phone's ATAGS, if its kernels get them; None reserves room for them.

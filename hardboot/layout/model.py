@@ -30,7 +30,7 @@ class Guest:
     Attributes:
         kernel: The kernel.
         ramdisk: The initial ramdisk as stored in the image; empty if there is none.
-        tree: The device tree that `devicetree.choose` chose; None reserves room for the largest one.
+        tree: The device tree that `devicetree.choose_tree` chose; None reserves room for the largest one.
             None on a phone whose kernels get ATAGS.
         cmdline: Kernel command line.
         live_tree: The phone's own tree, for what only its bootloader knows; None without a phone.

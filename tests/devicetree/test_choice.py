@@ -9,8 +9,8 @@ from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Profile
 
 
-def choose(trees: list[Fdt], live: Fdt | None, phone: Profile = VIRT) -> devicetree.Choice:
-    return devicetree.choose([devicetree.candidate(tree) for tree in trees], phone, live)
+def choose(trees: list[Fdt], live: Fdt | None, phone: Profile = VIRT) -> devicetree.ChosenTree:
+    return devicetree.choose_tree([devicetree.candidate(tree) for tree in trees], phone, live)
 
 
 def test_a_rom_without_a_tree_gets_the_phones_own() -> None:

@@ -47,7 +47,7 @@ def test_the_form_has_all_that_the_fitting_trees_state(data: bytes, match: str, 
     found = devicetree.find_trees(data)
     assert found is not None
     phone = devicetree.typed_phone_ids(match)
-    assert devicetree.select(found.candidates, phone).choice is None
+    assert devicetree.match(found.candidates, phone).index is None
     assert devicetree.needed_form(found.candidates, phone) == form
 
 

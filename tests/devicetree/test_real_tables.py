@@ -1,4 +1,4 @@
-"""The selector on tables like those of real phones: their decoded ids, and what is chosen."""
+"""Matching in tables like those of real phones: their decoded ids, and what is chosen."""
 
 import subprocess
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import pytest
 from image_builders import DEBIAN, dtbo, qcdt, zimage
 
 from hardboot import devicetree, profile
-from hardboot.devicetree import PhoneIds, Selection
+from hardboot.devicetree import Match, PhoneIds
 from hardboot.formats.trees import fdt
 from hardboot.formats.trees.fdt import Fdt, Node
 
@@ -28,14 +28,14 @@ def tree(name: str, **properties: tuple[int, ...]) -> bytes:
     return fdt.build(Fdt(root))
 
 
-def choose(data: bytes, phone: PhoneIds) -> tuple[str | None, Selection]:
-    """Return the model of the tree that is selected from `data`, and why."""
+def choose(data: bytes, phone: PhoneIds) -> tuple[str | None, Match]:
+    """Return the model of the tree in `data`, and why."""
     found = devicetree.find_trees(data)
     assert found is not None
-    selection = devicetree.select(found.candidates, phone)
-    assert all(one.reason for one in selection.verdicts)
-    taken = None if selection.choice is None else found.candidates[selection.choice].tree
-    return (fdt.text(taken.root.properties["model"]) if taken else None), selection
+    matched = devicetree.match(found.candidates, phone)
+    assert all(one.reason for one in matched.verdicts)
+    taken = None if matched.index is None else found.candidates[matched.index].tree
+    return (fdt.text(taken.root.properties["model"]) if taken else None), matched
 
 
 def table(version: int, rows: Sequence[tuple[int, ...]], *, page: int = 2048, model: bytes = b"") -> bytes:

@@ -38,11 +38,11 @@ def test_the_tree_of_a_vendor_boot_image_is_found(version: int, monkeypatch: pyt
     assert [one.tree.root.properties["model"] for one in found.candidates] == [b"one\0", b"two\0"]
 
 
-def test_a_tree_is_selected_from_a_roms_table(tmp_path: Path) -> None:
+def test_a_tree_is_matched_in_a_roms_table(tmp_path: Path) -> None:
     path = tmp_path / "boot.img"
     table = qcdt(1, [((178, 0x47, 0x8100), ONE), ((178, 0x47, 0x8200), TWO), ((126, 0x47, 0x8200), THREE)])
     path.write_bytes(container_builders.boot(zimage() + THREE, dt=table))
     found = rom.read(path)
     live = tree(msm=(178, 0x47, 0x8200))
-    chosen = devicetree.choose(found.trees, profile.load("shamu"), live)
+    chosen = devicetree.choose_tree(found.trees, profile.load("shamu"), live)
     assert fdt.text(chosen.tree.root.properties["model"]) == "two"

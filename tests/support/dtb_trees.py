@@ -1,9 +1,9 @@
-"""Device trees to select from, and the selection."""
+"""Device trees, and which of them matches a phone."""
 
 from image_builders import dtb
 
 from hardboot import devicetree
-from hardboot.devicetree import Selection
+from hardboot.devicetree import Match
 from hardboot.formats.containers import devicetrees
 from hardboot.formats.trees import fdt
 from hardboot.formats.trees.fdt import Fdt, Node
@@ -18,20 +18,20 @@ def tree(name: str = "", **properties: tuple[int, ...]) -> Fdt:
     return Fdt(root)
 
 
-def select(live: Fdt | str, *trees: Fdt) -> Selection:
+def match(live: Fdt | str, *trees: Fdt) -> Match:
     named = [devicetree.candidate(one) for one in trees]
     for index, one in enumerate(trees):
         one.root.properties["model"] += b" %d" % index  # no two are the same
     phone = devicetree.typed_phone_ids(live) if isinstance(live, str) else devicetree.phone_ids(live)
-    return devicetree.select(named, phone)
+    return devicetree.match(named, phone)
 
 
-def reasons(selection: Selection) -> list[str]:
-    assert [one.taken for one in selection.verdicts].count(True) == (selection.choice is not None)
-    return [one.reason for one in selection.verdicts]
+def reasons(matched: Match) -> list[str]:
+    assert [one.taken for one in matched.verdicts].count(True) == (matched.index is not None)
+    return [one.reason for one in matched.verdicts]
 
 
 def in_file(data: bytes, match: str) -> int | None:
     found = devicetrees.find(data)
     assert found is not None
-    return devicetree.select(devicetree.candidates(found), devicetree.typed_phone_ids(match)).choice
+    return devicetree.match(devicetree.candidates(found), devicetree.typed_phone_ids(match)).index

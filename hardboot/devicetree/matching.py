@@ -1,4 +1,4 @@
-"""Select the device tree for a phone (an appended one, a QCDT entry, …) and say for each why, or why not."""
+"""Match device trees (appended ones, entries of a QCDT, …) with a phone, and say for each why, or why not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """The result of `select`.
+class Match:
+    """The result of `match`.
 
     Attributes:
-        choice: Index of the candidate to take; None if none fits, or several fit equally well.
+        index: Index of the candidate to take; None if none fits, or several fit equally well.
         verdicts: One for each candidate, in their order.
         reason: The result in words.
     """
 
-    choice: int | None
+    index: int | None
     verdicts: tuple[Verdict, ...]
     reason: str
 
 
-def select(candidates: Sequence[Candidate], phone: PhoneIds) -> Selection:
-    """Select the tree for the phone.
+def match(candidates: Sequence[Candidate], phone: PhoneIds) -> Match:
+    """Match trees with the phone, by its ids or its `compatible` list.
 
     Platform, variant and subtype must be the phone's, the revision its own or lower; the highest one wins
     (Qualcomm's bootloader, and kexec-tools' mach-shamu.c and mach-hammerhead.c for LGE's board revision).
@@ -56,10 +56,10 @@ def select(candidates: Sequence[Candidate], phone: PhoneIds) -> Selection:
     for scheme in _ORDER:
         mine = [one for one in phone.ids if one.scheme == scheme]
         if mine and any(fit.comparable(one.scheme, scheme) for ids in boards for one in ids):
-            matched, selection = _by_ids(candidates, boards, mine, phone, problems)
-            if matched:
-                return selection
-            unmatched = unmatched or selection
+            found, result = _by_ids(candidates, boards, mine, phone, problems)
+            if found:
+                return result
+            unmatched = unmatched or result
     return unmatched or _by_compatible(candidates, phone, problems)
 
 
@@ -69,8 +69,8 @@ def _by_ids(
     mine: list[BoardId],
     phone: PhoneIds,
     problems: dict[int, str],
-) -> tuple[bool, Selection]:
-    """Return whether any candidate is for one of the boards in `mine`, and the selection."""
+) -> tuple[bool, Match]:
+    """Return whether any candidate is for one of the boards in `mine`, and the result."""
     common: set[int] | None = None
     reasons = dict(problems)
     for board in mine:
@@ -96,7 +96,7 @@ def _by_ids(
     return True, _narrow(candidates, sorted(common), reasons, phone, f"best match for {text}")
 
 
-def _by_compatible(candidates: Sequence[Candidate], phone: PhoneIds, problems: dict[int, str]) -> Selection:
+def _by_compatible(candidates: Sequence[Candidate], phone: PhoneIds, problems: dict[int, str]) -> Match:
     reasons = dict(problems)
     fitting = []
     text = ", ".join(phone.compatible)
@@ -123,8 +123,8 @@ def _narrow(
     reasons: dict[int, str],
     phone: PhoneIds,
     reason: str,
-) -> Selection:
-    """Select among candidates that fit equally well: equal trees are one, then `compatible` decides."""
+) -> Match:
+    """Decide among candidates that fit equally well: equal trees are one, then `compatible` decides."""
     trees: list[int] = []
     for index in fitting:
         try:
@@ -152,14 +152,12 @@ def _narrow(
     return _done(candidates, trees[0], reasons, reason)
 
 
-def _done(
-    candidates: Sequence[Candidate], choice: int | None, reasons: dict[int, str], reason: str
-) -> Selection:
+def _done(candidates: Sequence[Candidate], choice: int | None, reasons: dict[int, str], reason: str) -> Match:
     verdicts = (
         Verdict(index == choice, reason if index == choice else reasons[index])
         for index in range(len(candidates))
     )
-    return Selection(choice, tuple(verdicts), reason)
+    return Match(choice, tuple(verdicts), reason)
 
 
 def _best(ids: tuple[BoardId, ...], phone: BoardId) -> fit.Rank | None:

@@ -1,4 +1,4 @@
-"""The selection against a plain model of the rule, and with any input."""
+"""Matching against a plain model of the rule, and with any input."""
 
 import contextlib
 
@@ -22,7 +22,7 @@ ROW = st.tuples(PLATFORM, st.sampled_from([8, 0x47, 0x01000008]), st.sampled_fro
 
 
 def expected(rows: list[tuple[Row, int]], phone: Row) -> int | None:
-    """Return the row to select, by the rule written down again; each row has the number of its tree."""
+    """Return the row that matches best, by the rule written again; each row has the number of its tree."""
 
     def plain(row: Row) -> Row:
         platform, variant, subtype, rev = row
@@ -60,14 +60,14 @@ def expected(rows: list[tuple[Row, int]], phone: Row) -> int | None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(ROW, st.integers(0, 2)), max_size=12), ROW)
-def test_the_selection_from_a_table_follows_the_rule(rows: list[tuple[Row, int]], phone: Row) -> None:
+def test_the_match_from_a_table_follows_the_rule(rows: list[tuple[Row, int]], phone: Row) -> None:
     data = qcdt(2, [(row, (ONE, TWO, THREE)[number]) for row, number in rows])
     found = devicetrees.find(data)
     assert found is not None
     wanted = PhoneIds(parse_typed_ids(f"msm-id={phone[0]},{phone[3]} board-id={phone[1]},{phone[2]}"))
-    selection = devicetree.select(devicetree.candidates(found), wanted)
-    assert selection.choice == expected(rows, phone) if rows else selection.choice is None
-    assert len(reasons(selection)) == len(rows)
+    matched = devicetree.match(devicetree.candidates(found), wanted)
+    assert matched.index == expected(rows, phone) if rows else matched.index is None
+    assert len(reasons(matched)) == len(rows)
 
 
 @settings(deadline=None)
@@ -90,9 +90,9 @@ def test_any_trees_get_a_verdict_each(roots: list[dict[str, bytes]]) -> None:
             phone = devicetree.phone_ids(live)
         except InputError:
             continue
-        selection = devicetree.select(candidates, phone)
-        assert len(reasons(selection)) == len(trees)
-        assert selection == devicetree.select(candidates, phone)
+        matched = devicetree.match(candidates, phone)
+        assert len(reasons(matched)) == len(trees)
+        assert matched == devicetree.match(candidates, phone)
 
 
 @settings(deadline=None)
