@@ -5,7 +5,7 @@ from hardboot.layout.iomem import LiveMemory, parse_iomem
 from hardboot.layout.model import AnyKernel, Arm64Kernel, BootPlan, Extent, ExtentKind, Guest, Segment
 from hardboot.layout.panic_kernel import plan_panic_kernel
 from hardboot.layout.placement import assemble, plan, profile_of_model
-from hardboot.layout.refusal import BrokenRuleError, check
+from hardboot.layout.rule_errors import BrokenRuleError, check
 from hardboot.layout.rules import RULES, Violation, violations
 
 __all__ = [

@@ -16,7 +16,7 @@ from hardboot.layout.constraints import Constraints, gather_constraints
 from hardboot.layout.free_space import PURGATORY, FreeSpace, Places
 from hardboot.layout.iomem import LiveMemory
 from hardboot.layout.model import BootPlan, Extent, ExtentKind, Guest, Segment
-from hardboot.layout.refusal import broken_rules, no_room
+from hardboot.layout.rule_errors import broken_rules, no_room
 from hardboot.layout.rules import Violation, violations
 from hardboot.payload import purgatory
 from hardboot.profile import Profile

@@ -13,7 +13,7 @@ from hardboot.patches.own_series import OwnSeries
 from hardboot.patches.series import CONFIG_MARK, Arch, Place
 from hardboot.patches.tree import Tree
 
-TreeState = Literal["applied", "partial", "absent", "misapplied"]
+TreeState = Literal["applied", "partial", "absent", "damaged"]
 PlaceState = Literal["ours", "foreign", "absent", "damaged"]
 Author = Literal["hardboot", "foreign"]
 _PLACES: tuple[Place, ...] = get_args(Place)
@@ -90,7 +90,7 @@ def _status_on(tree: Tree, arch: Arch) -> SupportStatus:
     if "absent" in needed:
         overall = "partial"
     elif "damaged" in states.values():
-        overall = "misapplied"
+        overall = "damaged"
     return SupportStatus(overall, author or "foreign", tuple(statuses))
 
 

@@ -104,7 +104,7 @@ def test_a_lost_line_is_told(tree: Path, place: str, file: str, line: str) -> No
     (tree / file).write_text(text.replace(line, ""))
     found = json.loads(hardboot("--json", "patch", "status", tree).stdout)
     states = {one["name"]: (one["state"], one["file"], one["detail"]) for one in found["places"]}
-    assert found["overall"] == "misapplied"
+    assert found["overall"] == "damaged"
     assert states.pop(place) == ("damaged", file, f"1 line is missing: {line.strip()}")
     assert {state for state, _, _ in states.values()} == {"ours"}
 

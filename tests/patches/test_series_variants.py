@@ -72,7 +72,7 @@ def test_without_the_hook_htcs_tree_is_partial(tmp_path: Path) -> None:
     (tree / HTC).write_text(whole)
     found = json.loads(hardboot("--json", "patch", "status", tree).stdout)
     reset = next(place for place in found["places"] if place["name"] == "reset")
-    assert (found["overall"], reset["state"]) == ("misapplied", "damaged")
+    assert (found["overall"], reset["state"]) == ("damaged", "damaged")
     assert HTC in reset["detail"]
 
 

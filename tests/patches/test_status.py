@@ -188,7 +188,7 @@ def test_what_is_broken_is_told_with_its_line(
     change(tree, file, old, new)
     found = status(tree)
     broken = place(found, name)
-    assert (found.overall, broken.state) == ("misapplied", "damaged")
+    assert (found.overall, broken.state) == ("damaged", "damaged")
     assert detail in broken.detail
     assert broken.file in (file, RELOCATE)
     assert broken.line
@@ -201,7 +201,7 @@ def test_the_flag_of_older_kernels_is_damage_from_6_6_on(tmp_path: Path) -> None
     trees.write(tree, {}, (6, 6))
     found = status(tree)
     assert (found.overall, place(found, "flag").detail) == (
-        "misapplied",
+        "damaged",
         "0x4 is KEXEC_UPDATE_ELFCOREHDR since Linux 6.6",
     )
 
@@ -215,14 +215,14 @@ def test_rejected_hunks_are_damage_and_a_backup_is_only_told(tmp_path: Path) -> 
     assert status(tree).overall == "applied"
     (tree / f"{HEAD}.rej").write_text("+ KEXEC_HARDBOOT\n")
     found = status(tree)
-    assert (found.overall, place(found, "decompressor").file) == ("misapplied", f"{HEAD}.rej")
+    assert (found.overall, place(found, "decompressor").file) == ("damaged", f"{HEAD}.rej")
 
 
 def test_a_rejected_hunk_is_told_where_nothing_else_is(tmp_path: Path) -> None:
     tree = foreign(tmp_path, "decompressor")
     (tree / f"{HEAD}.rej").write_text("+ KEXEC_HARDBOOT\n")
     found = status(tree)
-    assert (found.overall, states(found)["decompressor"]) == ("misapplied", "damaged")
+    assert (found.overall, states(found)["decompressor"]) == ("damaged", "damaged")
 
 
 def test_what_is_whole_but_cannot_work_is_told(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_the_page_may_be_an_option(tmp_path: Path) -> None:
     change(tree, MEMORY, "UL(0x3e9df000)", "UL(CONFIG_KEXEC_HB_PAGE_ADDR)")
     config = tree / "arch/arm/configs/phone_defconfig"
     config.parent.mkdir()
-    for text, state in (("0x3e9df000", "applied"), ("0x0", "misapplied")):
+    for text, state in (("0x3e9df000", "applied"), ("0x0", "damaged")):
         config.write_text(f"CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HB_PAGE_ADDR={text}\n")
         found = status(tree)
         assert found.overall == state
@@ -338,7 +338,7 @@ def test_a_lost_line_of_ours_is_damage_and_is_shown(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     change(tree, MACHINE, "\tour_prepare_0(two);\n", "")
     found = status(tree)
-    assert (found.overall, found.author) == ("misapplied", "hardboot")
+    assert (found.overall, found.author) == ("damaged", "hardboot")
     assert "1 line is missing: our_prepare_0(two);" in place(found, "prepare").detail
 
 
@@ -359,7 +359,7 @@ def test_a_fragment_without_a_page_is_damage(tmp_path: Path) -> None:
     tree = ours(tmp_path)
     (tree / "hardboot.config").write_text("CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x0\n")
     found = status(tree)
-    assert (found.overall, place(found, "config").detail) == ("misapplied", "the page address is 0")
+    assert (found.overall, place(found, "config").detail) == ("damaged", "the page address is 0")
 
 
 def test_a_refused_series_names_the_other_author(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_people_get_one_line_a_place_and_the_reason(tmp_path: Path) -> None:
     tree = foreign(tmp_path)
     change(tree, MEMORY, "0x3e9df000", "0x0")
     lines = hardboot("patch", "status", tree).stdout.splitlines()
-    assert lines[0] == "misapplied, by another author"
+    assert lines[0] == "damaged, by another author"
     assert f"  relocation    damaged  {MEMORY}:2" in lines
     assert lines[lines.index(f"  relocation    damaged  {MEMORY}:2") + 1].strip() == "the page address is 0"
 
