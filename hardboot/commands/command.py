@@ -112,8 +112,8 @@ class _Page(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options; those of the program on its own page only."""
-        left_out = _ProgramOption if ctx.parent else click.Argument
-        shown = [one for one in self.get_params(ctx) if not isinstance(one, left_out | click.Argument)]
+        left_out = (click.Argument, _ProgramOption) if ctx.parent else click.Argument
+        shown = [one for one in self.get_params(ctx) if not isinstance(one, left_out)]
         rows = [record for one in shown if (record := one.get_help_record(ctx))]
         with formatter.section("Options"):
             formatter.write_dl(rows)
@@ -184,9 +184,9 @@ class Group(_Page, click.Group):
 
     def _tables(self) -> Iterable[tuple[str, dict[str, str]]]:
         """Return the sections of the help: titles, and the help of each verb."""
-        tables = {
-            title: {name: text for name, (_, text) in rows.items()} for title, rows in self._sections.items()
-        }
+        tables: dict[str, dict[str, str]] = {}
         for name, command in sorted(self.commands.items()):
             tables.setdefault(_OTHERS, {})[name] = command.get_short_help_str(limit=_SHORT_HELP)
+        for title, rows in self._sections.items():
+            tables.setdefault(title, {}).update({name: text for name, (_, text) in rows.items()})
         return tables.items()

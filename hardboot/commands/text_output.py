@@ -65,9 +65,10 @@ class TextOutput(Console):
             head = f"{'':{_INDENT}}{aligned(row)}"
             below = room < min(len(value), _LEAST_ROOM)
             indent = 3 * _INDENT if below else start
-            lines = textwrap.wrap(value, self.width - indent, break_on_hyphens=False) or [""]
-            shown = [head] if below else [head + _GAP + lines.pop(0)]
-            for line in (*shown, *(f"{'':{indent}}{line}" for line in lines)):
+            lines = textwrap.wrap(value, self.width - indent, break_on_hyphens=False)
+            if lines and not below:
+                head += _GAP + lines.pop(0)
+            for line in (head, *(f"{'':{indent}}{line}" for line in lines)):
                 self.print(Text(line.rstrip()))
 
     def _show(self, renderable: RenderableType) -> None:

@@ -47,7 +47,7 @@ SERIES = ["arm-3.10", "arm-3.4", "arm-6.1", "arm-6.12", "arm64-6.1", "arm64-6.12
     [
         ("hardboot bo", ["boot"]),
         ("hardboot back", ["backup", "backups"]),
-        ("hardboot devices s", ["suggest", "show"]),
+        ("hardboot devices s", ["show", "suggest"]),
         ("hardboot patch re", ["revert"]),
         ("hardboot boot --dr", ["--dry-run"]),
         ("hardboot boot --ser", ["--serial"]),
