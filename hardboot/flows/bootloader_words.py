@@ -36,8 +36,7 @@ class BootloaderWords:
         """Return the words as a ROM gets them: one without a bootconfig finds all in its command line."""
         if takes_bootconfig or not self.bootconfig:
             return self
-        words = [self.cmdline or "", *(_word(key, values) for key, values in self.bootconfig.items())]
-        return BootloaderWords(" ".join(words).strip())
+        return BootloaderWords(f"{self.cmdline or ''} {bootconfig.words(self.bootconfig)}".strip())
 
     @property
     def overlays(self) -> tuple[int, ...] | None:
@@ -46,11 +45,6 @@ class BootloaderWords:
         told = [word.removeprefix(_OVERLAYS + "=") for word in words if word.startswith(_OVERLAYS + "=")]
         values = self.bootconfig.get(_OVERLAYS) or told[-1:]
         return devicetree.parse_indexes(",".join(values)) if values else None
-
-
-def _word(key: str, values: tuple[str, ...]) -> str:
-    value = ",".join(values)
-    return f'{key}="{value}"' if any(char.isspace() for char in value) else f"{key}={value}"
 
 
 def queries(phone: Phone) -> list[str]:
@@ -129,8 +123,8 @@ def bootconfig_additions(running: bytes, own: bytes) -> Entries:
     Raises:
         InputError: If one of them is malformed.
     """
-    known = bootconfig.parse(own.decode("utf-8", "replace"))
-    shown = bootconfig.parse(running.decode("utf-8", "replace"))
+    known = bootconfig.parse(bootconfig.decode(own))
+    shown = bootconfig.parse(bootconfig.decode(running))
     return {key: values for key, values in shown.items() if key not in known}
 
 

@@ -35,7 +35,7 @@ def with_bootconfig(ramdisk: Data, own: Data, words: Entries) -> Data:
         InputError: If a bootconfig is one that no kernel takes.
     """
     content, text = bootconfig.split(ramdisk)
-    text += bytes(view(own)).rstrip(b"\0").decode("utf-8", "replace")
+    text += bootconfig.decode(own)
     return bootconfig.append(bytes(content), with_words(text, words)) if text or words else ramdisk
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from hardboot import devicetree, layout
 from hardboot.base import cmdline as cmdlines
+from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
 from hardboot.device.handset import TREE
@@ -128,6 +129,8 @@ def plan(
     """
     own = (cmdlines.ROM, rom.cmdline) if cmdline is None else (cmdlines.REPLACED, cmdline)
     told = facts.bootloader.for_rom(rom.takes_bootconfig)
+    if rom.ignores_bootconfig:
+        log.say("The kernel has no support for a bootconfig: its words go into the command line.")
     parts = [
         own,
         (cmdlines.BOOTLOADER, told.cmdline),

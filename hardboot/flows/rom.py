@@ -1,6 +1,7 @@
 """A ROM: the images to be started, read from files or from the phone, and what the planner needs of them."""
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,6 +38,8 @@ NO_FILES: Mapping[str, Path | None] = MappingProxyType({})
 NO_TREE = "none: this phone's kernels get ATAGS"  # the reason, where profile.dtb.kind is none
 NEEDED = ("vendor_boot", "init_boot")  # of what a ROM lacks; without overlays it may start
 _FIRST_WITH_VENDOR_BOOT = 3  # header version
+# Linux init/main.c, warn_bootconfig(), without CONFIG_BOOT_CONFIG; the name was misspelt up to 5.13.
+_NO_BOOTCONFIG = re.compile(rb"CONFIG_BOOT_?CONFIG is not set")
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,18 @@ class Rom:
 
         Source: Qualcomm's ABL, QcomModulePkg/Library/BootLib/BootLinux.c.
         """
-        parts = (self.vendor.cmdline if self.vendor else "", self.image.cmdline)
+        parts = [self.vendor.cmdline if self.vendor else "", self.image.cmdline]
+        if self.ignores_bootconfig:
+            parts.append(bootconfigs.words(self.bootconfig))
         return " ".join(part for part in parts if part)
 
     @property
     def takes_bootconfig(self) -> bool:
-        """Whether the bootloader tells this ROM what it has to say in the bootconfig."""
+        """Whether the kernel finds the bootloader's words in the bootconfig."""
+        return self._has_bootconfig and not self.ignores_bootconfig
+
+    @property
+    def _has_bootconfig(self) -> bool:
         return self.vendor is not None and self.vendor.header_version >= 4
 
     @property
@@ -119,9 +128,19 @@ class Rom:
         Raises:
             InputError: If it is malformed.
         """
-        if self.vendor is None or not self.takes_bootconfig:
+        if self.vendor is None or not self._has_bootconfig:
             return NO_ENTRIES
-        return bootconfigs.parse(bytes(view(self.vendor.bootconfig)).decode("utf-8", "replace"))
+        return bootconfigs.parse(bootconfigs.decode(self.vendor.bootconfig))
+
+    @cached_property
+    def ignores_bootconfig(self) -> bool:
+        """Whether it has a bootconfig, and its kernel says that it was built without support for it.
+
+        Its command line then gets what is in the bootconfig; a bootloader does not do that.
+        """
+        if not self._has_bootconfig or isinstance(self.kernel, ZImage):
+            return False
+        return _NO_BOOTCONFIG.search(self.kernel.data) is not None
 
     def ramdisk(self, words: Entries) -> Data:
         """Return the ramdisk as the kernel gets it.

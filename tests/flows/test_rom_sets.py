@@ -186,3 +186,17 @@ def test_the_digest_is_that_of_the_boot_image_or_of_all(tmp_path: Path) -> None:
         images[name] += b"\0"
         digests.add(read(tmp_path / "b", **images).sha256)
     assert len(digests) == 4
+
+
+@pytest.mark.parametrize("text", [b"CONFIG_BOOT_CONFIG is not set", b"CONFIG_BOOTCONFIG is not set"])
+def test_a_kernel_without_support_for_a_bootconfig_finds_its_words_in_the_command_line(
+    text: bytes, tmp_path: Path
+) -> None:
+    kernel = build.KERNEL[:-2000] + text + build.KERNEL[-2000 + len(text) :]
+    found = read(tmp_path, **build.image_set(boot=build.boot_v4(kernel, cmdline=b"own=1")))
+    assert found.ignores_bootconfig
+    assert not found.takes_bootconfig
+    assert found.cmdline == f"{build.VENDOR_CMDLINE} own=1 androidboot.hardware=virt-arm64"
+    guest = found.guest(tree=None, live_tree=None, cmdline="", words={"a": ("1",)})
+    assert bytes(guest.ramdisk) == b"platformgeneric"
+    assert not read(tmp_path, **build.image_set()).ignores_bootconfig

@@ -49,6 +49,20 @@ def build(entries: Entries) -> str:
     return "".join(f"{_checked_key(key)} = {_values(values)}\n" for key, values in entries.items())
 
 
+def decode(data: Data) -> str:
+    """Return the text of a bootconfig as it is stored, without the padding behind it."""
+    return bytes(view(data)).rstrip(b"\0").decode("utf-8", "replace")
+
+
+def words(entries: Entries) -> str:
+    """Return `entries` as words of a kernel command line, where Android's init looks for them, too."""
+    return " ".join(_word(key, ",".join(values)) for key, values in entries.items())
+
+
+def _word(key: str, value: str) -> str:
+    return f'{key}="{value}"' if any(char.isspace() for char in value) else f"{key}={value}"
+
+
 def append(ramdisk: bytes, text: str) -> bytes:
     """Return `ramdisk` with `text` behind it: padding, size, checksum and magic let the kernel find it.
 
@@ -85,7 +99,7 @@ def _split_at(whole: memoryview) -> tuple[memoryview, str]:
     data = bytes(whole[at - size : at])
     if _checksum(data) != checksum:
         raise malformed(_WHAT, "checksum", at + 4, f"{checksum:#x}, of the text it is {_checksum(data):#x}")
-    return whole[: at - size], data.rstrip(b"\0").decode("utf-8", "replace")
+    return whole[: at - size], decode(data)
 
 
 def _checksum(data: bytes) -> int:

@@ -147,3 +147,8 @@ def test_any_ramdisk_is_split_or_refused(data: bytes, words: bytes) -> None:
     except InputError:
         return
     assert whole.startswith(bytes(rest))
+
+
+def test_entries_are_words_of_a_command_line_for_kernels_without_bootconfig() -> None:
+    entries = {"a": ("1",), "b": ("2", "3"), "c": ("x y",), "d": ("",), "e": ()}
+    assert bootconfig.words(entries) == 'a=1 b=2,3 c="x y" d= e='
