@@ -1,6 +1,5 @@
 """ROMs of several images, and kernels alone, on the phone with slots."""
 
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -70,17 +69,6 @@ def test_what_a_boot_image_lacks_comes_from_the_slot(
     modern_host_phone: VirtualPhone, modern_rom: Path
 ) -> None:
     assert boot(modern_host_phone, modern_rom / "boot.img").splitlines()[0] == "stock"
-    assert boot(modern_host_phone, modern_rom).splitlines()[0] == "minimal"
-
-
-def test_an_archive_is_a_set(modern_host_phone: VirtualPhone, modern_rom: Path, tmp_path: Path) -> None:
-    archive = tmp_path / "factory.zip"
-    with zipfile.ZipFile(tmp_path / "inner", "w") as inner:
-        for image in modern_rom.iterdir():
-            inner.write(image, image.name)
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as outer:
-        outer.write(tmp_path / "inner", "virt/image-virt.zip")
-    assert boot(modern_host_phone, archive).splitlines()[0] == "minimal"
 
 
 def test_a_kernel_alone_runs_with_the_phones_own_system(modern_host_phone: VirtualPhone) -> None:
