@@ -167,6 +167,14 @@ def test_a_bare_kernel_behind_qualcomms_header_is_a_part_and_its_size_follows(tm
         assert [bytes(tree) for tree in kernel.dtbs] == [board("new"), board("two")]
 
 
+def test_a_vbmeta_image_whose_descriptors_lie_outside_is_unpacked(tmp_path: Path) -> None:
+    data = bytearray(build.vbmeta() + bytes(4096))
+    struct.pack_into(">Q", data, 0x68, 1 << 40)
+    folder = taken_apart(tmp_path, bytes(data))
+    assert (folder / "vbmeta").read_bytes() == data[: len(build.vbmeta())]
+    assert packed(folder)[1] == data
+
+
 def test_a_longer_tree_moves_the_others(tmp_path: Path) -> None:
     for kind in ("QCDT", "DTBH", "dtbo", "trees in a row", "zImage with trees"):
         where = Path(tempdir(tmp_path))

@@ -73,8 +73,8 @@ def parse_footer(data: Data, offset: int = 0) -> Footer | None:
     return footer
 
 
-def parse_vbmeta(data: Data) -> VbMeta:
-    """Read a vbmeta image.
+def read_size(data: Data) -> int:
+    """Return the bytes of the vbmeta image that `data` begins with; only its header is read.
 
     Raises:
         InputError: If `data` is something else, or is truncated.
@@ -87,6 +87,18 @@ def parse_vbmeta(data: Data) -> VbMeta:
     if size > min(len(content), MAX_VBMETA):
         problem = f"{size} bytes, there are {len(content)}, and the limit is {MAX_VBMETA}"
         raise malformed(_WHAT, "auxiliary_size", header.offset_of("auxiliary_size"), problem)
+    return size
+
+
+def parse_vbmeta(data: Data) -> VbMeta:
+    """Read a vbmeta image.
+
+    Raises:
+        InputError: If `data` is something else, is truncated, or a block of it lies outside.
+    """
+    content = view(data)
+    size = read_size(content)
+    header = VbmetaHeader.parse(content)
     if header.descriptors_offset + header.descriptors_size > header.auxiliary_size:
         problem = f"{header.descriptors_size} bytes from {header.descriptors_offset:#x}, outside the block"
         raise malformed(_WHAT, "descriptors", header.offset_of("descriptors_offset"), problem)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hardboot.formats import sniff
 from hardboot.formats.archives import compression
-from hardboot.formats.avb.vbmeta import parse_vbmeta
+from hardboot.formats.avb.vbmeta import read_size
 from hardboot.formats.boot import tail, tail_renewal, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container, Rebuilt
@@ -62,7 +62,7 @@ def _slice_parts(kind: str | None, how: str | None, data: memoryview) -> list[tu
         fdt.total_size(data)  # refuses a damaged tree, which `split` only leaves over
         return _name_trees(fdt.split(data)[0])
     if kind == sniff.VBMETA_IMAGE:
-        return [("vbmeta", data[: parse_vbmeta(data).size])]
+        return [("vbmeta", data[: read_size(data)])]
     if kind == sniff.CPIO:
         return [("ramdisk", data)]
     if how == "lzop":
