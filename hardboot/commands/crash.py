@@ -9,6 +9,7 @@ import click
 from hardboot.base.sizes import human_size
 from hardboot.commands.command import Command, Group
 from hardboot.commands.common import Settings, confirm, echo, journaled, pass_settings, wait_option
+from hardboot.commands.text_output import TextOutput
 from hardboot.crash import analysis, panic
 from hardboot.crash import pull as pulling
 from hardboot.crash import trigger as triggering
@@ -95,11 +96,12 @@ def _show(found: Dump) -> None:
         echo(f"  panic    {found.panic.text}")
         if found.panic.process:
             echo(f"  process  {found.panic.process[0]} {found.panic.process[1]}")
+    width = TextOutput().width
     for cpu in found.cpus:
         mark = ", panicked" if found.panic and found.panic.cpu == cpu.index else ""
         echo(f"  CPU {cpu.index}{mark}, process {cpu.pid}")
         texts = [f"{name:>7} {value:0{found.bits // 4}x}" for name, value in cpu.registers.items()]
-        per_line = 4 if found.bits == 32 else 3
+        per_line = min(4 if found.bits == 32 else 3, (width - 1) // (9 + found.bits // 4))
         for at in range(0, len(texts), per_line):
             echo("  " + " ".join(texts[at : at + per_line]))
     if found.log is None:

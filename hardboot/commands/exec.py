@@ -50,7 +50,7 @@ def show(journal: Journal) -> None:
         echo(f"  {phase.name:<{width}} {phase.seconds:6.1f} s")
         if phase.name == "quiesce":
             for one in journal.quiesce:
-                echo(f"    {one.step:<{width - 2}} {one.seconds:6.1f} s  {one.result}"[:80])
+                echo(f"    {one.step:<{width - 2}} {one.seconds:6.1f} s  {one.result}")
     echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
     echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")
     echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")

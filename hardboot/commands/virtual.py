@@ -152,7 +152,7 @@ def debug(settings: Settings, name: str | None, vmlinux: Path | None, run: bool)
     words = debugger.command(name, profile.load(machine.find_model(name).name).page.start, vmlinux)
     if run:
         os.execv(words[0], words)
-    settings.emit({"command": words}, lambda: echo(shlex.join(words)))
+    settings.emit({"command": words}, lambda: echo_lines(shlex.join(words)))
 
 
 @virtual.command(cls=Command, example="hardboot virtual source linux")

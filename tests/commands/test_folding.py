@@ -8,6 +8,7 @@ import container_builders as build
 import pytest
 import scripted_setup as setup
 from copied_files import shamu
+from core_builders import prstatus, with_ring
 from cpio_archives import END, newc
 from image_builders import hardboot_tag, zimage
 from in_process import hardboot
@@ -58,6 +59,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted: ScriptedPho
     write(tmp_path / "linux", edited(BASE, FOREIGN))
     (tmp_path / "a.patch").write_text("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+b\u202e\n c\n")
     (tmp_path / "bad.toml").write_text('name = "bad"\n')
+    dump = with_ring()
+    dump.notes = [prstatus(274, 0xC0084868)]
+    (tmp_path / "dump").write_bytes(dump.build())
     shamu(tmp_path / "copied")
     return tmp_path
 
@@ -101,6 +105,7 @@ LINES = [
     "reboot",
     "unload",
     "crash show rom.img",
+    "crash show dump",
     "crash trigger",
     "virtual status",
     "virtual gdb",
@@ -122,3 +127,17 @@ def test_the_page_of_every_image_is_folded_between_words(kind: str, tmp_path: Pa
     path = tmp_path / "a.img"
     path.write_bytes(IMAGES[kind])
     check(60, "info", path)
+
+
+def test_a_register_and_its_value_stay_together(files: Path) -> None:
+    for columns, most in ((60, 3), (80, 4), (200, 4)):
+        lines = shown("crash", "show", "dump", columns=columns)
+        registers = [line for line in lines if re.fullmatch(r"(\s+\w+ [0-9a-f]{8})+", line)]
+        assert max(len(line.split()) for line in registers) == 2 * most
+
+
+def test_a_command_line_to_be_copied_is_one_line(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardboot.virtual.gdb.command", lambda *_: ["gdb", *["--eval-command=target"] * 9])
+    lines = shown("virtual", "gdb", "--vmlinux", "a/long/name/of/a/folder/vmlinux", columns=60)
+    assert len(lines) == 1
+    assert len(lines[0]) > 60
