@@ -24,6 +24,31 @@ def show(document: Document) -> None:
     _show_image(out, document)
 
 
+def show_set(document: Document) -> None:
+    """Print the documents of the images of a ROM, and what its kernel gets."""
+    for image in document["images"].values():
+        show(image)
+        TextOutput().print()
+    rom, out = document["rom"], TextOutput()
+    out.heading(f"{document['path']}: as the kernel gets it")
+    if "problem" in rom:
+        out.rows([("problem", rom["problem"])])
+        return
+    config = [f"{key}={','.join(values)}" for key, values in rom["bootconfig"].items()]
+    trees = str(rom["device_trees"] or "that of the phone")
+    overlays = "" if rom["overlays"] is None else f", {count(rom['overlays'], 'overlay')} in dtbo"
+    rows = [
+        ("kernel", rom["release"] or "does not state its release"),
+        ("command line", rom["cmdline"] or "none"),
+        ("bootconfig", " ".join(config) or "none"),
+        ("ramdisk", human_size(rom["ramdisk_size"])),
+        ("device trees", trees + overlays),
+    ]
+    if rom["missing"]:
+        rows.append(("missing", f"{', '.join(rom['missing'])}: taken from the phone that boots it"))
+    out.rows(rows)
+
+
 def _show_image(out: TextOutput, document: Document) -> None:
     for name, rows in (
         ("boot_image", _boot_rows),

@@ -73,6 +73,15 @@ def _in_folder(folder: Path) -> tuple[dict[str, Data], dict[str, Path]]:
     return {name: map_file(file) for name, file in files.items()}, files
 
 
+def is_set(path: Path) -> bool:
+    """Return whether `path` is a folder or a zip archive, and not one image.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    return path.is_dir() or _is_zip(path)
+
+
 def _is_zip(path: Path) -> bool:
     with open_regular(path) as stream:
         return stream.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC

@@ -149,3 +149,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "rom", SET)
     with pytest.raises(InputError, match=r"gone: no such file"):
         found(folder, dtbo=tmp_path / "gone")
+
+
+def test_folders_and_archives_are_sets(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "rom", SET)
+    assert image_set.is_set(folder)
+    assert image_set.is_set(write_zip(tmp_path / "a.zip", SET))
+    assert not image_set.is_set(folder / "boot.img")
