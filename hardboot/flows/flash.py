@@ -73,7 +73,8 @@ def flash(
         with before_the_write():
             device = _checked(phone, partition, image)
             saved = back_up(phone, partition, device, allow_broken=allow_broken)
-            lost = _ask_about_root(saved, image, agree, host=True)
+            held = _roots_held(phone, partition, saved)
+            lost = _ask_about_root(held, image, agree, host=True)
         return _write(phone, partition, device, image, saved, lost)
 
 
@@ -123,20 +124,42 @@ def restore(
                 saved = back_up(phone, chosen.partition, device)
             except RefusedError as error:
                 log.warn(f"{error.what}; it is not saved")
-            lost = _ask_about_root(saved, image, agree, host=False) if saved else ()
+            held = _roots_held(phone, chosen.partition, saved)
+            lost = _ask_about_root(held, image, agree, host=False)
         return _write(phone, chosen.partition, device, image, saved, lost)
 
 
-def _ask_about_root(saved: Backup, image: PrivateCopy, agree: AgreeToLose, *, host: bool) -> tuple[Root, ...]:
-    """Return the root solutions that the partition holds and the image does not, if that is agreed to.
+def _roots_held(phone: Phone, partition: str, saved: Backup | None) -> tuple[Root, ...]:
+    """Return the root solutions in a partition; if it has none, those of the running slot, if it is another.
 
     Args:
-        saved: What the partition holds.
+        phone: The phone.
+        partition: Name of the partition.
+        saved: What it holds, if that is known.
+    """
+    held = root_loss.roots_of(map_own_file(saved.path)) if saved else ()
+    slots = {f"{PARTITION}_a", f"{PARTITION}_b"}
+    if held or partition not in slots:
+        return held
+    try:
+        running = phone.partition_name(PARTITION)
+        return () if running == partition else root_loss.roots_of(phone.pull_partition(running))
+    except RefusedError as error:  # it does not say which slot it runs from
+        log.detail(error.what)
+        return ()
+
+
+def _ask_about_root(
+    held: tuple[Root, ...], image: PrivateCopy, agree: AgreeToLose, *, host: bool
+) -> tuple[Root, ...]:
+    """Return the root solutions that are held and that the image does not have, if that is agreed to.
+
+    Args:
+        held: What the phone has.
         image: What will be written.
         agree: See `flash`.
         host: Say how a host image keeps them.
     """
-    held = root_loss.roots_of(map_own_file(saved.path))
     if not held:
         return ()
     new = root_loss.roots_of(map_own_file(image.path))

@@ -1,10 +1,12 @@
 """What writes and reads boot partitions on a phone with two slots: the running one, or the one named."""
 
+import json
 from pathlib import Path
 
 import pytest
 import scripted_setup as setup
 from in_process import hardboot
+from rooted_images import MAGISK, host
 from scripted_phone import BlockDevice, ScriptedPhone
 
 from hardboot.flows import backup, host_image
@@ -48,6 +50,21 @@ def test_the_slot_is_shown_before_the_question(slots: ScriptedPhone, image: Path
     asked = hardboot("flash-host-kernel", image)
     assert "the phone does not say which slot it runs from" in asked.stderr
     assert slots.happened("dd *of=/dev/*") == []
+
+
+def test_root_of_the_running_slot_is_lost_with_an_image_without_it_in_the_other(
+    slots: ScriptedPhone, image: Path
+) -> None:
+    device = slots.files.nodes["/dev/block/vda5"]
+    assert isinstance(device, BlockDevice)
+    device.flash = device.cached = host(ramdisk=MAGISK).ljust(setup.SIZE, b"\0")
+    done = hardboot("flash-host-kernel", image, "--slot", "a", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["root_lost"] == ["Magisk (in the ramdisk)"]
+    assert "host.img lacks Magisk (in the ramdisk)" in done.stderr
+    slots.properties["ro.boot.slot_suffix"] = ""
+    done = hardboot("flash-host-kernel", image, "--slot", "a", "--yes", "--json")
+    assert (done.returncode, json.loads(done.stdout)["root_lost"]) == (0, [])
 
 
 def test_the_other_slot_is_written_and_restored_by_name(slots: ScriptedPhone, image: Path) -> None:
