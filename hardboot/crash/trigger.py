@@ -96,6 +96,7 @@ def _wait_for_panic_kernel(serial: str | None, chosen: Profile | None, deadline:
     while True:
         try:
             phone = connect(serial, chosen)
+            chosen = phone.profile  # told once which one it is
             if has_dump(phone):
                 return phone
             release, waiting = phone.kernel().release, is_loaded(phone)

@@ -18,7 +18,11 @@ _LIMIT = 1 << 20  # bytes; the largest profile is a few KiB
 
 
 def own_dir() -> Path:
-    """Return the folder of the user's own profiles."""
+    """Return the folder of the user's own profiles.
+
+    Raises:
+        InputError: If the user has no home folder.
+    """
     return config_dir() / "devices"
 
 
@@ -29,7 +33,7 @@ def path_of(name: str) -> Path | None:
 
 def is_own(path: Path) -> bool:
     """Return whether `path` is in the folder of the user's own profiles."""
-    return path.parent == own_dir()
+    return path.parent in _folders()[1:]
 
 
 def is_shipped(path: Path) -> bool:
@@ -89,8 +93,12 @@ def load_folder(folder: Path) -> list[Profile]:
     return [one for path, one in _read_all() if path.resolve().parent == folder.resolve()]
 
 
-def _folders() -> tuple[Path, Path]:
-    return data_dir("devices"), own_dir()
+def _folders() -> list[Path]:
+    """Return the folders of profiles: the one that ships, and the user's, if they can have one."""
+    try:
+        return [data_dir("devices"), own_dir()]
+    except InputError:  # without a home folder
+        return [data_dir("devices")]
 
 
 def _paths() -> dict[str, Path]:

@@ -9,11 +9,13 @@ from crash_setup import CRASHABLE, crashable
 from scripted_phone import ScriptedPhone
 from told import raises
 
+from hardboot import profile
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.crash import panic, trigger
 from hardboot.device.phone import Phone
 from hardboot.flows import rom
 from hardboot.flows.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
+from hardboot.profile import Profile
 
 PANIC_TIMEOUT = "/proc/sys/kernel/panic"
 
@@ -162,9 +164,17 @@ def test_without_a_panic_kernel_nobody_waits(phone: Phone, scripted: ScriptedPho
 
 
 def test_a_kernel_that_has_not_crashed_is_told_in_the_end(
-    phone: Phone, scripted: ScriptedPhone, tmp_path: Path
+    phone: Phone, scripted: ScriptedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(phone, tmp_path)
+    searched: list[str] = []
+    match = profile.match
+
+    def counted(name: str) -> Profile | None:
+        searched.append(name)
+        return match(name)
+
+    monkeypatch.setattr(profile, "match", counted)
     start = scripted.clock.now
     with (
         raises(
@@ -177,6 +187,7 @@ def test_a_kernel_that_has_not_crashed_is_told_in_the_end(
     ):
         pass
     assert 60 <= scripted.clock.now - start < 65
+    assert searched == ["virt-arm"], "the profile is told once, not at each try"
 
 
 def test_a_phone_that_does_not_answer_is_told_in_the_end(

@@ -135,6 +135,17 @@ def test_words_that_fit_no_title_or_several_are_refused(words: str) -> None:
         profile.load(words)
 
 
+def test_a_user_without_a_home_folder_has_the_profiles_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert profile.match("shamu") == profile.load("nexus 6")
+    with pytest.raises(InputError, match="no home folder"):
+        profile.own_dir()
+
+
 def test_a_near_codename_is_proposed() -> None:
     with pytest.raises(InputError, match="did you mean htc_m8wl"):
         profile.load("htc_m8wk")
