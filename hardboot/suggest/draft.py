@@ -24,8 +24,8 @@ _UNKNOWN = {
     "RAM that survives a reset: beside ramoops, outside kernel, reserved memory and bootloader",
     "hardboot.dtb_loc": "print r2 at the entry of a host kernel; hardboot info BOOT.IMG shows the tags addr",
     "hardboot.kernel_loc": "KEXEC_HB_KERNEL_LOC in the source of the host kernel, if it has one",
-    "hardboot.host_abi": "what the host kernel does with the record (docs/profiles.md): with our series "
-    "direct, or copy-atags without a device tree; for another author's read relocate_kernel.S",
+    "hardboot.host_abi": "docs/profiles.md lists what host kernels do with the record: with our series "
+    "direct, or copy-atags without a device tree; relocate_kernel.S shows it for another author's",
     "dtb.kind": "copy /sys/firmware/fdt or /proc/device-tree off the phone; on a phone without a device tree "
     "/proc/atags exists and dmesg shows Machine without a model",
     "hardboot.buffer": "arch_kexec_is_hardboot_buffer_range in the source of the host kernel",

@@ -3,12 +3,18 @@
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from copied_files import HOLE, drafted, folder, shamu
 
 from hardboot import suggest
 from hardboot.base.errors import InputError
+from hardboot.device.handset import Handset
+from hardboot.formats.trees.fdt import Fdt
+from hardboot.suggest import COMMANDS
+from hardboot.transport.base import Output, Transport
 
 
 @pytest.mark.parametrize("form", ["folder", "tar"])
@@ -35,3 +41,42 @@ def test_a_folder_that_does_not_name_the_phone_is_refused(tmp_path: Path, getpro
         suggest.read_folder(folder(tmp_path, getprop=getprop))
     with pytest.raises(InputError, match="is not a folder"):
         suggest.read_folder(tmp_path / "nowhere")
+
+
+class AskedPhone(Handset):
+    """A phone whose answers are given; it takes nothing, and has no device tree."""
+
+    answers: dict[str, str]
+    pulled: list[str]
+
+    def roots(self, *commands: str, timeout_s: float = 0) -> list[Output]:
+        return [Output(self.answers.get(one, ""), one not in self.answers) for one in commands]
+
+    def device_tree(self) -> Fdt | None:
+        return None
+
+    def pull_root_file(self, path: str, *, first: int = 0) -> bytes | None:
+        self.pulled.append(path)
+        return b"the header"
+
+    def clean(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("suffix", "boot", "atags"),
+    [("_b", "/dev/block/by-name/boot_b", True), ("_a", "/dev/block/by-name/boot_a", False)],
+)
+def test_a_phone_with_slots_is_asked_for_the_header_in_the_running_one(
+    suffix: str, boot: str, atags: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = "/dev/block/by-name:\nl boot_a -> /dev/block/sda1\nl boot_b -> /dev/block/sda2\n"
+    getprop = f"[ro.product.device]: [new]\n[ro.boot.slot_suffix]: [{suffix}]\n"
+    phone = AskedPhone(cast(Transport, SimpleNamespace(serial="S")))
+    phone.answers = {COMMANDS["getprop"]: getprop, COMMANDS["by-name"]: listing}
+    phone.answers |= {"test -e /proc/atags": ""} if atags else {}
+    phone.pulled = []
+    found = suggest.ask_phone(phone)
+    assert phone.pulled == [boot]
+    assert (found.boot_header, found.atags, found.device) == (b"the header", atags, "new")
+    assert found.texts["page"] == "", "it was asked for"
