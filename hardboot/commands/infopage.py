@@ -206,6 +206,8 @@ def _show_content(out: TextOutput, document: Document) -> None:
     if "kernel" in document:
         out.rows(_kernel_rows(document["kernel"]))
         _show_trees(out, document["kernel"]["dtbs"])
+    if "fit" in document:
+        _show_fit(out, document["fit"])
     if "files" in document:
         out.table(("file", "offset", "size", "hash"), [_file(row) for row in document["files"]], right=2)
         out.print()
@@ -225,6 +227,31 @@ def _show_content(out: TextOutput, document: Document) -> None:
         out.table(("after the content", "offset", "size", ""), list(_notes(document)), right=2)
         for item in document["trailing"]:
             _show_avb(out, item)
+
+
+def _show_fit(out: TextOutput, fit: Document) -> None:
+    choices = [f"{name} (default)" if name == fit["default"] else name for name in fit["configurations"]]
+    rows = [("description", fit["description"] or "none"), ("configurations", ", ".join(choices) or "none")]
+    out.rows(rows + [("signed", "yes; a changed image no longer verifies")] * fit["signed"])
+    out.print()
+    images = [
+        (row["name"], row["type"], _hex(row["offset"]), human_size(row["size"]), _fit_content(row))
+        for row in fit["images"]
+    ]
+    out.table(("image", "type", "offset", "size", "content"), images, right=3)
+    out.print()
+    for row in fit["images"]:
+        if "kernel" in row or "problem" in row:
+            out.heading(f"{row['name']}: {row['content']}")
+            _show_content(out, row)
+            out.print()
+
+
+def _fit_content(image: Document) -> str:
+    words = [image["content"] or "unknown"]
+    words += [f"{one['algorithm']} {_matches(one['matches'])}" for one in image["hashes"] if one["value"]]
+    words += ["signed"] if image["signed"] else []
+    return ", ".join(words)
 
 
 def _file(file: Document) -> tuple[str, str, str, str]:

@@ -10,6 +10,7 @@ ZIMAGE = "ARM zImage kernel"
 ARM64_IMAGE = "arm64 kernel"
 PATCHED_KERNEL = "Qualcomm UNCOMPRESSED_IMG kernel"
 DEVICE_TREE = "device tree"
+FIT_IMAGE = "U-Boot FIT image"  # begins as a device tree does
 OVERLAY_TABLE = "device tree overlay table (dtbo)"
 QCDT_TABLE = "Qualcomm device tree table (QCDT)"
 DTBH_TABLE = "Samsung device tree table (DTBH)"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import container_builders as build
 import core_builders
+from fit_images import FILES, fit_image
 from golden_images import V4_VTS
 from image_builders import amlogic, board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
 
@@ -29,7 +30,7 @@ from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
 from hardboot.formats.kernels import atags, bootloader, kernel, uimage
 from hardboot.formats.reading import Data, view
-from hardboot.formats.trees import dtbo, fdt, treefiles
+from hardboot.formats.trees import dtbo, fdt, fit, treefiles
 from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
 from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
@@ -154,6 +155,17 @@ def device_tree(data: bytes) -> None:
         raise AssertionError("the tree changed on the way")
 
 
+def fits(data: bytes) -> None:
+    found = fit.parse(data)
+    for image in found.images if found else ():
+        for stated in image.hashes:
+            stated.computed(image.data)
+    if found:
+        container = open_container(data)
+        parts = {part.name: part.data for part in container.parts}
+        b"".join(container.rebuild(Changes({}, {}, parts)).chunks)
+
+
 def tree_files(data: bytes) -> None:
     fdt.build(treefiles.parse_tar(data))
 
@@ -248,6 +260,7 @@ _REFUSED = (
     *(b"CHROMEOS" + bytes(99), b"$OS$" + bytes(99), b"-SIGNED-BY-SIGNBLOB-" + bytes(99)),
     *(b"MSM-RADIO-UPDATE" + bytes(99), build.boot()[:0x400] + b"LOKI" + build.boot()[0x404:]),
 )
+_SMALL = dict.fromkeys(FILES, b"x" * 100)
 _ATAGS = struct.pack("<5I", 5, 0x54410001, 1, 4096, 0) + struct.pack("<4I", 4, 0x54410002, 1 << 28, 1 << 31)
 _KERNEL = kernel_with_banner("6.1.0", 30_000, 10_000)
 _CPIO = b"".join(
@@ -298,6 +311,7 @@ def _tar_of_a_tree() -> bytes:
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "boot_image": (boot_image, _IMAGES),
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
+    "fits": (fits, (fit_image(_SMALL), fit_image(_SMALL, options=("-E",)))),
     "tree_files": (tree_files, (_tar_of_a_tree(),)),
     "elf_headers": (elf_headers, (build.sony_elf(), _DUMPS[0], elf.build(64, 183, 4, _ROWS))),
     "sony_elf": (sony_elf, (build.sony_elf(), build.sony_elf(100), build.sony_elf64(sections=True))),
@@ -334,7 +348,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
     "containers": (containers, (*_IMAGES, *_REFUSED)),
     "crash_dumps": (crash_dumps, _DUMPS),
-    "documents": (documents, (*_IMAGES, *_KERNELS, *_PACKED, *_REFUSED, _CPIO)),
+    "documents": (documents, (fit_image(_SMALL), *_IMAGES, *_KERNELS, *_PACKED, *_REFUSED, _CPIO)),
 }
 
 

@@ -45,6 +45,12 @@ def _open(kind: str | None, data: memoryview) -> Container:
         from hardboot.formats.containers import tables
 
         return tables.open_table(kind, data)
+    if kind == sniff.DEVICE_TREE:
+        from hardboot.formats.containers import fits
+
+        opened = fits.open_fit(data)
+        if opened:
+            return opened
     if kind == sniff.RESOURCE_IMAGE:
         from hardboot.formats.containers import resources
 

@@ -19,7 +19,7 @@ from hardboot.formats.boot.headerpage import find_header
 from hardboot.formats.kernels import bootloader, kernel, uimage, zimage
 from hardboot.formats.reading import Data, leading_zeros, malformed, view
 from hardboot.formats.text_field import read_text
-from hardboot.formats.trees import dtbo, fdt
+from hardboot.formats.trees import dtbo, fdt, fit
 from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
 from hardboot.formats.trees.fdt import Fdt
@@ -30,7 +30,17 @@ from hardboot.formats.trees.stored_trees import StoredTree, TableEntry, trees_of
 from hardboot.formats.trees.tree_table import TableFormat
 
 Kind: TypeAlias = Literal[
-    "device trees", "appended", "QCDT", "DTBH", "SPRD", "PXA-DT", "PXA-19xx", "AML_", "RSCE", "dt_table"
+    "device trees",
+    "appended",
+    "QCDT",
+    "DTBH",
+    "SPRD",
+    "PXA-DT",
+    "PXA-19xx",
+    "AML_",
+    "RSCE",
+    "FIT",
+    "dt_table",
 ]
 Ids: TypeAlias = Mapping[str, int | str | tuple[int, ...]]
 
@@ -147,6 +157,11 @@ def _find(whole: memoryview) -> DeviceTrees | None:
 
 
 def _plain(data: memoryview) -> DeviceTrees | None:
+    if data[:4] == fdt.FDT_MAGIC.to_bytes(4, "big"):
+        with suppress(InputError):
+            found = fit.parse(data)
+            if found:
+                return _in_fit(found)
     trees, _ = fdt.split(data)
     return DeviceTrees("device trees", _on_their_own(data, trees, 0)) if trees else None
 
@@ -164,6 +179,16 @@ def _table(data: memoryview) -> DeviceTrees | None:
             table = table_format.parse(data)
             return DeviceTrees(kind, _entries(table.entries, table.trees, [None] * len(table.entries)))
     return None
+
+
+def _in_fit(image: fit.Fit) -> DeviceTrees:
+    """Return the device trees among the images of a FIT."""
+    entries = tuple(
+        TreeEntry(one.data, one.offset, {"image": one.name}, "gzip" if one.compression == "gzip" else None)
+        for one in image.images
+        if one.type == "flat_dt"
+    )
+    return DeviceTrees("FIT", entries)
 
 
 def _resources(image: rsce.Rsce) -> DeviceTrees | None:

@@ -58,7 +58,7 @@ class Reservation(BinaryRecord, what=WHAT):
     size: Be64
 
 
-def read(data: memoryview) -> FdtHeader:
+def read(data: memoryview, *, limit: int = MAX_SIZE) -> FdtHeader:
     """Read the header that `data` begins with; its blocks are inside the tree.
 
     Raises:
@@ -70,8 +70,8 @@ def read(data: memoryview) -> FdtHeader:
     total = head.totalsize
     if not FdtHeader.SIZE < total <= len(data):
         raise _wrong("totalsize", f"{total} bytes, there are {len(data)}")
-    if total > MAX_SIZE:
-        raise _wrong("totalsize", f"{total} bytes, the limit is {MAX_SIZE}")
+    if total > limit:
+        raise _wrong("totalsize", f"{total} bytes, the limit is {limit}")
     if head.version < LAST_COMP_VERSION:
         raise _wrong("version", f"{head.version}, the oldest that can be read is {LAST_COMP_VERSION}")
     if head.last_comp_version > VERSION:

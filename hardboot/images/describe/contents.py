@@ -41,6 +41,12 @@ def describe_content(kind: str | None, data: memoryview, signed: Signed = UNSIGN
         return {"kind": kind, **describe_vbmeta(data, signed)}
     if kind == sniff.RESOURCE_IMAGE:
         return {"kind": kind, "files": _describe_files(rsce.parse(data)), "trees": describe_trees(data)}
+    if kind == sniff.DEVICE_TREE:
+        from hardboot.images.describe.fit_image import describe_fit
+
+        document = describe_fit(data, describe_content)
+        if document:
+            return document
     if kind in sniff.TREE_KINDS:
         return {"kind": kind, "trees": describe_trees(data)}
     if kind == sniff.CPIO:

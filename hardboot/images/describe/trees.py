@@ -14,10 +14,10 @@ def describe_trees(data: memoryview) -> Document:
     Raises:
         InputError: If the table is damaged, or the first tree.
     """
-    if sniff.sniff(data) == sniff.DEVICE_TREE:
-        fdt.total_size(data)  # refuses a damaged tree, which `find` only leaves over
     table = devicetrees.find(data)
     if table is None:
+        if sniff.sniff(data) == sniff.DEVICE_TREE:
+            fdt.total_size(data)  # refuses a damaged tree, which `find` only leaves over
         return {"kind": None, "compression": None, "entries": [], "trailing_size": None}
     trees: dict[tuple[int, int], Document] = {}
     entries = []
@@ -31,7 +31,7 @@ def describe_trees(data: memoryview) -> Document:
         "kind": table.kind,
         "compression": table.compression,
         "entries": entries,
-        "trailing_size": None if table.compression or table.kind == "RSCE" else len(data) - end,
+        "trailing_size": None if table.compression or table.kind in ("RSCE", "FIT") else len(data) - end,
     }
 
 
