@@ -1,6 +1,8 @@
 """Which ramdisks a kernel can start with: packed by the real tools, with and without a configuration."""
 
+import io
 import subprocess
+import tarfile
 from functools import cache
 from pathlib import Path
 
@@ -96,6 +98,13 @@ def _crc_archive() -> bytes:
     return ARCHIVE.replace(b"070701", b"070702")
 
 
+def _tar() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("init"))
+    return stream.getvalue()
+
+
 def _odc(folder: Path) -> bytes:
     (folder / "init").write_text("#!/bin/sh\n")
     return packed(folder, "odc")
@@ -115,7 +124,13 @@ UNPACKABLE = {
     "zip": (b"PK\3\4" + bytes(90), "it is a ZIP archive"),
     "uInitrd": (mkimage(GZIP, kind="ramdisk"), "it is a U-Boot ramdisk (uInitrd), not a cpio archive"),
     "MTK header": (b"\x88\x16\x88\x58" + bytes(508) + GZIP, "it is a part with a MediaTek header"),
-    "old cpio": (b"\xc7\x71" + bytes(90), "it is a cpio archive in the old binary format"),
+    "old cpio": (b"\xc7\x71" + bytes(90), "it is a cpio archive in the old binary format; Linux reads newc"),
+    "tar": (run("gzip -9n", _tar()), "it is gzip data with a tar archive, not"),
+    "packed twice": (run("gzip -9n", GZIP), "it is gzip data with gzip data, not a cpio archive"),
+    "zstd with a large window": (
+        run("zstd --ultra --long=31", ARCHIVE * 9),
+        "its zstd window is larger than 128",
+    ),
     "packed text": (run("gzip -9n", b"text\n"), "it is gzip data with a text file, not a cpio archive"),
     "a boot image inside": (run("gzip -9n", b"ANDROID!" + bytes(90)), "gzip data with an Android boot image"),
     "cut off, gzip": (GZIP[:-20], "it is damaged or cut off: gzip data: stream at offset"),
@@ -226,11 +241,13 @@ def test_a_file_system_needs_a_disk_in_ram(tmp_path: Path) -> None:
     disk.write_bytes(bytes(256 << 10))
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-O", "^has_journal", disk], check=True, timeout=60)
     for data, packed_as in ((disk.read_bytes(), ""), (run("gzip -9n", disk.read_bytes()), "gzip data with ")):
-        what = f"the ramdisk is {packed_as}an ext file system, not a cpio archive: it needs root=/dev/ram0"
-        assert startable.check(data, kernel(), "") == (what,)
-        assert startable.check(data, kernel(known=False), "") == (
-            f"{what}, and a kernel with CONFIG_BLK_DEV_RAM",
-        )
+        what = f"the ramdisk is {packed_as}an ext file system, not a cpio archive: it needs "
+        unknown = kernel(known=False)
+        assert startable.check(data, kernel(), "") == (f"{what}root=/dev/ram0",)
+        assert startable.check(data, kernel(), "root=/dev/ram0 quiet") == ()
+        assert startable.check(data, unknown, "root=/dev/ram") == (f"{what}a kernel with CONFIG_BLK_DEV_RAM",)
+        both = f"{what}root=/dev/ram0 and a kernel with CONFIG_BLK_DEV_RAM"
+        assert startable.check(data, unknown, "root=/dev/sda") == (both,)
         without = kernel("BLK_DEV_INITRD", "RD_GZIP")
         assert "built without CONFIG_BLK_DEV_RAM (its IKCONFIG)" in refused(data, without)[0]
 

@@ -27,11 +27,9 @@ _FILE_SYSTEMS = (
     (0, b"\x45\x3d\xcd\x28", "a cramfs file system"),
     (0, b"hsqs", "a squashfs file system"),
 )
-_OTHERS = (
-    (0, b"\xc7\x71", "a cpio archive in the old binary format"),
-    (0, b"\x71\xc7", "a cpio archive in the old binary format"),
-    (257, b"ustar", "a tar archive"),
-)
+_OLD_CPIO = (b"\xc7\x71", b"\x71\xc7")
+_TAR_OFFSET, _TAR = 257, b"ustar"
+_ROOT_IN_RAM = "root=/dev/ram"
 
 
 def check(data: Data, kernel: KernelImage, cmdline: str) -> tuple[str, ...]:
@@ -55,24 +53,24 @@ def check(data: Data, kernel: KernelImage, cmdline: str) -> tuple[str, ...]:
         raise refused("it is empty" if not zeros else f"it is {zeros} zero bytes", _FIND)
     kind = compression.detect(content)
     if kind is None and sniff(content) != CPIO:
-        return _check_other(view(data), "", kernel)  # some begin with zeros
+        return _check_other(view(data), "", words, kernel)  # some begin with zeros
     if kind is not None:
         warning = unpackers.check_compression(kind, bytes(content[:16]).ljust(16, b"\0"), kernel)
         if kind == "lzop":
             return (warning,) if warning else ()
     try:
-        if kind is not None and sniff(head := compression.peek(content)) != CPIO:
-            return _check_other(view(head), f"{kind} data with ", kernel)
-        fragments, rest = ramdisk.parse(content)
-        tree = rootfs.unpack(
-            (archive for fragment in fragments for archive in fragment.archives), missing_folders=False
-        )
+        head = view(compression.peek(content))
+        fragments, rest = ramdisk.parse(content) if sniff(head) == CPIO else ((), head)
+        archives = (archive for fragment in fragments for archive in fragment.archives)
+        tree = rootfs.unpack(archives, missing_folders=False)
     except LimitError as error:
         return (f"the ramdisk was not checked: {error.what}",)
     except InputError as error:
         raise refused(
             f"it is damaged or cut off: {error.what}", "Get the image again, or make it again."
         ) from error
+    if not fragments:
+        return _check_other(head, f"{kind} data with ", words, kernel)
     warnings = [
         *_check_fragments(fragments, zeros, kernel),
         *_check_order(fragments, zeros, kernel),
@@ -109,7 +107,7 @@ def check_new_kernel(data: Data, kernel: KernelImage) -> tuple[str, ...]:
     return tuple(dict.fromkeys(warnings))
 
 
-def _check_other(content: memoryview, packed: str, kernel: KernelImage) -> tuple[str, ...]:
+def _check_other(content: memoryview, packed: str, words: list[str], kernel: KernelImage) -> tuple[str, ...]:
     """Warn of a file system, which Linux may mount as a disk in RAM; refuse everything else."""
     for offset, magic, name in _FILE_SYSTEMS:
         if content[offset : offset + len(magic)] != magic:
@@ -120,10 +118,16 @@ def _check_other(content: memoryview, packed: str, kernel: KernelImage) -> tuple
                 f"it is {packed}{name}, and the kernel was built without CONFIG_BLK_DEV_RAM (its IKCONFIG)"
             )
             raise refused(problem, _FIND)
-        needs = "root=/dev/ram0" if built_in else "root=/dev/ram0, and a kernel with CONFIG_BLK_DEV_RAM"
-        return (f"the ramdisk is {packed}{name}, not a cpio archive: it needs {needs}",)
-    names = [name for offset, magic, name in _OTHERS if content[offset : offset + len(magic)] == magic]
-    problem = f"it is {packed}{names[0] if names else described(content)}, not a cpio archive"
+        needs = [] if any(word.startswith(_ROOT_IN_RAM) for word in words) else [f"{_ROOT_IN_RAM}0"]
+        needs += [] if built_in else ["a kernel with CONFIG_BLK_DEV_RAM"]
+        warning = f"the ramdisk is {packed}{name}, not a cpio archive: it needs {' and '.join(needs)}"
+        return (warning,) if needs else ()
+    if bytes(content[:2]) in _OLD_CPIO:
+        raise refused(
+            f"it is {packed}a cpio archive in the old binary format; Linux reads newc", unpackers.NEWC
+        )
+    is_tar = content[_TAR_OFFSET : _TAR_OFFSET + len(_TAR)] == _TAR
+    problem = f"it is {packed}{'a tar archive' if is_tar else described(content)}, not a cpio archive"
     if sniff(content) == UBOOT_RAMDISK:
         raise refused(problem, "Take the ramdisk out of U-Boot's header: hardboot unpack uInitrd DIR")
     raise refused(problem, _FIND)

@@ -2,7 +2,7 @@
 
 Sources: Linux usr/Kconfig (CONFIG_RD_*) and lib/decompress.c; lib/decompress_inflate.c, which skips a file
 name in a gzip header and nothing else; lib/xz/xz_dec_stream.c, which knows no check but CRC32;
-init/initramfs.c, do_header, and init/do_mounts_rd.c for file systems.
+init/initramfs.c, do_header, and init/do_mounts_rd.c for file systems; lib/decompress_unzstd.c.
 """
 
 import re
@@ -16,12 +16,17 @@ from hardboot.formats.kernels.kernel_image import KernelImage
 
 Version = tuple[int, int, int]
 
+NEWC = "Make it again: cpio -o -H newc"
+
 _ALWAYS_GZIP: Version = (2, 6, 30)  # before, there was only gzip, and no option
 _CRC: Version = (5, 19, 0)
 _XZ_CHECK = 7  # offset of the kind of check in an .xz header
 _XZ_CRC32 = 1
 _GZIP_FLAGS = 3  # offset
 _GZIP_UNREAD = 0x02 | 0x04 | 0x10  # header checksum, extra field, comment
+_ZSTD_FLAGS, _ZSTD_WINDOW = 4, 5  # offsets; RFC 8878, 3.1.1.1
+_ZSTD_SINGLE = 0x20  # there is no window then
+_ZSTD_MAX_EXPONENT = 17  # 2^(10+17) bytes; lib/decompress_unzstd.c, ZSTD_WINDOWSIZE_MAX
 _RELEASE = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -93,6 +98,13 @@ def check_compression(kind: Compression | Literal["lzop"], head: bytes, kernel: 
             "its gzip header has fields that Linux does not skip (a comment, an extra field, a checksum)"
         )
         raise refused(problem, "Pack it again: gzip -9n")
+    if (
+        kind == "zstd"
+        and not head[_ZSTD_FLAGS] & _ZSTD_SINGLE
+        and head[_ZSTD_WINDOW] >> 3 > _ZSTD_MAX_EXPONENT
+    ):
+        problem = "its zstd window is larger than 128 MiB, the most that Linux takes"
+        raise refused(problem, "Pack it again without --long and --ultra: zstd -19")
     unpacker = _UNPACKERS[kind]
     release = version(kernel)
     built_in = option(kernel, unpacker.option)
@@ -121,13 +133,12 @@ def check_archive(kind: Kind, kernel: KernelImage) -> str | None:
     Raises:
         InputError: If it cannot.
     """
-    again = "Make it again: cpio -o -H newc"
     if kind == "odc":
-        raise refused("it is a cpio archive in the old portable format (odc); Linux reads newc", again)
+        raise refused("it is a cpio archive in the old portable format (odc); Linux reads newc", NEWC)
     release = version(kernel)
     if kind == "crc" and release is None:
         return "the ramdisk is a cpio archive with checksums (crc), which Linux reads since 5.19 only"
     if kind == "crc" and release is not None and release < _CRC:
         problem = "it is a cpio archive with checksums (crc), which Linux reads since 5.19"
-        raise refused(f"{problem}; the kernel is {kernel.release}", again)
+        raise refused(f"{problem}; the kernel is {kernel.release}", NEWC)
     return None
