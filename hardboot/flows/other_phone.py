@@ -48,7 +48,7 @@ def _check_hardware(phone: Profile, named: str | None, running: str | None) -> N
     known = {one.casefold() for one in (*phone.codenames, phone.name, stock, running) if one}
     if named is None or named.casefold() in known:
         return
-    other = _other_phone(phone, named)
+    other = profile.match(named)
     if other is not None:
         raise _refused(phone, other, f"it has {_HARDWARE}={named}", "give another command line: --cmdline")
     if running or stock:
@@ -65,7 +65,7 @@ def _check_tree(phone: Profile, own: Candidate, live: Fdt | None) -> None:
     if {name.casefold() for name in (*phone.codenames, phone.name)} & {one.casefold() for one in models}:
         return
     for model in models:
-        other = _other_phone(phone, model)
+        other = profile.match(model)
         if other is not None:
             what = f'its device tree is for "{", ".join(own.compatible)}"'
             raise _refused(phone, other, what, "rebuild it with this phone's device tree")
@@ -89,11 +89,6 @@ def _unlike(phone: Profile, own: Candidate, live: Fdt | None) -> str | None:
     if not mine or not other or mine & other:
         return None
     return f'it is for "{", ".join(own.compatible)}", the phone runs with "{", ".join(running.compatible)}"'
-
-
-def _other_phone(phone: Profile, codename: str) -> Profile | None:
-    found = profile.match(codename) if codename else None
-    return found if found is not None and found.name != phone.name else None
 
 
 def _refused(phone: Profile, other: Profile, what: str, override: str) -> RefusedError:

@@ -128,6 +128,7 @@ OTHER_ID = "qcom,msm-id = <0xb2 0x46 0x20000 0>;"
         (tree("acme,one", more=MSM_ID), tree("acme,two", more=MSM_ID), None),
         (tree("acme,one", more=OTHER_ID), tree("acme,one", more=MSM_ID), "none is for "),
         (tree("acme,one", more=OTHER_ID), None, "none is for "),
+        (tree("acme,one", more=OTHER_ID), tree("acme,two", more=OTHER_ID), None),
         (tree("acme,one", more="qcom,msm-id = [00];"), tree("acme,one"), None),
     ],
 )

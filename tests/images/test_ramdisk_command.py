@@ -187,6 +187,7 @@ def test_names_that_only_windows_cannot_hold_are_extracted_appended_and_replaced
         ("a\tb", r"Windows allows no '\t' in names"),
         ("a.", "Windows allows no name that ends with '.'"),
         ("nul.txt", "Windows keeps this name for a device"),
+        ("COM1 .txt", "Windows keeps this name for a device"),
     ],
 )
 def test_windows_refuses_a_name_only_if_its_file_is_extracted(
@@ -199,6 +200,8 @@ def test_windows_refuses_a_name_only_if_its_file_is_extracted(
         ramdisk.extract(packed, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert ramdisk.extract(packed, tmp_path / "out", ["init", "null.txt"]).written == 2
+    left_out = build(tmp_path / "device", (Entry("init", FILE), Entry("dev:", 0o020600)))
+    assert ramdisk.extract(left_out, tmp_path / "out2").left_out == ("dev:",)
     (tmp_path / "more").mkdir()
     (tmp_path / "more/y").write_bytes(b"y")
     assert ramdisk.append(packed, tmp_path / "more", tmp_path / "rd2").names == ("y",)

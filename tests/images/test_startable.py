@@ -181,6 +181,11 @@ def test_a_kernel_that_reads_no_bootconfig_is_told() -> None:
     assert told == "the kernel was built without CONFIG_BOOT_CONFIG (its IKCONFIG): it reads no bootconfig"
 
 
+def test_the_release_in_which_something_is_read_first_reads_it() -> None:
+    for data, release in ((_crc_archive(), "5.19.0"), (run("zstd", ARCHIVE), "5.9.0-rc1")):
+        assert startable.check(data, kernel(release=release, known=False), "") == ()
+
+
 def test_gzip_needs_no_option_in_the_oldest_kernels() -> None:
     old = KernelImage("zImage", 1, release="2.6.29", config={"CONFIG_BLK_DEV_INITRD": "y"})
     assert startable.check(GZIP, old, "") == ()
@@ -321,18 +326,20 @@ def test_the_program_that_linux_starts_first(data: bytes, cmdline: str, warnings
             "a program for 32-bit ARM (little-endian), the kernel is for arm64",
         ),
         (elf(40), "arm64 Image", ALL, None),
+        (elf(40), "arm64 Image", None, None),
         (elf(183), "arm64 Image", ALL, None),
         (elf(9999), "zImage", ALL, "a program for machine 9999 (little-endian)"),
     ],
 )
 def test_an_init_for_another_architecture_is_refused(
-    program: bytes, kind: Kind, options: tuple[str, ...], problem: str | None
+    program: bytes, kind: Kind, options: tuple[str, ...] | None, problem: str | None
 ) -> None:
     data = run("gzip -9n", with_init(program))
+    one = kernel(*(options or ()), kind=kind, known=options is not None)
     if problem is None:
-        assert startable.check(data, kernel(*options, kind=kind), "") == ()
+        assert startable.check(data, one, "") == ()
     else:
-        assert problem in refused(data, kernel(*options, kind=kind))[0]
+        assert problem in refused(data, one)[0]
 
 
 def test_a_ramdisk_for_tests_is_one() -> None:

@@ -61,6 +61,18 @@ CASES = {
     "two archives": (((*folder("usr"), link("lib", "usr")), (file("lib/a"),)), {"usr/a": "x"}),
     "no entry for the folder": (((link("lib", "usr/lib"), file("lib/a")),), {"usr/lib/a": "x"}),
     "absolute": (((*folder("usr", "usr/lib"), link("lib", "/usr/lib"), file("lib/a")),), {"usr/lib/a": "x"}),
+    "absolute from below": (((*folder("a", "b"), link("a/l", "/b"), file("a/l/x")),), {"b/x": "x"}),
+    "40 links": (
+        (
+            (
+                *folder("d"),
+                link("l1", "d"),
+                *(link(f"l{n}", f"l{n - 1}") for n in range(2, 41)),
+                file("l40/x"),
+            ),
+        ),
+        {"d/x": "x"},
+    ),
     "out of the root": (((link("l", "../../.."), file("l/x")),), {"x": "x", "l": "-> ../../.."}),
     "upwards": (((*folder("a", "a/b"), link("a/b/l", "../../c"), file("a/b/l/x")),), {"c/x": "x"}),
     "name with ..": (((*folder("a"), file("../x"), file("a/../y"), file("/../../z")),), {"x": "x", "z": "x"}),
@@ -70,6 +82,14 @@ CASES = {
     "NUL in a target": (((*folder("a"), link("l", "a\0b"), file("l/x")),), {"a/x": "x"}),
     "later content": (((file("a", "1"), file("b", "2")), (file("./a", "3"), file("//b", "4"))), {"a": "3"}),
     "hard links": (((file("a", "", ino=7, nlink=2), file("b", "2", ino=7, nlink=2)),), {"a": "2", "b": "2"}),
+    "content first": (
+        ((file("a", "1", ino=7, nlink=2), file("b", "", ino=7, nlink=2)),),
+        {"a": "1", "b": "1"},
+    ),
+    "numbers of each archive": (
+        ((file("a", "1", ino=7, nlink=2),), (file("b", "2", ino=7, nlink=2),)),
+        {"a": "1", "b": "2"},
+    ),
     "through one name": (
         ((file("a", "1", ino=7, nlink=2), file("b", "", ino=7, nlink=2)), (file("b", "new"),)),
         {"a": "new", "b": "new"},
@@ -93,6 +113,15 @@ def test_every_entry_is_where_linux_puts_it(
     [
         ((file("f"), file("f/x")), "lies below 'f', which is not a folder"),
         ((link("a", "b"), link("b", "a"), file("a/x")), "lies behind more than 40 links"),
+        (
+            (
+                *folder("d"),
+                link("l1", "d"),
+                *(link(f"l{n}", f"l{n - 1}") for n in range(2, 42)),
+                file("l41/x"),
+            ),
+            "lies behind more than 40 links",
+        ),
         ((file("d/x"), link("d", "/")), "is a folder already, with files in it"),
         ((*folder("d"), file(".")), "is a folder already"),
         ((link("l", ""),), "is a link with a target of 0 bytes"),
@@ -151,6 +180,14 @@ def test_a_tree_without_end_is_refused(
     monkeypatch.setattr(rootfs, limit, 6)
     with pytest.raises(InputError, match="more than"):
         tree_of(entries)
+
+
+def test_the_depth_of_what_is_made_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of 2000 parts, each in a folder of its own, would fill the memory with paths."""
+    monkeypatch.setattr(rootfs, "MAX_STEPS", 20)
+    with pytest.raises(InputError, match="more than 20 parts in all"):
+        tree_of((file("a/b/c/d/e/f/g/h"),))
+    assert tree_of((file("a/b"), file("a/c"), file("a/d"))).ignored == []
 
 
 def test_links_that_lead_deeper_each_time_end_soon() -> None:
