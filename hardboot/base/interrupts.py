@@ -1,5 +1,7 @@
 """Ctrl-C, with what it left behind: only the flow knows what had been sent by then."""
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,3 +38,16 @@ def on_interrupt(state: str, fix: str = LOOK) -> Iterator[None]:
         for note in getattr(interrupt, "__notes__", ()):
             told.add_note(note)
         raise told from interrupt
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C within the block: what a command says at its end must not be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -8,6 +8,7 @@ from hardboot import __version__
 from hardboot.base import log
 from hardboot.base.errors import HardbootError
 from hardboot.base.files import make_folder, state_dir
+from hardboot.base.interrupts import without_interrupts
 from hardboot.base.printable import printable, printable_lines
 from hardboot.base.terminal import fold
 from hardboot.commands.common import Settings, emit_json
@@ -15,12 +16,13 @@ from hardboot.commands.common import Settings, emit_json
 
 def report(error: HardbootError, settings: Settings) -> None:
     """Show an error as three lines on stderr and, with --json, as a document on stdout."""
-    if settings.json:
-        emit_error(error)
-    if settings.verbose:
-        sys.stderr.write(printable_lines(traceback.format_exc()))
-    what = printable_lines(error.what) if error.several_lines else printable(error.what)
-    _print(what, printable(error.state), printable(error.fix))
+    with without_interrupts():
+        if settings.json:
+            emit_error(error)
+        if settings.verbose:
+            sys.stderr.write(printable_lines(traceback.format_exc()))
+        what = printable_lines(error.what) if error.several_lines else printable(error.what)
+        _print(what, printable(error.state), printable(error.fix))
 
 
 def emit_error(error: HardbootError) -> None:

@@ -1,6 +1,7 @@
 """Whatever ends a run, it ends with the right code and words: interrupts, full disks, closed streams."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from in_process import hardboot
 
 from hardboot.base import log
+from hardboot.commands import reports
 
 
 @pytest.fixture
@@ -39,6 +41,21 @@ def test_an_interrupt_says_during_which_step(image: Path, monkeypatch: pytest.Mo
     lines = hardboot("info", image).stderr.splitlines()
     assert lines[:2] == ["Reading the image", "hardboot: interrupted while reading the image"]
     assert lines[2] == "  state: The last step may be incomplete; the steps before it are done."
+
+
+def test_an_interrupt_while_an_error_is_told_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = reports.printable
+
+    def interrupted(text: str) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return told(text)
+
+    monkeypatch.setattr(reports, "printable", interrupted)
+    done = hardboot("info", tmp_path / "missing.img")
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 3)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_text_that_stdout_cannot_encode_is_escaped(image: Path) -> None:
