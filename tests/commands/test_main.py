@@ -10,7 +10,7 @@ import container_builders as build
 import pytest
 from in_process import hardboot
 
-from hardboot.base import log
+from hardboot.base import log, printable
 from hardboot.commands import reports
 
 
@@ -46,7 +46,7 @@ def test_an_interrupt_says_during_which_step(image: Path, monkeypatch: pytest.Mo
 def test_an_interrupt_while_an_error_is_told_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = reports.printable
+    told = printable.printable
 
     def interrupted(text: str) -> str:
         signal.raise_signal(signal.SIGINT)
