@@ -111,7 +111,8 @@ def _read_all(codename: str | None = None) -> Iterator[tuple[Path, Profile]]:
     """Yield every profile and its file, by name.
 
     Args:
-        codename: A file of the user that is wrong and has these characters is an error, not skipped.
+        codename: A file of the user that is wrong and has this in its name or content is an error, not
+            skipped.
     """
     for _, path in sorted(_paths().items()):
         try:
@@ -123,6 +124,8 @@ def _read_all(codename: str | None = None) -> Iterator[tuple[Path, Profile]]:
 
 
 def _mentions(path: Path, codename: str) -> bool:
+    if path.stem == codename:
+        return True
     try:
         return codename.encode() in read_bytes(path, limit=_LIMIT)
     except InputError:

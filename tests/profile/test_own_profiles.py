@@ -1,5 +1,6 @@
 """Profiles of the user: found before those that ship with hardboot, and said so."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,16 @@ def test_a_wrong_profile_of_this_phone_is_not_passed_over(own: Path) -> None:
     with pytest.raises(InputError, match=r"mine\.toml: unknown key hardboot\.pagesize"):
         profile.match("virt-arm")
     assert profile.match("shamu")
+    (own / "shamu.toml").write_text("")
+    with pytest.raises(InputError, match=r"shamu\.toml: missing key"):
+        profile.match("shamu")
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_among_the_profiles_is_not_waited_for(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(own / "pipe.toml")
+    assert profile.match("virt-arm")
+    assert "skipping your own profile" in capsys.readouterr().err
 
 
 def test_other_files_in_the_folder_are_no_profiles(own: Path) -> None:
