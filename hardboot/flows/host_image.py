@@ -53,6 +53,7 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     Raises:
         InputError: If `boot_image` is no boot image or damaged, `kernel` is no kernel of its architecture, or
             it cannot unpack the ramdisk, or `output` cannot be written.
+        RefusedError: If `boot_image` was read from a partition that is too small for the new kernel.
     """
     fix = "Use the phone's own boot image: from its manufacturer, or from the boot partition."
     image, algorithm = _read(boot_image, boot_image, fix=fix)

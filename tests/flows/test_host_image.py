@@ -8,7 +8,7 @@ from image_builders import board, hardboot_tag, zimage
 from packed_kernels import mkimage
 from told import raises
 
-from hardboot.base.errors import InputError
+from hardboot.base.errors import InputError, RefusedError
 from hardboot.flows import host_image
 from hardboot.flows.host_image import HostImage
 from hardboot.formats.boot import bootimg
@@ -144,4 +144,24 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
             stream.truncate((256 << 20) + 1)
         with pytest.raises(InputError, match=f"{paths[number].name}: {(256 << 20) + 1} bytes, the limit is"):
             host_image.make(*paths)
+    assert not paths[2].exists()
+
+
+def test_the_image_of_a_partition_keeps_its_size(tmp_path: Path) -> None:
+    """What an earlier image left behind the old one makes room for a larger kernel, and else is refused."""
+    image = build.boot(zimage())
+    stale = bytes(range(1, 256)) * 1000
+    paths = files(tmp_path, (image + stale)[: 1 << 17])
+    made = host_image.make(*paths)
+    assert made.size == 1 << 17
+    assert paths[2].read_bytes().endswith(paths[0].read_bytes()[-(1 << 16) :])
+    large = files(tmp_path, (image + stale)[: 1 << 17], NEW + board("phone" * 20000) * 2)
+    paths[2].unlink()
+    with raises(
+        RefusedError,
+        "the image is 76.0 KiB too large for the partition it was read from",
+        "Nothing was written.",
+        "Use smaller parts (compress them better). If the partition is larger: hardboot pack --grow",
+    ):
+        host_image.make(*large)
     assert not paths[2].exists()
