@@ -277,6 +277,20 @@ def test_the_dhtb_header_at_the_end_of_a_vbmeta_partition_is_checked(tmp_path: P
     assert hardboot("info", tmp_path / "x.img").returncode == 0
 
 
+@pytest.mark.parametrize("inner", [build.dtbo(), build.vendor_boot(4), build.sony_elf()])
+def test_a_hash_in_a_footer_is_over_the_header_in_front_of_the_image_too(
+    tmp_path: Path, inner: bytes
+) -> None:
+    data = build.mtk(inner, b"DTBO").ljust(8192, b"\0")
+    right = hashlib.sha256(b"salt" + data[:8192]).digest()
+    data = build.with_footer(data, 65536).replace(bytes(range(32)), right)
+    told = described(tmp_path, data)
+    told = told.get("vendor_boot") or told.get("sony_elf") or told
+    [vbmeta] = [row for row in told["trailing"] if row["kind"] == "AVB vbmeta"]
+    assert data[vbmeta["offset"] :].startswith(build.vbmeta()[:20])
+    assert [row["matches"] for row in vbmeta["avb"]["descriptors"]] == [True]
+
+
 def test_the_hash_in_a_footer_is_compared_with_the_image(tmp_path: Path) -> None:
     """The footer's hash is of the first 8192 bytes with a salt; the builder states any."""
     data = build.with_footer(build.boot_v3(), 65536)

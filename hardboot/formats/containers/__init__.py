@@ -20,31 +20,35 @@ def open_container(data: Data) -> Container:
     Raises:
         InputError: If it has no parts that hardboot knows, or is damaged.
     """
-    whole = view(data)
-    container = _open(sniff.sniff(whole), whole)
+    return _open_checked(view(data), 0)
+
+
+def _open_checked(data: memoryview, base: int) -> Container:
+    container = _open(sniff.sniff(data), data, base)
     _check_order(container)
     return container
 
 
-def _open(kind: str | None, data: memoryview) -> Container:
+def _open(kind: str | None, data: memoryview, base: int) -> Container:
+    """Take an image apart that has `base` bytes in front of it in its file."""
     if kind in sniff.SEALED:
         why, fix = sniff.SEALED[kind]
         raise malformed(kind, "content", 0, why, fix=fix)
     if kind == sniff.BOOT_IMAGE:
         return boot_images.open_boot(data)
     if kind == sniff.VENDOR_BOOT_IMAGE:
-        return boot_images.open_vendor_boot(data)
+        return boot_images.open_vendor_boot(data, base)
     # Importing these formats takes longer than unpacking a boot image.
     if wrapped.is_wrapped(data):
-        return wrapped.open_wrapped(data, lambda content: _open(sniff.sniff(content), content))
+        return wrapped.open_wrapped(data, lambda content, lead: _open(sniff.sniff(content), content, lead))
     if kind == sniff.SONY_ELF:
         from hardboot.formats.containers import sony
 
-        return sony.open_sony(data)
+        return sony.open_sony(data, base)
     if kind in sniff.TABLE_KINDS:
         from hardboot.formats.containers import tables
 
-        return tables.open_table(kind, data)
+        return tables.open_table(kind, data, base)
     if kind == sniff.DEVICE_TREE:
         from hardboot.formats.containers import fits
 
@@ -54,12 +58,12 @@ def _open(kind: str | None, data: memoryview) -> Container:
     if kind == sniff.RESOURCE_IMAGE:
         from hardboot.formats.containers import resources
 
-        return resources.open_resources(data)
+        return resources.open_resources(data, base)
     from hardboot.formats.containers import bare, sized
 
     if kind in sized.KINDS:
-        return sized.open_sized(kind, data)
-    return bare.open_bare(kind, data) or boot_images.open_boot(data)
+        return sized.open_sized(kind, data, base)
+    return bare.open_bare(kind, data, base) or boot_images.open_boot(data)
 
 
 def _check_order(container: Container) -> None:
@@ -83,11 +87,14 @@ def open_frame(kind: str, data: Data, parts: tuple[Part, ...]) -> Container:
     Raises:
         InputError: If `data` is damaged, or of another kind.
     """
+    return _open_frame(kind, view(data), parts, 0)
+
+
+def _open_frame(kind: str, data: memoryview, parts: tuple[Part, ...], base: int) -> Container:
     from hardboot.formats.containers import bare, sized
 
-    whole = view(data)
     if kind in sized.KINDS:
-        return sized.sized_container(kind, parts, whole)
+        return sized.sized_container(kind, parts, data, base)
     if bare.is_bare(kind):
-        return bare.bare_container(kind, parts, whole)
-    return wrapped.open_wrapped_frame(kind, whole, parts, open_frame) or open_container(whole)
+        return bare.bare_container(kind, parts, data, base)
+    return wrapped.open_wrapped_frame(kind, data, parts, _open_frame) or _open_checked(data, base)

@@ -24,12 +24,13 @@ def is_bare(kind: str) -> bool:
     return kind in _KINDS or kind.endswith(_COMPRESSED)
 
 
-def open_bare(kind: str | None, data: memoryview) -> Container | None:
+def open_bare(kind: str | None, data: memoryview, base: int = 0) -> Container | None:
     """Take a file without a table of parts apart.
 
     Args:
         kind: As `sniff` names it.
         data: The file.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
 
     Returns:
         None if it is something else.
@@ -48,7 +49,7 @@ def open_bare(kind: str | None, data: memoryview) -> Container | None:
         start = end + leading_zeros(data[end:]) if parts else lead
         parts.append(Part(name, start, part))
         end = start + len(part)
-    return bare_container(kind or f"{how}{_COMPRESSED}", tuple(parts), data)
+    return bare_container(kind or f"{how}{_COMPRESSED}", tuple(parts), data, base)
 
 
 def _lead_size(kind: str | None) -> int:
@@ -98,13 +99,14 @@ def _renewed_dhtb(behind: memoryview, end: int, content: Iterator[Data]) -> byte
     return bytes(behind[: -wrappers.DHTB_SIZE]) + wrappers.dhtb_header(bytes(old), content, growth)
 
 
-def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Container:
+def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview, base: int = 0) -> Container:
     """Return a container of parts that follow each other.
 
     Args:
         kind: As `sniff` names it.
         parts: In file order.
         data: The file.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
     """
     lead = _lead_size(kind)
     end = max((part.offset + len(part.data) for part in parts), default=lead)
@@ -112,7 +114,7 @@ def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Cont
 
     def rebuild(changes: Changes) -> Rebuilt:
         growth = sum(len(changes.parts[part.name]) - len(part.data) for part in parts)
-        renewed = tail_renewal.renew(rest, end, end + growth, grow=changes.grow)
+        renewed = tail_renewal.renew(rest, base + end, base + end + growth, grow=changes.grow)
         behind = view(renewed.data)
         if kind == sniff.VBMETA_IMAGE and wrappers.has_dhtb_behind(behind):
             behind = view(_renewed_dhtb(behind, end + growth, chunks(changes, behind)))
@@ -129,5 +131,5 @@ def bare_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Cont
             start = part.offset + len(part.data)
         yield from windows(behind)
 
-    signed = any(part.name == "vbmeta" for part in parts) or tail.is_signed(rest, end)
+    signed = any(part.name == "vbmeta" for part in parts) or tail.is_signed(rest, base + end)
     return Container(kind, {}, parts, {}, signed=signed, rebuild=rebuild)

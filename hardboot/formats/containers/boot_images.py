@@ -112,8 +112,12 @@ def _decode_id(text: str) -> bytes:
     return raw.ljust(size, b"\0")
 
 
-def open_vendor_boot(data: memoryview) -> Container:
+def open_vendor_boot(data: memoryview, base: int = 0) -> Container:
     """Take a vendor_boot image apart.
+
+    Args:
+        data: The image.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
 
     Raises:
         InputError: If `data` is something else, or damaged.
@@ -143,13 +147,13 @@ def open_vendor_boot(data: memoryview) -> Container:
         fields=fields,
         parts=image.parts,
         part_fields=part_fields,
-        signed=tail.is_signed(image.tail, image.tail_offset),
+        signed=tail.is_signed(image.tail, base + image.tail_offset),
         warnings=image.warnings,
-        rebuild=lambda changes: _rebuild_vendor_boot(image, changes),
+        rebuild=lambda changes: _rebuild_vendor_boot(image, changes, base),
     )
 
 
-def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Rebuilt:
+def _rebuild_vendor_boot(image: VendorBoot, changes: Changes, base: int) -> Rebuilt:
     parts: Fields = dict(changes.parts)
     ramdisks = []
     for index, ramdisk in enumerate(image.ramdisks):
@@ -159,6 +163,7 @@ def _rebuild_vendor_boot(image: VendorBoot, changes: Changes) -> Rebuilt:
             fields["board_id"] = tuple(fields["board_id"])
         ramdisks.append(replace(ramdisk, data=parts.pop(name), **fields))
     changed = replace(image, **changes.fields, **parts, ramdisks=tuple(ramdisks))
-    renewed = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
+    old_end, new_end = base + image.tail_offset, base + changed.end
+    renewed = tail_renewal.renew(image.tail, old_end, new_end, grow=changes.grow)
     chunks = vendorboot.build(replace(changed, tail=renewed.data))
     return Rebuilt(chunks, changed.end - image.tail_offset, renewed.overwritten)

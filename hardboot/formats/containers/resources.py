@@ -9,8 +9,12 @@ from hardboot.formats.containers.model import Changes, Container, Rebuilt
 from hardboot.formats.reading import windows
 
 
-def open_resources(data: memoryview) -> Container:
+def open_resources(data: memoryview, base: int = 0) -> Container:
     """Take a resource image apart.
+
+    Args:
+        data: The image.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
 
     Raises:
         InputError: If it is damaged.
@@ -22,7 +26,7 @@ def open_resources(data: memoryview) -> Container:
     def rebuild(changes: Changes) -> Rebuilt:
         paths = [changes.part_fields[name]["name"] for name in names]
         built = rsce.build(image, paths, [changes.parts[name] for name in names])
-        renewed = tail_renewal.renew(rest, image.end, len(built), grow=changes.grow)
+        renewed = tail_renewal.renew(rest, base + image.end, base + len(built), grow=changes.grow)
         return Rebuilt(
             chain(windows(built), windows(renewed.data)), len(built) - image.end, renewed.overwritten
         )
@@ -36,7 +40,7 @@ def open_resources(data: memoryview) -> Container:
         fields={},
         parts=tuple(sorted(parts, key=lambda part: part.offset)),
         part_fields={name: {"name": entry.name} for name, entry in zip(names, image.entries, strict=True)},
-        signed=tail.is_signed(rest, image.end),
+        signed=tail.is_signed(rest, base + image.end),
         rebuild=rebuild,
     )
 

@@ -57,24 +57,30 @@ _NAMES = {
 }
 
 
-def open_sized(kind: str, data: memoryview) -> Container:
+def open_sized(kind: str, data: memoryview, base: int = 0) -> Container:
     """Take an image of one of KINDS apart.
+
+    Args:
+        kind: As `sniff` names it.
+        data: The image.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
 
     Raises:
         InputError: If it is damaged.
     """
     content = _FORMATS[kind].content(data)
     offset = krnl.KrnlHeader.SIZE if kind == sniff.ROCKCHIP_IMAGE else uimage.HEADER_SIZE
-    return sized_container(kind, (Part(_name(kind, content), offset, content),), data)
+    return sized_container(kind, (Part(_name(kind, content), offset, content),), data, base)
 
 
-def sized_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Container:
+def sized_container(kind: str, parts: tuple[Part, ...], data: memoryview, base: int = 0) -> Container:
     """Return the container of an image of one of KINDS with that one part.
 
     Args:
         kind: As `sniff` names it.
         parts: The file in it.
         data: The image.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
     """
     [part] = parts
     image_format = _FORMATS[kind]
@@ -83,10 +89,10 @@ def sized_container(kind: str, parts: tuple[Part, ...], data: memoryview) -> Con
 
     def rebuild(changes: Changes) -> Rebuilt:
         image = image_format.build(data, changes.parts[part.name])
-        renewed = tail_renewal.renew(rest, end, len(image), grow=changes.grow)
+        renewed = tail_renewal.renew(rest, base + end, base + len(image), grow=changes.grow)
         return Rebuilt(chain(windows(image), windows(renewed.data)), len(image) - end, renewed.overwritten)
 
-    return Container(kind, {}, parts, {}, signed=tail.is_signed(rest, end), rebuild=rebuild)
+    return Container(kind, {}, parts, {}, signed=tail.is_signed(rest, base + end), rebuild=rebuild)
 
 
 def _name(kind: str, content: memoryview) -> str:

@@ -7,8 +7,12 @@ from hardboot.formats.boot import sonyelf, tail, tail_renewal
 from hardboot.formats.containers.model import Changes, Container, Rebuilt
 
 
-def open_sony(data: memoryview) -> Container:
+def open_sony(data: memoryview, base: int = 0) -> Container:
     """Take a boot image of Sony's apart.
+
+    Args:
+        data: The image.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
 
     Raises:
         InputError: If `data` is something else, or damaged.
@@ -19,7 +23,7 @@ def open_sony(data: memoryview) -> Container:
 
     def rebuild(changes: Changes) -> Rebuilt:
         moved = sonyelf.with_parts(image, dict(changes.parts))
-        renewed = tail_renewal.renew(rest, end, moved.end, grow=changes.grow)
+        renewed = tail_renewal.renew(rest, base + end, base + moved.end, grow=changes.grow)
         loaded = tuple(
             replace(part, addr=changes.part_fields[part.name]["load_addr"]) for part in moved.loaded
         )
@@ -32,6 +36,6 @@ def open_sony(data: memoryview) -> Container:
         fields={"entry_addr": image.entry},
         parts=image.parts,
         part_fields={part.name: {"load_addr": part.addr} for part in image.loaded},
-        signed=tail.is_signed(rest, end),
+        signed=tail.is_signed(rest, base + end),
         rebuild=rebuild,
     )

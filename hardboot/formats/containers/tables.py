@@ -31,14 +31,19 @@ _FORMATS: dict[str, TableFormat] = {
 AnyTable = TreeTable | OverlayTable
 
 
-def open_table(kind: str, data: memoryview) -> Container:
+def open_table(kind: str, data: memoryview, base: int = 0) -> Container:
     """Take a table of one of sniff.TABLE_KINDS apart; each of its trees is a part.
+
+    Args:
+        kind: As `sniff` names it.
+        data: The table, with what follows it.
+        base: Bytes in front of `data` in the file, from whose start an AVB footer counts.
 
     Raises:
         InputError: If it is malformed, or a tree overlaps the table itself.
     """
     if kind == sniff.OVERLAY_TABLE:
-        return _overlays(kind, data)
+        return _overlays(kind, data, base)
     table_format = _FORMATS[kind]
     parsed = table_format.parse(data)
     _check_outside(kind, table_format.parse, parsed, data)
@@ -48,13 +53,13 @@ def open_table(kind: str, data: memoryview) -> Container:
 
     def rebuild(changes: Changes) -> Rebuilt:
         table = table_format.build(table_format.with_trees(parsed, _contents(parsed.trees, changes)))
-        renewed = tail_renewal.renew(rest, end, len(table), grow=changes.grow)
+        renewed = tail_renewal.renew(rest, base + end, base + len(table), grow=changes.grow)
         return Rebuilt(chain(pieces(table), windows(renewed.data)), len(table) - end, renewed.overwritten)
 
-    return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(rest, end))
+    return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(rest, base + end))
 
 
-def _overlays(kind: str, data: memoryview) -> Container:
+def _overlays(kind: str, data: memoryview, base: int) -> Container:
     parsed = dtbo.parse(data)
     _check_outside(kind, dtbo.parse, parsed, data)
     size = parsed.header.total_size
@@ -62,11 +67,11 @@ def _overlays(kind: str, data: memoryview) -> Container:
     def rebuild(changes: Changes) -> Rebuilt:
         changed = dtbo.with_trees(parsed, _contents(parsed.trees, changes))
         new_size = changed.header.total_size
-        renewed = tail_renewal.renew(parsed.tail, size, new_size, grow=changes.grow)
+        renewed = tail_renewal.renew(parsed.tail, base + size, base + new_size, grow=changes.grow)
         chunks = pieces(dtbo.build(replace(changed, tail=renewed.data)))
         return Rebuilt(chunks, new_size - size, renewed.overwritten)
 
-    return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(parsed.tail, size))
+    return _container(kind, parsed.trees, rebuild, signed=tail.is_signed(parsed.tail, base + size))
 
 
 def _container(

@@ -60,18 +60,18 @@ def split(data: memoryview) -> tuple[memoryview, memoryview]:
     return data[:size], data[size:]
 
 
-def open_wrapped(data: memoryview, open_inner: Callable[[memoryview], Container]) -> Container:
+def open_wrapped(data: memoryview, open_inner: Callable[[memoryview, int], Container]) -> Container:
     """Take an image behind a header apart.
 
     Args:
         data: A file for which `is_wrapped` is true.
-        open_inner: Takes the image behind the header apart.
+        open_inner: Takes the image behind the header apart, given it and the size of the header.
 
     Raises:
         InputError: If another header follows, or as `open_inner`.
     """
     header, content = split(data)
-    inner = open_inner(content)
+    inner = open_inner(content, len(header))
 
     def rebuild(changes: Changes) -> Rebuilt:
         rebuilt = inner.rebuild(changes)
@@ -90,7 +90,7 @@ def open_wrapped_frame(
     kind: str,
     data: memoryview,
     parts: tuple[Part, ...],
-    open_inner: Callable[[str, memoryview, tuple[Part, ...]], Container],
+    open_inner: Callable[[str, memoryview, tuple[Part, ...], int], Container],
 ) -> Container | None:
     """Open an image behind a header whose parts were replaced by zeros; None if `kind` names no header.
 
@@ -98,7 +98,7 @@ def open_wrapped_frame(
         kind: As the image's container had it.
         data: The file.
         parts: As the image's container had them.
-        open_inner: Opens the image behind the header, from the same of it.
+        open_inner: Opens the image behind the header, from the same of it and the size of the header.
 
     Raises:
         InputError: If the header is another one, or as `open_inner`.
@@ -111,7 +111,7 @@ def open_wrapped_frame(
     header = _HEADERS[name]
     inner_kind = kind.removesuffix(header.suffix)
     inner_parts = _moved(parts, -header.size)
-    return open_wrapped(data, lambda content: open_inner(inner_kind, content, inner_parts))
+    return open_wrapped(data, lambda content, base: open_inner(inner_kind, content, inner_parts, base))
 
 
 def _moved(parts: tuple[Part, ...], by: int) -> tuple[Part, ...]:

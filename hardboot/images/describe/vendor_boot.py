@@ -6,17 +6,22 @@ from hardboot.images.describe.document import Document, Signed
 from hardboot.images.describe.parts import describe_header, describe_part, describe_tail
 
 
-def describe_vendor_boot(data: memoryview) -> Document:
+def describe_vendor_boot(data: memoryview, file: memoryview) -> Document:
     """Describe a vendor_boot image.
+
+    Args:
+        data: The image, and all that follows it.
+        file: With what is in front of it.
 
     Raises:
         InputError: If it is something else, or damaged.
     """
     image = vendorboot.parse(data)
+    base = len(file) - len(data)
     parts = []
     for index, part in enumerate(image.parts):
         padding = image.paddings.get("ramdisk" if index + 1 == len(image.ramdisks) else part.name, b"")
-        parts.append(describe_part(part, 0, image.dtb_addr if part.name == "dtb" else None, padding))
+        parts.append(describe_part(part, base, image.dtb_addr if part.name == "dtb" else None, padding))
         if image.has_entries and index < len(image.ramdisks):
             parts[-1] |= _ramdisk_entry(image.ramdisks[index])
     return {
@@ -30,7 +35,7 @@ def describe_vendor_boot(data: memoryview) -> Document:
         "header": describe_header(image.header, image.header_type),
         "warnings": list(image.warnings),
         "parts": parts,
-        **describe_tail(image.tail, image.tail_offset, Signed(data, _end(image))),
+        **describe_tail(image.tail, base + image.tail_offset, Signed(file, base + _end(image))),
         "padding_missing": image.missing,
     }
 

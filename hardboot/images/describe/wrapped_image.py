@@ -8,8 +8,8 @@ from hardboot.images.describe.document import Document
 from hardboot.images.describe.parts import describe_dhtb
 
 
-def describe_wrapped(data: memoryview, describe: Callable[[memoryview], Document]) -> Document:
-    """Describe the image behind a header; `describe` is called for it.
+def describe_wrapped(data: memoryview, describe: Callable[[memoryview, memoryview], Document]) -> Document:
+    """Describe the image behind a header; `describe` is called for it and the file.
 
     Raises:
         InputError: If another header follows, or the image is damaged.
@@ -20,8 +20,7 @@ def describe_wrapped(data: memoryview, describe: Callable[[memoryview], Document
         lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(header), "warning": mtk.warning}
     else:
         lead = describe_dhtb(data)
-    document = describe(content)
-    for name in ("boot_image", "vendor_boot", "sony_elf"):
-        for row in document.get(name, {}).get("parts", ()):
-            row["offset"] += len(header)
+    document = describe(content, data)
+    for row in document.get("boot_image", {}).get("parts", ()):  # its offsets count from the image
+        row["offset"] += len(header)
     return {**document, "lead": lead}

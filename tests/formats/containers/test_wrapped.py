@@ -8,6 +8,7 @@ import pytest
 from image_builders import board
 
 from hardboot.base.errors import InputError
+from hardboot.formats.avb.vbmeta import parse_footer
 from hardboot.formats.boot import wrappers
 from hardboot.formats.containers import Changes, open_container, open_frame
 
@@ -54,3 +55,21 @@ def test_a_frame_with_another_header_is_refused(data: bytes) -> None:
     container = open_container(build.mtk(build.dtbo(), b"DTBO"))
     with pytest.raises(InputError, match="MediaTek header: header at offset 0x0: this is"):
         open_frame(container.kind, data, container.parts)
+
+
+@pytest.mark.parametrize("inner", [build.dtbo(), build.vendor_boot(4), build.sony_elf(), build.qcdt()])
+def test_a_footer_behind_a_header_counts_from_the_start_of_the_file(inner: bytes) -> None:
+    """As in MediaTek's dtbo images, which are signed with their header."""
+    data = build.with_footer(build.mtk(inner, b"DTBO"), 131072)
+    container = open_container(data)
+    assert container.signed
+    part = container.parts[0]
+    content = LONGER if part.name.startswith("tree") else bytes(part.data) + b"x" * 9000
+    new = rebuilt(data, **{part.name: content})
+    assert len(new) == len(data)
+    footer = parse_footer(new)
+    assert footer is not None
+    assert new[footer.vbmeta_offset :].startswith(build.vbmeta())
+    alone = rebuilt(inner, **{part.name: content})
+    assert new[512 : 512 + len(alone)] == alone
+    assert footer.original_image_size == 512 + len(alone)
