@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from hardboot.formats import sniff
+from hardboot.formats.avb.vbmeta import VBMETA_MAGIC, parse_footer
 from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container, Rebuilt
@@ -60,18 +61,31 @@ def split(data: memoryview) -> tuple[memoryview, memoryview]:
     return data[:size], data[size:]
 
 
+def footer_base(data: memoryview) -> int:
+    """Return from which offset an AVB footer counts: 0, or that of an image signed without the header."""
+    footer = parse_footer(data)
+    if footer is None or _is_vbmeta(data, footer.vbmeta_offset):
+        return 0
+    size = len(split(data)[0])
+    return size if _is_vbmeta(data, size + footer.vbmeta_offset) else 0
+
+
+def _is_vbmeta(data: memoryview, offset: int) -> bool:
+    return data[offset : offset + len(VBMETA_MAGIC)] == VBMETA_MAGIC
+
+
 def open_wrapped(data: memoryview, open_inner: Callable[[memoryview, int], Container]) -> Container:
     """Take an image behind a header apart.
 
     Args:
         data: A file for which `is_wrapped` is true.
-        open_inner: Takes the image behind the header apart, given it and the size of the header.
+        open_inner: Takes the image apart, given it and the bytes in front of it from which a footer counts.
 
     Raises:
         InputError: If another header follows, or as `open_inner`.
     """
     header, content = split(data)
-    inner = open_inner(content, len(header))
+    inner = open_inner(content, len(header) - footer_base(data))
 
     def rebuild(changes: Changes) -> Rebuilt:
         rebuilt = inner.rebuild(changes)
@@ -98,7 +112,7 @@ def open_wrapped_frame(
         kind: As the image's container had it.
         data: The file.
         parts: As the image's container had them.
-        open_inner: Opens the image behind the header, from the same of it and the size of the header.
+        open_inner: Opens the image behind the header, from the same of it; otherwise as for `open_wrapped`.
 
     Raises:
         InputError: If the header is another one, or as `open_inner`.

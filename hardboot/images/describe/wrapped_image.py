@@ -20,7 +20,9 @@ def describe_wrapped(data: memoryview, describe: Callable[[memoryview, memoryvie
         lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(header), "warning": mtk.warning}
     else:
         lead = describe_dhtb(data)
-    document = describe(content, data)
-    for row in document.get("boot_image", {}).get("parts", ()):  # its offsets count from the image
-        row["offset"] += len(header)
+    base = wrapped.footer_base(data)
+    document = describe(content, data[base:])
+    for name, missing in (("boot_image", len(header)), ("vendor_boot", base), ("sony_elf", base)):
+        for row in document.get(name, {}).get("parts", ()):
+            row["offset"] += missing  # they counted from the image, or from where a footer counts from
     return {**document, "lead": lead}
