@@ -9,9 +9,10 @@ from hardboot.formats.archives import compression
 from hardboot.formats.boot import wrappers
 from hardboot.formats.containers import kernel_part
 from hardboot.formats.kernels import arm64image, uimage, zboot, zimage
-from hardboot.formats.kernels.kernel import identify
+from hardboot.formats.kernels.kernel import find_table, identify
 from hardboot.formats.kernels.kernel_image import KernelImage
 from hardboot.formats.reading import Data, view, windows
+from hardboot.formats.trees.qcdt import QCDT
 
 _OPTION = "CONFIG_KEXEC_HARDBOOT"  # in every port of the kexec-hardboot patch
 _PAGE = "CONFIG_KEXEC_HARDBOOT_PAGE"  # of hardboot's own series
@@ -105,9 +106,13 @@ def replace_kernel(part: Data, old: KernelImage, new: Data) -> NewPart:
                 fix="Give an arm64 kernel: arch/arm64/boot/Image.",
             )
         kernel, dtbs, rest = view(_packed(bare, known, part, old)), known.dtbs, bare[known.size :]
-    kept = () if dtbs else old.dtbs
-    trees = b"".join(bytes(dtb) for dtb in kept) or bytes(rest)
-    return NewPart(kernel_part.with_kernel(part, kernel, trees), len(kept))
+    if dtbs or find_table(rest):
+        return NewPart(kernel_part.with_kernel(part, kernel, bytes(rest)), 0)
+    if len(old.table):
+        kept = len(QCDT.parse(old.table).trees)
+        return NewPart(kernel_part.with_kernel(part, kernel, bytes(old.table)), kept)
+    trees = b"".join(bytes(dtb) for dtb in old.dtbs) or bytes(rest)
+    return NewPart(kernel_part.with_kernel(part, kernel, trees), len(old.dtbs))
 
 
 def _packed(new: memoryview, known: KernelImage, part: Data, old: KernelImage) -> Data:

@@ -71,6 +71,18 @@ def test_headers_are_those_of_the_phones_own_kernel(
     assert kernel == written
 
 
+def test_a_table_of_trees_of_the_old_kernel_stays_unless_the_new_one_has_trees(tmp_path: Path) -> None:
+    old = build.boot(zimage() + build.qcdt())
+    for new, kernel, kept in (
+        (NEW, NEW + build.qcdt(), 2),
+        (NEW + board("new"), NEW + board("new"), 0),
+        (NEW + build.qcdt_of(1), NEW + build.qcdt_of(1), 0),
+    ):
+        paths = files(tmp_path, old, new)
+        assert host_image.make(*paths).dtbs_kept == kept
+        assert bytes(bootimg.parse(paths[2].read_bytes()).kernel) == kernel
+
+
 def test_trees_of_the_new_kernel_replace_those_of_the_old(tmp_path: Path) -> None:
     kernel = NEW + board("new one") + b"tail"
     paths = files(tmp_path, build.boot(zimage() + board("old") + board("older")), kernel)
