@@ -1,7 +1,7 @@
 """Check that a ROM's kernel can start with its ramdisk."""
 
 from hardboot.base import log
-from hardboot.base.files import naming
+from hardboot.base.errors import InputError
 from hardboot.flows.rom import Rom
 from hardboot.images.ramdisk import startable
 from hardboot.layout import Guest
@@ -17,6 +17,9 @@ def check(rom: Rom, guest: Guest) -> None:
     Raises:
         InputError: If the kernel cannot start with it.
     """
-    with naming(rom.path, state="Nothing was sent."):
+    try:
         for warning in startable.check(guest.ramdisk, rom.identity, guest.cmdline):
             log.warn(warning)
+    except InputError as error:
+        file = str(rom.path) if rom.replaced_ramdisk is None else None
+        raise InputError(error.what, file=file, state="Nothing was sent.", fix=error.fix) from error

@@ -1,9 +1,11 @@
 """A ramdisk that the kernel cannot start with, or an image for another phone, is refused before a push."""
 
+import gzip
 import subprocess
 from pathlib import Path
 
 import container_builders as build
+import image_sets as sets
 import pytest
 from image_builders import arm64_image, board, dtb, kernel_with_config, pack, zimage
 from packed_kernels import mkimage
@@ -133,3 +135,38 @@ def test_the_hardware_of_the_running_system_is_known(
         load.prepare(phone, found, Journal("virt-arm", "HBSCRIPT"))
         told = capsys.readouterr().err
         assert ("its running system was started with androidboot.hardware=mine" in told) == warned
+
+
+def test_a_ramdisk_given_by_itself_is_not_blamed_on_the_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, ramdisk = image(tmp_path, ARCHIVE), tmp_path / "initrd"
+    ramdisk.write_bytes(b"no ramdisk at all")
+    _, errors = call(capsys, "plan", path, "--device", "virt-arm", "--ramdisk", ramdisk, code=3)
+    assert "hardboot: the ramdisk cannot be started: it is a text file, not a cpio archive" in errors
+    ramdisk.write_bytes(LZ4)
+    _, errors = call(capsys, "plan", path, "--device", "virt-arm", "--ramdisk", ramdisk, code=3)
+    assert LZ4_PROBLEM in errors
+
+
+def test_fragments_of_a_set_are_judged_as_the_kernel_gets_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vendor = sets.vendor_boot([(sets.PLATFORM, LZ4)], dtb=board("mine"))
+    generic = sets.boot_v4(b"", gzip.compress(ARCHIVE, mtime=0))
+    folder = sets.write_set(tmp_path / "rom", sets.image_set(vendor_boot=vendor, init_boot=generic))
+    _, errors = call(capsys, "plan", folder, "--device", "virt-arm64")
+    lost = f"the gzip fragment at {len(LZ4):#x} of the ramdisk is lost: Linux 6.6.0-rom reads on"
+    assert lost in errors
+    kernel = pack(
+        arm64_image(kernel_with_config("6.6.0-rom", config("BLK_DEV_INITRD", "RD_GZIP"), 60_000)), "gzip"
+    )
+    images = sets.image_set(boot=sets.boot_v4(kernel), vendor_boot=vendor)
+    _, errors = call(
+        capsys, "plan", sets.write_set(tmp_path / "other", images), "--device", "virt-arm64", code=3
+    )
+    assert f"other: the ramdisk cannot be started: {LZ4_PROBLEM}" in errors
+    vendor = sets.vendor_boot(dtb=board("mine"), bootconfig=b"androidboot.hardware=shamu\n")
+    folder = sets.write_set(tmp_path / "third", sets.image_set(vendor_boot=vendor))
+    _, errors = call(capsys, "plan", folder, "--device", "virt-arm64", code=4)
+    assert "it has androidboot.hardware=shamu, which is Motorola Nexus 6" in errors
