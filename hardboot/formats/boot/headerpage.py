@@ -50,9 +50,14 @@ def parse_header(page: Data) -> BootHeader:
     """Read the header in a header page; the parts of the image are not needed.
 
     Raises:
-        InputError: If `page` is not the header page of a boot image, or is truncated.
+        InputError: If `page` is not the header page of a boot image, or is truncated: also if it is the start
+            of a loader that has the image farther behind.
     """
     data = view(page)
+    loader = wrappers.find_loader(data)
+    if loader and len(data) < loader.size + len(BOOT_MAGIC):
+        problem = f"the image behind it begins there, {len(data):#x} bytes are known"
+        raise malformed(WHAT, loader.name, loader.size, problem)
     lead, header_offset = find_header(data)
     return read_header(data[lead:], header_offset)
 
@@ -74,7 +79,7 @@ def find_header(data: memoryview) -> tuple[int, int]:
 
 def _is_likely(data: memoryview) -> bool:
     """Return whether a header follows the magic: its version is known, and its page size in use."""
-    if len(data) < BootHeaderV3.SIZE or BOOT_MAGIC in bytes(data[1 : BootHeaderV0.offset_of("cmdline")]):
+    if len(data) < BootHeaderV3.SIZE or BOOT_MAGIC in bytes(data[1 : BootHeaderV0.offset_of("name")]):
         return False
     version = u32(data, VERSION_OFFSET)
     if version in (3, 4):

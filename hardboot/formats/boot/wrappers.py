@@ -99,7 +99,7 @@ def is_amonet(data: memoryview) -> bool:
 
 @dataclass(frozen=True)
 class Loader:
-    """A loader in front of a boot image, which begins with a boot image header of its own.
+    """A loader in front of a boot image; it begins with a header like a boot image's.
 
     Attributes:
         name: As people call it.
@@ -132,7 +132,7 @@ def find_loader(data: memoryview) -> Loader | None:
     """Return the known loader that `data` begins with, without looking for the boot image behind it."""
     for loader in _LOADERS:
         field = bytes(data[loader.field : loader.field + BOOT_ARGS_SIZE])
-        if data[: len(BOOT_MAGIC)] == BOOT_MAGIC and field.startswith(loader.marks):
+        if field.startswith(loader.marks):
             return loader
     return None
 
@@ -141,17 +141,11 @@ def leads(data: memoryview) -> Iterator[int]:
     """Yield how many bytes may be in front of a boot image: a DHTB header, a loader, or none.
 
     What begins with the magic is not always the image: loaders contain it, too, and some begin with it.
-
-    Raises:
-        InputError: If `data` ends before the image behind a known loader begins.
     """
     if is_dhtb(data):
         yield DHTB_SIZE
         return
     loader = find_loader(data)
-    if loader and len(data) < loader.size + len(BOOT_MAGIC):
-        problem = f"the image behind it is missing: {len(data):#x} bytes end before"
-        raise malformed("boot image", loader.name, loader.size, problem)
     if loader and data[loader.size : loader.size + len(BOOT_MAGIC)] == BOOT_MAGIC:
         yield loader.size
         return

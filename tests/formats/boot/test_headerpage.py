@@ -124,12 +124,15 @@ NO_PAGE = b"ANDROID!" + bytes(2000)
         (b"\x11" + NO_PAGE + build.boot_v3(4), (2009, 0)),
         (b"\x11" + NO_PAGE + build.pxa(), (2009, 0)),
         (NO_PAGE, (0, 0)),
+        (BOOT.replace(b"board\0\0\0", b"ANDROID!", 1), (0, 0)),
         (build.nook(BOOT), (1 << 20, 0)),
         (build.nook(build.boot_v3(4)), (1 << 20, 0)),
         (build.nook(BOOT, field=48, mark=b"BauwksBoot", size=256 << 10), (256 << 10, 0)),
         (build.nook(BOOT, mark=b"Blue Loader"), (0, 0)),
         (build.nook(b"\0" + BOOT), (0, 0)),
         (build.nook(BOOT[:100]), (1 << 20, 0)),
+        (build.nook(BOOT)[: 1 << 20], (0, 0)),
+        (b"\0" + build.nook(BOOT)[1:], (1 << 20, 0)),
         (build.nook(NO_PAGE), (1 << 20, 0)),
         (build.dhtb(build.injected()), (512, 1024)),
     ],
@@ -149,7 +152,7 @@ def test_no_header_is_found_too_far_behind_or_behind_another_image(data: bytes) 
 
 @pytest.mark.parametrize("size", [4096, 131072, 1 << 20, (1 << 20) + 7])
 def test_a_loaders_header_is_not_taken_for_that_of_an_image_that_is_missing(size: int) -> None:
-    message = r"Nook HD loader at offset 0x100000: the image behind it is missing: 0x\w+ bytes end before"
+    message = r"Nook HD loader at offset 0x100000: the image behind it begins there, 0x\w+ bytes are known"
     with pytest.raises(InputError, match=message):
         headerpage.parse_cmdline(build.nook(BOOT)[:size])
     assert headerpage.parse_cmdline(build.nook(BOOT)) == "console=ttyMSM0"

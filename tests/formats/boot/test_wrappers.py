@@ -102,7 +102,7 @@ def test_amonet_is_a_microloader_with_the_header_behind_it() -> None:
         (build.nook(b"", mark=b"eMMC boot.img+s"), None),
         (build.nook(b"", field=48), None),
         (build.nook(b"", field=48, mark=b"BauwksBoot"), "Nook Tablet loader"),
-        (b"\0" + build.nook(b"")[1:], None),
+        (b"\0" + build.nook(b"")[1:], "Nook HD loader"),
         (build.boot(), None),
         (b"", None),
     ],
