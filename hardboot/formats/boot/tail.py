@@ -18,6 +18,7 @@ _UNKNOWN, _ZEROS_NAME = "unknown data", "zeros"
 _MOVED = (*_MARKS.values(), _SIGNATURE, VBMETA)  # stand right behind the last part
 _LOST_FOOTER = "AVB footer that points outside of the file"
 _MAX_CERTIFICATES = 8  # certify_bootimg.py writes two
+_CERTIFICATE_AREA = 16 << 10  # bytes
 _PAGE = 4096  # bytes; more is no padding, and no suffix of a mark
 _GAP = bytes(16)  # no signature has so many zeros in a row
 _ZEROS = bytes(1 << 20)
@@ -48,6 +49,19 @@ def items(tail: Data, tail_offset: int) -> tuple[Item, ...]:
         divided.append(item)
         offset = item.offset + item.size
     return (*divided, *_plain_items(data, offset, len(data)))
+
+
+def certificate_area(tail: memoryview, tail_offset: int) -> int:
+    """Return the bytes that a GKI's certificates and the zeros behind them take; 0 if there are none.
+
+    Source: as `_certificates`, BOOT_SIGNATURE_SIZE; it is looked for in the last 16 KiB of the image.
+    """
+    named = _footer_items(tail, tail_offset)
+    found = _certificates(tail[: named[0].offset] if named else tail)
+    area = tail[: named[0].offset if named else len(tail)][:_CERTIFICATE_AREA]
+    if not found or len(area) < _CERTIFICATE_AREA:
+        return 0
+    return 0 if bytes(area[found[-1].offset + found[-1].size :]).strip(b"\0") else len(area)
 
 
 def _certificates(tail: memoryview) -> list[Item]:

@@ -11,7 +11,7 @@ from hardboot.base.errors import RefusedError
 from hardboot.base.sizes import align_up, human_size
 from hardboot.formats.avb.records import Footer
 from hardboot.formats.avb.vbmeta import parse_footer
-from hardboot.formats.boot.tail import known_size, trailing_zeros
+from hardboot.formats.boot.tail import certificate_area, known_size, trailing_zeros
 from hardboot.formats.reading import Data, view
 
 _PAGE = 4096  # bytes; partitions have whole ones, and avbtool puts vbmeta at a multiple of it
@@ -50,6 +50,10 @@ def renew(tail: Data, old_offset: int, new_offset: int, *, grow: bool = False) -
     grown = new_offset - old_offset
     if not grown or not len(data):
         return Renewed(tail)
+    area = certificate_area(data, old_offset)
+    if area:
+        rest = renew(data[area:], old_offset + area, new_offset + area, grow=grow)
+        return Renewed(bytes(data[:area]) + bytes(rest.data), rest.overwritten)
     size = old_offset + len(data)
     footer = parse_footer(data, old_offset)
     if footer is not None and footer.vbmeta_offset >= old_offset:

@@ -6,6 +6,7 @@ import pytest
 from hardboot.base.errors import RefusedError
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb.records import Footer
+from hardboot.formats.boot.tail import certificate_area
 from hardboot.formats.boot.tail_renewal import renew
 from hardboot.formats.reading import Data
 
@@ -70,6 +71,25 @@ def test_a_file_exactly_full_with_its_footer_does_not_grow() -> None:
     room = 16384 - 64 - len(VBMETA)  # for parts and padding in front of vbmeta
     new = room // 4096 * 4096
     assert new + len(moved(image[4096:], 4096, new)) == 16384
+
+
+@pytest.mark.parametrize("grown", [-4096, 4096, 1 << 20])
+def test_the_certificates_of_a_gki_keep_their_16_kib(grown: int) -> None:
+    area = build.gki()[len(build.boot_v3(4)) :]
+    assert len(area) == 16384
+    assert moved(area, 8192, 8192 + grown) == area, "the file grows with the image"
+    partition = moved(area + bytes(2 << 20), 8192, 8192 + grown)
+    assert partition == area + bytes((2 << 20) - grown)
+    for no_area in (area[:-1], area[:-1] + b"x", bytes(16384)):
+        assert certificate_area(memoryview(no_area), 8192) == 0
+    image = build.with_footer(bytes(8192) + area, 4 << 20)
+    renewed = moved(image[8192:], 8192, 8192 + grown)
+    assert renewed[:16384] == area
+    found = avb.parse_footer(renewed, 8192 + grown)
+    assert found is not None
+    assert (found.original_image_size, found.vbmeta_offset) == (24576 + grown, 24576 + grown)
+    plain = build.with_footer(bytes(8192), 65536)
+    assert certificate_area(memoryview(plain)[8192:], 8192) == 0, "the footer's own vbmeta is none"
 
 
 @pytest.mark.parametrize("offset", [0, 8192])
