@@ -49,8 +49,11 @@ def parse_typed_ids(text: str) -> tuple[BoardId, ...]:
         if name == "model":
             model = value
         elif name in _PROPERTIES:
-            key = _PROPERTIES[name]
-            root.properties[key] = root.properties.get(key, b"") + fdt.cells(_numbers(word, name, value))
+            key, numbers = _PROPERTIES[name], _numbers(word, name, value)
+            before = root.properties.get(key, b"")
+            if name == "msm-id" and before and 4 in (len(before), 4 * len(numbers)):
+                raise _wrong(text, "of several chips, each needs 2 numbers (CHIP,REVISION) or more")
+            root.properties[key] = before + fdt.cells(numbers)
         elif name == "id":
             other[name] = _numbers(word, name, value)
         else:

@@ -94,6 +94,10 @@ KNOWN = "msm-id, board-id, pmic-id, project-id, sc-id, rev-id, chip, hw-rev, hw-
             "board-id=8",
             "board-id needs 2 numbers (VARIANT,SUBTYPE) or 4 (VARIANT,SUBTYPE,PROJECT,HW_REVISION), not 1",
         ),
+        *(
+            (text, text, "of several chips, each needs 2 numbers (CHIP,REVISION) or more")
+            for text in ("178 msm-id=179", "178 179,1", "178,1 179")
+        ),
         ("project-id=271", "project-id=271", "project-id needs 3 numbers (PROJECT,PCB,REVISION), not 1"),
         (
             "project-id=1,2,3,4",
