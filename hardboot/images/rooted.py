@@ -109,7 +109,6 @@ def _marks_in(window: bytes, start: int) -> Iterator[str]:
         elif mark.lastgroup == "sar":
             yield MAGISK_KERNEL
         elif mark.start() + _LONGEST <= len(window):
-            place = start + mark.start()
-            size = int.from_bytes(window[mark.start() + _KP_SIZE_OFFSET : mark.start() + _LONGEST], "little")
-            if place % _KP_ALIGN == 0 and align_up(size, _KP_ALIGN) == place:
+            size = window[mark.start() + _KP_SIZE_OFFSET : mark.start() + _LONGEST]
+            if align_up(int.from_bytes(size, "little"), _KP_ALIGN) == start + mark.start():
                 yield APATCH

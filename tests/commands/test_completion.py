@@ -19,6 +19,7 @@ from cpio_archives import END, newc
 from in_process import hardboot
 
 from hardboot import profile
+from hardboot.base.files import data_dir
 from hardboot.flows import backup
 from hardboot.flows.partition_content import Content
 
@@ -79,6 +80,18 @@ def test_the_word_being_typed_is_completed(line: str, words: list[str]) -> None:
 
 def test_every_profile_is_offered() -> None:
     assert offered("hardboot devices show ") == profile.names()
+
+
+def test_what_is_said_of_own_profiles_does_not_disturb_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    own = profile.own_dir()
+    own.mkdir(parents=True)
+    (own / "shamu.toml").write_text((data_dir("devices") / "shamu.toml").read_text())
+    (own / "wrong.toml").write_text("name =")
+    assert offered("hardboot backup --device shamu --partition b") == ["boot"]
+    assert offered("hardboot devices show sham") == ["shamu"]
 
 
 def test_names_in_the_ramdisk_that_was_typed_are_offered(tmp_path: Path) -> None:

@@ -141,3 +141,11 @@ def test_a_command_line_to_be_copied_is_one_line(files: Path, monkeypatch: pytes
     lines = shown("virtual", "gdb", "--vmlinux", "a/long/name/of/a/folder/vmlinux", columns=60)
     assert len(lines) == 1
     assert len(lines[0]) > 60
+
+
+def test_the_three_lines_of_an_error_are_told_apart_when_they_are_folded(files: Path) -> None:
+    lines = shown("flash-host-kernel", "stock.img", columns=60)
+    third = next(index for index, line in enumerate(lines) if line.startswith("  to do: "))
+    assert lines[third - 1].startswith("  state: ")
+    assert len(lines) > third + 1
+    assert all(line.startswith(" " * 9) for line in lines[third + 1 :])
