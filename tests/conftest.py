@@ -163,15 +163,25 @@ def modern_phone() -> Iterator[VirtualPhone]:
     yield from _fresh_phone(name="virt-arm64")
 
 
+def _modern_rom(tmp_path_factory: pytest.TempPathFactory, kernel: str) -> Path:
+    with shared(tmp_path_factory, "modern-rom") as folder:
+        found = folder / kernel
+        if not found.exists():
+            words = ("virtual", "rom", found, "--kernel", kernel, "--device", "virt-arm64")
+            Hardboot().process(*words, timeout_s=BUILD_TIMEOUT_S)
+    return found
+
+
 @pytest.fixture(scope="session")
 def modern_rom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a ROM for it, a folder of images: its stock kernel, and another name of the system."""
-    with shared(tmp_path_factory, "modern-rom") as folder:
-        found = folder / "minimal"
-        if not found.exists():
-            words = ("virtual", "rom", found, "--kernel", "minimal", "--device", "virt-arm64")
-            Hardboot().process(*words, timeout_s=BUILD_TIMEOUT_S)
-    return found
+    return _modern_rom(tmp_path_factory, "minimal")
+
+
+@pytest.fixture(scope="session")
+def modern_debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ROM with Debian's unmodified arm64 kernel, a folder of images."""
+    return _modern_rom(tmp_path_factory, "debian")
 
 
 @pytest.fixture(scope="session")
