@@ -1,6 +1,6 @@
 """Choose the device tree a guest gets, say why, and adapt it. Pure: trees in, a tree out."""
 
-from hardboot.devicetree.adaptation import adapt, adapted_tree, encode_cmdline, for_panic_kernel
+from hardboot.devicetree.adaptation import adapt, adapted_tree, encode_cmdline, for_guest, for_panic_kernel
 from hardboot.devicetree.board_id import BoardId
 from hardboot.devicetree.candidate import (
     Candidate,
@@ -37,6 +37,7 @@ __all__ = [
     "encode_cmdline",
     "find_trees",
     "find_trees_in_parts",
+    "for_guest",
     "for_panic_kernel",
     "match",
     "memory_banks",

@@ -16,8 +16,11 @@ from hardboot.formats.trees import fdt
 from hardboot.formats.trees.fdt import Fdt, Node
 from hardboot.profile import Profile
 
-# Seeds were used up by the host kernel: a second use would repeat its random numbers.
-_STALE = ("rng-seed", "kaslr-seed")
+# The seed was used up by the host kernel: a second use would repeat its random numbers.
+_RNG_SEED = "rng-seed"
+_KASLR_SEED = "kaslr-seed"
+# What a kernel was told that started from a crash, or by kexec: its RAM was not all there is.
+_OF_A_CRASH = ("linux,elfcorehdr", "linux,usable-memory-range")
 
 
 def adapt(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | None, profile: Profile) -> bytes:
@@ -45,8 +48,7 @@ def adapted_tree(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | N
     if live is not None and live is not tree:
         _copy_memory(live, result)
         _carry(live, result, profile)
-    for name in _STALE:
-        chosen.properties.pop(name, None)
+    chosen.properties.pop(_RNG_SEED, None)
     chosen.properties["bootargs"] = encode_cmdline(cmdline) + b"\0"
     for name in ("linux,initrd-start", "linux,initrd-end"):
         chosen.properties.pop(name, None)
@@ -55,6 +57,28 @@ def adapted_tree(tree: Fdt, *, cmdline: str, initrd: Range | None, live: Fdt | N
         count = max(address_cells(result.root)[0], 2 if profile.arch == "arm64" else 1)
         chosen.properties["linux,initrd-start"] = initrd.start.to_bytes(4 * count, "big")
         chosen.properties["linux,initrd-end"] = initrd.end.to_bytes(4 * count, "big")
+    return result
+
+
+def for_guest(tree: Fdt, *, live: Fdt | None, kaslr_seed: bytes | None) -> Fdt:
+    """Return a copy of `tree` for a guest: with all RAM, and a seed of its own if the bootloader gives one.
+
+    Args:
+        tree: It is not changed.
+        live: The phone's own tree, in which the running kernel cleared its seed; None without a phone.
+        kaslr_seed: 8 random bytes for the addresses of an arm64 kernel; None leaves the seed out.
+    """
+    result = Fdt(_copied(tree.root), list(tree.reservations), tree.boot_cpuid)
+    chosen = result.find("/chosen")
+    told = live and live.find("/chosen")
+    if chosen is not None:
+        for name in _OF_A_CRASH:
+            chosen.properties.pop(name, None)
+        gets_seed = chosen.properties.pop(_KASLR_SEED, None) is not None
+    else:
+        gets_seed = False
+    if kaslr_seed is not None and (gets_seed or (told and _KASLR_SEED in told.properties)):
+        result.ensure("/chosen").properties[_KASLR_SEED] = kaslr_seed
     return result
 
 
@@ -72,7 +96,7 @@ def for_panic_kernel(tree: Fdt, *, elf_header: Range, memory: Range) -> Fdt:
         InputError: If the tree's address cells are malformed.
         RefusedError: If an address does not fit into them.
     """
-    result = Fdt(_copied(tree.root), list(tree.reservations), tree.boot_cpuid)
+    result = for_guest(tree, live=None, kaslr_seed=None)
     chosen = result.ensure("/chosen")
     chosen.properties["linux,elfcorehdr"] = encode_ranges(result, [elf_header])
     chosen.properties["linux,usable-memory-range"] = encode_ranges(result, [memory])

@@ -23,6 +23,7 @@ from hardboot.payload import agent, agent_errors
 from hardboot.payload.agent import AgentSegment
 
 _LOAD_TIMEOUT_S = 120.0
+_KASLR_SEED_SIZE = 8  # bytes; arch/arm64/kernel/pi/kaslr_early.c reads a u64
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,14 @@ def prepare(
         with on_interrupt("Nothing was loaded."), journal.phase("plan"), log.step("Planning"):
             mark = f"{record.MARK}={secrets.token_hex(4)}"
             planned = planning.plan(
-                phone.profile, rom, facts, cmdline=cmdline, append=append, mark=mark, soft=soft
+                phone.profile,
+                rom,
+                facts,
+                cmdline=cmdline,
+                append=append,
+                mark=mark,
+                kaslr_seed=secrets.token_bytes(_KASLR_SEED_SIZE),
+                soft=soft,
             )
             if not planned.plan.complete:
                 raise RefusedError(

@@ -108,6 +108,7 @@ def plan(
     cmdline: str | None = None,
     append: str | None = None,
     mark: str | None = None,
+    kaslr_seed: bytes | None = None,
     soft: bool = False,
 ) -> Planned:
     """Choose a device tree, compose the command line, and place everything.
@@ -119,6 +120,7 @@ def plan(
         cmdline: Replaces the ROM's own kernel command line.
         append: Appended to it.
         mark: The word by which the guest will be recognised.
+        kaslr_seed: 8 random bytes for the guest; None plans without them.
         soft: Plan for soft kexec, without a reset.
 
     Raises:
@@ -142,8 +144,13 @@ def plan(
     running = facts.hardware or other_phone.hardware("", facts.bootloader.bootconfig)
     other_phone.check(profile, named, rom.trees, live=facts.tree, running=running)
     tree, reason = _choose_tree(profile, rom, facts)
+    live_tree = facts.tree
+    if tree is not None:
+        made_tree = devicetree.for_guest(tree, live=live_tree, kaslr_seed=kaslr_seed)
+        live_tree = made_tree if tree is live_tree else live_tree
+        tree = made_tree
     guest = rom.guest(
-        tree=tree, live_tree=facts.tree, cmdline=line.text, atags=facts.atags, words=told.bootconfig
+        tree=tree, live_tree=live_tree, cmdline=line.text, atags=facts.atags, words=told.bootconfig
     )
     made = layout.plan(profile, guest, facts.live, soft=soft)
     ramdisk_check.check(rom, guest)

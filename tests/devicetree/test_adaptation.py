@@ -29,8 +29,40 @@ def test_the_live_tree_gets_the_guests_command_line_and_ramdisk_to_the_byte() ->
 def test_properties_for_the_last_boot_only_are_removed() -> None:
     done = adapt(LIVE)
     assert value(done, "/chosen", "rng-seed") is None
-    assert value(done, "/chosen", "kaslr-seed") is None
     assert reservations(done) == [PAGE, (0x7F000000, 0x1000)]
+
+
+SEED = bytes(range(8))
+BARE = fdt.parse(dtb("/ { };"))
+
+
+@pytest.mark.parametrize(
+    ("tree", "live", "seed", "given"),
+    [
+        (LIVE, LIVE, SEED, SEED),
+        (LIVE, None, SEED, SEED),
+        (BARE, LIVE, SEED, SEED),  # the bootloader would give it to this tree, too
+        (LIVE, LIVE, None, None),
+        (BARE, BARE, SEED, None),
+        (BARE, None, SEED, None),
+    ],
+)
+def test_a_guest_gets_a_seed_of_its_own_where_the_bootloader_gives_one(
+    tree: Fdt, live: Fdt | None, seed: bytes | None, given: bytes | None
+) -> None:
+    before = fdt.build(tree)
+    done = devicetree.for_guest(tree, live=live, kaslr_seed=seed).find("/chosen")
+    assert (done and done.properties.get("kaslr-seed")) == given
+    assert fdt.build(tree) == before
+
+
+def test_what_a_kernel_started_by_a_crash_was_told_is_not_for_a_guest() -> None:
+    memory, header = Range(0x68000000, 0x6BE00000), Range(0x6BE00000, 0x6BE01000)
+    panic = devicetree.for_panic_kernel(LIVE, elf_header=header, memory=memory)
+    done = devicetree.for_guest(panic, live=None, kaslr_seed=None).find("/chosen")
+    assert done
+    assert not {"linux,elfcorehdr", "linux,usable-memory-range", "kaslr-seed"} & set(done.properties)
+    assert done.properties["stdout-path"] == b"/pl011\0"
 
 
 def test_without_a_ramdisk_the_old_one_is_removed_too() -> None:
