@@ -242,13 +242,15 @@ def _is_left_over(name: str) -> bool:
 
 def _sha256_command(path: str, first: int | None = None) -> str:
     """Return the command that computes the SHA-256 of a file, or of the first bytes of a block device."""
-    quoted = shlex.quote(path)
-    if first is None:
-        return f"sha256sum < {quoted}"
+    return f"sha256sum < {shlex.quote(path)}" if first is None else f"{read_command(path, first)} | sha256sum"
+
+
+def read_command(path: str, first: int) -> str:
+    """Return the command that prints the first bytes of a block device."""
     # head alone reads a few KiB at a time, which is slow on a phone.
     blocks, rest = divmod(first, _BLOCK)
     most = f"dd bs={_BLOCK} count={blocks} 2>/dev/null; " if blocks else ""
-    return f"{{ {most}head -c {rest}; }} < {quoted} | sha256sum"
+    return f"{{ {most}head -c {rest}; }} < {shlex.quote(path)}"
 
 
 def _parse_sha256(path: str, text: str) -> str:

@@ -9,10 +9,15 @@ from hardboot.base.errors import InputError
 from hardboot.base.files import cache_dir, make_folder, sha256_file, write_atomic
 from hardboot.base.mapping import map_file
 from hardboot.device.phone import Phone, safe_serial
+from hardboot.device.staging import Copy, read_command
 from hardboot.flows import rom
 from hardboot.flows.image_set import BOOT, ImageSet
 from hardboot.flows.rom import Rom
+from hardboot.formats.boot import bootimg
+from hardboot.formats.boot.image_end import image_end
 from hardboot.formats.reading import Data
+
+_PAGE = max(bootimg.PAGE_SIZES)  # bytes
 
 
 def complete(phone: Phone, incomplete: Rom, *, unneeded: Collection[str] = ()) -> Rom:
@@ -83,18 +88,21 @@ def _with(phone: Phone, known: ImageSet, names: Iterable[str]) -> ImageSet:
 
 
 def _read(phone: Phone, name: str) -> tuple[str, Data]:
-    """Return the name of the phone's partition `name` and its content, which is kept for the next time.
+    """Return the name of the phone's partition `name` and the image in it, which is kept for the next time.
 
     The phone computes its SHA-256 each time; what is kept is only used if it has the same one.
     """
     device, title = phone.partition(name), phone.partition_name(name)
     with log.step(f"Reading {title} of the phone"):
+        page = phone.pull_copy(Copy("first-page", device.path, _PAGE)) or b""
+        size = min(image_end(page) or device.size, device.size)
+        digest = phone.sha256(device.path, size, first=size)
         folder = cache_dir() / "partitions" / safe_serial(phone.serialno)
         kept = folder / f"{title}.img"
-        digest = phone.sha256(device.path, device.size)
         if not kept.is_file() or sha256_file(kept) != digest:
+            copy = Copy("partition", device.path, size, read_command(device.path, size))
             make_folder(folder, mode=0o700)
-            write_atomic(kept, [phone.pull_partition(name)], mode=0o600)
+            write_atomic(kept, [phone.pull_copy(copy) or b""], mode=0o600)
         data = map_file(kept)
     log.say(f"{name}: {title} of the phone (SHA-256 {digest[:12]}…)")
     return title, data

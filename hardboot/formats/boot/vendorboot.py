@@ -198,6 +198,17 @@ def bootconfig_place(page: Data) -> range:
     return range(0)
 
 
+def image_end(page: Data) -> int:
+    """Return the end of the image with this header page in bytes, with its padding.
+
+    Raises:
+        InputError: If `page` is not the header of a vendor_boot image, or is truncated.
+    """
+    header = _checked_header(view(page))
+    sizes = (header.SIZE, *(size.size for size in _part_sizes(header)))
+    return sum(align_up(size, header.page_size) for size in sizes)
+
+
 def _checked_header(image: memoryview) -> VendorHeaderV3:
     """Read the header of an image.
 
