@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hardboot import devicetree
 from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming, read_bytes, write_atomic
 from hardboot.flows import boot_image as boot_images
-from hardboot.flows import host_kernel, root_loss
+from hardboot.flows import host_kernel, other_phone, root_loss
 from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
@@ -92,8 +93,8 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
 
     Raises:
         InputError: If it is no boot image with a kernel, or damaged, or its kernel cannot unpack its ramdisk.
-        RefusedError: If its kernel is for another architecture, has no hardboot support, or another page than
-            the profile's.
+        RefusedError: If it is for another phone, or its kernel is for another architecture, has no hardboot
+            support, or another page than the profile's.
     """
     name = name or path
     image, _ = _read(path, name, fix="Make it again: hardboot host-image BOOT.IMG --kernel FILE -o OUT")
@@ -101,6 +102,9 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
         host_kernel.read_kernel(image.kernel)
         support, wanted = host_kernel.read_support(image.kernel), profile.page.start
         _check_ramdisk(image)
+        source = devicetree.find_trees_in_parts(image.parts)
+        trees = source.candidates if source else ()
+    other_phone.check(profile, other_phone.hardware(image.cmdline), trees, live=None, running=None)
     page = support.page
     if support.arch != profile.arch:
         raise RefusedError(

@@ -11,6 +11,7 @@ from hardboot.formats.boot.bootconfig import NO_ENTRIES, Entries
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Profile
 
+_OTHER_LINE = "give it another command line (--cmdline, or hardboot unpack and pack)"
 _HARDWARE = "androidboot.hardware"  # init names its files after it: init.NAME.rc, fstab.NAME
 
 
@@ -38,7 +39,7 @@ def check(
         InputError: If an id in the live tree is malformed.
     """
     _check_hardware(phone, named, running)
-    if len(trees) == 1 and phone.dtb.kind != "none":  # among several, the choice finds the phone's
+    if len(trees) == 1 and not phone.has_atags:  # among several, the choice finds the phone's
         _check_tree(phone, trees[0], live)
 
 
@@ -50,7 +51,7 @@ def _check_hardware(phone: Profile, named: str | None, running: str | None) -> N
         return
     other = profile.match(named)
     if other is not None:
-        raise _refused(phone, other, f"it has {_HARDWARE}={named}", "give another command line: --cmdline")
+        raise _refused(phone, other, f"it has {_HARDWARE}={named}", _OTHER_LINE)
     if running or stock:
         source = "its running system was started with" if running else "images for it usually have"
         log.warn(
@@ -64,9 +65,10 @@ def _check_tree(phone: Profile, own: Candidate, live: Fdt | None) -> None:
     models = [name.partition(",")[2] for name in own.compatible]
     if {name.casefold() for name in (*phone.codenames, phone.name)} & {one.casefold() for one in models}:
         return
-    for model in models:
+    running = {name.casefold() for name in devicetree.phone_ids(live).compatible} if live else set()
+    for name, model in zip(own.compatible, models, strict=True):
         other = profile.match(model)
-        if other is not None:
+        if other is not None and name.casefold() not in running:
             what = f'its device tree is for "{", ".join(own.compatible)}"'
             raise _refused(phone, other, what, "rebuild it with this phone's device tree")
     problem = _unlike(phone, own, live)

@@ -7,6 +7,7 @@ import container_builders as build
 import pytest
 from image_builders import (
     arm64_image,
+    dtb,
     hardboot_tag,
     kernel_with_banner,
     kernel_with_config,
@@ -189,3 +190,21 @@ def test_a_ramdisk_behind_a_mediatek_header_and_damaged_ones_are_judged_by_their
         path.write_bytes(build.boot(kernel, ramdisk))
         with pytest.raises(InputError, match="built without CONFIG_RD_GZIP"):
             host_image.check(path, PROFILE)
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "tree", "problem"),
+    [
+        (b"androidboot.hardware=mako", b"", "it has androidboot.hardware=mako, which is LG Nexus 4"),
+        (b"quiet", dtb('/ { compatible = "lge,hammerhead"; };'), "which is LG Nexus 5"),
+    ],
+)
+def test_an_image_for_another_phone_is_no_host(
+    cmdline: bytes, tree: bytes, problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "boot.img"
+    path.write_bytes(build.boot(tagged(PROFILE.page.start) + tree, ARCHIVE, cmdline=cmdline))
+    with pytest.raises(RefusedError, match=f"the image is for another phone: .*{problem}"):
+        host_image.check(path, PROFILE)
+    path.write_bytes(build.boot(tagged(PROFILE.page.start), ARCHIVE, cmdline=b"androidboot.hardware=x"))
+    host_image.check(path, PROFILE)

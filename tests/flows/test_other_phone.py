@@ -80,7 +80,8 @@ def test_a_command_line_that_names_another_known_phone_is_refused(running: str |
         "Nexus 6; this is LG Nexus 5"
     )
     assert caught.value.fix == (
-        "Use an image for LG Nexus 5. If it is one, give another command line: --cmdline."
+        "Use an image for LG Nexus 5. If it is one, give it another command line (--cmdline, or hardboot "
+        "unpack and pack)."
     )
 
 
@@ -109,6 +110,11 @@ def test_a_tree_that_names_another_known_phone_is_refused(live: Fdt | None) -> N
         'the image is for another phone: its device tree is for "oneplus,bacon, qcom,msm8974", which is '
         "OnePlus One; this is LG Nexus 5"
     )
+
+
+def test_a_name_in_the_phones_own_tree_is_no_other_phone(capsys: pytest.CaptureFixture[str]) -> None:
+    check(trees=(tree("oneplus,bacon", "acme,soc"),), live=tree("acme,board", "OnePlus,Bacon"))
+    assert capsys.readouterr().err == ""
 
 
 MSM_ID = "qcom,msm-id = <0x7e 0x96 0x20002 0xb>;"  # hammerhead's
