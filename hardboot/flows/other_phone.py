@@ -39,7 +39,7 @@ def check(
         InputError: If an id in the live tree is malformed.
     """
     _check_hardware(phone, named, running)
-    if len(trees) == 1 and not phone.has_atags:  # among several, the choice finds the phone's
+    if len(trees) == 1 and phone.dtb.kind != "none":  # among several, the choice finds the phone's
         _check_tree(phone, trees[0], live)
 
 

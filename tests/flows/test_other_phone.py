@@ -1,5 +1,6 @@
 """Images that say they are for another phone."""
 
+import msgspec
 import pytest
 from image_builders import dtb
 
@@ -110,6 +111,12 @@ def test_a_tree_that_names_another_known_phone_is_refused(live: Fdt | None) -> N
         'the image is for another phone: its device tree is for "oneplus,bacon, qcom,msm8974", which is '
         "OnePlus One; this is LG Nexus 5"
     )
+
+
+def test_a_profile_that_does_not_know_how_kernels_get_their_tree_will_do() -> None:
+    known = profile.load("hammerhead")
+    draft = msgspec.structs.replace(known, dtb=msgspec.structs.replace(known.dtb, kind=None))
+    other_phone.check(draft, None, [devicetree.candidate(tree("acme,one"))], live=None, running=None)
 
 
 def test_a_name_in_the_phones_own_tree_is_no_other_phone(capsys: pytest.CaptureFixture[str]) -> None:
