@@ -4,7 +4,7 @@ PARALLEL = --numprocesses=auto --no-loadscope-reorder
 .PHONY: demo test check attack soak usb fuzz judge mutants bench bench-restart agent clean
 
 demo: .venv/ready
-	$(PYTHON) scripts/demo.py
+	$(PYTHON) scripts/demo.py $(PHONE)
 
 test: .venv/ready
 	$(PYTHON) -m pytest -m "not soak and not usb" --durations=10 $(PARALLEL)
