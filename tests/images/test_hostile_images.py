@@ -8,7 +8,7 @@ from pathlib import Path
 
 import container_builders as build
 import pytest
-from image_builders import arm64_image, board, words, zboot, zimage
+from image_builders import amlogic, arm64_image, board, dtb, words, zboot, zimage
 
 from hardboot.__main__ import run
 
@@ -53,6 +53,8 @@ QCDT_ROWS = b"".join(words(1, 1, 1, index, index, 200_000) for index in range(40
 SPARSE = struct.pack("<IHHHHIIII", 0xED26FF3A, 1, 0, 28, 12, 4096, 0xFFFFFFFF, 1, 0)
 DTBO_HEAD = struct.pack(">8I", 0xD7B7AB1E, 64 + len(PACKED_TREE), 32, 32, 1, 32, 2048, 1)
 
+AMLOGIC = amlogic(1, [(("gxl", "p212", "1g"), board("x"))])
+OUTSIDE = dtb('/ { images { i { type = "kernel"; data-position = <0x7fffffff>; data-size = <9>; }; }; };')
 REFUSED: dict[str, tuple[bytes, str]] = {
     "a kernel of 4 GiB": (patched(build.boot(), 8, "<I", 0xFFFFFFFF), "kernel_size at offset 0x8"),
     "pages of 0 bytes": (patched(build.boot(), 0x24, "<I", 0), "page_size at offset 0x24"),
@@ -77,6 +79,20 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "filesz at offset",
     ),
     "vbmeta of 16 EiB": (patched(build.vbmeta(), 0x14, ">Q", 2**64 - 1), "auxiliary_size at offset 0x14"),
+    "a Sony ELF of 64 bits with parts outside": (
+        patched(build.sony_elf64(), 64 + 32, "<Q", 1 << 63),
+        "filesz at offset 0x60",
+    ),
+    "a Rockchip image of 4 GiB": (patched(build.rockchip(b"x"), 4, "<I", 0xFFFFFFFF), "size at offset 0x4"),
+    "resources with a file outside": (
+        patched(build.resources(), 0x200 + 264, "<I", 1 << 31),
+        "entry at offset",
+    ),
+    "resources without end": (patched(build.resources(), 12, "<I", 0xFFFFFFFF), "entries at offset 0xc"),
+    "an Amlogic table without end": (patched(AMLOGIC, 8, "<I", 0xFFFFFFFF), "entries at offset 0x8"),
+    "an Amlogic table with a tree outside": (patched(AMLOGIC, 24, "<II", 1 << 31, 9), "entry at offset 0xc"),
+    "a FIT with data outside": (OUTSIDE, "image i at offset 0x7fffffff"),
+    "an uInitrd that is cut off": (build.uimage(b"x" * 99, 3)[:-1], "size at offset 0xc"),
     "lzma with a dictionary of 128 MiB": (
         b"\x5d" + struct.pack("<IQ", 1 << 27, 1 << 27) + bytes(100),
         "this is lzma data, not an Android boot image",
@@ -97,6 +113,14 @@ READ: dict[str, bytes] = {
     "a DHTB header that lies": patched(build.dhtb(), 0x30, "<I", 0xFFFFFFFF),
     "a footer that points at itself": patched(build.with_footer(build.boot_v3(), 65536), -44, ">Q", 65472),
     "a name that leads out": build.vendor_boot(4).replace(b"ramdisk 0", b"../../x\x1b["),
+    "resources with a path that leads out": build.resources().replace(b"logo.bmp", b"../../x\x1b"),
+    "Amlogic's ids that steer": AMLOGIC.replace(b" lxg", b"\x1b[2J"),
+    "a DHTB header behind a vbmeta that lies": patched(build.unisoc_vbmeta(), 65024 + 48, "<I", 0xFFFFFFFF),
+    "vbmeta images without end": build.boot_v3(4, build.vbmeta() * 40),
+    "a bootloader with a name that steers": build.boot(build.uboot(b"U-Boot 2023.01\x1b[2J") + board("x")),
+    "a table behind a kernel that points outside": build.boot(
+        zimage() + patched(build.qcdt(), 28, "<I", 1 << 31)
+    ),
     "a command line that steers": build.boot(cmdline=b"\x1b]0;x\x07\x1b[2J\r\n\xff"),
     "an overlay that is a bomb": DTBO_HEAD
     + struct.pack(">8I", len(PACKED_TREE), 64, 0, 0, 1, 0, 0, 0)
