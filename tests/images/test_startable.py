@@ -3,11 +3,14 @@
 import io
 import subprocess
 import tarfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import pytest
 from cpio_archives import END, newc, packed
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from packed_kernels import mkimage
 from ramdisks import ARCHIVE, SHELL, config, ramdisk
 
@@ -181,6 +184,12 @@ def test_a_kernel_that_reads_no_bootconfig_is_told() -> None:
     assert told == "the kernel was built without CONFIG_BOOT_CONFIG (its IKCONFIG): it reads no bootconfig"
 
 
+def test_a_kernel_that_uses_its_own_ramdisk_is_told() -> None:
+    text = config("BLK_DEV_INITRD") + "CONFIG_INITRAMFS_FORCE=y\n"
+    (told,) = startable.check(b"anything", KernelImage("zImage", 1, config=parse_config(text)), "")
+    assert told.endswith("built with CONFIG_INITRAMFS_FORCE (its IKCONFIG): it ignores the ramdisk")
+
+
 def test_the_release_in_which_something_is_read_first_reads_it() -> None:
     for data, release in ((_crc_archive(), "5.19.0"), (run("zstd", ARCHIVE), "5.9.0-rc1")):
         assert startable.check(data, kernel(release=release, known=False), "") == ()
@@ -344,3 +353,21 @@ def test_an_init_for_another_architecture_is_refused(
 
 def test_a_ramdisk_for_tests_is_one() -> None:
     assert startable.check(ramdisk(4097), kernel(), "") == ()
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from(
+        [b"", ARCHIVE, GZIP, GZIP + ARCHIVE, run("lz4 -l", ARCHIVE) * 2, run("xz --check=crc32", ARCHIVE)]
+    ),
+    st.binary(max_size=30),
+    st.integers(0, 400),
+    st.booleans(),
+)
+def test_any_bytes_are_refused_or_judged(data: bytes, noise: bytes, at: int, known: bool) -> None:
+    damaged = bytearray(data)
+    damaged[at : at + len(noise)] = noise
+    with suppress(InputError):
+        assert all(startable.check(bytes(damaged), kernel(known=known), noise.decode("latin-1")))
+    with suppress(InputError):
+        assert all(startable.check_new_kernel(bytes(damaged), kernel(known=known)))

@@ -46,6 +46,8 @@ def check(data: Data, kernel: KernelImage, cmdline: str) -> tuple[str, ...]:
     words = split(cmdline)
     if _SKIPPED in words:
         return ()
+    if unpackers.option(kernel, "CONFIG_INITRAMFS_FORCE"):
+        return ("the kernel was built with CONFIG_INITRAMFS_FORCE (its IKCONFIG): it ignores the ramdisk",)
     unpackers.check_takes_ramdisks(kernel)
     zeros = leading_zeros(data)  # which Linux skips
     content = view(data)[zeros:]
