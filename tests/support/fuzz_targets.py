@@ -163,7 +163,8 @@ def fits(data: bytes) -> None:
     if found:
         container = open_container(data)
         parts = {part.name: part.data for part in container.parts}
-        b"".join(container.rebuild(Changes({}, {}, parts)).chunks)
+        for contents in (parts, {name: bytes(part) + b"longer" for name, part in parts.items()}):
+            b"".join(container.rebuild(Changes({}, {}, contents, grow=True)).chunks)
 
 
 def tree_files(data: bytes) -> None:

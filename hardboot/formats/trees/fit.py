@@ -12,7 +12,7 @@ from hardboot.base.errors import InputError
 from hardboot.base.sizes import align_up
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.trees import fdt_header
-from hardboot.formats.trees.fdt_header import BEGIN_NODE, END_NODE, PROP
+from hardboot.formats.trees.fdt_header import BEGIN_NODE, END_NODE, PROP, FdtHeader
 from hardboot.formats.trees.fdt_tokens import value, walk
 
 MAX_SIZE = 1 << 30  # bytes of the tree with the data in it
@@ -46,6 +46,21 @@ class FitHash:
 
 
 @dataclass(frozen=True)
+class FitPlace:
+    """Where the numbers of data behind the tree are, as offsets in the FIT, in bytes.
+
+    Attributes:
+        size_at: Of data-size.
+        start_at: Of data-offset or data-position.
+        base: What the start counts from: the end of the tree, or 0.
+    """
+
+    size_at: int
+    start_at: int
+    base: int
+
+
+@dataclass(frozen=True)
 class FitImage:
     """A file in a FIT.
 
@@ -54,6 +69,7 @@ class FitImage:
         compression: As U-Boot names it, such as "none" or "gzip".
         offset: Of its content in the FIT, in bytes.
         data: Its content.
+        place: Of the numbers of data behind the tree; None if the data is inside of it.
         signed: Whether it has a signature.
     """
 
@@ -63,6 +79,7 @@ class FitImage:
     compression: str
     offset: int
     data: memoryview = field(repr=False)
+    place: FitPlace | None = None
     hashes: tuple[FitHash, ...] = ()
     signed: bool = False
 
@@ -76,6 +93,7 @@ class Fit:
     configurations: tuple[str, ...]
     default: str
     signed: bool
+    header: FdtHeader
 
 
 @dataclass
@@ -115,10 +133,11 @@ def parse(data: Data) -> Fit | None:
         configurations=tuple(node.name for node in choices.children),
         default=_text(whole, choices, "default"),
         signed=any(_is_signed(node) for node in choices.children),
+        header=head,
     )
 
 
-def _read_nodes(data: memoryview, head: fdt_header.FdtHeader) -> _Node:
+def _read_nodes(data: memoryview, head: FdtHeader) -> _Node:
     """Return the root node with those below it, down to hashes, and no more of them than a FIT may have."""
     top = _Node("")
     stack: list[_Node | None] = [top]
@@ -143,13 +162,13 @@ def _read_nodes(data: memoryview, head: fdt_header.FdtHeader) -> _Node:
 
 def _image(data: memoryview, node: _Node, external: int) -> FitImage:
     """Return the image of a node; data behind the tree is counted from `external`."""
-    span = node.values.get("data")
+    span, place = node.values.get("data"), None
     if span is None:
-        size = _number(data, node, "data-size")
-        if "data-position" in node.values:
-            start = _number(data, node, "data-position")
-        else:
-            start = external + _number(data, node, "data-offset")
+        name, base = ("data-position", 0) if "data-position" in node.values else ("data-offset", external)
+        nowhere = slice(0, 0)
+        size_at, start_at = (node.values.get(key, nowhere).start for key in ("data-size", name))
+        place = FitPlace(size_at, start_at, base)
+        size, start = _number(data, node, "data-size"), base + _number(data, node, name)
         if start + size > len(data):
             problem = f"{size} bytes from {start:#x}, the file ends at {len(data):#x}"
             raise malformed(_WHAT, f"image {node.name}", start, problem)
@@ -162,6 +181,7 @@ def _image(data: memoryview, node: _Node, external: int) -> FitImage:
         compression=_text(data, node, "compression") or "none",
         offset=span.start,
         data=data[span],
+        place=place,
         hashes=tuple(_hash(data, one) for one in below),
         signed=_is_signed(node),
     )

@@ -73,16 +73,34 @@ def test_its_trees_are_listed_with_their_images(tmp_path: Path, options: tuple[s
 
 
 @EACH
-def test_with_another_kernel_of_its_size_it_is_what_mkimage_makes(options: tuple[str, ...]) -> None:
-    container = open_container(fit_image(options=options))
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("grow", [-5, 0, 1, 3, 700])
+def test_with_another_file_it_is_what_mkimage_makes(options: tuple[str, ...], name: str, grow: int) -> None:
+    data = fit_image(options=options)
+    container = open_container(data)
     assert container.kind == sniff.FIT_IMAGE
     assert [part.name for part in container.parts] == ["kernel0", "tree1", "tree2", "ramdisk3"]
-    other = KERNEL.replace(b"6.1.0", b"6.1.9")
+    new = bytes(reversed(FILES[name])) + bytes(grow) if grow >= 0 else FILES[name][:grow]
     parts: dict[str, Data] = {part.name: part.data for part in container.parts}
-    made = container.rebuild(Changes({}, {}, {**parts, "kernel0": other})).chunks
-    assert b"".join(map(bytes, made)) == fit_image({**FILES, "kernel": other}, options=options)
-    with pytest.raises(InputError, match=f"{len(KERNEL) + 1} bytes, it had {len(KERNEL)}") as caught:
-        container.rebuild(Changes({}, {}, {**parts, "kernel0": KERNEL + b"x"}))
+    part = dict(zip(FILES, parts, strict=True))[name]
+    made = container.rebuild(Changes({}, {}, {**parts, part: new}))
+    ours, theirs = b"".join(map(bytes, made.chunks)), fit_image({**FILES, name: new}, options=options)
+    assert (read(ours).images, made.growth) == (read(theirs).images, len(theirs) - len(data))
+    if options:  # mkimage leaves bytes of its memory between the tree and the data
+        ours, theirs = ours[1024 + 512 :], theirs[1024 + 512 :]
+    assert ours == theirs
+
+
+def test_data_at_a_fixed_position_does_not_move_with_the_tree() -> None:
+    rows = "data = <1>; }; b { data-position = <0x1000>; data-size = <9>;"
+    container = open_container(tree(f"a {{ {rows} }};").ljust(5000, b"\1"))
+    parts: dict[str, Data] = {part.name: part.data for part in container.parts}
+    assert list(parts) == ["file0", "file1"]
+    made = container.rebuild(Changes({}, {}, {**parts, "file0": b"1", "file1": b"longer data"}))
+    again = read(b"".join(map(bytes, made.chunks)))
+    assert [bytes(image.data) for image in again.images] == [b"1", b"longer data"]
+    with pytest.raises(InputError, match="image b at offset 0x1000: it has a fixed position") as caught:
+        container.rebuild(Changes({}, {}, {**parts, "file0": b"longer"}))
     assert "mkimage" in caught.value.fix
 
 
