@@ -9,8 +9,9 @@ from hardboot.commands.common import Settings, confirm, count, echo, pass_settin
 from hardboot.commands.load import check_tested
 from hardboot.device.phone import connected
 from hardboot.flows import bench as flow
-from hardboot.flows import rom
+from hardboot.flows import phone_images
 from hardboot.flows.bench_runs import Bench
+from hardboot.flows.rom_source import RomFiles
 
 _TITLES = {"reboot": "full reboot", "hardboot": "hardboot", "soft": "soft kexec"}
 
@@ -33,20 +34,18 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
     """Measure how long each restart method takes, from the command to a root shell.
 
     A full reboot goes through the bootloader into the phone's own system; hardboot and soft kexec boot IMAGE,
-    which is loaded before the measurement. Without IMAGE they boot the phone's own boot image: all methods
+    which is loaded before the measurement. Without IMAGE they boot the phone's own images: all methods
     then end in the same kernel, and the ratio compares the methods themselves.
     """
-    guest = rom.read(image) if image else None
+    source = RomFiles(image).read() if image else None
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         check_tested(phone.profile, allowed=untested)
         methods = flow.supported_methods(phone, untested=untested)
         titles = ", ".join(_TITLES[method] for method in methods)
         times = count(rounds * len(methods), "time")
         confirm(settings, f"This restarts {phone.profile.name} {phone.serialno} {times} ({titles}).")
-        if guest:
-            found = flow.bench(phone, guest, methods, rounds=rounds, wait_s=wait_s)
-        else:
-            found = flow.own_bench(phone, methods, rounds=rounds, wait_s=wait_s)
+        guest = source.complete(phone) if source else phone_images.own(phone)
+        found = flow.bench(phone, guest, methods, rounds=rounds, wait_s=wait_s)
     settings.emit(found.document(), lambda: _print(found))
 
 

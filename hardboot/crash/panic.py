@@ -18,7 +18,7 @@ from hardboot.crash import elfcorehdr
 from hardboot.crash.elfcorehdr import CRASHKERNEL, KernelMemory
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
-from hardboot.flows import boot, bootloader_words, other_phone, phone_images, ramdisk_check
+from hardboot.flows import boot, bootloader_words, other_phone, phone_images, ramdisk_check, rom_tree
 from hardboot.flows import load as loading
 from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.journal import Journal
@@ -93,7 +93,7 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         named = other_phone.hardware(rom.cmdline, rom.bootconfig)
         running = other_phone.hardware(journal.host.cmdline)
         other_phone.check(phone.profile, named, rom.trees, live=live_tree, running=running)
-        choice = devicetree.choose_tree(rom.trees, phone.profile, live_tree)
+        choice = rom_tree.choose_tree(phone.profile, rom, live_tree, told)
         tree = choice.tree and devicetree.for_panic_kernel(
             choice.tree, elf_header=place, memory=usable if memory.arch == "arm" else memory.region
         )

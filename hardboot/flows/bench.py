@@ -13,7 +13,7 @@ from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
-from hardboot.flows import load, phone_images
+from hardboot.flows import load
 from hardboot.flows.bench_runs import HARDBOOT, REBOOT, SOFT, Bench, Run, phases_of
 from hardboot.flows.execute import execute
 from hardboot.flows.journal import Journal
@@ -73,11 +73,6 @@ def bench(phone: Phone, image: Rom, methods: Sequence[str], *, rounds: int, wait
             log.say(f"round {number + 1} of {rounds}: {method} {run.seconds:.2f} s")
             guest = guest if method == REBOOT else now
     return Bench(tuple(runs), return_to_host(phone, now, wait_s), image.path.name, guest)
-
-
-def own_bench(phone: Phone, methods: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
-    """Run `bench` with the phone's own images; see there and `phone_images.own` for the errors raised."""
-    return bench(phone, phone_images.own(phone), methods, rounds=rounds, wait_s=wait_s)
 
 
 def return_to_host(phone: Phone, now: KernelIdentity, wait_s: float) -> KernelIdentity:

@@ -11,7 +11,7 @@ from hardboot.device.handset import TREE
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.device.staging import Copy
-from hardboot.flows import bootloader_words, other_phone, ramdisk_check
+from hardboot.flows import bootloader_words, other_phone, ramdisk_check, rom_tree
 from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.rom import NO_TREE, Rom
 from hardboot.formats.kernels import atags
@@ -158,15 +158,10 @@ def plan(
 
 
 def _choose_tree(profile: Profile, rom: Rom, facts: PhoneFacts) -> tuple[Fdt | None, str]:
-    """Return the device tree, with overlays if it is the ROM's own, and why it was chosen."""
+    """Return the device tree and why it was chosen; None for ATAGS, or if none is known."""
     if profile.has_atags:
         return None, NO_TREE
     if not (rom.trees or facts.tree):
         return None, _NO_PHONE
-    choice = devicetree.choose_tree(rom.trees, profile, facts.tree)
-    if choice.source != "rom" or not rom.overlays:
-        return choice.tree, choice.reason
-    phone = devicetree.PhoneIds() if facts.tree is None else devicetree.phone_ids(facts.tree)
-    chosen = devicetree.choose_overlays(rom.overlays, phone, facts.bootloader.overlays)
-    tree = devicetree.apply_overlays(choice.tree, chosen.trees)
-    return tree, f"{choice.reason}; with overlay {chosen.reason}"
+    choice = rom_tree.choose_tree(profile, rom, facts.tree, facts.bootloader)
+    return choice.tree, choice.reason

@@ -10,7 +10,7 @@ from told import raises
 
 from hardboot.base.errors import DeviceError, DeviceStateError, InputError
 from hardboot.device.phone import Phone
-from hardboot.flows import bench, rom
+from hardboot.flows import bench, phone_images, rom
 from hardboot.flows.bench_runs import HARDBOOT, REBOOT, SOFT
 from hardboot.flows.rom import Rom
 
@@ -192,7 +192,7 @@ def test_kernels_without_their_logs_give_fewer_phases(
 
 
 def test_the_phones_own_image_is_the_guest(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
-    found = bench.own_bench(phone, (REBOOT, HARDBOOT), rounds=1, wait_s=100)
+    found = bench.bench(phone, phone_images.own(phone), (REBOOT, HARDBOOT), rounds=1, wait_s=100)
     assert found.image == "boot"
     assert "boot: boot of the phone (SHA-256 " in capsys.readouterr().err
     assert [run.method for run in found.runs] == [REBOOT, HARDBOOT]
@@ -201,5 +201,5 @@ def test_the_phones_own_image_is_the_guest(phone: Phone, capsys: pytest.CaptureF
 def test_a_boot_partition_without_an_image_is_no_guest(phone: Phone, scripted: ScriptedPhone) -> None:
     scripted.boot.flash = scripted.boot.cached = bytes(setup.SIZE)
     with pytest.raises(InputError, match=r"^boot: "):
-        bench.own_bench(phone, (REBOOT,), rounds=1, wait_s=100)
+        phone_images.own(phone)
     assert scripted.happened("reboot*") == []

@@ -9,7 +9,7 @@ from scripted_phone import ScriptedPhone
 
 from hardboot.base.errors import InputError
 from hardboot.device.phone import Phone
-from hardboot.flows import bootloader_words, planning, rom
+from hardboot.flows import bootloader_words, planning, rom, rom_tree
 from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.planning import Planned
 from hardboot.formats.boot import bootconfig
@@ -141,3 +141,17 @@ def test_overlays_are_applied_to_the_roms_own_tree_and_not_to_the_live_one(
     tree = live.plan.segment("dtb")
     assert tree
     assert fdt.text(fdt.parse(tree.data).root.properties["model"]) == "live"
+
+
+def test_a_panic_kernel_gets_the_same_tree_and_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    words = BootloaderWords("x=1", ADDED)
+    images = build.image_set(
+        vendor_boot=build.vendor_boot(dtb=setup.BASE), dtbo=build.overlay_table(*setup.OVERLAYS)
+    )
+    one = rom.read(build.write_set(tmp_path / "rom", images))
+    phone = connected(monkeypatch, tmp_path)
+    for told in (words, words.for_rom(False)):
+        choice = rom_tree.choose_tree(phone.profile, one, fdt.parse(setup.LIVE), told)
+        leaf = choice.tree.find("/leaf")
+        assert leaf
+        assert leaf.properties["number"] == fdt.cells([1])
