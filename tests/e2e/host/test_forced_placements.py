@@ -3,80 +3,28 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forced_boots import STARTED, UP, Bench, forced_boots
 from phones import VirtualPhone
 
-from hardboot import layout
-from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
-from hardboot.device.phone import Phone, connected
-from hardboot.flows import load, rom
-from hardboot.flows.execute import execute
+from hardboot.base.errors import DeviceError
+from hardboot.flows import load
 from hardboot.flows.journal import Journal
-from hardboot.flows.load import PreparedRom
 from hardboot.virtual import classic
 
 pytestmark = pytest.mark.e2e
 
 CMDLINE = classic.DEBIAN_CMDLINE.replace("panic=5", "panic=0")
-STARTED = "Linux version"  # the first line of a kernel that found its console
-UP = "init: boot completed"
-JUMP = "Starting kernel ..."  # U-Boot's last word
 UNPACKED = 0x418ED000  # base + 0x18ed000: kexec-tools puts the ramdisk of Debian's kernel there
 
 
-@dataclass
-class Bench:
-    """A host phone, connected, and its console."""
-
-    virtual: VirtualPhone
-    phone: Phone
-
-    def forced(
-        self, image: Path, *, kernel: int = 0x45000000, initrd: int = 0x46000000, dtb: int = 0x46F00000
-    ) -> tuple[PreparedRom, set[str]]:
-        """Return a boot of `image` with segments there, and the rules that the planner refuses it by."""
-        prepared = load.prepare(self.phone, rom.read(image), Journal("virt-arm", "x"), cmdline=CMDLINE)
-        tree = self.phone.device_tree()
-        guest = prepared.rom.guest(tree=tree, live_tree=tree, cmdline=prepared.cmdline.text)
-        where = self.phone.profile, guest, prepared.live
-        plan = layout.assemble(*where, kernel=kernel, initrd=initrd, dtb=dtb)
-        constraints = layout.gather_constraints(*where)
-        broken = {one.rule for one in layout.violations(constraints, plan.segments)}
-        if broken:
-            with pytest.raises(RefusedError, match=f"layout rule ({'|'.join(broken)}):"):
-                layout.check(constraints, plan.segments)
-        return replace(prepared, plan=plan), broken
-
-    def execute(self, prepared: PreparedRom, until: str, patience_s: float) -> str:
-        """Load and execute; what the console shows from the jump on, until `until` or for `patience_s`."""
-        journal = Journal("virt-arm", "x", host=self.phone.kernel())
-        console = self.virtual.status.console
-        before, resets = console.stat().st_size, self.virtual.status.resets
-        load.load(self.phone, prepared, journal)
-        with pytest.raises(DeviceStateError, match="silent"):  # nothing answers so soon
-            execute(self.phone, journal, wait_s=0.5)
-        start = time.monotonic()
-        jumped, said = time.monotonic(), ""
-        while until not in said and time.monotonic() < jumped + patience_s:
-            time.sleep(0.1)
-            _, jump, said = console.read_bytes()[before:].decode(errors="replace").partition(JUMP)
-            if not jump:
-                jumped = time.monotonic()
-                assert jumped < start + 60, "the bootloader did not come back"
-        assert self.virtual.status.resets == resets + 1, "the phone was reset, once"
-        return said
-
-
-@contextmanager
-def _bench(virtual: VirtualPhone) -> Iterator[Bench]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", virtual.hardboot.environment["XDG_STATE_HOME"])
-        with connected(virtual.serial, None) as phone:
-            yield Bench(virtual, phone)
+def _bench(virtual: VirtualPhone) -> AbstractContextManager[Bench]:
+    places = {"kernel": 0x45000000, "initrd": 0x46000000, "dtb": 0x46F00000}
+    return forced_boots(virtual, CMDLINE, places)
 
 
 @pytest.fixture
