@@ -101,12 +101,12 @@ def large_phone(modern_host_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch
 
 def test_a_guest_starts_wholly_above_4_gib(large_phone: VirtualPhone, modern_rom: Path) -> None:
     with _bench(large_phone) as bench:
-        places = {"kernel": 0x1_2000_0000, "initrd": 0x1_3000_0000, "dtb": 0x1_4000_0000}
-        prepared, broken = bench.forced(modern_rom, **places)
+        kernel = 0x1_2000_0000
+        prepared, broken = bench.forced(modern_rom, kernel=kernel, initrd=0x1_3000_0000, dtb=0x1_4000_0000)
         assert broken == set()
         assert UP in bench.execute(prepared, UP, 60)
     (code,) = re.findall(r"([0-9a-f]+)-[0-9a-f]+ : Kernel code", large_phone.run("su -c 'cat /proc/iomem'"))
-    assert int(code, 16) >> 20 == places["kernel"] >> 20
+    assert int(code, 16) >> 20 == kernel >> 20
     assert BROKEN_RAMDISK not in large_phone.run("su -c dmesg")
 
 
