@@ -97,19 +97,35 @@ class Core:
         known = [(load.vaddr, load) for load in self.loads if load.vaddr is not None and load.memsz]
         return sorted(known, key=lambda pair: pair[0])
 
+    @cached_property
+    def _stored(self) -> list[tuple[int, Load]]:
+        return sorted(((load.paddr, load) for load in self.loads if load.memsz), key=lambda pair: pair[0])
+
     def memory(self, vaddr: int, size: int) -> bytes:
         """Return `size` bytes of the crashed kernel's memory from the virtual address `vaddr`.
 
         Raises:
             InputError: If the dump does not have them, or it is more than one read may be.
         """
+        return self._collect(self._mapped, vaddr, size)
+
+    def physical(self, paddr: int, size: int) -> bytes:
+        """Return `size` bytes of the crashed kernel's memory from the physical address `paddr`.
+
+        Raises:
+            InputError: As `memory`.
+        """
+        return self._collect(self._stored, paddr, size)
+
+    def _collect(self, known: list[tuple[int, Load]], address: int, size: int) -> bytes:
+        """Return the bytes from an address on; `known` has the stretches by the address they begin at."""
         if not 0 <= size <= _READ_LIMIT:
-            raise _absent(vaddr, f"{size} bytes, the limit of one read is {_READ_LIMIT}")
+            raise _absent(address, f"{size} bytes, the limit of one read is {_READ_LIMIT}")
         out = bytearray()
         while len(out) < size:
-            at = vaddr + len(out)
-            index = bisect_right(self._mapped, at, key=lambda pair: pair[0]) - 1
-            start, load = self._mapped[index] if index >= 0 else (0, None)
+            at = address + len(out)
+            index = bisect_right(known, at, key=lambda pair: pair[0]) - 1
+            start, load = known[index] if index >= 0 else (0, None)
             if load is None or at >= start + load.memsz:
                 raise _absent(at, "it is not in the dump")
             inside = at - start

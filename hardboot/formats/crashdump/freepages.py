@@ -1,14 +1,16 @@
 """The pages of a crashed kernel that were free: a dump does not need them.
 
-For kernels with one array of page structures (FLATMEM). The first page of a free block is marked in
-`_mapcount`, `private` is the order of the block.
+For kernels with one array of page structures (FLATMEM), and arm64 kernels with one a section of memory.
+The first page of a free block is marked in `_mapcount`, `private` is the order of the block.
 Source: Linux Documentation/admin-guide/kdump/vmcoreinfo.rst, PAGE_BUDDY_MAPCOUNT_VALUE.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hardboot.base.memory import PAGE_SIZE, Range
+from hardboot.formats.crashdump import sparsemem
 from hardboot.formats.crashdump.elfcore import Core
 from hardboot.formats.crashdump.vmcoreinfo import Vmcoreinfo
 from hardboot.formats.reading import malformed
@@ -23,7 +25,6 @@ _STRUCT_SIZES = range(16, 257)  # bytes
 class _Layout:
     """Where the facts are in page structures: sizes and offsets in bytes."""
 
-    mem_map: int
     size: int
     mapcount: int
     private: int
@@ -43,17 +44,22 @@ def find(core: Core, info: Vmcoreinfo) -> tuple[Range, ...] | None:
     layout = _layout(info)
     if layout is None or not core.loads:
         return None
+    if info.symbol("mem_section") is not None:
+        arrays = sparsemem.arrays(core, info, layout.size)
+        return None if arrays is None else tuple(_joined(arrays, layout, core.bits))
+    mem_map = info.symbol("mem_map")
+    if mem_map is None:
+        return None
     first = min(load.paddr for load in core.loads) // PAGE_SIZE
     last = max(load.paddr + load.memsz for load in core.loads) // PAGE_SIZE
     if last - first > _PAGES_LIMIT:
         return None
-    array = core.memory(core.word(layout.mem_map), (last - first) * layout.size)
+    array = core.memory(core.word(mem_map), (last - first) * layout.size)
     return tuple(_blocks(array, layout, first, core.bits))
 
 
 def _layout(info: Vmcoreinfo) -> _Layout | None:
     facts = (
-        info.symbol("mem_map"),
         info.size("page"),
         info.offset("page._mapcount"),
         info.offset("page.private"),
@@ -61,14 +67,24 @@ def _layout(info: Vmcoreinfo) -> _Layout | None:
         info.length("zone.free_area"),
     )
     known = [fact for fact in facts if fact is not None]
-    if len(known) < len(facts) or info.symbol("mem_section") is not None:
+    if len(known) < len(facts):
         return None
-    mem_map, size, mapcount, private, free, orders = known
+    size, mapcount, private, free, orders = known
     inside = 0 <= mapcount <= size - 4 and 0 <= private <= size - 8
     if size not in _STRUCT_SIZES or not inside or orders not in _ORDERS:
         problem = f"{size} bytes, _mapcount at {mapcount}, private at {private}, {orders} orders"
         raise malformed(_WHAT, "VMCOREINFO", 0, problem)
-    return _Layout(mem_map, size, mapcount, private, free & 0xFFFFFFFF, orders)
+    return _Layout(size, mapcount, private, free & 0xFFFFFFFF, orders)
+
+
+def _joined(arrays: Iterator[tuple[int, bytes]], layout: _Layout, bits: int) -> list[Range]:
+    """Return the free blocks of all arrays; no block is in two of them."""
+    blocks: list[Range] = []
+    for first, array in arrays:
+        for one in _blocks(array, layout, first, bits):
+            start = blocks.pop().start if blocks and blocks[-1].end == one.start else one.start
+            blocks.append(Range(start, one.end))
+    return blocks
 
 
 def _blocks(array: bytes, layout: _Layout, first: int, bits: int) -> list[Range]:
