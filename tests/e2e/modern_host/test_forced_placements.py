@@ -1,9 +1,11 @@
 """What the planner refuses on arm64 really fails, and what it changes in a tree is needed."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,6 @@ from hardboot.base.memory import Range
 from hardboot.flows import load
 from hardboot.flows.journal import Journal
 from hardboot.formats.trees.fdt import Fdt, Node
-from hardboot.virtual import model
 
 pytestmark = pytest.mark.e2e
 
@@ -87,14 +88,24 @@ def test_the_memory_range_of_a_panic_kernel_would_be_all_that_a_guest_gets(
     assert re.findall(MEMORY, said) == [str(256 << 10)]  # of 1 GiB
 
 
+START_LARGE = """
+from dataclasses import replace
+from hardboot.virtual import machine, model
+
+known = model.VIRT_ARM64
+options = tuple("5G" if word == "1G" else word for word in known.machine)
+model.MODELS[known.name] = replace(known, machine=options)
+machine.start(known.name)
+"""
+
+
 @pytest.fixture
-def large_phone(modern_host_phone: VirtualPhone, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualPhone]:
+def large_phone(modern_host_phone: VirtualPhone) -> Iterator[VirtualPhone]:
     """Yield the phone with 5 GiB of RAM."""
     phone = modern_host_phone
-    machine = tuple("5G" if word == "1G" else word for word in model.VIRT_ARM64.machine)
-    monkeypatch.setitem(model.MODELS, phone.name, replace(model.VIRT_ARM64, machine=machine))
     phone("virtual", "stop", "--name", phone.name)
-    phone("virtual", "start", "--name", phone.name)
+    environment = {**os.environ, **phone.hardboot.environment}
+    subprocess.run([sys.executable, "-c", START_LARGE], check=True, timeout=120, env=environment)
     yield phone
     phone.restart()
 
