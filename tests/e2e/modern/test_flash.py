@@ -1,0 +1,30 @@
+"""flash-host-kernel and restore on the phone with slots, out of the box."""
+
+from pathlib import Path
+
+import pytest
+from phones import HostKernels, VirtualPhone
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_running_slot_gets_a_host_kernel_and_its_own_image_back(
+    modern_phone: VirtualPhone, modern_rom: Path, host_kernels: HostKernels, tmp_path: Path
+) -> None:
+    phone, host = modern_phone, tmp_path / "host.img"
+    before = {slot: phone.read_partition(f"boot_{slot}") for slot in "ab"}
+    refused = phone("boot", modern_rom, code=4)
+    assert "has no hardboot support" in refused.three_lines[0]
+    factory = phone.status.factory_image / "boot.img"
+    refused = phone("flash-host-kernel", factory, "--yes", code=4)
+    assert "has no hardboot support" in refused.three_lines[0]
+    phone("host-image", factory, "--kernel", host_kernels["arm64-6.1"].image, "-o", host)
+    asked = phone("flash-host-kernel", host, code=4)
+    assert "to partition boot_a (of the running slot) of virt-arm64" in asked.three_lines[0]
+    done = phone("--json", "flash-host-kernel", host, "--yes", "--reboot").json
+    assert (done["partition"], done["host"]["hardboot"]) == ("boot_a", True)
+    assert phone.read_partition("boot_a").startswith(host.read_bytes())
+    assert phone.read_partition("boot_b") == before["b"]
+    done = phone("--json", "restore", "--yes", "--reboot").json
+    assert (done["partition"], done["host"]["hardboot"]) == ("boot_a", False)
+    assert {slot: phone.read_partition(f"boot_{slot}") for slot in "ab"} == before
