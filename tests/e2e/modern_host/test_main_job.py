@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from phones import VirtualPhone
 
+from hardboot.flows import rom
+from hardboot.layout import Arm64Kernel
+
 pytestmark = pytest.mark.e2e
 
 
@@ -15,6 +18,9 @@ def test_a_set_boots_from_ram_after_a_reset_until_the_next_restart(
     resets, boot = phone.status.resets, phone.read_partition("boot_a")
     document = phone.kernel
     assert (document["hardboot"]["page"], document["hardboot"]["flag"]) == (0x44000000, 4)
+    kernel = rom.read(modern_debian).kernel
+    assert isinstance(kernel, Arm64Kernel)
+    assert (kernel.header.efi, kernel.header.text_offset) == (True, 0)  # Debian's begins as an EFI program
     done = phone.hardboot.process("--json", "boot", modern_debian).json
     assert done["outcome"] == "guest-up"
     assert done["device"] == "virt-arm64"
