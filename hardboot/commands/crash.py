@@ -87,6 +87,9 @@ def show_dump(settings: Settings, file: Path) -> None:
 def _show(found: Dump) -> None:
     when = f", crashed {datetime.fromtimestamp(found.time, UTC):%Y-%m-%d %H:%M:%S} UTC" if found.time else ""
     echo(f"  kernel   {found.release or 'unknown'}, {found.arch}{when}")
+    if found.kernel_offset:
+        offset = f"{found.kernel_offset:#x}"
+        echo(f"  KASLR    {offset} above the addresses in vmlinux; in gdb: symbol-file vmlinux -o {offset}")
     for one in found.ram:
         echo(f"  RAM      {one}")
     echo(f"  stored   {human_size(found.stored)} of {human_size(sum(one.size for one in found.ram))}")

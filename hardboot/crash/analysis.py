@@ -47,6 +47,7 @@ class Dump:
         ram: Physical memory that it describes, sorted.
         stored: Bytes of this memory that are in the file.
         notes: Name, type and size in bytes of each note.
+        kernel_offset: How far the kernel moved itself from the addresses in its vmlinux (KASLR), in bytes.
         log: The kernel's log; None if it cannot be read, for the reason in `log_problem`.
     """
 
@@ -55,6 +56,7 @@ class Dump:
     bits: int
     release: str | None
     time: int | None
+    kernel_offset: int
     ram: tuple[Range, ...]
     stored: int
     notes: tuple[tuple[str, int, int], ...]
@@ -71,6 +73,7 @@ class Dump:
             "bits": self.bits,
             "release": self.release,
             "time": self.time,
+            "kernel_offset": self.kernel_offset,
             "ram": [{"start": one.start, "end": one.end} for one in self.ram],
             "stored": self.stored,
             "notes": [{"name": name, "type": kind, "size": size} for name, kind, size in self.notes],
@@ -112,6 +115,7 @@ def read(path: Path) -> Dump:
         bits=core.bits,
         release=info.release,
         time=int(time) if re.fullmatch(r"\d{1,15}", time) else None,
+        kernel_offset=info.kernel_offset,
         ram=_ram(core),
         stored=sum(load.filesz for load in core.loads),
         notes=tuple((note.name, note.type, len(note.data)) for note in core.notes),

@@ -21,6 +21,11 @@ class Vmcoreinfo:
         """The crashed kernel's release, as `uname -r` printed it."""
         return self.fields.get("OSRELEASE")
 
+    @property
+    def kernel_offset(self) -> int:
+        """How far the kernel moved itself from its link address (KASLR), in bytes; 0 if it does not tell."""
+        return self._number("KERNELOFFSET", 16) or 0
+
     def symbol(self, name: str) -> int | None:
         """Return the virtual address of a symbol; None if it is not named, as below."""
         return self._number(f"SYMBOL({name})", 16)

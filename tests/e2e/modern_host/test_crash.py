@@ -40,7 +40,9 @@ def test_a_panic_starts_the_kernel_that_waits_and_its_dump_can_be_read(
     assert len(cpu["registers"]) == 34
 
     vmlinux = host_kernels["arm64-6.1"].config.with_name("vmlinux")
-    gdb = [process.find_tool("gdb-multiarch", "gdb-multiarch"), "-nx", "-batch", "-ex", "thread apply all bt"]
-    words: list[str | Path] = [*gdb, vmlinux, dump]
+    moved = f"symbol-file {vmlinux} -o {shown['kernel_offset']:#x}"  # by the seed that it got
+    assert shown["kernel_offset"]
+    gdb = [process.find_tool("gdb-multiarch", "gdb-multiarch"), "-nx", "-batch", "-ex", moved]
+    words: list[str | Path] = [*gdb, "-ex", f"core-file {dump}", "-ex", "thread apply all bt"]
     text = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
     assert " in sysrq_handle_crash ()" in text

@@ -32,6 +32,11 @@ def test_what_is_not_named_is_none() -> None:
     assert (info.release, info.symbol("prb"), info.size("page")) == (None, None, None)
 
 
+@pytest.mark.parametrize(("text", "offset"), [("29d2c00000", 0x29D2C00000), ("0", 0), ("", 0), ("x", 0)])
+def test_the_offset_of_a_kernel_that_moved_itself_is_hexadecimal(text: str, offset: int) -> None:
+    assert vmcoreinfo.parse(f"KERNELOFFSET={text}\n".encode()).kernel_offset == offset
+
+
 @pytest.mark.parametrize(
     ("value", "number"),
     [("0xffffffbf9d600000", 0xFFFFFFBF9D600000), ("39", 39), ("-129", -129), ("0x", None), ("1f", None)],
