@@ -148,8 +148,7 @@ class RomSource:
         if "ramdisk" in parts:
             made = replace(made, replaced_ramdisk=parts["ramdisk"])
         if self.trees:
-            overlays = base.overlays if "dtbo" in base.given else None
-            made = replace(made, trees=self.trees.trees, overlays=overlays)
+            made = replace(made, trees=self.trees.trees)
             parts["dtb"] = self.trees.data
         made = replace(made, files=replace(made.files, images={**made.files.images, **parts}))
         if self.modules:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import container_builders
 import image_sets as build
 import modern_setup as setup
 import pytest
@@ -13,6 +14,7 @@ from told import raises
 
 from hardboot.base.errors import InputError
 from hardboot.device.phone import Phone
+from hardboot.flows import phone_images
 from hardboot.flows.rom import Rom
 from hardboot.flows.rom_source import RomFiles
 from hardboot.formats.kernels.zimage import ZImage
@@ -57,6 +59,10 @@ def test_a_kernel_on_a_phone_without_slots(scripted: ScriptedPhone, tmp_path: Pa
     assert isinstance(found.kernel, ZImage)
     assert bytes(found.ramdisks()) == ARCHIVE
     assert (found.cmdline, found.trees) == ("console=ttyAMA0", ())
+    image = container_builders.boot(zimage() + board("of the old kernel"), b"its ramdisk")
+    scripted.boot.flash = scripted.boot.cached = image.ljust(scripted_setup.SIZE, b"\0")
+    assert models(phone_images.own(phone)) == ["of the old kernel"]
+    assert models(RomFiles(None, kernel=path).read().complete(phone)) == []  # the live tree
     path.write_bytes(zimage() + board("appended"))
     assert models(RomFiles(None, kernel=path).read().complete(phone)) == ["appended"]
 
