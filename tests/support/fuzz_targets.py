@@ -24,7 +24,18 @@ from hardboot.formats import elf
 from hardboot.formats.archives import compression, cpio, rootfs, sparse
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
-from hardboot.formats.boot import bootimg, krnl, rsce, sonyelf, tail, tail_renewal, vendorboot, wrappers
+from hardboot.formats.boot import (
+    bootconfig,
+    bootimg,
+    krnl,
+    rsce,
+    sonyelf,
+    tail,
+    tail_renewal,
+    vendorboot,
+    wrappers,
+)
+from hardboot.formats.boot.image_end import image_end
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
@@ -62,6 +73,22 @@ def vendor_boot(data: bytes) -> None:
     _same(vendorboot.build(image), data)
     if image.tail_offset != min(image.end, len(data)):
         raise AssertionError("the end is not where the tail begins")
+
+
+def boot_configs(data: bytes) -> None:
+    rest, text = bootconfig.split(data)
+    if text and bytes(rest) != data[: len(rest)]:
+        raise AssertionError("the ramdisk is not what is in front of it")
+    entries = bootconfig.parse(text or bootconfig.decode(data))
+    shown = {key: values or ("",) for key, values in entries.items()}
+    if bootconfig.parse(bootconfig.build(entries)) != shown:
+        raise AssertionError("what is written is not read again")
+
+
+def image_ends(data: bytes) -> None:
+    end = image_end(data[: max(bootimg.PAGE_SIZES)])
+    if end is not None and end < 0:
+        raise AssertionError("an image ends before it begins")
 
 
 def elf_headers(data: bytes) -> None:
@@ -312,6 +339,14 @@ def _tar_of_a_tree() -> bytes:
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "boot_image": (boot_image, _IMAGES),
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
+    "boot_configs": (
+        boot_configs,
+        (
+            bootconfig.append(b"ramdisk", 'a.b = "1", c\nd {\n e += f # g\n}\n'),
+            b"androidboot.x=1\nandroidboot.y := 'a b', c; z\n",
+        ),
+    ),
+    "image_ends": (image_ends, (*_IMAGES, build.vendor_boot(3), build.vendor_boot(4), build.dtbo())),
     "fits": (fits, (fit_image(_SMALL), fit_image(_SMALL, options=("-E",)))),
     "tree_files": (tree_files, (_tar_of_a_tree(),)),
     "elf_headers": (elf_headers, (build.sony_elf(), _DUMPS[0], elf.build(64, 183, 4, _ROWS))),
