@@ -1,0 +1,72 @@
+"""hardboot boot, load and plan with a kernel alone, and with images of a ROM, as people type them."""
+
+import json
+from pathlib import Path
+
+import image_sets as build
+import pytest
+from image_builders import kernel_with_banner, pack, zimage
+from in_process import hardboot
+from scripted_phone import Kernel, ScriptedPhone
+
+ROM = Kernel("6.9.0-new")
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Path:
+    tree = tmp_path / "linux"
+    image = tree / "arch/arm/boot/zImage"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(zimage(payload=pack(kernel_with_banner(ROM.release, 20_000, 10_000), "gzip")))
+    return tree
+
+
+def test_a_kernel_just_built_boots_with_the_phones_own_ramdisk(scripted: ScriptedPhone, kernel: Path) -> None:
+    scripted.rom = ROM
+    before = bytes(scripted.boot.flash)
+    done = hardboot("--json", "boot", "--kernel", kernel, "--append", "debug")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["outcome"] == "guest-up"
+    assert document["guest"]["release"] == ROM.release
+    assert document["loaded"]["image"] == "linux"
+    assert document["loaded"]["release"] == ROM.release
+    assert "console=ttyAMA0 debug androidboot.hardboot=" in document["guest"]["cmdline"]
+    assert bytes(scripted.boot.flash) == before
+    assert "boot: boot of the phone (SHA-256 " in done.stderr
+
+
+@pytest.mark.parametrize("command", ["load", "plan"])
+def test_load_and_plan_take_a_kernel_too(command: str, scripted: ScriptedPhone, kernel: Path) -> None:
+    done = hardboot("--json", command, "--kernel", kernel)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document.get("release") or document["loaded"]["release"] == ROM.release
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ([], "nothing to start: give IMAGE, or a kernel (--kernel PATH)"),
+        (["--dtb", "x"], "nothing to start: give IMAGE, or a kernel (--kernel PATH)"),
+        (["--kernel", "x", "--dtbo", "y"], "--init-boot, --vendor-boot and --dtbo need IMAGE"),
+        (["rom.img", "--ramdisk", "x", "--own-ramdisk"], "--ramdisk cannot be combined with --own-ramdisk"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(words: list[str], problem: str) -> None:
+    for command in ("boot", "load", "plan"):
+        done = hardboot(command, *words)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[0] == f"hardboot: {problem}"
+
+
+def test_a_set_that_lacks_an_image_is_refused_without_a_phone_that_has_it(
+    scripted: ScriptedPhone, tmp_path: Path
+) -> None:
+    boot = tmp_path / "boot.img"
+    boot.write_bytes(build.boot_v4())
+    for words in (["plan", boot, "--device", "virt-arm64"], ["boot", boot], ["load", boot]):
+        done = hardboot(*words)
+        assert done.returncode == 3
+        assert f"{boot}: the vendor_boot image is missing: " in done.stderr
+    assert scripted.happened("push *") == []
