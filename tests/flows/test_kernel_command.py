@@ -65,8 +65,8 @@ def test_a_set_that_lacks_an_image_is_refused_without_a_phone_that_has_it(
 ) -> None:
     boot = tmp_path / "boot.img"
     boot.write_bytes(build.boot_v4())
-    for words in (["plan", boot, "--device", "virt-arm64"], ["boot", boot], ["load", boot]):
-        done = hardboot(*words)
+    for words in (["plan", "--device", "virt-arm64"], ["boot"], ["load"]):
+        done = hardboot(*words, boot)
         assert done.returncode == 3
         assert f"{boot}: the vendor_boot image is missing: " in done.stderr
     assert scripted.happened("push *") == []
