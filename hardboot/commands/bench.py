@@ -6,10 +6,9 @@ import click
 
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, count, echo, pass_settings, wait_option
-from hardboot.commands.load import check_tested
 from hardboot.device.phone import connected
 from hardboot.flows import bench as flow
-from hardboot.flows import phone_images
+from hardboot.flows import load, phone_images
 from hardboot.flows.bench_runs import Bench
 from hardboot.flows.rom_source import RomFiles
 
@@ -39,7 +38,7 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
     """
     source = RomFiles(image).read() if image else None
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
-        check_tested(phone.profile, allowed=untested)
+        load.check_tested(phone.profile, allowed=untested)
         methods = flow.supported_methods(phone, untested=untested)
         titles = ", ".join(_TITLES[method] for method in methods)
         times = count(rounds * len(methods), "time")

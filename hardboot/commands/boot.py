@@ -11,17 +11,18 @@ from hardboot.commands.exec import show, start_options
 from hardboot.commands.load import Wanted, emit_plan, image_options
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
-from hardboot.flows import boot as flow
 from hardboot.flows.journal import Journal
-from hardboot.flows.load import PreparedRom
 from hardboot.flows.restart import RESTART_S, restart
 from hardboot.flows.rom_source import RomSource
+from hardboot.flows.ways import kexec
+from hardboot.flows.ways.kexec import PlannedRom
+from hardboot.flows.ways.way import HARDBOOT, SOFT
 
 
 @click.command(
     cls=Command, example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7"
 )
-@image_options
+@image_options((HARDBOOT, SOFT), "Boot IMAGE through a hardware reset, or by plain kexec without one (soft).")
 @click.option("--from-rom", is_flag=True, help="Restart the phone into its own system first, if a ROM runs.")
 @start_options
 @pass_settings
@@ -37,23 +38,24 @@ def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool, from_
     with journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal):
         if from_rom and record.is_guest(phone.kernel()):
             restart(phone, wait_s=wait_s)
-        prepared = _prepare(settings, wanted, phone, source, journal, wait_s)
+        planned = _prepare(settings, wanted, phone, source, journal, wait_s)
         if wanted.dry_run:
             phone.clean()
         else:
-            flow.boot(phone, prepared, journal, wait_s=wait_s, quiesce=quiesce)
+            planned.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
     if wanted.dry_run:
-        emit_plan(settings, wanted, phone.profile, prepared, journal)
+        emit_plan(settings, wanted, phone.profile, planned.prepared, journal)
     else:
         settings.emit(journal.document(), lambda: show(journal))
 
 
 def _prepare(
     settings: Settings, wanted: Wanted, phone: Phone, source: RomSource, journal: Journal, wait_s: float
-) -> PreparedRom:
+) -> PlannedRom:
     """Prepare the boot; if a ROM runs that is no host, restart into the own system, after a question."""
+    way = kexec.soft if wanted.via == SOFT else kexec.hardboot
     try:
-        return wanted.prepare(phone, source, journal)
+        return way.prepare(phone, wanted.request(source), journal)
     except RefusedError as error:
         now = journal.host
         if wanted.dry_run or now is None or not record.is_guest(now):
@@ -69,4 +71,4 @@ def _prepare(
         name = f"{phone.profile.name} {phone.serialno}"
         confirm(settings, f"A ROM is running. This restarts {name} into its own system first.")
     restart(phone, wait_s=wait_s)
-    return wanted.prepare(phone, source, journal)
+    return way.prepare(phone, wanted.request(source), journal)

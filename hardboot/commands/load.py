@@ -1,6 +1,6 @@
 """hardboot load: load an image into the running kernel, to start it later."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -9,9 +9,6 @@ from typing import Any
 import click
 
 from hardboot import memorymap
-from hardboot.base import log
-from hardboot.base.errors import RefusedError
-from hardboot.base.interrupts import on_interrupt
 from hardboot.commands import planpage
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, journaled, pass_settings
@@ -19,14 +16,14 @@ from hardboot.commands.rom_options import rom_options
 from hardboot.crash import panic as panic_kernel
 from hardboot.crash.elfcorehdr import CRASHKERNEL
 from hardboot.crash.panic import PanicKernel
-from hardboot.device.phone import Phone
 from hardboot.flows import load as flow
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.planning import Planned
 from hardboot.flows.restart import WAIT_S
-from hardboot.flows.rom import Rom
 from hardboot.flows.rom_source import RomFiles, RomSource
+from hardboot.flows.ways import kexec
+from hardboot.flows.ways.way import HARDBOOT, SOFT, Request
 from hardboot.profile import Profile
 
 
@@ -37,29 +34,32 @@ class Wanted:
     files: RomFiles
     cmdline: str | None
     append: str | None
-    soft: bool
+    via: str
     dry_run: bool
     svg: Path | None
     untested: bool
 
-    def prepare(self, phone: Phone, source: RomSource, journal: Journal) -> PreparedRom:
-        """Check the phone, complete the ROM with its images, and plan the boot."""
-        check_tested(phone.profile, allowed=self.untested or self.dry_run)
-        if self.soft:
-            flow.check_soft(phone, untested=self.untested or self.dry_run)
-        rom = read_rom(phone, source, journal)
-        return flow.prepare(phone, rom, journal, cmdline=self.cmdline, append=self.append, soft=self.soft)
+    def request(self, source: RomSource) -> Request:
+        """Return what a way to boot needs to know."""
+        return Request(source, self.cmdline, self.append, untested=self.untested or self.dry_run)
 
 
-def read_rom(phone: Phone, source: RomSource, journal: Journal) -> Rom:
-    """Return the ROM, with what it lacks read from the phone."""
-    with on_interrupt("Nothing was loaded."), journal.phase("read"):
-        return source.complete(phone)
+def image_options(ways: Sequence[str], help_via: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds the argument IMAGE and the options for booting it; they are passed as one `wanted`.
+
+    Args:
+        ways: The values of --via; the first is the default.
+        help_via: The help of --via.
+    """
+    via = click.option(
+        "--via", type=click.Choice(list(ways)), default=ways[0], show_default=True, help=help_via
+    )
+    return lambda function: _with_image_options(via, function)
 
 
-def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the argument IMAGE and the options for loading it; they are passed as one `wanted`."""
-
+def _with_image_options(
+    via: Callable[[Callable[..., Any]], Callable[..., Any]], function: Callable[..., Any]
+) -> Callable[..., Any]:
     @wraps(function)
     def command(**words: Any) -> Any:
         wanted = Wanted(**{item.name: words.pop(item.name) for item in fields(Wanted)})
@@ -67,6 +67,7 @@ def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--svg needs --dry-run.")
         return function(wanted=wanted, **words)
 
+    added: Callable[..., Any] = command
     for option in (
         click.option(
             "--untested", is_flag=True, help="Allow phones on which hardboot has never been tested."
@@ -78,16 +79,18 @@ def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Write the memory map to FILE, with --dry-run.",
         ),
         click.option("--dry-run", is_flag=True, help="Check the phone and show the plan; load nothing."),
-        click.option("--soft", is_flag=True, help="Start IMAGE by plain kexec, without a hardware reset."),
+        via,
         click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line."),
         click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line."),
     ):
-        command = option(command)
-    return rom_options(command)
+        added = option(added)
+    return rom_options(added)
 
 
 @click.command(cls=Command, example="hardboot load rom.img\nhardboot load --panic rom.img")
-@image_options
+@image_options(
+    (HARDBOOT, SOFT), "Start IMAGE through a hardware reset, or by plain kexec without one (soft)."
+)
 @click.option("--panic", is_flag=True, help="Start IMAGE when the running kernel crashes, without a reset.")
 @click.option(
     "--add-crashkernel",
@@ -108,7 +111,8 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
         raise click.UsageError("--add-crashkernel needs --panic.")
     source = wanted.files.read()
     with journaled(settings) as (phone, journal):
-        prepared = wanted.prepare(phone, source, journal)
+        way = kexec.soft if wanted.via == SOFT else kexec.hardboot
+        prepared = way.prepare(phone, wanted.request(source), journal).prepared
         if wanted.dry_run:
             phone.clean()
         else:
@@ -120,14 +124,14 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
 
 
 def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> None:
-    if wanted.soft or wanted.cmdline is not None:
-        raise click.UsageError("--panic cannot be combined with --soft or --cmdline.")
+    if wanted.via == SOFT or wanted.cmdline is not None:
+        raise click.UsageError("--panic cannot be combined with --via soft or --cmdline.")
     source = wanted.files.read()
     with journaled(settings) as (phone, journal):
-        check_tested(phone.profile, allowed=wanted.untested or wanted.dry_run)
+        flow.check_tested(phone.profile, allowed=wanted.untested or wanted.dry_run)
         if add_crashkernel and not wanted.dry_run:
             panic_kernel.add_crashkernel(phone, journal, wait_s=WAIT_S)
-        rom = read_rom(phone, source, journal)
+        rom = flow.read_rom(phone, source, journal)
         prepared = panic_kernel.prepare(phone, rom, journal, append=wanted.append)
         if wanted.dry_run:
             phone.clean()
@@ -152,25 +156,6 @@ def emit_plan(
     made = Planned(prepared.plan, prepared.cmdline, prepared.tree_reason)
     page = planpage.of(profile, made, prepared.live, own=rom.cmdline, image=rom.path.name)
     page.emit(settings, {**journal.document(), "plan": page.document()}, wanted.svg)
-
-
-def check_tested(profile: Profile, *, allowed: bool) -> None:
-    """Refuse a phone on which hardboot has never been tested, or warn if that is `allowed`.
-
-    Raises:
-        RefusedError: If the profile is untested and that is not `allowed`.
-    """
-    if profile.status != "untested":
-        return
-    what = f"hardboot has never been tested on {profile.title}; its addresses may be wrong"
-    if not allowed:
-        raise RefusedError(
-            what,
-            state="Nothing was sent.",
-            fix=f"Read `hardboot devices show {profile.name}`, make sure that you can reflash boot (fastboot "
-            "or download mode), then add --untested.",
-        )
-    log.warn(what)
 
 
 def _print_panic(prepared: PanicKernel) -> None:

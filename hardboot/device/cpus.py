@@ -8,7 +8,7 @@ from hardboot.transport.base import Output
 _CPUS = "/sys/devices/system/cpu"
 # For `roots`, together with other queries; `parse` reads the output.
 QUERY = f"cd {_CPUS} && for cpu in cpu[1-9]*; do [ ! -d $cpu ] || [ -e $cpu/online ] || echo $cpu; done; true"
-_WITHOUT_SOFT = "Leave out --soft: a reset stops every CPU."
+_WITHOUT_SOFT = "Leave out --via soft: a reset stops every CPU."
 
 
 def check(phone: Phone) -> None:

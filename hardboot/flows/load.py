@@ -18,9 +18,11 @@ from hardboot.device.record import LoadState
 from hardboot.flows import planning
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
+from hardboot.flows.rom_source import RomSource
 from hardboot.layout import BootPlan, LiveMemory, Segment
 from hardboot.payload import agent, agent_errors
 from hardboot.payload.agent import AgentSegment
+from hardboot.profile import Profile
 
 _LOAD_TIMEOUT_S = 120.0
 _KASLR_SEED_SIZE = 8  # bytes; arch/arm64/kernel/pi/kaslr_early.c reads a u64
@@ -36,6 +38,12 @@ class PreparedRom:
     tree_reason: str
     cmdline: CommandLine
     live: LiveMemory
+
+
+def read_rom(phone: Phone, source: RomSource, journal: Journal) -> Rom:
+    """Return the ROM, with what it lacks read from the phone."""
+    with on_interrupt("Nothing was loaded."), journal.phase("read"):
+        return source.complete(phone)
 
 
 def prepare(
@@ -220,6 +228,25 @@ def _no_record(text: str) -> DeviceError:
     )
 
 
+def check_tested(profile: Profile, *, allowed: bool) -> None:
+    """Refuse a phone on which hardboot has never been tested, or warn if that is `allowed`.
+
+    Raises:
+        RefusedError: If the profile is untested and that is not `allowed`.
+    """
+    if profile.status != "untested":
+        return
+    what = f"hardboot has never been tested on {profile.title}; its addresses may be wrong"
+    if not allowed:
+        raise RefusedError(
+            what,
+            state="Nothing was sent.",
+            fix=f"Read `hardboot devices show {profile.name}`, make sure that you can reflash boot (fastboot "
+            "or download mode), then add --untested.",
+        )
+    log.warn(what)
+
+
 def check_soft(phone: Phone, *, untested: bool) -> None:
     """Check that the profile allows soft kexec.
 
@@ -242,10 +269,10 @@ def check_soft(phone: Phone, *, untested: bool) -> None:
         raise RefusedError(
             never,
             state="Nothing was sent.",
-            fix="Leave out --soft. To try it, make sure that you can restart the phone, then add --untested.",
+            fix="Leave out --via soft. To try it, make sure you can restart the phone, then add --untested.",
         )
     raise RefusedError(
         f"soft kexec does not work on {profile.title}" + (f": {entry.source}" if entry else ""),
         state="Nothing was sent.",
-        fix="Leave out --soft.",
+        fix="Leave out --via soft.",
     )

@@ -141,7 +141,7 @@ _CAUSES: dict[tuple[str, int], tuple[str, str]] = {
     ("probe", 22): (
         "the host kernel does not know the hardboot flag: it has kexec, but no hardboot support",
         "Put a patched host kernel into the boot partition: `hardboot patch apply` and"
-        " `hardboot flash-host-kernel`; or boot without a reset: `hardboot boot IMAGE --soft`.",
+        " `hardboot flash-host-kernel`; or boot without a reset: `hardboot boot IMAGE --via soft`.",
     ),
     ("probe", 38): _NO_KEXEC,
     ("probe", 95): _NO_KEXEC,

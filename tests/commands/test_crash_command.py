@@ -51,8 +51,8 @@ def test_options_that_exclude_each_other_are_usage_errors(
 ) -> None:
     image = crash_setup.panic_image(tmp_path)
     for words, said in (
-        (("--panic", "--soft"), "--panic cannot be combined with --soft or --cmdline"),
-        (("--panic", "--cmdline", "x"), "--panic cannot be combined with --soft or --cmdline"),
+        (("--panic", "--via", "soft"), "--panic cannot be combined with --via soft or --cmdline"),
+        (("--panic", "--cmdline", "x"), "--panic cannot be combined with --via soft or --cmdline"),
         (("--add-crashkernel",), "--add-crashkernel needs --panic"),
     ):
         assert said in call(capsys, "load", image, *words, code=2)[1]

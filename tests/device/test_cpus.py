@@ -31,7 +31,7 @@ def test_a_cpu_without_a_switch_is_refused(phone: Phone, scripted: ScriptedPhone
         RefusedError,
         "the running kernel cannot take cpu10 cpu2 offline (CONFIG_HOTPLUG_CPU)",
         "Nothing was loaded.",
-        "Leave out --soft: a reset stops every CPU.",
+        "Leave out --via soft: a reset stops every CPU.",
     ):
         cpus.check(phone)
 
@@ -64,7 +64,8 @@ def test_if_one_stays_online_all_are_brought_back(phone: Phone, scripted: Script
         RefusedError,
         "CPUs 0,2 are online, only CPU 0 should be: the kernel or a daemon keeps them online",
         "Nothing was started; what is loaded stays loaded.",
-        "Stop the daemon that manages CPUs (such as mpdecision). Leave out --soft: a reset stops every CPU.",
+        "Stop the daemon that manages CPUs (such as mpdecision). "
+        "Leave out --via soft: a reset stops every CPU.",
     ):
         cpus.offline(phone)
     assert values == [b"0\n", b"1\n"]

@@ -346,7 +346,8 @@ def test_a_cpu_that_stays_online_keeps_the_system_as_it_is(
         RefusedError,
         "CPUs 0-1 are online, only CPU 0 should be: the kernel or a daemon keeps them online",
         "Nothing was started; what is loaded stays loaded.",
-        "Stop the daemon that manages CPUs (such as mpdecision). Leave out --soft: a reset stops every CPU.",
+        "Stop the daemon that manages CPUs (such as mpdecision). "
+        "Leave out --via soft: a reset stops every CPU.",
     ):
         execute.execute(phone, journal, wait_s=100)
     assert scripted.happened("echo 1 >*cpu1/online") == ["echo 1 >/sys/devices/system/cpu/cpu1/online"]

@@ -92,7 +92,7 @@ def test_a_soft_start_needs_no_hardboot_but_cpus_that_go_offline(
         RefusedError,
         "the running kernel cannot take cpu2 offline (CONFIG_HOTPLUG_CPU)",
         "Nothing was loaded.",
-        "Leave out --soft: a reset stops every CPU.",
+        "Leave out --via soft: a reset stops every CPU.",
     ):
         prepared(phone, image, journal, soft=True)
 
@@ -434,11 +434,11 @@ def test_an_unload_that_is_refused_leaves_the_record(
             False,
             (
                 "soft kexec has never been tested on TITLE",
-                "Leave out --soft. To try it, make sure that you can restart the phone, then add --untested.",
+                "Leave out --via soft. To try it, make sure you can restart the phone, then add --untested.",
             ),
         ),
-        (False, True, ("soft kexec does not work on TITLE: SOURCE", "Leave out --soft.")),
-        (False, False, ("soft kexec does not work on TITLE: SOURCE", "Leave out --soft.")),
+        (False, True, ("soft kexec does not work on TITLE: SOURCE", "Leave out --via soft.")),
+        (False, False, ("soft kexec does not work on TITLE: SOURCE", "Leave out --via soft.")),
     ],
 )
 def test_the_profile_says_whether_soft_kexec_works(

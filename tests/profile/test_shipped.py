@@ -8,7 +8,7 @@ from image_builders import zimage as build_zimage
 from hardboot import layout, profile
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
-from hardboot.commands.load import check_tested
+from hardboot.flows.load import check_tested
 from hardboot.formats.kernels import zimage
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.layout import BootPlan, Guest, LiveMemory

@@ -67,7 +67,7 @@ def test_a_load_replaces_the_one_before_and_unload_drops_it(
     assert now["kexec_loaded"] is True
     assert now["kexec_crash_loaded"] is before["kexec_crash_loaded"]
     assert now["loaded"] == first["loaded"]
-    second = host_phone("--json", "load", roms["minimal"], "--soft")
+    second = host_phone("--json", "load", roms["minimal"], "--via", "soft")
     assert second.json["replaced"].startswith("other.img (kernel ")
     assert "warning: replacing other.img" in second.err
     assert second.json["loaded"]["start"] == "soft"
@@ -92,7 +92,7 @@ def test_the_same_image_starts_without_a_reset(
     host_phone: VirtualPhone, roms: dict[str, Path], resets: int
 ) -> None:
     content = host_phone.write_unsynced()
-    done = host_phone("boot", roms["minimal"], "--soft", "--no-quiesce")
+    done = host_phone("boot", roms["minimal"], "--via", "soft", "--no-quiesce")
     assert ", started without a reset)." in done.out
     assert host_phone.status.resets == resets
     assert host_phone.kernel["guest"] is True
@@ -101,7 +101,7 @@ def test_the_same_image_starts_without_a_reset(
     assert host_phone.unsynced() == content
     assert host_phone.journal_was_replayed()
     # From the stock kernel of the guest, too, which knows nothing of hardboot.
-    again = host_phone("--json", "boot", roms["minimal"], "--soft").json
+    again = host_phone("--json", "boot", roms["minimal"], "--via", "soft").json
     assert again["outcome"] == "guest-up"
     assert again["guest"]["boot_id"] != again["host"]["boot_id"]
     assert again["loaded"]["flag"] == 0
