@@ -82,7 +82,7 @@ def _current(phone: Phone, partitions: set[str]) -> dict[str, str]:
     help="Write the content to FILE instead of keeping it as a backup.",
 )
 @click.option("--allow-broken", is_flag=True, help="Keep it even if it is not a complete boot image.")
-@slot_option
+@slot_option("Choose the slot. Default: the one that is running.")
 @pass_settings
 def backup(
     settings: Settings, partition: str, output: Path | None, allow_broken: bool, slot: str | None

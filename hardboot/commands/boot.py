@@ -29,6 +29,8 @@ from hardboot.flows.ways.way import HARDBOOT, SOFT
 def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool, from_rom: bool) -> None:
     """Boot IMAGE from RAM after a hardware reset.
 
+    IMAGE is a boot image, or a folder or zip archive with the images of a ROM.
+
     Loads IMAGE, resets the phone, and checks that the kernel of IMAGE runs. Nothing is flashed; a restart
     brings the phone back to its own system.
     """

@@ -128,7 +128,9 @@ def wait_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     )
 
 
-slot_option = click.option(
-    "--slot", type=click.Choice(["a", "b"]), help="Choose the slot. Default: the one that is running."
-)
+def slot_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option for the slot of a partition; `text` is its help."""
+    return click.option("--slot", type=click.Choice(["a", "b"]), help=text)
+
+
 pass_settings = click.make_pass_decorator(Settings, ensure=True)

@@ -31,7 +31,7 @@ _SUPPORT = {True: "yes", False: "no", None: "not known: hardboot status"}
     is_flag=True,
     help="Go on if the partition does not hold a complete boot image; back it up as it is.",
 )
-@slot_option
+@slot_option("Choose the slot. Default: the one that is running.")
 @pass_settings
 def flash_host_kernel(
     settings: Settings, image: Path, reboot: bool, allow_broken: bool, slot: str | None
@@ -65,7 +65,7 @@ def flash_host_kernel(
 @click.argument("backup", required=False, type=click.Path(path_type=Path), shell_complete=completion.backups)
 @click.option("--reboot", is_flag=True, help="Restart the phone afterwards.")
 @click.option(_ALLOW_BROKEN, is_flag=True, help="Write BACKUP even if it is not a complete boot image.")
-@slot_option
+@slot_option("Take a backup of this slot. Default: of the one that is running.")
 @pass_settings
 def restore(
     settings: Settings, backup: Path | None, reboot: bool, allow_broken: bool, slot: str | None

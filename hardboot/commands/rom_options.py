@@ -32,7 +32,10 @@ def rom_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--modules", is_flag=True, help="Warn of modules in the ramdisk for another kernel."),
         click.option(
-            "--dtb", type=_PATH, metavar="FILE", help="Use the device tree in FILE, without overlays."
+            "--dtb",
+            type=_PATH,
+            metavar="FILE",
+            help="Use the device tree in FILE; of overlays only those of --dtbo.",
         ),
         click.option("--own-ramdisk", is_flag=True, help="Use the phone's own ramdisk."),
         click.option("--ramdisk", type=_PATH, metavar="FILE", help="Use the ramdisk in FILE."),

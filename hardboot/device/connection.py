@@ -6,7 +6,7 @@ from hardboot.transport.base import Transport
 
 _ASK_S = 5.0  # for a phone that answers at all
 _LOOK = "Plug it in, turn on USB debugging and look: adb devices. A phone on the network is HOST:PORT."
-_NO_USB = " USB without an ADB server needs: pip install 'adb-shell[usb]'"
+_NO_USB = " USB without an ADB server needs: pip install 'hardboot[usb]'"
 
 
 def open_transport(serial: str) -> Transport:

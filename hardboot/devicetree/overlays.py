@@ -87,7 +87,7 @@ def _apply(tree: Fdt, overlay: Fdt, number: int) -> Fdt:
         raise ToolError(
             "the ROM's device tree needs the overlays of dtbo, and libfdt for Python is not installed",
             state="Nothing was sent.",
-            fix="Install it: pip install hardboot[overlays]. It is built from source, with a C compiler.",
+            fix="Install it: pip install 'hardboot[overlays]'. It is built from source, with a C compiler.",
         ) from error
     # Both are written anew: libfdt gets no tree that breaks a rule.
     base, change = fdt.build(tree), bytearray(fdt.build(overlay))

@@ -54,6 +54,7 @@ class RomFiles:
             ramdisk=None if self.ramdisk is None else map_file(self.ramdisk),
             own_ramdisk=self.own_ramdisk,
             trees=None if self.dtb is None else _read_trees(self.dtb),
+            keeps_overlays=self.dtb is None or self.others.get("dtbo") is not None,
             modules=self.modules,
         )
 
@@ -87,7 +88,8 @@ class RomSource:
     Attributes:
         base: The images that were named; None for the phone's own.
         path: What the user named first.
-        others: As in RomFiles.
+        keeps_overlays: Whether the overlays of the ROM are applied; to a tree in place of its own they are
+            only if they were named, too.
     """
 
     base: Rom | None
@@ -96,6 +98,7 @@ class RomSource:
     ramdisk: Data | None = field(repr=False)
     own_ramdisk: bool
     trees: NewTrees | None
+    keeps_overlays: bool
     modules: bool
 
     def complete(self, phone: Phone) -> Rom:
@@ -148,7 +151,8 @@ class RomSource:
         if "ramdisk" in parts:
             made = replace(made, replaced_ramdisk=parts["ramdisk"])
         if self.trees:
-            made = replace(made, trees=self.trees.trees)
+            overlays = made.overlays if self.keeps_overlays else None
+            made = replace(made, trees=self.trees.trees, overlays=overlays)
             parts["dtb"] = self.trees.data
         made = replace(made, files=replace(made.files, images={**made.files.images, **parts}))
         if self.modules:

@@ -163,7 +163,7 @@ def start(
         raise ToolError(
             "the Python package qemu.qmp is not installed",
             state="The phone was not started.",
-            fix="Install it: pip install qemu.qmp",
+            fix="Install it: pip install 'hardboot[virtual]'",
         )
     flash, factory = home / "disk.img", home / kind.factory
     if reset_disk or not flash.exists():

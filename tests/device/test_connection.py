@@ -124,7 +124,7 @@ LOOK = "Plug it in, turn on USB debugging and look: adb devices. A phone on the 
 @pytest.mark.parametrize(
     ("serials", "what", "more"),
     [
-        (None, "no ADB server runs", " USB without an ADB server needs: pip install 'adb-shell[usb]'"),
+        (None, "no ADB server runs", " USB without an ADB server needs: pip install 'hardboot[usb]'"),
         ([], "no ADB server runs, and on USB there is none", ""),
         (["B", "C"], "no ADB server runs, and on USB there is B, C", ""),
     ],

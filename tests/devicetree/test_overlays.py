@@ -84,7 +84,7 @@ def test_without_libfdt_it_is_told_how_to_install_it(monkeypatch: pytest.MonkeyP
         ToolError,
         "the ROM's device tree needs the overlays of dtbo, and libfdt for Python is not installed",
         "Nothing was sent.",
-        "Install it: pip install hardboot[overlays]. It is built from source, with a C compiler.",
+        "Install it: pip install 'hardboot[overlays]'. It is built from source, with a C compiler.",
     ):
         devicetree.apply_overlays(tree(BASE), [tree(ENABLE)])
 

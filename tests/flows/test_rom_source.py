@@ -117,6 +117,9 @@ def test_a_device_tree_is_used_as_it_is_unless_overlays_are_named(phone: Phone, 
     assert models(found) == ["given"]
     assert found.overlays is not None
     assert len(found.overlays) == 2
+    folder = build.write_set(tmp_path / "rom", build.image_set(dtbo=dtbo.read_bytes()))
+    found = RomFiles(folder, dtb=tree).read().complete(phone)
+    assert (models(found), found.overlays) == (["given"], None)
     found = RomFiles(None, kernel=written(tmp_path / "k", NEW), dtb=tree).read().complete(phone)
     assert (models(found), found.overlays) == (["given"], None)
 

@@ -73,7 +73,7 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("hardboot.transport.usb", raising=False)
     with pytest.raises(DeviceError, match="no phone: no ADB server runs, no virtual phone") as caught:
         only_phone()
-    assert "pip install 'adb-shell[usb]'" in caught.value.fix
+    assert "pip install 'hardboot[usb]'" in caught.value.fix
     with pytest.raises(DeviceError, match="no phone '0123456789': no ADB server runs") as caught:
         open_transport("0123456789")
-    assert "pip install 'adb-shell[usb]'" in caught.value.fix
+    assert "pip install 'hardboot[usb]'" in caught.value.fix
