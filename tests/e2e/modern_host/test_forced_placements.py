@@ -56,12 +56,6 @@ def test_a_ramdisk_in_the_bss_of_the_image_is_lost(bench: Bench, modern_rom: Pat
     assert BROKEN_RAMDISK in bench.execute(prepared, BROKEN_RAMDISK, 60)
 
 
-def test_a_ramdisk_where_the_bootloader_loads_its_own_is_lost(bench: Bench, modern_rom: Path) -> None:
-    prepared, broken = bench.forced(modern_rom, initrd=0x4C000000)
-    assert "outside-bootloader" in broken
-    assert BROKEN_RAMDISK in bench.execute(prepared, BROKEN_RAMDISK, 60)
-
-
 def test_a_tree_larger_than_2_mib_hangs_without_a_word(bench: Bench, modern_rom: Path) -> None:
     def large(live: Fdt) -> Fdt:
         tree = devicetree.for_guest(live, live=None, kaslr_seed=None)
