@@ -37,6 +37,7 @@ _SECTIONS = {
         "dtb": ("hardboot.commands.dtb:dtb", "Show which device tree a phone gets, and why."),
     },
     "Phone": {
+        "doctor": ("hardboot.commands.doctor:doctor", "Show what the phone can do, and what to do next."),
         "status": ("hardboot.commands.status:status", "Show the running kernel and its hardboot support."),
         "reboot": ("hardboot.commands.reboot:reboot", "Restart the phone, and show which kernel came up."),
         "devices": ("hardboot.commands.devices:devices", "Show, check and draft phone profiles."),

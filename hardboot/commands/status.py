@@ -1,6 +1,6 @@
 """hardboot status: show the running kernel and its hardboot support."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from hardboot.device import host, record
 from hardboot.device.handset import BOOT_MODE, KERNEL, KernelIdentity, is_recovery, parse_kernel
 from hardboot.device.phone import Phone, connected
 from hardboot.device.record import Loaded, LoadState
+from hardboot.doctor import backups
+from hardboot.doctor.next_steps import Situation, Step, next_steps, running
 from hardboot.flows import unfinished_write
 from hardboot.flows.unfinished_write import UnfinishedWrite
 from hardboot.payload.agent import AgentInfo
@@ -29,6 +31,7 @@ class _Seen:
         problem: Why the agent does not run; None if it does.
         rom: Of the running guest, if this computer loaded it.
         unfinished: Writes to partitions that were cut off.
+        step: The best thing to do next; None if nothing can be said.
     """
 
     phone: Phone
@@ -39,6 +42,7 @@ class _Seen:
     problem: str | None
     rom: Loaded | None
     unfinished: list[UnfinishedWrite]
+    step: Step | None = None
 
 
 @click.command(cls=Command, example="hardboot status")
@@ -47,6 +51,7 @@ def status(settings: Settings) -> None:
     """Show the running kernel, its hardboot support, and the loaded image."""
     with connected(settings.serial, settings.chosen()) as phone:
         seen = _look(phone)
+    seen = replace(seen, step=_next_step(seen, settings.serial))
     path = settings.profile or profile.path_of(seen.phone.profile.name)
     settings.emit(_document(seen, path), lambda: _print(seen, path))
 
@@ -74,6 +79,25 @@ def _look(phone: Phone) -> _Seen:
     )
 
 
+def _next_step(seen: _Seen, serial: str | None) -> Step | None:
+    """Return the best thing to do next, as far as the kernel tells; hardboot doctor looks farther."""
+    known, state = seen.phone.profile, seen.state
+    situation = Situation(
+        profile=known.name,
+        untested=known.status == "untested",
+        root=True,
+        locked=None,
+        running=running(seen.kernel, recovery=seen.recovery),
+        host=host.is_supported(known, seen.info),
+        soft=known.soft.works is True,
+        loaded=str(state) if state.loaded or state.record else None,
+        backup=backups.has_own_boot(backups.of_phone(seen.phone.serialno)),
+        unfinished=seen.unfinished,
+        serial=serial,
+    )
+    return next((one for one in next_steps(situation) if not one.command.startswith("hardboot status")), None)
+
+
 def _document(seen: _Seen, path: Path | None) -> dict[str, Any]:
     info, found = seen.info, seen.state
     return {
@@ -97,6 +121,7 @@ def _document(seen: _Seen, path: Path | None) -> dict[str, Any]:
         "kexec_crash_loaded": info.kexec_crash_loaded,
         "loaded": found.record.document() if found.record else None,
         "unfinished_writes": [asdict(note) for note in seen.unfinished],
+        "next_step": asdict(seen.step) if seen.step else None,
     }
 
 
@@ -115,6 +140,8 @@ def _print(seen: _Seen, path: Path | None) -> None:
         restore = note.restore_command
         cut = f"writing {note.image} to {note.partition} was cut off on {note.began}"
         rows.append(("unfinished", f"{cut}: it may hold a mix of two images. Flash again, or: {restore}"))
+    if seen.step:
+        rows.append(("next", str(seen.step)))
     for name, value in rows:
         echo(f"  {name:<12} {value}")
 

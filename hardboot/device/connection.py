@@ -111,16 +111,20 @@ def only_phone() -> str:
         reason = "the ADB server lists none" if states is not None else "no ADB server runs, none is on USB"
         if usb is None:
             reason = "no ADB server runs"
-        raise DeviceError(
+        nobody = DeviceError(
             f"no phone: {reason}, no virtual phone runs, and --serial is not given",
             state="Nothing was sent.",
             fix="Plug a phone in, turn on USB debugging and look: adb devices. Or: hardboot virtual start."
             + (_NO_USB if usb is None else ""),
         )
+        nobody.result["serials"] = []
+        raise nobody
     if len(serials) > 1:
-        raise RefusedError(
+        several = RefusedError(
             f"{len(serials)} phones are connected: {', '.join(serials)}",
             state="Nothing was sent.",
             fix=f"Choose one: --serial {serials[0]}",
         )
+        several.result["serials"] = serials
+        raise several
     return serials[0]

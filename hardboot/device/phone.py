@@ -24,9 +24,24 @@ WAIT_S = 10.0  # for a phone that is starting, or shows its dialog
 _POLL_S = 0.5
 _PRODUCT = as_one("getprop ro.product.device", "getprop ro.serialno")
 
-# The tools with which partitions are read and written; prints those that are missing.
+# The tools with which partitions are read and written; `check_tools` reads which of them are missing.
 _TOOLS = "blockdev dd head readlink sha256sum"
-_FIND_MISSING = f"for tool in {_TOOLS}; do command -v $tool >/dev/null || echo $tool; done; true"
+FIND_MISSING = f"for tool in {_TOOLS}; do command -v $tool >/dev/null || echo $tool; done; true"
+
+
+def check_tools(output: Output) -> None:
+    """Refuse a phone that lacks a tool, according to the output of FIND_MISSING.
+
+    Raises:
+        RefusedError: If it does.
+    """
+    tools = read(FIND_MISSING, output).split()
+    if tools:
+        raise RefusedError(
+            f"the phone has no {', '.join(tools)}, which reading and writing partitions need",
+            state="Nothing was written.",
+            fix="Install busybox for root, or use another recovery; then try again.",
+        )
 
 
 @dataclass(frozen=True)
@@ -104,14 +119,8 @@ class Phone(Handset):
             RefusedError: If the profile does not know it, or it is no block device, is write-protected or has
                 another size; or if the phone lacks a tool.
         """
-        missing, partition = self.roots(_FIND_MISSING, self.partition_query(name))
-        tools = read(_FIND_MISSING, missing).split()
-        if tools:
-            raise RefusedError(
-                f"the phone has no {', '.join(tools)}, which reading and writing partitions need",
-                state="Nothing was written.",
-                fix="Install busybox for root, or use another recovery; then try again.",
-            )
+        missing, partition = self.roots(FIND_MISSING, self.partition_query(name))
+        check_tools(missing)
         return self.parse_partition(name, partition)
 
     def partition_path(self, name: str) -> str:

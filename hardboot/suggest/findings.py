@@ -1,7 +1,6 @@
 """What a phone, or a folder of files copied from one, says about itself."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError
 from hardboot.base.files import read_bytes
 from hardboot.base.mapping import map_file
+from hardboot.device import properties
 from hardboot.device.handset import Handset
 from hardboot.device.staging import DamagedError
 from hardboot.formats.boot import bootimg
@@ -24,7 +24,7 @@ _SLOW_S = 60.0  # dmesg of a phone that has been up for weeks
 _LISTING = "ls -l /dev/block/by-name /dev/block/platform/*/by-name /dev/block/platform/*/*/by-name"
 # Text files by name, and the root command that prints each. Some exit with an error but still print much.
 COMMANDS = {
-    "getprop": "getprop",
+    "getprop": properties.QUERY,
     "iomem": "cat /proc/iomem",
     "cmdline": "cat /proc/cmdline",
     "version": "cat /proc/version",
@@ -65,9 +65,7 @@ class Findings:
     @property
     def properties(self) -> dict[str, str]:
         """The Android properties; one listed twice is left out: the value of another pretends to be it."""
-        listed = re.findall(r"^\[([^\]\n]+)\]: \[([^\n]*)\]\r?$", self.text("getprop"), re.MULTILINE)
-        times = Counter(name for name, _ in listed)
-        return {name: value for name, value in listed if times[name] == 1}
+        return properties.parse(self.text("getprop"))
 
     @property
     def device(self) -> str:

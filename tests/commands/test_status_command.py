@@ -24,6 +24,7 @@ def test_a_host_shows_its_page_and_that_nothing_is_loaded(
         "hardboot": "page 0x44000000, flag 0x4",
         "loaded": "no",
         "crash kernel": "no",
+        "next": "Boot an image from RAM; a restart brings the phone's own system back: hardboot boot IMAGE",
     }
 
 

@@ -43,6 +43,14 @@ def test_a_user_without_a_home_is_told_what_to_set(
     assert last == "  to do: Set XDG_STATE_HOME to a folder that is writable."
 
 
+@pytest.mark.usefixtures("homeless", "scripted")
+def test_a_report_is_made_for_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    done = hardboot("doctor")
+    assert done.returncode == 0, done.stderr
+    assert "  not      state folder   this user has no home folder\n" in done.stdout
+
+
 @pytest.mark.usefixtures("homeless")
 def test_a_bug_is_reported_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:

@@ -9,7 +9,7 @@ FLOORS = (
     "memorymap transport virtual",
     "device images",
     "flows suggest",
-    "crash",
+    "crash doctor",
     "commands",
     "__main__",
 )

@@ -49,6 +49,7 @@ class ScriptedPhone:
         capture: The kernel that an image loaded for a crash starts.
         trees: What the bootloader gives every kernel: path to content.
         missing: Programs that the phone does not have.
+        su_version: What `su -v` prints; "" if su takes that for a user.
         zygote_stops: Whether Android ends when told to.
         faults: What goes wrong, see `fault`.
         events: What happened, in order: see `Fault.event`.
@@ -66,6 +67,7 @@ class ScriptedPhone:
     trees: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     zygote_stops: bool = True
+    su_version: str = ""
     faults: list[Fault] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -316,6 +318,9 @@ class ScriptedPhone:
         return 0
 
     def _su(self, call: Call) -> Steps:
+        if call.words[1:] == ["-v"] and self.su_version:
+            call.out.write(f"{self.su_version}\n".encode())
+            return 0
         way = {"su -c": ["-c"], "su 0": ["0", "sh", "-c"]}.get(self.root or "")
         if call.words[1:-1] != way:
             call.err.write(b"su: permission denied\n")

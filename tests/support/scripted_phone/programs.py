@@ -83,6 +83,14 @@ def _gzip(call: Call) -> int:
     return 0
 
 
+def _zcat(call: Call) -> int:
+    _, names = _options(call)
+    found, code = _inputs(call, names)
+    for data in found:
+        call.out.write(gzip.decompress(data))
+    return code
+
+
 def _head(call: Call) -> int:
     options, names = _options(call, "cn")
     if "c" in options and not names:
@@ -139,7 +147,7 @@ def _mkdir(call: Call) -> int:
 
 
 def _od(call: Call) -> int:
-    assert call.words[1:] == ["-An", "-tx1"]
+    assert [word for word in call.words[1:] if word != "-v"] == ["-An", "-tx1"]
     data = call.stdin.read()
     for start in range(0, len(data), 16):
         call.out.write((" " + data[start : start + 16].hex(" ") + "\n").encode())
@@ -298,5 +306,6 @@ PROGRAMS: dict[str, Program] = {
     "test": _test,
     "touch": _touch,
     "true": _true,
+    "zcat": _zcat,
 }
 __all__ = ["ADB", "PROGRAMS", "stand_still"]
