@@ -16,7 +16,9 @@ _HIDDEN = re.compile(
 )
 _BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # Outside comments and strings, C and assembly are ASCII. Bytes that are not UTF-8 are left alone.
-_COMMENT = re.compile(r"/\*.*?(?:\*/|$)|//.*|@ .*|^.*?\*/|^\s*\*(?:\s.*)?$|\"(?:[^\"\\]|\\.)*\"")
+_COMMENT = re.compile(
+    r"/\*.*?(?:\*/|$)|//.*|@ .*|^(?:(?!/\*|\*/).)*\*/|^\s*\*(?:\s.*)?$|\"(?:[^\"\\]|\\.)*\""
+)
 _MIXED = re.compile(r"[A-Za-z_]+[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f]+[A-Za-z_]")
 _CODE = (".c", ".h", ".S", ".dts", ".dtsi", ".lds")
 _MOST = 20  # findings in one file: the first tell enough
@@ -66,11 +68,13 @@ def _in_patch(data: bytes) -> Iterator[Suspicious]:
             in_text = True
         if line.isascii():
             continue
+        is_name = line.startswith((b"diff --git ", b"--- ", b"+++ "))
         if in_text:
             match = _BIDIRECTIONAL.search(line.decode(errors="replace"))
             found = Suspicious(number, ord(match[0])) if match else None
         else:
-            found = _in_code(line[line[:1] in (b"+", b"-", b" ") :], number, path)
+            code = line[line[:1] in (b"+", b"-", b" ") :]
+            found = _in_code(code, number, "" if is_name else path)
         if found:
             yield found
 

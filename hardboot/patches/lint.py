@@ -6,7 +6,7 @@ What git apply or patch(1) takes as it is, is never changed. Pure: bytes in, byt
 import re
 from dataclasses import dataclass
 
-from hardboot.patches import unified
+from hardboot.patches import other_forms, unified
 from hardboot.patches.characters import Suspicious, in_patch
 from hardboot.patches.hunk_bodies import HUNK, Body, find_bodies
 
@@ -55,12 +55,22 @@ def lint(data: bytes) -> LintResult:
     return _Linter(data).run()
 
 
+def _no_hunk(line: bytes) -> str:
+    """Return what is wrong with `line`, which is where the first hunk of a file begins."""
+    if line.startswith(b"@@@"):
+        return "a diff of a merge (git diff --cc) is not supported"
+    if line.startswith(b"@@"):
+        return "the hunk header (@@) is damaged"
+    return "the hunk headers (@@) are missing"
+
+
 class _Linter:
     def __init__(self, data: bytes) -> None:
         self._faults: list[Fault] = []
         self._out: list[bytes] = []
         self._inserted: list[int] = []  # indices in the output
         self._suspicious = in_patch(data)
+        data = self._as_diff(data)
         self._cut = bool(data) and not data.endswith(b"\n")
         data = self._without_cr(data + b"\n" * self._cut)
         data = self._without_entities(data)
@@ -72,6 +82,15 @@ class _Linter:
 
     def _fault(self, index: int, what: str, *, repaired: bool = True) -> None:
         self._faults.append(Fault(index + 1, what, repaired))
+
+    def _as_diff(self, data: bytes) -> bytes:
+        """Return the diff that `data` holds in another form, where that is certain."""
+        found = other_forms.find(data)
+        if found is None:
+            return data
+        what = found.what if found.diff is not None else f"{found.what}; {found.fix}"
+        self._fault(0, what, repaired=found.diff is not None)
+        return data if found.diff is None else found.diff
 
     def _without_cr(self, data: bytes) -> bytes:
         """Remove CR where the headers have it too; a patch to a file with such lines has it in them alone."""
@@ -107,7 +126,7 @@ class _Linter:
                 following = self._lines[at + 1] if at + 1 < len(self._lines) else b""
                 is_name = line.startswith(b"+++ ") and self._lines[at - 1].startswith(b"--- ")
                 if is_name and not HUNK.match(following):
-                    self._fault(at + 1, f"the hunk headers (@@) are missing; {_LOST}", repaired=False)
+                    self._fault(at + 1, f"{_no_hunk(following)}; {_LOST}", repaired=False)
                 if is_name or line.startswith(b"--- "):
                     for mark, mode in _MODE.items():
                         if line.startswith(mark):

@@ -11,8 +11,10 @@ from itertools import pairwise
 from hardboot.base.errors import InputError
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
-# Text between the files of diff -r, Subversion and CVS.
-_BETWEEN = (b"diff ", b"Index: ", b"=====", b"Only in ", b"RCS file: ", b"retrieving revision ")
+# How lines of a hunk begin. Others between and behind the files are text, as for git and patch(1): what
+# diff -r, Subversion, Perforce and CVS write, the footer of a mailing list, the end of a web page.
+_HUNK_LIKE = (b"+", b"-", b" ", b"\t", b"\\", b"@@")
+_PROPERTIES = b"Property changes on: "  # Subversion, with lines that begin with + and - behind it
 # The time stamp of a file that does not exist: diff -N writes the epoch, Subversion one of two words.
 _NO_FILE = re.compile(rb"\t(?:1970-01-01 |1969-12-31 |\(revision 0\)|\(nonexistent\)|Thu Jan  1 .* 1970)")
 _RENAME = re.compile(rb"(rename (?:from|to)) (.+)")
@@ -119,6 +121,11 @@ def _file_name(line: bytes) -> bytes:
     return line[4:].rstrip(b"\n").partition(b"\t")[0]
 
 
+def _is_copy(old: str, new: str) -> bool:
+    """Return whether `old` is a name for `new` as it was: patch(1) takes `diff -u file.c.orig file.c`."""
+    return old in [new + suffix for suffix in (".orig", ".old", ".org", ".bak", "~")]
+
+
 def _is_bare(old: bytes, new: bytes) -> bool:
     """Return whether the names have no a/ and b/ before them, as git diff --no-prefix writes them."""
     parts = new.split(b"/")
@@ -142,24 +149,23 @@ class _Reader:
                 names = line.removeprefix(b"diff --git ").rstrip(b"\n")
                 yield names[: len(names) // 2], names[len(names) // 2 + 1 :]
             elif line.startswith(b"--- ") and following.startswith(b"+++ "):
-                yield _file_name(line), _file_name(following)
+                old, new = _file_name(line), _file_name(following)
+                yield new if _is_copy(old.decode("latin-1"), new.decode("latin-1")) else old, new
 
     def read(self) -> tuple[FilePatch, ...]:
         patches: list[FilePatch] = []
-        in_text = True  # of a mail, which a signature ends, or the next mail
+        in_text = True  # of a mail; behind the files its signature begins one, or the next mail
         while self._at < self._count:
             line = self._peek()
             if line.startswith(b"diff --git ") or self._plain_header():
                 patches.append(self._file())
                 in_text = False
-            elif line in _SIGNATURES or line.startswith(b"From "):
+            elif line in _SIGNATURES or line.startswith((b"From ", _PROPERTIES)):
                 in_text = True
                 self._at += 1
             elif line.startswith(b"Binary files ") and line.rstrip().endswith(b" differ"):
                 raise self._wrong("binary content is not supported")
-            elif not in_text and line.startswith(_BETWEEN):
-                self._at += 1
-            elif not in_text and line.strip():
+            elif not in_text and line.startswith(_HUNK_LIKE) and line.strip():
                 raise self._wrong("this line is outside any hunk: the hunk header before it has wrong counts")
             else:
                 self._at += 1
@@ -204,6 +210,8 @@ class _Reader:
             no_file = _NO_FILE.search(self._peek(1)) is not None and announced is None
             old, new = self._path(b"--- "), self._path(b"+++ ")
             path = new or old
+            if old and new and announced is None and _is_copy(old, new):
+                old = new
             if path is None or (old is not None and new is not None and old != (source or new)):
                 raise self._wrong("the old and the new file name differ")
             if announced not in (None, path):
@@ -220,16 +228,14 @@ class _Reader:
 
     def _announced(self, header: int) -> str:
         names = self._lines[header].removeprefix(b"diff --git ").rstrip(b"\n")
-        half = len(names) // 2
-        old, new = names[:half], names[half + 1 :]
-        if not self._bare:
-            old, new = (
-                name[2:] if name.startswith(mark) else b"" for name, mark in ((old, b"a/"), (new, b"b/"))
-            )
-        if not old or old != new or new.endswith(b'"'):
-            self._at = header
-            raise self._wrong("copies and quoted names are not supported")
-        return self._text(new)
+        for blank in re.finditer(b" ", names):
+            old, new = names[: blank.start()], names[blank.end() :]
+            if not self._bare:  # folders of any name: git config diff.mnemonicPrefix writes i/ and w/
+                old, new = old.partition(b"/")[2], new.partition(b"/")[2]
+            if old and old == new and not new.endswith(b'"'):
+                return self._text(new)
+        self._at = header
+        raise self._wrong("copies and quoted names are not supported")
 
     def _extended(self) -> Iterator[tuple[bytes, bytes]]:
         while self._at < self._count and not self._plain_header():

@@ -94,12 +94,17 @@ def test_index_headers_are_text(change: Path, tmp_path: Path) -> None:
     assert snapshot(tree) == snapshot(tmp_path / "B")
 
 
-@pytest.mark.parametrize("option", ["--no-prefix", "--src-prefix=old/", "-U1", "-U9", "--binary"])
-def test_git_diff_with_any_option_is_taken(change: Path, tmp_path: Path, option: str) -> None:
-    words = (option, "--dst-prefix=new/") if option.startswith("--src") else (option,)
-    patch = git(change, "diff", *words, "HEAD~1", "HEAD")
-    if option.startswith("--src"):
-        patch = patch.replace(b"old/", b"a/").replace(b"new/", b"b/")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("--no-prefix", "-U1", "-U9", "--binary", "--find-renames", "--no-renames"),
+        *("--src-prefix=i/ --dst-prefix=w/", "--src-prefix=orig/ --dst-prefix=mine/"),
+    ],
+)
+def test_git_diff_with_any_option_is_taken(change: Path, tmp_path: Path, words: str) -> None:
+    git(change, "mv", "tool.sh", "moved.sh")
+    git(change, "commit", "-q", "--amend", "-m", "change")
+    patch = git(change, "diff", *words.split(), "HEAD~1", "HEAD")
     tree = before(change, tmp_path / "ours")
     assert lint(patch).faults == ()
     applied(tree, patch)
@@ -166,6 +171,51 @@ def test_tabs_that_became_single_blanks_are_told(tmp_path: Path) -> None:
     assert lint(python).faults == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "between"),
+    [
+        ("_______________________________________________\nlinux-arm mailing list\nhttp://x\n", False),
+        ("\nThis email is confidential.\n", False),
+        ("EOF\n", False),
+        ("</pre>\n</body></html>\n", False),
+        ("```\n", False),
+        ("Nur in A: x.\n", True),
+        ("==== //depot/x.c#3 - /home/x.c ====\n", True),
+        ("\nProperty changes on: x.c\n____\nAdded: svn:executable\n   + *\n\n", True),
+    ],
+)
+def test_text_behind_a_hunk_is_text_as_for_git(
+    change: Path, tmp_path: Path, text: str, between: bool
+) -> None:
+    patch = git(change, "diff", "HEAD~1", "HEAD")
+    if between:
+        patch = patch.replace(b"diff --git", text.encode() + b"diff --git")
+    patch += text.encode()
+    ours, theirs = before(change, tmp_path / "ours"), before(change, tmp_path / "theirs")
+    git(theirs, "init", "-q")
+    file = tmp_path / "text.patch"
+    file.write_bytes(patch)
+    git(theirs, "apply", "--whitespace=nowarn", str(file))
+    subprocess.run(["rm", "-r", theirs / ".git"], check=True, timeout=60)
+    assert (lint(patch).faults, lint(patch).repaired) == ((), patch)
+    applied(ours, patch)
+    assert snapshot(ours) == snapshot(theirs) == snapshot(checkout(change, tmp_path / "after", "HEAD"))
+
+
+@pytest.mark.parametrize("suffix", [".orig", "~", ".old"])
+@pytest.mark.parametrize("prefix", ["", "linux/"])
+def test_a_diff_against_a_copy_of_the_file_is_taken_as_patch_takes_it(
+    change: Path, tmp_path: Path, prefix: str, suffix: str
+) -> None:
+    whole = git(change, "diff", "--no-prefix", "HEAD~1", "HEAD", "--", FILE).decode()
+    patch = f"--- {prefix}{FILE}{suffix}\t2014\n+++ {prefix}{FILE}\t2014\n@@" + whole.partition("@@")[2]
+    ours, theirs = before(change, tmp_path / "ours"), before(change, tmp_path / "theirs")
+    level = f"-p{prefix.count('/')}"
+    subprocess.run(["patch", "-s", level, "-F0", "-d", theirs], input=patch.encode(), check=True, timeout=60)
+    applied(ours, patch.encode())
+    assert snapshot(ours) == snapshot(theirs)
+
+
 # Characters that deceive the reader
 
 TROJAN = '+\tif (level != "user\u202e \u2066// admin\u2069 \u2066") {\n'
@@ -187,6 +237,9 @@ def with_line(line: str, name: str = FILE) -> bytes:
         ("+\tx = a \u2212 b;\n", 0x2212),  # minus sign
         ("+\tx = \u201ctext\u201d;\n", 0x201C),
         ("+\tint\u00a0x;\n", 0xA0),
+        ("+\tif (\u0430 == b) /* checked */\n", 0x430),
+        ("+\t/* one */ \u0430 = 1; /* two */\n", 0x430),
+        ("+ end of a comment */ \u0430 = 1; /* begin of another\n", 0x430),
         ("+/* done \u2066*/ return; /* */\n", 0x2066),
         ("+#define A\uff08x\uff09 1\n", 0xFF08),
     ],
@@ -217,6 +270,7 @@ def test_a_character_that_deceives_is_named_and_refused_until_allowed(
         "+/* Copyright \u00a9 2014 J\u00f6rg \u2013 \u201cquoted\u201d */\n",
         "+ * \u0430\u0432\u0442\u043e\u0440\n",
         '+MODULE_AUTHOR("\u00c9mile");\n',
+        "+\u00c9mile wrote it */ int x; /* for J\u00f6rg */\n",
         "+\tx = 1; // \u00b5s\n",
     ],
 )
