@@ -2,7 +2,6 @@
 
 import shlex
 from pathlib import Path
-from textwrap import wrap
 
 import click
 
@@ -128,9 +127,7 @@ def _print(result: Suggestion, output: Path | None, *, installed: bool) -> None:
     echo(f"Wrote {output}: a draft for {made.title}.")
     for name, value in (("hardboot.page", made.hardboot.page), ("mem_min", made.mem_min)):
         known = "unknown" if value is None else f"{value:#x}"
-        text = f"{name}: {known}: {made.evidence[name].source}"
-        for line in wrap(text, 80, subsequent_indent="  ", break_on_hyphens=False):
-            echo(line)
+        echo(f"{name}: {known}: {made.evidence[name].source}")
     how = f"--device {made.name}" if installed else f"--profile {shlex.quote(str(output))}"
     echo(f"Read it and complete it: hardboot devices show {how}")
     echo(f"Then build a host kernel: hardboot patch apply TREE {how}")

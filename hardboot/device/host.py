@@ -10,6 +10,7 @@ from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
+from hardboot.formats.kernels.release import parse_version
 from hardboot.payload import agent, agent_errors
 from hardboot.payload.agent import AgentInfo
 from hardboot.profile import Profile
@@ -24,7 +25,7 @@ _KEXEC_FILES = ("kexec_loaded", "kexec_crash_loaded")
 _OURS = "/sys/kernel/kexec_hardboot"  # shown by hardboot's own kernel series
 _PAGE = f"{_OURS}/page"
 _OLD_FLAG = 0x4
-_UPDATE_ELFCOREHDR = (6, 6)  # since this version 0x4 is KEXEC_UPDATE_ELFCOREHDR, and no sign of hardboot
+_UPDATE_ELFCOREHDR = (6, 6, 0)  # since this version 0x4 is KEXEC_UPDATE_ELFCOREHDR, and no sign of hardboot
 
 
 def kept_agent(phone: Phone, output: Output) -> str:
@@ -119,12 +120,11 @@ def is_supported(profile: Profile, info: AgentInfo) -> bool | None:
     if info.hardboot_page is not None:
         return True
     if info.probe == 0:
-        return not (profile.hardboot.flag == _OLD_FLAG and _version(info.release) >= _UPDATE_ELFCOREHDR)
+        return not (
+            profile.hardboot.flag == _OLD_FLAG
+            and (parse_version(info.release) or (0, 0, 0)) >= _UPDATE_ELFCOREHDR
+        )
     return False if info.probe in (errno.EINVAL, errno.ENOSYS) else None
-
-
-def _version(release: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d{1,5}", release)[:2]))
 
 
 def _presence_query(path: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hardboot.base.errors import InputError
-from hardboot.devicetree import fit
+from hardboot.devicetree import ranking
 from hardboot.devicetree.board_id import BoardId, Scheme
 from hardboot.devicetree.candidate import Candidate, PhoneIds
 
@@ -55,7 +55,7 @@ def match(candidates: Sequence[Candidate], phone: PhoneIds) -> Match:
     unmatched = None
     for scheme in _ORDER:
         mine = [one for one in phone.ids if one.scheme == scheme]
-        if mine and any(fit.comparable(one.scheme, scheme) for ids in boards for one in ids):
+        if mine and any(ranking.comparable(one.scheme, scheme) for ids in boards for one in ids):
             found, result = _by_ids(candidates, boards, mine, phone, problems)
             if found:
                 return result
@@ -83,7 +83,7 @@ def _by_ids(
         leader = min(winners)
         for index, rank in ranks.items():
             if rank != top:
-                reasons[index] = f"{fit.why_lower(rank, top, board)} than {leader}"
+                reasons[index] = f"{ranking.why_lower(rank, top, board)} than {leader}"
     for index, ids in enumerate(boards):
         if index not in reasons and not (common and index in common):
             reasons[index] = _why_not(ids, mine)
@@ -160,12 +160,12 @@ def _done(candidates: Sequence[Candidate], choice: int | None, reasons: dict[int
     return Match(choice, tuple(verdicts), reason)
 
 
-def _best(ids: tuple[BoardId, ...], phone: BoardId) -> fit.Rank | None:
+def _best(ids: tuple[BoardId, ...], phone: BoardId) -> ranking.Rank | None:
     """Return how well the best of `ids` fits; None if none does."""
     ranks = [
-        fit.rank(one, phone)
+        ranking.rank(one, phone)
         for one in ids
-        if fit.comparable(one.scheme, phone.scheme) and not fit.misfit(one, phone)
+        if ranking.comparable(one.scheme, phone.scheme) and not ranking.misfit(one, phone)
     ]
     return max(ranks, default=None)
 
@@ -176,7 +176,7 @@ def _why_not(ids: tuple[BoardId, ...], mine: list[BoardId]) -> str:
         problem
         for one in ids
         for board in mine
-        if fit.comparable(one.scheme, board.scheme) and (problem := fit.misfit(one, board))
+        if ranking.comparable(one.scheme, board.scheme) and (problem := ranking.misfit(one, board))
     ]
     if found:
         return max(found, key=lambda problem: problem[0])[1]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hardboot.base.errors import InputError
-from hardboot.devicetree import fit
+from hardboot.devicetree import ranking
 from hardboot.devicetree.board_id import BoardId, Scheme
 from hardboot.devicetree.candidate import Candidate, PhoneIds
 from hardboot.devicetree.typed_ids import SHAPES
@@ -36,7 +36,7 @@ def needed_form(candidates: Sequence[Candidate], phone: PhoneIds) -> str | None:
             continue  # the verdict says what is wrong
         for board in boards:
             for mine in phone.ids:
-                fits = fit.comparable(board.scheme, mine.scheme) and not fit.misfit(board, mine)
+                fits = ranking.comparable(board.scheme, mine.scheme) and not ranking.misfit(board, mine)
                 if fits and _lacks(mine, board):
                     return _form(mine.scheme, board)
     return None

@@ -137,8 +137,7 @@ def check(path: Path, profile: Profile, *, name: Path | None = None) -> None:
 
 def _check_ramdisk(image: BootImage) -> None:
     """Refuse a kernel that cannot unpack the ramdisk of its image; warn if that is likely."""
-    part = wrappers.split_mtk(image.ramdisk)
-    ramdisk = part.data if part else image.ramdisk
+    ramdisk = wrappers.without_mtk(image.ramdisk)
     if len(ramdisk):  # phones with init_boot have it there
         for warning in startable.check_new_kernel(ramdisk, identify(kernel_part.unwrap(image.kernel))):
             log.warn(warning)

@@ -16,7 +16,7 @@ _HARDWARE = "androidboot.hardware"  # init names its files after it: init.NAME.r
 
 
 def hardware(cmdline: str, bootconfig: Entries = NO_ENTRIES) -> str | None:
-    """Return the hardware that a kernel command line, else a boot configuration names; None if none does."""
+    """Return the hardware that a kernel command line, else a bootconfig names; None if none does."""
     values = [word.partition("=")[2] for word in split(cmdline) if word.partition("=")[0] == _HARDWARE]
     named = values[-1].strip('"') if values else ",".join(bootconfig.get(_HARDWARE, ()))
     return named or None

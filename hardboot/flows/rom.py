@@ -32,6 +32,7 @@ from hardboot.formats.kernels.zimage_payload import MAX_UNPACKED
 from hardboot.formats.reading import Data, sha256, view
 from hardboot.formats.sniff import OVERLAY_TABLE, described, sniff
 from hardboot.formats.trees.fdt import Fdt
+from hardboot.images.ramdisk import unpackers
 from hardboot.layout import AnyKernel, Arm64Kernel, Guest
 
 NO_FILES: Mapping[str, Path | None] = MappingProxyType({})
@@ -138,8 +139,11 @@ class Rom:
 
         Its command line then gets what is in the bootconfig; a bootloader does not do that.
         """
-        if not self._has_bootconfig or isinstance(self.kernel, ZImage):
+        if not self._has_bootconfig:
             return False
+        stated = unpackers.option(self.identity, "CONFIG_BOOT_CONFIG")
+        if stated is not None or isinstance(self.kernel, ZImage):
+            return stated is False
         return _NO_BOOTCONFIG.search(self.kernel.data) is not None
 
     def ramdisk(self, words: Entries) -> Data:

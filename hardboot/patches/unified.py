@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hardboot.base.errors import InputError
+from hardboot.patches.hunk_bodies import HUNK
 
-_HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 # How lines of a hunk begin. Others between and behind the files are text, as for git and patch(1): what
 # diff -r, Subversion, Perforce and CVS write, the footer of a mailing list, the end of a web page.
 _HUNK_LIKE = (b"+", b"-", b" ", b"\t", b"\\", b"@@")
@@ -291,7 +291,7 @@ class _Reader:
             yield hunk
 
     def _hunk(self) -> Hunk:
-        match = _HUNK.match(self._peek())
+        match = HUNK.match(self._peek())
         if not match:
             raise self._wrong("malformed hunk header")
         old_start, new_start = int(match[1]), int(match[3])

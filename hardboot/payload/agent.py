@@ -13,8 +13,6 @@ from hardboot.payload.agent_errors import STILL_RUNS
 
 KEXEC_ON_CRASH = 0x1  # include/uapi/linux/kexec.h
 KEXEC_ARCH_DEFAULT = 0x0
-KEXEC_SEGMENT_MAX = 16  # include/linux/kexec.h
-PAGES_MAX = 4096  # of one `pages_command`; pages.c
 
 _PAYLOAD = Path(__file__).parent
 
@@ -92,7 +90,7 @@ def pages_command(agent: str, file: str, runs: str, first: int, count: int, outp
         file: File to read.
         runs: File with the content of `build_runs`.
         first: Number of the first page, counted over all runs.
-        count: Number of pages, at most PAGES_MAX.
+        count: Number of pages, at most 4096 (PAGES_MAX in pages.c).
         output: File to write, for `parse_pages`.
     """
     words = [agent, "pages", file, runs, f"{first:#x}", f"{count:#x}"]

@@ -5,7 +5,8 @@ from pathlib import Path
 import container_builders
 import image_sets as build
 import pytest
-from image_builders import board, mkbootimg, words, zimage
+import ramdisks
+from image_builders import board, ikconfig, mkbootimg, words, zimage
 from told import raises
 
 from hardboot.base.errors import InputError
@@ -188,7 +189,15 @@ def test_the_digest_is_that_of_the_boot_image_or_of_all(tmp_path: Path) -> None:
     assert len(digests) == 4
 
 
-@pytest.mark.parametrize("text", [b"CONFIG_BOOT_CONFIG is not set", b"CONFIG_BOOTCONFIG is not set"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"CONFIG_BOOT_CONFIG is not set",
+        b"CONFIG_BOOTCONFIG is not set",
+        ikconfig(ramdisks.config("BLK_DEV_INITRD", "RD_GZIP")),
+    ],
+    ids=["message", "older message", "configuration"],
+)
 def test_a_kernel_without_support_for_a_bootconfig_finds_its_words_in_the_command_line(
     text: bytes, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from cpio_archives import END, newc, packed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packed_kernels import mkimage
-from ramdisks import ARCHIVE, SHELL, config, ramdisk
+from ramdisks import ARCHIVE, OPTIONS, SHELL, config, ramdisk
 
 from hardboot.base.errors import InputError
 from hardboot.formats.archives import compression, cpio
@@ -20,17 +20,6 @@ from hardboot.formats.kernels.kernel_image import KernelImage, Kind
 from hardboot.formats.kernels.kernelscan import parse_config
 from hardboot.images.ramdisk import startable
 
-ALL = (
-    "BLK_DEV_INITRD",
-    "BLK_DEV_RAM",
-    "RD_GZIP",
-    "RD_XZ",
-    "RD_LZO",
-    "RD_LZ4",
-    "RD_ZSTD",
-    "BOOT_CONFIG",
-    "COMPAT",
-)
 TOOLS = {
     "gzip": "gzip -9n",
     "xz": "xz --check=crc32",
@@ -53,7 +42,7 @@ def kernel(
     *options: str, release: str | None = "6.1.0", known: bool = True, kind: Kind = "zImage"
 ) -> KernelImage:
     """Return a kernel with these options; all if there are none; without a configuration if not `known`."""
-    found = parse_config(config(*(options or ALL))) if known else None
+    found = parse_config(config(*(options or OPTIONS))) if known else None
     return KernelImage(kind, 1, release=release, config=found)
 
 
@@ -89,7 +78,7 @@ def test_archives_that_are_not_packed_and_fragments_in_a_row_are_started() -> No
         "gzip, gzip": run("gzip -9n", vendor) + gzip,
         "lz4, lz4": run("lz4 -l", vendor) + lz4,
         "lz4, zeros, gzip": run("lz4 -l", vendor) + bytes(512) + gzip,
-        "boot configuration": gzip + b"a=1\n\0\0\0\x08\0\0\0\x44\1\0\0#BOOTCONFIG\n",
+        "bootconfig": gzip + b"a=1\n\0\0\0\x08\0\0\0\x44\1\0\0#BOOTCONFIG\n",
         "lzop": b"\x89LZO\0\r\n\x1a\n" + bytes(50),
     }
     assert {name: startable.check(data, kernel(), "") for name, data in fine.items()} == dict.fromkeys(
@@ -323,21 +312,26 @@ def test_the_program_that_linux_starts_first(data: bytes, cmdline: str, warnings
         (
             elf(183),
             "zImage",
-            ALL,
+            OPTIONS,
             "/init in it is a program for arm64 (little-endian), the kernel is for 32-bit ARM",
         ),
-        (elf(62), "arm64 Image", ALL, "a program for x86-64 (little-endian), the kernel is for arm64"),
-        (elf(40, 2), "zImage", ALL, "a program for 32-bit ARM (big-endian), the kernel is for 32-bit ARM"),
+        (elf(62), "arm64 Image", OPTIONS, "a program for x86-64 (little-endian), the kernel is for arm64"),
+        (
+            elf(40, 2),
+            "zImage",
+            OPTIONS,
+            "a program for 32-bit ARM (big-endian), the kernel is for 32-bit ARM",
+        ),
         (
             elf(40),
             "arm64 Image",
-            ALL[:-1],
+            OPTIONS[:-1],
             "a program for 32-bit ARM (little-endian), the kernel is for arm64",
         ),
-        (elf(40), "arm64 Image", ALL, None),
+        (elf(40), "arm64 Image", OPTIONS, None),
         (elf(40), "arm64 Image", None, None),
-        (elf(183), "arm64 Image", ALL, None),
-        (elf(9999), "zImage", ALL, "a program for machine 9999 (little-endian)"),
+        (elf(183), "arm64 Image", OPTIONS, None),
+        (elf(9999), "zImage", OPTIONS, "a program for machine 9999 (little-endian)"),
     ],
 )
 def test_an_init_for_another_architecture_is_refused(

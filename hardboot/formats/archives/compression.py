@@ -11,7 +11,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias
 
 import lz4.frame
 
@@ -26,7 +26,6 @@ else:
     from backports import zstd
 
 Compression: TypeAlias = Literal["gzip", "xz", "lzma", "bzip2", "lz4", "lz4-legacy", "lz4-lg", "zstd"]
-COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
 MAX_UNPACKED = 1 << 30  # bytes; ramdisks that hold a whole system have hundreds of MiB, and must fit into RAM
 # Bytes of decoder memory, for dictionaries of 512 MiB: xz -9 uses 64 MiB, Linux unpacks a ramdisk with any.

@@ -36,7 +36,7 @@ class Fragment:
 
 
 def parse(data: Data, *, limit: int = compression.MAX_UNPACKED) -> tuple[tuple[Fragment, ...], memoryview]:
-    """Return the fragments of a ramdisk, and the rest, such as a boot configuration.
+    """Return the fragments of a ramdisk, and the rest, such as a bootconfig.
 
     Args:
         data: The ramdisk.

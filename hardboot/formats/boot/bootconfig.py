@@ -1,4 +1,4 @@
-"""Boot configurations: keys and values for kernel and init, at the end of a ramdisk or of vendor_boot.
+"""Bootconfig: keys and values for kernel and init, at the end of a ramdisk or of vendor_boot.
 
 Sources: Linux lib/bootconfig.c (syntax), init/main.c get_boot_config_from_initrd() and
 Documentation/admin-guide/bootconfig.rst (where it lies in a ramdisk), include/linux/bootconfig.h (limits).

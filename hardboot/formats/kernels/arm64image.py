@@ -35,9 +35,6 @@ class _Header(BinaryRecord, what=_WHAT):
     pe_header: Le32
 
 
-HEADER_SIZE = _Header.SIZE
-
-
 @dataclass(frozen=True)
 class Arm64Image:
     """The header of an arm64 kernel.

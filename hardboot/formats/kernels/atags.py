@@ -17,7 +17,6 @@ MEM = 0x54410002
 INITRD = 0x54410005  # start as a virtual address
 INITRD2 = 0x54420005  # start as a physical address
 SERIAL = 0x54410006
-REVISION = 0x54410007
 CMDLINE = 0x54410009
 
 COMMAND_LINE_SIZE = 1024  # bytes with the final NUL
@@ -34,14 +33,6 @@ class _Head(BinaryRecord, what=_WHAT):
 
     words: Le32
     tag: Le32
-
-
-@dataclass(frozen=True)
-class _Memory(BinaryRecord, what=_WHAT):
-    """struct tag_mem32."""
-
-    size: Le32
-    start: Le32
 
 
 @dataclass(frozen=True)
@@ -139,28 +130,6 @@ def cmdline(tags: tuple[Tag, ...]) -> bytes:
     """Return the command line without the final NUL; of several the last one, as the kernel does."""
     lines = [tag.data.partition(b"\0")[0] for tag in tags if tag.tag == CMDLINE]
     return lines[-1] if lines else b""
-
-
-def memory(tags: tuple[Tag, ...]) -> list[Range]:
-    """Return the banks of RAM, without empty ones.
-
-    Raises:
-        InputError: If a MEM tag is too short, or a bank ends above 4 GiB.
-    """
-    banks = []
-    for tag in tags:
-        if tag.tag != MEM:
-            continue
-        if len(tag.data) < _Memory.SIZE:
-            problem = f"{len(tag.data)} bytes, it has {_Memory.SIZE}"
-            raise malformed(_WHAT, "ATAG_MEM", 0, problem, fix=_FIX)
-        bank = _Memory.parse(memoryview(tag.data))
-        if bank.start + bank.size > 1 << 32:
-            problem = f"{bank.size:#x} bytes from {bank.start:#x} end above 4 GiB"
-            raise malformed(_WHAT, "ATAG_MEM", 0, problem, fix=_FIX)
-        if bank.size:
-            banks.append(Range.sized(bank.start, bank.size, "ATAG_MEM"))
-    return banks
 
 
 def _refused(problem: str) -> InputError:

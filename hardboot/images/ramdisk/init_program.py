@@ -4,6 +4,7 @@ Source: Linux init/main.c, kernel_init and kernel_init_freeable; fs/exec.c and f
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from hardboot.base.cmdline import key
 from hardboot.formats.archives.cpio import Entry
@@ -54,8 +55,8 @@ def check(tree: Rootfs, kernel: KernelImage, words: Sequence[str]) -> list[str]:
 
 def _check_machine(path: str, content: bytes, kernel: KernelImage) -> None:
     """Refuse a program of another architecture than the kernel's."""
-    order = "little" if content[5] == _LITTLE_ENDIAN else "big"
-    machine = int.from_bytes(content[18:20], "little" if order == "little" else "big")
+    order: Literal["little", "big"] = "little" if content[5] == _LITTLE_ENDIAN else "big"
+    machine = int.from_bytes(content[18:20], order)
     if kernel.kind == "arm64 Image":
         name, runs = "arm64", {_ARM64}
         if unpackers.option(kernel, "CONFIG_COMPAT") is not False:

@@ -16,7 +16,7 @@ class Ramdisk:
     """A ramdisk that was read.
 
     Attributes:
-        rest: The bytes behind the last fragment, such as a boot configuration.
+        rest: The bytes behind the last fragment, such as a bootconfig.
         size: Bytes of the file.
     """
 

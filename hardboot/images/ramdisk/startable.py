@@ -11,13 +11,14 @@ from hardboot.formats.archives import compression, ramdisk, rootfs
 from hardboot.formats.archives.ramdisk import Fragment
 from hardboot.formats.boot import bootconfig
 from hardboot.formats.kernels.kernel_image import KernelImage
+from hardboot.formats.kernels.release import Version
 from hardboot.formats.reading import Data, LimitError, leading_zeros, view
 from hardboot.formats.sniff import CPIO, UBOOT_RAMDISK, described, sniff
 from hardboot.images.ramdisk import init_program, unpackers
 from hardboot.images.ramdisk.unpackers import refused
 
 _SKIPPED = "skip_initramfs"  # Android's kernels; the bootloader of a phone with system-as-root adds it
-_UNLZ4_STOPS: unpackers.Version = (5, 10, 0)  # at zeros: 5.13 and its stable trees
+_UNLZ4_STOPS: Version = (5, 10, 0)  # at zeros: 5.13 and its stable trees
 _FIND = "Use the ramdisk of a boot image (hardboot unpack), or make one: cpio -o -H newc | gzip"
 
 # Offset, magic, name: what init/do_mounts_rd.c, identify_ramdisk_image, mounts.
@@ -181,7 +182,7 @@ def _check_order(fragments: tuple[Fragment, ...], zeros: int, kernel: KernelImag
 
 
 def _check_rest(rest: memoryview, size: int, kernel: KernelImage) -> list[str]:
-    """Warn of what follows the archives; a boot configuration may, if the kernel takes it away."""
+    """Warn of what follows the archives; a bootconfig may, if the kernel takes it away."""
     if not rest:
         return []
     if bytes(rest[-len(bootconfig.MAGIC) - bootconfig.ALIGNMENT :]).rstrip(b"\0").endswith(bootconfig.MAGIC):

@@ -5,7 +5,6 @@ name in a gzip header and nothing else; lib/xz/xz_dec_stream.c, which knows no c
 init/initramfs.c, do_header, and init/do_mounts_rd.c for file systems; lib/decompress_unzstd.c.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -13,8 +12,7 @@ from hardboot.base.errors import InputError
 from hardboot.formats.archives.compression import Compression
 from hardboot.formats.archives.cpio import Kind
 from hardboot.formats.kernels.kernel_image import KernelImage
-
-Version = tuple[int, int, int]
+from hardboot.formats.kernels.release import Version, parse_version
 
 NEWC = "Make it again: cpio -o -H newc"
 
@@ -27,7 +25,6 @@ _GZIP_UNREAD = 0x02 | 0x04 | 0x10  # header checksum, extra field, comment
 _ZSTD_FLAGS, _ZSTD_WINDOW = 4, 5  # offsets; RFC 8878, 3.1.1.1
 _ZSTD_SINGLE = 0x20  # there is no window then
 _ZSTD_MAX_EXPONENT = 17  # 2^(10+17) bytes; lib/decompress_unzstd.c, ZSTD_WINDOWSIZE_MAX
-_RELEASE = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 class _Unpacker(NamedTuple):
@@ -54,8 +51,7 @@ def refused(problem: str, fix: str) -> InputError:
 
 def version(kernel: KernelImage) -> Version | None:
     """Return the version in the kernel's release; None if the kernel does not tell it."""
-    found = _RELEASE.match(kernel.release or "")
-    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+    return parse_version(kernel.release or "")
 
 
 def option(kernel: KernelImage, name: str) -> bool | None:

@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 from contextlib import nullcontext, suppress
 from functools import lru_cache
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from image_builders import kernel_with_banner, words
 
 from hardboot.base.errors import InputError
 from hardboot.formats.archives import compression, lz4legacy
-from hardboot.formats.archives.compression import COMPRESSIONS, Compression, Decompressor
+from hardboot.formats.archives.compression import Compression, Decompressor
 
 CONTENT = kernel_with_banner("1.2.3")
 TOOLS: dict[Compression, str] = {
@@ -26,6 +27,7 @@ TOOLS: dict[Compression, str] = {
     "lz4-legacy": "lz4 -l",
     "zstd": "zstd -19",
 }
+COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 ALL = pytest.mark.parametrize("kind", COMPRESSIONS)
 WITH_TOOL = pytest.mark.parametrize("kind", TOOLS)
 

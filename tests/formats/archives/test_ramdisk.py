@@ -165,7 +165,7 @@ def test_lgs_ramdisk_stays_one_stream(archive: bytes) -> None:
 
 
 def test_segments_of_different_kinds_are_read_in_a_row(archive: bytes) -> None:
-    """A plain archive, zeros, compressed ones, as initrds with microcode have; and a boot configuration."""
+    """A plain archive, zeros, compressed ones, as initrds with microcode have; and a bootconfig."""
     packed = run("zstd -c", archive)
     data = archive + bytes(512) + packed + bytes(3) + run("gzip -c", archive) + b"#BOOTCONFIG\n"
     fragments, rest = ramdisk.parse(data)

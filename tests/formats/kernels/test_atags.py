@@ -41,7 +41,6 @@ def test_the_tags_of_a_phone_are_read_and_written_back() -> None:
     tags = atags.parse(LIVE)
     assert atags.build(tags) == LIVE
     assert atags.cmdline(tags) == CMDLINE
-    assert atags.memory(tags) == [Range(0x80200000, 0x88800000), Range(0x90000000, 0xFF000000)]
 
 
 def test_what_follows_the_end_mark_does_not_count() -> None:
@@ -115,12 +114,6 @@ def test_a_ramdisk_above_4_gib_is_refused() -> None:
         atags.adapt(core, cmdline=b"", initrd=Range(0xFFFFF000, (1 << 32) + 1))
 
 
-@pytest.mark.parametrize("data", [bytes(4), struct.pack("<II", 2, 0xFFFFFFFF)])
-def test_a_bank_that_cannot_be_is_refused(data: bytes) -> None:
-    with pytest.raises(InputError, match="ATAG_MEM"):
-        atags.memory((Tag(atags.CORE), Tag(atags.MEM, data)))
-
-
 TAGS = st.lists(
     st.tuples(st.integers(1, 0xFFFFFFFF), st.binary(max_size=64).map(lambda b: b + bytes(-len(b) % 4))),
     max_size=20,
@@ -146,7 +139,6 @@ def test_every_list_comes_back_and_a_guest_gets_all_but_four_kinds(
 def test_any_bytes_are_refused_or_come_back(data: bytes) -> None:
     try:
         tags = atags.parse(data)
-        atags.memory(tags)
     except InputError:
         return
     assert data.startswith(atags.build(tags)[:-8])

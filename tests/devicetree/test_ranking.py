@@ -4,7 +4,7 @@ import pytest
 
 from hardboot.devicetree import BoardId
 from hardboot.devicetree.board_id import Scheme
-from hardboot.devicetree.fit import comparable, misfit, rank, why_lower
+from hardboot.devicetree.ranking import comparable, misfit, rank, why_lower
 
 BOARD = BoardId(
     "qcom", 0x300B2, 8, 1, 5, board_rev=10, vendor=(15055, 11), pmic=(0x2000B, 0x1000C), model="quark"
