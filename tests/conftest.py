@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import hypothesis
 import pytest
 import scripted_setup
 from adb_client import Adb, free_port
@@ -19,6 +20,12 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot.base import process
 from hardboot.virtual import kernel, model
+
+# No test asserts a time: a busy machine takes longer for an example.
+hypothesis.settings.register_profile(
+    "hardboot", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("hardboot")
 
 
 @pytest.hookimpl(wrapper=True)

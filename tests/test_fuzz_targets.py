@@ -16,7 +16,7 @@ def test_the_corpus_is_read(name: str) -> None:
 
 
 @EACH
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damage_is_refused_or_harmless(name: str, data: st.DataObject) -> None:
     target, seeds = TARGETS[name]

@@ -1,7 +1,7 @@
 """Command lines: subtraction under the quirks of real bootloaders, and who brought which word."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hardboot import profile
@@ -65,7 +65,6 @@ def test_an_older_bootloader_without_the_quirk_is_subtracted_too() -> None:
     assert cmdline.additions(f"{SHAMU} {ADDED}", SHAMU, replaced=NULL, dropped=("quiet",)) == ADDED
 
 
-@settings(deadline=None)
 @given(words, words)
 def test_what_was_added_is_found_whatever_the_words(own: list[str], added: list[str]) -> None:
     found = cmdline.additions(" ".join([*own, *added]), " ".join(own))
@@ -73,7 +72,6 @@ def test_what_was_added_is_found_whatever_the_words(own: list[str], added: list[
     assert cmdline.additions(" ".join(own), " ".join([*own, *added])) == ""
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(), st.integers(0, 40))
 def test_any_text_is_taken(running: str, own: str, skip: int) -> None:
     found = cmdline.additions(running, own, skip=skip, replaced=NULL, dropped=("a",))

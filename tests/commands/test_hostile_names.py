@@ -73,7 +73,7 @@ def outputs(name: str) -> list[tuple[str, int, str]]:
         return found
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(HOSTILE)
 def test_names_neither_control_the_terminal_nor_add_lines(name: str) -> None:
     for (command, code, text), (_, plain_code, plain) in zip(

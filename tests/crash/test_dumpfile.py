@@ -44,7 +44,7 @@ def page_range(first: int, count: int) -> Range:
     return Range.sized(PHYS + first * PAGE_SIZE, count * PAGE_SIZE)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, PAGES - 1), st.integers(1, 40))),  # pages that are not zero
     st.lists(st.tuples(st.integers(0, PAGES - 1), st.integers(1, 40))),  # pages that are free

@@ -26,7 +26,7 @@ def test_everything_goes_into_the_memory_set_aside() -> None:
     assert plan.flag == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 128), st.integers(0, 40 << 20), st.integers(1 << 16, 12 << 20))
 def test_no_plan_leaves_the_memory_set_aside(size: int, ramdisk: int, unpacked: int) -> None:
     memory = Range.sized(0x68000000, size << 20)

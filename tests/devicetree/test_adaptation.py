@@ -7,7 +7,7 @@ import libfdt
 import msgspec
 import pytest
 from adapted_trees import LIVE, OLD_TREE, PAGE, SHAMU, VIRT, adapt, nodes, reservations, rom, value
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from image_builders import dtb
 
@@ -110,7 +110,6 @@ def test_the_given_tree_is_not_changed() -> None:
     assert fdt.build(LIVE) == before
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**24), st.sampled_from([1, 2]))
 def test_the_length_does_not_depend_on_where_the_ramdisk_lies(start: int, size: int, cells: int) -> None:
     tree = Fdt(Node("", {"#address-cells": fdt.cells([cells]), "#size-cells": fdt.cells([cells])}))

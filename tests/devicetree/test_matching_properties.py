@@ -58,7 +58,7 @@ def expected(rows: list[tuple[Row, int]], phone: Row) -> int | None:
     return best[0] if len({rows[index][1] for index in best}) == 1 else None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(ROW, st.integers(0, 2)), max_size=12), ROW)
 def test_the_match_from_a_table_follows_the_rule(rows: list[tuple[Row, int]], phone: Row) -> None:
     data = qcdt(2, [(row, (ONE, TWO, THREE)[number]) for row, number in rows])
@@ -70,7 +70,6 @@ def test_the_match_from_a_table_follows_the_rule(rows: list[tuple[Row, int]], ph
     assert len(reasons(matched)) == len(rows)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.dictionaries(
@@ -95,7 +94,6 @@ def test_any_trees_get_a_verdict_each(roots: list[dict[str, bytes]]) -> None:
         assert matched == devicetree.match(candidates, phone)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.text("msmboardpicch- =,0123x", max_size=40))
 def test_any_text_is_ids_or_an_input_error(text: str) -> None:
     with contextlib.suppress(InputError):

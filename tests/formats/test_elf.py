@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hardboot.base.errors import InputError
@@ -55,7 +55,6 @@ def test_the_file_header_has_the_bytes_of_linux_elf_h() -> None:
     assert core(64, program_header(64))[:64] == ident + struct.pack("<HHIQQQIHHHHHH", *numbers)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([32, 64]),
     st.integers(0, 0xFFFF),
@@ -158,7 +157,6 @@ def test_a_file_that_ends_while_it_is_read_is_refused(whole: int) -> None:
         elf.parse_with("x", len(data), lambda offset, size: data[:whole][offset : offset + size])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 100))
 def test_any_damage_is_refused_or_harmless(junk: bytes, at: int) -> None:
     data = bytearray(core(64, program_header(64), program_header(64)))

@@ -67,7 +67,7 @@ def test_errors_can_name_the_kind_of_a_file(data: bytes, words: str) -> None:
     assert described(data) == words
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=100))
 def test_any_bytes_can_be_described(data: bytes) -> None:
     assert described(data)

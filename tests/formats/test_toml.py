@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hardboot.formats import toml
@@ -62,7 +62,6 @@ KEYS = st.text(st.characters(codec="utf-8"), max_size=8)
 VALUES = st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.lists(st.integers(0, 2**32))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES))
 def test_every_table_is_read_back(table: dict[str, Any]) -> None:
     found = tomllib.loads(toml.dump([], {"": table}))

@@ -333,7 +333,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(ENTRIES)
 def test_no_archive_writes_outside_of_the_folder(
     tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]

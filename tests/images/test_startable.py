@@ -349,7 +349,7 @@ def test_a_ramdisk_for_tests_is_one() -> None:
     assert startable.check(ramdisk(4097), kernel(), "") == ()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(
         [b"", ARCHIVE, GZIP, GZIP + ARCHIVE, run("lz4 -l", ARCHIVE) * 2, run("xz --check=crc32", ARCHIVE)]

@@ -20,7 +20,7 @@ from hardboot import layout
 from hardboot.base.errors import RefusedError
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_no_plan_of_a_random_case_breaks_a_rule(rng: Random) -> None:
     case = random_case(rng, small=False)

@@ -24,7 +24,7 @@ extents = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(ranges, max_size=3),
     st.lists(extents, max_size=12),

@@ -56,7 +56,7 @@ def test_conditions_are_read_as_kconfig_reads_them(condition: str, met: bool) ->
     assert holds(condition, VALUES) is met
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.text(alphabet='AB&|!()=" $\n', max_size=40))
 def test_any_condition_has_a_value(text: str) -> None:
     assert holds(text, {"A": "y"}) in (True, False)

@@ -41,7 +41,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("diff")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(old=texts, new=texts)
 def test_what_diff_found_is_applied_and_reverted_exactly(scratch: Path, old: bytes, new: bytes) -> None:
     if old == new:
@@ -51,7 +51,7 @@ def test_what_diff_found_is_applied_and_reverted_exactly(scratch: Path, old: byt
     assert hunks.patch_content(new, unified.reverse(patch)) == Patched(old)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(old=texts, new=texts, above=lines)
 def test_a_change_that_moved_down_is_made_there_or_refused(
     scratch: Path, old: bytes, new: bytes, above: list[bytes]

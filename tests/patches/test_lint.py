@@ -139,7 +139,7 @@ def test_a_new_line_cut_in_its_middle_is_refused(good: bytes) -> None:
     assert "may be cut" in str(lint(cut).beyond_repair[0])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_linted(data: bytes) -> None:
     for prefix in (b"", b"--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n", b"diff --git a/f b/f\n--- /dev/null\n"):

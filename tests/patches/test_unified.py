@@ -18,7 +18,7 @@ TAIL = NAMES + b"@@ -1 +1 @@\n-a\n+b\n"
 AB = Hunk(1, 1, (b"a\n",), (b"b\n",), 0, 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=400))
 def test_any_bytes_are_a_patch_or_refused(data: bytes) -> None:
     for prefix in (

@@ -28,7 +28,7 @@ LOG = st.tuples(NUMBER, NUMBER).map(
 )
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(LINE, max_size=6),
     log=LOG | st.text(max_size=60),

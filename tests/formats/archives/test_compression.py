@@ -281,7 +281,7 @@ def test_lzma_is_known_by_its_whole_header(head: bytes) -> None:
     assert compression.detect(head[:5] + b"\0\0\0\0\0\0\0\x01") is None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(COMPRESSIONS), st.binary(max_size=100), st.integers(0, 400), st.integers(0, 5000))
 def test_damage_is_refused_or_unpacked_within_the_limit(
     kind: Compression, noise: bytes, at: int, cut: int
@@ -299,7 +299,7 @@ def test_damage_is_refused_or_unpacked_within_the_limit(
 HEADS = {kind: packed(kind, b"x")[:8] for kind in COMPRESSIONS}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(COMPRESSIONS), st.binary(max_size=300))
 def test_any_bytes_are_refused_or_unpacked(kind: Compression, data: bytes) -> None:
     magics = {"zstd": compression.ZSTD_MAGIC, "lz4-legacy": lz4legacy.MAGIC, "lz4-lg": lz4legacy.MAGIC}

@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_not_written(entry: Entry) -> None:
 SAMPLE = newc(b"dir", mode=0o040755) + newc(b"dir/file", b"content") + newc(b"l", b"x", mode=0o120777) + END
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=40), st.integers(0, len(SAMPLE)), st.integers(0, len(SAMPLE)))
 def test_what_is_read_is_written_back(noise: bytes, at: int, cut: int) -> None:
     data = bytearray(SAMPLE)
@@ -151,7 +151,7 @@ def test_what_is_read_is_written_back(noise: bytes, at: int, cut: int) -> None:
         assert written(archives) + bytes(rest) == data
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from([b"070701", b"070702", b"070707"]), st.binary(max_size=200), st.integers(0, 9))
 def test_any_bytes_are_refused_or_written_back(magic: bytes, data: bytes, digits: int) -> None:
     content = magic + b"0" * 10 * digits + data

@@ -225,7 +225,7 @@ def small(kind: Compression | None) -> bytes:
     return b"".join(compression.compress(kind, [content])) if kind else content
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from([None, *TOOLS]), st.binary(max_size=40), st.integers(0, 500))
 def test_damage_is_refused_or_written_back(kind: Compression | None, noise: bytes, at: int) -> None:
     data = bytearray(small(kind))

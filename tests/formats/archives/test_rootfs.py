@@ -223,7 +223,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(ENTRIES, ENTRIES)
 def test_the_running_kernel_makes_the_same_tree(
     tmp_path_factory: pytest.TempPathFactory, first: list[Entry], second: list[Entry]
@@ -243,7 +243,6 @@ def test_the_running_kernel_makes_the_same_tree(
     assert [path.name for path in base.iterdir()] == ["root"]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.builds(Entry, st.text("ab./\\:\0é", max_size=12), st.sampled_from([FILE, FOLDER, DEVICE])))
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import container_builders as build
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hardboot.base.errors import InputError
@@ -153,7 +153,6 @@ def test_an_image_whose_other_chunks_changed_is_not_restored(at: int, chunk: int
         sparse.restore(bones, raw[:-1])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100), st.sampled_from([4, 8, 16]))
 def test_any_bytes_expand_to_themselves(raw: bytes, block: int) -> None:
     padded = raw.ljust(max(block, -(-len(raw) // block) * block), b"\0")

@@ -454,7 +454,7 @@ def images(draw: st.DrawFn) -> BootImage:
     return BootImage(**{name: draw(strategy) for name, strategy in chosen.items()})
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(images())
 def test_every_image_reads_back_as_it_was_written(image: BootImage) -> None:
     data = built(image)
@@ -472,13 +472,13 @@ def refused_or_builds_back(data: bytes) -> None:
     assert again == data
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=6000) | st.binary(max_size=3000).map(lambda tail: b"ANDROID!" + tail))
 def test_any_bytes_are_refused_or_build_back(data: bytes) -> None:
     refused_or_builds_back(data)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from([V0, V1, V2, V3, V4, DT, PXA]),
     st.lists(st.tuples(st.integers(0, 1700), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),

@@ -17,7 +17,7 @@ def test_the_checksum_is_that_of_rkcrc() -> None:
     assert krnl.checksum(b"\xff") == 0xB1F880B4
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_any_content_has_the_checksum_that_bits_one_by_one_give(content: bytes) -> None:
     assert krnl.build(b"KRNL", content) == build.rockchip(content)

@@ -59,7 +59,7 @@ def test_a_table_that_makes_no_sense_is_kept_and_the_ramdisks_are_one(offset: in
     assert built(image) == data
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 2200), st.binary(min_size=1, max_size=8))), st.integers(0, 20480))
 def test_a_damaged_image_is_refused_or_builds_back(damage: list[tuple[int, bytes]], size: int) -> None:
     data = bytearray(built(VENDOR_V4))

@@ -137,7 +137,7 @@ def test_a_table_is_read_without_its_trees(monkeypatch: pytest.MonkeyPatch) -> N
     assert fdt.text(found.entries[199].tree().root.properties["model"]) == str(199 % 13)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(
         [b"QCDT", b"DTBH", b"SPRD", b"PXA-DT", b"PXA-19xx", b"\xd7\xb7\xab\x1e", b"\xd0\x0d\xfe\xed"]

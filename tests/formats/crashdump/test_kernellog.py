@@ -13,7 +13,7 @@ from core_builders import (
     with_records,
     with_ring,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hardboot.base.errors import InputError
@@ -173,7 +173,6 @@ def test_numbers_that_make_no_sense_are_refused(key: str, value: str) -> None:
         read_log(dump)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 300))
 def test_any_damage_is_refused_or_harmless(junk: bytes, at: int) -> None:
     data = bytearray(with_ring().build(0x8000))
@@ -183,7 +182,6 @@ def test_any_damage_is_refused_or_harmless(junk: bytes, at: int) -> None:
         kernellog.read(core, vmcoreinfo.parse(core.vmcoreinfo or b""))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(with_ring().info)), st.integers(-9, 1 << 33).map(str)))
 def test_any_numbers_in_vmcoreinfo_are_refused_or_harmless(changes: dict[str, str]) -> None:
     dump = with_ring()

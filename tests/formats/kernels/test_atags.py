@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hardboot.base.errors import InputError
@@ -120,7 +120,6 @@ TAGS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(TAGS, st.binary(max_size=200).map(lambda b: b.replace(b"\0", b" ")))
 def test_every_list_comes_back_and_a_guest_gets_all_but_four_kinds(
     rows: list[tuple[int, bytes]], cmdline: bytes
@@ -134,7 +133,6 @@ def test_every_list_comes_back_and_a_guest_gets_all_but_four_kinds(
     assert atags.cmdline(atags.parse(atags.build(done))) == cmdline
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda b: tag(atags.CORE, b"") + b))
 def test_any_bytes_are_refused_or_come_back(data: bytes) -> None:
     try:

@@ -116,7 +116,7 @@ def test_all_parts_of_a_uimage_are_found() -> None:
     assert (found.load_addr, found.entry_addr, bytes(found.trailing)) == (0x80008000, 0x80008000, b"behind")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.binary(max_size=200),
     st.integers(0, 3000),
@@ -152,7 +152,7 @@ def _damaged_of(kind: str) -> bytes:
     return _KINDS[kind]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"MZ\0\0zimg", b"\x27\x05\x19\x56", b"\x1f\x8b\x08\0"]))
 def test_any_bytes_are_a_kernel_or_refused(data: bytes, magic: bytes) -> None:
     with suppress(InputError):

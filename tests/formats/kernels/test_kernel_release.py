@@ -108,7 +108,7 @@ def test_a_dictionary_larger_than_the_limit_is_given_up(monkeypatch: pytest.Monk
     assert release_of(packed + words(1 << 30)) is None
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.binary(max_size=300), st.sampled_from(["gzip", "xz", "lzma"]), st.integers(0, 400))
 def test_damage_ends_in_a_release_or_none(noise: bytes, how: str, at: int) -> None:
     payload = bytearray(pack(kernel_with_banner(RELEASE, size=2000, at=500), how))

@@ -178,7 +178,7 @@ def refused_or_consistent(data: bytes) -> None:
     assert again == image
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_any_bytes_are_refused_or_taken_apart(data: bytes, tail: bytes) -> None:
     refused_or_consistent(data)
@@ -189,7 +189,7 @@ def test_any_bytes_are_refused_or_taken_apart(data: bytes, tail: bytes) -> None:
 TREE = board("fuzz")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0x24 // 4, 0x140 // 4), st.integers(0, 2**32 - 1) | st.integers(0, 500))),
     st.integers(0, 1000),

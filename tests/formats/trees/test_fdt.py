@@ -323,7 +323,7 @@ TREES = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(TREES)
 def test_every_tree_reads_back_as_it_was_written_and_libfdt_agrees(tree: Fdt) -> None:
     built = fdt.build(tree)
@@ -341,14 +341,14 @@ def refused_or_builds_back(data: bytes) -> None:
     assert fdt.parse(fdt.build(tree)) == tree
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.binary(max_size=20))
 def test_any_bytes_are_refused_or_build_back(structure: bytes, strings: bytes) -> None:
     refused_or_builds_back(structure)
     refused_or_builds_back(hand_made(ROOT + structure[: len(structure) // 4 * 4], strings))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_tree_is_refused_or_builds_back(data: st.DataObject) -> None:
     tree = bytearray(_damage_me())

@@ -261,7 +261,7 @@ def test_the_number_of_entries_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(QCDT.parse(several(2)).entries) == 3
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(list(SAMPLES)), st.binary(max_size=60), st.integers(0, 2200), st.integers(0, 5000))
 def test_damage_is_refused_or_written_back(name: str, noise: bytes, at: int, cut: int) -> None:
     sample = SAMPLES[name]
