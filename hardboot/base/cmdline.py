@@ -69,6 +69,12 @@ def key(word: str) -> str:
     return word.partition("=")[0].strip('"').replace("-", "_")
 
 
+def last_value(text: str, name: str) -> str | None:
+    """Return the value of the last word `name=value`, without its quotes; None if there is no such word."""
+    values = [word.partition("=")[2] for word in split(text) if word.startswith(f"{name}=")]
+    return values[-1].strip('"') if values else None
+
+
 def passed_on(
     own: str, *, skip: int = 0, replaced: Mapping[str, str] = _NO_CHANGE, dropped: Collection[str] = ()
 ) -> str:

@@ -230,8 +230,14 @@ class StagingFolder(Shells):
                 fix="Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
             )
         self._left_over = [f"{_PARENT}/{name}" for name in output.text.split() if _is_left_over(name)]
-        free = re.search(r"\s(\d{1,15})\s+\d+%\s", output.text)
-        return int(free[1]) * 1024 if free else math.inf
+        free = free_bytes(output.text)
+        return math.inf if free is None else free
+
+
+def free_bytes(text: str) -> int | None:
+    """Return the bytes that are free according to `df -k`; None if it does not tell."""
+    free = re.search(r"\s(\d{1,15})\s+\d+%\s", text)
+    return int(free[1]) * 1024 if free else None
 
 
 def _is_left_over(name: str) -> bool:

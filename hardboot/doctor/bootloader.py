@@ -4,13 +4,14 @@ Sources: AOSP docs, "Verified boot": androidboot.verifiedbootstate is green, yel
 androidboot.vbmeta.device_state locked or unlocked, androidboot.flash.locked 1 or 0.
 """
 
-import re
+from contextlib import suppress
 
-from hardboot.base.errors import HardbootError, InputError, RefusedError
+from hardboot.base import cmdline as cmdlines
+from hardboot.base.errors import HardbootError, InputError
 from hardboot.device import slots
 from hardboot.doctor.line import Line, missing, ok, unknown
 from hardboot.doctor.questions import HEADER_SIZE, Answers
-from hardboot.formats.boot import headerpage
+from hardboot.formats.boot import bootconfig, headerpage
 from hardboot.formats.boot.bootheader import BootHeaderPxa
 
 _UNLOCK = "Unlock it the way its maker intends (often: fastboot flashing unlock). That erases all its data."
@@ -39,13 +40,13 @@ def word(answers: Answers, name: str) -> str:
 
     Root solutions change the properties, to hide that the phone is unlocked: what the kernel got comes first.
     """
-    cmdline = answers.kernel.cmdline if answers.kernel else ""
-    pattern = rf'(?:^|\s)androidboot\.{re.escape(name)}\s*=\s*"?([^\s"]*)"?(?=\s|$)'
-    for text in (answers.text("bootconfig"), cmdline):
-        found = re.search(pattern, text)
-        if found:
-            return found[1]
-    return answers.greeting.properties.get(f"ro.boot.{name}", "")
+    key = f"androidboot.{name}"
+    with suppress(InputError):
+        values = bootconfig.parse(answers.text("bootconfig")).get(key)
+        if values is not None:
+            return ",".join(values)
+    told = cmdlines.last_value(answers.kernel.cmdline, key) if answers.kernel else None
+    return answers.greeting.properties.get(f"ro.boot.{name}", "") if told is None else told
 
 
 def lines(answers: Answers, header_path: str | None) -> list[Line]:
@@ -97,8 +98,6 @@ def _slots(answers: Answers) -> Line:
         output = answers.outputs.get("slot")
         try:
             slots.parse(output) if output else None
-        except RefusedError as error:
-            return unknown("slots", error.what, error.fix)
         except HardbootError as error:
             return unknown("slots", error.what, error.fix)
     if "boot" in names:

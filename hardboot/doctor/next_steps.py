@@ -148,7 +148,7 @@ def _to_boot(now: Situation, profile: str, untested: str) -> Iterator[Step]:
     if now.locked is False:
         yield Step(f"Boot an image once, without flashing, {_SUPPORTED}", _FASTBOOT)
     if now.soft:
-        yield Step("Boot an image by plain kexec, without a reset", _boot(f" --soft{untested}"))
+        yield Step("Boot an image by plain kexec, without a reset", _boot(f" --via soft{untested}"))
 
 
 def _boot(options: str) -> str:

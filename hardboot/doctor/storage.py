@@ -6,6 +6,7 @@ from hardboot.base.errors import HardbootError
 from hardboot.base.sizes import human_size
 from hardboot.device.phone import Phone, check_tools
 from hardboot.device.shells import answers as split
+from hardboot.device.staging import free_bytes
 from hardboot.doctor.line import Line, missing, ok, unknown
 from hardboot.doctor.questions import Answers
 from hardboot.transport.base import Output
@@ -50,10 +51,9 @@ def _room(answers: Answers) -> Line:
     mounted = re.search(r"^\S+ /data \S+ (\S+)", answers.text("mounts"), re.MULTILINE)
     if mounted and "ro" in mounted[1].split(","):
         return missing(name, "/data is read-only", "Restart the phone; it is so after an error or a panic.")
-    free = re.search(r"\s(\d{1,15})\s+\d+%\s", text)  # 1K blocks: Filesystem, total, used, available, use
-    if free is None:
+    size = free_bytes(text)
+    if size is None:
         return unknown(name, "the phone does not tell", "Look on the phone: df /data")
-    size = int(free[1]) * 1024
     if size < _LEAST_ROOM:
         return missing(
             name, f"{human_size(size)} free", f"Free some: a ROM may need {human_size(_LEAST_ROOM)}."

@@ -41,10 +41,9 @@ class BootloaderWords:
     @property
     def overlays(self) -> tuple[int, ...] | None:
         """The overlays of dtbo that the bootloader applied; None if it does not say."""
-        words = cmdlines.split(self.cmdline or "")
-        told = [word.removeprefix(_OVERLAYS + "=") for word in words if word.startswith(_OVERLAYS + "=")]
-        values = self.bootconfig.get(_OVERLAYS) or told[-1:]
-        return devicetree.parse_indexes(",".join(values)) if values else None
+        values = self.bootconfig.get(_OVERLAYS)
+        told = ",".join(values) if values else cmdlines.last_value(self.cmdline or "", _OVERLAYS)
+        return None if told is None else devicetree.parse_indexes(told)
 
 
 def queries(phone: Phone) -> list[str]:

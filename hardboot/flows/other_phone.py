@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hardboot import devicetree, profile
 from hardboot.base import log
-from hardboot.base.cmdline import split
+from hardboot.base.cmdline import last_value
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.devicetree import Candidate, PhoneIds
 from hardboot.formats.boot.bootconfig import NO_ENTRIES, Entries
@@ -17,9 +17,8 @@ _HARDWARE = "androidboot.hardware"  # init names its files after it: init.NAME.r
 
 def hardware(cmdline: str, bootconfig: Entries = NO_ENTRIES) -> str | None:
     """Return the hardware that a kernel command line, else a bootconfig names; None if none does."""
-    values = [word.partition("=")[2] for word in split(cmdline) if word.partition("=")[0] == _HARDWARE]
-    named = values[-1].strip('"') if values else ",".join(bootconfig.get(_HARDWARE, ()))
-    return named or None
+    named = last_value(cmdline, _HARDWARE)
+    return (",".join(bootconfig.get(_HARDWARE, ())) if named is None else named) or None
 
 
 def check(

@@ -142,7 +142,7 @@ CASES = {
             "kexec": ("ok", "kexec_load is there"),
             "device mapper": ("ok", "in the kernel"),
         },
-        (FASTBOOT, f"{BOOT} --soft", *TO_HOST),
+        (FASTBOOT, f"{BOOT} --via soft", *TO_HOST),
     ),
     "a stock kernel, locked": Case(
         kernel(STOCK, LOCKED, GKI),
@@ -478,7 +478,7 @@ def test_a_backup_of_the_own_system_is_enough(
     call(capsys, "backup")
     lines, steps = look(capsys)
     assert lines["backups"]["state"] == "ok"
-    assert steps == [f"{BOOT} --soft", *TO_HOST[1:]]
+    assert steps == [f"{BOOT} --via soft", *TO_HOST[1:]]
 
 
 def test_an_untested_profile_is_checked_before_it_is_used(
@@ -575,4 +575,4 @@ def test_status_ends_with_the_next_step(scripted: ScriptedPhone, capsys: pytest.
     document = json.loads(call(capsys, "--json", "status")[0])
     assert document["next_step"] == {"what": step, "command": BOOT}
     scripted.start(STOCK)
-    assert call(capsys, "status")[0].splitlines()[-1].endswith(f": {BOOT} --soft")
+    assert call(capsys, "status")[0].splitlines()[-1].endswith(f": {BOOT} --via soft")
