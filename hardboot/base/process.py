@@ -8,7 +8,9 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hardboot.base.errors import ToolError
 
@@ -55,22 +57,13 @@ def run(
         ToolError: If it is missing, exits with a code other than 0, is killed, or takes too long.
     """
     words = [str(word) for word in command]
-    try:
-        child = subprocess.Popen(
-            words,
-            cwd=cwd,
-            env={**os.environ, **env} if env else None,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ToolError(
-            f"cannot start {words[0]}: {error.strerror or error}",
-            state="The program did not run.",
-            fix="Check that it is installed and can be executed.",
-        ) from error
+    child = _start(
+        words,
+        cwd=cwd,
+        env={**os.environ, **env} if env else None,
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
+    )
     with child:
         try:
             if on_line:
@@ -87,6 +80,57 @@ def run(
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
         raise _failed(words, how, errors)
     return output
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended.
+
+    Attributes:
+        code: Its exit code; None if it was killed because it took too long.
+        text: Its output and error output, mixed.
+    """
+
+    code: int | None
+    text: str
+
+
+def attempt(command: Sequence[str | Path], *, timeout_s: float) -> Ended:
+    """Run `command` for an answer: any exit code is one, and so is none in time.
+
+    Args:
+        command: Program and arguments; no shell is involved.
+        timeout_s: The whole process group is killed after this many seconds.
+
+    Raises:
+        ToolError: If it cannot be started.
+    """
+    child = _start([str(word) for word in command], stderr=subprocess.STDOUT)
+    with child:
+        try:
+            output, _ = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            _kill_group(child)
+            return Ended(None, "")
+        except BaseException:
+            _kill_group(child)
+            raise
+    return Ended(child.returncode, output.decode(errors="replace"))
+
+
+def _start(words: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a program in a process group of its own, its output in a pipe."""
+    try:
+        return subprocess.Popen(
+            words,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "start_new_session": True, **options},
+        )
+    except OSError as error:
+        raise ToolError(
+            f"cannot start {words[0]}: {error.strerror or error}",
+            state="The program did not run.",
+            fix="Check that it is installed and can be executed.",
+        ) from error
 
 
 def _follow(child: "subprocess.Popen[bytes]", timeout_s: float, on_line: Callable[[str], None]) -> bytes:

@@ -1,66 +1,94 @@
-"""hardboot boot: `load` and `exec` in one command."""
+"""hardboot boot: boot an image from RAM, the best way that this phone has."""
 
 import sys
+from dataclasses import replace
 
 import click
 
 from hardboot.base.errors import RefusedError
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, journaled, pass_settings
+from hardboot.commands.common import Settings, confirm, echo, journaled, pass_settings
 from hardboot.commands.exec import show, start_options
 from hardboot.commands.load import Wanted, emit_plan, image_options
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S, restart
-from hardboot.flows.rom_source import RomSource
-from hardboot.flows.ways import kexec
+from hardboot.flows.ways import choice
+from hardboot.flows.ways.choice import Choice
+from hardboot.flows.ways.fastboot import BootableImage
 from hardboot.flows.ways.kexec import PlannedRom
-from hardboot.flows.ways.way import HARDBOOT, SOFT
+from hardboot.flows.ways.way import FASTBOOT, HARDBOOT, SOFT, Ready, Request
+
+_HELP_VIA = (
+    "Choose the way: a hardware reset with a host kernel (hardboot), plain kexec (soft), or the bootloader "
+    "(fastboot). auto takes hardboot if a host kernel runs, else fastboot if the bootloader is unlocked."
+)
 
 
 @click.command(
     cls=Command, example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7"
 )
-@image_options((HARDBOOT, SOFT), "Boot IMAGE through a hardware reset, or by plain kexec without one (soft).")
+@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT), _HELP_VIA)
+@click.option(
+    "--fastboot-serial",
+    metavar="SERIAL",
+    help="Reach the bootloader there, as `fastboot -s` does: on USB, tcp:HOST[:PORT], udp:HOST[:PORT]. "
+    "Default: the phone's serial number.",
+)
+@click.option(
+    "--as-v2", is_flag=True, help="Send a ROM of several images as one of header v2, with --via fastboot."
+)
 @click.option("--from-rom", is_flag=True, help="Restart the phone into its own system first, if a ROM runs.")
 @start_options
 @pass_settings
-def boot(settings: Settings, wanted: Wanted, wait_s: float, quiesce: bool, from_rom: bool) -> None:
-    """Boot IMAGE from RAM after a hardware reset.
+def boot(
+    settings: Settings,
+    wanted: Wanted,
+    wait_s: float,
+    quiesce: bool,
+    from_rom: bool,
+    fastboot_serial: str | None,
+    as_v2: bool,
+) -> None:
+    """Boot IMAGE from RAM; nothing is flashed.
 
     IMAGE is a boot image, or a folder or zip archive with the images of a ROM.
 
-    Loads IMAGE, resets the phone, and checks that the kernel of IMAGE runs. Nothing is flashed; a restart
-    brings the phone back to its own system.
+    Checks that the kernel of IMAGE runs. A restart brings the phone back to its own system. There are several
+    ways; --dry-run shows which one is taken, and why not the others.
     """
     if from_rom and wanted.dry_run:
         raise click.UsageError("--from-rom cannot be combined with --dry-run.")
-    source = wanted.files.read()
+    request = replace(wanted.request(wanted.files.read()), fastboot_serial=fastboot_serial, as_v2=as_v2)
     with journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal):
         if from_rom and record.is_guest(phone.kernel()):
             restart(phone, wait_s=wait_s)
-        planned = _prepare(settings, wanted, phone, source, journal, wait_s)
+        chosen, ready = _prepare(settings, wanted, phone, request, journal, wait_s)
         if wanted.dry_run:
             phone.clean()
         else:
-            planned.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
+            ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
     if wanted.dry_run:
-        emit_plan(settings, wanted, phone.profile, planned.prepared, journal)
+        _emit(settings, wanted, phone, chosen, ready, journal)
     else:
         settings.emit(journal.document(), lambda: show(journal))
 
 
 def _prepare(
-    settings: Settings, wanted: Wanted, phone: Phone, source: RomSource, journal: Journal, wait_s: float
-) -> PlannedRom:
+    settings: Settings, wanted: Wanted, phone: Phone, request: Request, journal: Journal, wait_s: float
+) -> tuple[Choice, Ready]:
     """Prepare the boot; if a ROM runs that is no host, restart into the own system, after a question."""
-    way = kexec.soft if wanted.via == SOFT else kexec.hardboot
+
+    def prepare() -> tuple[Choice, Ready]:
+        chosen = choice.choose(phone, request, wanted.via, journal, explain=wanted.dry_run)
+        return chosen, chosen.way.prepare(phone, request, journal)
+
     try:
-        return way.prepare(phone, wanted.request(source), journal)
+        return prepare()
     except RefusedError as error:
         now = journal.host
-        if wanted.dry_run or now is None or not record.is_guest(now):
+        if wanted.dry_run or now is None or not record.is_guest(now) or wanted.via == FASTBOOT:
             raise
         if record.is_panic_kernel(now) or host.has_hardboot(phone):
             raise  # a restart would lose the dump, or be no help
@@ -73,4 +101,44 @@ def _prepare(
         name = f"{phone.profile.name} {phone.serialno}"
         confirm(settings, f"A ROM is running. This restarts {name} into its own system first.")
     restart(phone, wait_s=wait_s)
-    return way.prepare(phone, wanted.request(source), journal)
+    return prepare()
+
+
+def _emit(
+    settings: Settings, wanted: Wanted, phone: Phone, chosen: Choice, ready: Ready, journal: Journal
+) -> None:
+    """Print what a dry run found out: the plan, or the image, and the choice of the way."""
+    document = {**journal.document(), "other_ways": dict(chosen.others)}
+    if isinstance(ready, PlannedRom):
+        emit_plan(settings, wanted, phone.profile, ready.prepared, document)
+    elif isinstance(ready, BootableImage):
+        if wanted.svg is not None:
+            raise RefusedError(
+                "there is no memory map: the bootloader places the image",
+                state="Nothing was sent.",
+                fix="Leave out --svg.",
+            )
+        settings.emit({**document, "image": _document(ready)}, lambda: _show_image(ready))
+    if not settings.json:
+        echo(f"  way         {chosen.way.name}")
+        for name, reason in chosen.others.items():
+            echo(f"  not {name:<8}{reason}")
+
+
+def _document(ready: BootableImage) -> dict[str, object]:
+    return {
+        "header_version": ready.image.header_version,
+        "bytes": ready.size,
+        "cmdline": ready.cmdline.text,
+        "from_phone": list(ready.kept),
+        "bootloader": ready.client.serial,
+        "client": ready.client.program,
+    }
+
+
+def _show_image(ready: BootableImage) -> None:
+    echo(f"  image       {ready.loaded}, header v{ready.image.header_version}, {ready.size} bytes")
+    echo(f"  cmdline     {ready.cmdline.text}")
+    if ready.kept:
+        echo(f"  from phone  {', '.join(ready.kept)}, as flashed")
+    echo(f"  bootloader  {ready.client.serial}, by {ready.client.program}")

@@ -7,10 +7,12 @@ import click
 
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, journaled, pass_settings, wait_option
-from hardboot.device.record import SOFT
+from hardboot.device.record import FASTBOOT, HARD, SOFT
 from hardboot.flows import execute as flow
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S
+
+_HOW = {HARD: "", SOFT: ", started without a reset", FASTBOOT: ", started by fastboot boot"}
 
 
 def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,6 +56,6 @@ def show(journal: Journal) -> None:
     echo(f"  {'total':<{width}} {sum(phase.seconds for phase in journal.phases):6.1f} s")
     echo(f"  host  {journal.host.release}, boot id {journal.host.boot_id}")
     echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")
-    how = ", started without a reset" if journal.loaded.start == SOFT else ""
+    how = _HOW[journal.loaded.start]
     echo(f"{journal.loaded.image} is running (kernel {journal.guest.release}{how}).")
     echo("Restart the phone to return to its own system.")

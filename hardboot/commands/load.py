@@ -120,7 +120,7 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
         else:
             flow.load(phone, prepared, journal)
     if wanted.dry_run:
-        emit_plan(settings, wanted, phone.profile, prepared, journal)
+        emit_plan(settings, wanted, phone.profile, prepared, journal.document())
     else:
         settings.emit(journal.document(), lambda: _print(journal))
 
@@ -151,13 +151,13 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
 
 
 def emit_plan(
-    settings: Settings, wanted: Wanted, profile: Profile, prepared: PreparedRom, journal: Journal
+    settings: Settings, wanted: Wanted, profile: Profile, prepared: PreparedRom, document: dict[str, Any]
 ) -> None:
-    """Print the plan of a dry run."""
+    """Print the plan of a dry run; with --json, `document` and the plan."""
     rom = prepared.rom
     made = Planned(prepared.plan, prepared.cmdline, prepared.tree_reason)
     page = planpage.of(profile, made, prepared.live, own=rom.cmdline, image=rom.path.name)
-    page.emit(settings, {**journal.document(), "plan": page.document()}, wanted.svg)
+    page.emit(settings, {**document, "plan": page.document()}, wanted.svg)
 
 
 def _print_panic(prepared: PanicKernel) -> None:

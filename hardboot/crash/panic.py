@@ -99,7 +99,7 @@ def prepare(phone: Phone, rom: Rom, journal: Journal, *, append: str | None = No
         )
         guest = rom.guest(tree=tree, live_tree=live_tree, cmdline=line.text, words=told.bootconfig)
         plan = layout.plan_panic_kernel(phone.profile, guest, usable)
-        ramdisk_check.check(rom, guest)
+        ramdisk_check.check(rom, guest.ramdisk, guest.cmdline)
         header = Segment(place.name, place.start, data, place.size)
         plan = replace(plan, segments=(*plan.segments, header))
     return PanicKernel(rom, plan, memory, choice.reason, line)

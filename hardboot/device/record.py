@@ -22,6 +22,8 @@ MARK = "androidboot.hardboot"  # parameter with a random number for each load, t
 RECORD = "/dev/hardboot-loaded"
 HARD: Literal["hard"] = "hard"
 SOFT: Literal["soft"] = "soft"
+FASTBOOT: Literal["fastboot"] = "fastboot"
+_METHODS = {HARD: "through a hardware reset", SOFT: "by soft kexec", FASTBOOT: "by fastboot boot"}
 _LIMIT = 64 << 10  # bytes; a record has one or two KiB
 _LOADED = "/sys/kernel/kexec_loaded"
 # For `roots`, together with other queries; `parse` reads the output.
@@ -47,7 +49,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
         image: Name of the image, without folder.
         sha256: Of the image, in hex.
         release: Of the ROM's kernel, as `uname -r` will print it; None if the image does not tell.
-        start: `hard`: through a hardware reset; `soft`: by soft kexec.
+        start: `hard`: through a hardware reset; `soft`: by soft kexec; `fastboot`: by the bootloader, which
+            places it: then there are no addresses.
         mark: The word in its command line that no other kernel has.
         entry: Physical address of its entry point.
         dtb: Physical address of its device tree or ATAGS.
@@ -59,13 +62,13 @@ class Loaded(Struct, frozen=True, kw_only=True):
     image: _Text
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
     release: _Text | None
-    start: Literal["hard", "soft"]
+    start: Literal["hard", "soft", "fastboot"]
     mark: Annotated[str, Meta(pattern=rf"^{MARK}=[0-9a-f]{{8}}$")]
     cmdline: _Text
-    entry: _Address
-    dtb: _Address
-    flag: _Address
-    segments: Annotated[tuple[LoadedSegment, ...], Meta(max_length=16)]
+    entry: _Address | None = None
+    dtb: _Address | None = None
+    flag: _Address | None = None
+    segments: Annotated[tuple[LoadedSegment, ...], Meta(max_length=16)] = ()
 
     def __str__(self) -> str:
         """Return image and kernel, in words."""
@@ -74,7 +77,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     @property
     def method(self) -> str:
         """How it is started, in words."""
-        return "by soft kexec" if self.start == SOFT else "through a hardware reset"
+        return _METHODS[self.start]
 
     def document(self) -> dict[str, Any]:
         """Return the record as JSON has it."""
@@ -121,6 +124,22 @@ def describe(
             LoadedSegment(name=segment.name, start=segment.addr, end=segment.range.end)
             for segment in plan.segments
         ),
+    )
+
+
+def describe_fastboot(
+    kernel: KernelIdentity, *, image: str, sha256: str, release: str | None, mark: str, cmdline: str
+) -> Loaded:
+    """Return the record of a ROM that the bootloader is going to start in place of `kernel`."""
+    return Loaded(
+        version=1,
+        boot_id=kernel.boot_id,
+        image=_clean(image),
+        sha256=sha256,
+        release=release,
+        start=FASTBOOT,
+        mark=mark,
+        cmdline=_clean(cmdline),
     )
 
 
@@ -173,6 +192,18 @@ def recall(phone: Phone, kernel: KernelIdentity) -> Loaded | None:
     except InputError:
         return None
     return record if record and record.mark in kernel.cmdline.split() else None
+
+
+def has_mark(phone: Phone, kernel: KernelIdentity, mark: str) -> bool:
+    """Return whether the running `kernel` was started with `mark`, in its command line or its bootconfig.
+
+    Some bootloaders move parameters that begin with "androidboot." into the bootconfig.
+    """
+    if mark in kernel.cmdline.split():
+        return True
+    name, _, value = mark.partition("=")
+    lines = phone.root("cat /proc/bootconfig 2>/dev/null").text.splitlines()
+    return any([side.strip(' "') for side in line.split("=", 1)] == [name, value] for line in lines)
 
 
 def is_guest(kernel: KernelIdentity) -> bool:

@@ -1,13 +1,14 @@
 """Start what is loaded: quiesce the system, leave the kernel, and prove which kernel came up."""
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
+from hardboot.base.errors import DeviceStateError, RefusedError
 from hardboot.base.interrupts import on_interrupt
 from hardboot.device import cpus, host, record
-from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import SOFT, Loaded, LoadState
-from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
+from hardboot.flows import verdict
+from hardboot.flows.journal import Journal
 from hardboot.flows.quiesce import quiesce_system
 from hardboot.flows.restart import run_detached, wait_for_change
 from hardboot.payload import agent, agent_errors
@@ -15,7 +16,6 @@ from hardboot.payload import agent, agent_errors
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
 _LEAVE_S = 10.0  # a kernel that still answers after this was not left
 _RESTART = "Restart the phone: hardboot reboot"
-_READ_LOG = "Read the log of the ROM: hardboot log"
 
 
 def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = True) -> None:
@@ -68,7 +68,7 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
 
         with on_interrupt(f"{event} had been sent; it is not known whether the ROM runs."):
             now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
-    _judge(loaded, journal, now, wait_s)
+    verdict.judge(phone, loaded, journal, now, wait_s=wait_s)
     with on_interrupt(f"{event} had been sent, and the ROM is running."):
         phone.clean()
 
@@ -122,33 +122,3 @@ def _not_left(text: str, *, quiesced: bool) -> DeviceStateError:
         + (", Android is stopped, /data is read-only." if quiesced else "."),
         fix=_RESTART,
     )
-
-
-def _judge(loaded: Loaded, journal: Journal, now: KernelIdentity | None, wait_s: float) -> None:
-    """Record which kernel came up: only the guest has this load's mark in its command line.
-
-    Raises:
-        DeviceStateError: If no kernel answered.
-        DeviceError: If it is not the guest.
-    """
-    if now is None:
-        journal.outcome = PHONE_SILENT
-        event = "left its kernel" if loaded.start == SOFT else "was reset"
-        raise DeviceStateError(
-            f"the phone {event} and has been silent for {wait_s:.0f} s",
-            state="Nothing was flashed: the boot partition is unchanged.",
-            fix="Hold the power button to restart it into its host kernel. "
-            f"{_READ_LOG}. If the ROM is slow, wait longer: --wait SECONDS",
-        )
-    if loaded.mark not in now.cmdline.split():
-        journal.outcome = HOST_CAME_BACK
-        cause = "" if loaded.start == SOFT else ", or the record did not survive the reset"
-        raise DeviceError(
-            f"the host kernel came back ({now.release}) instead of the ROM",
-            state="Nothing was flashed: the phone has restarted into its own system.",
-            fix=f"The ROM crashed{cause}. {_READ_LOG}",
-        )
-    journal.outcome = GUEST_UP
-    journal.guest = now
-    if loaded.release and loaded.release != now.release:
-        log.warn(f"the guest reports kernel {now.release}, the image holds {loaded.release}")

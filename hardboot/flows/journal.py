@@ -12,6 +12,8 @@ from hardboot.device.record import Loaded
 GUEST_UP = "guest-up"
 HOST_CAME_BACK = "host-came-back"
 PHONE_SILENT = "phone-silent"
+BOOTLOADER_REFUSED = "bootloader-refused"
+BOOTLOADER_CAME_BACK = "bootloader-came-back"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Journal:
         loaded: What was loaded, or is being started.
         replaced: What was loaded before and was dropped for it, in words; None if nothing.
         quiesce: The steps of quiescing the system.
-        outcome: GUEST_UP, HOST_CAME_BACK or PHONE_SILENT; None before a start.
+        via: The way it is booted; None for `load` and `exec`.
+        outcome: GUEST_UP, HOST_CAME_BACK, PHONE_SILENT; with fastboot also BOOTLOADER_REFUSED or
+            BOOTLOADER_CAME_BACK. None before a start.
     """
 
     device: str
@@ -53,6 +57,7 @@ class Journal:
     loaded: Loaded | None = None
     replaced: str | None = None
     quiesce: list[QuiesceStep] = field(default_factory=list)
+    via: str | None = None
     outcome: str | None = None
     pushed_bytes: int = 0
 
@@ -69,6 +74,7 @@ class Journal:
         """Return the journal as JSON has it."""
         return {
             "outcome": self.outcome,
+            "via": self.via,
             "device": self.device,
             "serial": self.serial,
             "host": asdict(self.host) if self.host else None,

@@ -153,7 +153,7 @@ def plan(
         tree=tree, live_tree=live_tree, cmdline=line.text, atags=facts.atags, words=told.bootconfig
     )
     made = layout.plan(profile, guest, facts.live, soft=soft)
-    ramdisk_check.check(rom, guest)
+    ramdisk_check.check(rom, guest.ramdisk, guest.cmdline)
     return Planned(made, line, reason)
 
 

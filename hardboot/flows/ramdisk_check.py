@@ -3,22 +3,23 @@
 from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.flows.rom import Rom
+from hardboot.formats.reading import Data
 from hardboot.images.ramdisk import startable
-from hardboot.layout import Guest
 
 
-def check(rom: Rom, guest: Guest) -> None:
+def check(rom: Rom, ramdisk: Data, cmdline: str) -> None:
     """Refuse a ramdisk with which the kernel cannot start; warn of one with which it is likely not to.
 
     Args:
         rom: What to start.
-        guest: The same for the planner: with the ramdisk and the command line that its kernel gets.
+        ramdisk: As its kernel gets it.
+        cmdline: As its kernel gets it.
 
     Raises:
         InputError: If the kernel cannot start with it.
     """
     try:
-        for warning in startable.check(guest.ramdisk, rom.identity, guest.cmdline):
+        for warning in startable.check(ramdisk, rom.identity, cmdline):
             log.warn(warning)
     except InputError as error:
         file = str(rom.path) if rom.replaced_ramdisk is None else None

@@ -12,6 +12,7 @@ from hardboot.profile.schema import (
     ConflictingValue,
     DeviceTrees,
     Evidence,
+    FastbootBoot,
     Hardboot,
     ImageParameters,
     KernelAddresses,
@@ -42,6 +43,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hardboot: Hardboot
     reset: ResetMethod = ResetMethod()
     soft: SoftKexec = SoftKexec()
+    fastboot: FastbootBoot = FastbootBoot()
     partitions: dict[Name, Partition]
     image: ImageParameters
     dtb: DeviceTrees

@@ -192,6 +192,16 @@ class SoftKexec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class FastbootBoot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[fastboot]: whether the bootloader boots an image without flashing it, by `fastboot boot`.
+
+    Attributes:
+        works: False if it refuses or comes back instead; None if it has not been tried.
+    """
+
+    works: bool | None = None
+
+
 class CommandLineQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[cmdline]: what the bootloader does to the kernel command line.
 

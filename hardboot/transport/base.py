@@ -44,5 +44,8 @@ class Transport(Protocol):
     def wait(self, command: str = "echo", *, timeout_s: float, template: str = SHELL) -> Output:
         """Reconnect and run `command`, retrying until the phone answers."""
 
+    def reboot(self, target: str) -> None:
+        """Tell the phone to restart into `target` ("bootloader"; "" is its system); do not wait for it."""
+
     def close(self) -> None:
         """Drop the connection; never fails."""

@@ -1,5 +1,6 @@
 """What hardboot asks of a phone's adbd, however its services are reached: shell, push, pull, wait."""
 
+import contextlib
 import stat
 import time
 from abc import ABC, abstractmethod
@@ -18,6 +19,7 @@ from hardboot.transport.sync import Channel, Sync
 
 _SLOWEST = 256 * 1024  # bytes per second; a transfer slower than this as a whole has failed
 _UNSIZED_MAX = 512 * 1024 * 1024  # bytes; the most of a file whose size the phone does not report
+_LAST_WORDS_S = 1.0  # in which adbd says why it does not restart
 _LOOK = "Look at what the phone does, then try again."
 _PAUSE_SHARE = 0.01  # of the time waited so far
 SHORTEST_PAUSE_S = 0.05
@@ -203,6 +205,23 @@ class AdbServices(ABC):
                 channel.close(limit())
 
             files.write_atomic(target, content())
+
+    def reboot(self, target: str) -> None:
+        """Tell the phone to restart into `target` ("bootloader"; "" is its system); do not wait for it.
+
+        Raises:
+            DeviceError: If the phone cannot be reached, or refuses with a reason.
+        """
+        deadline = time.monotonic() + self._timeouts.connect_s
+        with self._connected("The phone may restart.") as services:
+            channel = services.open(f"reboot:{target}".encode(), deadline=deadline)
+            said = b""
+            with contextlib.suppress(LinkError):  # it goes down, and the connection with it
+                while data := channel.read(min(deadline, time.monotonic() + _LAST_WORDS_S)):
+                    said += data
+            if said.strip():
+                raise LinkError(f"does not restart: {said.decode(errors='replace').strip()[:200]}", _LOOK)
+        self.close()
 
     def wait(self, command: str = "echo", *, timeout_s: float, template: str = SHELL) -> Output:
         """Reconnect and run `command` as `shell` does, retrying until the phone answers.

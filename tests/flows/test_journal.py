@@ -42,6 +42,7 @@ def test_the_document_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal("virt-arm", "S")
     assert journal.document() == {
         "outcome": None,
+        "via": None,
         "device": "virt-arm",
         "serial": "S",
         "host": None,
@@ -61,6 +62,7 @@ def test_the_document_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError
     assert journal.document() == {
         "outcome": "guest-up",
+        "via": None,
         "device": "virt-arm",
         "serial": "S",
         "host": {"release": "6.1", "boot_id": "a", "cmdline": "x"},

@@ -14,6 +14,7 @@ from scripted_phone import HOST, STOCK, ScriptedPhone, Segment
 from hardboot import profile
 from hardboot.device.phone import Phone, connect
 from hardboot.flows import bench, boot  # noqa: F401  # their clocks are replaced
+from hardboot.flows.ways import bootloader  # noqa: F401  # its clock, too
 from hardboot.profile import Profile
 from hardboot.profile.schema import Partition
 

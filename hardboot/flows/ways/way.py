@@ -7,7 +7,7 @@ from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom_source import RomSource
 
-HARDBOOT, SOFT = "hardboot", "soft"
+HARDBOOT, SOFT, FASTBOOT = "hardboot", "soft", "fastboot"
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ class ScriptedPhone:
         missing: Programs that the phone does not have.
         su_version: What `su -v` prints; "" if su takes that for a user.
         zygote_stops: Whether Android ends when told to.
+        bootloader: What happens in its bootloader, which then never ends by itself; None for one that starts
+            the system at once.
         faults: What goes wrong, see `fault`.
         events: What happened, in order: see `Fault.event`.
         commands: What was sent to be run.
@@ -68,6 +70,7 @@ class ScriptedPhone:
     missing: set[str] = field(default_factory=set)
     zygote_stops: bool = True
     su_version: str = ""
+    bootloader: Callable[[], Steps] | None = None
     faults: list[Fault] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -206,9 +209,15 @@ class ScriptedPhone:
             if isinstance(node, BlockDevice):
                 node.lose_power()
 
-    def reboot(self) -> None:
-        """Restart through the bootloader, shortly."""
-        self._leave(self._bootable)
+    def reboot(self, target: str = "") -> None:
+        """Restart through the bootloader, shortly; into it if that is the `target`."""
+        self._leave(self._bootable, bootloader=self.bootloader if target == "bootloader" else None)
+
+    def start_system(self) -> None:
+        """Let the bootloader start the system."""
+        kernel = self._bootable()
+        if kernel:
+            self.start(kernel, after_s=kernel.boot_s)
 
     def crash(self) -> None:
         """Return what a panic does."""
@@ -227,7 +236,13 @@ class ScriptedPhone:
                 return kernel
         return None
 
-    def _leave(self, comes_up: Callable[[], Kernel | None], cmdline: str | None = None) -> None:
+    def _leave(
+        self,
+        comes_up: Callable[[], Kernel | None],
+        cmdline: str | None = None,
+        *,
+        bootloader: Callable[[], Steps] | None = None,
+    ) -> None:
         """End the running kernel in a moment, and start another one."""
         if self.running is None or self.running.leaving:
             return
@@ -236,6 +251,8 @@ class ScriptedPhone:
         def hardware() -> Steps:
             yield _LEAVE_S
             self._stop()
+            if bootloader:
+                return (yield from bootloader())
             kernel = comes_up()
             if kernel:
                 self.start(kernel, cmdline=cmdline, after_s=kernel.boot_s)

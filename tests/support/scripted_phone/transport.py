@@ -126,6 +126,15 @@ class ScriptedTransport:
         progress(len(data))
         fault.after()
 
+    def reboot(self, target: str) -> None:
+        """See the interface."""
+        self._reach("Nothing was sent.")
+        fault = self._phone.happens(f"reboot {target}")
+        fault.before()
+        if fault.code is not None:
+            raise self._error(f"does not restart: {fault.says}")
+        self._phone.reboot(target)
+
     def wait(self, command: str = "echo", *, timeout_s: float, template: str = SHELL) -> Output:
         """See the interface."""
         clock = self._phone.clock

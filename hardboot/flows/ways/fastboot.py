@@ -1,0 +1,255 @@
+"""The way through the bootloader: `fastboot boot`, which starts an image without flashing it."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardboot.base import cmdline as cmdlines
+from hardboot.base import log
+from hardboot.base.cmdline import CommandLine
+from hardboot.base.errors import RefusedError
+from hardboot.base.files import write_atomic
+from hardboot.base.interrupts import on_interrupt
+from hardboot.base.temporary import temporary_folder
+from hardboot.device import record, unlocked
+from hardboot.device.handset import KernelIdentity
+from hardboot.device.phone import Phone
+from hardboot.device.record import Loaded
+from hardboot.flows import load, other_phone, planning, ramdisk_check, verdict
+from hardboot.flows.journal import Journal
+from hardboot.flows.planning import PhoneFacts
+from hardboot.flows.rom import Rom
+from hardboot.flows.ways import bootloader, fastboot_image
+from hardboot.flows.ways.way import FASTBOOT, Request
+from hardboot.formats.boot import bootimg
+from hardboot.formats.boot.bootimg import BootImage
+from hardboot.layout import Arm64Kernel
+from hardboot.transport import fastboot
+from hardboot.transport.fastboot import Fastboot
+from hardboot.virtual import machine
+
+_LOOK = "Look at the phone's screen. From its bootloader it goes home with: fastboot reboot"
+
+
+@dataclass(frozen=True)
+class BootableImage:
+    """An image that is ready to be sent to the bootloader.
+
+    Attributes:
+        image: The image.
+        kept: Partitions of the phone that the bootloader adds to it.
+        cmdline: The command line in its header.
+        loaded: The record of it.
+        before: The kernel that was running.
+        client: The bootloader.
+    """
+
+    image: BootImage = field(repr=False)
+    kept: tuple[str, ...]
+    cmdline: CommandLine
+    loaded: Loaded
+    before: KernelIdentity
+    client: Fastboot
+
+    @property
+    def size(self) -> int:
+        """Bytes of the image."""
+        return self.image.end + len(self.image.tail)
+
+    def start(self, phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool) -> None:
+        """See `Ready`; the system shuts down by itself, so that there is nothing to quiesce.
+
+        Raises:
+            DeviceError: If the bootloader refuses or comes back, or another kernel comes up.
+            DeviceStateError: If the phone stays silent.
+        """
+        journal.loaded = self.loaded
+        record.remember(phone, self.loaded)  # before the start: this computer may be interrupted during it
+        log.say(f"Booting {self.loaded} {self.loaded.method}")
+        with temporary_folder() as folder:
+            file = Path(folder, "boot.img")
+            write_atomic(file, bootimg.build(self.image))
+            with (
+                on_interrupt("The phone may be in its bootloader; nothing was flashed.", _LOOK),
+                journal.phase("enter bootloader"),
+                log.step("Restarting into the bootloader"),
+            ):
+                bootloader.enter(phone, self.client, self.before)
+                self._check_bootloader(journal)
+            with (
+                on_interrupt("The image may have been sent; nothing was flashed.", _LOOK),
+                journal.phase("send"),
+                log.step("Sending the image to the bootloader"),
+            ):
+                answer = self.client.boot(file)
+                journal.pushed_bytes += self.size
+                if not answer.done and answer.reason is not None:
+                    raise bootloader.refused(self.client, answer, journal)
+                if not answer.done:  # some start the image before they answer
+                    log.detail(f"the bootloader did not answer: {answer.text}")
+        with (
+            on_interrupt("The image had been sent; it is not known whether the ROM runs.", _LOOK),
+            journal.phase("boot"),
+            log.step("Waiting for the ROM", limit_s=wait_s),
+        ):
+            now = bootloader.wait_for_rom(phone, self.client, self.before, journal, wait_s=wait_s)
+        verdict.judge(phone, self.loaded, journal, now, wait_s=wait_s)
+
+    def _check_bootloader(self, journal: Journal) -> None:
+        """Refuse what the bootloader's variables tell; one that it does not have tells nothing."""
+        if self.client.variable("unlocked") == "no":
+            raise bootloader.refused_by(
+                self.client,
+                "the bootloader is locked: it boots no image by fastboot",
+                "Unlock the bootloader the way its maker intends; that erases the phone's data.",
+                journal,
+            )
+        most = _number(self.client.variable("max-download-size"))
+        if most is not None and self.size > most:
+            raise bootloader.refused_by(
+                self.client,
+                f"the image has {self.size} bytes, the bootloader takes at most {most}",
+                "Use a smaller kernel or ramdisk.",
+                journal,
+            )
+
+
+@dataclass(frozen=True)
+class _FastbootBoot:
+    """See `Way`."""
+
+    name: str = FASTBOOT
+
+    def check(self, phone: Phone, request: Request) -> None:
+        """See `Way`."""
+        _check_profile(phone)
+        if not _check_unlocked(phone):
+            raise RefusedError(
+                "the phone does not tell whether its bootloader is unlocked",
+                state="Nothing was sent.",
+                fix="If it is, try it: --via fastboot",
+            )
+        fastboot.find(serial_of(phone, request.fastboot_serial))
+
+    def prepare(self, phone: Phone, request: Request, journal: Journal) -> BootableImage:
+        """See `Way`."""
+        _check_profile(phone)
+        client = fastboot.find(serial_of(phone, request.fastboot_serial))
+        with on_interrupt("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
+            _check_unlocked(phone)
+            journal.host = now = phone.kernel()
+            outputs = phone.roots(*planning.queries(phone))
+            _, facts = planning.parse(phone, now.cmdline, outputs)
+        rom = load.read_rom(phone, request.source, journal)
+        with on_interrupt("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
+            mark = f"{record.MARK}={secrets.token_hex(4)}"
+            own = fastboot_image.own_cmdline(rom, as_v2=request.as_v2)
+            parts = [
+                (cmdlines.ROM, own) if request.cmdline is None else (cmdlines.REPLACED, request.cmdline),
+                (cmdlines.APPENDED, request.append),
+            ]
+            # In front: a bootloader may cut the end off. One that cuts off the start is known.
+            parts.insert(2 if phone.profile.cmdline.skip else 0, (cmdlines.MARK, mark))
+            line = cmdlines.compose(own, parts, size=cmdlines.SIZES[phone.profile.arch])
+            _check_rom(phone, rom, facts, line, "" if request.as_v2 or not rom.vendor else rom.vendor.cmdline)
+            image = fastboot_image.make(rom, line.text, as_v2=request.as_v2)
+        kept = tuple(
+            phone.partition_name(name)
+            for name in fastboot_image.kept_partitions(rom, image)
+            if name in phone.profile.partitions
+        )
+        if kept:
+            log.warn(f"from the phone, as flashed: {', '.join(kept)}")
+        loaded = record.describe_fastboot(
+            now, image=rom.path.name, sha256=rom.sha256, release=rom.release, mark=mark, cmdline=line.text
+        )
+        return BootableImage(image, kept, line, loaded, now, client)
+
+
+way = _FastbootBoot()
+
+
+def serial_of(phone: Phone, given: str | None) -> str:
+    """Return where the bootloader of a phone answers: where it is `given`, else by its serial number."""
+    if given is not None:
+        return given
+    for status in machine.running():
+        if status.serial == phone.transport.serial and status.fastboot:
+            return status.fastboot
+    return phone.serialno
+
+
+def _check_profile(phone: Phone) -> None:
+    """Refuse a phone whose bootloader is known not to do it, or not to pass the mark on."""
+    profile = phone.profile
+    entry = profile.evidence_for("fastboot.works")
+    if profile.fastboot.works is False:
+        raise RefusedError(
+            f"fastboot boot does not work on {profile.title}" + (f": {entry.source}" if entry else ""),
+            state="Nothing was sent.",
+            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
+        )
+    if profile.cmdline.ignored:
+        raise RefusedError(
+            f"the bootloader of {profile.title} ignores the command line of images: a ROM could not be told "
+            "from the phone's own system",
+            state="Nothing was sent.",
+            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
+        )
+
+
+def _check_unlocked(phone: Phone) -> bool:
+    """Return whether the bootloader is known to be unlocked.
+
+    Raises:
+        RefusedError: If it is locked.
+    """
+    known = unlocked.parse(phone.root(unlocked.QUERY).text)
+    if known is False:
+        raise RefusedError(
+            "the bootloader is locked: it boots no image by fastboot",
+            state="Nothing was sent.",
+            fix="Unlock the bootloader the way its maker intends; that erases the phone's data.",
+        )
+    return known is True
+
+
+def _check_rom(phone: Phone, rom: Rom, facts: PhoneFacts, line: CommandLine, vendor: str) -> None:
+    """Refuse a ROM that cannot start on this phone, as far as that can be told without its bootloader.
+
+    Args:
+        phone: The phone.
+        rom: The ROM.
+        facts: What is known of the phone.
+        line: The command line in the header that is sent.
+        vendor: That of vendor_boot, which the bootloader adds.
+    """
+    profile = phone.profile
+    arch = "arm64" if isinstance(rom.kernel, Arm64Kernel) else "arm"
+    if arch != profile.arch:
+        raise RefusedError(
+            f"the kernel is for {arch}, {profile.title} is {profile.arch}",
+            state="Nothing was sent.",
+            fix=f"Use an image for {profile.title}.",
+        )
+    running = facts.hardware or other_phone.hardware("", facts.bootloader.bootconfig)
+    named = other_phone.hardware(f"{vendor} {line.text}", rom.bootconfig)
+    other_phone.check(profile, named, rom.trees, live=facts.tree, running=running)
+    told = facts.bootloader.for_rom(rom.takes_bootconfig)
+    whole = " ".join(part for part in (vendor, line.text, told.cmdline) if part)
+    if len(whole.encode()) >= line.size:
+        raise RefusedError(
+            f"the command line has {len(whole.encode())} bytes with the bootloader's words; kernels of "
+            f"{profile.title} read at most {line.size - 1}",
+            state="Nothing was sent.",
+            fix="Shorten the kernel command line; --cmdline replaces the ROM's.",
+        )
+    ramdisk_check.check(rom, rom.ramdisk(told.bootconfig), whole)
+
+
+def _number(text: str | None) -> int | None:
+    """Return the number that a bootloader means: 0x08000000, or 134217728."""
+    try:
+        return int(text or "", 0) or None
+    except ValueError:
+        return None
