@@ -13,7 +13,7 @@ def test_the_running_slot_gets_a_host_kernel_and_its_own_image_back(
 ) -> None:
     phone, host = modern_phone, tmp_path / "host.img"
     before = {slot: phone.read_partition(f"boot_{slot}") for slot in "ab"}
-    refused = phone("boot", modern_rom, code=4)
+    refused = phone("boot", modern_rom, "--via", "hardboot", code=4)
     assert "has no hardboot support" in refused.three_lines[0]
     factory = phone.status.factory_image / "boot.img"
     refused = phone("flash-host-kernel", factory, "--yes", code=4)

@@ -82,7 +82,7 @@ def test_authorisation_of_a_second_phone(
     adb("keygen", other)
     stock_phone.hardboot.process(*start, other.with_suffix(".pub"))
     try:
-        refused = stock_phone("boot", roms["minimal"], code=4)
+        refused = stock_phone("boot", roms["minimal"], "--via", "hardboot", code=4)
         assert "2 phones are connected" in refused.three_lines[0]
         assert "--serial" in refused.three_lines[2]
         first = stock_phone("--json", "--serial", stock_phone.serial, "status").json

@@ -44,7 +44,7 @@ def saved(phone: Phone) -> Backup:
 
 
 def test_a_phone_out_of_the_box_is_no_host(stock_phone: VirtualPhone, roms: dict[str, Path]) -> None:
-    refused = stock_phone("boot", roms["minimal"], code=4)
+    refused = stock_phone("boot", roms["minimal"], "--via", "hardboot", code=4)
     assert "has no hardboot support" in refused.three_lines[0]
     assert "flash-host-kernel" in refused.three_lines[2]
 
