@@ -6,7 +6,7 @@ from hardboot.device import host, record
 from hardboot.device.record import LoadState
 from hardboot.doctor.line import Line, missing, ok, unknown
 from hardboot.doctor.questions import Answers
-from hardboot.profile import Profile
+from hardboot.profile import Profile, UnknownFactError
 
 _ASK = "hardboot status asks the kernel itself."
 
@@ -46,6 +46,8 @@ def host_line(answers: Answers, profile: Profile | None) -> Line:
     if page.code == 0 or (presence.code == 0 and profile.presence):
         try:
             host.parse(profile, answers.text("release").strip(), [presence, page])
+        except UnknownFactError as error:
+            return unknown(name, error.what, error.fix)
         except HardbootError as error:
             return missing(name, error.what, error.fix)
         shown = f"page {page.text.strip()}" if page.code == 0 else f"{profile.presence} is there"

@@ -48,6 +48,7 @@ class Situation:
         loaded: What is loaded, in words; None if nothing is.
         backup: Whether there is a backup of its own boot image.
         unfinished: Writes to partitions that were cut off.
+        profile_fix: How to put a profile right that cannot be used; None if there is none to put right.
         serial: For `--serial`, if several phones are connected or it was given.
     """
 
@@ -61,6 +62,7 @@ class Situation:
     loaded: str | None
     backup: bool
     unfinished: Sequence[UnfinishedWrite] = ()
+    profile_fix: str | None = None
     serial: str | None = None
 
 
@@ -111,7 +113,10 @@ def _without_root(now: Situation) -> Iterator[Step]:
 
 
 def _without_profile(now: Situation) -> Iterator[Step]:
-    yield Step("Draft a profile from the phone", "hardboot devices suggest --install")
+    if now.profile_fix:
+        yield Step(now.profile_fix.rstrip("."), "hardboot doctor")
+    else:
+        yield Step("Draft a profile from the phone", "hardboot devices suggest --install")
     if now.locked is False:
         yield Step(f"Boot an image once, without a profile, {_SUPPORTED}", _FASTBOOT)
 

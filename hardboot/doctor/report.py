@@ -7,7 +7,7 @@ from typing import Any
 
 from hardboot import profile as profiles
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, HardbootError
+from hardboot.base.errors import HardbootError, InputError
 from hardboot.device.handset import Handset, reach
 from hardboot.device.phone import Phone, matching
 from hardboot.doctor import (
@@ -50,12 +50,21 @@ class Report:
 
 @dataclass(frozen=True)
 class _Known:
-    """The profile of a phone; else why there is none."""
+    """The profile of a phone; else why there is none.
+
+    Attributes:
+        profile: None if there is none.
+        path: Its file.
+        reason: Why there is none.
+        fix: What to do then.
+        is_wrong: Whether there is one that cannot be used: a draft would not help.
+    """
 
     profile: Profile | None
     path: Path | None = None
     reason: str = ""
     fix: str = ""
+    is_wrong: bool = False
 
 
 def examine(serial: str | None, chosen: Profile | None, path: Path | None = None) -> Report:
@@ -111,6 +120,7 @@ def _of_phone(
     situation = Situation(
         profile=known.profile.name if known.profile else None,
         untested=known.profile is not None and known.profile.status == "untested",
+        profile_fix=known.fix if known.is_wrong else None,
         root=answers.is_root,
         locked=bootloader.is_locked(answers),
         running=runs,
@@ -130,14 +140,15 @@ def _profile(greeting: Greeting, chosen: Profile | None, path: Path | None) -> _
         found = matching(product, chosen)
         return _Known(found, path or profiles.path_of(found.name))
     except HardbootError as error:
-        return _Known(None, reason=error.what, fix=error.fix)
+        wrong = chosen is not None or isinstance(error, InputError)
+        return _Known(None, reason=error.what, fix=error.fix, is_wrong=wrong)
 
 
 def _model(phone: Phone) -> Profile:
     """Return the phone's profile, that of its model if it has several and RAM tells which one it is."""
     try:
         phone.tell_model()
-    except DeviceError as error:
+    except HardbootError as error:
         log.detail(error.what)
     return phone.profile
 

@@ -48,8 +48,8 @@ def _partitions(answers: Answers, phone: Phone | None) -> Line:
 
 def _room(answers: Answers) -> Line:
     name, text = "room on /data", answers.text("room")
-    mounted = re.search(r"^\S+ /data \S+ (\S+)", answers.text("mounts"), re.MULTILINE)
-    if mounted and "ro" in mounted[1].split(","):
+    mounted = re.findall(r"^\S+ /data \S+ (\S+)", answers.text("mounts"), re.MULTILINE)
+    if mounted and "ro" in mounted[-1].split(","):
         return missing(name, "/data is read-only", "Restart the phone; it is so after an error or a panic.")
     size = free_bytes(text)
     if size is None:

@@ -4,9 +4,10 @@ import json
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import read_bytes, sha256_file, state_dir, write_atomic
@@ -14,6 +15,7 @@ from hardboot.device.phone import safe_serial
 from hardboot.flows.partition_content import Content
 
 _LIMIT = 64 << 10  # bytes of a description, which has less than one KiB
+Time = Annotated[float, Meta(ge=0, lt=1 << 37)]  # seconds since 1970 (UTC), of a year with four digits
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Backup:
     partition: str
     size: int
     sha256: str
-    taken: float
+    taken: Time
     release: str | None = None
     host: bool | None = None
     problem: str | None = None

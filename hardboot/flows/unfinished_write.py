@@ -12,7 +12,7 @@ import msgspec
 
 from hardboot.base.files import make_folder, read_bytes, write_atomic
 from hardboot.device.phone import safe_serial
-from hardboot.flows.backup import folder
+from hardboot.flows.backup import Time, folder
 
 _LIMIT = 64 << 10  # bytes; a note has less than one KiB
 
@@ -40,7 +40,7 @@ class UnfinishedWrite:
     sha256: str
     backup: str
     old_sha256: str | None
-    begun: float
+    begun: Time
 
     @property
     def began(self) -> str:

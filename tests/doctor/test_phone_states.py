@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import modern_setup
+import msgspec
 import pytest
 import scripted_setup as setup
 from planned import call
@@ -503,6 +504,56 @@ def test_a_profile_of_ones_own_is_named_by_its_file(
     path.write_text(text)
     lines, _ = look(capsys, "--profile", str(path))
     assert lines["profile"]["value"].endswith(f", {path}")
+
+
+def test_a_profile_for_another_phone_is_left_out(
+    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, steps = look(capsys, "--device", "shamu")
+    assert lines["profile"]["value"].startswith(
+        "the phone reports ro.product.device='virt-arm'; the profile shamu"
+    )
+    assert lines["profile"]["how"].startswith("Leave out --device")
+    assert steps == [AGAIN]
+
+
+def test_a_page_that_the_profile_does_not_know_is_unknown(
+    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = setup.small_profile()
+    without = msgspec.structs.replace(known, hardboot=msgspec.structs.replace(known.hardboot, page=None))
+    monkeypatch.setattr(profile, "match", lambda _product: without)
+    lines, steps = look(capsys)
+    assert lines["host kernel"]["state"] == "unknown"
+    assert lines["host kernel"]["value"].endswith("does not know the address of the hardboot page")
+    assert lines["trust"]["value"].endswith("; unknown: hardboot.page")
+    assert steps[0] == "hardboot status"
+
+
+HOSTILE = "\x1b[2J\x00\u202e" + "9" * 300
+
+
+def test_nothing_that_a_phone_says_breaks_the_report(
+    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted.su_version = f"{HOSTILE}:MAGISKSU"
+    names = ("boot.flash.locked", "boot.verifiedbootstate", "crypto.state", "crypto.type", "serialno")
+    scripted.properties.update({f"ro.{name}": HOSTILE for name in names})
+    battery(HOSTILE, HOSTILE)(scripted)
+    paths = (
+        "sys/kernel/debug/psci",
+        "sys/module/ramoops/parameters/mem_address",
+        "proc/devices",
+        "proc/bootconfig",
+    )
+    kernel(HOST, f"androidboot.flash.locked={HOSTILE}", HOSTILE, **dict.fromkeys(paths, HOSTILE))(
+        scripted
+    )
+    scripted.boot.cached = HOSTILE.encode()
+    look(capsys)
+    out, _ = call(capsys, "doctor")
+    assert "\x1b" not in out
+    assert "\x00" not in out
 
 
 def test_the_version_of_su_names_its_program(

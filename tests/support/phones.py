@@ -170,6 +170,13 @@ class VirtualPhone:
         found: dict[str, Any] = self("--json", "status").json
         return found
 
+    def doctor(self) -> tuple[dict[str, str], list[str]]:
+        """Return what `hardboot doctor` says: the states of its lines by name, and the next commands."""
+        report = self("--json", "doctor").json
+        lines = [line for group in report.values() if isinstance(group, list) for line in group]
+        states = {line["name"]: line["state"] for line in lines if "state" in line}
+        return states, [step["command"] for step in report["next_steps"]]
+
     @property
     def boot_id(self) -> str:
         """The random number the running kernel drew when it started."""

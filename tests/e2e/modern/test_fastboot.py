@@ -127,7 +127,13 @@ def test_a_locked_phone_boots_what_it_came_with_and_refuses_the_rest(
     names = ("verifiedbootstate", "flash.locked", "vbmeta.device_state")
     said = modern_phone.run("; ".join(f"getprop ro.boot.{name}" for name in names))
     assert said.split() == ["green", "1", "locked"]
+    states, steps = modern_phone.doctor()
+    assert (states["lock"], states["verified boot"], states["host kernel"]) == ("not", "not", "not")
+    assert steps[-1] == "adb reboot bootloader; fastboot flashing unlock"
     modern_phone.start("--locked", "--fastboot")
+    states, steps = modern_phone.doctor()
+    assert (states["connection"], states["lock"]) == ("ok", "not")
+    assert steps == [f"fastboot -s {modern_phone.status.fastboot} reboot"]
     image = modern_rom / "init_boot.img"
     assert modern_phone.fastboot.variable("unlocked") == "no"
     before = modern_phone.read_partition("init_boot_a")

@@ -32,6 +32,11 @@ SAID = {  # what an unlocked phone says
 def test_it_says_what_unlocked_phones_say(modern_phone: VirtualPhone) -> None:
     look = "; ".join(f"getprop {name}" for name in SAID)
     assert dict(zip(SAID, modern_phone.run(look).splitlines(), strict=True)) == SAID
+    states, steps = modern_phone.doctor()
+    known = ("lock", "verified boot", "root", "slots", "boot image", "kexec", "ramoops", "partitions")
+    assert {name: states[name] for name in known} == dict.fromkeys(known, "ok")
+    assert states["host kernel"] == "not"
+    assert steps[0] == "adb reboot bootloader; fastboot boot IMAGE"
 
 
 def test_status_names_the_model_and_its_images(modern_phone: VirtualPhone) -> None:
@@ -132,6 +137,7 @@ def test_recovery_is_another_ramdisk_and_is_reached_once(modern_phone: VirtualPh
     assert modern_phone.run(look).split() == ["1", "adbd", "su"]
     modern_phone.start("--recovery")
     assert modern_phone.run(look).split() == ["recovery", "adbd", "recovery", "su"]
+    assert modern_phone.doctor()[1][0] == "hardboot reboot"
     modern_phone.restart()
 
 

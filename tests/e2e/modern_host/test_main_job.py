@@ -33,6 +33,7 @@ def test_a_set_boots_from_ram_after_a_reset_until_the_next_restart(
     assert phone.run("getprop ro.serialno").strip() == "HBVIRT-ARM64"
     assert "KASLR enabled" in phone.run("su -c dmesg")  # by a seed of its own
     assert phone.kernel["guest"] is True
+    assert phone.doctor()[1] == ["hardboot reboot", "hardboot boot IMAGE --from-rom"]
     refused = phone("boot", modern_debian, code=4)
     assert "has no hardboot support" in refused.three_lines[0]
     assert "with hardboot support" in phone("reboot").out

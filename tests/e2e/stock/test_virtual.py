@@ -76,6 +76,9 @@ def test_recovery_is_reached_once_through_the_boot_control_block(stock_phone: Vi
     stock_phone.run("su -c 'reboot recovery </dev/null >/dev/null 2>&1 &'")
     stock_phone.wait(resets)
     assert stock_phone.run("getprop ro.boot.mode").strip() == "recovery"
+    states, steps = stock_phone.doctor()
+    assert (states["connection"], states["slots"], states["host kernel"]) == ("ok", "ok", "not")
+    assert steps[0] == "hardboot reboot"
     stock_phone.restart()
     assert stock_phone.run("getprop ro.boot.mode").strip() == ""
 
