@@ -18,6 +18,9 @@ from hardboot import profile
 from hardboot.doctor import computer
 from hardboot.flows import unfinished_write
 from hardboot.flows.unfinished_write import UnfinishedWrite
+from hardboot.transport.base import SHELL
+from hardboot.transport.exit_codes import CommandBatch
+from hardboot.transport.server_requests import SERVICE_MAX
 
 GKI = "CONFIG_IKCONFIG_PROC=y\nCONFIG_BLK_DEV_DM=y\nCONFIG_PSTORE_RAM=y\n"
 UNLOCKED = (
@@ -271,13 +274,6 @@ CASES = {
     "Magisk by its folder": Case(
         lambda phone: phone.make_folder("/data/adb/magisk"),
         {"root": ("ok", "su -c COMMAND gives it, of Magisk")},
-    ),
-    "folders of two managers": Case(
-        both(
-            lambda phone: phone.make_folder("/data/adb/magisk"),
-            lambda phone: phone.make_folder("/data/adb/ksu"),
-        ),
-        {"root": ("ok", "su -c COMMAND gives it")},
     ),
     "recovery": Case(
         both(properties(ro__bootmode="recovery"), rooted_by("adbd")),
@@ -546,9 +542,7 @@ def test_nothing_that_a_phone_says_breaks_the_report(
         "proc/devices",
         "proc/bootconfig",
     )
-    kernel(HOST, f"androidboot.flash.locked={HOSTILE}", HOSTILE, **dict.fromkeys(paths, HOSTILE))(
-        scripted
-    )
+    kernel(HOST, f"androidboot.flash.locked={HOSTILE}", HOSTILE, **dict.fromkeys(paths, HOSTILE))(scripted)
     scripted.boot.cached = HOSTILE.encode()
     look(capsys)
     out, _ = call(capsys, "doctor")
@@ -567,24 +561,34 @@ def test_the_version_of_su_names_its_program(
     assert root["how"] == "Grant root to the shell (com.android.shell) in the app of Magisk (27.0:MAGISKSU)."
 
 
-def test_questions_take_few_round_trips_and_change_nothing(
-    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_folders_of_two_root_solutions_name_none(
+    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    batches: list[int] = []
-    shells = scripted.transport.shells
+    for name in ("magisk", "ksu"):
+        scripted.make_folder(f"/data/adb/{name}")
+    assert look(capsys)[0]["root"]["value"] == "su -c COMMAND gives it"
 
-    def counted(commands: Any, **options: Any) -> Any:
-        batches.append(sum(len(command) for command, _ in commands))
-        return shells(commands, **options)
 
-    monkeypatch.setattr(scripted.transport, "shells", counted)
-    before = dict(scripted.files.nodes)
+def test_questions_take_few_round_trips_and_change_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = modern_setup.phone_with_slots()
+    modern_setup.install(phone, monkeypatch, tmp_path)
+    sizes: list[int] = []
+    shells = phone.transport.shells
+
+    def counted(commands: Any, *, template: str = SHELL) -> Any:
+        sizes.append(len(CommandBatch([command for command, _ in commands], template).line))
+        return shells(commands, template=template)
+
+    monkeypatch.setattr(phone.transport, "shells", counted)
+    before = set(phone.files.nodes)
     look(capsys)
-    assert len(batches) <= 3
-    assert max(batches) < 3300  # of the 4095 bytes that phones before Android 7 take, with quoting
-    assert scripted.happened("push*") == []
-    assert scripted.files.nodes.keys() == before.keys()
-    assert scripted.transport.closed == 1
+    assert len(sizes) == 3
+    assert max(sizes) <= SERVICE_MAX - len("shell:")
+    assert phone.happened("push*") == []
+    assert set(phone.files.nodes) == before
+    assert phone.transport.closed == 1
 
 
 def test_the_page_for_people_says_states_as_words_and_numbers_the_steps(

@@ -28,6 +28,8 @@ SCRIPTS = [
     "set -- a b c d; while [ $# -ge 2 ]; do echo $1 $2; shift 2; done; echo $#",
     "echo error >&2; { echo a; echo b >&2; } 2>/dev/null; (echo c; exit 4) 2>&1; echo $?",
     "echo a >made; echo b >>made; cat made; { echo c; echo d; } >made; cat <made",
+    "for n in 1 2 3; do echo 0123456789abcde; done | od -An -tx1",
+    "for n in 1 2 3; do echo 0123456789abcde; done | od -v -An -tx1",
     "{ head -c 3; head -c 2; } <lines; { dd bs=4 count=1 2>/dev/null; head -c 1; } <lines | od -An -tx1",
     '(cd folder && echo *); echo \\$x \'a\'"b"c "\\$ \\\\ \\q"',
     "exit 7; echo never",

@@ -149,8 +149,16 @@ def _mkdir(call: Call) -> int:
 def _od(call: Call) -> int:
     assert [word for word in call.words[1:] if word != "-v"] == ["-An", "-tx1"]
     data = call.stdin.read()
+    last, starred = "", False
     for start in range(0, len(data), 16):
-        call.out.write((" " + data[start : start + 16].hex(" ") + "\n").encode())
+        line = " " + data[start : start + 16].hex(" ") + "\n"
+        if "-v" in call.words or line != last:
+            call.out.write(line.encode())
+            starred = False
+        elif not starred:
+            call.out.write(b"*\n")
+            starred = True
+        last = line
     return 0
 
 
