@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from hardboot.base import cmdline as cmdlines
 from hardboot.base.errors import HardbootError, InputError
-from hardboot.device import slots
+from hardboot.device import slots, unlocked
 from hardboot.doctor.line import Line, missing, ok, unknown
 from hardboot.doctor.questions import HEADER_SIZE, Answers
 from hardboot.formats.boot import bootconfig, headerpage
@@ -16,12 +16,6 @@ from hardboot.formats.boot.bootheader import BootHeaderPxa
 
 _UNLOCK = "Unlock it the way its maker intends (often: fastboot flashing unlock). That erases all its data."
 _ASK = "Ask the bootloader: adb reboot bootloader, then fastboot getvar unlocked"
-_UNLOCKED = {
-    "flash.locked": {"1": False, "0": True},
-    "vbmeta.device_state": {"locked": False, "unlocked": True},
-    # Locked with the maker's key, locked with the owner's key, unlocked. Red says that verification failed.
-    "verifiedbootstate": {"green": False, "yellow": False, "orange": True},
-}
 _VERIFIED = {
     "green": "only images signed by the phone's maker start",
     "yellow": "only images signed with the owner's key start",
@@ -31,8 +25,9 @@ _VERIFIED = {
 
 def is_locked(answers: Answers) -> bool | None:
     """Return whether the bootloader is locked; None if it does not tell, or contradicts itself."""
-    said = {_UNLOCKED[name].get(word(answers, name)) for name in _UNLOCKED} - {None}
-    return not said.pop() if len(said) == 1 else None
+    sources = ({name: ask(answers, name) for name in unlocked.NAMES} for ask in (_told_kernel, _property))
+    known = unlocked.judge(*sources)
+    return None if known is None else not known
 
 
 def word(answers: Answers, name: str) -> str:
@@ -40,13 +35,20 @@ def word(answers: Answers, name: str) -> str:
 
     Root solutions change the properties, to hide that the phone is unlocked: what the kernel got comes first.
     """
+    return _told_kernel(answers, name) or _property(answers, name)
+
+
+def _told_kernel(answers: Answers, name: str) -> str:
     key = f"androidboot.{name}"
     with suppress(InputError):
         values = bootconfig.parse(answers.text("bootconfig")).get(key)
         if values is not None:
             return ",".join(values)
-    told = cmdlines.last_value(answers.kernel.cmdline, key) if answers.kernel else None
-    return answers.greeting.properties.get(f"ro.boot.{name}", "") if told is None else told
+    return (answers.kernel and cmdlines.last_value(answers.kernel.cmdline, key)) or ""
+
+
+def _property(answers: Answers, name: str) -> str:
+    return answers.greeting.properties.get(f"ro.boot.{name}", "")
 
 
 def lines(answers: Answers, header_path: str | None) -> list[Line]:
@@ -60,7 +62,7 @@ def lines(answers: Answers, header_path: str | None) -> list[Line]:
 
 
 def _lock(answers: Answers) -> Line:
-    said = {name: value for name in _UNLOCKED if (value := word(answers, name))}
+    said = {name: value for name in unlocked.NAMES if (value := word(answers, name))}
     shown = ", ".join(f"{name}={value}" for name, value in said.items())
     locked = is_locked(answers)
     if locked is None:

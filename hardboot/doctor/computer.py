@@ -12,6 +12,7 @@ from hardboot.base.files import state_dir
 from hardboot.base.sizes import human_size
 from hardboot.doctor.line import Line, missing, ok, unknown
 from hardboot.transport import server
+from hardboot.transport.fastboot import Fastboot
 
 _TOOL_S = 5.0  # seconds; they answer in milliseconds
 _INSTALL = "Install Android's platform-tools, on Debian: apt-get install {}"
@@ -38,9 +39,8 @@ def fastboot_serials() -> list[str]:
 
 def fastboot_variable(serial: str, name: str) -> str | None:
     """Return a variable of a phone's bootloader; None if it does not tell."""
-    text = _run("fastboot", "-s", serial, "getvar", name)
-    found = re.search(rf"^(?:\(bootloader\) )?{re.escape(name)}:[ \t]*(\S+)", text, re.MULTILINE)
-    return found[1] if found else None
+    program = shutil.which("fastboot")
+    return Fastboot(program, serial).variable(name) if program else None
 
 
 def _adb() -> Line:

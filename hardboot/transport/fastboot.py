@@ -54,7 +54,7 @@ class Fastboot:
     def variable(self, name: str) -> str | None:
         """Return a variable of the bootloader; None if it has none, or does not answer."""
         answer = self._run(_ASK_S, "getvar", name)
-        found = re.search(rf"^{re.escape(name)}:[ \t]*(.*)$", answer.text, re.MULTILINE)
+        found = re.search(rf"^(?:\(bootloader\) )?{re.escape(name)}:[ \t]*(.*)$", answer.text, re.MULTILINE)
         return found[1].strip() if answer.done and found else None
 
     def answers(self) -> bool:

@@ -21,6 +21,8 @@ from hardboot.device.phone import connect
         ("xandroidboot.flash.locked=0", None),
         ("androidboot.flash.locked=", None),
         ("", None),
+        ("androidboot.flash.locked=1 androidboot.verifiedbootstate=orange", None),
+        ("androidboot.verifiedbootstate=red", None),
         # What comes first was said by the bootloader.
         ('androidboot.flash.locked = "0"\nandroidboot.flash.locked=1', True),
     ],

@@ -78,8 +78,7 @@ def _with_parts(image: BootImage, rom: Rom) -> BootImage:
     ramdisk, tree = (rom.files.images.get(name) for name in ("ramdisk", "dtb"))
     if ramdisk is not None:
         mtk = wrappers.split_mtk(image.ramdisk)
-        head = wrappers.mtk_header(mtk.header, len(mtk.data), len(ramdisk)) if mtk else b""
-        image = replace(image, ramdisk=head + bytes(view(ramdisk)))
+        image = replace(image, ramdisk=mtk.around(ramdisk) if mtk else ramdisk)
     if tree is None:
         return image
     if image.header_version >= _WITH_DTB:
