@@ -151,6 +151,20 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         found(folder, dtbo=tmp_path / "gone")
 
 
+def test_a_folder_whose_files_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
+    folder = tmp_path
+    while len(str(folder)) < 4085:  # with a name of an image behind it, it is longer than PATH_MAX
+        folder /= "x" * min(200, 4090 - len(str(folder)) - 1)
+    folder.mkdir(parents=True)
+    with raises(
+        InputError,
+        f"{folder}: file name too long",
+        "Nothing was changed.",
+        "Check the name and the permissions of the file.",
+    ):
+        found(folder)
+
+
 def test_folders_and_archives_are_sets(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "rom", SET)
     assert image_set.is_set(folder)

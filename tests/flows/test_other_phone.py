@@ -45,6 +45,7 @@ def test_a_boot_configuration_names_hardware_if_the_command_line_does_not() -> N
         ('androidboot.hardware="shamu" quiet', "shamu"),
         ("androidboot.hardware=a androidboot.hardware=b", "b"),
         ("androidboot.hardware=", None),
+        ("androidboot.hardware=a=b", "a=b"),
         ("androidboot.hardware.sku=x xandroidboot.hardware=y androidboot.hardware", None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import image_sets
 import msgspec
 import pytest
 import scripted_setup as setup
@@ -19,6 +20,7 @@ from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.planning import PhoneFacts
 from hardboot.formats.kernels import atags
 from hardboot.formats.trees import fdt
+from hardboot.formats.trees.fdt import Fdt
 from hardboot.profile import Profile
 
 RUNNING = "console=ttyAMA0 androidboot.serialno=1"
@@ -141,6 +143,14 @@ def image(tmp_path: Path) -> rom.Rom:
 VIRT = profile.load("virt-arm")
 
 
+CELLS = '/ { compatible = "COMPATIBLE"; #address-cells = <1>; #size-cells = <1>; chosen { }; };'
+STARTED_AS = BootloaderWords(bootconfig={"androidboot.hardware": ("bullet",)})
+
+
+def compatible(name: str) -> Fdt:
+    return fdt.parse(dtb(CELLS.replace("COMPATIBLE", name)))
+
+
 def test_the_words_come_from_all_who_have_some(image: rom.Rom) -> None:
     facts = PhoneFacts(LIVE, bootloader=BootloaderWords("boot=1"))
     made = planning.plan(VIRT, image, facts, append="a=1", mark="m=1")
@@ -174,6 +184,40 @@ def test_a_tree_is_chosen_of_the_rom_or_of_the_phone(tmp_path: Path, image: rom.
     without = planning.plan(VIRT, bare, PhoneFacts(LIVE))
     assert without.tree_reason == "the phone's own; phone not connected, room is reserved for it"
     assert not without.plan.complete
+
+
+@pytest.mark.parametrize(
+    ("facts", "cmdline", "warning"),
+    [
+        (PhoneFacts(LIVE), None, None),
+        (PhoneFacts(LIVE, hardware="exynos"), None, None),
+        (PhoneFacts(LIVE, hardware="bullet"), None, "androidboot.hardware=bullet"),
+        (PhoneFacts(LIVE, hardware="bullet"), "androidboot.hardware=bullet", None),
+        (PhoneFacts(LIVE, bootloader=STARTED_AS), None, "androidboot.hardware=bullet"),
+        (PhoneFacts(LIVE, bootloader=STARTED_AS, hardware="exynos"), None, None),
+        (PhoneFacts(LIVE, tree=compatible("acme,two")), None, 'the phone runs with "acme,two"'),
+        (PhoneFacts(LIVE, tree=compatible("acme,one")), None, None),
+    ],
+)
+def test_an_image_unlike_what_is_known_of_the_phone_is_a_warning(
+    facts: PhoneFacts,
+    cmdline: str | None,
+    warning: str | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tree = dtb(CELLS.replace("COMPATIBLE", "acme,one"))
+    one = rom.read(setup.rom_image(tmp_path, tree=tree, cmdline=b"androidboot.hardware=exynos"))
+    planning.plan(VIRT, one, facts, cmdline=cmdline)
+    told = capsys.readouterr().err
+    assert told.endswith(f"{warning}\n") if warning else told == ""
+
+
+def test_a_bootconfig_that_names_another_phone_is_refused(tmp_path: Path) -> None:
+    vendor = image_sets.vendor_boot(bootconfig=b"androidboot.hardware=shamu\n")
+    one = rom.read(image_sets.write_set(tmp_path / "rom", image_sets.image_set(vendor_boot=vendor)))
+    with pytest.raises(RefusedError, match=r"for another phone: it has .*=shamu, which is"):
+        planning.plan(profile.load("virt-arm64"), one, PhoneFacts())
 
 
 def test_a_phone_with_atags_gets_no_tree(image: rom.Rom) -> None:

@@ -5,6 +5,7 @@ import scripted_setup as setup
 from scripted_phone import HOST, STOCK, ScriptedPhone
 from told import raises
 
+from hardboot.base import log
 from hardboot.base.errors import DeviceStateError
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
@@ -72,6 +73,23 @@ def test_the_old_kernel_is_outlasted_and_told_of(phone: Phone, scripted: Scripte
     assert now.boot_id != before.boot_id
     assert seen == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.5], abs=0.1)
     assert scripted.clock.now - start == pytest.approx(2.5 + 20.5, abs=1)
+
+
+def test_why_the_phone_does_not_answer_is_a_detail(
+    phone: Phone, scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = phone.kernel()
+    log.configure(verbose=True)
+    try:
+        restart.run_detached(phone, "sleep 100")
+        scripted.boots = []
+        scripted.reboot()
+        assert restart.wait_for_change(phone, before, wait_s=1) is None
+    finally:
+        log.configure(verbose=False)
+    told = capsys.readouterr().err
+    assert "  the phone at 127.0.0.1:5599 did not end the command within 5 s\n" in told
+    assert "  the phone did not come back within 1 s: the phone at 127.0.0.1:5599 does not answer\n" in told
 
 
 def test_a_phone_that_is_not_restarted_is_given_up(phone: Phone, scripted: ScriptedPhone) -> None:

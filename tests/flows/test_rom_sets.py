@@ -52,6 +52,7 @@ def test_with_header_v3_the_ramdisk_is_in_boot_and_there_is_no_bootconfig(tmp_pa
     }
     found = read(tmp_path, **images)
     assert not found.takes_bootconfig
+    assert found.lacks == ()
     guest = found.guest(tree=None, live_tree=None, cmdline="", words={"a": ("1",)})
     assert bytes(guest.ramdisk) == build.VENDOR + build.FOR_RECOVERY + build.GENERIC
 

@@ -18,6 +18,7 @@ from hardboot.flows import phone_images
 from hardboot.flows.rom import Rom
 from hardboot.flows.rom_source import RomFiles
 from hardboot.formats.kernels.zimage import ZImage
+from hardboot.formats.reading import sha256
 from hardboot.formats.trees import fdt
 
 NEW = arm64_image(kernel_with_banner("6.9.0-new", 20_000, 10_000))
@@ -67,12 +68,21 @@ def test_a_kernel_on_a_phone_without_slots(scripted: ScriptedPhone, tmp_path: Pa
     assert models(RomFiles(None, kernel=path).read().complete(phone)) == ["appended"]
 
 
-def test_the_digest_tells_kernels_apart(phone: Phone, tmp_path: Path) -> None:
-    digests = {
-        RomFiles(None, kernel=written(tmp_path / "kernel", NEW + bytes(size))).read().complete(phone).sha256
-        for size in (0, 8)
-    }
-    assert len(digests) == 2
+@pytest.mark.parametrize("names", [("kernel",), ("ramdisk",), ("dtb",), ("dtb", "kernel", "ramdisk")])
+def test_the_digest_is_that_of_the_images_and_of_the_parts_in_their_place(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
+    parts = {"kernel": NEW, "ramdisk": b"another ramdisk", "dtb": board("given")}
+    parts = {name: parts[name] for name in names}
+    kernel, ramdisk, tree = (
+        written(tmp_path / name, parts[name]) if name in parts else None
+        for name in ("kernel", "ramdisk", "dtb")
+    )
+    folder = build.write_set(tmp_path / "rom", build.image_set())
+    found = RomFiles(folder, kernel=kernel, ramdisk=ramdisk, dtb=tree).read().alone()
+    digests = {name: sha256(data) for name, data in (build.image_set() | parts).items()}
+    lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+    assert found.sha256 == sha256(lines.encode())
 
 
 def test_a_kernel_in_place_of_a_sets_keeps_its_other_parts(phone: Phone, tmp_path: Path) -> None:
@@ -103,7 +113,7 @@ def test_a_ramdisk_takes_the_place_of_all_others(phone: Phone, tmp_path: Path) -
 def test_the_phones_own_ramdisk_takes_the_place_of_a_sets(phone: Phone, tmp_path: Path) -> None:
     folder = build.write_set(tmp_path / "rom", build.image_set(boot=build.boot_v4(cmdline=b"new=1")))
     found = RomFiles(folder, own_ramdisk=True).read().complete(phone)
-    assert bytes(found.ramdisks()) == PHONES_RAMDISK
+    assert bytes(found.ramdisks()) == bytes(found.files.images["ramdisk"]) == PHONES_RAMDISK
     assert (found.release, found.cmdline) == (build.RELEASE, f"{build.VENDOR_CMDLINE} new=1")
 
 
@@ -141,6 +151,14 @@ def test_what_is_no_device_tree_is_refused(data: bytes, what: str, tmp_path: Pat
         "Give a DTB, or a file with several; overlays are given by --dtbo.",
     ):
         RomFiles(None, kernel=written(tmp_path / "k", NEW), dtb=path).read()
+
+
+def test_a_damaged_device_tree_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.dtb", board("given")[:-8])
+    with pytest.raises(InputError) as caught:
+        RomFiles(None, kernel=written(tmp_path / "k", NEW), dtb=path).read()
+    assert caught.value.what.startswith(f"{path}: ")
+    assert caught.value.state == "Nothing was sent."
 
 
 def test_what_is_no_kernel_is_refused_before_a_phone_is_needed(tmp_path: Path) -> None:
