@@ -176,7 +176,7 @@ def _show_parts(out: TextOutput, image: Document) -> None:
 def _what(part: Document) -> str:
     words = [part["kind"] or "unknown"]
     if "mtk" in part:
-        words.append(f"behind a MediaTek header ({part['mtk']['name']})")
+        words.append(f"behind a MediaTek header ({part['mtk']['name'] or 'no name'})")
     if "label" in part:
         words.append(f"{part['type']}: {part['label'] or 'no name'}")
     if part["padding"] != "zeros":

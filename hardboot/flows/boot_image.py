@@ -6,6 +6,7 @@ from typing import TypeVar
 from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import Data
+from hardboot.formats import sniff
 from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.vendorboot import VendorBoot
@@ -20,7 +21,8 @@ def parse(path: Path, data: Data) -> BootImage:
     Raises:
         InputError: If it is no boot image or truncated; a bare kernel is told what to do with it.
     """
-    if kernel.is_kernel(wrappers.without_mtk(data)):
+    content = wrappers.without_mtk(data)
+    if kernel.is_kernel(content) and sniff.sniff(content) not in (sniff.UBOOT_RAMDISK, sniff.UBOOT_OTHER):
         raise InputError(
             "this is a bare ARM kernel, not a boot image",
             file=str(path),

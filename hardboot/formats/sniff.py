@@ -25,6 +25,8 @@ CPIO = "cpio archive"
 ZBOOT = "EFI zboot kernel"
 UIMAGE = "U-Boot image"
 UBOOT_RAMDISK = "U-Boot ramdisk (uInitrd)"
+UBOOT_OTHER = "U-Boot image (no kernel)"
+BOOTLOADER = "bootloader"  # known by strings in it, not by its first bytes
 RESOURCE_IMAGE = "Rockchip resource image (RSCE)"
 ROCKCHIP_IMAGE = "Rockchip image (KRNL or PARM)"
 DHTB_IMAGE = "image in a DHTB wrapper"
@@ -113,7 +115,9 @@ _MAGICS = (
     (0x438, b"\x53\xef", "ext4 file system"),
 )
 _REFINED = 32  # bytes that tell kinds with the same magic apart
-_IH_TYPE_RAMDISK = b"\3"  # U-Boot include/image.h
+_IH_TYPE_RAMDISK, _IH_TYPE_KERNELS = b"\3", (b"\2", b"\4", b"\16")  # U-Boot include/image.h
+_FIT_NODE = b"\0\0\0\1images\0\0"  # FDT_BEGIN_NODE and the name of the node that every FIT has
+_FIT_HEAD = 4096  # bytes up to it: the properties of the root come first
 _ARM_PROGRAM = struct.pack("<HH", 2, 40)  # ET_EXEC, EM_ARM
 _TEXT_SAMPLE = 512  # bytes
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
@@ -131,15 +135,16 @@ def sniff(data: Data) -> str | None:
 
 
 def _refined(name: str, head: bytes) -> str:
-    if name == UIMAGE and head[30:31] == _IH_TYPE_RAMDISK:
-        return UBOOT_RAMDISK
+    if name == UIMAGE and len(head) == _REFINED and head[30:31] not in _IH_TYPE_KERNELS:
+        return UBOOT_RAMDISK if head[30:31] == _IH_TYPE_RAMDISK else UBOOT_OTHER
     if name == _ELF and head[4:5] == b"\2" and head[16:20] == _ARM_PROGRAM:
         return SONY_ELF  # 64 bits for 32-bit ARM: formats/boot/sonyelf.py has the source
     return name
 
 
 def _is_text(sample: bytes) -> bool:
-    return all(byte >= 0x20 or byte in _TEXT_CONTROLS for byte in sample) and 0x7F not in sample
+    known = all(byte >= 0x20 or byte in _TEXT_CONTROLS for byte in sample) and 0x7F not in sample
+    return known and any(byte < 0x80 for byte in sample)  # erased flash is 0xff
 
 
 def described(data: Data) -> str:
@@ -147,4 +152,6 @@ def described(data: Data) -> str:
     name = sniff(data)
     if name is None:
         return f"unknown data (it begins with {bytes(view(data)[:8]).hex(' ')})"
+    if name == DEVICE_TREE and _FIT_NODE in bytes(view(data)[:_FIT_HEAD]):
+        name = FIT_IMAGE
     return name if name.endswith(" data") else f"an {name}" if name[0] in "aeiAEI" else f"a {name}"

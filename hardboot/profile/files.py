@@ -170,7 +170,8 @@ def _find_title(known: dict[Path, Profile], title: str) -> Profile:
             meant |= {one.title: one.name, one.title.partition(" ")[2]: one.name}
             meant |= {name: name for name in (*one.codenames, one.name)}
         what += did_you_mean(title, meant)
-    raise InputError(what, state="Nothing was changed.", fix=f"Use one of: {names}.")
+    fix = f"Use the file: --profile {title}" if Path(title).is_file() else f"Use one of: {names}."
+    raise InputError(what, state="Nothing was changed.", fix=fix)
 
 
 def _words(text: str) -> str:

@@ -1,5 +1,6 @@
 """What a phone, or a folder of files copied from one, says about itself."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError
-from hardboot.base.files import read_bytes
+from hardboot.base.files import naming, read_bytes
 from hardboot.base.mapping import map_file
 from hardboot.device import properties
 from hardboot.device.handset import Handset
@@ -153,7 +154,7 @@ def read_folder(folder: Path) -> Findings:
     for name in COMMANDS:
         for path in (folder / name, folder / f"{name}.txt"):
             if path.is_file():
-                texts[name] = read_bytes(path, limit=_TEXT_LIMIT).decode("utf-8", "replace")
+                texts[name] = _text(read_bytes(path, limit=_TEXT_LIMIT))
     image = folder / "boot.img"
     header = map_file(image)[:_HEADER] if image.is_file() else b""
     tags = folder / "atags"
@@ -161,12 +162,18 @@ def read_folder(folder: Path) -> Findings:
     return _checked(Findings(texts, _tree(folder), header, has_atags), str(folder))
 
 
+def _text(data: bytes) -> str:
+    """Return the text of a copied file: `adb shell getprop > getprop` writes UTF-16 in Windows PowerShell."""
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if utf16 else "utf-8-sig", "replace")
+
+
 def _tree(folder: Path) -> Fdt | None:
     blob, tar, files = (folder / name for name in ("fdt", "device-tree.tar", "device-tree"))
-    if blob.is_file():
-        return fdt.parse(read_bytes(blob, limit=_TREE_LIMIT))
-    if tar.is_file():
-        return treefiles.parse_tar(read_bytes(tar, limit=_TREE_LIMIT))
+    for path, parse in ((blob, fdt.parse), (tar, treefiles.parse_tar)):
+        if path.is_file():
+            with naming(path):
+                return parse(read_bytes(path, limit=_TREE_LIMIT))
     return treefiles.build(_properties(files)) if files.is_dir() else None
 
 
@@ -184,5 +191,7 @@ def _checked(found: Findings, origin: str) -> Findings:
         if found.device
         else f"{origin}: {_PRODUCT} is missing; the profile is named after it",
         state="Nothing was written.",
-        fix="Put the output of adb shell getprop into a file called getprop in that folder.",
+        fix="Use --from DIR, and in its file getprop another name: of letters, digits, and any of _.+-"
+        if found.device
+        else "Put the output of adb shell getprop into a file called getprop in that folder.",
     )

@@ -15,6 +15,7 @@ from image_builders import (
     pack,
     zimage,
 )
+from packed_kernels import mkimage
 from ramdisks import ARCHIVE, config
 from told import raises
 
@@ -208,3 +209,11 @@ def test_an_image_for_another_phone_is_no_host(
         host_image.check(path, PROFILE)
     path.write_bytes(build.boot(tagged(PROFILE.page.start), ARCHIVE, cmdline=b"androidboot.hardware=x"))
     host_image.check(path, PROFILE)
+
+
+@pytest.mark.parametrize("kind", ["ramdisk", "script", "firmware"])
+def test_a_file_of_mkimage_without_a_kernel_is_not_called_one(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(mkimage(b"content", kind=kind))
+    with pytest.raises(InputError, match=r"this is a U-Boot .*, not an Android boot image"):
+        rom.read(path)

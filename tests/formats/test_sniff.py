@@ -5,6 +5,7 @@ import gzip
 import lzma
 
 import pytest
+from fit_images import fit_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_builders import board, zimage
@@ -37,8 +38,14 @@ from hardboot.formats.sniff import described, sniff
         (b"CHROMEOS", "ChromeOS kernel image"),
         (b"KRNL\0\0\1\0", "Rockchip image (KRNL or PARM)"),
         (b"PARM\0\0\1\0", "Rockchip image (KRNL or PARM)"),
-        (b"\x27\x05\x19\x56" + bytes(26) + b"\3", "U-Boot ramdisk (uInitrd)"),
+        (b"\x27\x05\x19\x56" + bytes(26) + b"\3\0", "U-Boot ramdisk (uInitrd)"),
         (b"\x27\x05\x19\x56" + bytes(26) + b"\2", "U-Boot image"),
+        (b"\x27\x05\x19\x56" + bytes(26) + b"\2\0", "U-Boot image"),
+        (b"\x27\x05\x19\x56" + bytes(26) + b"\4\0", "U-Boot image"),
+        (b"\x27\x05\x19\x56" + bytes(26) + b"\16\0", "U-Boot image"),
+        (b"\x27\x05\x19\x56" + bytes(26) + b"\6\0", "U-Boot image (no kernel)"),
+        (b"\xff" * 4096, None),
+        ("\xff\xfe".encode("latin-1") + b"text", "text file"),
         (b"AML_\2\0\0\0", "Amlogic device tree table (AML_)"),
         (b"BSDIFF40" + bytes(24), "binary patch (BSDIFF40)"),
         (b"OPPOENCRYPT!" + bytes(100), "encrypted OPPO firmware file (OPPOENCRYPT!)"),
@@ -57,6 +64,7 @@ def test_a_file_has_a_kind(data: bytes, name: str | None) -> None:
         (b"", "an empty file"),
         (zimage(), "an ARM zImage kernel"),
         (board("x"), "a device tree"),
+        (fit_image(), "a U-Boot FIT image"),
         (b"\x27\x05\x19\x56", "a U-Boot image"),
         (b"OPPOENCRYPT!", "an encrypted OPPO firmware file (OPPOENCRYPT!)"),
         (b"\x1f\x8b", "gzip data"),

@@ -354,3 +354,12 @@ def test_the_frame_ends_with_its_last_byte_that_is_not_zero(tmp_path: Path) -> N
     folder = taken_apart(tmp_path / "large", data)
     assert (folder / "frame.bin").stat().st_size < 1 << 14
     assert packed(folder)[1] == data
+
+
+def test_a_kernel_with_a_header_that_is_cut_off_is_a_part_as_any_other(tmp_path: Path) -> None:
+    for size in range(16, 20):
+        kernel = b"UNCOMPRESSED_IMG\1\2\3"[:size]
+        data = build.boot(kernel)
+        folder = taken_apart(Path(tempdir(tmp_path)), data)
+        assert (folder / "kernel").read_bytes() == kernel
+        assert packed(folder)[1] == data

@@ -29,7 +29,7 @@ PACKED_KERNELS = ("Image.gz-dtb", "Image.lz4-dtb", "Image.xz with its size and t
 KINDS = (
     *(*BOOT, *LOADED, *OTHER, *TABLES, *PLAIN_KERNELS, *PACKED_KERNELS, "zboot", *HEADED_KERNELS),
     *("one tree", "trees in a row", "cpio", "ramdisk", "packed table of trees"),
-    *("RSCE", "Rockchip kernel", "Rockchip ramdisk", "uInitrd"),
+    *("RSCE", "Rockchip kernel", "Rockchip ramdisk", "uInitrd", "U-Boot firmware"),
 )
 WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "nothing": bytes,
@@ -50,11 +50,11 @@ A_PACKED_RAMDISK = "gzip data without a kernel in it"
 REFUSED: dict[str, dict[str, str]] = {  # by wrapper and kind: why
     "uImage": {
         **dict.fromkeys(("ramdisk", "packed table of trees"), A_PACKED_RAMDISK),
-        **dict.fromkeys((*HEADED_KERNELS, "uInitrd"), "another one is inside"),
+        **dict.fromkeys((*HEADED_KERNELS, "uInitrd", "U-Boot firmware"), "another one is inside"),
     },
     "UNCOMPRESSED_IMG": {
         **dict.fromkeys(("ramdisk", "packed table of trees"), A_PACKED_RAMDISK),
-        **dict.fromkeys((*HEADED_KERNELS, "uInitrd"), "another one is inside"),
+        **dict.fromkeys((*HEADED_KERNELS, "uInitrd", "U-Boot firmware"), "another one is inside"),
     },
     "loader": {
         **dict.fromkeys(set(KINDS) - {*BOOT, *LOADED}, "this is unknown data"),
@@ -75,6 +75,7 @@ for how in ("gzip", "lz4"):
         "Image.xz with its size and trees": f"{how} data with xz data in it",
         **dict.fromkeys(("Rockchip kernel", "Rockchip ramdisk"), f"{how} data with a Rockchip image"),
         "uInitrd": f"{how} data with a U-Boot ramdisk (uInitrd) in it",
+        "U-Boot firmware": f"{how} data with a U-Boot image (no kernel) in it",
         "zboot": f"{how} data with an EFI zboot kernel in it",
         "uImage with trees": f"{how} data with a U-Boot image in it",
     }

@@ -42,6 +42,14 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(name: str, hint: str) -
     assert error.value.state == "Nothing was changed."
 
 
+def test_the_name_of_a_file_is_told_how_to_be_used(tmp_path: Path) -> None:
+    file = tmp_path / "draft.toml"
+    file.write_text(VIRT)
+    with pytest.raises(InputError) as error:
+        profile.load(str(file))
+    assert error.value.fix == f"Use the file: --profile {file}"
+
+
 def test_in_a_folder_of_profiles_the_name_must_be_that_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

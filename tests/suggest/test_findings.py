@@ -80,3 +80,29 @@ def test_a_phone_with_slots_is_asked_for_the_header_in_the_running_one(
     assert phone.pulled == [boot]
     assert (found.boot_header, found.atags, found.device) == (b"the header", atags, "new")
     assert found.texts["page"] == "", "it was asked for"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_files_may_be_written_by_windows(tmp_path: Path, encoding: str) -> None:
+    plain = shamu(tmp_path / "files", HOLE)
+    wanted = drafted(plain).profile
+    for name in COMMANDS:
+        file = plain / name
+        if file.is_file():
+            file.write_bytes(file.read_text().replace("\n", "\r\n").encode(encoding))
+    assert drafted(plain).profile == wanted
+
+
+@pytest.mark.parametrize("name", ["fdt", "device-tree.tar"])
+def test_a_tree_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    where = shamu(tmp_path / "files", HOLE)
+    (where / "fdt").unlink()
+    (where / name).write_bytes(b"cat: Permission denied\n")
+    with pytest.raises(InputError, match=str(where / name)):
+        suggest.read_folder(where)
+
+
+def test_a_name_that_no_profile_can_have_can_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be the name") as caught:
+        suggest.read_folder(folder(tmp_path, getprop="[ro.product.device]: [a b]\n"))
+    assert "getprop another name" in caught.value.fix

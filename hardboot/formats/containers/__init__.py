@@ -5,6 +5,7 @@ What is left of an image without its parts is its frame; parts and frame togethe
 
 from __future__ import annotations
 
+from hardboot.base.errors import InputError
 from hardboot.formats import sniff
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import boot_images, wrapped
@@ -63,7 +64,16 @@ def _open(kind: str | None, data: memoryview, base: int) -> Container:
 
     if kind in sized.KINDS:
         return sized.open_sized(kind, data, base)
-    return bare.open_bare(kind, data, base) or boot_images.open_boot(data)
+    opened = bare.open_bare(kind, data, base)
+    if opened:
+        return opened
+    try:
+        return boot_images.open_boot(data)
+    except InputError:
+        loader = bare.open_bare(sniff.BOOTLOADER, data, base) if kind is None else None
+        if loader is None:
+            raise
+        return loader
 
 
 def _check_order(container: Container) -> None:

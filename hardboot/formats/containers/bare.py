@@ -1,4 +1,4 @@
-"""Files without a table of parts, as containers: kernels, device trees, ramdisks, vbmeta images."""
+"""Files without a table of parts, as containers: kernels, bootloaders, trees, ramdisks, vbmeta images."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hardboot.formats.avb.vbmeta import read_size
 from hardboot.formats.boot import tail, tail_renewal, wrappers
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers.model import Changes, Container, Rebuilt
-from hardboot.formats.kernels import kernel, patched
+from hardboot.formats.kernels import bootloader, kernel, patched
 from hardboot.formats.reading import Data, leading_zeros, view, windows
 from hardboot.formats.trees import fdt
 
 _KERNELS = (sniff.ZIMAGE, sniff.ARM64_IMAGE, sniff.ZBOOT, sniff.UIMAGE, sniff.PATCHED_KERNEL)
-_KINDS = (*_KERNELS, sniff.DEVICE_TREE, sniff.VBMETA_IMAGE, sniff.CPIO)
+_KINDS = (*_KERNELS, sniff.DEVICE_TREE, sniff.VBMETA_IMAGE, sniff.CPIO, sniff.BOOTLOADER)
 _COMPRESSED = " data"  # how the kinds of compressed files end
 
 
@@ -66,6 +66,9 @@ def _slice_parts(kind: str | None, how: str | None, data: memoryview) -> list[tu
         return [("vbmeta", data[: read_size(data)])]
     if kind == sniff.CPIO:
         return [("ramdisk", data)]
+    if kind == sniff.BOOTLOADER:
+        loader = bootloader.identify(data)
+        return [("bootloader", data[: loader.size]), *_name_trees(loader.dtbs)] if loader else None
     if how == "lzop":
         raise compression.unreadable(data)
     if how:

@@ -46,13 +46,18 @@ def open_boot(data: memoryview) -> Container:
 def _without_header(part: Data) -> Data:
     """Return a part without the headers in front of it whose sizes are renewed: MediaTek's, Qualcomm's."""
     inner = wrappers.without_mtk(part)
-    return patched.parse(inner).content if patched.is_patched(inner) else inner
+    return patched.parse(inner).content if _has_patched_header(inner) else inner
+
+
+def _has_patched_header(part: Data) -> bool:
+    """Return whether `part` begins with all of Qualcomm's header; one that is cut off is content."""
+    return patched.is_patched(part) and len(part) >= patched.HEADER_SIZE
 
 
 def _with_header(old: Data, content: Data) -> Data:
     """Return `content` behind the headers of the part `old`, if that has any."""
     inner = wrappers.without_mtk(old)
-    if patched.is_patched(inner):
+    if _has_patched_header(inner):
         content = kernel_part.renewed(inner, content) + bytes(view(content))
     mtk = wrappers.split_mtk(old)
     return mtk.around(content) if mtk else content

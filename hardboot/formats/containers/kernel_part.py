@@ -46,7 +46,7 @@ def warnings(part: Data) -> tuple[str, ...]:
 def _in_uimage(data: memoryview) -> memoryview:
     outer = uimage.parse(data)
     kernel = uimage.kernel_of(outer)
-    if outer.type == uimage.TYPE_KERNEL:
+    if outer.type != uimage.TYPE_MULTI:
         return data[uimage.HEADER_SIZE :]
     return memoryview(bytes(kernel) + bytes(outer.trailing)) if len(outer.trailing) else kernel
 

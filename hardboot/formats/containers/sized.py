@@ -1,4 +1,4 @@
-"""Images with one file behind a header that states its size and checksum, as containers: KRNL and uInitrd."""
+"""Images with one file behind a header that states its size and checksum: KRNL, U-Boot's without a kernel."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ def _build_rockchip(old: memoryview, content: Data) -> bytes:
     return krnl.build(krnl.KrnlHeader.parse(old).magic, content)
 
 
-def _ramdisk(data: memoryview) -> memoryview:
+def _uboot_content(data: memoryview) -> memoryview:
     return uimage.parse(data).parts[0]
 
 
 _FORMATS = {
     sniff.ROCKCHIP_IMAGE: _Format(_rockchip_content, _build_rockchip, krnl.KrnlChecksum.SIZE),
-    sniff.UBOOT_RAMDISK: _Format(_ramdisk, uimage.with_content),
+    sniff.UBOOT_RAMDISK: _Format(_uboot_content, uimage.with_content),
+    sniff.UBOOT_OTHER: _Format(_uboot_content, uimage.with_content),
 }
 KINDS = tuple(_FORMATS)
 _NAMES = {

@@ -12,7 +12,7 @@ from hardboot.formats.reading import Data, malformed, view, windows
 from hardboot.formats.text_field import read_text
 
 UIMAGE_MAGIC = b"\x27\x05\x19\x56"
-TYPE_KERNEL, TYPE_MULTI = 2, 4  # IH_TYPE_KERNEL, IH_TYPE_MULTI
+TYPE_KERNEL, TYPE_MULTI, TYPE_KERNEL_NOLOAD = 2, 4, 14  # IH_TYPE_KERNEL, …
 MAX_PARTS = 16  # of a multi-file image; they have kernel, ramdisk, device tree
 
 _WHAT = "U-Boot image"
@@ -124,7 +124,7 @@ def kernel_of(image: UImage) -> memoryview:
     Raises:
         InputError: If it holds something else.
     """
-    if image.type not in (TYPE_KERNEL, TYPE_MULTI) or not image.parts:
+    if image.type not in (TYPE_KERNEL, TYPE_MULTI, TYPE_KERNEL_NOLOAD) or not image.parts:
         problem = f"{image.type}: this U-Boot image does not hold a kernel"
         raise malformed(_WHAT, "type", _Header.offset_of("type"), problem, fix="Give a kernel.")
     return image.parts[0]

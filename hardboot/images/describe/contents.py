@@ -16,6 +16,7 @@ from hardboot.images.describe.trees import describe_tree, describe_trees
 from hardboot.images.describe.vbmeta import describe_vbmeta
 
 _LOOK = 17 << 20  # bytes of a kernel whose decoder keeps all of it: with the rest under 60 MB of memory
+_SIZED = (sniff.ROCKCHIP_IMAGE, sniff.UBOOT_RAMDISK, sniff.UBOOT_OTHER)
 _MAYBE_KERNEL = (" data", " kernel")  # how the names of such kinds end
 
 
@@ -35,7 +36,7 @@ def describe_content(kind: str | None, data: memoryview, signed: Signed = UNSIGN
     if kind in sniff.SEALED:
         why, fix = sniff.SEALED[kind]
         return {"kind": kind, "note": f"{why}. {fix}"}
-    if kind in (sniff.ROCKCHIP_IMAGE, sniff.UBOOT_RAMDISK):
+    if kind in _SIZED:
         return _describe_sized(kind, data)
     if kind == sniff.VBMETA_IMAGE:
         return {"kind": kind, **describe_vbmeta(data, signed)}
@@ -69,7 +70,7 @@ def _describe_sized(kind: str, data: memoryview) -> Document:
         lead = {"kind": f"U-Boot header ({outer.name or 'no name'})", "size": uimage.HEADER_SIZE}
     inner = sniff.sniff(content)
     document: Document = {"kind": inner or f"{kind} with unknown content"}
-    if inner not in (sniff.ROCKCHIP_IMAGE, sniff.UBOOT_RAMDISK):  # which could be nested without end
+    if inner not in _SIZED:  # which could be nested without end
         try:
             document |= describe_content(inner, content) or {}
         except InputError as error:

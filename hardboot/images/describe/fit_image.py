@@ -9,7 +9,12 @@ from hardboot.formats.trees import fit
 from hardboot.images.describe.document import Document
 from hardboot.images.describe.trees import describe_trees
 
-_NESTED = (sniff.DEVICE_TREE, sniff.ROCKCHIP_IMAGE, sniff.UBOOT_RAMDISK)  # could hold a FIT again, and so on
+_NESTED = (
+    sniff.DEVICE_TREE,
+    sniff.ROCKCHIP_IMAGE,
+    sniff.UBOOT_RAMDISK,
+    sniff.UBOOT_OTHER,
+)  # could hold a FIT again, and so on
 
 
 def describe_fit(

@@ -17,7 +17,11 @@ def describe_wrapped(data: memoryview, describe: Callable[[memoryview, memoryvie
     header, content = wrapped.split(data)
     mtk = wrappers.split_mtk(data)
     if mtk:
-        lead = {"kind": f"MediaTek header ({mtk.name})", "size": len(header), "warning": mtk.warning}
+        lead = {
+            "kind": f"MediaTek header ({mtk.name or 'no name'})",
+            "size": len(header),
+            "warning": mtk.warning,
+        }
     else:
         lead = describe_dhtb(data)
     base = wrapped.footer_base(data)

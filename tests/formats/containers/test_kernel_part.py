@@ -159,3 +159,9 @@ def test_what_headers_state_wrongly_is_told() -> None:
     wrong = mkimage(zimage(tags=b"\1\0\0\0")).replace(b"a name", b"A name")
     assert [one.split(":")[0] for one in kernel_part.warnings(wrong)] == ["U-Boot image", "zImage"]
     assert len(kernel_part.warnings(build.mtk(wrong, b"KERNEL"))) == 2
+
+
+def test_a_kernel_that_uboot_does_not_load_is_a_kernel() -> None:
+    part = mkimage(zimage(), kind="kernel_noload")
+    assert bytes(kernel_part.unwrap(part)) == zimage()
+    assert bytes(kernel_part.unwrap(kernel_part.with_kernel(part, NEW, b""))) == NEW

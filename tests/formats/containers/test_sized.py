@@ -84,3 +84,21 @@ def test_a_size_that_lies_is_refused(magic: bytes) -> None:
     for end in range(len(good)):
         with pytest.raises(InputError):
             open_container(good[:end])
+
+
+@pytest.mark.parametrize("kind", ["script", "firmware", "filesystem", "standalone"])
+def test_files_of_mkimage_without_a_kernel_are_taken_apart(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "content").write_bytes(board("x"))
+    command = ["mkimage", "-A", "arm", "-O", "linux", "-T", kind, "-C", "none", "-n", "x", "-d"]
+    subprocess.run(
+        [*command, str(tmp_path / "content"), str(tmp_path / "image")],
+        check=True,
+        timeout=30,
+        env=DEBIAN,
+        capture_output=True,
+    )
+    image = (tmp_path / "image").read_bytes()
+    container = open_container(image)
+    assert container.kind == sniff.UBOOT_OTHER
+    assert bytes(container.parts[0].data).endswith(board("x"))
+    assert rebuilt(container, bytes(container.parts[0].data)) == image
