@@ -108,7 +108,7 @@ def _slots(answers: Answers) -> Line:
 
 
 def _header(answers: Answers, path: str | None) -> Line:
-    name, how = "boot image", "Read it: hardboot backup -o boot.img, then hardboot info boot.img"
+    name, how = "boot image", answers.as_root("Read it: hardboot backup -o boot.img; hardboot info boot.img")
     if path is None:
         return unknown(name, "the boot partition is not known", "Look on the phone: ls -l /dev/block/by-name")
     digits = answers.text(f"header {path}").split()

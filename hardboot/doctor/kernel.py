@@ -41,7 +41,7 @@ def _kexec(answers: Answers) -> Line:
     value = "the kernel shows no configuration (/proc/config.gz)"
     if says in ("0", "1"):
         value += "; it has kexec, perhaps only kexec_file_load"
-    return unknown("kexec", value, "hardboot status asks the kernel itself.")
+    return unknown("kexec", value, answers.as_root("hardboot status asks the kernel itself."))
 
 
 def _warm_reset(answers: Answers) -> Line:

@@ -30,6 +30,9 @@ class Step:
         return f"{self.what}: {self.command}"
 
 
+_UNLOCK = Step(
+    "Unlock the bootloader, which erases all data", "adb reboot bootloader; fastboot flashing unlock"
+)
 Running = Literal["system", "rom", "recovery", "panic kernel"]
 
 
@@ -49,6 +52,7 @@ class Situation:
         backup: Whether there is a backup of its own boot image.
         unfinished: Writes to partitions that were cut off.
         profile_fix: How to put a profile right that cannot be used; None if there is none to put right.
+        read_only: Whether /data is read-only, so that nothing can be sent.
         serial: For `--serial`, if several phones are connected or it was given.
     """
 
@@ -63,6 +67,7 @@ class Situation:
     backup: bool
     unfinished: Sequence[UnfinishedWrite] = ()
     profile_fix: str | None = None
+    read_only: bool = False
     serial: str | None = None
 
 
@@ -99,9 +104,7 @@ def _for_phone(command: str, serial: str | None) -> str:
 
 def _without_root(now: Situation) -> Iterator[Step]:
     if now.locked:
-        yield Step(
-            "Unlock the bootloader, which erases all data", "adb reboot bootloader; fastboot flashing unlock"
-        )
+        yield _UNLOCK
     elif now.locked is None:
         ask = "adb reboot bootloader; fastboot getvar unlocked"
         yield Step("Look whether the bootloader is unlocked", ask)
@@ -125,6 +128,9 @@ def _with_root(now: Situation, profile: str) -> Iterator[Step]:
     untested = " --untested" if now.untested else ""
     if now.running == "panic kernel":
         yield Step("Pull the memory dump of the kernel that crashed", "hardboot crash pull DUMP")
+    elif now.read_only:
+        yield Step("Restart the phone: its /data is read-only", "hardboot reboot")
+        return
     if now.running != "system":
         yield Step("Return to the phone's own system", "hardboot reboot")
     if now.running == "rom":
@@ -161,13 +167,11 @@ def _boot(options: str) -> str:
 
 
 def _to_host(now: Situation, profile: str) -> Iterator[Step]:
+    if now.locked:
+        yield _UNLOCK
     apply = f"hardboot patch apply TREE --device {shlex.quote(profile)}"
     yield Step("Add hardboot support to the kernel's source, and build it", apply)
     make = "hardboot host-image BOOT.IMG --kernel KERNEL -o host.img"
     yield Step("Make a host image from the phone's boot image", make)
-    if now.locked:
-        yield Step(
-            "Unlock the bootloader, which erases all data", "adb reboot bootloader; fastboot flashing unlock"
-        )
-    else:
+    if not now.locked:
         yield Step("Write it to the boot partition", "hardboot flash-host-kernel host.img --reboot")

@@ -47,7 +47,7 @@ _QUESTIONS = {
     "mounts": "cat /proc/1/mounts || cat /proc/mounts",
     "room": "df -k /data",
     "battery": "for one in /sys/class/power_supply/*; do "
-    'if [ "$(cat $one/type)" = Battery ]; then cat $one/capacity; cat $one/status; fi; done',
+    'if [ "$(cat $one/type)" = Battery ]; then echo "$(cat $one/capacity) $(cat $one/status)"; fi; done',
     "paths": f"for one in {' '.join(PATHS)}; do if [ -e $one ]; then echo $one; fi; done",
 }
 
@@ -109,6 +109,10 @@ class Answers:
         lines = (line.partition("=") for line in self.text("config").splitlines())
         found = {name.removeprefix("CONFIG_"): value for name, _, value in lines}
         return found if "IKCONFIG_PROC" in found else None  # on in every kernel that shows its configuration
+
+    def as_root(self, how: str) -> str:
+        """Return how to find out something, for which root is needed."""
+        return how if self.is_root else f"Root the phone. {how}"
 
     @property
     def silence(self) -> str:

@@ -26,6 +26,12 @@ def lines(answers: Answers, phone: Phone | None) -> list[Line]:
     return [_partitions(answers, phone), _room(answers), _encryption(answers), _battery(answers)]
 
 
+def is_read_only(answers: Answers) -> bool:
+    """Return whether /data is mounted read-only; nothing can be sent to the phone then."""
+    mounted = re.findall(r"^\S+ /data \S+ (\S+)", answers.text("mounts"), re.MULTILINE)
+    return bool(mounted) and "ro" in mounted[-1].split(",")
+
+
 def _partitions(answers: Answers, phone: Phone | None) -> Line:
     name = "partitions"
     if phone is None:
@@ -48,8 +54,7 @@ def _partitions(answers: Answers, phone: Phone | None) -> Line:
 
 def _room(answers: Answers) -> Line:
     name, text = "room on /data", answers.text("room")
-    mounted = re.findall(r"^\S+ /data \S+ (\S+)", answers.text("mounts"), re.MULTILINE)
-    if mounted and "ro" in mounted[-1].split(","):
+    if is_read_only(answers):
         return missing(name, "/data is read-only", "Restart the phone; it is so after an error or a panic.")
     size = free_bytes(text)
     if size is None:
@@ -76,10 +81,11 @@ def _encryption(answers: Answers) -> Line:
 
 
 def _battery(answers: Answers) -> Line:
-    name, words = "battery", answers.text("battery").split()
-    if not words or not re.fullmatch(r"\d{1,3}", words[0]):
+    name = "battery"
+    found = re.search(r"^(\d{1,3}) (.*)$", answers.text("battery"), re.MULTILINE)
+    if found is None:
         return unknown(name, "the phone shows none", "Look at its screen: a write must not be cut off.")
-    charge, status = int(words[0]), " ".join(words[1:])
+    charge, status = int(found[1]), found[2].strip()
     value = f"{charge} %, {status.lower()}" if status else f"{charge} %"
     if charge < _LEAST_CHARGE and status not in _CHARGING:
         return missing(name, value, f"Charge it to {_LEAST_CHARGE} % before anything is written.")

@@ -133,7 +133,7 @@ CASES = {
             "verified boot": ("not", "green: only images signed by the phone's maker start"),
             "kexec": ("not", "no kexec at all"),
         },
-        (*TO_HOST[:3], "adb reboot bootloader; fastboot flashing unlock"),
+        (TO_HOST[0], "adb reboot bootloader; fastboot flashing unlock", *TO_HOST[1:3]),
     ),
     "the bootconfig tells the lock": Case(
         kernel(STOCK, proc__bootconfig='androidboot.verifiedbootstate = "yellow"\n'),
@@ -281,8 +281,11 @@ CASES = {
     ),
     "/data is read-only": Case(
         data(read_only=True),
-        {"room on /data": ("not", "/data is read-only")},
-        (BOOT, DRY_RUN, "hardboot backup"),
+        {"room on /data": ("not", "/data is read-only"), "host kernel": ("ok", "page")},
+        ("hardboot reboot",),
+    ),
+    "/data is read-only while a ROM runs": Case(
+        both(kernel(STOCK, "androidboot.hardboot=0123abcd"), data(read_only=True)), {}, ("hardboot reboot",)
     ),
     "/data is full": Case(data(capacity=1 << 20), {"room on /data": ("not", "1.0 MiB free")}),
     "/data by file": Case(
@@ -303,6 +306,12 @@ CASES = {
     "a battery that is low and charges": Case(battery("3", "Charging"), {"battery": ("ok", "3 %, charging")}),
     "a battery that is not low": Case(
         battery("25", "Not charging"), {"battery": ("ok", "25 %, not charging")}
+    ),
+    "two batteries, of which one tells nothing": Case(
+        both(
+            battery("30", "Full"), lambda phone: phone.add_file("/sys/class/power_supply/a/type", "Battery\n")
+        ),
+        {"battery": ("ok", "30 %, full")},
     ),
     "a battery that tells nonsense": Case(
         battery("-1", "?"), {"battery": ("unknown", "the phone shows none")}

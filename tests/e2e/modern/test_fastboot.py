@@ -129,7 +129,7 @@ def test_a_locked_phone_boots_what_it_came_with_and_refuses_the_rest(
     assert said.split() == ["green", "1", "locked"]
     states, steps = modern_phone.doctor()
     assert (states["lock"], states["verified boot"], states["host kernel"]) == ("not", "not", "not")
-    assert steps[-1] == "adb reboot bootloader; fastboot flashing unlock"
+    assert "adb reboot bootloader; fastboot flashing unlock" in steps
     modern_phone.start("--locked", "--fastboot")
     states, steps = modern_phone.doctor()
     assert (states["connection"], states["lock"]) == ("ok", "not")
