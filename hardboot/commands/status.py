@@ -11,12 +11,13 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, pass_settings
-from hardboot.device import host, record
+from hardboot.device import host, record, unlocked
 from hardboot.device.handset import BOOT_MODE, KERNEL, KernelIdentity, is_recovery, parse_kernel
 from hardboot.device.phone import Phone, connected
 from hardboot.device.record import Loaded, LoadState
 from hardboot.doctor import backups
 from hardboot.doctor.next_steps import Situation, Step, next_steps, running
+from hardboot.doctor.profiled import fastboot_works
 from hardboot.flows import unfinished_write
 from hardboot.flows.unfinished_write import UnfinishedWrite
 from hardboot.payload.agent import AgentInfo
@@ -29,6 +30,7 @@ class _Seen:
     Attributes:
         info: Of the agent; if it does not run, of the kernel's files alone.
         problem: Why the agent does not run; None if it does.
+        unlocked: Whether the bootloader is; None if it does not tell.
         rom: Of the running guest, if this computer loaded it.
         unfinished: Writes to partitions that were cut off.
         step: The best thing to do next; None if nothing can be said.
@@ -40,6 +42,7 @@ class _Seen:
     state: LoadState
     info: AgentInfo
     problem: str | None
+    unlocked: bool | None
     rom: Loaded | None
     unfinished: list[UnfinishedWrite]
     step: Step | None = None
@@ -57,7 +60,7 @@ def status(settings: Settings) -> None:
 
 
 def _look(phone: Phone) -> _Seen:
-    said, mode, loaded = phone.roots(KERNEL, BOOT_MODE, record.QUERY)
+    said, mode, loaded, lock = phone.roots(KERNEL, BOOT_MODE, record.QUERY, unlocked.QUERY)
     kernel = parse_kernel(said)
     state = record.parse(loaded, kernel)
     problem = None
@@ -74,6 +77,7 @@ def _look(phone: Phone) -> _Seen:
         state=state,
         info=info,
         problem=problem,
+        unlocked=unlocked.parse(lock.text),
         rom=record.recall(phone, kernel),
         unfinished=[note for note in notes if note],
     )
@@ -86,7 +90,8 @@ def _next_step(seen: _Seen, serial: str | None) -> Step | None:
         profile=known.name,
         untested=known.status == "untested",
         root=True,
-        locked=None,
+        locked=None if seen.unlocked is None else not seen.unlocked,
+        fastboot=fastboot_works(known),
         running=running(seen.kernel, recovery=seen.recovery),
         host=host.is_supported(known, seen.info),
         soft=known.soft.works is True,

@@ -10,7 +10,6 @@ from hardboot.device.handset import KernelIdentity
 from hardboot.flows.unfinished_write import UnfinishedWrite
 
 _FASTBOOT = "adb reboot bootloader; fastboot boot IMAGE"
-_SUPPORTED = "where the bootloader supports it"
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ class Situation:
         unfinished: Writes to partitions that were cut off.
         profile_fix: How to put a profile right that cannot be used; None if there is none to put right.
         read_only: Whether /data is read-only, so that nothing can be sent.
+        fastboot: Whether the bootloader boots images without flashing them.
         serial: For `--serial`, if several phones are connected or it was given.
     """
 
@@ -68,6 +68,7 @@ class Situation:
     unfinished: Sequence[UnfinishedWrite] = ()
     profile_fix: str | None = None
     read_only: bool = False
+    fastboot: bool | None = None
     serial: str | None = None
 
 
@@ -108,8 +109,8 @@ def _without_root(now: Situation) -> Iterator[Step]:
     elif now.locked is None:
         ask = "adb reboot bootloader; fastboot getvar unlocked"
         yield Step("Look whether the bootloader is unlocked", ask)
-    else:
-        yield Step(f"Boot an image once, without root, {_SUPPORTED}", _FASTBOOT)
+    elif now.fastboot is not False:
+        yield Step(f"Boot an image once, without root{_where(now)}", _FASTBOOT)
     if now.running != "system":
         yield Step("Return to the phone's own system", "adb reboot")
     yield Step("Root the phone, grant root to the ADB shell, and look again", "hardboot doctor")
@@ -121,7 +122,7 @@ def _without_profile(now: Situation) -> Iterator[Step]:
     else:
         yield Step("Draft a profile from the phone", "hardboot devices suggest --install")
     if now.locked is False:
-        yield Step(f"Boot an image once, without a profile, {_SUPPORTED}", _FASTBOOT)
+        yield Step(f"Boot an image once, without a profile{_where(now)}", _FASTBOOT)
 
 
 def _with_root(now: Situation, profile: str) -> Iterator[Step]:
@@ -156,10 +157,15 @@ def _to_boot(now: Situation, profile: str, untested: str) -> Iterator[Step]:
         return
     if now.host is None:
         yield Step("Ask the kernel itself whether it is a host", "hardboot status")
-    if now.locked is False:
-        yield Step(f"Boot an image once, without flashing, {_SUPPORTED}", _FASTBOOT)
+    if now.locked is False and now.fastboot is not False:
+        yield Step(f"Boot an image by the bootloader{_where(now)}", _boot(f" --via fastboot{untested}"))
     if now.soft:
         yield Step("Boot an image by plain kexec, without a reset", _boot(f" --via soft{untested}"))
+
+
+def _where(now: Situation) -> str:
+    """Return where the bootloader does it, unless it is known to do it."""
+    return "" if now.fastboot else ", where the bootloader supports it"
 
 
 def _boot(options: str) -> str:

@@ -10,6 +10,13 @@ from hardboot.profile import Profile
 _NEEDED = ("ram", "bootloader", "hardboot.page", "hardboot.host_abi", "partitions.boot", "dtb.kind")
 
 
+def fastboot_works(known: Profile | None) -> bool | None:
+    """Return whether the bootloader boots images without flashing them; None if that is not known."""
+    if known is None:
+        return None
+    return False if known.cmdline.ignored else known.fastboot.works
+
+
 def lines(known: Profile | None, path: Path | None, reason: str, fix: str) -> list[Line]:
     """Return the lines of the profile.
 

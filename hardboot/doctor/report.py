@@ -122,6 +122,7 @@ def _of_phone(
         untested=known.profile is not None and known.profile.status == "untested",
         profile_fix=known.fix if known.is_wrong else None,
         root=answers.is_root,
+        fastboot=profiled.fastboot_works(known.profile),
         read_only=storage.is_read_only(answers),
         locked=bootloader.is_locked(answers),
         running=runs,

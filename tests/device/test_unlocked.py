@@ -23,6 +23,7 @@ from hardboot.device.phone import connect
         ("", None),
         ("androidboot.flash.locked=1 androidboot.verifiedbootstate=orange", None),
         ("androidboot.verifiedbootstate=red", None),
+        ("androidboot.flash.locked=1 androidboot.verifiedbootstate=pink", False),
         # What comes first was said by the bootloader.
         ('androidboot.flash.locked = "0"\nandroidboot.flash.locked=1', True),
     ],

@@ -17,6 +17,7 @@ from hardboot import profile
 from hardboot.doctor import computer
 from hardboot.flows import unfinished_write
 from hardboot.flows.unfinished_write import UnfinishedWrite
+from hardboot.profile.schema import FastbootBoot
 from hardboot.transport.base import SHELL
 from hardboot.transport.exit_codes import CommandBatch
 from hardboot.transport.server_requests import SERVICE_MAX
@@ -160,6 +161,19 @@ def test_a_profile_for_another_phone_is_left_out(
     assert steps == [AGAIN]
 
 
+def test_a_bootloader_that_boots_nothing_by_fastboot_is_not_asked_to(
+    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = setup.small_profile()
+    without = msgspec.structs.replace(known, fastboot=FastbootBoot(works=False))
+    monkeypatch.setattr(profile, "match", lambda _product: without)
+    scripted.properties["ro.boot.flash.locked"] = "0"
+    scripted.start(STOCK)
+    assert look(capsys)[1][0] == f"{BOOT} --via soft"
+    scripted.root = None
+    assert look(capsys)[1] == [AGAIN]
+
+
 def test_a_page_that_the_profile_does_not_know_is_unknown(
     scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,4 +291,7 @@ def test_status_ends_with_the_next_step(scripted: ScriptedPhone, capsys: pytest.
     document = json.loads(call(capsys, "--json", "status")[0])
     assert document["next_step"] == {"what": step, "command": BOOT}
     scripted.start(STOCK)
+    scripted.properties["ro.boot.flash.locked"] = "0"
+    assert call(capsys, "status")[0].splitlines()[-1].endswith(f": {BOOT} --via fastboot")
+    scripted.properties["ro.boot.flash.locked"] = "1"
     assert call(capsys, "status")[0].splitlines()[-1].endswith(f": {BOOT} --via soft")

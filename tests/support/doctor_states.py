@@ -15,6 +15,7 @@ LOCKED = "androidboot.flash.locked=1 androidboot.verifiedbootstate=green"
 BOOT = "hardboot boot IMAGE"
 DRY_RUN = f"{BOOT} --dry-run"
 FASTBOOT = "adb reboot bootloader; fastboot boot IMAGE"
+VIA_FASTBOOT = f"{BOOT} --via fastboot"
 APPLY = "hardboot patch apply TREE --device virt-arm"
 TO_HOST = [
     "hardboot backup",
@@ -124,7 +125,7 @@ CASES = {
             "kexec": ("ok", "kexec_load is there"),
             "device mapper": ("ok", "in the kernel"),
         },
-        (FASTBOOT, f"{BOOT} --via soft", *TO_HOST),
+        (VIA_FASTBOOT, f"{BOOT} --via soft", *TO_HOST),
     ),
     "a stock kernel, locked": Case(
         kernel(STOCK, LOCKED, GKI),

@@ -36,7 +36,7 @@ def test_it_says_what_unlocked_phones_say(modern_phone: VirtualPhone) -> None:
     known = ("lock", "verified boot", "root", "slots", "boot image", "kexec", "ramoops", "partitions")
     assert {name: states[name] for name in known} == dict.fromkeys(known, "ok")
     assert states["host kernel"] == "not"
-    assert steps[0] == "adb reboot bootloader; fastboot boot IMAGE"
+    assert steps[0] == "hardboot boot IMAGE --via fastboot"
 
 
 def test_status_names_the_model_and_its_images(modern_phone: VirtualPhone) -> None:
