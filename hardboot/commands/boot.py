@@ -6,6 +6,7 @@ from dataclasses import replace
 import click
 
 from hardboot.base.errors import RefusedError
+from hardboot.commands import completion
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, echo, journaled, pass_settings
 from hardboot.commands.exec import show, start_options
@@ -21,8 +22,8 @@ from hardboot.flows.ways.kexec import PlannedRom
 from hardboot.flows.ways.way import FASTBOOT, HARDBOOT, SOFT, Ready, Request
 
 _HELP_VIA = (
-    "Choose the way: a hardware reset with a host kernel (hardboot), plain kexec (soft), or the bootloader "
-    "(fastboot). auto takes hardboot if a host kernel runs, else fastboot if the bootloader is unlocked."
+    "Boot by hardboot (a hardware reset, with a host kernel), soft (plain kexec), fastboot (the bootloader), "
+    "or auto: hardboot if a host kernel runs, else fastboot if the bootloader is unlocked."
 )
 
 
@@ -33,6 +34,7 @@ _HELP_VIA = (
 @click.option(
     "--fastboot-serial",
     metavar="SERIAL",
+    shell_complete=completion.fastboot_serials,
     help="Reach the bootloader there, as `fastboot -s` does: on USB, tcp:HOST[:PORT], udp:HOST[:PORT]. "
     "Default: the phone's serial number.",
 )

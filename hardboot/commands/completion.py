@@ -66,6 +66,14 @@ def serials(_ctx: click.Context) -> _Offers:
 
 
 @_completer
+def fastboot_serials(_ctx: click.Context) -> _Offers:
+    """Offer the bootloaders of the virtual phones that run; asking for those on USB takes too long."""
+    from hardboot.virtual import machine
+
+    return [(one.fastboot, f"virtual phone {one.name}") for one in machine.running() if one.fastboot]
+
+
+@_completer
 def models(ctx: click.Context) -> _Offers:
     """Offer the models of the phone --device."""
     from hardboot import profile

@@ -19,7 +19,7 @@ _wait = wait_option("Wait at most SECONDS for the panic kernel to answer over AD
 
 
 @click.group(
-    cls=Group, example="hardboot load --panic rom.img\nhardboot crash trigger\nhardboot crash pull dump"
+    cls=Group, example="hardboot load --panic capture.img\nhardboot crash trigger\nhardboot crash pull dump"
 )
 def crash() -> None:
     """Crash the kernel, pull and read its memory dump.

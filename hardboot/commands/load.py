@@ -52,7 +52,12 @@ def image_options(ways: Sequence[str], help_via: str) -> Callable[[Callable[...,
         help_via: The help of --via.
     """
     via = click.option(
-        "--via", type=click.Choice(list(ways)), default=ways[0], show_default=True, help=help_via
+        "--via",
+        type=click.Choice(list(ways)),
+        metavar="WAY",
+        default=ways[0],
+        show_default=True,
+        help=help_via,
     )
     return lambda function: _with_image_options(via, function)
 
@@ -87,9 +92,9 @@ def _with_image_options(
     return rom_options(added)
 
 
-@click.command(cls=Command, example="hardboot load rom.img\nhardboot load --panic rom.img")
+@click.command(cls=Command, example="hardboot load rom.img\nhardboot load --panic capture.img")
 @image_options(
-    (HARDBOOT, SOFT), "Start IMAGE through a hardware reset, or by plain kexec without one (soft)."
+    (HARDBOOT, SOFT), "Start IMAGE by hardboot (a hardware reset) or soft (plain kexec, without one)."
 )
 @click.option("--panic", is_flag=True, help="Start IMAGE when the running kernel crashes, without a reset.")
 @click.option(
