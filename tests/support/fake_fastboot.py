@@ -39,11 +39,13 @@ class FakeFastboot:
         phone: The phone; its `rom` says what comes up: "stays" is the bootloader again.
         enters: What the phone does when told to restart into its bootloader: that; "system": its system
             comes up; "nothing": it is silent.
+        lingers_s: Seconds that the bootloader still answers after it took an image.
     """
 
     folder: Path
     phone: ScriptedPhone
     enters: str = "bootloader"
+    lingers_s: float = 0
     _done: int = field(default=0, init=False)
 
     @classmethod
@@ -112,6 +114,7 @@ class FakeFastboot:
                 if verb == "reboot" or (verb == "boot" and not (self.folder / "answer").exists()):
                     if verb == "boot" and self.phone.rom == "stays":
                         continue
+                    yield self.lingers_s
                     present.unlink()
                     self._leave(verb)
                     return 0

@@ -17,7 +17,8 @@ _FIRST_PROBE_S = 3.0  # for ADB, between two looks at the bootloader
 _PROBE_GROWTH = 1.5
 _LONGEST_PROBE_S = 20.0
 _GRACE_S = 3.0  # a bootloader that answers later has not started the image
-_SIGHTINGS = 2  # answers that make sure of it
+_SIGHTINGS = 2  # answers in a row that make sure of it
+_AGAIN_S = 1.0  # between them
 
 
 def enter(phone: Phone, bootloader: Fastboot, before: KernelIdentity) -> None:
@@ -82,7 +83,9 @@ def wait_for_rom(
         if time.monotonic() - start < _GRACE_S:
             time.sleep(_POLL_S)
         elif bootloader.answers():
-            sightings, probe_s = sightings + 1, _FIRST_PROBE_S / _SIGHTINGS
+            sightings, probe_s = sightings + 1, _AGAIN_S
+        else:
+            sightings = 0
         if sightings >= _SIGHTINGS:
             journal.outcome = BOOTLOADER_CAME_BACK
             raise DeviceError(

@@ -106,6 +106,13 @@ def test_a_bootloader_that_comes_back_is_seen_within_seconds(
     assert scripted.clock.now - start < 30
 
 
+def test_a_bootloader_that_still_answers_for_a_moment_has_not_come_back(
+    client: FakeFastboot, image: Path
+) -> None:
+    client.lingers_s = 3.5
+    assert boot(image)["outcome"] == "guest-up"
+
+
 def test_a_bootloader_that_cannot_be_left_is_told_with_the_way_home(
     scripted: ScriptedPhone, client: FakeFastboot, image: Path
 ) -> None:
