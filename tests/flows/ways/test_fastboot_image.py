@@ -21,12 +21,14 @@ NEW_KERNEL = zimage(payload=pack(kernel_with_banner("6.7.0-new", 20_000, 10_000)
 
 
 def read(folder: Path, image: bytes, **parts: bytes) -> Rom:
-    """Return a ROM of one image, with other parts."""
+    """Return a ROM of one image, with other parts: kernel, ramdisk, dtb."""
     path = folder / "boot.img"
     path.write_bytes(image)
+    files = {name: folder / name for name in parts}
     for name, data in parts.items():
-        (folder / name).write_bytes(data)
-    return RomFiles(path, **{name: folder / name for name in parts}).read().alone()
+        files[name].write_bytes(data)
+    kernel, ramdisk, dtb = (files.get(name) for name in ("kernel", "ramdisk", "dtb"))
+    return RomFiles(path, kernel=kernel, ramdisk=ramdisk, dtb=dtb).read().alone()
 
 
 def sent(rom: Rom, *, cmdline: str = f"{MARK} quiet", as_v2: bool = False) -> BootImage:
