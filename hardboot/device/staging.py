@@ -117,7 +117,11 @@ class StagingFolder(Shells):
         return targets
 
     def stage_program(self, source: Path, name: str, command: str) -> Output:
-        """Copy a program into the staging folder and, if it arrived whole, run `command` as root."""
+        """Copy a program into the staging folder and, if it arrived whole, run `command` as root.
+
+        Raises:
+            DeviceError: If it does not arrive whole.
+        """
         target, digest = f"{STAGING}/{name}", sha256_file(source)
         self._reserve(source.stat().st_size)
         self.transport.push(source, target, mode=0o755, progress=lambda _size: None)

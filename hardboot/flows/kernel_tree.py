@@ -30,7 +30,7 @@ def find_image(path: Path) -> Path:
             f"kernels of {len(found)} architectures were built in it: {', '.join(map(str, found))}",
             file=str(path),
             state="Nothing was sent.",
-            fix="Name the one: --kernel FILE",
+            fix="Name the kernel image to boot: --kernel FILE",
         )
     raise InputError(
         "no kernel was built in this folder (no arch/arm/boot/zImage, no arch/arm64/boot/Image)",

@@ -31,7 +31,11 @@ def time_for(size: int) -> float:
 
 @contextmanager
 def before_the_write() -> Iterator[None]:
-    """Let an error of the phone, or a Ctrl-C, say that nothing was written yet."""
+    """Let an error of the phone, or a Ctrl-C, say that nothing was written yet.
+
+    Raises:
+        DeviceError: In place of one in the block, with that state.
+    """
     try:
         with on_interrupt("Nothing was written to a partition."):
             yield

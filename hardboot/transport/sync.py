@@ -54,7 +54,11 @@ class Sync:
         self._buffer = bytearray()
 
     def stat(self, remote: str) -> RemoteStat:
-        """Return what `remote` is; its mode is 0 if it does not exist or may not be seen."""
+        """Return what `remote` is; its mode is 0 if it does not exist or may not be seen.
+
+        Raises:
+            LinkError: If the phone answers something else.
+        """
         self._channel.write(_request(b"STAT", remote), self._deadline())
         name, mode, size, _time = _STAT.unpack(self._read_exactly(_STAT.size))
         if name != b"STAT":
@@ -96,7 +100,11 @@ class Sync:
         return total
 
     def receive(self, remote: str) -> Iterator[bytes]:
-        """Yield the content of `remote`, piece by piece."""
+        """Yield the content of `remote`, piece by piece.
+
+        Raises:
+            LinkError: If the phone refuses it, with its reason.
+        """
         self._channel.write(_request(b"RECV", remote), self._deadline())
         while True:
             name, size = _ID_SIZE.unpack(self._read_exactly(_ID_SIZE.size))

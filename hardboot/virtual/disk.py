@@ -53,7 +53,11 @@ class Table(tuple[Partition, ...]):
     """The partitions of a disk, in this order from its first MiB on."""
 
     def place(self, name: str) -> Place:
-        """Return where the partition `name` lies."""
+        """Return where the partition `name` lies.
+
+        Raises:
+            KeyError: If there is no such partition.
+        """
         offset = MIB
         for partition in self:
             if partition.name == name:

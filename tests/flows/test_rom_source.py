@@ -223,6 +223,6 @@ def test_a_tree_without_a_kernel_or_with_two_is_refused(tmp_path: Path) -> None:
         InputError,
         f"{tree}: kernels of 2 architectures were built in it: {both[0]}, {both[1]}",
         "Nothing was sent.",
-        "Name the one: --kernel FILE",
+        "Name the kernel image to boot: --kernel FILE",
     ):
         RomFiles(None, kernel=tree).read()

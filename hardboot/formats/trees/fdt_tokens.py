@@ -105,7 +105,11 @@ class _PropertyNames:
         self._known: dict[int, str] = {}
 
     def get(self, start: int, used_at: int) -> str:
-        """Return the string at `start` of the block, for the property at `used_at`."""
+        """Return the string at `start` of the block, for the property at `used_at`.
+
+        Raises:
+            InputError: If it is outside the block, or has other characters than names may have.
+        """
         name = self._known.get(start)
         if name is None:
             end = self._block.find(b"\0", start)
