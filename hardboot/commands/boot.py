@@ -122,9 +122,9 @@ def _emit(
             )
         settings.emit({**document, "image": _document(ready)}, lambda: _show_image(ready))
     if not settings.json:
-        echo(f"  way         {chosen.way.name}")
+        echo(f"  way           {chosen.way.name}")
         for name, reason in chosen.others.items():
-            echo(f"  not {name:<8}{reason}")
+            echo(f"  not {name:<10}{reason}")
 
 
 def _document(ready: BootableImage) -> dict[str, object]:
@@ -139,8 +139,8 @@ def _document(ready: BootableImage) -> dict[str, object]:
 
 
 def _show_image(ready: BootableImage) -> None:
-    echo(f"  image       {ready.loaded}, header v{ready.image.header_version}, {ready.size} bytes")
-    echo(f"  cmdline     {ready.cmdline.text}")
+    echo(f"  image         {ready.loaded}, header v{ready.image.header_version}, {ready.size} bytes")
+    echo(f"  cmdline       {ready.cmdline.text}")
     if ready.kept:
-        echo(f"  from phone  {', '.join(ready.kept)}, as flashed")
-    echo(f"  bootloader  {ready.client.serial}, by {ready.client.program}")
+        echo(f"  from phone    {', '.join(ready.kept)}, as flashed")
+    echo(f"  bootloader    {ready.client.serial}, by {ready.client.program}")

@@ -12,7 +12,7 @@ from hardboot.base.files import write_atomic
 from hardboot.base.interrupts import on_interrupt
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import record, unlocked
-from hardboot.device.handset import KernelIdentity
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
 from hardboot.flows import load, other_phone, planning, ramdisk_check, verdict
@@ -123,7 +123,7 @@ class _FastbootBoot:
     def check(self, phone: Phone, request: Request) -> None:
         """See `Way`."""
         _check_profile(phone)
-        if not _check_unlocked(phone):
+        if not _check_unlocked(phone.root(unlocked.QUERY).text):
             raise RefusedError(
                 "the phone does not tell whether its bootloader is unlocked",
                 state="Nothing was sent.",
@@ -136,9 +136,9 @@ class _FastbootBoot:
         _check_profile(phone)
         client = fastboot.find(serial_of(phone, request.fastboot_serial))
         with on_interrupt("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
-            _check_unlocked(phone)
-            journal.host = now = phone.kernel()
-            outputs = phone.roots(*planning.queries(phone))
+            kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
+            journal.host = now = parse_kernel(kernel)
+            _check_unlocked(lock.text)
             _, facts = planning.parse(phone, now.cmdline, outputs)
         rom = load.read_rom(phone, request.source, journal)
         with on_interrupt("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
@@ -198,13 +198,13 @@ def _check_profile(phone: Phone) -> None:
         )
 
 
-def _check_unlocked(phone: Phone) -> bool:
-    """Return whether the bootloader is known to be unlocked.
+def _check_unlocked(text: str) -> bool:
+    """Return whether the bootloader is known to be unlocked, from the output of `unlocked.QUERY`.
 
     Raises:
         RefusedError: If it is locked.
     """
-    known = unlocked.parse(phone.root(unlocked.QUERY).text)
+    known = unlocked.parse(text)
     if known is False:
         raise RefusedError(
             "the bootloader is locked: it boots no image by fastboot",

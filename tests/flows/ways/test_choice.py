@@ -60,7 +60,7 @@ def test_auto_takes_hardboot_on_a_host_else_fastboot_on_an_unlocked_phone(
         document = json.loads(done.stdout)
         assert (document["via"], document["other_ways"]) == (way, others)
         for name, reason in document["other_ways"].items():
-            assert f"  not {name:<8}{reason}" in hardboot("boot", image, "--dry-run").stdout
+            assert f"  not {name:<10}{reason}\n" in hardboot("boot", image, "--dry-run").stdout
     assert phone.happened("reboot*") == []
 
 

@@ -242,7 +242,7 @@ def test_a_dry_run_shows_the_image_and_restarts_nothing(
         "soft": "would work, too: --via soft",
     }
     text = hardboot("boot", image, "--via", "fastboot", "--dry-run").stdout
-    assert "  way         fastboot\n" in text
+    assert "  way           fastboot\n" in text
     assert scripted.happened("reboot*") == []
     assert client.told == []
     assert "there is no memory map" in error(image, "--dry-run", "--svg", "x.svg", code=4)[0]
