@@ -1,6 +1,7 @@
 """hardboot doctor over the scripted phone: states of a phone, each with its lines and its next steps."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hardboot import profile
 from hardboot.doctor import computer
 from hardboot.flows import unfinished_write
 from hardboot.flows.unfinished_write import UnfinishedWrite
-from hardboot.profile.schema import FastbootBoot
+from hardboot.profile.schema import CommandLineQuirks, FastbootBoot
 from hardboot.transport.base import SHELL
 from hardboot.transport.exit_codes import CommandBatch
 from hardboot.transport.server_requests import SERVICE_MAX
@@ -161,11 +162,16 @@ def test_a_profile_for_another_phone_is_left_out(
     assert steps == [AGAIN]
 
 
+@pytest.mark.parametrize(
+    "entry", [{"fastboot": FastbootBoot(works=False)}, {"cmdline": CommandLineQuirks(ignored=True)}]
+)
 def test_a_bootloader_that_boots_nothing_by_fastboot_is_not_asked_to(
-    scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    entry: Mapping[str, Any],
+    scripted: ScriptedPhone,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = setup.small_profile()
-    without = msgspec.structs.replace(known, fastboot=FastbootBoot(works=False))
+    without = msgspec.structs.replace(setup.small_profile(), **entry)
     monkeypatch.setattr(profile, "match", lambda _product: without)
     scripted.properties["ro.boot.flash.locked"] = "0"
     scripted.start(STOCK)
