@@ -192,7 +192,7 @@ def build_kernel(settings: Settings, tree: Path, output: Path, arch: str | None)
     built = kernel.build(tree, target)
     write_atomic(output, [built.image.read_bytes()])
     document = {"image": str(output), "config": str(built.config)}
-    settings.emit(document, lambda: echo(f"Wrote {output}: the kernel of {tree}"))
+    settings.emit(document, lambda: echo(f"Wrote {output}, built from {tree}"))
 
 
 @virtual.command(cls=Command, example="hardboot virtual rom rom.img")
