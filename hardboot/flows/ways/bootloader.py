@@ -1,4 +1,4 @@
-"""A phone between its system and its bootloader: going there, seeing that it came back, going home."""
+"""A phone between its system and its bootloader: restart it into either, and see which one came up."""
 
 import time
 
@@ -90,7 +90,7 @@ def wait_for_rom(
             journal.outcome = BOOTLOADER_CAME_BACK
             raise DeviceError(
                 "the bootloader came back instead of the ROM",
-                state=f"Nothing was flashed. {go_home(bootloader)}",
+                state=f"Nothing was flashed. {restart_system(bootloader)}",
                 fix="The bootloader did not start the image, or its kernel crashed at once. Compare it with "
                 "the phone's own: hardboot info IMAGE. Read the log: hardboot log",
             )
@@ -98,7 +98,7 @@ def wait_for_rom(
 
 
 def refused(bootloader: Fastboot, answer: Answer, journal: Journal) -> DeviceError:
-    """Return the error for a bootloader that refused the image, after sending the phone home."""
+    """Restart the phone into its own system; return the error for a bootloader that refused the image."""
     reason = answer.reason or ""
     meaning = fastboot_reasons.explain(reason)
     if meaning is None:
@@ -109,16 +109,16 @@ def refused(bootloader: Fastboot, answer: Answer, journal: Journal) -> DeviceErr
 
 
 def refused_by(bootloader: Fastboot, what: str, fix: str, journal: Journal) -> DeviceError:
-    """Return the error for a bootloader that would refuse the image, after sending the phone home."""
+    """Restart the phone into its own system; return the error for a bootloader that would refuse."""
     journal.outcome = BOOTLOADER_REFUSED
-    return DeviceError(what, state=f"Nothing was flashed. {go_home(bootloader)}", fix=fix)
+    return DeviceError(what, state=f"Nothing was flashed. {restart_system(bootloader)}", fix=fix)
 
 
-def go_home(bootloader: Fastboot) -> str:
+def restart_system(bootloader: Fastboot) -> str:
     """Restart the phone from its bootloader into its own system; return in words whether it does."""
     if bootloader.reboot():
         return "The phone restarts into its own system."
     return (
-        "The phone waits in its bootloader; it leads home with: "
+        "The phone waits in its bootloader. Start its own system with: "
         f"fastboot -s {bootloader.serial} reboot, or the power button."
     )

@@ -28,7 +28,7 @@ from hardboot.transport import fastboot
 from hardboot.transport.fastboot import Fastboot
 from hardboot.virtual import machine
 
-_LOOK = "Look at the phone's screen. From its bootloader it goes home with: fastboot reboot"
+_LOOK = "Look at the phone's screen. From its bootloader, start its own system: fastboot reboot"
 
 
 @dataclass(frozen=True)
