@@ -8,7 +8,7 @@ import click
 from hardboot.base import log
 from hardboot.base.sizes import human_size
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, echo, pass_settings
+from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.images import unpack as images
 
 
@@ -56,8 +56,8 @@ def pack(settings: Settings, folder: Path, image: Path, grow: bool) -> None:
     """
     packed = images.pack(folder, image, grow=grow)
     if packed.overwritten:
-        what = f"{packed.overwritten} bytes of unknown data behind the image"
-        log.warn(f"{what} were overwritten: larger parts need their place")
+        what = f"{count(packed.overwritten, 'byte')} of unknown data behind the image"
+        log.warn(f"overwrote {what}: larger parts need their place")
     if packed.signed:
         log.warn("the signature no longer fits: only an unlocked bootloader accepts this image")
 

@@ -1,6 +1,8 @@
 """Images in a zip archive, or in the archive of images inside of a factory archive."""
 
+import lzma
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -20,6 +22,12 @@ MAX_INNER = 16 << 30  # bytes; the largest factory archives have 4 GiB
 MAX_MEMBERS = 65536
 _INNER = "image-*.zip"  # in factory archives
 _PIECE = 1 << 20  # bytes
+# What zipfile raises: also for names that are not UTF-8 (ValueError), an encrypted file (RuntimeError) or a
+# compression that it does not know (NotImplementedError).
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(ValueError, RuntimeError, NotImplementedError, EOFError, OSError),
+)
 
 
 def read(path: Path, files: Mapping[str, str]) -> dict[str, Data]:
@@ -35,9 +43,9 @@ def read(path: Path, files: Mapping[str, str]) -> dict[str, Data]:
     with _errors(path), open_regular(path) as stream, zipfile.ZipFile(stream) as outer:
         found = _members(outer, path, files)
         if found:
-            return _read(outer, found, files)
+            return _read(outer, found, files, path)
         with _inner(outer, path) as archive:
-            return _read(archive, _members(archive, path, files), files) if archive else {}
+            return _read(archive, _members(archive, path, files), files, path) if archive else {}
 
 
 def _members(archive: zipfile.ZipFile, path: Path, files: Mapping[str, str]) -> list[zipfile.ZipInfo]:
@@ -81,17 +89,21 @@ def _inner(outer: zipfile.ZipFile, path: Path) -> Iterator[zipfile.ZipFile | Non
 
 
 def _read(
-    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], files: Mapping[str, str]
+    archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], files: Mapping[str, str], path: Path
 ) -> dict[str, Data]:
     images: dict[str, Data] = {}
     for member in members:
         with archive.open(_sized(member, MAX_IMAGE)) as stream:
-            images[files[_name(member)]] = map_chunks(_pieces(stream))
+            images[files[_name(member)]] = map_chunks(_pieces(stream, path))
     return images
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    while piece := stream.read(_PIECE):
+def _pieces(stream: IO[bytes], path: Path) -> Iterator[bytes]:
+    while True:
+        with _errors(path):  # here: who writes the pieces would take an OSError for its own
+            piece = stream.read(_PIECE)
+        if not piece:
+            return
         yield piece
 
 
@@ -116,7 +128,7 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         with naming(path):
             yield
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except _DAMAGES as error:
         raise _wrong(path, f"the archive cannot be read: {error}") from error
 
 

@@ -104,7 +104,7 @@ def test_the_command_says_what_was_overwritten_and_how_to_grow(tmp_path: Path) -
     folder = taken_apart(tmp_path, data)
     (folder / "kernel").write_bytes(build.KERNEL + b"x" * 4096)
     done = in_process.hardboot("pack", folder, tmp_path / "new.img")
-    assert "4096 bytes of unknown data behind the image were overwritten" in done.stderr
+    assert "overwrote 4096 bytes of unknown data behind the image" in done.stderr
     report = in_process.hardboot("pack", folder, tmp_path / "new.img", "--json")
     assert json.loads(report.stdout)["overwritten"] == 4096
     (folder / "kernel").write_bytes(bytes(SIZE))

@@ -10,6 +10,8 @@ import io
 import lzma
 import struct
 import tarfile
+import tempfile
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from golden_images import V4_VTS
 from image_builders import amlogic, board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
 
 from hardboot.base.errors import InputError
+from hardboot.flows import zipped_set
 from hardboot.formats import elf
 from hardboot.formats.archives import compression, cpio, rootfs, sparse
 from hardboot.formats.avb import vbmeta as avb
@@ -48,6 +51,8 @@ from hardboot.formats.trees.pxa import PXA_19XX, PXA_DT
 from hardboot.formats.trees.qcdt import QCDT
 from hardboot.formats.trees.sprd import SPRD
 from hardboot.images.describe import describe
+from hardboot.images.ramdisk import startable
+from hardboot.patches import lint, unified
 
 Target = Callable[[bytes], None]
 LIMIT = 8 << 20  # bytes a target unpacks
@@ -278,6 +283,28 @@ def crash_dumps(data: bytes) -> None:
             read(core, info)
 
 
+def ramdisk_checks(data: bytes) -> None:
+    startable.check(data, _STARTED, "rdinit=/bin/init root=/dev/ram0")
+    startable.check_new_kernel(data, _STARTED)
+
+
+def zipped_sets(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        zipped_set.read(Path(file.name), {"boot.img": "boot", "vendor_boot.img": "vendor_boot"})
+
+
+def patch_files(data: bytes) -> None:
+    found = lint.lint(data)
+    if found.beyond_repair:
+        return
+    unified.parse(found.repaired, "x")
+    again = lint.lint(found.repaired)
+    if again.faults or again.repaired != found.repaired:
+        raise AssertionError(f"the repaired patch has faults: {again.faults[:1]}")
+
+
 def documents(data: bytes) -> None:
     describe(Path("x"), memoryview(data))
 
@@ -310,6 +337,7 @@ _KERNELS = (
     build.patched(zimage(), board("x")),
     zboot(pack(_KERNEL, "gzip")),
 )
+_STARTED = kernel.identify(zimage(payload=pack(_KERNEL, "gzip")))
 _DUMPS = (
     core_builders.with_ring().build(0x6000),
     core_builders.with_records().build(0x6000),
@@ -334,6 +362,23 @@ def _tar_of_a_tree() -> bytes:
             archive.addfile(info, io.BytesIO(bytes(8)))
     return target.getvalue()
 
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return target.getvalue()
+
+
+_PATCH = b"--- a/f.c\n+++ b/f.c\n@@ -1,3 +1,3 @@\n \ta;\n-\tb &lt; 1;\n+\tB;\n \tc;\n"
+_PATCHES = (
+    _PATCH,
+    b"diff --git a/f.c b/f.c\nindex 1..2 100644\n" + _PATCH + b"-- \n2.1\n\nFrom 1234567 Mon\n\n" + _PATCH,
+    _PATCH.replace(b"\n", b"\r\n"),
+    b"\xff\xfe" + _PATCH.decode().encode("utf-16-le"),
+    _PATCH.replace(b"\n\t", b"\n ").replace(b"f.c b", b"f.c.orig\tb"),
+)
 
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "boot_image": (boot_image, _IMAGES),
@@ -383,6 +428,12 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
     "containers": (containers, (*_IMAGES, *_REFUSED)),
     "crash_dumps": (crash_dumps, _DUMPS),
+    "ramdisk_checks": (ramdisk_checks, (*_PACKED, _CPIO, _CPIO + b"rest")),
+    "zipped_sets": (
+        zipped_sets,
+        (_zip({"boot.img": b"x" * 99}), _zip({"image-x.zip": _zip({"a/boot.img": b"y"})})),
+    ),
+    "patch_files": (patch_files, _PATCHES),
     "documents": (documents, (fit_image(_SMALL), *_IMAGES, *_KERNELS, *_PACKED, *_REFUSED, _CPIO)),
 }
 
