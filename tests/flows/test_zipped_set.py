@@ -1,7 +1,6 @@
 """Archives that zipfile cannot read are refused with the name of the file, whatever it raises."""
 
 import io
-import struct
 import zipfile
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from hardboot.base.errors import InputError
 from hardboot.flows import zipped_set
 
 FILES = {"boot.img": "boot"}
-NAME = b"boot.img"
 CENTRAL = b"PK\1\2"
 
 
@@ -34,12 +32,13 @@ def edited(data: bytes, offset: int, value: bytes, *, local: int | None = None) 
 
 def stored(data: bytes) -> int:
     """Return where the content of the only file begins."""
-    return 30 + sum(struct.unpack_from("<HH", data, 26))
+    return 30 + int.from_bytes(data[26:28], "little") + int.from_bytes(data[28:30], "little")
 
 
 def scrambled(method: int) -> bytes:
     data = bytearray(archive(method))
-    data[stored(data) + 2 : stored(data) + 22] = b"\xff" * 20
+    start = stored(bytes(data))
+    data[start + 2 : start + 22] = b"\xff" * 20
     return bytes(data)
 
 
