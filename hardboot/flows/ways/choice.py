@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hardboot.base.errors import RefusedError, ToolError
+from hardboot.base.interrupts import on_interrupt
 from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
@@ -42,11 +43,11 @@ def choose(phone: Phone, request: Request, via: str, journal: Journal, *, explai
         RefusedError: If AUTO finds none; the reason against each is told.
         DeviceError: If the phone does not answer.
     """
-    way = WAYS[via] if via != AUTO else _first_working(phone, request, journal)
-    journal.via = way.name
-    if not explain:
-        return Choice(way)
-    return Choice(way, {name: _why_not(phone, request, name, way, via) for name in WAYS if name != way.name})
+    with on_interrupt("Nothing was sent."):
+        way = WAYS[via] if via != AUTO else _first_working(phone, request, journal)
+        journal.via = way.name
+        others = [name for name in WAYS if explain and name != way.name]
+        return Choice(way, {name: _why_not(phone, request, name, way, via) for name in others})
 
 
 def _first_working(phone: Phone, request: Request, journal: Journal) -> Way:

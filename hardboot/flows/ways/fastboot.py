@@ -134,8 +134,8 @@ class _FastbootBoot:
     def prepare(self, phone: Phone, request: Request, journal: Journal) -> BootableImage:
         """See `Way`."""
         _check_profile(phone)
-        client = fastboot.find(serial_of(phone, request.fastboot_serial))
         with on_interrupt("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
+            client = fastboot.find(serial_of(phone, request.fastboot_serial))
             kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
             journal.host = now = parse_kernel(kernel)
             _check_unlocked(lock.text)

@@ -254,3 +254,39 @@ def test_a_dry_run_shows_the_image_and_restarts_nothing(
 )
 def test_sizes_are_read_as_bootloaders_write_them(text: str | None, known: int | None) -> None:
     assert fastboot._number(text) == known
+
+
+def test_a_kernel_alone_is_sent_with_the_phones_own_ramdisk(
+    scripted: ScriptedPhone, client: FakeFastboot, tmp_path: Path
+) -> None:
+    own = bootimg.parse(setup.rom_image(tmp_path).read_bytes())
+    kernel = tmp_path / "zImage"
+    kernel.write_bytes(own.kernel)
+    done = hardboot("--json", "boot", "--kernel", kernel, "--via", "fastboot")
+    assert done.returncode == 0, done.stderr
+    sent = bootimg.parse(client.image)
+    assert bytes(sent.kernel) == bytes(own.kernel)
+    assert bytes(sent.ramdisk) == bytes(bootimg.parse(setup.HOST_IMAGE).ramdisk)
+
+
+@pytest.mark.parametrize(
+    ("where", "state"),
+    [
+        ("transport.fastboot.find", "Nothing was sent."),
+        ("flows.ways.fastboot_image.make", "Nothing was sent."),
+        ("flows.ways.bootloader.enter", "The phone may be in its bootloader; nothing was flashed."),
+        ("transport.fastboot.Fastboot.boot", "The image may have been sent; nothing was flashed."),
+        (
+            "flows.ways.bootloader.wait_for_rom",
+            "The image had been sent; it is not known whether the ROM runs.",
+        ),
+    ],
+)
+def test_ctrl_c_tells_what_had_been_sent_by_then(
+    client: FakeFastboot, image: Path, monkeypatch: pytest.MonkeyPatch, where: str, state: str
+) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"hardboot.{where}", interrupted)
+    assert error(image, code=130)[1] == state
