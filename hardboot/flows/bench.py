@@ -190,5 +190,5 @@ def _log_time(phone: Phone, command: str, line: re.Pattern[str]) -> float | None
         command: Prints the log.
         line: Its first group are the seconds.
     """
-    times = line.findall(phone.root(f"{command} 2>/dev/null").text.replace("\r", ""))
+    times = line.findall(phone.root(f"{command} 2>/dev/null").text)
     return float(times[-1]) if times else None

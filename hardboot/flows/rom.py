@@ -245,7 +245,7 @@ def assemble(images: ImageSet, taken: Collection[str] = ()) -> Rom:
             with naming(images.files["vendor_boot"], state="Nothing was sent."):
                 trees = _trees([Part("dtb", 0, vendor.dtb)]) or trees
     needed = {
-        "vendor_boot": has_vendor_boot and vendor is None,
+        "vendor_boot": has_vendor_boot,
         "init_boot": has_vendor_boot and not len(generic),
         "dtbo": bool(trees),
     }

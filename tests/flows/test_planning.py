@@ -52,6 +52,8 @@ def test_a_phone_tells_its_memory_its_tree_and_its_bootloaders_words(
         f"head -c 131072 </dev/block/by-name/boot >{STAGING}/boot-header",
     ]
     assert len(scripted.commands) == 5  # the folder, and one shell for all queries
+    assert facts.hardware is None
+    assert facts_of(phone, f"{RUNNING} androidboot.hardware=bullet").hardware == "bullet"
 
 
 def test_a_phone_with_atags_tells_them_in_place_of_a_tree(phone: Phone, scripted: ScriptedPhone) -> None:
@@ -218,6 +220,34 @@ def test_a_bootconfig_that_names_another_phone_is_refused(tmp_path: Path) -> Non
     one = rom.read(image_sets.write_set(tmp_path / "rom", image_sets.image_set(vendor_boot=vendor)))
     with pytest.raises(RefusedError, match=r"for another phone: it has .*=shamu, which is"):
         planning.plan(profile.load("virt-arm64"), one, PhoneFacts())
+
+
+@pytest.mark.parametrize("supported", [False, True])
+def test_words_of_a_bootconfig_that_the_kernel_does_not_read_are_told(
+    supported: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = b"" if supported else b"CONFIG_BOOT_CONFIG is not set"
+    kernel = image_sets.KERNEL[:-2000] + text + image_sets.KERNEL[-2000 + len(text) :]
+    images = image_sets.image_set(boot=image_sets.boot_v4(kernel))
+    one = rom.read(image_sets.write_set(tmp_path / "rom", images))
+    planning.plan(profile.load("virt-arm64"), one, PhoneFacts())
+    told = "The kernel has no support for a bootconfig: its words go into the command line.\n"
+    assert capsys.readouterr().err == ("" if supported else told)
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("has_seed", [False, True])
+def test_a_guest_gets_a_seed_of_its_own_where_the_bootloader_gives_one(
+    own: bool, has_seed: bool, tmp_path: Path
+) -> None:
+    text = CELLS.replace("chosen { };", "chosen { kaslr-seed = <0 0>; };") if has_seed else CELLS
+    one = rom.read(setup.rom_image(tmp_path, tree=dtb(CELLS) if own else b""))
+    made = planning.plan(VIRT, one, PhoneFacts(LIVE, tree=fdt.parse(dtb(text))), kaslr_seed=b"12345678")
+    tree = made.plan.segment("dtb")
+    assert tree
+    chosen = fdt.parse(tree.data).find("/chosen")
+    assert chosen
+    assert chosen.properties.get("kaslr-seed") == (b"12345678" if has_seed else None)
 
 
 def test_a_phone_with_atags_gets_no_tree(image: rom.Rom) -> None:

@@ -68,6 +68,12 @@ def test_init_boot_counts_in_place_of_the_ramdisk_in_boot(tmp_path: Path) -> Non
     )
 
 
+def test_mediatek_headers_are_left_out_of_init_boot(tmp_path: Path) -> None:
+    init_boot = build.boot_v4(b"", container_builders.mtk(build.GENERIC, b"ROOTFS"))
+    found = read(tmp_path, **build.image_set(init_boot=init_boot))
+    assert bytes(found.generic) == build.GENERIC
+
+
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path) -> None:
     for name in ("a", "b"):
@@ -138,6 +144,7 @@ def test_trees_of_the_phones_vendor_boot_are_left_to_its_live_tree(tmp_path: Pat
 def test_own_overlays_need_the_tree_of_the_phones_vendor_boot(tmp_path: Path) -> None:
     images = build.image_set(vendor_boot=build.vendor_boot(dtb=board("vendor")), dtbo=build.overlay_table())
     found = read(tmp_path, **images)
+    assert found.lacks == ()
     assert models(rom.assemble(found.files, taken={"vendor_boot"})) == ["vendor"]
     assert models(rom.assemble(found.files, taken={"vendor_boot", "dtbo"})) == []
 

@@ -7,7 +7,7 @@ import image_sets as build
 import modern_setup as setup
 import pytest
 import scripted_setup
-from image_builders import arm64_image, board, dtb, kernel_with_banner, pack, zboot, zimage
+from image_builders import arm64_image, board, dtb, kernel_with_banner, pack, words, zboot, zimage
 from ramdisks import ARCHIVE
 from scripted_phone import ScriptedPhone
 from told import raises
@@ -117,6 +117,37 @@ def test_the_phones_own_ramdisk_takes_the_place_of_a_sets(phone: Phone, tmp_path
     assert (found.release, found.cmdline) == (build.RELEASE, f"{build.VENDOR_CMDLINE} new=1")
 
 
+@pytest.mark.parametrize(
+    ("part", "taken"),
+    [
+        ("ramdisk", {"vendor_boot", "dtbo"}),
+        ("own_ramdisk", {"vendor_boot", "dtbo"}),
+        ("dtb", {"vendor_boot", "init_boot"}),
+        (None, {"vendor_boot", "init_boot", "dtbo"}),
+    ],
+)
+def test_what_a_part_replaces_is_not_read_from_the_phone(
+    part: str | None, taken: set[str], phone: Phone, tmp_path: Path
+) -> None:
+    boot = written(tmp_path / "boot.img", build.boot_v4(build.KERNEL + board("appended")))
+    given = RomFiles(
+        boot,
+        ramdisk=written(tmp_path / "r", b"another") if part == "ramdisk" else None,
+        own_ramdisk=part == "own_ramdisk",
+        dtb=written(tmp_path / "d", board("given")) if part == "dtb" else None,
+    )
+    found = given.read().complete(phone)
+    assert set(found.files.images) - {"boot", "ramdisk", "dtb"} == taken
+
+
+def test_modules_are_compared_if_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = build.write_set(tmp_path / "rom", build.image_set())
+    RomFiles(folder).read().alone()
+    assert capsys.readouterr().err == ""
+    RomFiles(folder, modules=True).read().alone()
+    assert capsys.readouterr().err == "The ramdisk holds no modules.\n"
+
+
 def test_a_device_tree_is_used_as_it_is_unless_overlays_are_named(phone: Phone, tmp_path: Path) -> None:
     tree = written(tmp_path / "board.dtb", board("given"))
     dtbo = written(tmp_path / "dtbo.img", build.overlay_table(*setup.OVERLAYS))
@@ -153,8 +184,9 @@ def test_what_is_no_device_tree_is_refused(data: bytes, what: str, tmp_path: Pat
         RomFiles(None, kernel=written(tmp_path / "k", NEW), dtb=path).read()
 
 
-def test_a_damaged_device_tree_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path / "x.dtb", board("given")[:-8])
+@pytest.mark.parametrize("data", [board("given")[:-8], b"QCDT" + words(3, 99)], ids=["tree", "table"])
+def test_a_damaged_device_tree_is_named(data: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path / "x.dtb", data)
     with pytest.raises(InputError) as caught:
         RomFiles(None, kernel=written(tmp_path / "k", NEW), dtb=path).read()
     assert caught.value.what.startswith(f"{path}: ")
@@ -183,6 +215,9 @@ def test_without_a_phone_its_own_images_are_missing(tmp_path: Path) -> None:
     boot = written(tmp_path / "boot.img", build.boot_v4())
     with pytest.raises(InputError, match="the vendor_boot image is missing"):
         RomFiles(boot).read().alone()
+    (folder / "init_boot.img").unlink()
+    ramdisk = written(tmp_path / "ramdisk", b"another")
+    assert bytes(RomFiles(folder, ramdisk=ramdisk).read().alone().ramdisks()) == b"another"
 
 
 # Build trees

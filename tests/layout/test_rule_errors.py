@@ -39,6 +39,11 @@ TEXTS = {
         "2 more); the nearest placement that works: initrd at 0x6ed00000",
         CHOOSE,
     ),
+    "one-bank of two": (
+        "initrd 0x80000000-0x80800000 (8.0 MiB) is not inside one bank of RAM (0x0-0x60000000, "
+        "0x80001000-0xc0000000); the nearest placement that works: initrd at 0x80001000",
+        CHOOSE,
+    ),
     "mem-min": (
         "initrd 0x10000000-0x10b00000 (11.0 MiB) overlaps all RAM below mem_min 0x00000000-0x20000000 (512.0 "
         "MiB) (and 1 more); the nearest placement that works: initrd at 0x20533000",

@@ -125,7 +125,13 @@ def test_a_note_about_the_end_of_a_file_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [b"-- \n2.39.5\n", b"Index: g\n", b"diff --git a/g b/g\nnew file mode 100644\n"]
+    "end",
+    [
+        b"-- \n2.39.5\n",
+        b"Index: g\n",
+        b"diff --git a/g b/g\nnew file mode 100644\n",
+        b"--- a/g\n+++ b/g\n",
+    ],
 )
 def test_a_hunk_ends_where_something_else_begins(end: bytes) -> None:
     found = lint(PLAIN.replace(b"-1,3", b"-1,9") + end)

@@ -282,7 +282,7 @@ def test_names_in_the_text_of_a_mail_are_no_fault_but_turned_text_is() -> None:
     mail = "From: \u0418\u0432\u0430\u043d \u200d\n\n---\n".encode() + with_line("+x\n")
     assert characters.in_patch(mail) == []
     assert [item.line for item in characters.in_patch("a \u202e b\n".encode() + mail)] == [1]
-    assert characters.in_patch(b"\xff\n" + with_line("+x\n").replace(b"+x", b"+/* \xe9 */ \xe9")) == []
+    assert characters.in_patch(b"\xff\n" + with_line("+x\n").replace(b"+x", b"+/* \xe9 */ \x80 \xff")) == []
 
 
 # Our own

@@ -342,11 +342,13 @@ def test_a_lost_line_of_ours_is_damage_and_is_shown(tmp_path: Path) -> None:
     assert "1 line is missing: our_prepare_0(two);" in place(found, "prepare").detail
 
 
-def test_a_file_without_ours_is_absent_and_the_tree_partial(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["decompressor", "reservation", "reset"])
+def test_a_file_without_ours_is_absent_and_the_tree_partial(tmp_path: Path, name: str) -> None:
     tree = ours(tmp_path)
-    (tree / HEAD).write_text(trees.BASE[HEAD])
+    file = trees.OURS[name][-1][0]
+    (tree / file).write_text(trees.BASE[file])
     found = status(tree)
-    assert (found.overall, found.author, states(found)["decompressor"]) == ("partial", "hardboot", "absent")
+    assert (found.overall, found.author, states(found)[name]) == ("partial", "hardboot", "absent")
 
 
 def test_leftovers_in_our_files_are_damage(tmp_path: Path) -> None:

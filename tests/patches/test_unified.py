@@ -39,6 +39,7 @@ def test_any_bytes_are_a_patch_or_refused(data: bytes) -> None:
     ("data", "expected"),
     [
         (PATCH, (FilePatch("f", (HUNK,)),)),
+        (PATCH.replace(b"/f\n", b"/X\n"), (FilePatch("X", (HUNK,)),)),
         # Time stamps, folders of any name, text between files.
         (
             b"Only in new: g\ndiff -u old/d/f new/d/f\n--- old/d/f\t2026-01-01 00:00\n+++ new/d/f\t2026\n"

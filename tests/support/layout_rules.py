@@ -17,6 +17,8 @@ ANGLER_PLACES = {"kernel": 0x80000, "initrd": 0x30000000, "dtb": 0x10000000}
 OLD_64 = guest64(image(anywhere=False), Fdt(Node("", {"x": bytes(9000)})))
 # A zImage right before it would have to move itself, over it.
 TAKEN = LiveMemory((Range(0x40000000, 0x80000000),), reserved=(Range(0x41A80000, 0x41A81000, "taken"),))
+# The second one begins at an address where no Image may start.
+TWO_BANKS = LiveMemory((Range(0, 0x60000000), Range(0x80001000, 0xC0000000)))
 NEXUS_6 = layout.parse_iomem(IOMEM)
 
 
@@ -53,6 +55,7 @@ PLACE_CASES = [
     PlaceCase("page-aligned", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x46F00800}),
     PlaceCase("disjoint", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x46001000}),
     PlaceCase("one-bank", VIRT, guest(), None, VIRT_PLACES, {"initrd": 0x7FF00000}),
+    PlaceCase("one-bank of two", DIRECT, guest64(image()), TWO_BANKS, PLACES, {"initrd": 0x80000000}),
     PlaceCase("mem-min", SHAMU, guest(), NEXUS_6, SHAMU_PLACES, {"initrd": 0x10000000}),
     PlaceCase("outside-page", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x44000000}),
     PlaceCase("outside-reserved", VIRT, guest(), None, VIRT_PLACES, {"dtb": 0x44100000}),
