@@ -61,6 +61,8 @@ def _no_hunk(line: bytes) -> str:
         return "a diff of a merge (git diff --cc) is not supported"
     if line.startswith(b"@@"):
         return "the hunk header (@@) is damaged"
+    if line == b"\n":
+        return "an empty line is where the hunk header (@@) belongs"
     return "the hunk headers (@@) are missing"
 
 

@@ -38,6 +38,7 @@ def in_front(text: bytes) -> bytes:
         (b"\xff\xfe" + b"\0\xd8", "this file is damaged UTF-16"),
         (PLAIN.replace(b"@@", b"@@@").replace(b"-1,3", b"-1,3 -1,3"), "a diff of a merge (git diff --cc)"),
         (PLAIN.replace(b"@@ -1,3", b"@@ -x"), "the hunk header (@@) is damaged"),
+        (PLAIN.replace(b"@@ -", b"\n@@ -"), "an empty line is where the hunk header (@@) belongs"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, data: bytes, what: str) -> None:
