@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import container_builders
 import image_sets as build
 import modern_setup as setup
 import pytest
@@ -56,6 +57,14 @@ def test_a_phone_without_vendor_boot_or_bootconfig_tells_none(
     del phone.profile.partitions["vendor_boot"]
     words = bootloader_words.ask(phone, setup.CMDLINE)
     assert words.cmdline == f"{build.VENDOR_CMDLINE} androidboot.bootloader=u-boot"
+
+
+def test_before_header_v3_vendor_boot_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    images = {**setup.IMAGES, "boot": container_builders.boot(build.KERNEL, b"r", cmdline=b"own=1")}
+    words = bootloader_words.ask(
+        connected(monkeypatch, tmp_path, setup.phone_with_slots(images)), setup.CMDLINE
+    )
+    assert words == BootloaderWords(f"{build.VENDOR_CMDLINE} androidboot.bootloader=u-boot", {})
 
 
 def test_a_bootconfig_of_the_phone_that_is_malformed_is_refused(

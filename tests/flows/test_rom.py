@@ -57,6 +57,8 @@ def test_a_size_that_is_stated_is_not_unpacked_for(tmp_path: Path) -> None:
     stated = rom.read(written(tmp_path, build.boot(zimage(), b"ramdisk")))
     assert stated.unpacked_size == 0x1234
     assert stated.release is None
+    packed = zimage(payload=pack(KERNEL, "gzip"), tags=b"\1\0\0\0")
+    assert rom.read(written(tmp_path, build.boot(packed, b"ramdisk"))).unpacked_size == len(KERNEL)
 
 
 @pytest.mark.parametrize("how", [None, "gzip"])

@@ -217,3 +217,4 @@ def test_a_kernel_without_support_for_a_bootconfig_finds_its_words_in_the_comman
     guest = found.guest(tree=None, live_tree=None, cmdline="", words={"a": ("1",)})
     assert bytes(guest.ramdisk) == bytes(found.ramdisks())
     assert not read(tmp_path, **build.image_set()).ignores_bootconfig
+    assert not read(tmp_path, **build.image_set(boot=build.boot_v4(zimage()))).ignores_bootconfig
