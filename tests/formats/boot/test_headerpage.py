@@ -83,7 +83,9 @@ def test_the_shortest_header_is_read() -> None:
 
 
 def test_the_fix_names_what_to_give() -> None:
-    assert "boot.img" in refusal(b"x" * 4096).fix
+    unknown = refusal(b"x" * 4096)
+    assert unknown.what.startswith("boot image: magic at offset 0x0: this is ")
+    assert "boot.img" in unknown.fix
     assert "no kernel" in refusal(build.vendor_boot(4)).fix
     packed = refusal(gzip.compress(build.boot()))
     assert "gzip data with an Android boot image in it" in packed.what

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import container_builders as build
+import image_sets
 import pytest
 from golden_images import VENDOR_V3, VENDOR_V4
 from hypothesis import given, settings
@@ -45,7 +46,7 @@ def patched(offset: int, value: int) -> bytes:
     ],
 )
 def test_damage_is_reported_with_its_field_and_offset(data: bytes, message: str) -> None:
-    with pytest.raises(InputError, match=re.escape(message)):
+    with pytest.raises(InputError, match=f"^vendor boot image: .*{re.escape(message)}"):
         vendorboot.parse(data)
 
 
@@ -190,6 +191,11 @@ def test_the_last_padding_may_be_missing() -> None:
     assert image.missing == len(built(VENDOR_V4)) - len(data)
     assert image.end == len(data)
     assert built(image) == data
+
+
+def test_an_image_without_parts_may_end_with_its_header() -> None:
+    data = image_sets.vendor_boot([], bootconfig=b"", version=3)[:2112]
+    assert built(vendorboot.parse(data)) == data
 
 
 def test_the_parts_are_where_they_are_in_the_file() -> None:

@@ -116,5 +116,6 @@ def test_an_image_patched_by_loki_is_refused() -> None:
     data = bytearray(build.boot())
     wrappers.refuse_loki(memoryview(data))
     data[0x400:0x404] = b"LOKI"
-    with pytest.raises(InputError, match="Loki header at offset 0x400"):
+    told = r"^boot image: Loki header at offset 0x400: this image was patched by Loki"
+    with pytest.raises(InputError, match=told):
         wrappers.refuse_loki(memoryview(data))
