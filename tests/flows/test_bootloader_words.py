@@ -38,6 +38,9 @@ def test_the_images_own_bootconfig_is_read_where_it_lies(
     own = (build.BOOTCONFIG + b"#" * size)[: max(size, 0)] if size else b""
     ramdisks = [(build.PLATFORM, b"x" * 5000), (build.DLKM, b"y" * 3)]
     vendor = build.vendor_boot(ramdisks, dtb=setup.BASE, bootconfig=own)
+    if own:  # what is in the padding does not belong to it
+        behind = b"\nandroidboot.slot_suffix=x\n".ljust(-len(own) % 4096, b"#")
+        vendor = vendor[: -len(behind)] + behind
     phone = connected(monkeypatch, tmp_path, setup.phone_with_slots({**setup.IMAGES, "vendor_boot": vendor}))
     known = bootconfig.parse(own.decode())
     found = bootloader_words.ask(phone, setup.CMDLINE).bootconfig
