@@ -151,7 +151,7 @@ def qemu_of(serial: str) -> int:
 def test_a_phone_that_dies_in_the_middle_of_a_push(
     whole_phone: VirtualPhone, stock_zimage: Path, tmp_path: Path
 ) -> None:
-    rom = pack(tmp_path / "rom.img", stock_zimage, bytes(48 << 20))
+    rom = pack(tmp_path / "rom.img", stock_zimage, newc(b"init", bytes(48 << 20), mode=0o100755) + END)
     folder = Path(whole_phone.hardboot.environment["XDG_STATE_HOME"], "hardboot/virtual/virt-arm")
     process = whole_phone.hardboot.start("boot", rom)
     try:
