@@ -16,6 +16,7 @@ from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as backups
 from hardboot.flows import flash, host_image, partition_content
 from hardboot.flows.backup import Backup
+from hardboot.flows.partition_read import before_the_write
 from hardboot.flows.restart import Restarted, restart
 from hardboot.images.rooted import Root
 
@@ -45,15 +46,16 @@ def flash_host_kernel(
         private_copy(image, limit=host_image.LIMIT) as copy,
         connected(settings.serial, settings.chosen(), exclusive=True) as phone,
     ):
-        host_image.check(copy.path, phone.profile, name=image)
-        release = partition_content.inspect(map_own_file(copy.path)).release
-        partition = phone.partition_name(flash.PARTITION, slot)
-        place = _place(phone, partition, reboot=reboot)
-        confirm(
-            settings,
-            f"This writes {image} (kernel {release or 'unknown'}) to {place} of "
-            f"{_running(phone)}. The backup of the partition is in {backups.folder(phone.serialno)}.",
-        )
+        with before_the_write():
+            host_image.check(copy.path, phone.profile, name=image)
+            release = partition_content.inspect(map_own_file(copy.path)).release
+            partition = phone.partition_name(flash.PARTITION, slot)
+            place = _place(phone, partition, reboot=reboot)
+            confirm(
+                settings,
+                f"This writes {image} (kernel {release or 'unknown'}) to {place} of "
+                f"{_running(phone)}. The backup of the partition is in {backups.folder(phone.serialno)}.",
+            )
         done = flash.flash(phone, copy, partition, agree=_agree(settings), allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     if restarted and restarted.hardboot is False:
@@ -81,9 +83,11 @@ def restore(
         raise click.UsageError("--slot chooses a backup; BACKUP says its own slot")
     named = backups.read(backup) if backup else None
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
-        chosen = named or flash.default_backup(phone, phone.partition_name(flash.PARTITION, slot))
+        with before_the_write():
+            chosen = named or flash.default_backup(phone, phone.partition_name(flash.PARTITION, slot))
         with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
-            confirm(settings, _effect(phone, chosen, reboot=reboot))
+            with before_the_write():
+                confirm(settings, _effect(phone, chosen, reboot=reboot))
             done = flash.restore(phone, copy, chosen, agree=_agree(settings), allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     settings.emit(_document(done, restarted), lambda: _print(done, restarted))
