@@ -1,6 +1,7 @@
 """Print a plan: the map of the memory, the command line word by word, and the other decisions."""
 
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,7 +11,6 @@ from typing import Any
 from rich.text import Text
 
 from hardboot import memorymap
-from hardboot.base import terminal
 from hardboot.base.cmdline import BOOTLOADER, ROM, CommandLine
 from hardboot.base.files import write_atomic
 from hardboot.commands.common import Settings
@@ -193,9 +193,9 @@ def _takes_unicode(out: TextOutput) -> bool:
 
 
 def _say(out: TextOutput, text: str, style: str = "") -> None:
-    """Print a text; the lines it is folded into are indented."""
+    """Print a text; the lines it is folded into are indented, long words are broken."""
     text = memorymap.visible(text, unicode=_takes_unicode(out))
-    for row in terminal.fold(text, out, indent=4):
+    for row in textwrap.wrap(text, out.width, subsequent_indent=" " * 4, break_on_hyphens=False):
         _put(out, [(row, style)])
 
 

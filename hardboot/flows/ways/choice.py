@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hardboot.base.errors import RefusedError, ToolError
+from hardboot.base.errors import HardbootError, RefusedError, ToolError
 from hardboot.base.interrupts import on_interrupt
 from hardboot.device import record
 from hardboot.device.phone import Phone
@@ -73,7 +73,7 @@ def _first_working(phone: Phone, request: Request, journal: Journal) -> Way:
 def _why_not(phone: Phone, request: Request, name: str, taken: Way, via: str) -> str:
     try:
         WAYS[name].check(phone, request)
-    except (RefusedError, ToolError) as error:
+    except HardbootError as error:  # also of the phone: the way that is taken may work all the same
         return error.what
     if via != AUTO:
         return f"would work, too: --via {name}"
