@@ -6,6 +6,7 @@ from typing import Any
 
 from image_builders import dtb
 
+from hardboot.formats.boot import bootimg
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.vendorboot import Ramdisk, VendorBoot
 
@@ -41,6 +42,11 @@ V3 = BootImage(
     header=bytes(0x18) + struct.pack("<4I", 0x00112233, 0x44556677, 0x8899AABB, 0xCCDDEEFF) + bytes(4056),
 )
 V4 = replace(V3, header_version=4)
+
+
+def built(image: BootImage) -> bytes:
+    return b"".join(bootimg.build(image))
+
 
 # The public key of avbroot's test key, and its signature of V4_VTS.
 _MODULUS = bytes.fromhex(
