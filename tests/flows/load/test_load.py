@@ -1,0 +1,150 @@
+"""load on the scripted phone: what was planned is loaded, after all checks, and recorded."""
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from loading import RECORD, loaded_record, prepared
+from scripted_phone import HOST, STOCK, ScriptedPhone
+
+from hardboot.device import record
+from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
+from hardboot.flows import load
+from hardboot.flows.journal import Journal
+from hardboot.flows.rom import Rom
+
+
+def test_what_was_planned_is_loaded(
+    phone: Phone,
+    scripted: ScriptedPhone,
+    image: Rom,
+    journal: Journal,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = prepared(phone, image, journal)
+    scripted.events.clear()
+    capsys.readouterr()
+    load.load(phone, made, journal)
+    assert scripted.running
+    held = scripted.running.loaded
+    assert held
+    assert (held.flags, held.entry) == (4, made.plan.entry)
+    assert [(one.content, one.address, one.size) for one in held.segments] == [
+        (bytes(one.data), one.addr, one.memsz) for one in made.plan.segments
+    ]
+    assert held.cmdline == made.cmdline.text
+    assert loaded_record(scripted) == journal.loaded
+    assert journal.loaded == record.describe(
+        journal.host,  # type: ignore[arg-type]  # it is there
+        made.plan,
+        image="rom.img",
+        sha256=hashlib.sha256(image.path.read_bytes()).hexdigest(),
+        release="6.6.0-rom",
+        mark=made.mark,
+    )
+    kept = scripted.files.find("/dev/hardboot-agent")
+    assert kept
+    assert kept.mode == 0o700
+    assert journal.pushed_bytes == sum(len(one.data) for one in made.plan.segments)
+    assert [phase.name for phase in journal.phases] == ["check", "plan", "ask", "push", "load"]
+    assert journal.replaced is None
+    assert scripted.files.find(STAGING) is None
+    assert capsys.readouterr().err.splitlines() == ["Asking the running kernel", "Loading"]
+    here = tmp_path / "state/hardboot/loaded/HBSCRIPT.json"
+    assert record.decode(here.read_bytes()) == journal.loaded
+
+
+def test_everything_is_asked_and_proven_before_it_is_loaded(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal
+) -> None:
+    made = prepared(phone, image, journal)
+    scripted.events.clear()
+    load.load(phone, made, journal)
+    order = [re.sub(r" 0x.*", "", event.removeprefix(f"{STAGING}/")) for event in scripted.events]
+    names = ["zImage", "initrd", "dtb", "record"]
+    at = order.index("agent load")
+    assert order[:2] == [f"push {STAGING}/agent", f"sha256sum <{STAGING}/agent"]
+    assert order.index("agent info") < order.index(f"push {STAGING}/zImage")
+    for name in names:
+        assert order.index(f"push {STAGING}/{name}") < order.index(f"sha256sum <{STAGING}/{name}") < at
+    assert order[at - 1] == f"rm -f {RECORD}"
+    assert order[at + 1] == f"cat {STAGING}/record >{RECORD}"
+    assert order[-1] == f"rm -rf {STAGING}"
+
+
+def test_what_was_loaded_before_is_replaced_and_told(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load.load(phone, prepared(phone, image, journal), journal)
+    scripted.events.clear()
+    again = Journal("virt-arm", "HBSCRIPT")
+    load.load(phone, prepared(phone, image, again), again)
+    assert again.replaced == "rom.img (kernel 6.6.0-rom)"
+    warning = "warning: replacing rom.img (kernel 6.6.0-rom), which was already loaded"
+    assert warning in capsys.readouterr().err.splitlines()
+    calls = scripted.happened(f"{STAGING}/agent *")
+    assert [call.split()[1] for call in calls] == ["info", "unload", "info", "load"]
+    assert loaded_record(scripted) == again.loaded
+    # The flag can be asked for only while nothing is loaded.
+    infos = scripted.happened(f"{STAGING}/agent info*")
+    assert infos == [f"{STAGING}/agent info 0x4"] * 2
+
+
+def test_what_another_program_loaded_is_replaced_too(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal
+) -> None:
+    load.load(phone, prepared(phone, image, journal), journal)
+    scripted.files.remove(RECORD)
+    again = Journal("virt-arm", "HBSCRIPT")
+    load.load(phone, prepared(phone, image, again), again)
+    assert again.replaced == "an image that hardboot has no record of"
+
+
+def test_the_flag_that_the_kernel_shows_is_used(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal
+) -> None:
+    scripted.start(replace(HOST, flag=0x8000, takes=0x8001))
+    made = prepared(phone, image, journal)
+    assert made.plan.flag == 4
+    load.load(phone, made, journal)
+    assert scripted.running
+    assert scripted.running.loaded
+    assert scripted.running.loaded.flags == 0x8000
+    assert journal.loaded
+    assert (journal.loaded.flag, journal.loaded.start) == (0x8000, "hard")
+
+
+def test_a_soft_start_is_loaded_without_a_flag(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal
+) -> None:
+    scripted.start(STOCK)
+    load.load(phone, prepared(phone, image, journal, soft=True), journal)
+    assert scripted.running
+    assert scripted.running.loaded
+    assert scripted.running.loaded.flags == 0
+    assert loaded_record(scripted).start == "soft"
+
+
+def test_the_record_is_on_this_computer_before_the_kernel_has_the_image(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal, tmp_path: Path
+) -> None:
+    made = prepared(phone, image, journal)
+    seen: list[bool] = []
+    here = tmp_path / "state/hardboot/loaded/HBSCRIPT.json"
+    scripted.fault(f"push {STAGING}/zImage", before=lambda: seen.append(here.exists()))
+    load.load(phone, made, journal)
+    assert seen == [True]
+
+
+def test_a_phone_whose_dev_is_noexec_keeps_no_agent(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal
+) -> None:
+    for mount in scripted.files.mounts:
+        mount.noexec = mount.point == "/dev"
+    load.load(phone, prepared(phone, image, journal), journal)
+    assert scripted.files.find("/dev/hardboot-agent") is None
+    assert loaded_record(scripted)
