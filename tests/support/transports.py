@@ -9,6 +9,7 @@ from usb_double import UsbPhone
 
 from hardboot.transport.base import Transport
 from hardboot.transport.direct import AdbTcp, AdbUsb
+from hardboot.transport.packets import build_header
 from hardboot.transport.services import Timeouts
 
 _NO_KEYS = Path("/nonexistent/keys")
@@ -40,3 +41,8 @@ def _timeouts(patience_s: float) -> Timeouts:
 
 def fake() -> FakeAdbd:
     return FakeAdbd(files={"/data/x": (0o100644, CONTENT)})
+
+
+def header(size: int) -> bytes:
+    """Return the header of a WRTE packet with `size` bytes of payload."""
+    return build_header(b"WRTE", 0, 0, bytes(size), with_checksum=False)
