@@ -174,6 +174,22 @@ class PrivateCopy:
     size: int
     sha256: str
 
+    def check_original(self) -> None:
+        """Refuse to go on if the file that the user named has another content now.
+
+        Raises:
+            InputError: If it has, or cannot be read.
+        """
+        with open_regular(self.name) as stream:
+            size = os.fstat(stream.fileno()).st_size
+        if size != self.size or sha256_file(self.name) != self.sha256:
+            raise InputError(
+                "the file changed after it was checked",
+                file=str(self.name),
+                state="Nothing was written.",
+                fix="Try again when nothing else writes to it.",
+            )
+
 
 @contextmanager
 def private_copy(path: Path, *, limit: int) -> Iterator[PrivateCopy]:

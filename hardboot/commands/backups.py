@@ -33,6 +33,7 @@ def backups(settings: Settings) -> None:
     """List the backups on this computer, newest first.
 
     If a phone is connected, its backups alone are listed, and the one that is in the partition now is marked.
+    If none of them is, the last line says so.
     """
     try:
         with connected(settings.serial, settings.chosen(), wait_s=0) as phone:
@@ -55,6 +56,10 @@ def backups(settings: Settings) -> None:
             now = ", on the phone now" if row["current"] else ""
             echo(f"{shown_date(one)}  {one.device} {one.serial}  {one.partition}  {shown_kernel(one)}{now}")
             echo(f"  {one.path}")
+        for name, sha256 in current.items():
+            if all((one.partition, one.sha256) != (name, sha256) for one in found):
+                option = "" if name == flash.PARTITION else f" --partition {name}"
+                echo(f"{name} on the phone now: none of these backups (to keep it: hardboot backup{option})")
 
     settings.emit({"backups": rows}, human)
 

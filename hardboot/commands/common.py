@@ -113,17 +113,24 @@ def journaled(settings: Settings, *, connect_s: float | None = None) -> "Iterato
             raise
 
 
-def wait_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option --wait, passed as `wait_s`, with this help text."""
+def wait_option(text: str, *, bare: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option --wait, passed as `wait_s`.
+
+    Args:
+        text: Its help.
+        bare: --wait may stand without SECONDS, and then means the default.
+    """
     from hardboot.flows.restart import WAIT_S
 
     return click.option(
         "--wait",
         "wait_s",
-        metavar="SECONDS",
+        metavar="[SECONDS]" if bare else "SECONDS",
         type=click.IntRange(1, 3600),
         default=int(WAIT_S),
         show_default=True,
+        is_flag=False,
+        flag_value=int(WAIT_S) if bare else None,
         help=text,
     )
 

@@ -56,6 +56,7 @@ def flash_host_kernel(
                 f"This writes {image} (kernel {release or 'unknown'}) to {place} of "
                 f"{_running(phone)}. The backup of the partition is in {backups.folder(phone.serialno)}.",
             )
+            copy.check_original()
         done = flash.flash(phone, copy, partition, agree=_agree(settings), allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None
     if restarted and restarted.hardboot is False:

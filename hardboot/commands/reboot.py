@@ -9,7 +9,7 @@ from hardboot.flows.restart import restart
 
 
 @click.command(cls=Command, example="hardboot reboot")
-@wait_option("Wait at most SECONDS for the phone to answer over ADB.")
+@wait_option("Wait at most SECONDS for the phone to answer over ADB; hardboot always waits.", bare=True)
 @pass_settings
 def reboot(settings: Settings, wait_s: float) -> None:
     """Restart the phone, and show which kernel came up.

@@ -19,7 +19,10 @@ def test_a_backup_is_made_listed_and_marked(scripted: ScriptedPhone) -> None:
     assert "on the phone now" in listed.stdout
     assert f"boot  kernel unknown, host, on the phone now\n  {saved.path}\n" in listed.stdout
     scripted.boot.flash = scripted.boot.cached = setup.STOCK_IMAGE.ljust(setup.SIZE, b"\0")
-    assert "on the phone now" not in hardboot("backups").stdout
+    assert hardboot("backups").stdout.splitlines()[1:] == [
+        f"  {saved.path}",
+        "boot on the phone now: none of these backups (to keep it: hardboot backup)",
+    ]
     assert scripted.happened("dd *of=/dev/*") == []
 
 
@@ -83,19 +86,31 @@ def test_an_empty_or_cut_file_is_not_flashed(content: bytes, scripted: ScriptedP
     assert scripted.boot.flash == before
 
 
-def test_what_was_checked_is_what_is_flashed(
-    scripted: ScriptedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("content", [setup.HOST_IMAGE[:-1] + b"x", setup.HOST_IMAGE[:4096], b"", None])
+def test_a_file_that_changes_after_the_check_is_refused(
+    content: bytes | None, scripted: ScriptedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "host.img"
-    image = setup.HOST_IMAGE[:-1] + b"x"
     path.write_bytes(setup.HOST_IMAGE)
-    scripted.boot.flash = scripted.boot.cached = setup.STOCK_IMAGE.ljust(setup.SIZE, b"\0")
+    before = scripted.boot.flash = scripted.boot.cached = setup.STOCK_IMAGE.ljust(setup.SIZE, b"\0")
 
     def change(*_: object) -> None:
-        path.write_bytes(image)
+        path.unlink() if content is None else path.write_bytes(content)
 
     monkeypatch.setattr("hardboot.commands.flash.confirm", change)
     done = hardboot("flash-host-kernel", path)
+    assert done.returncode == 3
+    told = "no such file" if content is None else "the file changed after it was checked"
+    assert done.stderr.startswith(f"hardboot: {path}: {told}\n  state: Nothing was ")
+    assert scripted.boot.flash == before
+
+
+def test_what_was_checked_is_what_is_flashed(scripted: ScriptedPhone, tmp_path: Path) -> None:
+    path = tmp_path / "host.img"
+    path.write_bytes(setup.HOST_IMAGE)
+    scripted.boot.flash = scripted.boot.cached = setup.STOCK_IMAGE.ljust(setup.SIZE, b"\0")
+    scripted.fault("push *", before=lambda: path.write_bytes(b"something else"))
+    done = hardboot("--yes", "flash-host-kernel", path)
     assert done.returncode == 0, done.stderr
     assert scripted.boot.flash.startswith(setup.HOST_IMAGE)
 

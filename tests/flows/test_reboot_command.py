@@ -25,8 +25,9 @@ def in_rom(scripted: ScriptedPhone, rom: Path) -> ScriptedPhone:
     return scripted
 
 
-def test_reboot_returns_to_the_host_kernel_and_says_so(in_rom: ScriptedPhone) -> None:
-    ran = hardboot("reboot")
+@pytest.mark.parametrize("words", [(), ("--wait",), ("--wait", "60"), ("--wait", "--yes")])
+def test_reboot_returns_to_the_host_kernel_and_says_so(words: tuple[str, ...], in_rom: ScriptedPhone) -> None:
+    ran = hardboot("reboot", *words)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "virt-arm HBSCRIPT runs kernel 6.1.0-host, with hardboot support.\n"
     document = json.loads(hardboot("--json", "reboot").stdout)
