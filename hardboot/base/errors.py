@@ -70,6 +70,10 @@ class DeviceError(HardbootError):
     exit_code = 5
 
 
+class RequestError(DeviceError):
+    """A request to the phone failed. Only the flow that made it knows what that means: `if_cut_off`."""
+
+
 class DeviceStateError(HardbootError):
     """Something was sent and the outcome is unknown: look at the phone before anything else."""
 

@@ -1,9 +1,11 @@
-"""Ctrl-C, with what it left behind: only the flow knows what had been sent by then."""
+"""A command that is cut off, with what it left behind: only the flow knows what had been sent by then."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from hardboot.base.errors import DeviceError, RequestError
 
 LOOK = "If a phone is involved, look at it before you go on: hardboot status"
 
@@ -23,21 +25,28 @@ class Interrupt(KeyboardInterrupt):
 
 
 @contextmanager
-def on_interrupt(state: str, fix: str = LOOK) -> Iterator[None]:
-    """Let a Ctrl-C within the block tell `state` and `fix`, unless a block inside it has done so.
+def if_cut_off(state: str, fix: str | None = None) -> Iterator[None]:
+    """Let a Ctrl-C or a failed request within the block tell `state`, unless a block inside it has done so.
+
+    Args:
+        state: What is changed and what is not, or not known.
+        fix: What to do next; None is LOOK after a Ctrl-C, and else what the failed request says.
 
     Raises:
         Interrupt: In place of the KeyboardInterrupt, with its notes.
+        DeviceError: In place of the RequestError.
     """
     try:
         yield
     except Interrupt:
         raise
     except KeyboardInterrupt as interrupt:
-        told = Interrupt(state, fix)
+        told = Interrupt(state, fix or LOOK)
         for note in getattr(interrupt, "__notes__", ()):
             told.add_note(note)
         raise told from interrupt
+    except RequestError as error:
+        raise DeviceError(error.what, state=state, fix=fix or error.fix) from error
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hardboot.base.errors import HardbootError
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.commands import completion
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, pass_settings, slot_option
@@ -96,18 +96,17 @@ def backup(
 
     Nothing is written to the phone. hardboot restore writes the backup back.
     """
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with (
+        connected(settings.serial, settings.chosen(), exclusive=True) as phone,
+        if_cut_off(partition_read.NOTHING_WRITTEN),
+    ):
         partition = phone.partition_name(partition, slot)
         device = phone.partition(partition)
-        try:
-            with on_interrupt("Nothing was written to the phone."):
-                if output is None:
-                    made = partition_read.back_up(phone, partition, device, allow_broken=allow_broken)
-                    path, size, sha256 = made.path, made.size, made.sha256
-                else:
-                    path, size = output, device.size
-                    sha256 = partition_read.save(phone, partition, device, output)
-        finally:
-            phone.clean()
+        if output is None:
+            made = partition_read.back_up(phone, partition, device, allow_broken=allow_broken)
+            path, size, sha256 = made.path, made.size, made.sha256
+        else:
+            path, size = output, device.size
+            sha256 = partition_read.save(phone, partition, device, output)
     document = {"partition": partition, "path": str(path), "size": size, "sha256": sha256}
     settings.emit(document, lambda: echo(f"Wrote {path}: {size} bytes, sha256 {sha256[:16]}…"))

@@ -7,6 +7,7 @@ import click
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import private_copy
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.mapping import map_own_file
 from hardboot.commands import completion
 from hardboot.commands.backups import shown_date, shown_kernel
@@ -16,7 +17,7 @@ from hardboot.device.phone import Phone, connected
 from hardboot.flows import backup as backups
 from hardboot.flows import flash, host_image, partition_content
 from hardboot.flows.backup import Backup
-from hardboot.flows.partition_read import before_the_write
+from hardboot.flows.partition_read import NOTHING_WRITTEN
 from hardboot.flows.restart import Restarted, restart
 from hardboot.images.rooted import Root
 
@@ -46,7 +47,7 @@ def flash_host_kernel(
         private_copy(image, limit=host_image.LIMIT) as copy,
         connected(settings.serial, settings.chosen(), exclusive=True) as phone,
     ):
-        with before_the_write():
+        with if_cut_off(NOTHING_WRITTEN):
             host_image.check(copy.path, phone.profile, name=image)
             release = partition_content.inspect(map_own_file(copy.path)).release
             partition = phone.partition_name(flash.PARTITION, slot)
@@ -84,10 +85,10 @@ def restore(
         raise click.UsageError("--slot chooses a backup; BACKUP says its own slot")
     named = backups.read(backup) if backup else None
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
-        with before_the_write():
+        with if_cut_off(NOTHING_WRITTEN):
             chosen = named or flash.default_backup(phone, phone.partition_name(flash.PARTITION, slot))
         with private_copy(chosen.path, limit=host_image.LIMIT) as copy:
-            with before_the_write():
+            with if_cut_off(NOTHING_WRITTEN):
                 confirm(settings, _effect(phone, chosen, reboot=reboot))
             done = flash.restore(phone, copy, chosen, agree=_agree(settings), allow_broken=allow_broken)
         restarted = restart(phone) if reboot else None

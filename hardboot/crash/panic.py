@@ -10,7 +10,7 @@ from hardboot.base import cmdline as cmdlines
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.memory import PAGE_SIZE, Range
 from hardboot.base.sizes import align_up
 from hardboot.base.temporary import temporary_folder
@@ -120,7 +120,7 @@ def load(phone: Phone, prepared: PanicKernel, journal: Journal) -> None:
         with journal.phase("push"), temporary_folder() as folder:
             segments, _ = loading.push(phone, plan.segments, journal, folder)
         with journal.phase("load"), log.step("Loading the panic kernel"):
-            with on_interrupt("The panic kernel may be loaded."):
+            with if_cut_off("The panic kernel may be loaded."):
                 output = phone.root(
                     agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments),
                     timeout_s=_LOAD_TIMEOUT_S,
@@ -139,7 +139,7 @@ def unload(phone: Phone) -> bool:
     """
     try:
         was_loaded = host.ask(phone, None).kexec_crash_loaded is not False
-        with on_interrupt("The panic kernel may be unloaded."):
+        with if_cut_off("The panic kernel may be unloaded."):
             output = phone.root(agent.unload_command(host.AGENT, agent.KEXEC_ON_CRASH))
         if output.code:
             raise agent_errors.failure("unload", output.text)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.crash.panic import is_loaded
 from hardboot.crash.pull import has_dump
 from hardboot.device.phone import Phone, connect
@@ -36,9 +36,9 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
         # A kernel that would hang for ever gets a time-out, so that it restarts if no panic kernel starts.
         timeout = f"[ $(cat /proc/sys/kernel/panic) != 0 ] || echo {_PANIC_S} > /proc/sys/kernel/panic"
         crash = "(sleep 0.2; echo c > /proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &"
-        with on_interrupt("The crash may have been sent; which kernel runs is not known."):
+        with if_cut_off("The crash may have been sent; which kernel runs is not known."):
             run_detached(phone, f"sync; {timeout}; {crash}", timeout_s=_SYNC_S)
-        with on_interrupt("The crash had been sent; which kernel runs is not known."):
+        with if_cut_off("The crash had been sent; which kernel runs is not known."):
             now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=_refuse_old_kernel)
     if now is None:
         journal.outcome = PHONE_SILENT

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError
+from hardboot.base.errors import DeviceError, RequestError
 from hardboot.transport.base import SHELL, Output, Transport
 
 QUICK_S = 30.0
@@ -65,7 +65,7 @@ class Shells:
         """
         outputs = list(self.root_steps([(command, timeout_s) for command in commands]))
         if len(outputs) < len(commands):
-            raise DeviceError(
+            raise RequestError(
                 f"the root shell ended early, with exit code {outputs[-1].code}: {_shown(outputs[-1])}",
                 state="The commands after it were not run.",
                 fix="Check that root works: adb shell su -c id",
@@ -116,7 +116,7 @@ def read(command: str, output: Output) -> str:
         DeviceError: If its exit code is not 0.
     """
     if output.code:
-        raise DeviceError(
+        raise RequestError(
             f"a command on the phone failed with exit code {output.code}: {_shown(output)}",
             state="The commands after it were not run.",
             fix=f"Run it by hand in `adb shell`, as root: {command}",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError
+from hardboot.base.errors import DeviceError, RequestError
 from hardboot.base.files import read_bytes, sha256_file
 from hardboot.base.process import has_ended
 from hardboot.base.temporary import temporary_folder
@@ -30,7 +30,7 @@ _ROOT_FILE_LIMIT = 4 << 20  # bytes; far above every device tree
 _NONE = "none"
 
 
-class DamagedError(DeviceError):
+class DamagedError(RequestError):
     """What arrived on this computer is not what the phone sent."""
 
 

@@ -2,7 +2,7 @@
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceStateError, RefusedError
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
@@ -33,7 +33,7 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
         DeviceError: If the host kernel came back instead of the guest.
     """
     with (
-        on_interrupt("Nothing was started; what is loaded stays loaded."),
+        if_cut_off("Nothing was started; what is loaded stays loaded until the phone restarts."),
         journal.phase("look"),
         log.step("Looking at what is loaded"),
     ):
@@ -43,12 +43,12 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
         journal.loaded = loaded
         program = host.kept_agent(phone, kept)
         if loaded.start == SOFT:
-            with on_interrupt("Nothing was started; CPUs may be offline until the phone restarts.", _RESTART):
+            with if_cut_off("Nothing was started; CPUs may be offline until the phone restarts.", _RESTART):
                 cpus.offline(phone)
     log.say(f"Booting {loaded} {loaded.method}")
     if quiesce:
         with (
-            on_interrupt(
+            if_cut_off(
                 "The ROM was not started. Android may be stopped, and /data read-only, until a restart.",
                 _RESTART,
             ),
@@ -59,17 +59,17 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
     title = "Starting the guest by soft kexec" if soft else "Resetting the hardware, waiting for the guest"
     with journal.phase("start" if soft else "reset and boot"), log.step(title):
         event = "The soft kexec" if soft else "The reset"
-        with on_interrupt(f"{event} may have been sent; it is not known whether the ROM runs."):
+        with if_cut_off(f"{event} may have been sent; it is not known whether the ROM runs."):
             _leave_kernel(phone, program, phone.profile.soft.unbind if soft else ())
 
         def on_old_kernel(seconds: float) -> None:
             if seconds > _LEAVE_S:
                 raise _not_left(phone.root(f"cat {_EXEC_LOG}").text, quiesced=quiesce)
 
-        with on_interrupt(f"{event} had been sent; it is not known whether the ROM runs."):
+        with if_cut_off(f"{event} had been sent; it is not known whether the ROM runs."):
             now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
     verdict.judge(phone, loaded, journal, now, wait_s=wait_s)
-    with on_interrupt(f"{event} had been sent, and the ROM is running."):
+    with if_cut_off(f"{event} had been sent, and the ROM is running."):
         phone.clean()
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import PrivateCopy
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.mapping import map_own_file
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
 from hardboot.flows import partition_content, partition_write, root_loss, unfinished_write
 from hardboot.flows.backup import Backup
-from hardboot.flows.partition_read import back_up, before_the_write
+from hardboot.flows.partition_read import NOTHING_WRITTEN, back_up
 from hardboot.images.rooted import Root
 
 PARTITION = "boot"
@@ -70,7 +70,7 @@ def flash(
         DeviceStateError: If the backup had to be put back, or it is not known what the partition holds.
     """
     with _cleaned(phone):
-        with before_the_write():
+        with if_cut_off(NOTHING_WRITTEN):
             device = _checked(phone, partition, image)
             saved = back_up(phone, partition, device, allow_broken=allow_broken)
             held = _roots_held(phone, partition, saved)
@@ -118,7 +118,7 @@ def restore(
         )
     saved = None
     with _cleaned(phone):
-        with before_the_write():
+        with if_cut_off(NOTHING_WRITTEN):
             device = _checked(phone, chosen.partition, image)
             try:
                 saved = back_up(phone, chosen.partition, device)
@@ -181,7 +181,7 @@ def _cleaned(phone: Phone) -> Iterator[None]:
     except BaseException:
         phone.clean()
         raise
-    with on_interrupt("The image is in the partition, read back and compared."):
+    with if_cut_off("The image is in the partition, read back and compared."):
         phone.clean()
 
 
@@ -232,7 +232,7 @@ def _write(
     lost: tuple[Root, ...],
 ) -> Flashed:
     """Write an image unless the partition holds it already."""
-    with before_the_write():
+    with if_cut_off(NOTHING_WRITTEN):
         held = phone.sha256(device.path, image.size, first=image.size) == image.sha256
     if held:
         log.say(f"{device.path} holds this image already.")

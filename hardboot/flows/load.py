@@ -9,7 +9,7 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import DeviceError, HardbootError, RefusedError
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
 from hardboot.device.handset import KERNEL, parse_kernel
@@ -42,7 +42,7 @@ class PreparedRom:
 
 def read_rom(phone: Phone, source: RomSource, journal: Journal) -> Rom:
     """Return the ROM, with what it lacks read from the phone."""
-    with on_interrupt("Nothing was loaded."), journal.phase("read"):
+    with if_cut_off("Nothing was loaded."), journal.phase("read"):
         return source.complete(phone)
 
 
@@ -70,7 +70,7 @@ def prepare(
         RefusedError: If the running kernel does not support it, or the planner refuses.
     """
     try:
-        with on_interrupt("Nothing was loaded."), journal.phase("check"), log.step("Checking the phone"):
+        with if_cut_off("Nothing was loaded."), journal.phase("check"), log.step("Checking the phone"):
             support = (cpus.QUERY,) if soft else host.queries(phone.profile)
             kernel, *outputs = phone.roots(KERNEL, *support, *planning.queries(phone))
             journal.host = now = parse_kernel(kernel)
@@ -79,7 +79,7 @@ def prepare(
             else:
                 host.parse(phone.profile, now.release, outputs[: len(support)])
             live, facts = planning.parse(phone, now.cmdline, outputs[len(support) :])
-        with on_interrupt("Nothing was loaded."), journal.phase("plan"), log.step("Planning"):
+        with if_cut_off("Nothing was loaded."), journal.phase("plan"), log.step("Planning"):
             mark = f"{record.MARK}={secrets.token_hex(4)}"
             planned = planning.plan(
                 phone.profile,
@@ -111,10 +111,10 @@ def load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         DeviceError: If something did not arrive or the kernel refused it; nothing is loaded then.
     """
     try:
-        with on_interrupt("The image is not loaded; one that was loaded before may be unloaded."):
+        with if_cut_off("The image is not loaded; one that was loaded before may be unloaded."):
             _load(phone, prepared, journal)
     finally:
-        with on_interrupt("Nothing was started. Files may stay in the staging folder for now."):
+        with if_cut_off("Nothing was started. Files may stay in the staging folder for now."):
             phone.clean()
 
 
@@ -150,12 +150,12 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         # One command: it runs to its end even if this computer is interrupted.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)
         keep = f"cat {shlex.quote(note)} >{record.RECORD}"
-        with on_interrupt("The image may be loaded; nothing was started."):
+        with if_cut_off("The image may be loaded; nothing was started."):
             output = phone.root(
                 f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}", timeout_s=_LOAD_TIMEOUT_S
             )
         if output.code and "loaded=" in output.text:
-            with on_interrupt("The image may be loaded; nothing was started."):
+            with if_cut_off("The image may be loaded; nothing was started."):
                 _unload(phone)
             raise _no_record(output.text)
         if output.code:
@@ -199,15 +199,15 @@ def unload(phone: Phone) -> LoadState:
     Raises:
         DeviceError: If there is no root, or the kernel refused.
     """
-    with log.step("Asking the running kernel"):
+    with if_cut_off("Nothing was unloaded."), log.step("Asking the running kernel"):
         host.ask(phone, None)
         state = record.find(phone, phone.kernel())
     try:
         if state.loaded is not False:
-            with on_interrupt("What was loaded may be unloaded; nothing was started."):
+            with if_cut_off("What was loaded may be unloaded; nothing was started."):
                 _unload(phone)
     finally:
-        with on_interrupt("What was loaded may be unloaded; nothing was started."):
+        with if_cut_off("What was loaded may be unloaded; nothing was started."):
             phone.clean()
     return state
 

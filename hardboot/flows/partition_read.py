@@ -1,15 +1,12 @@
 """Read a partition of the phone into a file or a backup, compared by its SHA-256."""
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.errors import RefusedError
 from hardboot.base.files import make_folder, sha256_file, write_atomic
-from hardboot.base.interrupts import on_interrupt
 from hardboot.base.mapping import map_own_file
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import BlockDevice, Phone
@@ -22,25 +19,12 @@ from hardboot.formats.reading import windows
 
 SLOW_BYTES_PER_S = 1 << 20
 BACKUP_NAME = "backup.img"  # in the staging folder
+NOTHING_WRITTEN = "Nothing was written to a partition."  # for `if_cut_off`
 
 
 def time_for(size: int) -> float:
     """Return the seconds that reading or writing `size` bytes may take on the slowest phone."""
     return 60 + size / SLOW_BYTES_PER_S
-
-
-@contextmanager
-def before_the_write() -> Iterator[None]:
-    """Let an error of the phone, or a Ctrl-C, say that nothing was written yet.
-
-    Raises:
-        DeviceError: In place of one in the block, with that state.
-    """
-    try:
-        with on_interrupt("Nothing was written to a partition."):
-            yield
-    except DeviceError as error:
-        raise DeviceError(error.what, state="Nothing was written to the phone.", fix=error.fix) from error
 
 
 def flush_command(device: BlockDevice) -> str:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, HardbootError
 from hardboot.base.files import PrivateCopy
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.device.staging import STAGING
 from hardboot.flows import unfinished_write
 from hardboot.flows.backup import Backup
-from hardboot.flows.partition_read import BACKUP_NAME, before_the_write, flush_command, look, time_for
+from hardboot.flows.partition_read import BACKUP_NAME, NOTHING_WRITTEN, flush_command, look, time_for
 from hardboot.flows.restart import WAIT_S
 from hardboot.flows.unfinished_write import UnfinishedWrite
 
@@ -83,7 +83,7 @@ def write(
         DeviceError: If it failed and the partition holds what it held before.
         DeviceStateError: If what it holds is a backup that had to be put back, or is not known.
     """
-    with before_the_write():
+    with if_cut_off(NOTHING_WRITTEN):
         before = phone.kernel()
         staged = phone.stage(image.path, "new.img")
     note = UnfinishedWrite(
@@ -98,7 +98,7 @@ def write(
     )
     unfinished_write.begin(note)
     new = _Write(phone, device, image.size, image.sha256)
-    with on_interrupt(
+    with if_cut_off(
         f"{device.path} holds the old image, the new one or a mix of both; a write may still be running.",
         _recover(note),
     ):

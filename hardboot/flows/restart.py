@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.device import host
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
@@ -31,7 +31,7 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
     Raises:
         DeviceStateError: If it does not come back within `wait_s` seconds.
     """
-    with on_interrupt("The restart was not sent; what came before it is done."):
+    with if_cut_off("The restart was not sent; what came before it is done."):
         before = phone.kernel()
     with log.step("Restarting the phone", limit_s=wait_s):
         after = reboot_and_wait(phone, before, wait_s=wait_s)
@@ -41,14 +41,15 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
             state="The restart had been sent; what was written before it stays written.",
             fix="Look at its screen; hold the power button for 10 s to restart it, or start its recovery.",
         )
-    return Restarted(after, host.has_hardboot(phone))
+    with if_cut_off("The phone has restarted; it is not known whether its kernel has hardboot support."):
+        return Restarted(after, host.has_hardboot(phone))
 
 
 def reboot_and_wait(phone: Phone, before: KernelIdentity, *, wait_s: float) -> KernelIdentity | None:
     """Reboot and return the kernel that comes up, which is not `before`; None if none answers in time."""
-    with on_interrupt("The restart may have been sent; which kernel runs is not known."):
+    with if_cut_off("The restart may have been sent; which kernel runs is not known."):
         reboot(phone)
-    with on_interrupt("The restart had been sent; which kernel runs is not known."):
+    with if_cut_off("The restart had been sent; which kernel runs is not known."):
         return wait_for_change(phone, before, wait_s=wait_s)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hardboot.base import files
-from hardboot.base.errors import DeviceError, InputError
+from hardboot.base.errors import DeviceError, InputError, RequestError
 from hardboot.transport.base import SHELL, Output, Progress
 from hardboot.transport.errors import LinkError
 from hardboot.transport.exit_codes import CommandBatch
@@ -256,8 +256,8 @@ class AdbServices(ABC):
                 ) from reason
             time.sleep(min(pause_s(start), left))
 
-    def _device_error(self, error: LinkError, state: str) -> DeviceError:
-        return DeviceError(f"{self._name} {error.what}", state=state, fix=error.fix)
+    def _device_error(self, error: LinkError, state: str) -> RequestError:
+        return RequestError(f"{self._name} {error.what}", state=state, fix=error.fix)
 
     def _deadline(self, size: int) -> Callable[[], float]:
         """Return what gives the deadline of the next packet of a transfer of `size` bytes."""

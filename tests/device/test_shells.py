@@ -5,7 +5,7 @@ from scripted_phone import ScriptedPhone
 from told import raises
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError
+from hardboot.base.errors import DeviceError, RequestError
 from hardboot.device.handset import KERNEL, Handset
 from hardboot.device.shells import Shells, read
 from hardboot.transport.base import Output
@@ -74,7 +74,7 @@ def test_a_root_shell_that_ends_early_is_told(
 ) -> None:
     scripted.fault("echo b", code=1, says=says, kills_shell=True)
     with raises(
-        DeviceError,
+        RequestError,
         f"the root shell ended early, with exit code 137: {shown}",
         "The commands after it were not run.",
         "Check that root works: adb shell su -c id",
@@ -89,7 +89,7 @@ def test_a_command_that_must_succeed_is_told_if_it_does_not(
 ) -> None:
     scripted.fault("cat /x", code=9, says=says)
     with raises(
-        DeviceError,
+        RequestError,
         f"a command on the phone failed with exit code 9: {shown}",
         "The commands after it were not run.",
         "Run it by hand in `adb shell`, as root: cat /x",

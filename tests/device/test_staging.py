@@ -9,7 +9,7 @@ from scripted_phone.files import Folder
 from told import raises
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, InputError
+from hardboot.base.errors import DeviceError, InputError, RequestError
 from hardboot.device import staging
 from hardboot.device.handset import Handset
 from hardboot.device.staging import STAGING, Copy
@@ -237,7 +237,7 @@ def test_a_copy_that_fails_is_told_with_its_command(handset: Handset, scripted: 
     assert copy.query == f"if test -e /data/x; then {make}; else echo none; fi"
     scripted.fault("head -c 5 *", code=1, says="head: I/O error\n")
     with raises(
-        DeviceError,
+        RequestError,
         "a command on the phone failed with exit code 1: head: I/O error",
         "The commands after it were not run.",
         f"Run it by hand in `adb shell`, as root: {copy.query}",

@@ -127,7 +127,7 @@ def test_a_backup_that_arrives_damaged_is_not_kept(phone: Phone, scripted: Scrip
     with raises(
         DeviceError,
         f"the backup of {BOOT} arrived damaged",
-        "Nothing was written to the phone.",
+        "Nothing was written to a partition.",
         "Try again; check cable and port.",
     ):
         flashed(phone, new)

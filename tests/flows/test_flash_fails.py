@@ -335,7 +335,7 @@ def test_whatever_fails_before_the_write_says_that_nothing_was_written(
     scripted.fault(event, drops=True)
     with pytest.raises(DeviceError) as caught:
         flashed(phone, new)
-    assert caught.value.state == "Nothing was written to the phone."
+    assert caught.value.state == "Nothing was written to a partition."
     assert scripted.boot.flash == before
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at every event of a command: the state that is told is never contradicted by the phone."""
+"""Ctrl-C or a power cut at an event of a command: the phone never contradicts the state that is told."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -140,3 +140,58 @@ def test_the_state_at_an_event(
     words: tuple[str, ...], before: Before, event: str, state: str, tmp_path: Path
 ) -> None:
     assert run_on(tmp_path / "it", words, before, event)[1] == state
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "event", "state"),
+    [
+        (("boot", "rom.img"), nothing, "cat /proc/iomem*", "Nothing was loaded."),
+        (
+            ("boot", "rom.img"),
+            nothing,
+            "push */zImage",
+            "The image is not loaded; one that was loaded before may be unloaded.",
+        ),
+        (("boot", "rom.img"), nothing, "*agent load*", "The image may be loaded; nothing was started."),
+        (
+            ("exec",),
+            loaded,
+            "uname -r",
+            "Nothing was started; what is loaded stays loaded until the phone restarts.",
+        ),
+        (("exec",), loaded, "*agent exec*", "Nothing was flashed: the boot partition is unchanged."),
+        (("unload",), loaded, "*agent info*", "Nothing was unloaded."),
+        (("unload",), loaded, "*agent unload*", "What was loaded may be unloaded; nothing was started."),
+        (("backup",), nothing, "sha256sum <*", "Nothing was written to a partition."),
+        (("flash-host-kernel", "host.img"), nothing, "push */new.img", "Nothing was written to a partition."),
+        (("reboot",), nothing, "uname -r", "The restart was not sent; what came before it is done."),
+    ],
+)
+def test_a_phone_without_power_is_told_by_step(
+    words: tuple[str, ...],
+    before: Before,
+    event: str,
+    state: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    phone = setup.install(setup.phone_with_disk(), monkeypatch, tmp_path)
+    setup.rom_image(tmp_path)
+    host_image(tmp_path)
+    before(phone)
+    phone.fault(event, before=phone.cut_power)
+    ran = hardboot("--yes", *words)
+    assert ran.returncode in (5, 6), ran.stderr
+    assert ran.stderr.splitlines()[-2].removeprefix("  state: ") == state
+
+
+def test_a_kernel_that_nobody_can_ask_after_the_restart_has_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = setup.install(setup.phone_with_disk(), monkeypatch, tmp_path)
+    phone.fault("test -e /sys/kernel/kexec_hardboot*", before=phone.cut_power)
+    ran = hardboot("reboot")
+    assert ran.returncode == 5
+    state = "The phone has restarted; it is not known whether its kernel has hardboot support."
+    assert ran.stderr.splitlines()[-2].removeprefix("  state: ") == state

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hardboot.base.errors import HardbootError, RefusedError, ToolError
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
@@ -43,7 +43,7 @@ def choose(phone: Phone, request: Request, via: str, journal: Journal, *, explai
         RefusedError: If AUTO finds none; the reason against each is told.
         DeviceError: If the phone does not answer.
     """
-    with on_interrupt("Nothing was sent."):
+    with if_cut_off("Nothing was sent."):
         way = WAYS[via] if via != AUTO else _first_working(phone, request, journal)
         journal.via = way.name
         others = [name for name in WAYS if explain and name != way.name]

@@ -9,7 +9,7 @@ from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
 from hardboot.base.files import write_atomic
-from hardboot.base.interrupts import on_interrupt
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import record, unlocked
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
@@ -70,14 +70,14 @@ class BootableImage:
             file = Path(folder, "boot.img")
             write_atomic(file, bootimg.build(self.image))
             with (
-                on_interrupt("The phone may be in its bootloader; nothing was flashed.", _LOOK),
+                if_cut_off("The phone may be in its bootloader; nothing was flashed.", _LOOK),
                 journal.phase("enter bootloader"),
                 log.step("Restarting into the bootloader"),
             ):
                 bootloader.enter(phone, self.client, self.before)
                 self._check_bootloader(journal)
             with (
-                on_interrupt("The image may have been sent; nothing was flashed.", _LOOK),
+                if_cut_off("The image may have been sent; nothing was flashed.", _LOOK),
                 journal.phase("send"),
                 log.step("Sending the image to the bootloader"),
             ):
@@ -88,7 +88,7 @@ class BootableImage:
                 if not answer.done:  # some start the image before they answer
                     log.detail(f"the bootloader did not answer: {answer.text}")
         with (
-            on_interrupt("The image had been sent; it is not known whether the ROM runs.", _LOOK),
+            if_cut_off("The image had been sent; it is not known whether the ROM runs.", _LOOK),
             journal.phase("boot"),
             log.step("Waiting for the ROM", limit_s=wait_s),
         ):
@@ -134,14 +134,14 @@ class _FastbootBoot:
     def prepare(self, phone: Phone, request: Request, journal: Journal) -> BootableImage:
         """See `Way`."""
         _check_profile(phone)
-        with on_interrupt("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
+        with if_cut_off("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
             client = fastboot.find(serial_of(phone, request.fastboot_serial))
             kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
             journal.host = now = parse_kernel(kernel)
             _check_unlocked(lock.text)
             _, facts = planning.parse(phone, now.cmdline, outputs)
         rom = load.read_rom(phone, request.source, journal)
-        with on_interrupt("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
+        with if_cut_off("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
             mark = f"{record.MARK}={secrets.token_hex(4)}"
             own = fastboot_image.own_cmdline(rom, as_v2=request.as_v2)
             parts = [

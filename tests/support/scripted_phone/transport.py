@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardboot.base import files
-from hardboot.base.errors import DeviceError
+from hardboot.base.errors import DeviceError, RequestError
 from hardboot.transport.base import SHELL, Output, Progress
 from scripted_phone.calls import Exit, Killed
 from scripted_phone.clock import Steps
@@ -159,12 +159,12 @@ class ScriptedTransport:
 
     def _reach(self, state: str) -> None:
         if not self._phone.is_up:
-            raise DeviceError(
+            raise RequestError(
                 f"the phone at {self.serial} does not answer", state=state, fix="Look at the phone."
             )
 
-    def _error(self, what: str) -> DeviceError:
-        return DeviceError(
+    def _error(self, what: str) -> RequestError:
+        return RequestError(
             f"the phone at {self.serial} {what}",
             state="The command may have run on the phone, or run still.",
             fix="Look at what the phone does, then try again.",
