@@ -1,8 +1,6 @@
 """Images in a zip archive, or in the archive of images inside of a factory archive."""
 
 import lzma
-import shutil
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,7 +12,8 @@ from typing import IO
 from hardboot.base.errors import InputError
 from hardboot.base.files import naming, open_regular
 from hardboot.base.mapping import map_chunks
-from hardboot.base.temporary import temporary_folder
+from hardboot.base.temporary import cannot_make, temporary_folder
+from hardboot.formats.archives.compression import ZstdError
 from hardboot.formats.reading import Data
 
 MAX_IMAGE = 256 << 20  # bytes; far above every partition for boot images known
@@ -22,11 +21,13 @@ MAX_INNER = 16 << 30  # bytes; the largest factory archives have 4 GiB
 MAX_MEMBERS = 65536
 _INNER = "image-*.zip"  # in factory archives
 _PIECE = 1 << 20  # bytes
-# What zipfile raises: also for names that are not UTF-8 (ValueError), an encrypted file (RuntimeError) or a
-# compression that it does not know (NotImplementedError).
+# zipfile does not check all that an archive states. What it calls raises then: decompressors (that of bzip2
+# OSError), seek (OSError, or OverflowError from 2^63 on), and decode for a name that is not UTF-8. zipfile raises
+# EOFError for a file that ends early, RuntimeError for an encrypted one, and for what it does not know
+# NotImplementedError, which is a RuntimeError.
 _DAMAGES = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-    *(ValueError, RuntimeError, NotImplementedError, EOFError, OSError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, ZstdError),
+    *(EOFError, OSError, OverflowError, RuntimeError, UnicodeDecodeError),
 )
 
 
@@ -40,7 +41,7 @@ def read(path: Path, files: Mapping[str, str]) -> dict[str, Data]:
     Raises:
         InputError: If it is damaged, a file is in it twice, or is larger than MAX_IMAGE.
     """
-    with _errors(path), open_regular(path) as stream, zipfile.ZipFile(stream) as outer:
+    with open_regular(path) as stream, _errors(path), zipfile.ZipFile(stream) as outer:
         found = _members(outer, path, files)
         if found:
             return _read(outer, found, files, path)
@@ -82,10 +83,18 @@ def _inner(outer: zipfile.ZipFile, path: Path) -> Iterator[zipfile.ZipFile | Non
         return
     with temporary_folder() as folder:
         copy = folder / "inner.zip"
-        with outer.open(_sized(members[0], MAX_INNER)) as source, copy.open("wb") as target:
-            shutil.copyfileobj(source, target, _PIECE)
+        with outer.open(_sized(members[0], MAX_INNER)) as source:
+            _write(copy, _pieces(source, path))
         with zipfile.ZipFile(copy) as archive:
             yield archive
+
+
+def _write(copy: Path, pieces: Iterator[bytes]) -> None:
+    try:
+        with copy.open("wb") as stream:
+            stream.writelines(pieces)
+    except OSError as error:
+        raise cannot_make(None, error) from error
 
 
 def _read(
@@ -116,7 +125,7 @@ def _sized(member: zipfile.ZipInfo, limit: int) -> zipfile.ZipInfo:
     if not 0 < member.file_size <= limit:
         raise InputError(
             f"{_name(member)} in it has {member.file_size} bytes, it must have 1 to {limit}",
-            state="Nothing was sent.",
+            state="Nothing was changed.",
             fix="Extract the image, and give the file.",
         )
     return member
@@ -136,6 +145,6 @@ def _wrong(path: Path, problem: str) -> InputError:
     return InputError(
         problem,
         file=str(path),
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="Extract the images into a folder, and give the folder.",
     )

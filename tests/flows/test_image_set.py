@@ -1,7 +1,12 @@
 """The images of a ROM are found in a folder or an archive, and no path in an archive is used."""
 
 import io
+import lzma
+import resource
+import struct
+import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,7 @@ from told import raises
 
 from hardboot.base.errors import InputError
 from hardboot.flows import image_set, zipped_set
+from hardboot.formats.archives.compression import ZstdError
 
 SET = {"boot": b"the boot image", "init_boot": b"the generic ramdisk", "dtbo": b"overlays"}
 EXTRACT = "Extract the images into a folder, and give the folder."
@@ -77,7 +83,7 @@ def test_an_archive_without_images_says_what_is_missing(tmp_path: Path) -> None:
         with raises(
             InputError,
             f"{path}: it holds no boot.img",
-            "Nothing was sent.",
+            "Nothing was changed.",
             "Give a folder or archive with boot.img; from a payload.bin it must be extracted first.",
         ):
             found(path)
@@ -85,11 +91,11 @@ def test_an_archive_without_images_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_an_archive_with_two_images_of_one_name_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"a/boot.img": b"1", "b/boot.img": b"2"})
-    with raises(InputError, f"{path}: boot.img is in the archive 2 times", "Nothing was sent.", EXTRACT):
+    with raises(InputError, f"{path}: boot.img is in the archive 2 times", "Nothing was changed.", EXTRACT):
         found(path)
     path = write_zip(tmp_path / "b.zip", {"image-a.zip": b"1", "image-b.zip": b"2"})
     with raises(
-        InputError, f"{path}: 2 archives image-*.zip are in the archive", "Nothing was sent.", EXTRACT
+        InputError, f"{path}: 2 archives image-*.zip are in the archive", "Nothing was changed.", EXTRACT
     ):
         found(path)
 
@@ -103,7 +109,7 @@ def test_a_member_that_is_too_large_or_empty_is_refused(
     for data in (b"0123456789a", b""):
         path = write_zip(tmp_path / "a.zip", {"boot.img": data})
         problem = f"{path}: boot.img in it has {len(data)} bytes, it must have 1 to 10"
-        with raises(InputError, problem, "Nothing was sent.", "Extract the image, and give the file."):
+        with raises(InputError, problem, "Nothing was changed.", "Extract the image, and give the file."):
             found(path)
 
 
@@ -121,7 +127,7 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(zipped_set, "MAX_MEMBERS", 3)
     assert found(write_zip(tmp_path / "a.zip", {f"{name}.img": data for name, data in SET.items()}))
     path = write_zip(tmp_path / "b.zip", {**SET, "boot.img": b"x"})
-    with raises(InputError, f"{path}: more than 3 files in the archive", "Nothing was sent.", EXTRACT):
+    with raises(InputError, f"{path}: more than 3 files in the archive", "Nothing was changed.", EXTRACT):
         found(path)
 
 
@@ -133,14 +139,69 @@ def test_a_damaged_archive_is_refused(cut: int, tmp_path: Path) -> None:
         found(path)
 
 
-def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+LOCAL, CENTRAL = b"PK\3\4", b"PK\1\2"  # magics of a member's two headers
+ENCRYPTED = ((LOCAL, 6, b"\1"), (CENTRAL, 8, b"\1"))
+METHOD_ZSTD = ((LOCAL, 8, b"\x5d"), (CENTRAL, 10, b"\x5d"))
+NOT_UTF8 = ((CENTRAL, 9, b"\x08"), (CENTRAL, 46, b"\xff"))
+BELOW_ZERO = ((b"PK\5\6", 16, b"\xff\xff\xff"),)  # where the list of members begins
+# A second member that begins far behind the end lets the first one reach so far.
+TOO_LONG = (*((CENTRAL, at, b"\0\0\1") for at in (20, 24)), (CENTRAL, 46 + 8 + 42, b"\0\0\x7f"))
+
+
+@pytest.mark.parametrize(
+    ("how", "changes", "cause"),
+    [
+        (zipfile.ZIP_STORED, ((CENTRAL, 0, b"?"),), zipfile.BadZipFile),
+        (zipfile.ZIP_DEFLATED, ((LOCAL, 30 + 8, b"\xff" * 4),), zlib.error),
+        (zipfile.ZIP_LZMA, ((LOCAL, 30 + 8 + 9, b"\xff" * 4),), lzma.LZMAError),
+        (zipfile.ZIP_BZIP2, ((LOCAL, 30 + 8, b"?"),), OSError),
+        # zipfile knows it from Python 3.14 on.
+        (zipfile.ZIP_STORED, METHOD_ZSTD, ZstdError if sys.version_info >= (3, 14) else NotImplementedError),
+        (zipfile.ZIP_STORED, TOO_LONG, EOFError),
+        (zipfile.ZIP_STORED, BELOW_ZERO, OSError),
+        (zipfile.ZIP_STORED, NOT_UTF8, UnicodeDecodeError),
+        (zipfile.ZIP_STORED, ENCRYPTED, RuntimeError),
+    ],
+)
+def test_whatever_is_wrong_with_an_archive_is_told_of_its_file(
+    how: int, changes: tuple[tuple[bytes, int, bytes], ...], cause: type[Exception], tmp_path: Path
+) -> None:
+    path = write_zip(tmp_path / "a.zip", {"boot.img": b"0123" * 100, "dtbo.img": b"x"}, how)
+    data = bytearray(path.read_bytes())
+    for magic, offset, new in changes:
+        at = data.index(magic) + offset
+        data[at : at + len(new)] = new
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.zip: the archive cannot be read: ") as caught:
+        found(path)
+    assert type(caught.value.__cause__) is cause
+
+
+def test_a_member_beyond_what_files_can_have_is_refused(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"boot.img": b"x"})
     data = bytearray(path.read_bytes())
-    for magic, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # bit 0 of the flags
-        data[data.index(magic) + offset] |= 1
-    path.write_bytes(bytes(data))
-    with pytest.raises(InputError, match=r"a\.zip: the archive cannot be read: .*encrypted"):
+    at, end = data.index(CENTRAL), data.index(b"PK\5\6")
+    extra = struct.pack("<HHQ", 1, 8, 1 << 63)  # ZIP64: the offset of the member
+    data[end + 12] += len(extra)
+    data[at + 30] = len(extra)
+    data[at + 42 : at + 46] = b"\xff" * 4  # it is in `extra`
+    data[end:end] = extra
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.zip: the archive cannot be read: ") as caught:
         found(path)
+    assert type(caught.value.__cause__) is OverflowError
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_archive(tmp_path: Path) -> None:
+    inner = write_zip(tmp_path / "inner.zip", SET).read_bytes()
+    path = write_zip(tmp_path / "factory.zip", {"image-a.zip": inner})
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(InputError, match=r"factory\.zip: a temporary file cannot be written: "):
+            found(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+ZstdError = zstd.ZstdError
+
 Compression: TypeAlias = Literal["gzip", "xz", "lzma", "bzip2", "lz4", "lz4-legacy", "lz4-lg", "zstd"]
 
 MAX_UNPACKED = 1 << 30  # bytes; ramdisks that hold a whole system have hundreds of MiB, and must fit into RAM
@@ -162,7 +164,7 @@ class Decompressor:
 
     def _unzstd(self) -> Iterator[bytes]:
         options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
-        return self._decode(zstd.ZstdDecompressor(options=options), zstd.ZstdError)
+        return self._decode(zstd.ZstdDecompressor(options=options), ZstdError)
 
     def _fed(self) -> Iterator[tuple[int, bytes]]:
         """Yield the compressed data in pieces, each with its offset."""
