@@ -196,6 +196,6 @@ def _fits(name: str, pattern: str) -> bool:
 def _not_a_cmdline(problem: str) -> InputError:
     return InputError(
         f"the kernel command line: {problem}",
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="Check the ROM's command line, --cmdline and --append.",
     )

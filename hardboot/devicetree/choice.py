@@ -42,7 +42,7 @@ def choose_tree(candidates: Sequence[Candidate], profile: Profile, live: Fdt | N
         if live is None:
             raise RefusedError(
                 "the ROM has no device tree, and no phone is connected whose own could be used",
-                state="Nothing was sent.",
+                state="Nothing was changed.",
                 fix="Connect the phone, or use a ROM with a device tree.",
             )
         return ChosenTree(live, "live", "the phone's own, as its bootloader made it; the ROM has none")
@@ -65,6 +65,6 @@ def choose_tree(candidates: Sequence[Candidate], profile: Profile, live: Fdt | N
 def _ambiguous(candidates: Sequence[Candidate], why: str) -> RefusedError:
     return RefusedError(
         f"cannot choose among the ROM's {len(candidates)} device trees: {why}",
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="List them: hardboot dtb IMAGE. Or rebuild the boot image with this phone's device tree alone.",
     )

@@ -59,7 +59,7 @@ def encode_ranges(tree: Fdt, ranges: Sequence[Range]) -> bytes:
             raise RefusedError(
                 f"{item} does not fit into the {in_address} address and {in_size} size cells of the "
                 "ROM's device tree",
-                state="Nothing was sent.",
+                state="Nothing was changed.",
                 fix="Use a ROM whose device tree is made for this phone.",
             )
     return b"".join(
@@ -120,6 +120,6 @@ def _ranges(node: Node, name: str, cells: tuple[int, int]) -> list[Range]:
 def _malformed(what: str, problem: str) -> InputError:
     return InputError(
         f"device tree: {what}: {problem}",
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="Check the ROM's device tree, and the phone's own, with dtc.",
     )

@@ -86,7 +86,7 @@ def _apply(tree: Fdt, overlay: Fdt, number: int) -> Fdt:
     except ImportError as error:
         raise ToolError(
             "the ROM's device tree needs the overlays of dtbo, and libfdt for Python is not installed",
-            state="Nothing was sent.",
+            state="Nothing was changed.",
             fix="Install it: pip install 'hardboot[overlays]'. It is built from source, with a C compiler.",
         ) from error
     # Both are written anew: libfdt gets no tree that breaks a rule.
@@ -98,7 +98,7 @@ def _apply(tree: Fdt, overlay: Fdt, number: int) -> Fdt:
     if code:
         raise RefusedError(
             f"overlay {number} of dtbo does not fit the ROM's device tree: {libfdt.strerror(code)}",
-            state="Nothing was sent.",
+            state="Nothing was changed.",
             fix="Use a dtbo image that belongs to the ROM (--dtbo FILE), or a device tree without overlays "
             "(--dtb FILE).",
         )
@@ -108,6 +108,6 @@ def _apply(tree: Fdt, overlay: Fdt, number: int) -> Fdt:
 def _unclear(why: str) -> RefusedError:
     return RefusedError(
         f"cannot choose the overlays for the ROM's device tree: {why}",
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="List them: hardboot dtb dtbo.img. Or use a device tree without overlays: --dtb FILE",
     )

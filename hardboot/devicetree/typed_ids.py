@@ -96,7 +96,7 @@ def _numbers(word: str, name: str, value: str) -> tuple[int, ...]:
 def _wrong(text: str, problem: str) -> InputError:
     return InputError(
         f"--match {text[:80]!r}: {problem}",
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="Write it as in the phone's device tree: --match 178,0x47,0x8200, or "
         '--match "msm-id=194,0x10000 board-id=8,0".',
     )

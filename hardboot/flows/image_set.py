@@ -56,7 +56,7 @@ def find(path: Path, others: Mapping[str, Path | None]) -> ImageSet:
         raise InputError(
             "it holds no boot.img",
             file=str(path),
-            state="Nothing was sent.",
+            state="Nothing was changed.",
             fix="Give a folder or archive with boot.img; from a payload.bin it must be extracted first.",
         )
     for name, given in others.items():

@@ -22,8 +22,8 @@ MAX_MEMBERS = 65536
 _INNER = "image-*.zip"  # in factory archives
 _PIECE = 1 << 20  # bytes
 # zipfile does not check all that an archive states. What it calls raises then: decompressors (that of bzip2
-# OSError), seek (OSError, or OverflowError from 2^63 on), and decode for a name that is not UTF-8. zipfile raises
-# EOFError for a file that ends early, RuntimeError for an encrypted one, and for what it does not know
+# OSError), seek (OSError, or OverflowError from 2^63 on), and decode for a name that is not UTF-8. zipfile
+# raises EOFError for a file that ends early, RuntimeError for an encrypted one, and for what it does not know
 # NotImplementedError, which is a RuntimeError.
 _DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, ZstdError),

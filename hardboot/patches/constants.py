@@ -10,6 +10,7 @@ from hardboot.patches.source import SourceFile, line_at
 # By name, as a number, or its upper half, where it is built from halves by movz and movk, or movw and movt.
 MAGIC = r"\bKEXEC_H\w*MAGIC\w*|\b0x4a5db0[0-9a-fA-F]{2}\b|\bmov[zkt][ \t]+\w+,[ \t]*#?0x4a5d\b"
 _HALVES = re.compile(r"\bmov[zkwt][ \t]+(\w+),[ \t]*#?(0x[0-9a-fA-F]{1,4})\b")
+# What authors of kernel trees leave where each phone's own address belongs: TODO, 0x????????, YOUR_PAGE_ADDR.
 _PLACEHOLDER = re.compile(r"\b(?:TODO|FIXME|XXX+|TBD|CHANGE_?ME|FILL_?ME|YOUR_\w+)\b|\?", re.IGNORECASE)
 _PAGE = r"\b(?:KEXEC_HB_PAGE_ADDR|KEXEC_HARDBOOT_PAGE(?:_ADDR)?)\b"
 _DEFINE = re.compile(rf"^[^\n]*#[ \t]*define[ \t]+{_PAGE}[ \t]+(\S[^\n]*)", re.MULTILINE)

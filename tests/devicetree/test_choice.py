@@ -122,7 +122,7 @@ def test_a_refusal_says_why_no_tree_can_be_chosen(
     with pytest.raises(RefusedError) as error:
         choose(trees, live)
     assert (error.value.what, error.value.fix) == (what, fix)
-    assert error.value.state == "Nothing was sent."
+    assert error.value.state == "Nothing was changed."
 
 
 def test_a_choice_says_why() -> None:

@@ -73,7 +73,7 @@ def test_a_malformed_property_is_named(more: str, what: str) -> None:
         read(rom(more=more))
     assert error.value.what == f"device tree: {what}"
     assert error.value.fix == "Check the ROM's device tree, and the phone's own, with dtc."
-    assert error.value.state == "Nothing was sent."
+    assert error.value.state == "Nothing was changed."
 
 
 def test_cells_default_to_one_at_the_root_and_to_the_parents_below() -> None:
@@ -107,4 +107,4 @@ def test_a_range_beyond_the_cells_is_refused(item: Range) -> None:
         f"{item} does not fit into the 1 address and 1 size cells of the ROM's device tree"
     )
     assert error.value.fix == "Use a ROM whose device tree is made for this phone."
-    assert error.value.state == "Nothing was sent."
+    assert error.value.state == "Nothing was changed."

@@ -70,7 +70,7 @@ def test_an_overlay_that_does_not_fit_is_refused() -> None:
     with raises(
         RefusedError,
         "overlay 1 of dtbo does not fit the ROM's device tree: FDT_ERR_NOTFOUND",
-        "Nothing was sent.",
+        "Nothing was changed.",
         "Use a dtbo image that belongs to the ROM (--dtbo FILE), or a device tree without overlays "
         "(--dtb FILE).",
     ):
@@ -83,7 +83,7 @@ def test_without_libfdt_it_is_told_how_to_install_it(monkeypatch: pytest.MonkeyP
     with raises(
         ToolError,
         "the ROM's device tree needs the overlays of dtbo, and libfdt for Python is not installed",
-        "Nothing was sent.",
+        "Nothing was changed.",
         "Install it: pip install 'hardboot[overlays]'. It is built from source, with a C compiler.",
     ):
         devicetree.apply_overlays(tree(BASE), [tree(ENABLE)])
@@ -137,7 +137,7 @@ def test_an_unclear_choice_is_refused(indexes: tuple[int, ...] | None, why: str)
     with pytest.raises(RefusedError) as caught:
         devicetree.choose_overlays(table, PhoneIds(), indexes)
     assert caught.value.what.startswith(f"cannot choose the overlays for the ROM's device tree: {why}")
-    assert caught.value.state == "Nothing was sent."
+    assert caught.value.state == "Nothing was changed."
     assert caught.value.fix == (
         "List them: hardboot dtb dtbo.img. Or use a device tree without overlays: --dtb FILE"
     )

@@ -122,4 +122,4 @@ def test_malformed_ids_are_refused_with_an_example(text: str, named: str, proble
     with pytest.raises(InputError) as error:
         devicetree.typed_phone_ids(text)
     assert error.value.what == f"--match {named!r}: {problem}"
-    assert (error.value.state, error.value.fix) == ("Nothing was sent.", EXAMPLE)
+    assert (error.value.state, error.value.fix) == ("Nothing was changed.", EXAMPLE)

@@ -135,6 +135,6 @@ def cmdline(tags: tuple[Tag, ...]) -> bytes:
 def _refused(problem: str) -> InputError:
     return InputError(
         f"ATAGS: {problem}",
-        state="Nothing was sent.",
+        state="Nothing was changed.",
         fix="Check --cmdline and --append, and the phone's /proc/atags.",
     )
