@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import hypothesis
 import pytest
@@ -16,6 +16,7 @@ from adbds import VirtualAdbd
 from phones import BUILD_TIMEOUT_S, Hardboot, HostKernels, VirtualPhone, shared
 from scripted_phone import ScriptedPhone
 from usb_double import Bus
+from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot.base import process
@@ -45,7 +46,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return f"{len(val)} bytes" if isinstance(val, bytes) else None
 
 
-class OneWorkerForAPhone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+class OneWorkerForAPhone(LoadScopeScheduling):
     """Each folder in tests/e2e, with a phone or with kernels, runs on one worker; the rest file by file."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -53,7 +54,7 @@ class OneWorkerForAPhone(LoadScopeScheduling):  # type: ignore[misc]  # xdist ha
         return file.rpartition("/")[0] if file.startswith("tests/e2e/") else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     return OneWorkerForAPhone(config, log)
 
 

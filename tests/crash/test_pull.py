@@ -1,6 +1,6 @@
 """A dump pulled through the virtual phone's adbd and the agent: compressed if free pages are in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,46 +11,51 @@ from hardboot import profile
 from hardboot.base.errors import DeviceError
 from hardboot.base.memory import Range
 from hardboot.crash import pull
-from hardboot.device.connection import open_transport
 from hardboot.device.phone import Phone
 from hardboot.formats.crashdump import elfcore
-from hardboot.transport.base import Output
+from hardboot.transport.base import SHELL, Output, Progress
+from hardboot.transport.direct import AdbTcp
 
 
-class Counting(Phone):
-    """Notes what is pulled and how large it is; it may have no gzip, and its cable may be bad."""
+class CountingTransport(AdbTcp):
+    """Passes everything on and counts the bytes pulled; it may damage files, and hide the phone's gzip."""
 
     has_gzip = True
     damaged = "nothing"
 
-    def root(self, command: str, *, timeout_s: float = 30) -> Output:
-        if not self.has_gzip and command.startswith("gzip"):
-            return Output("sh: gzip: not found", 127)
-        return super().root(command, timeout_s=timeout_s)
+    def __init__(self, port: int) -> None:
+        super().__init__("127.0.0.1", port)
+        self.pulled: dict[str, int] = {}
 
-    def count(self) -> dict[str, int]:
-        pulled: dict[str, int] = {}
-        really = self.transport.pull
+    def shells(self, commands: Sequence[tuple[str, float]], *, template: str = SHELL) -> Iterator[Output]:
+        if not self.has_gzip:
+            commands = [
+                (command.replace("gzip -", "missing-gzip -"), limit_s) for command, limit_s in commands
+            ]
+        return super().shells(commands, template=template)
 
-        def pulled_file(remote: str, local: Path, **options: object) -> None:
-            really(remote, local, **options)  # type: ignore[arg-type]  # passed on
-            data = local.read_bytes()
-            pulled[remote] = pulled.get(remote, 0) + len(data)
-            if remote.endswith(self.damaged):
-                local.write_bytes(b"noise")
+    def pull(self, remote: str, target: Path, *, progress: Progress) -> None:
+        super().pull(remote, target, progress=progress)
+        self.pulled[remote] = self.pulled.get(remote, 0) + target.stat().st_size
+        if remote.endswith(self.damaged):
+            target.write_bytes(b"noise")
 
-        self.transport.pull = pulled_file  # type: ignore[method-assign,assignment]
-        return pulled
+
+@pytest.fixture
+def transport(virtual_adbd: VirtualAdbd, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingTransport]:
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # of the agent that its adbd runs
+    with virtual_adbd.start() as daemon:
+        transport = CountingTransport(daemon.port)
+        transport.wait(timeout_s=20)
+        yield transport
+        transport.close()
 
 
 @pytest.fixture
 def phone(
-    tmp_path: Path,
-    virtual_adbd: VirtualAdbd,
-    host_agent: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Counting]:
-    """Yield a panic kernel's phone: what its adbd runs is this computer's."""
+    transport: CountingTransport, tmp_path: Path, host_agent: Path, monkeypatch: pytest.MonkeyPatch
+) -> Phone:
+    """Return a panic kernel's phone: what its adbd runs is this computer's."""
     source = with_ring()
     for number in range(100, 180):
         source.put(VIRT + number * 4096, b"says the same again and again\n" * 130)
@@ -60,12 +65,7 @@ def phone(
     monkeypatch.setattr("hardboot.device.staging.STAGING", str(tmp_path / "staging"))
     monkeypatch.setattr("hardboot.device.host.AGENT", str(host_agent))
     monkeypatch.setattr("hardboot.device.host.ask", lambda *_: None)
-    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")
-    with virtual_adbd.start() as daemon:
-        transport = open_transport(daemon.serial)
-        transport.wait(timeout_s=20)
-        yield Counting(transport, profile.load("virt-arm"), "S", _root_shell="sh -c {}")
-        transport.close()
+    return Phone(transport, profile.load("virt-arm"), "S", _root_shell="sh -c {}")
 
 
 def memory(path: Path) -> bytes:
@@ -73,43 +73,45 @@ def memory(path: Path) -> bytes:
     return core.memory(VIRT, sum(load.memsz for load in core.loads))
 
 
-def test_what_cannot_be_filtered_is_compressed_on_the_way(phone: Counting, tmp_path: Path) -> None:
-    pulled = phone.count()
+def test_what_cannot_be_filtered_is_compressed_on_the_way(
+    phone: Phone, transport: CountingTransport, tmp_path: Path
+) -> None:
     found = pull.pull(phone, tmp_path / "dump")
     assert found.free is None
     assert memory(tmp_path / "dump") == memory(tmp_path / "vmcore")
-    packed = pulled[str(tmp_path / "staging/chunk.gz")]
+    packed = transport.pulled[str(tmp_path / "staging/chunk.gz")]
     assert packed < found.size // 10
     assert not (tmp_path / "staging").exists()
 
 
 def test_what_is_filtered_comes_as_it_is(
-    phone: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    phone: Phone, transport: CountingTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = (Range.sized(0x40000000 + 150 * 4096, 20 * 4096),)
     monkeypatch.setattr("hardboot.formats.crashdump.freepages.find", lambda *_: free)
-    pulled = phone.count()
     found = pull.pull(phone, tmp_path / "dump")
     assert found.free == 20 * 4096
-    assert list(pulled) == [str(tmp_path / "staging/chunk")]
+    assert list(transport.pulled) == [str(tmp_path / "staging/chunk")]
     start = 150 * 4096
     left_out = memory(tmp_path / "dump")
     assert left_out[start : start + found.free] == bytes(found.free)
     assert left_out[:start] == memory(tmp_path / "vmcore")[:start]
 
 
-def test_a_phone_without_gzip_sends_it_as_it_is(phone: Counting, tmp_path: Path) -> None:
-    phone.has_gzip = False
-    pulled = phone.count()
+def test_a_phone_without_gzip_sends_it_as_it_is(
+    phone: Phone, transport: CountingTransport, tmp_path: Path
+) -> None:
+    transport.has_gzip = False
     pull.pull(phone, tmp_path / "dump")
-    assert list(pulled) == [str(tmp_path / "staging/chunk")]
+    assert list(transport.pulled) == [str(tmp_path / "staging/chunk")]
     assert memory(tmp_path / "dump") == memory(tmp_path / "vmcore")
 
 
 @pytest.mark.parametrize("part", ["chunk", "chunk.gz"])
-def test_a_part_that_arrives_damaged_is_an_error(phone: Counting, tmp_path: Path, part: str) -> None:
-    phone.damaged = f"/{part}"
-    phone.count()
+def test_a_part_that_arrives_damaged_is_an_error(
+    phone: Phone, transport: CountingTransport, tmp_path: Path, part: str
+) -> None:
+    transport.damaged = f"/{part}"
     with pytest.raises(DeviceError, match="a part of the dump arrived damaged"):
         pull.pull(phone, tmp_path / "dump")
     assert not (tmp_path / "dump").exists()

@@ -167,9 +167,14 @@ def test_a_host_that_shows_no_page_is_looked_at_no_further(phone: Phone, scripte
     host.look(phone)
 
 
-def info(**change: object) -> AgentInfo:
-    known = AgentInfo("5.10.0-stock", "x", False, False, 0x44000000, 4, "1", 0)
-    return replace(known, **change)  # type: ignore[arg-type]  # fields of it
+def info(
+    release: str = "5.10.0-stock",
+    *,
+    hardboot_page: int | None = 0x44000000,
+    hardboot_flag: int | None = 4,
+    probe: int | None = 0,
+) -> AgentInfo:
+    return AgentInfo(release, "x", False, False, hardboot_page, hardboot_flag, "1", probe)
 
 
 def test_the_flag_is_the_kernels_or_the_profiles(phone: Phone) -> None:
