@@ -1,7 +1,7 @@
 """The shells of the scripted phone: root, answers, and what is said when they fail."""
 
 import pytest
-from scripted_phone import ScriptedPhone
+from scripted_phone import Root, ScriptedPhone
 from told import raises
 
 from hardboot.base import log
@@ -22,7 +22,7 @@ def shells(scripted: ScriptedPhone) -> Shells:
     ("how", "template"), [("adbd", "sh -c {}"), ("su -c", "su -c {}"), ("su 0", "su 0 sh -c {}")]
 )
 def test_root_is_looked_for_once(
-    how: str,
+    how: Root,
     template: str,
     shells: Shells,
     scripted: ScriptedPhone,
@@ -30,7 +30,7 @@ def test_root_is_looked_for_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log, "_verbose", True)
-    scripted.root = how  # type: ignore[assignment]  # one of them
+    scripted.root = how
     assert shells.root("id -u") == Output("0\n", 0)
     assert shells.root_shell() == template
     asked = scripted.happened("id -u")

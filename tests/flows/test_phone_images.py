@@ -5,7 +5,7 @@ from pathlib import Path
 import image_sets as build
 import modern_setup as setup
 import pytest
-from scripted_phone import ScriptedPhone, flip
+from scripted_phone import BlockDevice, ScriptedPhone, flip
 
 from hardboot.base.errors import DeviceError, InputError
 from hardboot.device.phone import Phone
@@ -74,7 +74,8 @@ def test_a_partition_is_read_again_only_if_it_changed(phone: Phone, scripted: Sc
     assert scripted.happened("pull */partition") == pulls
     assert again.sha256 == first.sha256
     node = scripted.files.find("/dev/block/by-name/init_boot_b")
-    node.flash = node.cached = build.boot_v4(b"", b"changed").ljust(setup.SIZE, b"\0")  # type: ignore[union-attr]
+    assert isinstance(node, BlockDevice)
+    node.flash = node.cached = build.boot_v4(b"", b"changed").ljust(setup.SIZE, b"\0")
     assert bytes(phone_images.own(phone).ramdisks()) == b"the phone's vendor ramdiskchanged"
     assert len(scripted.happened("pull */partition")) == 4
 

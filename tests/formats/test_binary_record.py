@@ -1,7 +1,7 @@
 """Records declared with construct: what is read, what is written, what is refused."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from construct import Array, Bytes, Int16ub
@@ -97,14 +97,11 @@ def test_an_offset_before_the_data_is_refused() -> None:
         ("ids", (1, 2, 1 << 16), 6),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_by_field_and_offset(
-    name: str, value: object, offset: int
-) -> None:
-    changes: dict[str, object] = {name: value}
+def test_a_value_that_does_not_fit_is_refused_by_field_and_offset(name: str, value: Any, offset: int) -> None:
     with pytest.raises(
         InputError, match=rf"^small thing: {name} at offset {offset:#x}: .* does not fit"
     ) as caught:
-        replace(VALUE, **changes).build()  # type: ignore[arg-type]
+        replace(VALUE, **{name: value}).build()
     assert repr(value) in caught.value.what
 
 

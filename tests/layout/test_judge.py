@@ -150,20 +150,23 @@ def test_the_judge_sees_a_wrong_place(name: str, place: int, fault: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "fault"),
+    ("case", "fault"),
     [
-        ({"abi": "copy-dtb", "dtb_loc": 0x46000000}, "dtb is copied over initrd"),
-        ({"abi": "copy-dtb", "dtb_loc": 0x44000000}, "copied over page"),
-        ({"abi": "copy-dtb", "dtb_loc": 0x3F000000}, "copied to no RAM"),
-        ({"abi": "copy-dtb", "dtb_loc": 0x42000000, "kernel_loc": 0x41C00000}, "zImage is copied over dtb"),
-        ({"abi": "copy-dtb", "dtb_loc": 0x42000000, "kernel_loc": 0x48000000}, "the start of RAM"),
-        ({"abi": "buffer", "buffer": (0x60000000, 0x61000000)}, "the buffer is too small"),
-        ({"abi": "buffer", "buffer": (0x43F00000, 0x47000000)}, "is lost in the bootloader"),
-        ({"abi": "buffer", "buffer": (0x46800000, 0x4A000000)}, "initrd: over the buffer"),
+        (replace(a_case(), abi="copy-dtb", dtb_loc=0x46000000), "dtb is copied over initrd"),
+        (replace(a_case(), abi="copy-dtb", dtb_loc=0x44000000), "copied over page"),
+        (replace(a_case(), abi="copy-dtb", dtb_loc=0x3F000000), "copied to no RAM"),
+        (
+            replace(a_case(), abi="copy-dtb", dtb_loc=0x42000000, kernel_loc=0x41C00000),
+            "zImage is copied over dtb",
+        ),
+        (replace(a_case(), abi="copy-dtb", dtb_loc=0x42000000, kernel_loc=0x48000000), "the start of RAM"),
+        (replace(a_case(), abi="buffer", buffer=(0x60000000, 0x61000000)), "the buffer is too small"),
+        (replace(a_case(), abi="buffer", buffer=(0x43F00000, 0x47000000)), "is lost in the bootloader"),
+        (replace(a_case(), abi="buffer", buffer=(0x46800000, 0x4A000000)), "initrd: over the buffer"),
     ],
 )
-def test_the_judge_sees_what_the_host_kernel_breaks(change: dict[str, object], fault: str) -> None:
-    assert any(fault in one for one in faults(replace(a_case(), **change), GOOD, 200))  # type: ignore[arg-type]
+def test_the_judge_sees_what_the_host_kernel_breaks(case: Case, fault: str) -> None:
+    assert any(fault in one for one in faults(case, GOOD, 200))
 
 
 def test_brute_force_finds_a_solution_where_there_is_one() -> None:

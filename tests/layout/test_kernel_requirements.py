@@ -11,7 +11,7 @@ from layout_hosts import ANGLER, DIRECT, LOW_RAM, MAKO, MAKO_RAM, guest64, image
 from hardboot import layout
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
-from hardboot.layout import ExtentKind, Guest, LiveMemory
+from hardboot.layout import Arm64Kernel, ExtentKind, Guest, LiveMemory
 from hardboot.layout.arm64_image import ImageRequirements
 from hardboot.layout.kernel_requirements import KernelRequirements
 from hardboot.layout.zimage import ANYWHERE, ZImageRequirements
@@ -30,8 +30,8 @@ def zimage(who: Guest | None = None) -> ZImageRequirements:
     return found
 
 
-def image_of(**options: int | bool) -> ImageRequirements:
-    found = needs(guest64(image(**options)), DIRECT, LOW_RAM)  # type: ignore[arg-type]
+def arm64_needs(kernel: Arm64Kernel) -> ImageRequirements:
+    found = needs(guest64(kernel), DIRECT, LOW_RAM)
     assert isinstance(found, ImageRequirements)
     return found
 
@@ -142,7 +142,7 @@ def test_lowmem_is_what_vmalloc_leaves(word: str, mib: int) -> None:
 
 
 def test_an_image_needs_what_its_header_states() -> None:
-    found = image_of()
+    found = arm64_needs(image())
     assert found == ImageRequirements(
         data=bytes(20 * MIB),
         memsz=20 * MIB,
@@ -160,23 +160,23 @@ def test_an_image_needs_what_its_header_states() -> None:
 
 
 def test_an_image_without_image_size_gets_a_bound_and_the_old_offset() -> None:
-    found = image_of(size=20 * MIB + 1, total=0, text=0)
+    found = arm64_needs(image(size=20 * MIB + 1, total=0, text=0))
     assert (found.memsz, found.tail_size, found.text_offset) == (20 * MIB + 0x1000, 4 * MIB, 0x80000)
     notes = layout.gather_constraints(DIRECT, guest64(image(total=0)), LOW_RAM).notes
     assert notes[-1] == "the Image does not state its BSS size; assuming at most 4.0 MiB"
-    assert image_of(total=MIB).tail_size == 0, "a file larger than image_size has no room behind it"
-    assert image_of(total=20 * MIB + 1).tail_size == 0x1000
+    assert arm64_needs(image(total=MIB)).tail_size == 0, "a file larger than image_size has no room behind it"
+    assert arm64_needs(image(total=20 * MIB + 1)).tail_size == 0x1000
 
 
 def test_an_image_starts_at_the_next_multiple_of_2_mib_plus_its_offset() -> None:
-    found = image_of()
+    found = arm64_needs(image())
     assert [found.next_start(one) for one in (0, 0x80000, 0x80001, 0x280000)] == [
         *(0x80000, 0x80000, 0x280000, 0x280000)
     ]
 
 
 def test_an_old_image_has_one_place_and_reaches_only_ram_above() -> None:
-    found = image_of(anywhere=False)
+    found = arm64_needs(image(anywhere=False))
     assert found.only_start == 0x80000
     assert found.start_zones == (Range.sized(0x80000, 20 * MIB),)
     assert found.initrd_zone(0x80000) == Range(0, 1 << 48)
@@ -191,7 +191,7 @@ def test_an_old_image_has_one_place_and_reaches_only_ram_above() -> None:
 
 
 def test_a_recent_image_reaches_a_ramdisk_within_32_gib() -> None:
-    found = image_of()  # 24 MiB with its BSS
+    found = arm64_needs(image())  # 24 MiB with its BSS
     gib = 1 << 30
     assert found.initrd_zone(0x50080000) == Range(0, 33 * gib)
     assert found.initrd_zone(0x50080000).name == "32 GiB around the Image"

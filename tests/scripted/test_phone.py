@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import scripted_setup as setup
-from scripted_phone import HOST, STOCK, BlockDevice, Kernel, ScriptedPhone, flip
+from scripted_phone import HOST, STOCK, BlockDevice, Fault, Kernel, Root, ScriptedPhone, flip
 
 from hardboot.base.errors import DeviceError
 from hardboot.payload import agent
@@ -30,9 +30,10 @@ def push(phone: ScriptedPhone, folder: Path, content: bytes, remote: str = "/dat
 
 
 def test_only_root_reads_the_disk() -> None:
-    for template, how, code in ((SU, "su -c", 0), (SU, "su 0", 1), ("su 0 sh -c {}", "su 0", 0)):
+    shells: list[tuple[str, Root, int]] = [(SU, "su -c", 0), (SU, "su 0", 1), ("su 0 sh -c {}", "su 0", 0)]
+    for template, how, code in shells:
         phone = setup.phone_with_disk()
-        phone.root = how  # type: ignore[assignment]  # one of them
+        phone.root = how
         said = phone.transport.shell(f"head -c 8 < {BOOT}", timeout_s=1, template=template)
         assert (said.code, said.text) == ((0, "ANDROID!") if code == 0 else (1, "su: permission denied\n"))
     assert phone.transport.shell(f"cat {BOOT}", timeout_s=1) == Output(f"cat: {BOOT}: Permission denied\n", 1)
@@ -94,18 +95,18 @@ def test_two_programs_run_at_the_same_time(phone: ScriptedPhone) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "code", "start"),
+    ("fault", "code", "start"),
     [
-        ({"most": 5}, 1, b"aaaaaID!"),
-        ({"alters": flip(0)}, 0, b"`aaaaaa"),
-        ({"code": 127, "says": "dd: not found\n"}, 127, b"ANDROID!"),
+        (Fault("dd if=* of=*", most=5), 1, b"aaaaaID!"),
+        (Fault("dd if=* of=*", alters=flip(0)), 0, b"`aaaaaa"),
+        (Fault("dd if=* of=*", code=127, says="dd: not found\n"), 127, b"ANDROID!"),
     ],
 )
 def test_a_fault_changes_what_a_program_does(
-    what: dict[str, object], code: int, start: bytes, phone: ScriptedPhone, tmp_path: Path
+    fault: Fault, code: int, start: bytes, phone: ScriptedPhone, tmp_path: Path
 ) -> None:
     push(phone, tmp_path, b"a" * 7)
-    phone.fault("dd if=* of=*", **what)
+    phone.faults.append(fault)
     assert root(phone, f"dd if=/data/local/tmp/x of={BOOT} conv=notrunc").code == code
     assert phone.boot.cached.startswith(start)
 

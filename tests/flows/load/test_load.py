@@ -30,6 +30,7 @@ def test_what_was_planned_is_loaded(
     capsys.readouterr()
     load.load(phone, made, journal)
     assert scripted.running
+    assert journal.host
     held = scripted.running.loaded
     assert held
     assert (held.flags, held.entry) == (4, made.plan.entry)
@@ -39,7 +40,7 @@ def test_what_was_planned_is_loaded(
     assert held.cmdline == made.cmdline.text
     assert loaded_record(scripted) == journal.loaded
     assert journal.loaded == record.describe(
-        journal.host,  # type: ignore[arg-type]  # it is there
+        journal.host,
         made.plan,
         image="rom.img",
         sha256=hashlib.sha256(image.path.read_bytes()).hexdigest(),

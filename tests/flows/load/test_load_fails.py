@@ -45,7 +45,8 @@ def test_a_kernel_that_lost_its_page_is_refused_before_the_push(
     made = prepared(phone, image, journal)
     scripted.files.remove("/sys/kernel/kexec_hardboot/page")
     scripted.files.remove("/sys/kernel/kexec_hardboot/flag")
-    scripted.running.kernel = replace(HOST, takes=1)  # type: ignore[union-attr]  # it runs
+    assert scripted.running
+    scripted.running.kernel = replace(HOST, takes=1)
     with pytest.raises(RefusedError, match=r"the running kernel 6\.1\.0-host has no hardboot support"):
         load.load(phone, made, journal)
     assert scripted.happened(f"push {STAGING}/zImage") == []

@@ -7,7 +7,7 @@ commands that hardboot sends. Faults are said beforehand: `phone.fault("dd *of=/
 from scripted_phone.faults import Fault, flip
 from scripted_phone.files import BlockDevice, File, Mount
 from scripted_phone.kernels import Image, Kernel, Segment
-from scripted_phone.phone import HOST, STOCK, ScriptedPhone
+from scripted_phone.phone import HOST, STOCK, Root, ScriptedPhone
 from scripted_phone.transport import ScriptedTransport
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Image",
     "Kernel",
     "Mount",
+    "Root",
     "ScriptedPhone",
     "ScriptedTransport",
     "Segment",

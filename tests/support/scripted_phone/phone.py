@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Concatenate, Literal, ParamSpec
 
 from hardboot.payload import agent
 from hardboot.transport.base import Output
@@ -35,6 +35,20 @@ HOST = Kernel("6.1.0-host")
 STOCK = Kernel("5.10.0-stock", page=None, flag=None, takes=1)
 _LEAVE_S = 0.3  # a kernel on its way down still answers
 _ZYGOTE = "init.svc.zygote"
+Root = Literal["adbd", "su -c", "su 0", None]
+_P = ParamSpec("_P")
+
+
+def _fault(kind: Callable[_P, Fault]) -> Callable[Concatenate["ScriptedPhone", _P], Fault]:
+    """Return a method that takes what `kind` takes, and gives the phone the fault that it makes."""
+
+    def fault(phone: "ScriptedPhone", /, *args: _P.args, **options: _P.kwargs) -> Fault:
+        """Let something go wrong: see `Fault`."""
+        made = kind(*args, **options)
+        phone.faults.append(made)
+        return made
+
+    return fault
 
 
 @dataclass
@@ -60,7 +74,7 @@ class ScriptedPhone:
 
     serialno: str = "HBSCRIPT"
     adb_serial: str = "127.0.0.1:5599"
-    root: Literal["adbd", "su -c", "su 0", None] = "su -c"
+    root: Root = "su -c"
     clock: Clock = field(default_factory=Clock)
     properties: dict[str, str] = field(default_factory=dict)
     boots: list[tuple[bytes, Kernel]] = field(default_factory=list)
@@ -120,11 +134,7 @@ class ScriptedPhone:
 
         self.files.add(path, Special(mode=0o600, shows=encoded, does=does))
 
-    def fault(self, event: str, **what: object) -> Fault:
-        """Let something go wrong: see `Fault`."""
-        made = Fault(event, **what)  # type: ignore[arg-type]  # passed on
-        self.faults.append(made)
-        return made
+    fault = _fault(Fault)
 
     def make_folder(self, path: str) -> None:
         """Return a folder of the ADB user."""
