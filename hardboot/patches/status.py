@@ -134,10 +134,14 @@ def _config(candidates: Candidates, author: Author | None) -> PlaceStatus:
         if not line:
             continue
         ours = author == "hardboot" or file.text.encode("latin-1").startswith(CONFIG_MARK)
-        page = re.search(r"^CONFIG_KEXEC_H\w*PAGE(?:_ADDR)?=(\S+)", file.code, re.MULTILINE)
-        if page and evaluate(page[1]) == 0:
-            at = file.line_at(page.start())
-            return PlaceStatus("config", "damaged", file.path, at, "the page address is 0")
+        pages = list(re.finditer(r"^(CONFIG_KEXEC_H\w*PAGE(?:_ADDR)?)=(.*)$", file.code, re.MULTILINE))
+        for page in pages[-1:]:  # the last one counts
+            text = page[2].strip()
+            address = evaluate(text)
+            if not address and text not in ("y", "n", "m"):
+                what = "the page address is 0" if address == 0 else f"{page[1]} has no address: {text[:30]}"
+                at = file.line_at(page.start())
+                return PlaceStatus("config", "damaged", file.path, at, what.removesuffix(": "))
         return PlaceStatus("config", "ours" if ours else "foreign", file.path, line, "")
     if candidates.tree.has(".config") and not candidates.tree.is_regular(".config"):
         return PlaceStatus("config", "absent", ".config", None, "not read: it is a link or a folder")

@@ -54,11 +54,22 @@ def test_leftovers_in_our_files_are_damage(tmp_path: Path) -> None:
     assert states(status(tree))["prepare"] == "damaged"
 
 
-def test_a_fragment_without_a_page_is_damage(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        ("0x0", "the page address is 0"),
+        ("", "CONFIG_KEXEC_HARDBOOT_PAGE has no address"),
+        ('""', 'CONFIG_KEXEC_HARDBOOT_PAGE has no address: ""'),
+        ("TODO", "CONFIG_KEXEC_HARDBOOT_PAGE has no address: TODO"),
+        ("0x44000000\nCONFIG_KEXEC_HARDBOOT_PAGE=", "CONFIG_KEXEC_HARDBOOT_PAGE has no address"),
+        ("\nCONFIG_KEXEC_HARDBOOT_PAGE=0x44000000", ""),
+    ],
+)
+def test_a_fragment_without_a_page_is_damage(value: str, detail: str, tmp_path: Path) -> None:
     tree = ours(tmp_path)
-    (tree / "hardboot.config").write_text("CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HARDBOOT_PAGE=0x0\n")
+    (tree / "hardboot.config").write_text(f"CONFIG_KEXEC_HARDBOOT=y\nCONFIG_KEXEC_HARDBOOT_PAGE={value}\n")
     found = status(tree)
-    assert (found.overall, place(found, "config").detail) == ("damaged", "the page address is 0")
+    assert (found.overall, place(found, "config").detail) == ("damaged" if detail else "applied", detail)
 
 
 def test_a_refused_series_names_the_other_author(tmp_path: Path) -> None:
