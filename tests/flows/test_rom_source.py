@@ -246,18 +246,14 @@ def test_the_kernel_of_a_build_tree_is_found(
 def test_a_tree_without_a_kernel_or_with_two_is_refused(tmp_path: Path) -> None:
     tree = tmp_path / "linux"
     written(tree / "arch/arm64/boot/dts/x.dtb", b"")
-    with raises(
-        InputError,
-        f"{tree}: no kernel was built in this folder (no arch/arm/boot/zImage, no arch/arm64/boot/Image)",
-        "Nothing was sent.",
-        "Build it first, or name the kernel image: --kernel FILE",
+    both = [tree / "arch" / name for name in ("arm/boot/zImage", "arm64/boot/Image")]
+    none = "no kernel was built in this folder (no arch/arm/boot/zImage, no arch/arm64/boot/Image)"
+    two = f"kernels of 2 architectures were built in it: {both[0]}, {both[1]}"
+    for built, what, fix in (
+        ((), none, "Build it first, or name the kernel image: --kernel FILE"),
+        (both, two, "Name the kernel image to boot: --kernel FILE"),
     ):
-        RomFiles(None, kernel=tree).read()
-    both = [written(tree / "arch" / name, NEW) for name in ("arm/boot/zImage", "arm64/boot/Image")]
-    with raises(
-        InputError,
-        f"{tree}: kernels of 2 architectures were built in it: {both[0]}, {both[1]}",
-        "Nothing was sent.",
-        "Name the kernel image to boot: --kernel FILE",
-    ):
-        RomFiles(None, kernel=tree).read()
+        for path in built:
+            written(path, NEW)
+        with raises(InputError, f"{tree}: {what}", "Nothing was sent.", fix):
+            RomFiles(None, kernel=tree).read()
