@@ -16,7 +16,7 @@ from hardboot.commands.rom_options import rom_options
 from hardboot.device import phone as phones
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import matching
-from hardboot.device.record import MARK
+from hardboot.device.record import is_guest
 from hardboot.flows import other_phone, planning
 from hardboot.flows.bootloader_words import BootloaderWords, additions
 from hardboot.flows.planning import PhoneFacts
@@ -102,7 +102,7 @@ def _connected(serial: str | None, source: RomSource) -> tuple[Profile, PhoneFac
             try:
                 said, *answers = phone.roots(KERNEL, *planning.queries(phone))
                 kernel = parse_kernel(said)
-                _warn_of_guest(kernel.cmdline)
+                _warn_of_guest(is_guest(kernel))
                 facts = planning.parse(phone, kernel.cmdline, answers)[1]
                 return phone.profile, facts, source.complete(phone)
             finally:
@@ -117,7 +117,7 @@ def _copied(folder: Path, chosen: Profile | None) -> tuple[Profile, PhoneFacts]:
     found = suggest.read_folder(folder)
     phone = matching(found.device, chosen)
     iomem, line, tags = found.text("iomem"), found.text("cmdline"), folder / "atags"
-    _warn_of_guest(line)
+    _warn_of_guest(found.runs_guest)
     has_atags = phone.has_atags
     return phone, planning.PhoneFacts(
         live=layout.parse_iomem(iomem) if iomem else None,
@@ -128,6 +128,6 @@ def _copied(folder: Path, chosen: Profile | None) -> tuple[Profile, PhoneFacts]:
     )
 
 
-def _warn_of_guest(running: str) -> None:
-    if MARK in running:
+def _warn_of_guest(running: bool) -> None:
+    if running:
         log.warn("a ROM is running; words of its command line may be taken for the bootloader's")

@@ -13,7 +13,6 @@ from hardboot.base.files import make_folder, write_atomic
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, echo, echo_lines, pass_settings
 from hardboot.device.handset import reach
-from hardboot.device.record import MARK
 from hardboot.suggest import Findings, Suggestion
 
 _PROPOSED = ("hardboot.page", "mem_min")
@@ -42,15 +41,15 @@ def suggest(settings: Settings, folder: Path | None, output: Path | None, instal
     $XDG_CONFIG_HOME/hardboot/devices (~/.config/hardboot/devices): every command then finds it.
 
     DIR has files from the phone instead: the output of getprop (required), dmesg, uname -m (uname) and ls -l
-    of the by-name folders (by-name), copies of iomem, cmdline, version, partitions, last_kmsg and atags from
-    /proc, of /sys/firmware/fdt (fdt) or /proc/device-tree (device-tree, or a tar: device-tree.tar), of
-    /sys/kernel/kexec_hardboot/page (page), and boot.img. All but getprop may be missing; the draft then knows
-    less.
+    of the by-name folders (by-name), copies of iomem, cmdline, bootconfig, version, partitions, last_kmsg and
+    atags from /proc, of /sys/firmware/fdt (fdt) or /proc/device-tree (device-tree, or a tar:
+    device-tree.tar), of /sys/kernel/kexec_hardboot/page (page), and boot.img. All but getprop may be missing;
+    the draft then knows less.
     """
     if install and output is not None:
         raise click.UsageError("--install cannot be combined with --output.")
     found = _findings(settings, folder)
-    if MARK in found.text("cmdline"):
+    if found.runs_guest:
         _tell_rom(install)
     result = drafts.suggest(found)
     made = result.profile

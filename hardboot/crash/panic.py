@@ -16,7 +16,8 @@ from hardboot.base.sizes import align_up
 from hardboot.base.temporary import temporary_folder
 from hardboot.crash import elfcorehdr
 from hardboot.crash.elfcorehdr import CRASHKERNEL, KernelMemory
-from hardboot.device import host, record
+from hardboot.device import host
+from hardboot.device.mark import MARK
 from hardboot.device.phone import Phone
 from hardboot.flows import boot, bootloader_words, other_phone, phone_images, ramdisk_check, rom_tree
 from hardboot.flows import load as loading
@@ -172,5 +173,5 @@ def _bootloader_words(phone: Phone, running: str) -> BootloaderWords:
     """Return what the bootloader told the running kernel, without the words of hardboot."""
     told = bootloader_words.ask(phone, running)
     words = cmdlines.split(told.cmdline or "")
-    kept = " ".join(word for word in words if cmdlines.key(word) not in ("crashkernel", record.MARK))
+    kept = " ".join(word for word in words if cmdlines.key(word) not in ("crashkernel", MARK))
     return replace(told, cmdline=kept)

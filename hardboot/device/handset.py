@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hardboot.base.errors import DeviceError
 from hardboot.device.connection import only_phone, open_transport
+from hardboot.device.mark import marks
 from hardboot.device.shells import answers, as_one, read
 from hardboot.device.staging import Copy, StagingFolder
 from hardboot.formats.trees import fdt, treefiles
@@ -16,7 +17,12 @@ _TAR_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
 TREE = Copy("tree", "/sys/firmware/fdt")
 _TREE_FILES = Copy("tree", "/proc/device-tree", _TAR_LIMIT, "tar -cf - -C /proc/device-tree .")
 # For `roots`, together with other queries; `parse_kernel` reads the output.
-KERNEL = as_one("uname -r", "cat /proc/sys/kernel/random/boot_id", "cat /proc/cmdline")
+KERNEL = as_one(
+    "uname -r",
+    "cat /proc/sys/kernel/random/boot_id",
+    "cat /proc/bootconfig 2>/dev/null",
+    "cat /proc/cmdline",  # the last one: its exit code counts
+)
 
 # For `roots`; `is_recovery` reads the output. The second one is named by newer bootloaders.
 BOOT_MODE = "getprop ro.bootmode; getprop ro.boot.mode"
@@ -30,11 +36,18 @@ class KernelIdentity:
         release: As `uname -r` prints it.
         boot_id: The random number it drew when it started.
         cmdline: /proc/cmdline.
+        bootconfig: /proc/bootconfig; "" if it has none.
     """
 
     release: str
     boot_id: str
     cmdline: str
+    bootconfig: str = ""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks that it was started with; none if hardboot did not start it."""
+        return marks(self.cmdline, self.bootconfig)
 
 
 @dataclass
@@ -84,13 +97,14 @@ def parse_kernel(output: Output) -> KernelIdentity:
     """
     text = read(KERNEL, output)
     found = answers(text)
-    if len(found) != 3 or not all(found[:2]):
+    if len(found) != 4 or not all(found[:2]):
         raise DeviceError(
             f"the phone does not say which kernel it runs: {' '.join(found).strip()!r}",
             state="Nothing was sent.",
             fix="Look at /proc on the phone: adb shell su -c 'ls /proc'",
         )
-    return KernelIdentity(*found)
+    release, boot_id, bootconfig, cmdline = found
+    return KernelIdentity(release, boot_id, cmdline, bootconfig)
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.device.handset import KernelIdentity
+from hardboot.device.mark import MARK
 from hardboot.device.phone import Phone, safe_serial
 from hardboot.device.shells import answers, as_one, read
 from hardboot.layout import BootPlan
 from hardboot.transport.base import Output
 
-MARK = "androidboot.hardboot"  # parameter with a random number for each load, to recognise the guest
 # /dev is in RAM and belongs to root: a file there is gone with its kernel, as what is loaded is, and can be
 # read when /data is read-only.
 RECORD = "/dev/hardboot-loaded"
@@ -191,24 +191,12 @@ def recall(phone: Phone, kernel: KernelIdentity) -> Loaded | None:
         record = decode(read_bytes(path, limit=_LIMIT))
     except InputError:
         return None
-    return record if record and record.mark in kernel.cmdline.split() else None
-
-
-def has_mark(phone: Phone, kernel: KernelIdentity, mark: str) -> bool:
-    """Return whether the running `kernel` was started with `mark`, in its command line or its bootconfig.
-
-    Some bootloaders move parameters that begin with "androidboot." into the bootconfig.
-    """
-    if mark in kernel.cmdline.split():
-        return True
-    name, _, value = mark.partition("=")
-    lines = phone.root("cat /proc/bootconfig 2>/dev/null").text.splitlines()
-    return any([side.strip(' "') for side in line.split("=", 1)] == [name, value] for line in lines)
+    return record if record and record.mark in kernel.marks else None
 
 
 def is_guest(kernel: KernelIdentity) -> bool:
     """Return whether hardboot started this kernel."""
-    return any(word.startswith(f"{MARK}=") for word in kernel.cmdline.split())
+    return bool(kernel.marks)
 
 
 def is_panic_kernel(kernel: KernelIdentity) -> bool:

@@ -68,7 +68,7 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
 
         with if_cut_off(f"{event} had been sent; it is not known whether the ROM runs."):
             now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
-    verdict.judge(phone, loaded, journal, now, wait_s=wait_s)
+    verdict.judge(loaded, journal, now, wait_s=wait_s)
     with if_cut_off(f"{event} had been sent, and the ROM is running."):
         phone.clean()
 

@@ -12,6 +12,7 @@ from hardboot.base.errors import DeviceError, HardbootError, RefusedError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
+from hardboot.device import mark as marks
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import LoadState
@@ -80,7 +81,7 @@ def prepare(
                 host.parse(phone.profile, now.release, outputs[: len(support)])
             live, facts = planning.parse(phone, now.cmdline, outputs[len(support) :])
         with if_cut_off("Nothing was loaded."), journal.phase("plan"), log.step("Planning"):
-            mark = f"{record.MARK}={secrets.token_hex(4)}"
+            mark = marks.new()
             planned = planning.plan(
                 phone.profile,
                 rom,

@@ -2,9 +2,7 @@
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
-from hardboot.device import record
 from hardboot.device.handset import KernelIdentity
-from hardboot.device.phone import Phone
 from hardboot.device.record import FASTBOOT, HARD, SOFT, Loaded
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 
@@ -18,13 +16,10 @@ _OTHER_CAUSES = {
 }
 
 
-def judge(
-    phone: Phone, loaded: Loaded, journal: Journal, now: KernelIdentity | None, *, wait_s: float
-) -> None:
+def judge(loaded: Loaded, journal: Journal, now: KernelIdentity | None, *, wait_s: float) -> None:
     """Record which kernel came up: only the guest was started with this load's mark.
 
     Args:
-        phone: The phone.
         loaded: What was started.
         journal: Takes the outcome.
         now: The kernel that came up; None if none answered.
@@ -43,7 +38,7 @@ def judge(
             fix=f"Hold the power button to restart it into its {own}. "
             f"{_READ_LOG}. If the ROM is slow, wait longer: --wait SECONDS",
         )
-    if not record.has_mark(phone, now, loaded.mark):
+    if loaded.mark not in now.marks:
         journal.outcome = HOST_CAME_BACK
         raise DeviceError(
             f"the {own} came back ({now.release}) instead of the ROM",

@@ -12,6 +12,7 @@ from hardboot.base.files import naming, read_bytes
 from hardboot.base.mapping import map_file
 from hardboot.device import properties
 from hardboot.device.handset import Handset
+from hardboot.device.mark import marks
 from hardboot.device.staging import DamagedError
 from hardboot.formats.boot import bootimg
 from hardboot.formats.trees import fdt, treefiles
@@ -28,6 +29,7 @@ COMMANDS = {
     "getprop": properties.QUERY,
     "iomem": "cat /proc/iomem",
     "cmdline": "cat /proc/cmdline",
+    "bootconfig": "cat /proc/bootconfig 2>/dev/null",
     "version": "cat /proc/version",
     "by-name": f"{_LISTING} 2>/dev/null",
     "partitions": "cat /proc/partitions",
@@ -62,6 +64,11 @@ class Findings:
     def text(self, name: str) -> str:
         """Return the output of that name in COMMANDS; "" if it is not there."""
         return self.texts.get(name, "")
+
+    @property
+    def runs_guest(self) -> bool:
+        """Whether a ROM that hardboot started runs; some facts are then not those of the phone."""
+        return bool(marks(self.text("cmdline"), self.text("bootconfig")))
 
     @property
     def properties(self) -> dict[str, str]:

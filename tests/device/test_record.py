@@ -13,7 +13,7 @@ from scripted_phone import HOST, ScriptedPhone
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
-from hardboot.device import record
+from hardboot.device import mark, record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone, safe_serial
 from hardboot.device.record import Loaded, LoadedSegment, LoadState
@@ -33,7 +33,7 @@ PLAN = BootPlan(
     complete=True,
     notes=(),
 )
-MARK = f"{record.MARK}=0123abcd"
+MARK = f"{mark.MARK}=0123abcd"
 
 
 @pytest.fixture
@@ -188,14 +188,23 @@ def test_a_state_folder_that_cannot_be_made_is_no_error(
 
 
 @pytest.mark.parametrize(
-    ("cmdline", "is_guest"),
+    ("cmdline", "bootconfig", "is_guest"),
     [
-        (f"a {MARK} b", True),
-        (f"{record.MARK}=", True),
-        (record.MARK, False),
-        (f"x{MARK}", False),
-        ("", False),
+        (f"a {MARK} b", "", True),
+        (f"{mark.MARK}=", "", True),
+        (mark.MARK, "", False),
+        (f"x{MARK}", "", False),
+        ("", "", False),
+        ("a b", 'androidboot.mode = "x"\nandroidboot.hardboot = "0123abcd"\n', True),
+        ("a b", "androidboot.hardboot = 0123abcd\n", True),
+        ("a b", 'androidboot.hardboot.x = "0123abcd"\n', False),
+        ("a b", 'x.androidboot.hardboot = "0123abcd"\n', False),
+        ("a b", 'x = "androidboot.hardboot=0123abcd"\n', False),
+        ("a b", "androidboot.hardboot\n\n=\n", False),
     ],
 )
-def test_a_guest_is_known_by_its_mark(cmdline: str, is_guest: bool) -> None:
-    assert record.is_guest(KernelIdentity("x", "y", cmdline)) is is_guest
+def test_a_guest_is_known_by_its_mark(cmdline: str, bootconfig: str, is_guest: bool, phone: Phone) -> None:
+    kernel = KernelIdentity("x", "y", cmdline, bootconfig)
+    assert record.is_guest(kernel) is is_guest
+    record.remember(phone, described())
+    assert (record.recall(phone, kernel) is not None) is (MARK in kernel.marks)

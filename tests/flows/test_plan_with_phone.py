@@ -146,10 +146,17 @@ def test_without_the_boot_image_the_profiles_usual_line_is_taken_out(
     assert document["cmdline"] == "console=ttyAMA0 quiet"
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"cmdline": f"{RUNNING} androidboot.hardboot=0123abcd"},
+        {"cmdline": RUNNING, "bootconfig": 'androidboot.hardboot = "0123abcd"\n'},
+    ],
+)
 def test_a_guest_that_runs_is_no_source_of_the_bootloaders_words(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    files: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    folder = copied_files(tmp_path / "phone", cmdline=f"{RUNNING} androidboot.hardboot=0123abcd")
+    folder = copied_files(tmp_path / "phone", **files)
     _, errors = call(capsys, "--json", "plan", rom_image(tmp_path), "--from", folder)
     assert "a ROM is running" in errors
 

@@ -52,6 +52,16 @@ def test_boot_restarts_a_phone_that_runs_a_rom_if_told(
     assert len(in_rom.happened("reboot*")) == 1
 
 
+def test_a_rom_whose_mark_is_in_the_bootconfig_is_restarted_too(scripted: ScriptedPhone, rom: Path) -> None:
+    running = scripted.start(HOST)
+    scripted.show("/proc/bootconfig", lambda: 'androidboot.hardboot = "0123abcd"\n')
+    assert json.loads(hardboot("--json", "status").stdout)["guest"] is True
+    ran = hardboot("boot", rom, "--from-rom")
+    assert ran.returncode == 0, ran.stderr
+    assert len(scripted.happened("reboot*")) == 1
+    assert scripted.running is not running
+
+
 def test_boot_says_how_to_go_on_from_a_rom(in_rom: ScriptedPhone, rom: Path) -> None:
     ran = hardboot("boot", rom)
     assert ran.returncode == 4

@@ -63,7 +63,7 @@ class HostPhone(Phone):
 
     def root(self, command: str, *, timeout_s: float = 0) -> Output:
         if command == KERNEL:
-            return Output(f"{SEPARATOR}\n".join(("6.1.0\n", "boot-id\n", f"{RUNNING}\n")), 0)
+            return Output(f"{SEPARATOR}\n".join(("6.1.0\n", "boot-id\n", "", f"{RUNNING}\n")), 0)
         if command == "cat /proc/iomem":
             return Output(self.iomem, 0)
         known = self.profile.partitions["boot"]

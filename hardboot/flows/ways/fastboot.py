@@ -1,6 +1,5 @@
 """The way through the bootloader: `fastboot boot`, which starts an image without flashing it."""
 
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from hardboot.base.errors import RefusedError
 from hardboot.base.files import write_atomic
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
+from hardboot.device import mark as marks
 from hardboot.device import record, unlocked
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
@@ -93,7 +93,7 @@ class BootableImage:
             log.step("Waiting for the ROM", limit_s=wait_s),
         ):
             now = bootloader.wait_for_rom(phone, self.client, self.before, journal, wait_s=wait_s)
-        verdict.judge(phone, self.loaded, journal, now, wait_s=wait_s)
+        verdict.judge(self.loaded, journal, now, wait_s=wait_s)
 
     def _check_bootloader(self, journal: Journal) -> None:
         """Refuse what the bootloader's variables tell; one that it does not have tells nothing."""
@@ -142,7 +142,7 @@ class _FastbootBoot:
             _, facts = planning.parse(phone, now.cmdline, outputs)
         rom = load.read_rom(phone, request.source, journal)
         with if_cut_off("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
-            mark = f"{record.MARK}={secrets.token_hex(4)}"
+            mark = marks.new()
             own = fastboot_image.own_cmdline(rom, as_v2=request.as_v2)
             parts = [
                 (cmdlines.ROM, own) if request.cmdline is None else (cmdlines.REPLACED, request.cmdline),
