@@ -1,4 +1,4 @@
-"""A small POSIX shell: runs what `syntax` reads, with the programs of its phone."""
+"""A small POSIX shell: runs what `parser` reads, with the programs of its phone."""
 
 import errno
 import shlex
@@ -10,6 +10,7 @@ from scripted_phone.builtins import BUILTINS
 from scripted_phone.calls import Call, Exit, Killed, Return
 from scripted_phone.clock import FOREVER, Steps
 from scripted_phone.expansion import Expansion, Text
+from scripted_phone.parser import SyntaxProblem, parse
 from scripted_phone.streams import Collected, Input, Opened, Output
 from scripted_phone.syntax import (
     AndOr,
@@ -20,8 +21,6 @@ from scripted_phone.syntax import (
     Redirect,
     Sequence,
     Simple,
-    SyntaxProblem,
-    parse,
 )
 
 
