@@ -3,23 +3,18 @@
 A value that was read must build back to the same bytes, where the format promises that.
 """
 
-import bz2
 import contextlib
 import gzip
-import io
-import lzma
 import struct
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import container_builders as build
-import core_builders
-from fit_images import FILES, fit_image
+import fuzz_seeds as seeds
+from fit_images import fit_image
 from golden_images import V4_VTS
-from image_builders import amlogic, board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
+from image_builders import board, pack, zimage
 
 from hardboot.base.errors import InputError
 from hardboot.flows import zipped_set
@@ -309,79 +304,11 @@ def documents(data: bytes) -> None:
     describe(Path("x"), memoryview(data))
 
 
-_IMAGES = (*build.every_kind().values(), *build.every_row().values())
-_REFUSED = (
-    *(b"CHROMEOS" + bytes(99), b"$OS$" + bytes(99), b"-SIGNED-BY-SIGNBLOB-" + bytes(99)),
-    *(b"MSM-RADIO-UPDATE" + bytes(99), build.boot()[:0x400] + b"LOKI" + build.boot()[0x404:]),
-)
-_SMALL = dict.fromkeys(FILES, b"x" * 100)
-_ATAGS = struct.pack("<5I", 5, 0x54410001, 1, 4096, 0) + struct.pack("<4I", 4, 0x54410002, 1 << 28, 1 << 31)
-_KERNEL = kernel_with_banner("6.1.0", 30_000, 10_000)
-_CPIO = b"".join(
-    (
-        *(b"070701", *(b"%08x" % value for value in (1, 0o100644, 0, 0, 1, 0, 4, 0, 0, 0, 0, 5, 0))),
-        *(b"init\0\0", b"data", b"070701"),
-        *(b"%08x" % value for value in (0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0)),
-        b"TRAILER!!!\0\0\0\0",
-    )
-)
-_PACKED = (gzip.compress(_CPIO), bz2.compress(_CPIO), lzma.compress(_CPIO), pack(_KERNEL, "lzma"))
-_KERNELS = (
-    zimage(),
-    zimage(tags=hardboot_tag(0x8F000000) + klsz(0x100, 0x3C000)),
-    zimage(payload=pack(_KERNEL, "gzip")) + board("x"),
-    pack(_KERNEL, "gzip") + board("x"),
-    bytes(8) + struct.pack("<QQQ", 0x80000, 30_000, 0) + bytes(24) + b"ARM\x64" + _KERNEL,
-    build.uimage(zimage()),
-    zimage() + build.qcdt(),
-    build.patched(zimage(), board("x")),
-    zboot(pack(_KERNEL, "gzip")),
-)
-_STARTED = kernel.identify(zimage(payload=pack(_KERNEL, "gzip")))
-_DUMPS = (
-    core_builders.with_ring().build(0x6000),
-    core_builders.with_records().build(0x6000),
-    core_builders.with_free_blocks({0: 2}).build(0x9000),
-)
-_ROWS = [elf.ProgramHeader64(1, 7, 4096, 0, 1 << 31, 4096, 4096, 0)] * 3
-_TABLES = (
-    *(amlogic(version, [(("gxl", "p212", "1g"), board("x"))]) for version in (1, 2)),
-    *(build.qcdt(), build.dtbo()),
-    b"DTBH" + struct.pack("<10I", 2, 1, 7870, 0x50A6, 0x217584DA, 0, 255, 2048, 2048, 0x20) + bytes(4048),
-    b"SPRD" + struct.pack("<7I", 1, 1, 8830, 1, 0x20000, 2048, 2048) + bytes(4064),
-)
+_STARTED = kernel.identify(zimage(payload=pack(seeds.KERNEL, "gzip")))
 
-
-# Each target with the images it starts from.
-def _tar_of_a_tree() -> bytes:
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w") as archive:
-        for name in ("./compatible", "./chosen/name", "./soc/fb@1/reg"):
-            info = tarfile.TarInfo(name)
-            info.size = 8
-            archive.addfile(info, io.BytesIO(bytes(8)))
-    return target.getvalue()
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return target.getvalue()
-
-
-_PATCH = b"--- a/f.c\n+++ b/f.c\n@@ -1,3 +1,3 @@\n \ta;\n-\tb &lt; 1;\n+\tB;\n \tc;\n"
-_PATCHES = (
-    _PATCH,
-    b"diff --git a/f.c b/f.c\nindex 1..2 100644\n" + _PATCH + b"-- \n2.1\n\nFrom 1234567 Mon\n\n" + _PATCH,
-    _PATCH.replace(b"\n", b"\r\n"),
-    b"\xff\xfe" + _PATCH.decode().encode("utf-16-le"),
-    _PATCH.replace(b"\n\t", b"\n ").replace(b"f.c b", b"f.c.orig\tb"),
-)
-
+# Each target with the inputs it starts from.
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
-    "boot_image": (boot_image, _IMAGES),
+    "boot_image": (boot_image, seeds.IMAGES),
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
     "boot_configs": (
         boot_configs,
@@ -390,10 +317,10 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
             b"androidboot.x=1\nandroidboot.y := 'a b', c; z\n",
         ),
     ),
-    "image_ends": (image_ends, (*_IMAGES, build.vendor_boot(3), build.vendor_boot(4), build.dtbo())),
-    "fits": (fits, (fit_image(_SMALL), fit_image(_SMALL, options=("-E",)))),
-    "tree_files": (tree_files, (_tar_of_a_tree(),)),
-    "elf_headers": (elf_headers, (build.sony_elf(), _DUMPS[0], elf.build(64, 183, 4, _ROWS))),
+    "image_ends": (image_ends, (*seeds.IMAGES, build.vendor_boot(3), build.vendor_boot(4), build.dtbo())),
+    "fits": (fits, (fit_image(seeds.SMALL), fit_image(seeds.SMALL, options=("-E",)))),
+    "tree_files": (tree_files, (seeds.tar_of_a_tree(),)),
+    "elf_headers": (elf_headers, (build.sony_elf(), seeds.DUMPS[0], elf.build(64, 183, 4, seeds.ROWS))),
     "sony_elf": (sony_elf, (build.sony_elf(), build.sony_elf(100), build.sony_elf64(sections=True))),
     "sparse_image": (sparse_image, (build.sparse(4096), build.sparse(1024))),
     "signatures": (
@@ -407,7 +334,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
             build.BUMP,
         ),
     ),
-    "boot_parameters": (boot_parameters, (_ATAGS + struct.pack("<3I", 3, 0x54410009, 0x78) + bytes(8),)),
+    "boot_parameters": (boot_parameters, (seeds.ATAGS + struct.pack("<3I", 3, 0x54410009, 0x78) + bytes(8),)),
     "maker_headers": (
         maker_headers,
         (build.mtk(b"x", b"KERNEL"), build.dhtb(), build.unisoc_vbmeta(), build.amonet()),
@@ -419,22 +346,28 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "resources": (resources, (build.resources(), build.resources(32), build.rsce([]))),
     "device_tree": (device_tree, (board("x"),)),
     "trees_in_a_row": (trees_in_a_row, (board("x") + bytes(5) + board("y") + bytes(9),)),
-    "tree_table": (tree_table, _TABLES),
-    "any_trees": (any_trees, (*_TABLES, gzip.compress(build.dtbo()), *_KERNELS)),
-    "kernels": (kernels, _KERNELS),
-    "kernel_headers": (kernel_headers, (*_KERNELS[-3:], build.mtk(zimage(), b"KERNEL"))),
+    "tree_table": (tree_table, seeds.TABLES),
+    "any_trees": (any_trees, (*seeds.TABLES, gzip.compress(build.dtbo()), *seeds.KERNELS)),
+    "kernels": (kernels, seeds.KERNELS),
+    "kernel_headers": (kernel_headers, (*seeds.KERNELS[-3:], build.mtk(zimage(), b"KERNEL"))),
     "bootloaders": (bootloaders, (build.uboot() + board("x"), b"welcome to lk" + board("x") + bytes(9))),
-    "unpacked": (unpacked, _PACKED),
-    "archives": (archives, (_CPIO, _CPIO + bytes(200) + _CPIO)),
-    "containers": (containers, (*_IMAGES, *_REFUSED)),
-    "crash_dumps": (crash_dumps, _DUMPS),
-    "ramdisk_checks": (ramdisk_checks, (*_PACKED, _CPIO, _CPIO + b"rest")),
+    "unpacked": (unpacked, seeds.PACKED),
+    "archives": (archives, (seeds.CPIO, seeds.CPIO + bytes(200) + seeds.CPIO)),
+    "containers": (containers, (*seeds.IMAGES, *seeds.REFUSED)),
+    "crash_dumps": (crash_dumps, seeds.DUMPS),
+    "ramdisk_checks": (ramdisk_checks, (*seeds.PACKED, seeds.CPIO, seeds.CPIO + b"rest")),
     "zipped_sets": (
         zipped_sets,
-        (_zip({"boot.img": b"x" * 99}), _zip({"image-x.zip": _zip({"a/boot.img": b"y"})})),
+        (
+            seeds.zipped({"boot.img": b"x" * 99}),
+            seeds.zipped({"image-x.zip": seeds.zipped({"a/boot.img": b"y"})}),
+        ),
     ),
-    "patch_files": (patch_files, _PATCHES),
-    "documents": (documents, (fit_image(_SMALL), *_IMAGES, *_KERNELS, *_PACKED, *_REFUSED, _CPIO)),
+    "patch_files": (patch_files, seeds.PATCHES),
+    "documents": (
+        documents,
+        (fit_image(seeds.SMALL), *seeds.IMAGES, *seeds.KERNELS, *seeds.PACKED, *seeds.REFUSED, seeds.CPIO),
+    ),
 }
 
 
