@@ -16,14 +16,18 @@ def unwrap(part: Data) -> Data:
     Raises:
         InputError: If a header is damaged, or holds no kernel.
     """
-    content = view(wrappers.without_mtk(part))
-    if sniff.sniff(content) == sniff.ROCKCHIP_IMAGE:
-        content = krnl.parse(content).content
+    content = _without_makers_header(part)
     if patched.is_patched(content):
         content = patched.parse(content).content
     elif uimage.is_uimage(content):
         content = _in_uimage(content)
     return zboot.parse(content).payload if zboot.is_zboot(content) else content
+
+
+def _without_makers_header(part: Data) -> memoryview:
+    """Return a part without MediaTek's or Rockchip's header."""
+    content = view(wrappers.without_mtk(part))
+    return krnl.parse(content).content if sniff.sniff(content) == sniff.ROCKCHIP_IMAGE else content
 
 
 def warnings(part: Data) -> tuple[str, ...]:
@@ -32,14 +36,14 @@ def warnings(part: Data) -> tuple[str, ...]:
     Raises:
         InputError: As `unwrap`.
     """
-    inner = wrappers.without_mtk(part)
+    inner = _without_makers_header(part)
     told: tuple[str, ...] = ()
     if patched.is_patched(inner):
         told = patched.parse(inner).warnings
     elif uimage.is_uimage(inner):
         image = uimage.parse(inner)
         told = (*image.warnings, *uimage.check_content(image))
-    kernel = unwrap(inner)
+    kernel = unwrap(part)
     return (*told, *zimage.parse(kernel).warnings) if zimage.is_zimage(kernel) else told
 
 
@@ -77,7 +81,7 @@ def with_kernel(part: Data, kernel: Data, trees: bytes) -> bytes:
     Raises:
         InputError: If a header of `part` is damaged, or a size does not fit into one.
     """
-    inner = view(wrappers.without_mtk(part))
+    inner = _without_makers_header(part)
     content = bytes(view(kernel))
     if patched.is_patched(inner):
         content = patched.build_header(len(content)) + content + trees
@@ -85,5 +89,8 @@ def with_kernel(part: Data, kernel: Data, trees: bytes) -> bytes:
         content = uimage.with_kernel(inner, content, trees)
     else:
         content += trees
+    outer = view(wrappers.without_mtk(part))
+    if sniff.sniff(outer) == sniff.ROCKCHIP_IMAGE:
+        content = krnl.build(krnl.parse(outer).magic, content)
     mtk = wrappers.split_mtk(part)
     return mtk.around(content) if mtk else content

@@ -76,6 +76,16 @@ def test_another_kernel_is_put_behind_the_same_headers(old: bytes, new: bytes) -
     assert identify(written[lead:]).kind == "zImage"
 
 
+def test_another_kernel_is_put_behind_rockchips_header() -> None:
+    old = krnl.build(b"KRNL", mkimage(zimage()))
+    written = krnl.parse(kernel_part.with_kernel(old, NEW, TREE))
+    assert (written.magic, written.crc) == (b"KRNL", krnl.checksum(written.content))
+    assert bytes(kernel_part.unwrap(written.content)) == NEW + TREE
+    assert bytes(kernel_part.with_kernel(krnl.build(b"KRNL", NEW), NEW, TREE)) == krnl.build(
+        b"KRNL", NEW + TREE
+    )
+
+
 def test_mkimage_lists_a_uimage_with_another_kernel(tmp_path: Path) -> None:
     path = tmp_path / "uImage"
     path.write_bytes(kernel_part.with_kernel(mkimage(zimage()), NEW, b""))
@@ -159,6 +169,7 @@ def test_what_headers_state_wrongly_is_told() -> None:
     wrong = mkimage(zimage(tags=b"\1\0\0\0")).replace(b"a name", b"A name")
     assert [one.split(":")[0] for one in kernel_part.warnings(wrong)] == ["U-Boot image", "zImage"]
     assert len(kernel_part.warnings(build.mtk(wrong, b"KERNEL"))) == 2
+    assert len(kernel_part.warnings(krnl.build(b"KRNL", wrong))) == 2
 
 
 def test_a_kernel_that_uboot_does_not_load_is_a_kernel() -> None:
