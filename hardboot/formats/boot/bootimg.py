@@ -157,14 +157,19 @@ def renew(image: BootImage, algorithm: Algorithm | None = "sha1", *, grow: bool 
     Raises:
         RefusedError: If the file fills its partition and would outgrow it, without `grow`.
     """
+    tail = tail_renewal.renew(image.tail, image.tail_offset, image.end, grow=grow)
+    return with_tail(image, tail.data, algorithm)
+
+
+def with_tail(image: BootImage, tail: Data, algorithm: Algorithm | None) -> BootImage:
+    """Return `image` with its new tail and the rest of what `renew` sets; for `algorithm` see there."""
     offsets = {part.name: part.offset for part in image.parts if part.data}
     changed = replace(
         image,
         id=image.id if algorithm is None else compute_id(image, algorithm),
         recovery_dtbo_offset=offsets.get("recovery_dtbo", 0),
+        tail=tail,
     )
-    tail = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=grow)
-    changed = replace(changed, tail=tail.data)
     if wrappers.is_dhtb(changed.lead):
         content = build(replace(changed, lead=b""))
         growth = changed.end - image.tail_offset

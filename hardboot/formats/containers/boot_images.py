@@ -100,9 +100,9 @@ def _rebuild_boot(image: BootImage, changes: Changes) -> Rebuilt:
     for name, data in parts.items():
         parts[name] = _with_header(old_parts.get(name, b""), data)
     changed = replace(image, **fields, **parts, os_version=os_version)
-    tail = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
-    renewed = bootimg.renew(changed, algorithm, grow=changes.grow)
-    return Rebuilt(bootimg.build(renewed), changed.end - image.tail_offset, tail.overwritten)
+    renewed = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
+    chunks = bootimg.build(bootimg.with_tail(changed, renewed.data, algorithm))
+    return Rebuilt(chunks, changed.end - image.tail_offset, renewed.overwritten)
 
 
 def _decode_id(text: str) -> bytes:
