@@ -13,10 +13,10 @@ _AGAIN = "make it again with git diff or diff -u"
 _MAIL = "let git decode it: git mailinfo MESSAGE PATCH < FILE"
 _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
-# What the file holds, what it is, what to do.
 _QUOTED_PRINTABLE = re.compile(
     rb"^Content-Transfer-Encoding: *quoted-printable\b", re.MULTILINE | re.IGNORECASE
 )
+# What the file holds, what it is, what to do.
 _WITHOUT_DIFF = (
     (rb"^Content-Transfer-Encoding: *base64", "the text of this mail is encoded (base64)", _MAIL),
     (rb"\A(?:\x1f\x8b|\xfd7zXZ|BZh|PK\x03\x04)", "this file is compressed", "unpack it first"),

@@ -134,10 +134,12 @@ def find(data: Data) -> DeviceTrees | None:
     if sniff.sniff(content) == sniff.ROCKCHIP_IMAGE:
         content, lead = krnl.parse(content).content, lead + krnl.KrnlHeader.SIZE
     found = _find(content)
-    if found is None or not lead or found.compression:
-        return found
-    moved = tuple(replace(entry, offset=entry.offset + lead) for entry in found.entries)
-    return replace(found, entries=moved)
+    return found if found is None or found.compression else _moved(found, lead)
+
+
+def _moved(trees: DeviceTrees, by: int) -> DeviceTrees:
+    """Return the trees with offsets from `by` bytes farther in front."""
+    return replace(trees, entries=tuple(replace(one, offset=one.offset + by) for one in trees.entries))
 
 
 def _find(whole: memoryview) -> DeviceTrees | None:
@@ -254,10 +256,7 @@ def _table_behind(data: memoryview, behind: memoryview) -> DeviceTrees | None:
     """Return the trees of a table in what follows a kernel, up to the end of `data`."""
     table = kernel.find_table(behind)
     found = _table(table) if table else None
-    if found is None:
-        return None
-    at = len(data) - len(behind) + leading_zeros(behind)
-    return replace(found, entries=tuple(replace(entry, offset=entry.offset + at) for entry in found.entries))
+    return found and _moved(found, len(data) - len(behind) + leading_zeros(behind))
 
 
 def _behind_bootloader(data: memoryview) -> DeviceTrees | None:

@@ -16,6 +16,7 @@ from hardboot.formats.trees.fit import Fit, FitImage
 _NAMES = {"kernel": "kernel", "ramdisk": "ramdisk", "flat_dt": "tree"}
 _WORD = 4  # bytes
 _MAX_ALIGNMENT = 4096  # bytes, of data behind the tree (mkimage -B)
+_BUILD = "Build a new FIT with mkimage -f, from the files in the folder."
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,6 @@ def _behind_end(data: memoryview, images: list[FitImage]) -> int:
     base, end = last.place.base if last.place else 0, last.offset + len(last.data)
     aligned = base + align_up(end - base, _alignment(images))
     return end if aligned > len(data) or any(data[end:aligned]) else aligned
-
-
-_BUILD = "Build a new FIT with mkimage -f, from the files in the folder."
 
 
 def _alignment(images: list[FitImage]) -> int:

@@ -23,11 +23,13 @@ class _Format:
     Attributes:
         content: Return the file in an image.
         build: Return the image around another file; the header is the one in front of the old file.
+        lead: Bytes of the header in front of the file.
         behind: Bytes of the image behind the file in it.
     """
 
     content: Callable[[memoryview], memoryview]
     build: Callable[[memoryview, Data], bytes]
+    lead: int
     behind: int = 0
 
 
@@ -44,9 +46,13 @@ def _uboot_content(data: memoryview) -> memoryview:
 
 
 _FORMATS = {
-    sniff.ROCKCHIP_IMAGE: _Format(_rockchip_content, _build_rockchip, krnl.KrnlChecksum.SIZE),
-    sniff.UBOOT_RAMDISK: _Format(_uboot_content, uimage.with_content),
-    sniff.UBOOT_OTHER: _Format(_uboot_content, uimage.with_content),
+    sniff.ROCKCHIP_IMAGE: _Format(
+        _rockchip_content, _build_rockchip, krnl.KrnlHeader.SIZE, krnl.KrnlChecksum.SIZE
+    ),
+    **dict.fromkeys(
+        (sniff.UBOOT_RAMDISK, sniff.UBOOT_OTHER),
+        _Format(_uboot_content, uimage.with_content, uimage.HEADER_SIZE),
+    ),
 }
 KINDS = tuple(_FORMATS)
 _NAMES = {
@@ -69,9 +75,10 @@ def open_sized(kind: str, data: memoryview, base: int = 0) -> Container:
     Raises:
         InputError: If it is damaged.
     """
-    content = _FORMATS[kind].content(data)
-    offset = krnl.KrnlHeader.SIZE if kind == sniff.ROCKCHIP_IMAGE else uimage.HEADER_SIZE
-    return sized_container(kind, (Part(_name(kind, content), offset, content),), data, base)
+    image_format = _FORMATS[kind]
+    content = image_format.content(data)
+    part = Part(_name(kind, content), image_format.lead, content)
+    return sized_container(kind, (part,), data, base)
 
 
 def sized_container(kind: str, parts: tuple[Part, ...], data: memoryview, base: int = 0) -> Container:

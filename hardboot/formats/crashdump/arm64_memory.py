@@ -54,9 +54,8 @@ def _mapped(load: Load, known: _Map) -> Load:
 def _read_map(info: Vmcoreinfo) -> _Map | None:
     bits, offset, start = (info.number(name) for name in ("VA_BITS", "kimage_voffset", "PHYS_OFFSET"))
     text = info.symbol("_stext")
-    if bits not in _VA_BITS or offset is None or start is None or text is None:
+    if bits is None or bits not in _VA_BITS or offset is None or start is None or text is None:
         return None
-    assert bits is not None
     # Since 5.4 the linear map is the lower half of the kernel's addresses, before the upper one.
     upper = -(1 << (bits - 1)) & _WRAP
     linear = -(1 << bits) & _WRAP if text >= upper else upper

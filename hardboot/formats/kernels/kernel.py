@@ -221,7 +221,6 @@ def _uimage(data: memoryview, search: Search) -> KernelImage:
     sizes = 4 * (len(outer.parts) + 1) if outer.type == uimage.TYPE_MULTI else 0
     offset = uimage.HEADER_SIZE + sizes
     inner = _wrapped(content, search, offset)
-    inside = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
     if inner.dtbs:
         size, dtbs, padding = offset + inner.size, inner.dtbs, inner.padding
     else:
@@ -229,22 +228,22 @@ def _uimage(data: memoryview, search: Search) -> KernelImage:
         dtbs, padding = fdt.split(outer.trailing)
     wrappers: tuple[Wrapper, ...] = ("uImage", *inner.wrappers)
     told = (*outer.warnings, *uimage.check_content(outer), *inner.warnings)
-    inner = replace(inner, wrappers=wrappers, size=size, payload=inside, warnings=told)
-    return replace(inner, dtbs=dtbs, padding=padding)
+    return replace(inner, wrappers=wrappers, size=size, dtbs=dtbs, padding=padding, warnings=told)
 
 
 def _patched(data: memoryview, search: Search) -> KernelImage:
     outer = patched.parse(data)
     offset = patched.HEADER_SIZE
     inner = _wrapped(outer.content, search, offset, outer.size)
-    inside = replace(inner.payload, offset=inner.payload.offset + offset) if inner.payload else None
     wrappers: tuple[Wrapper, ...] = ("UNCOMPRESSED_IMG", *inner.wrappers)
     told = (*outer.warnings, *inner.warnings)
-    return replace(inner, wrappers=wrappers, size=offset + inner.size, payload=inside, warnings=told)
+    return replace(inner, wrappers=wrappers, size=offset + inner.size, warnings=told)
 
 
 def _wrapped(content: memoryview, search: Search, offset: int, size: int | None = None) -> KernelImage:
-    """Return a kernel `offset` bytes behind a header; if it is a raw one, None looks for its `size`.
+    """Return a kernel behind headers of `offset` bytes, from whose start the offset of its payload counts.
+
+    If it is a raw one, None looks for its `size`.
 
     Raises:
         InputError: If it is damaged, or behind a second header that states where the kernel ends.
@@ -253,4 +252,8 @@ def _wrapped(content: memoryview, search: Search, offset: int, size: int | None 
         problem = f"another one is inside: {described(content)}"
         raise malformed("kernel", "header", offset, problem)
     known = zimage.is_zimage(content) or zboot.is_zboot(content) or compression.detect(content) is not None
-    return identify(content, config=search.config, look=search.look) if known else _raw(content, search, size)
+    if not known:
+        return _raw(content, search, size)
+    image = identify(content, config=search.config, look=search.look)
+    moved = replace(image.payload, offset=image.payload.offset + offset) if image.payload else None
+    return replace(image, payload=moved)

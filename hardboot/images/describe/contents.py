@@ -1,6 +1,5 @@
 """Describe the content of a part or a file: a kernel, device trees, a ramdisk, a vbmeta image."""
 
-import zlib
 from dataclasses import asdict
 
 from hardboot.base.errors import InputError
@@ -66,7 +65,7 @@ def _describe_sized(kind: str, data: memoryview) -> Document:
     else:
         outer = uimage.parse(data)
         [content] = outer.parts
-        matches = outer.data_crc == zlib.crc32(content)
+        matches = not uimage.check_content(outer)
         lead = {"kind": f"U-Boot header ({outer.name or 'no name'})", "size": uimage.HEADER_SIZE}
     inner = sniff.sniff(content)
     document: Document = {"kind": inner or f"{kind} with unknown content"}
