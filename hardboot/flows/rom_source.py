@@ -52,7 +52,7 @@ class RomFiles:
             path=self.image or self.kernel or Path(),
             kernel=kernel,
             ramdisk=None if self.ramdisk is None else map_file(self.ramdisk),
-            own_ramdisk=self.own_ramdisk,
+            own_ramdisk=self.own_ramdisk and self.image is not None,  # else it is the phone's in any case
             trees=None if self.dtb is None else _read_trees(self.dtb),
             keeps_overlays=self.dtb is None or self.others.get("dtbo") is not None,
             modules=self.modules,
@@ -109,12 +109,10 @@ class RomSource:
             RefusedError: If a partition is not as the profile says.
             InputError: If an image of the phone is malformed, or one is missing.
         """
-        own = None
-        if self.base is None or self.own_ramdisk:
-            own = phone_images.own(phone, unneeded=("dtbo",))
-        base = self.base or own
-        assert base is not None
-        return self._with_parts(phone_images.complete(phone, base, unneeded=self._unneeded), own)
+        if self.base is None:
+            return self._with_parts(phone_images.own(phone, unneeded=self._unneeded), None)
+        own = phone_images.own(phone, unneeded=("dtbo",)) if self.own_ramdisk else None
+        return self._with_parts(phone_images.complete(phone, self.base, unneeded=self._unneeded), own)
 
     def alone(self) -> Rom:
         """Return the ROM without a phone.
@@ -133,15 +131,20 @@ class RomSource:
 
     @property
     def _unneeded(self) -> tuple[str, ...]:
-        """The images that would be taken from the phone for a part that is replaced."""
+        """The images that would be taken from the phone for nothing: a part is replaced, or not used."""
         replaces_ramdisk = self.ramdisk is not None or self.own_ramdisk
-        return (*(["init_boot"] if replaces_ramdisk else []), *(["dtbo"] if self.trees else []))
+        # Overlays are applied to the ROM's own trees; a kernel alone without any gets the phone's live tree.
+        live_tree = self.base is None and not (self.kernel and self.kernel.trees)
+        return (
+            *(["init_boot"] if replaces_ramdisk else []),
+            *(["dtbo"] if self.trees or live_tree else []),
+        )
 
     def _with_parts(self, base: Rom, own: Rom | None) -> Rom:
         made = replace(base, path=self.path)
         parts: dict[str, Data] = {}
         if self.kernel:
-            kept = () if self.base is None else base.trees  # the phone's live tree has its overlays applied
+            kept = () if self.base is None else base.trees
             made = replace(made, kernel=self.kernel.kernel, trees=self.kernel.trees or kept)
             parts["kernel"] = self.kernel.data
         if self.ramdisk is not None:

@@ -140,6 +140,36 @@ def test_what_a_part_replaces_is_not_read_from_the_phone(
     assert set(found.files.images) - {"boot", "ramdisk", "dtb"} == taken
 
 
+@pytest.mark.parametrize(
+    ("appended", "words", "taken"),
+    [
+        (b"", {}, {"vendor_boot", "init_boot"}),
+        (b"", {"own_ramdisk": True}, {"vendor_boot", "init_boot"}),
+        (b"", {"ramdisk": True}, {"vendor_boot"}),
+        (board("appended"), {}, {"vendor_boot", "init_boot", "dtbo"}),
+        (board("appended"), {"dtb": True}, {"vendor_boot", "init_boot"}),
+    ],
+)
+def test_a_kernel_alone_takes_only_what_it_needs(
+    appended: bytes,
+    words: dict[str, bool],
+    taken: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    images = {**setup.IMAGES, "boot": build.boot_v4(build.KERNEL + board("of the old kernel"))}
+    phone = setup.install(setup.phone_with_slots(images), monkeypatch, tmp_path / "state")
+    given = RomFiles(
+        None,
+        kernel=written(tmp_path / "k", NEW + appended),
+        ramdisk=written(tmp_path / "r", b"another") if "ramdisk" in words else None,
+        own_ramdisk="own_ramdisk" in words,
+        dtb=written(tmp_path / "d", board("given")) if "dtb" in words else None,
+    )
+    found = given.read().complete(phone)
+    assert set(found.files.images) - {"boot", "kernel", "ramdisk", "dtb"} == taken
+
+
 def test_modules_are_compared_if_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = build.write_set(tmp_path / "rom", build.image_set())
     RomFiles(folder).read().alone()
