@@ -76,7 +76,8 @@ def run(arguments: list[str]) -> int:
             settings,
         )
         return InputError.exit_code
-    except Exception:  # a bug: three lines and a log instead of a traceback
+    # The one place that turns a bug into three lines and a log; KeyboardInterrupt and SystemExit pass.
+    except Exception:
         return _bug(settings)
 
 

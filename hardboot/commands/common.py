@@ -135,6 +135,11 @@ def wait_option(text: str, *, bare: bool = False) -> Callable[[Callable[..., Any
     )
 
 
+def from_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option --from for files copied from a phone, passed as `folder`; `text` is its help."""
+    return click.option("--from", "folder", type=click.Path(path_type=Path), metavar="DIR", help=text)
+
+
 def slot_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the option for the slot of a partition; `text` is its help."""
     return click.option("--slot", type=click.Choice(["a", "b"]), help=text)

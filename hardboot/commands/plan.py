@@ -11,7 +11,7 @@ from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes
 from hardboot.commands import planpage
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, pass_settings
+from hardboot.commands.common import Settings, from_option, pass_settings
 from hardboot.commands.rom_options import rom_options
 from hardboot.device import phone as phones
 from hardboot.device.handset import KERNEL, parse_kernel
@@ -32,13 +32,7 @@ _LIMIT = 8 << 20  # bytes of a file copied from a phone
 @rom_options
 @click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line.")
 @click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line.")
-@click.option(
-    "--from",
-    "folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Read files copied from the phone: those of `hardboot devices suggest`, and atags.",
-)
+@from_option("Read files copied from the phone: those of `hardboot devices suggest`, and atags.")
 @click.option(
     "--iomem",
     type=click.Path(path_type=Path),

@@ -11,7 +11,7 @@ from hardboot.base import log
 from hardboot.base.errors import RefusedError
 from hardboot.base.files import make_folder, write_atomic
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, echo, echo_lines, pass_settings
+from hardboot.commands.common import Settings, confirm, echo, echo_lines, from_option, pass_settings
 from hardboot.device.handset import reach
 from hardboot.suggest import Findings, Suggestion
 
@@ -22,13 +22,7 @@ _PROPOSED = ("hardboot.page", "mem_min")
     cls=Command,
     example="hardboot devices suggest --install\nhardboot devices suggest --from copied-files -o phone.toml",
 )
-@click.option(
-    "--from",
-    "folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Read files copied from the phone instead of a connected phone.",
-)
+@from_option("Read files copied from the phone instead of a connected phone.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the draft to FILE."
 )

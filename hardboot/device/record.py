@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from hardboot.base import log
 from hardboot.base.errors import InputError
@@ -105,33 +106,27 @@ class LoadState:
 
 
 def describe(
-    kernel: KernelIdentity, plan: BootPlan, *, image: str, sha256: str, release: str | None, mark: str
+    kernel: KernelIdentity,
+    plan: BootPlan | None,
+    *,
+    image: str,
+    sha256: str,
+    release: str | None,
+    mark: str,
+    cmdline: str,
 ) -> Loaded:
-    """Return the record of a plan that is going to be loaded into `kernel`."""
-    return Loaded(
-        version=1,
-        boot_id=kernel.boot_id,
-        image=_clean(image),
-        sha256=sha256,
-        release=release,
-        start=HARD if plan.flag else SOFT,
-        mark=mark,
-        cmdline=_clean(plan.cmdline),
-        entry=plan.entry,
-        dtb=plan.dtb_addr,
-        flag=plan.flag,
-        segments=tuple(
-            LoadedSegment(name=segment.name, start=segment.addr, end=segment.range.end)
-            for segment in plan.segments
-        ),
-    )
+    """Return the record of a ROM that is going to be loaded into `kernel`.
 
-
-def describe_fastboot(
-    kernel: KernelIdentity, *, image: str, sha256: str, release: str | None, mark: str, cmdline: str
-) -> Loaded:
-    """Return the record of a ROM that the bootloader is going to start in place of `kernel`."""
-    return Loaded(
+    Args:
+        kernel: The running kernel.
+        plan: Where it will lie; None if the bootloader will start it in place of `kernel`.
+        image: Name of the image.
+        sha256: Of the image, in hex.
+        release: Of its kernel; None if the image does not tell.
+        mark: In its command line.
+        cmdline: Its command line.
+    """
+    loaded = Loaded(
         version=1,
         boot_id=kernel.boot_id,
         image=_clean(image),
@@ -140,6 +135,19 @@ def describe_fastboot(
         start=FASTBOOT,
         mark=mark,
         cmdline=_clean(cmdline),
+    )
+    if plan is None:
+        return loaded
+    return replace(
+        loaded,
+        start=HARD if plan.flag else SOFT,
+        entry=plan.entry,
+        dtb=plan.dtb_addr,
+        flag=plan.flag,
+        segments=tuple(
+            LoadedSegment(name=segment.name, start=segment.addr, end=segment.range.end)
+            for segment in plan.segments
+        ),
     )
 
 

@@ -141,6 +141,7 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         sha256=prepared.rom.sha256,
         release=prepared.rom.release,
         mark=prepared.mark,
+        cmdline=plan.cmdline,
     )
     record.remember(phone, description)  # before the load: this computer may be interrupted during it
     with journal.phase("push"), temporary_folder() as folder:

@@ -41,8 +41,15 @@ def phone(scripted: ScriptedPhone) -> Phone:
     return setup.connected(scripted)
 
 
+def describe(plan: BootPlan | None, *, image: str = "x", release: str | None = None) -> Loaded:
+    line = plan.cmdline if plan else "quiet"
+    return record.describe(
+        KERNEL, plan, image=image, sha256="a" * 64, release=release, mark=MARK, cmdline=line
+    )
+
+
 def described(**change: object) -> Loaded:
-    made = record.describe(KERNEL, PLAN, image="rom.img", sha256="a" * 64, release="6.1.0-x", mark=MARK)
+    made = describe(PLAN, image="rom.img", release="6.1.0-x")
     return msgspec.structs.replace(made, **change)
 
 
@@ -64,12 +71,15 @@ def test_a_record_has_what_was_planned() -> None:
             LoadedSegment(name="dtb", start=0x45000000, end=0x45002000),
         ),
     )
-    soft = record.describe(KERNEL, replace(PLAN, flag=0), image="x", sha256="a" * 64, release=None, mark=MARK)
+    soft = describe(replace(PLAN, flag=0))
     assert (soft.start, soft.method, str(soft)) == ("soft", "by soft kexec", "x (kernel of unknown release)")
     assert described().method == "through a hardware reset"
+    by_bootloader = describe(None)
+    assert (by_bootloader.start, by_bootloader.cmdline) == ("fastboot", "quiet")
+    assert (by_bootloader.entry, by_bootloader.segments) == (None, ())
     assert str(described()) == "rom.img (kernel 6.1.0-x)"
     long = replace(PLAN, cmdline="x" * 5000)
-    made = record.describe(KERNEL, long, image="ü" * 5000, sha256="a" * 64, release=None, mark=MARK)
+    made = describe(long, image="ü" * 5000)
     assert (len(made.cmdline), len(made.image)) == (4096, 4096)
 
 

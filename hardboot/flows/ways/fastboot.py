@@ -160,8 +160,14 @@ class _FastbootBoot:
         )
         if kept:
             log.warn(f"from the phone, as flashed: {', '.join(kept)}")
-        loaded = record.describe_fastboot(
-            now, image=rom.path.name, sha256=rom.sha256, release=rom.release, mark=mark, cmdline=line.text
+        loaded = record.describe(
+            now,
+            None,
+            image=rom.path.name,
+            sha256=rom.sha256,
+            release=rom.release,
+            mark=mark,
+            cmdline=line.text,
         )
         return BootableImage(image, kept, line, loaded, now, client)
 

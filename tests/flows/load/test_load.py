@@ -46,6 +46,7 @@ def test_what_was_planned_is_loaded(
         sha256=hashlib.sha256(image.path.read_bytes()).hexdigest(),
         release="6.6.0-rom",
         mark=made.mark,
+        cmdline=made.plan.cmdline,
     )
     kept = scripted.files.find("/dev/hardboot-agent")
     assert kept
