@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,25 +109,20 @@ def _is_special(node: Node) -> bool:
 
 def _write(root: Path, nodes: _Nodes) -> int:
     """Write `nodes` below `root`, an empty folder, and follow no link; return how many have an entry."""
-    folders: set[Parts] = {()}
+    folders: set[Parts] = set()
     written = 0
     for parts, node in nodes:
         if _is_special(node):
             continue
-        above = [parts[:depth] for depth in range(1, len(parts)) if parts[:depth] not in folders]
-        _make_folders(root, above)
-        folders.update(above)
+        for above in (parts[:depth] for depth in range(1, len(parts))):
+            if above not in folders:  # it is not extracted itself
+                _write_node(root, above, Node(None))
+                folders.add(above)
         _write_node(root, parts, node)
         if node.is_folder:
             folders.add(parts)
         written += node.entry is not None
     return written
-
-
-def _make_folders(root: Path, above: Iterable[Parts]) -> None:
-    """Make the folders above a file that are not extracted themselves."""
-    for parts in above:
-        _write_node(root, parts, Node(None))
 
 
 def _write_node(root: Path, parts: Parts, node: Node) -> None:

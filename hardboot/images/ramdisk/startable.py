@@ -58,7 +58,7 @@ def check(data: Data, kernel: KernelImage, cmdline: str) -> tuple[str, ...]:
     if kind is None and sniff(content) != CPIO:
         return _check_other(view(data), "", words, kernel)  # some begin with zeros
     if kind is not None:
-        warning = unpackers.check_compression(kind, bytes(content[:16]).ljust(16, b"\0"), kernel)
+        warning = unpackers.check_compression(kind, content, kernel)
         if kind == "lzop":
             return (warning,) if warning else ()
     try:
@@ -105,7 +105,7 @@ def check_new_kernel(data: Data, kernel: KernelImage) -> tuple[str, ...]:
         fragments = ()
     warnings = _check_fragments(fragments, zeros, kernel)
     if kind is not None and not fragments:
-        warning = unpackers.check_compression(kind, bytes(content[:16]).ljust(16, b"\0"), kernel)
+        warning = unpackers.check_compression(kind, content, kernel)
         warnings += [warning] if warning else []
     return tuple(dict.fromkeys(warnings))
 
@@ -148,8 +148,7 @@ def _check_fragments(fragments: tuple[Fragment, ...], zeros: int, kernel: Kernel
     warnings: list[str | None] = []
     for fragment, offset in zip(fragments, _offsets(fragments, zeros), strict=True):
         if fragment.compression is not None:
-            head = bytes(view(fragment.packed)[:16])
-            warnings.append(unpackers.check_compression(fragment.compression, head, kernel))
+            warnings.append(unpackers.check_compression(fragment.compression, fragment.packed, kernel))
         for archive in fragment.archives:
             warnings.append(unpackers.check_archive(archive.kind, kernel))
             start = archive.offset + (offset if fragment.compression is None else 0)

@@ -13,11 +13,13 @@ from hardboot.formats.archives.compression import Compression
 from hardboot.formats.archives.cpio import Kind
 from hardboot.formats.kernels.kernel_image import KernelImage
 from hardboot.formats.kernels.release import Version, parse_version
+from hardboot.formats.reading import Data, view
 
 NEWC = "Make it again: cpio -o -H newc"
 
 _ALWAYS_GZIP: Version = (2, 6, 30)  # before, there was only gzip, and no option
 _CRC: Version = (5, 19, 0)
+_HEAD = 8  # bytes that are looked at
 _XZ_CHECK = 7  # offset of the kind of check in an .xz header
 _XZ_CRC32 = 1
 _GZIP_FLAGS = 3  # offset
@@ -73,17 +75,18 @@ def check_takes_ramdisks(kernel: KernelImage) -> None:
         raise refused(problem, "Use another kernel, or build this one with CONFIG_BLK_DEV_INITRD=y.")
 
 
-def check_compression(kind: Compression | Literal["lzop"], head: bytes, kernel: KernelImage) -> str | None:
+def check_compression(kind: Compression | Literal["lzop"], stream: Data, kernel: KernelImage) -> str | None:
     """Refuse a stream that the kernel cannot unpack; return a warning if that is likely.
 
     Args:
         kind: As `compression.detect` names it.
-        head: The first bytes of the stream.
+        stream: Its first bytes, or more of it.
         kernel: The kernel.
 
     Raises:
         InputError: If it cannot.
     """
+    head = bytes(view(stream)[:_HEAD]).ljust(_HEAD, b"\0")
     if kind == "lz4":
         raise refused("it is an lz4 frame; Linux reads lz4's legacy format only", "Pack it again: lz4 -l -9")
     if kind == "xz" and head[_XZ_CHECK] & 0xF > _XZ_CRC32:
