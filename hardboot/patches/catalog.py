@@ -26,11 +26,12 @@ def load(name: str) -> Series:
     Raises:
         InputError: If there is none, series.toml breaks a rule, or a patch that it lists is missing.
     """
-    if name not in names():
+    known = names()
+    if name not in known:
         raise InputError(
-            f"no series named {name!r}{did_you_mean(name, names())}",
+            f"no series named {name!r}{did_you_mean(name, known)}",
             state="Nothing was changed.",
-            fix=f"Use one of: {', '.join(names())}.",
+            fix=f"Use one of: {', '.join(known)}.",
         )
     path = files.data_dir("patches") / name / "series.toml"
     try:

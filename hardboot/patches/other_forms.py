@@ -24,7 +24,7 @@ _WITHOUT_DIFF = (
     (rb"^\*\*\* .+\n--- .+\n\*{15}", "this is a context diff", "make a unified one: diff -u"),
     (
         rb"^(?:[>|] ?| +|\t+|[ \t]*\d+[:|\t ] ?)(?:diff --git |\+\+\+ )",
-        "every line has something in front",
+        "every line has a prefix: quoted, indented or numbered text",
         _LOST,
     ),
     (rb"^<(?:!DOCTYPE|html)", "this is a web page", "download the raw patch"),
