@@ -165,5 +165,5 @@ def test_the_dhtb_header_at_the_end_of_a_vbmeta_partition_is_checked(tmp_path: P
     [row] = described(tmp_path, data[:9000] + b"x" + data[9001:])["trailing"]
     assert row["matches"] is False
     lies = data[: -512 + 0x30] + b"\xff\xff\xff\x7f" + data[-512 + 0x34 :]
-    assert "2147483647 bytes, 65024 are there" in described(tmp_path, lies)["trailing"][0]["problem"]
+    assert "2147483647 bytes, there are 65024" in described(tmp_path, lies)["trailing"][0]["problem"]
     assert hardboot("info", tmp_path / "x.img").returncode == 0

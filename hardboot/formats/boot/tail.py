@@ -57,8 +57,8 @@ def certificate_area(tail: memoryview, tail_offset: int) -> int:
     Source: as `_certificates`, BOOT_SIGNATURE_SIZE; it is looked for in the last 16 KiB of the image.
     """
     named = _footer_items(tail, tail_offset)
-    found = _certificates(tail[: named[0].offset] if named else tail)
-    area = tail[: named[0].offset if named else len(tail)][:_CERTIFICATE_AREA]
+    unnamed = tail[: named[0].offset] if named else tail
+    found, area = _certificates(unnamed), unnamed[:_CERTIFICATE_AREA]
     if not found or len(area) < _CERTIFICATE_AREA:
         return 0
     return 0 if bytes(area[found[-1].offset + found[-1].size :]).strip(b"\0") else len(area)

@@ -194,7 +194,7 @@ def read_dhtb_behind(data: memoryview) -> DhtbCheck:
 
 def _check_dhtb(header: DhtbHeader, content: memoryview) -> DhtbCheck:
     if header.size > len(content):
-        problem = f"{header.size} bytes, {len(content)} are there"
+        problem = f"{header.size} bytes, there are {len(content)}"
         raise malformed(header.WHAT, "size", header.offset_of("size"), problem)
     computed = hashlib.sha256(content[: header.size]).digest()
     return DhtbCheck(header.size, header.sha256, computed)

@@ -63,7 +63,7 @@ def test_a_dhtb_header_is_checked_over_exactly_what_it_covers() -> None:
     changed = wrappers.read_dhtb(memoryview(whole[:-1] + b"T"))
     assert changed.stored != changed.computed
     assert wrappers.read_dhtb(memoryview(whole)).computed == good.computed
-    with pytest.raises(InputError, match="7 bytes, 6 are there"):
+    with pytest.raises(InputError, match="7 bytes, there are 6"):
         wrappers.read_dhtb(memoryview(whole[:-1]))
 
 
