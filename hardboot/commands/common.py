@@ -122,6 +122,8 @@ def wait_option(text: str, *, bare: bool = False) -> Callable[[Callable[..., Any
     """
     from hardboot.flows.restart import WAIT_S
 
+    # click takes any flag_value for one to be used, even None.
+    optional: dict[str, Any] = {"is_flag": False, "flag_value": int(WAIT_S)} if bare else {}
     return click.option(
         "--wait",
         "wait_s",
@@ -129,9 +131,8 @@ def wait_option(text: str, *, bare: bool = False) -> Callable[[Callable[..., Any
         type=click.IntRange(1, 3600),
         default=int(WAIT_S),
         show_default=True,
-        is_flag=False,
-        flag_value=int(WAIT_S) if bare else None,
         help=text,
+        **optional,
     )
 
 

@@ -51,14 +51,20 @@ def _meant(error: click.ClickException, ctx: click.Context) -> list[str]:
     """Return command lines or options that look like what was typed, at most two."""
     if isinstance(error, click.NoSuchOption):
         known = [name for one in ctx.command.get_params(ctx) for name in (*one.opts, *one.secondary_opts)]
-        return get_close_matches(error.option_name, [one for one in known if one.startswith("--")], n=1)
+        return _nearest(error.option_name, [one for one in known if one.startswith("--")])[:1]
     if not isinstance(error, click.NoSuchCommand):
         return []
     group = ctx.command
     assert isinstance(group, click.Group)
-    near = get_close_matches(error.command_name, group.list_commands(ctx), n=2)
+    near = _nearest(error.command_name, group.list_commands(ctx))
     elsewhere = [path for path in _paths(ctx.find_root()) if path.endswith(f" {error.command_name}")]
     return [f"{ctx.command_path} {name}" for name in near] or elsewhere[:2]
+
+
+def _nearest(given: str, names: list[str]) -> list[str]:
+    """Return the names that begin with what was typed, else those that look like it, at most two."""
+    begins = [name for name in names if name.startswith(given)]
+    return (begins or get_close_matches(given, names))[:2]
 
 
 def _paths(ctx: click.Context) -> Iterator[str]:

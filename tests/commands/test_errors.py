@@ -61,6 +61,9 @@ def test_an_error_in_json_is_one_document_on_stdout(hardboot: Hardboot, tmp_path
 
 
 USAGE = [
+    ("flash", "no command 'flash'", "Did you mean hardboot flash-host-kernel? (help: hardboot --help)"),
+    ("b", "no command 'b'", "Did you mean hardboot boot or hardboot bench? (help: hardboot --help)"),
+    ("boot --unt x", "boot has no option --unt", "Did you mean --untested? (help: hardboot boot --help)"),
     ("bot", "no command 'bot'", "Did you mean hardboot boot or hardboot reboot? (help: hardboot --help)"),
     (
         "devices shw",
