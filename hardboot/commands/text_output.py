@@ -11,7 +11,7 @@ from hardboot.base.printable import printable
 from hardboot.base.terminal import LEAST_WIDTH
 
 _INDENT, _GAP = 2, "  "  # in front of a table, and between its columns
-_LABEL_WIDTH = 18  # columns
+_LABEL_WIDTH = 18  # columns; more for a longer label
 _LEAST_ROOM = 30  # columns; a last column with less is printed below its row
 _PIPE_WIDTH = 1 << 16  # columns; nothing is folded in a pipe
 
@@ -33,8 +33,10 @@ class TextOutput(Console):
 
     def rows(self, rows: Iterable[tuple[str, str]]) -> None:
         """Print lines with a label and a value, which is folded beside it."""
+        rows = list(rows)
+        width = max([_LABEL_WIDTH, *(_INDENT + len(label) for label, _ in rows)])
         grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="cyan", width=_LABEL_WIDTH, no_wrap=True)
+        grid.add_column(style="cyan", width=width, no_wrap=True)
         grid.add_column(overflow="fold")
         for label, value in rows:
             grid.add_row(f"  {label}", Text(printable(value)))

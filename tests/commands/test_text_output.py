@@ -57,3 +57,15 @@ def test_a_terminal_that_is_very_narrow_folds_lines_itself(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert table(columns, monkeypatch, capsys) == table(40, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("columns", [0, 40])
+def test_a_long_label_is_not_cut_off(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if columns else "0")
+    monkeypatch.setenv("NO_COLOR", "1")
+    TextOutput().rows([("a label that is long", "7 bytes"), ("size", "9")])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["  a label that is long  7 bytes", "  size                  9"]
