@@ -16,8 +16,10 @@ from hardboot.formats.binary_record import BinaryRecord, Le32, Le64
 from hardboot.formats.reading import Data, malformed, view
 
 ARM64_MAGIC = b"ARM\x64"
-MOVED_MAGIC_OFFSET = 0x30
-FIRST_HEADER = struct.pack("<IIQQQ", 0x14000008, 0, 0x80000, 0, 0)  # b stext, reserved, TEXT_OFFSET, reserved
+_MOVED_MAGIC_OFFSET = 0x30
+_FIRST_HEADER = struct.pack(
+    "<IIQQQ", 0x14000008, 0, 0x80000, 0, 0
+)  # b stext, reserved, TEXT_OFFSET, reserved
 PageSize: TypeAlias = Literal["4K", "16K", "64K"]
 
 _WHAT = "arm64 kernel"
@@ -59,13 +61,13 @@ class Arm64Image:
 def is_arm64(data: Data) -> bool:
     """Return True if `data` begins with the header of an arm64 kernel."""
     content = view(data)
-    if content[: len(FIRST_HEADER)] == FIRST_HEADER:
+    if content[: len(_FIRST_HEADER)] == _FIRST_HEADER:
         return True
     return len(content) >= _Header.SIZE and _has_magic(content)
 
 
 def _has_magic(content: memoryview) -> bool:
-    offsets = (_Header.offset_of("magic"), MOVED_MAGIC_OFFSET)
+    offsets = (_Header.offset_of("magic"), _MOVED_MAGIC_OFFSET)
     return any(content[at : at + len(ARM64_MAGIC)] == ARM64_MAGIC for at in offsets)
 
 
@@ -76,8 +78,8 @@ def parse(data: Data) -> Arm64Image:
         InputError: If there is none.
     """
     content = view(data)
-    if content[: len(FIRST_HEADER)] == FIRST_HEADER:
-        content = memoryview(FIRST_HEADER.ljust(_Header.SIZE, b"\0"))
+    if content[: len(_FIRST_HEADER)] == _FIRST_HEADER:
+        content = memoryview(_FIRST_HEADER.ljust(_Header.SIZE, b"\0"))
     elif not _has_magic(content):
         magic = _Header.parse(content).magic
         raise malformed(_WHAT, "magic", _Header.offset_of("magic"), f"{magic!r}, not {ARM64_MAGIC!r}")
