@@ -39,7 +39,6 @@ def backups(settings: Settings) -> None:
         with connected(settings.serial, settings.chosen(), wait_s=0) as phone:
             found = [one for one in store.find_all() if one.serial == phone.serialno]
             current = _current(phone, {one.partition for one in found})
-            phone.clean()
     except HardbootError:
         if settings.serial:
             raise

@@ -6,6 +6,7 @@ from dataclasses import replace
 import click
 
 from hardboot.base.errors import RefusedError
+from hardboot.base.interrupts import if_cut_off
 from hardboot.commands import completion
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, echo, journaled, pass_settings
@@ -64,12 +65,11 @@ def boot(
         raise click.UsageError("--from-rom cannot be combined with --dry-run.")
     request = replace(wanted.request(wanted.files.read()), fastboot_serial=fastboot_serial, as_v2=as_v2)
     with journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal):
-        if from_rom and record.is_guest(phone.kernel()):
-            restart(phone, wait_s=wait_s)
-        chosen, ready = _prepare(settings, wanted, phone, request, journal, wait_s)
-        if wanted.dry_run:
-            phone.clean()
-        else:
+        with if_cut_off("Nothing was loaded."):
+            if from_rom and record.is_guest(phone.kernel()):
+                restart(phone, wait_s=wait_s)
+            chosen, ready = _prepare(settings, wanted, phone, request, journal, wait_s)
+        if not wanted.dry_run:
             ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
     if wanted.dry_run:
         _emit(settings, wanted, phone, chosen, ready, journal)

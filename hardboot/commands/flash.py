@@ -163,13 +163,7 @@ def _document(done: flash.Flashed, restarted: Restarted | None) -> dict[str, Any
         "written": done.written,
         "backup": backups.describe(done.backup) if done.backup else None,
         "root_lost": [str(one) for one in done.root_lost],
-        "host": None
-        if restarted is None
-        else {
-            "release": restarted.kernel.release,
-            "boot_id": restarted.kernel.boot_id,
-            "hardboot": restarted.hardboot,
-        },
+        "host": restarted.document() if restarted else None,
     }
 
 

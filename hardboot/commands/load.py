@@ -120,9 +120,7 @@ def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool)
     with journaled(settings) as (phone, journal):
         way = kexec.soft if wanted.via == SOFT else kexec.hardboot
         prepared = way.prepare(phone, wanted.request(source), journal).prepared
-        if wanted.dry_run:
-            phone.clean()
-        else:
+        if not wanted.dry_run:
             flow.load(phone, prepared, journal)
     if wanted.dry_run:
         emit_plan(settings, wanted, phone.profile, prepared, journal.document())
@@ -140,9 +138,7 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
             panic_kernel.add_crashkernel(phone, journal, wait_s=WAIT_S)
         rom = flow.read_rom(phone, source, journal)
         prepared = panic_kernel.prepare(phone, rom, journal, append=wanted.append)
-        if wanted.dry_run:
-            phone.clean()
-        else:
+        if not wanted.dry_run:
             panic_kernel.load(phone, prepared, journal)
     memory = prepared.memory
     picture = memorymap.draw(prepared.plan, banks=(*memory.ram, memory.region), host=memory.kernel)

@@ -93,14 +93,11 @@ def _connected(serial: str | None, source: RomSource) -> tuple[Profile, PhoneFac
     """Return the profile of the connected phone, its answers, and the ROM with what it lacks."""
     try:
         with phones.connected(serial, None, wait_s=0) as phone:
-            try:
-                said, *answers = phone.roots(KERNEL, *planning.queries(phone))
-                kernel = parse_kernel(said)
-                _warn_of_guest(is_guest(kernel))
-                facts = planning.parse(phone, kernel.cmdline, answers)[1]
-                return phone.profile, facts, source.complete(phone)
-            finally:
-                phone.clean()
+            said, *answers = phone.roots(KERNEL, *planning.queries(phone))
+            kernel = parse_kernel(said)
+            _warn_of_guest(is_guest(kernel))
+            facts = planning.parse(phone, kernel.cmdline, answers)[1]
+            return phone.profile, facts, source.complete(phone)
     except DeviceError as error:
         error.fix += " To plan without a phone: hardboot plan IMAGE --device NAME"
         raise

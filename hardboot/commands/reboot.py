@@ -22,11 +22,7 @@ def reboot(settings: Settings, wait_s: float) -> None:
         document = {
             "device": phone.profile.name,
             "serial": phone.serialno,
-            "host": {
-                "release": done.kernel.release,
-                "boot_id": done.kernel.boot_id,
-                "hardboot": done.hardboot,
-            },
+            "host": done.document(),
         }
     known = {
         True: "with hardboot support",

@@ -18,7 +18,6 @@ from hardboot.device.record import Loaded, LoadState
 from hardboot.doctor import backups
 from hardboot.doctor.next_steps import Situation, Step, next_steps, running
 from hardboot.doctor.profiled import fastboot_works
-from hardboot.flows import unfinished_write
 from hardboot.flows.unfinished_write import UnfinishedWrite
 from hardboot.payload.agent import AgentInfo
 
@@ -69,7 +68,6 @@ def _look(phone: Phone) -> _Seen:
     except DeviceError as error:  # most likely /data is full or read-only; else this fails, too
         info, problem = host.info_without_agent(phone, kernel), error.what
         log.warn(f"the agent does not run on the phone: {problem}")
-    notes = [unfinished_write.find(phone.serialno, name) for name in sorted(phone.profile.all_partitions)]
     return _Seen(
         phone=phone,
         kernel=kernel,
@@ -79,7 +77,7 @@ def _look(phone: Phone) -> _Seen:
         problem=problem,
         unlocked=unlocked.parse(lock.text),
         rom=record.recall(phone, kernel),
-        unfinished=[note for note in notes if note],
+        unfinished=backups.unfinished(phone.serialno, phone.profile),
     )
 
 

@@ -124,13 +124,12 @@ def _room() -> Line:
 
 
 def _run(*command: str) -> str:
-    """Return what a program prints; nothing if it is missing or fails."""
-    lines: list[str] = []
+    """Return what a program prints; nothing if it is missing or takes too long."""
     path = shutil.which(command[0])
     if path is None:
         return ""
     try:
-        process.run([path, *command[1:]], timeout_s=_TOOL_S, on_line=lines.append)
+        return process.attempt([path, *command[1:]], timeout_s=_TOOL_S).text
     except HardbootError as error:
         log.detail(error.what)
-    return "\n".join(lines)
+        return ""

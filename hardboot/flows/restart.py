@@ -24,6 +24,14 @@ class Restarted:
     kernel: KernelIdentity
     hardboot: bool | None
 
+    def document(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {
+            "release": self.kernel.release,
+            "boot_id": self.kernel.boot_id,
+            "hardboot": self.hardboot,
+        }
+
 
 def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
     """Reboot through the bootloader and wait for the phone.

@@ -146,6 +146,7 @@ def test_the_state_at_an_event(
     ("words", "before", "event", "state"),
     [
         (("boot", "rom.img"), nothing, "cat /proc/iomem*", "Nothing was loaded."),
+        (("boot", "rom.img", "--from-rom"), nothing, "uname -r", "Nothing was loaded."),
         (
             ("boot", "rom.img"),
             nothing,

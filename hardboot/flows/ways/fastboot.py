@@ -29,6 +29,9 @@ from hardboot.transport.fastboot import Fastboot
 from hardboot.virtual import machine
 
 _LOOK = "Look at the phone's screen. From its bootloader, start its own system: fastboot reboot"
+_LOCKED = "the bootloader is locked: it boots no image by fastboot"
+_UNLOCK = "Unlock the bootloader the way its maker intends; that erases the phone's data."
+_OTHER_WAY = "Boot it another way: hardboot boot IMAGE --dry-run shows which."
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ class BootableImage:
         if self.client.variable("unlocked") == "no":
             raise bootloader.refused_by(
                 self.client,
-                "the bootloader is locked: it boots no image by fastboot",
-                "Unlock the bootloader the way its maker intends; that erases the phone's data.",
+                _LOCKED,
+                _UNLOCK,
                 journal,
             )
         most = _number(self.client.variable("max-download-size"))
@@ -193,14 +196,14 @@ def _check_profile(phone: Phone) -> None:
         raise RefusedError(
             f"fastboot boot does not work on {profile.title}" + (f": {entry.source}" if entry else ""),
             state="Nothing was sent.",
-            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
+            fix=_OTHER_WAY,
         )
     if profile.cmdline.ignored:
         raise RefusedError(
             f"the bootloader of {profile.title} ignores the command line of images: a ROM could not be told "
             "from the phone's own system",
             state="Nothing was sent.",
-            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
+            fix=_OTHER_WAY,
         )
 
 
@@ -213,9 +216,9 @@ def _check_unlocked(text: str) -> bool:
     known = unlocked.parse(text)
     if known is False:
         raise RefusedError(
-            "the bootloader is locked: it boots no image by fastboot",
+            _LOCKED,
             state="Nothing was sent.",
-            fix="Unlock the bootloader the way its maker intends; that erases the phone's data.",
+            fix=_UNLOCK,
         )
     return known is True
 
