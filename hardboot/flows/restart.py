@@ -47,7 +47,8 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
         raise DeviceStateError(
             f"the phone did not come back within {wait_s:.0f} s after a restart",
             state="The restart had been sent; what was written before it stays written.",
-            fix="Look at its screen; hold the power button for 10 s to restart it, or start its recovery.",
+            fix="Look at its screen; hold the power button for 10 s to restart it, or start its recovery: "
+            "docs/rescue.md",
         )
     with if_cut_off("The phone has restarted; it is not known whether its kernel has hardboot support."):
         return Restarted(after, host.has_hardboot(phone))

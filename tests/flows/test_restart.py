@@ -34,7 +34,8 @@ def test_a_phone_that_does_not_come_back_is_told(phone: Phone, scripted: Scripte
         DeviceStateError,
         "the phone did not come back within 180 s after a restart",
         "The restart had been sent; what was written before it stays written.",
-        "Look at its screen; hold the power button for 10 s to restart it, or start its recovery.",
+        "Look at its screen; hold the power button for 10 s to restart it, or start its recovery: "
+        "docs/rescue.md",
     ):
         restart.restart(phone)
     assert scripted.clock.now - start == pytest.approx(180, abs=1)
