@@ -17,9 +17,8 @@ from hardboot.formats.reading import Data, malformed, view
 
 ARM64_MAGIC = b"ARM\x64"
 _MOVED_MAGIC_OFFSET = 0x30
-_FIRST_HEADER = struct.pack(
-    "<IIQQQ", 0x14000008, 0, 0x80000, 0, 0
-)  # b stext, reserved, TEXT_OFFSET, reserved
+# b stext, reserved, TEXT_OFFSET, reserved twice
+_FIRST_HEADER = struct.pack("<IIQQQ", 0x14000008, 0, 0x80000, 0, 0)
 PageSize: TypeAlias = Literal["4K", "16K", "64K"]
 
 _WHAT = "arm64 kernel"
