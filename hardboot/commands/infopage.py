@@ -314,7 +314,7 @@ def _kernel_rows(kernel: Document) -> list[_Row]:
         rows += [
             ("BSS", _size(stated["bss_size"])),
             ("text offset", "not stated" if stated["text_offset"] is None else _hex(stated["text_offset"])),
-            ("decompressor heap", _size(stated["malloc_size"])),
+            ("unpacking heap", _size(stated["malloc_size"])),
             ("hardboot", "no page tag" if page is None else f"page at {_hex(page)}, ABI version {version}"),
         ]
     if kernel["arm64"]:
