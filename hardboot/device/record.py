@@ -61,10 +61,10 @@ class Loaded(Struct, frozen=True, kw_only=True):
     version: Literal[1]
     boot_id: _Text
     image: _Text
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     release: _Text | None
     start: Literal["hard", "soft", "fastboot"]
-    mark: Annotated[str, Meta(pattern=rf"^{MARK}=[0-9a-f]{{8}}$")]
+    mark: Annotated[str, Meta(pattern=rf"^{MARK}=[0-9a-f]{{8}}\Z")]
     cmdline: _Text
     entry: _Address | None = None
     dtb: _Address | None = None

@@ -7,15 +7,18 @@
  *   agent exec                                  sync, then start what is loaded; returns only on error
  *   agent info [FLAG]                           what the kernel says; with FLAG, whether it accepts that flag
  *   agent pages FILE LIST FIRST COUNT           pages of a file, without those that are zero, on standard output
+ *   agent extents|pin|map|unmap ...             blocks of files as block devices, see extents.c
  *
  * Numbers are hexadecimal with 0x and fit a machine word. The answer is lines of key=value and exit code 0, or a
  * last line "error=WHAT errno=NUMBER" and exit code 1. Without libc: arch.h brings the system calls.
  */
 #include "agent.h"
+#include "dm.h"
 #include "arch.h"
 
 #define AT_FDCWD (-100)
 #define O_RDONLY 0
+#define O_RDWR 2
 #define SEEK_END 2
 #define PROT_READ 1
 #define MAP_PRIVATE 0x02
@@ -79,10 +82,22 @@ static void put_clean(const char *text, word limit)
 		put_char(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
 }
 
-static void put(const char *text)
+void put(const char *text)
 {
 	while (*text)
 		put_char(*text++);
+}
+
+void put_number(unsigned long long value, char end)
+{
+	int shift = 60;
+
+	put("0x");
+	while (shift && !(value >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		put_char("0123456789abcdef"[value >> shift & 15]);
+	put_char(end);
 }
 
 static void put_decimal(word value)
@@ -167,13 +182,28 @@ word number(const char *text)
 	return value;
 }
 
-long open_or_fail(const char *path)
+static long open_as(const char *path, word flags)
 {
-	long file = call3(NR_OPENAT, (word)AT_FDCWD, (word)path, O_RDONLY);
+	long file = call3(NR_OPENAT, (word)AT_FDCWD, (word)path, flags);
 
 	if (file < 0)
 		fail("open", path, -file);
 	return file;
+}
+
+long open_or_fail(const char *path)
+{
+	return open_as(path, O_RDONLY);
+}
+
+long open_to_write(const char *path)
+{
+	return open_as(path, O_RDWR);
+}
+
+long control_device(long file, word request, void *argument)
+{
+	return call3(NR_IOCTL, (word)file, request, (word)argument);
 }
 
 static void parse_segment(char *text, struct segment *segment)
@@ -357,7 +387,7 @@ __attribute__((noreturn, used)) void agent_start(word *stack)
 	char **arguments = (char **)(stack + 1);
 
 	if (count < 2)
-		usage("usage: agent load|unload|exec|info|pages", 0);
+		usage("usage: agent load|unload|exec|info|pages|extents|pin|map|unmap", 0);
 	else if (equal(arguments[1], "load"))
 		load(count - 2, arguments + 2);
 	else if (equal(arguments[1], "unload"))
@@ -368,6 +398,14 @@ __attribute__((noreturn, used)) void agent_start(word *stack)
 		info(count - 2, arguments + 2);
 	else if (equal(arguments[1], "pages"))
 		pages(count - 2, arguments + 2);
+	else if (equal(arguments[1], "extents"))
+		extents(count - 2, arguments + 2);
+	else if (equal(arguments[1], "pin"))
+		pin(count - 2, arguments + 2);
+	else if (equal(arguments[1], "map"))
+		map_device(count - 2, arguments + 2);
+	else if (equal(arguments[1], "unmap"))
+		unmap_device(count - 2, arguments + 2);
 	else
 		usage("no such command:", arguments[1]);
 	leave(0);

@@ -16,11 +16,18 @@ extern word output;
 __attribute__((noreturn)) void fail(const char *what, const char *subject, long error);
 __attribute__((noreturn)) void usage(const char *what, const char *subject);
 
+/* Print to the answer: text, or a hexadecimal number and a character. */
+void put(const char *text);
+void put_number(unsigned long long value, char end);
+
 /* An argument as a number; ends with an error if it is none. */
 word number(const char *text);
 
 /* A file opened for reading; ends with an error if that fails. */
 long open_or_fail(const char *path);
+
+/* The same for a file or device opened for reading and writing. */
+long open_to_write(const char *path);
 
 /* As pread(2); a negative error number if it fails. */
 long read_at(long file, char *data, word size, unsigned long long offset);
@@ -29,5 +36,9 @@ long read_at(long file, char *data, word size, unsigned long long offset);
 void write_all(const char *data, word size);
 
 void pages(int count, char **arguments);
+void extents(int count, char **arguments);
+void pin(int count, char **arguments);
+void map_device(int count, char **arguments);
+void unmap_device(int count, char **arguments);
 
 #endif

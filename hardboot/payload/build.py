@@ -33,7 +33,7 @@ class Program:
     flags: tuple[str, ...]
 
 
-_AGENT = ("agent.c", "pages.c")
+_AGENT = ("agent.c", "pages.c", "extents.c", "dm.c")
 PROGRAMS = {
     # ARMv7-A: what every 32-bit phone with a kernel from 3.1 on runs.
     "agent-arm": Program(

@@ -37,7 +37,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     arch: Literal["arm", "arm64"]
     soc: Text
     status: Literal["untested", "emulated", "hardware"]
-    presence: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9_./,@-]+$")] | None = None
+    presence: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9_./,@-]+\Z")] | None = None
     mem_min: Unsigned | None = None
     kernel: KernelAddresses = KernelAddresses()
     hardboot: Hardboot

@@ -8,7 +8,7 @@ from hardboot.base.memory import Range
 
 Unsigned = Annotated[int, Meta(ge=0, le=(1 << 48) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")]
 Trust = Literal["verified", "secondary", "inferred", "unknown"]
 IdCells = Annotated[
     tuple[Annotated[int, Meta(ge=0, le=(1 << 32) - 1)], ...], Meta(min_length=2, max_length=4)
@@ -106,7 +106,7 @@ class Partition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         slots: True if there is one in each slot: the path continues with _a or _b.
     """
 
-    path: Annotated[str, Meta(pattern=r"^/dev/[A-Za-z0-9_./-]+$", max_length=200)]
+    path: Annotated[str, Meta(pattern=r"^/dev/[A-Za-z0-9_./-]+\Z", max_length=200)]
     size: Annotated[int, Meta(ge=1)] | None = None
     slots: bool = False
 
@@ -140,7 +140,7 @@ class CarriedProperties(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Properties of the bootloader's device tree that a guest needs; a name may end in `*`."""
 
     name: Name
-    node: Annotated[str, Meta(pattern=r"^/[^\s]*$", max_length=200)]
+    node: Annotated[str, Meta(pattern=r"^/[^\s]*\Z", max_length=200)]
     properties: Annotated[tuple[Text, ...], Meta(min_length=1)]
 
 
@@ -188,7 +188,7 @@ class SoftKexec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     works: bool | None = None
     unbind: tuple[
-        Annotated[str, Meta(pattern=r"^/sys/bus/[A-Za-z0-9_-]+/drivers/[A-Za-z0-9_-]+$", max_length=200)], ...
+        Annotated[str, Meta(pattern=r"^/sys/bus/[A-Za-z0-9_-]+/drivers/[A-Za-z0-9_-]+\Z", max_length=200)], ...
     ] = ()
 
 

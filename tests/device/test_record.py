@@ -109,6 +109,7 @@ KNOWN = record.encode(described()).decode()
         ("1", record.encode(described(version=2)).decode(), True, False),
         ("1", record.encode(described(mark="init=/bin/sh")).decode(), True, False),
         ("1", record.encode(described(mark=f"{MARK} x=1")).decode(), True, False),
+        ("1", record.encode(described(mark=f"{MARK}\n")).decode(), True, False),
         ("1", record.encode(described(entry=1 << 52)).decode(), True, False),
         ("1", record.encode(described(sha256="A" * 64)).decode(), True, False),
         ("0", "", False, False),

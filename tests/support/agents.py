@@ -30,9 +30,12 @@ def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(host_agent: Path, tmp_path: Path) -> Run:
-    def call(*arguments: str, errno: int = 0, binary: bool = False) -> subprocess.CompletedProcess[Any]:
+    def call(
+        *arguments: str, errno: int = 0, ioctl: str = "", binary: bool = False
+    ) -> subprocess.CompletedProcess[Any]:
         # LeakSanitizer cannot work under every debugger and container; the agent never allocates.
         env = {"AGENT_ROOT": str(tmp_path), "AGENT_ERRNO": str(errno), "ASAN_OPTIONS": "detect_leaks=0"}
+        env |= {"AGENT_IOCTL": ioctl} if ioctl else {}
         return subprocess.run(
             [host_agent, *arguments], env=env, capture_output=True, text=not binary, timeout=20
         )

@@ -7,7 +7,7 @@ FLOORS = (
     "devicetree",
     "layout",
     "memorymap transport virtual",
-    "device images",
+    "device images store",
     "flows suggest",
     "crash doctor",
     "commands",

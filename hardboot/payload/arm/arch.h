@@ -8,6 +8,7 @@
 #define NR_CLOSE 6
 #define NR_LSEEK 19
 #define NR_SYNC 36
+#define NR_IOCTL 54
 #define NR_REBOOT 88
 #define NR_UNAME 122
 #define NR_PREAD64 180

@@ -3,6 +3,7 @@
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
+#define NR_IOCTL 29
 #define NR_OPENAT 56
 #define NR_CLOSE 57
 #define NR_LSEEK 62
