@@ -188,7 +188,7 @@ class SoftKexec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     works: bool | None = None
     unbind: tuple[
-        Annotated[str, Meta(pattern=r"^/sys/bus/[A-Za-z0-9_-]+/drivers/[A-Za-z0-9_-]+\Z", max_length=200)], ...
+        Annotated[str, Meta(pattern=r"(?a)^/sys/bus/[\w-]+/drivers/[\w-]+\Z", max_length=200)], ...
     ] = ()
 
 

@@ -143,12 +143,12 @@ def test_a_long_line_is_cut_and_the_end_of_the_file_has_none() -> None:
         (
             "/dev/block/by-name/boot",
             "/dev/block/by-name/boot; reboot",
-            "expected a string matching regex '^/dev/[A-Za-z0-9_./-]+\\Z' (at partitions[...].path)",
+            "expected a string matching regex '^/dev/[A-Za-z0-9_./-]+\\\\Z' (at partitions[...].path)",
         ),
         (
             "/dev/block/by-name/boot",
             "/dev/block/by-name/boot\\n",
-            "expected a string matching regex '^/dev/[A-Za-z0-9_./-]+\\Z' (at partitions[...].path)",
+            "expected a string matching regex '^/dev/[A-Za-z0-9_./-]+\\\\Z' (at partitions[...].path)",
         ),
         ('codenames = ["virt-arm"]', "codenames = []", "expected a list of length >= 1 (at codenames)"),
         ('codenames = ["virt-arm"]', "codenames = 1", "expected a list, got an integer (at codenames)"),
