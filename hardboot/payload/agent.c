@@ -7,6 +7,7 @@
  *   agent exec                                  sync, then start what is loaded; returns only on error
  *   agent info [FLAG]                           what the kernel says; with FLAG, whether it accepts that flag
  *   agent pages FILE LIST FIRST COUNT           pages of a file, without those that are zero, on standard output
+ *   agent pour FILE FROM END LIST DATA          pages of a file, those that are zero not given
  *   agent extents|pin|map|unmap ...             blocks of files as block devices, see extents.c
  *
  * Numbers are hexadecimal with 0x and fit a machine word. The answer is lines of key=value and exit code 0, or a
@@ -19,6 +20,7 @@
 #define AT_FDCWD (-100)
 #define O_RDONLY 0
 #define O_RDWR 2
+#define O_CREAT 0100
 #define SEEK_END 2
 #define PROT_READ 1
 #define MAP_PRIVATE 0x02
@@ -184,7 +186,7 @@ word number(const char *text)
 
 static long open_as(const char *path, word flags)
 {
-	long file = call3(NR_OPENAT, (word)AT_FDCWD, (word)path, flags);
+	long file = system_call(NR_OPENAT, AT_FDCWD, (long)path, (long)flags, 0600, 0, 0);
 
 	if (file < 0)
 		fail("open", path, -file);
@@ -199,6 +201,11 @@ long open_or_fail(const char *path)
 long open_to_write(const char *path)
 {
 	return open_as(path, O_RDWR);
+}
+
+long create_or_fail(const char *path)
+{
+	return open_as(path, O_RDWR | O_CREAT);
 }
 
 long control_device(long file, word request, void *argument)
@@ -297,6 +304,29 @@ long read_at(long file, char *data, word size, unsigned long long offset)
 	return pread_call(file, data, size, offset);
 }
 
+void write_at(long file, const char *path, const char *data, word size, unsigned long long offset)
+{
+	while (size) {
+		long n = pwrite_call(file, data, size, offset);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			fail("write", path, -n);
+		data += n;
+		size -= (word)n;
+		offset += (word)n;
+	}
+}
+
+void flush_file(long file, const char *path)
+{
+	long result = call3(NR_FSYNC, (word)file, 0, 0);
+
+	if (result < 0)
+		fail("flush", path, -result);
+}
+
 void write_all(const char *data, word size)
 {
 	while (size) {
@@ -387,7 +417,7 @@ __attribute__((noreturn, used)) void agent_start(word *stack)
 	char **arguments = (char **)(stack + 1);
 
 	if (count < 2)
-		usage("usage: agent load|unload|exec|info|pages|extents|pin|map|unmap", 0);
+		usage("usage: agent load|unload|exec|info|pages|pour|extents|pin|map|unmap", 0);
 	else if (equal(arguments[1], "load"))
 		load(count - 2, arguments + 2);
 	else if (equal(arguments[1], "unload"))
@@ -398,6 +428,8 @@ __attribute__((noreturn, used)) void agent_start(word *stack)
 		info(count - 2, arguments + 2);
 	else if (equal(arguments[1], "pages"))
 		pages(count - 2, arguments + 2);
+	else if (equal(arguments[1], "pour"))
+		pour(count - 2, arguments + 2);
 	else if (equal(arguments[1], "extents"))
 		extents(count - 2, arguments + 2);
 	else if (equal(arguments[1], "pin"))

@@ -32,10 +32,18 @@ long open_to_write(const char *path);
 /* As pread(2); a negative error number if it fails. */
 long read_at(long file, char *data, word size, unsigned long long offset);
 
+/* Create a file unless it is there, for reading and writing. */
+long create_or_fail(const char *path);
+
+/* Write all at an offset, and all that was written to a file to the disk; both end with an error if that fails. */
+void write_at(long file, const char *path, const char *data, word size, unsigned long long offset);
+void flush_file(long file, const char *path);
+
 /* Write all to standard output; ends with an error if that fails. */
 void write_all(const char *data, word size);
 
 void pages(int count, char **arguments);
+void pour(int count, char **arguments);
 void extents(int count, char **arguments);
 void pin(int count, char **arguments);
 void map_device(int count, char **arguments);

@@ -6,6 +6,10 @@
  * and how many. All runs in a row are one sequence, of which COUNT pages from FIRST on are read. The answer is
  * binary: the pages that are not zero; then a bitmap, one bit a page from the lowest bit of the first byte on, set if
  * the page is there, filled up to whole bytes.
+ *
+ * agent pour FILE FROM END LIST DATA: the pages FROM to END of FILE, which is made unless it is there. The pages of the
+ * runs in LIST come from DATA, where they lie one behind the other; all others are zero, and written too: no block of
+ * the file stays without a place on the disk. The runs are in rising order.
  */
 #include "agent.h"
 
@@ -102,4 +106,52 @@ void pages(int count, char **arguments)
 		}
 	}
 	write_all((const char *)bitmap, (wanted + 7) / 8);
+}
+
+/* Write zeros to the pages `from` to `end`. */
+static void write_zeros(long file, const char *path, word from, word end)
+{
+	static char zeros[BATCH * PAGE_SIZE]; /* not const: it would be part of the binary */
+
+	while (from < end) {
+		word batch = end - from < BATCH ? end - from : BATCH;
+
+		write_at(file, path, zeros, batch * PAGE_SIZE, (unsigned long long)from * PAGE_SIZE);
+		from += batch;
+	}
+}
+
+void pour(int count, char **arguments)
+{
+	static char data[BATCH * PAGE_SIZE] __attribute__((aligned(16)));
+	struct run run;
+	unsigned long long offset = 0;
+	word at, end, taken = 0;
+	long file, list, source, n;
+
+	if (count != 5)
+		usage("usage: agent pour FILE FROM END LIST DATA", 0);
+	at = number(arguments[1]);
+	end = number(arguments[2]);
+	list = open_or_fail(arguments[3]);
+	source = open_or_fail(arguments[4]);
+	file = create_or_fail(arguments[0]);
+	while ((n = read_at(list, (char *)&run, sizeof(run), offset)) == sizeof(run)) {
+		offset += sizeof(run);
+		if (run.first < at || run.first > end || run.count > end - run.first)
+			usage("not in order, or past the end:", arguments[3]);
+		write_zeros(file, arguments[0], at, run.first);
+		for (at = run.first; run.count; run.count -= (unsigned)n) {
+			n = run.count < BATCH ? run.count : (long)BATCH;
+			read_pages(source, arguments[4], taken, (word)n, data);
+			write_at(file, arguments[0], data, (word)n * PAGE_SIZE, (unsigned long long)at * PAGE_SIZE);
+			taken += (word)n;
+			at += (word)n;
+		}
+	}
+	if (n)
+		usage("not whole runs:", arguments[3]);
+	write_zeros(file, arguments[0], at, end);
+	flush_file(file, arguments[0]);
+	put("poured=1\n");
 }

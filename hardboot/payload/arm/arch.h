@@ -10,8 +10,10 @@
 #define NR_SYNC 36
 #define NR_IOCTL 54
 #define NR_REBOOT 88
+#define NR_FSYNC 118
 #define NR_UNAME 122
 #define NR_PREAD64 180
+#define NR_PWRITE64 181
 #define NR_MMAP 192 /* mmap2: the offset, always 0 here, counts pages */
 #define NR_EXIT_GROUP 248
 #define NR_OPENAT 322
@@ -40,6 +42,12 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 static inline long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
 {
 	return system_call(NR_PREAD64, file, (long)data, (long)size, 0, (long)offset, (long)(offset >> 32));
+}
+
+/* pwrite64(2), like pread64(2) */
+static inline long pwrite_call(long file, const char *data, unsigned long size, unsigned long long offset)
+{
+	return system_call(NR_PWRITE64, file, (long)data, (long)size, 0, (long)offset, (long)(offset >> 32));
 }
 
 /* The kernel enters with argc, argv[], 0, envp[] on the stack (fs/binfmt_elf.c, create_elf_tables). */

@@ -10,7 +10,9 @@
 #define NR_READ 63
 #define NR_WRITE 64
 #define NR_PREAD64 67
+#define NR_PWRITE64 68
 #define NR_SYNC 81
+#define NR_FSYNC 82
 #define NR_EXIT_GROUP 94
 #define NR_KEXEC_LOAD 104
 #define NR_REBOOT 142
@@ -40,6 +42,12 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 static inline long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
 {
 	return system_call(NR_PREAD64, file, (long)data, (long)size, (long)offset, 0, 0);
+}
+
+/* pwrite64(2) */
+static inline long pwrite_call(long file, const char *data, unsigned long size, unsigned long long offset)
+{
+	return system_call(NR_PWRITE64, file, (long)data, (long)size, (long)offset, 0, 0);
 }
 
 /* The kernel enters with argc, argv[], 0, envp[] on a stack aligned to 16 bytes (fs/binfmt_elf.c, create_elf_tables). */

@@ -20,12 +20,14 @@
 #undef AT_FDCWD
 #undef O_RDONLY
 #undef O_RDWR
+#undef O_CREAT
 #undef SEEK_END
 
 #define NR_READ SYS_read
 #define NR_WRITE SYS_write
 #define NR_CLOSE SYS_close
 #define NR_LSEEK SYS_lseek
+#define NR_FSYNC SYS_fsync
 #define NR_SYNC 100001
 #define NR_REBOOT 100002
 #define NR_UNAME SYS_uname
@@ -100,6 +102,13 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
 static long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
 {
 	long result = syscall(SYS_pread64, file, data, size, offset);
+
+	return result == -1 ? -errno : result;
+}
+
+static long pwrite_call(long file, const char *data, unsigned long size, unsigned long long offset)
+{
+	long result = syscall(SYS_pwrite64, file, data, size, offset);
 
 	return result == -1 ? -errno : result;
 }
