@@ -39,6 +39,7 @@ _SECTIONS = {
     "Phone": {
         "doctor": ("hardboot.commands.doctor:doctor", "Show what the phone can do, and what to do next."),
         "status": ("hardboot.commands.status:status", "Show the running kernel and its hardboot support."),
+        "probe": ("hardboot.commands.probe:probe", "Measure which restarts RAM survives."),
         "reboot": ("hardboot.commands.reboot:reboot", "Restart the phone, and show which kernel came up."),
         "devices": ("hardboot.commands.devices:devices", "Show, check and draft phone profiles."),
         "bench": ("hardboot.commands.bench:bench", "Measure how long each restart method takes."),

@@ -17,9 +17,15 @@ from hardboot.profile import Profile
 CAPTURE_UP = "capture-up"
 RESTARTED = "restarted"
 _PANIC_S = 5  # seconds until a kernel restarts after a panic, where it would wait for ever
-_SETTLE_S = 10.0  # a kernel that still answers after this did not crash
+SETTLE_S = 10.0  # a kernel that still answers after this did not crash
 _POLL_S = 0.5
 _SYNC_S = 30.0
+# As root, in the background. A kernel that would hang for ever gets a time-out, so that it restarts if no
+# panic kernel starts.
+CRASH = (
+    f"sync; [ $(cat /proc/sys/kernel/panic) != 0 ] || echo {_PANIC_S} > /proc/sys/kernel/panic; "
+    "(sleep 0.2; echo c > /proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &"
+)
 
 
 def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
@@ -33,11 +39,8 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
     journal.host = before = phone.kernel()
     title = "Crashing the running kernel and waiting for the next one"
     with journal.phase("crash"), log.step(title, limit_s=wait_s):
-        # A kernel that would hang for ever gets a time-out, so that it restarts if no panic kernel starts.
-        timeout = f"[ $(cat /proc/sys/kernel/panic) != 0 ] || echo {_PANIC_S} > /proc/sys/kernel/panic"
-        crash = "(sleep 0.2; echo c > /proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &"
         with if_cut_off("The crash may have been sent; which kernel runs is not known."):
-            run_detached(phone, f"sync; {timeout}; {crash}", timeout_s=_SYNC_S)
+            run_detached(phone, CRASH, timeout_s=_SYNC_S)
         with if_cut_off("The crash had been sent; which kernel runs is not known."):
             now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=_refuse_old_kernel)
     if now is None:
@@ -62,7 +65,7 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
 
 def _refuse_old_kernel(seconds: float) -> None:
     """Raise DeviceStateError if the old kernel still answers `seconds` after the crash."""
-    if seconds > _SETTLE_S:
+    if seconds > SETTLE_S:
         raise DeviceStateError(
             "the phone did not crash: its kernel is still running",
             state="Nothing was flashed.",

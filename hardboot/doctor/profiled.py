@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from msgspec.structs import fields
+
 from hardboot import profile as profiles
 from hardboot.doctor.line import Line, missing, ok, unknown
 from hardboot.profile import Profile
@@ -28,7 +30,7 @@ def lines(known: Profile | None, path: Path | None, reason: str, fix: str) -> li
     """
     if known is None:
         return [missing("profile", reason, fix)]
-    return [_origin(known, path), _tested(known), _facts(known)]
+    return [_origin(known, path), _tested(known), _facts(known), _survives(known)]
 
 
 def _origin(known: Profile, path: Path | None) -> Line:
@@ -58,3 +60,18 @@ def _facts(known: Profile) -> Line:
         value += f"; unknown: {', '.join(lacking)}"
         return unknown("trust", value, f"How to find them: hardboot devices show {known.name}")
     return ok("trust", value)
+
+
+def _survives(known: Profile) -> Line:
+    """Return over which restarts RAM keeps its content."""
+    name, how = "RAM", "Measure it: hardboot probe"
+    measured = {field.name: getattr(known.survives, field.name) for field in fields(known.survives)}
+    parts = [
+        f"{word} over {', '.join(names)}"
+        for word, value in (("kept", True), ("lost", False))
+        if (names := [one for one, kept in measured.items() if kept is value])
+    ]
+    if not parts:
+        return unknown(name, "whether it survives a restart", how)
+    value = f"{'; '.join(parts)} (restarts that were measured)"
+    return ok(name, value) if True in measured.values() else missing(name, value, how)

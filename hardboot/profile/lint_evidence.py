@@ -11,7 +11,7 @@ from hardboot.profile.model import Profile
 from hardboot.profile.problem import Problem
 
 # Facts of these groups, and these facts, need evidence.
-_GROUPS = (*NAMED, "kernel", "partitions", "image", "soft", "fastboot")
+_GROUPS = (*NAMED, "kernel", "partitions", "image", "soft", "fastboot", "survives")
 _SINGLE = {
     "hardboot.page",
     "hardboot.kernel_loc",

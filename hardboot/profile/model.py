@@ -21,6 +21,7 @@ from hardboot.profile.schema import (
     ResetMethod,
     SoftKexec,
     Span,
+    SurvivedRestarts,
     Text,
     Trust,
     Unsigned,
@@ -44,6 +45,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reset: ResetMethod = ResetMethod()
     soft: SoftKexec = SoftKexec()
     fastboot: FastbootBoot = FastbootBoot()
+    survives: SurvivedRestarts = SurvivedRestarts()
     partitions: dict[Name, Partition]
     image: ImageParameters
     dtb: DeviceTrees

@@ -202,6 +202,22 @@ class FastbootBoot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     works: bool | None = None
 
 
+class SurvivedRestarts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[survives]: whether RAM keeps its content over each kind of restart; None where that was not measured.
+
+    Attributes:
+        plain: `reboot`.
+        warm: `reboot` after "warm" was written to /sys/kernel/reboot/mode.
+        command: `reboot` with a word for the bootloader.
+        panic: A crash of the kernel.
+    """
+
+    plain: bool | None = None
+    warm: bool | None = None
+    command: bool | None = None
+    panic: bool | None = None
+
+
 class CommandLineQuirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[cmdline]: what the bootloader does to the kernel command line.
 

@@ -10,6 +10,7 @@ FLOORS = (
     "device images store",
     "flows suggest",
     "crash doctor",
+    "probe",
     "commands",
     "__main__",
 )

@@ -8,6 +8,7 @@ from scripted_phone.faults import Fault, flip
 from scripted_phone.files import BlockDevice, File, Mount
 from scripted_phone.kernels import Image, Kernel, Segment
 from scripted_phone.phone import HOST, STOCK, Root, ScriptedPhone
+from scripted_phone.ramoops import Ramoops
 from scripted_phone.transport import ScriptedTransport
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Image",
     "Kernel",
     "Mount",
+    "Ramoops",
     "Root",
     "ScriptedPhone",
     "ScriptedTransport",

@@ -29,6 +29,7 @@ from scripted_phone.files import (
 from scripted_phone.kernel_files import show_kernel
 from scripted_phone.kernels import Kernel, Running
 from scripted_phone.programs import PROGRAMS, stand_still
+from scripted_phone.ramoops import Ramoops
 from scripted_phone.transport import ScriptedTransport, words_of
 
 HOST = Kernel("6.1.0-host")
@@ -67,6 +68,7 @@ class ScriptedPhone:
         zygote_stops: Whether Android ends when told to.
         bootloader: What happens in its bootloader, which then never ends by itself; None for one that starts
             the system at once.
+        ramoops: RAM that keeps logs over a restart; None if its kernels have no driver for it.
         faults: What goes wrong, see `fault`.
         events: What happened, in order: see `Fault.event`.
         commands: What was sent to be run.
@@ -85,6 +87,7 @@ class ScriptedPhone:
     zygote_stops: bool = True
     su_version: str = ""
     bootloader: Callable[[], Steps] | None = None
+    ramoops: Ramoops | None = None
     faults: list[Fault] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -201,6 +204,8 @@ class ScriptedPhone:
         ]
         self.properties[_ZYGOTE] = "running"
         show_kernel(self, self.running)
+        if self.ramoops:
+            self.ramoops.show(self)
         return self.running
 
     def power_on(self) -> None:
@@ -221,7 +226,8 @@ class ScriptedPhone:
 
     def reboot(self, target: str = "") -> None:
         """Restart through the bootloader, shortly; into it if that is the `target`."""
-        self._leave(self._bootable, bootloader=self.bootloader if target == "bootloader" else None)
+        into = self.bootloader if target == "bootloader" else None
+        self._leave(self._bootable, bootloader=into, by="command" if target else "plain")
 
     def start_system(self) -> None:
         """Let the bootloader start the system."""
@@ -234,11 +240,11 @@ class ScriptedPhone:
         running = self.running
         assert running
         if running.on_crash is not None:
-            self._leave(lambda: self.capture)
+            self._leave(lambda: self.capture, by="panic")
             return
         patience = self.files.find("/proc/sys/kernel/panic")
         restarts = patience is not None and patience.read().strip() != b"0"
-        self._leave(self._bootable if restarts else lambda: None)
+        self._leave(self._bootable if restarts else lambda: None, by="panic")
 
     def _bootable(self) -> Kernel | None:
         for content, kernel in self.boots:
@@ -252,11 +258,14 @@ class ScriptedPhone:
         cmdline: str | None = None,
         *,
         bootloader: Callable[[], Steps] | None = None,
+        by: str = "exec",
     ) -> None:
         """End the running kernel in a moment, and start another one."""
         if self.running is None or self.running.leaving:
             return
         self.running.leaving = True
+        if self.ramoops:
+            self.ramoops.left_by(self, by)
 
         def hardware() -> Steps:
             yield _LEAVE_S
@@ -335,7 +344,7 @@ class ScriptedPhone:
         return 0
 
     def _reboot(self, call: Call) -> Steps:
-        self.reboot()
+        self.reboot(*call.words[1:2])
         yield from stand_still()
         return 0
 

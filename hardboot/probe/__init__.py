@@ -1,0 +1,1 @@
+"""Measurements on a phone: which restarts RAM survives, kept with its profile as evidence."""
