@@ -66,6 +66,7 @@ def virtual() -> None:
 @click.option("--fastboot", "stop_in", flag_value="fastboot", help="Stop in the bootloader's fastboot.")
 @click.option("--recovery", "stop_in", flag_value="recovery", help="Start recovery instead of the system.")
 @click.option("--locked", is_flag=True, help="Lock the bootloader: no flashing, no other images.")
+@click.option("--clear-ram", is_flag=True, help="Clear all RAM at every reset, as some bootloaders do.")
 @click.option("--gdb", is_flag=True, help="Accept a debugger: `hardboot virtual gdb`.")
 @pass_settings
 def start(
@@ -76,6 +77,7 @@ def start(
     adb_maxdata: int | None,
     stop_in: str | None,
     locked: bool,
+    clear_ram: bool,
     gdb: bool,
 ) -> None:
     """Start the phone, and wait until it has booted."""
@@ -85,6 +87,7 @@ def start(
         reset_disk=reset_disk,
         stop_in=stop_in,
         locked=locked,
+        clear_ram=clear_ram,
         adb_key=read_bytes(adb_key, limit=_KEY_LIMIT).decode("utf-8", "replace") if adb_key else None,
         adb_maxdata=adb_maxdata,
         gdb=gdb,

@@ -127,6 +127,7 @@ def start(
     reset_disk: bool = False,
     stop_in: str | None = None,
     locked: bool = False,
+    clear_ram: bool = False,
     adb_key: str | None = None,
     adb_maxdata: int | None = None,
     gdb: bool = False,
@@ -139,6 +140,7 @@ def start(
         reset_disk: Create a new disk: stock kernel, empty userdata.
         stop_in: "fastboot" to wait in the bootloader, "recovery" to start recovery instead of the system.
         locked: Whether the bootloader refuses to flash, and to boot other images than the factory's.
+        clear_ram: Whether the bootloader clears all RAM at every reset.
         adb_key: Text of an adbkey.pub, the only key that the phone then accepts; None for no authorisation.
         adb_maxdata: Largest ADB packet in bytes; None for the default of the phone's adbd.
         gdb: Accept a debugger at GDB_SOCKET in the phone's folder.
@@ -151,7 +153,8 @@ def start(
     home, kind = folder(name), find_model(name, device)
     make_folder(home)
     if _is_running(home):
-        if reset_disk or stop_in or locked or adb_key is not None or adb_maxdata is not None or gdb:
+        keys = adb_key is not None or adb_maxdata is not None
+        if reset_disk or stop_in or locked or clear_ram or keys or gdb:
             raise InputError(
                 f"the virtual phone {name} is already running",
                 state="It keeps running.",
@@ -175,7 +178,14 @@ def start(
     if stop_in:
         disk.write_message(flash, kind.table, _MESSAGES[stop_in])
     environment = home / "flash1.img"
-    kind.write_environment(environment, factory, serialno=f"HB{name.upper()}", words=words, locked=locked)
+    kind.write_environment(
+        environment,
+        factory,
+        serialno=f"HB{name.upper()}",
+        words=words,
+        locked=locked,
+        clear_ram=clear_ram,
+    )
     port = _free_port(home)
     (home / "phone.json").write_text(json.dumps({"port": port, "device": kind.name}) + "\n")
     console = home / "console.log"

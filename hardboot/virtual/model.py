@@ -43,7 +43,14 @@ class Model:
     add_words: Callable[[Sequence[str]], str]
 
     def write_environment(
-        self, target: Path, factory: Path, *, serialno: str, words: Sequence[str], locked: bool
+        self,
+        target: Path,
+        factory: Path,
+        *,
+        serialno: str,
+        words: Sequence[str],
+        locked: bool,
+        clear_ram: bool,
     ) -> None:
         """Write the environment of the phone's bootloader.
 
@@ -53,11 +60,13 @@ class Model:
             serialno: What the bootloader reports as androidboot.serialno.
             words: More that it tells the kernel, KEY=VALUE.
             locked: Whether it takes no other images than `factory`.
+            clear_ram: Whether it clears all RAM at every reset.
         """
         values = {
             "SERIALNO": serialno,
             "WORDS": self.add_words(words),
             "UNLOCKED": "no" if locked else "yes",
+            "CLEARS": "yes" if clear_ram else "no",
             "LOCKED": str(int(locked)),
             "STATE": "green" if locked else "orange",
             "DEVICE_STATE": "locked" if locked else "unlocked",
