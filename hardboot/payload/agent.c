@@ -13,14 +13,11 @@
  * Numbers are hexadecimal with 0x and fit a machine word. The answer is lines of key=value and exit code 0, or a
  * last line "error=WHAT errno=NUMBER" and exit code 1. Without libc: arch.h brings the system calls.
  */
+#include "calls.h"
 #include "agent.h"
 #include "dm.h"
-#include "arch.h"
+#include "entry.h"
 
-#define AT_FDCWD (-100)
-#define O_RDONLY 0
-#define O_RDWR 2
-#define O_CREAT 0100
 #define SEEK_END 2
 #define PROT_READ 1
 #define MAP_PRIVATE 0x02
@@ -29,11 +26,6 @@
 #define PAGE_MASK (PAGE_SIZE - 1)
 #define KEXEC_SEGMENT_MAX 16 /* include/linux/kexec.h */
 #define KEXEC_ON_CRASH 0x1UL
-
-/* include/uapi/linux/reboot.h */
-#define LINUX_REBOOT_MAGIC1 0xfee1dead
-#define LINUX_REBOOT_MAGIC2 0x28121969
-#define LINUX_REBOOT_CMD_KEXEC 0x45584543
 
 #define UTS_FIELD 65 /* struct new_utsname, include/uapi/linux/utsname.h: six fields of this size */
 #define UTS_RELEASE 2
@@ -48,11 +40,6 @@ struct segment { /* struct kexec_segment, include/uapi/linux/kexec.h */
 static char out[1024];
 static word out_used;
 word output = 1;
-
-static long call3(long number, word a, word b, word c)
-{
-	return system_call(number, (long)a, (long)b, (long)c, 0, 0, 0);
-}
 
 static void flush(void)
 {
@@ -411,7 +398,7 @@ static void info(int count, char **arguments)
 }
 
 /* Called by _start with the address of argc. */
-__attribute__((noreturn, used)) void agent_start(word *stack)
+__attribute__((noreturn, used)) void start_program(word *stack)
 {
 	int count = (int)stack[0];
 	char **arguments = (char **)(stack + 1);

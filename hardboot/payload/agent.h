@@ -3,11 +3,9 @@
 #ifndef HARDBOOT_AGENT_H
 #define HARDBOOT_AGENT_H
 
-#define EINTR 4
-#define EINVAL 22
-#define PAGE_SIZE 0x1000UL
+#include "linux.h"
 
-typedef unsigned long word;
+#define PAGE_SIZE 0x1000UL
 
 /* Where answers and errors are written: 1 is standard output, 2 standard error. */
 extern word output;

@@ -33,20 +33,23 @@ class Program:
     flags: tuple[str, ...]
 
 
-_AGENT = ("agent.c", "pages.c", "extents.c", "dm.c")
-PROGRAMS = {
+_SOURCES = {
+    "agent": ("agent.c", "pages.c", "extents.c", "dm.c"),
+    "hb-init": ("hb-init.c", "message.c", "partitions.c"),
+}
+_TARGETS = {
     # ARMv7-A: what every 32-bit phone with a kernel from 3.1 on runs.
-    "agent-arm": Program(
-        _AGENT, ("-target", "thumb-freestanding-eabi", "-mcpu=generic+v7a", f"-I{PAYLOAD / 'arm'}", *_COMMON)
-    ),
+    "arm": ("-target", "thumb-freestanding-eabi", "-mcpu=generic+v7a"),
     # ARMv8.0-A. Segments are aligned to 64 KiB: kernels with pages of 16 or 64 KiB load it, too.
-    "agent-arm64": Program(
-        _AGENT,
-        (
-            *("-target", "aarch64-freestanding-none", "-mcpu=generic", "-mgeneral-regs-only"),
-            *(f"-I{PAYLOAD / 'arm64'}", "-Wl,-z,max-page-size=0x10000", *_COMMON),
-        ),
+    "arm64": (
+        *("-target", "aarch64-freestanding-none", "-mcpu=generic", "-mgeneral-regs-only"),
+        "-Wl,-z,max-page-size=0x10000",
     ),
+}
+PROGRAMS = {
+    f"{name}-{arch}": Program(sources, (*target, f"-I{PAYLOAD / arch}", *_COMMON))
+    for name, sources in _SOURCES.items()
+    for arch, target in _TARGETS.items()
 }
 
 

@@ -2,7 +2,6 @@
 /* Device mapper by its ioctls: include/uapi/linux/dm-ioctl.h, version 4. */
 #include "dm.h"
 
-#define E2BIG 7
 #define DM_READONLY_FLAG 1
 #define DM_REQUEST(command) (0xc000fd00UL | sizeof(struct dm_ioctl) << 16 | (command)) /* _IOWR(0xfd, command, …) */
 #define DM_DEV_CREATE 3

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 32-bit ARM EABI: system call numbers (arch/arm/tools/syscall.tbl), the call itself, and the entry. */
+/* 32-bit ARM EABI: system call numbers (arch/arm/tools/syscall.tbl) and the calls. */
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
 #define NR_READ 3
 #define NR_WRITE 4
 #define NR_CLOSE 6
+#define NR_EXECVE 11
 #define NR_LSEEK 19
+#define NR_MOUNT 21
 #define NR_SYNC 36
+#define NR_UMOUNT2 52
 #define NR_IOCTL 54
 #define NR_REBOOT 88
 #define NR_FSYNC 118
 #define NR_UNAME 122
+#define NR_NANOSLEEP 162
 #define NR_PREAD64 180
 #define NR_PWRITE64 181
 #define NR_MMAP 192 /* mmap2: the offset, always 0 here, counts pages */
+#define NR_GETDENTS64 217
 #define NR_EXIT_GROUP 248
 #define NR_OPENAT 322
+#define NR_MKNODAT 324
+#define NR_UNLINKAT 328
 #define NR_KEXEC_LOAD 347
 
 #define ADDRESS_DIGITS 8
@@ -49,16 +56,5 @@ static inline long pwrite_call(long file, const char *data, unsigned long size, 
 {
 	return system_call(NR_PWRITE64, file, (long)data, (long)size, 0, (long)offset, (long)(offset >> 32));
 }
-
-/* The kernel enters with argc, argv[], 0, envp[] on the stack (fs/binfmt_elf.c, create_elf_tables). */
-__asm__(".text\n"
-	".global _start\n"
-	".type _start, %function\n"
-	"_start:\n"
-	"	mov r0, sp\n"
-	"	mov r1, sp\n"
-	"	bic r1, r1, #7\n"
-	"	mov sp, r1\n"
-	"	bl agent_start\n");
 
 #endif

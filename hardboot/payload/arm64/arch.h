@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arm64: system call numbers (include/uapi/asm-generic/unistd.h), the call itself, and the entry. */
+/* arm64: system call numbers (include/uapi/asm-generic/unistd.h) and the calls. */
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
 #define NR_IOCTL 29
+#define NR_MKNODAT 33
+#define NR_UNLINKAT 35
+#define NR_UMOUNT2 39
+#define NR_MOUNT 40
 #define NR_OPENAT 56
 #define NR_CLOSE 57
+#define NR_GETDENTS64 61
 #define NR_LSEEK 62
 #define NR_READ 63
 #define NR_WRITE 64
@@ -14,9 +19,11 @@
 #define NR_SYNC 81
 #define NR_FSYNC 82
 #define NR_EXIT_GROUP 94
+#define NR_NANOSLEEP 101
 #define NR_KEXEC_LOAD 104
 #define NR_REBOOT 142
 #define NR_UNAME 160
+#define NR_EXECVE 221
 #define NR_MMAP 222
 
 #define ADDRESS_DIGITS 16
@@ -49,15 +56,5 @@ static inline long pwrite_call(long file, const char *data, unsigned long size, 
 {
 	return system_call(NR_PWRITE64, file, (long)data, (long)size, (long)offset, 0, 0);
 }
-
-/* The kernel enters with argc, argv[], 0, envp[] on a stack aligned to 16 bytes (fs/binfmt_elf.c, create_elf_tables). */
-__asm__(".text\n"
-	".global _start\n"
-	".type _start, %function\n"
-	"_start:\n"
-	"	mov x0, sp\n"
-	"	mov x29, xzr\n"
-	"	mov x30, xzr\n"
-	"	bl agent_start\n");
 
 #endif

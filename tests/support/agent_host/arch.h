@@ -22,6 +22,13 @@
 #undef O_RDWR
 #undef O_CREAT
 #undef SEEK_END
+#undef O_WRONLY
+#undef O_CLOEXEC
+#undef ENOENT
+#undef EINTR
+#undef EIO
+#undef E2BIG
+#undef EINVAL
 
 #define NR_READ SYS_read
 #define NR_WRITE SYS_write
@@ -39,7 +46,7 @@
 
 #define ADDRESS_DIGITS 8
 
-static long recorded(void)
+static inline long recorded(void)
 {
 	const char *error = getenv("AGENT_ERRNO");
 
@@ -47,7 +54,7 @@ static long recorded(void)
 }
 
 /* Print a call of device mapper as its own header reads it, which is not how dm.c writes it. */
-static long record_mapper(unsigned long request, struct dm_ioctl *call)
+static inline long record_mapper(unsigned long request, struct dm_ioctl *call)
 {
 	struct dm_target_spec *target = (void *)((char *)call + call->data_start);
 	const char *wanted = getenv("AGENT_IOCTL");
@@ -64,7 +71,7 @@ static long record_mapper(unsigned long request, struct dm_ioctl *call)
 	return wanted && (unsigned long)atol(wanted) != _IOC_NR(request) ? 0 : recorded();
 }
 
-static long system_call(long number, long a, long b, long c, long d, long e, long f)
+static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {
 	struct { const unsigned char *buf; unsigned long bufsz, mem, memsz; } *segment = (void *)c;
 	char path[4096];
@@ -99,29 +106,18 @@ static long system_call(long number, long a, long b, long c, long d, long e, lon
 	return result == -1 ? -errno : result;
 }
 
-static long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
+static inline long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
 {
 	long result = syscall(SYS_pread64, file, data, size, offset);
 
 	return result == -1 ? -errno : result;
 }
 
-static long pwrite_call(long file, const char *data, unsigned long size, unsigned long long offset)
+static inline long pwrite_call(long file, const char *data, unsigned long size, unsigned long long offset)
 {
 	long result = syscall(SYS_pwrite64, file, data, size, offset);
 
 	return result == -1 ? -errno : result;
-}
-
-void agent_start(unsigned long *stack);
-
-int main(int argc, char **argv)
-{
-	unsigned long stack[64] = {(unsigned long)argc};
-
-	for (int i = 0; i < argc && i < 63; i++)
-		stack[i + 1] = (unsigned long)argv[i];
-	agent_start(stack);
 }
 
 #endif

@@ -1,0 +1,49 @@
+"""hb-init, the program that runs in a ROM before its own init: the archive that brings it, and its steps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hardboot.formats.archives.cpio import S_IFDIR, S_IFREG, Entry
+
+FOLDER = "hb-init"
+RDINIT = f"/{FOLDER}/init"  # for rdinit= in the kernel command line
+UNKNOWN = "-"  # the device of a partition that is only known by its name
+STEPS_LIMIT = 4096  # bytes; STEPS_MAX of hb-init.c
+LOG_PREFIX = "hb-init: "  # of its lines in the kernel log
+
+_PAYLOAD = Path(__file__).parent
+_S_IFCHR = 0o020000
+_KMSG = (1, 11)  # Linux Documentation/admin-guide/devices.txt
+
+
+def message_step(partition: str, device: str, written: bytes, former: bytes) -> str:
+    """Return the step that takes the message to the bootloader back; see message.c.
+
+    Args:
+        partition: Name of the partition it is in.
+        device: Name of its block device, "mmcblk0p19"; UNKNOWN if it is not known.
+        written: The command as hardboot writes it, 32 bytes.
+        former: What was there before, and will be there again.
+    """
+    return f"message {partition} {device} {written.hex()} {former.hex()}"
+
+
+def entries(arch: str, steps: Sequence[str], init: str) -> tuple[Entry, ...]:
+    """Return the files of the archive behind the ROM's ramdisk.
+
+    Args:
+        arch: "arm" or "arm64".
+        steps: What it does.
+        init: Path of the ROM's own init, which it becomes at the end.
+    """
+    text = "".join(f"{step}\n" for step in (*steps, f"init {init}")).encode()
+    assert len(text) <= STEPS_LIMIT
+    program = (_PAYLOAD / f"hb-init-{arch}").read_bytes()
+    major, minor = _KMSG
+    return (
+        Entry(FOLDER, S_IFDIR | 0o700),
+        Entry(f"{FOLDER}/sys", S_IFDIR | 0o700),
+        Entry(f"{FOLDER}/kmsg", _S_IFCHR | 0o600, rdev_major=major, rdev_minor=minor),
+        Entry(f"{FOLDER}/steps", S_IFREG | 0o600, text),
+        Entry(f"{FOLDER}/init", S_IFREG | 0o700, program),
+    )

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This computer, for the tests of hb-init. The phone's root is the folder HB_ROOT. Mounting sysfs shows the folder
+ * HB_ROOT/sysfs; the device MAJOR:MINOR is the file HB_ROOT/devices/MAJOR:MINOR. After HB_APPEARS naps the folder
+ * HB_ROOT/late becomes HB_ROOT/sysfs. execve(2) and reboot(2) never reach the kernel: what they were called with is
+ * printed on standard output; execve(2) fails with HB_EXEC_ERRNO.
+ */
+#ifndef HARDBOOT_ARCH_H
+#define HARDBOOT_ARCH_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#undef AT_FDCWD
+#undef AT_REMOVEDIR
+#undef O_RDONLY
+#undef O_WRONLY
+#undef O_RDWR
+#undef O_CREAT
+#undef O_CLOEXEC
+#undef ENOENT
+#undef EINTR
+#undef EIO
+#undef E2BIG
+#undef EINVAL
+#undef EEXIST
+#undef SEEK_SET
+#undef S_IFBLK
+
+#define NR_READ SYS_read
+#define NR_WRITE SYS_write
+#define NR_CLOSE SYS_close
+#define NR_LSEEK SYS_lseek
+#define NR_FSYNC SYS_fsync
+#define NR_IOCTL SYS_ioctl
+#define NR_OPENAT SYS_openat
+#define NR_UNLINKAT SYS_unlinkat
+#define NR_GETDENTS64 SYS_getdents64
+#define NR_EXIT_GROUP SYS_exit_group
+#define NR_MOUNT 100001
+#define NR_UMOUNT2 100002
+#define NR_MKNODAT 100003
+#define NR_NANOSLEEP 100004
+#define NR_EXECVE 100005
+#define NR_REBOOT 100006
+
+static inline const char *setting(const char *name)
+{
+	return getenv(name) ? getenv(name) : "";
+}
+
+static inline const char *below(char *to, const char *format, const char *name)
+{
+	snprintf(to, 4096, format, setting("HB_ROOT"), name);
+	return to;
+}
+
+static inline long made(long result)
+{
+	return result == -1 ? -errno : result;
+}
+
+static inline void execute(const char *path, char **arguments, char **environment)
+{
+	printf("exec %s\n", path);
+	for (; *arguments; arguments++)
+		printf("argument %s\n", *arguments);
+	for (; *environment; environment++)
+		printf("environment %s\n", *environment);
+	fflush(stdout);
+	if (!*setting("HB_EXEC_ERRNO"))
+		_exit(0);
+}
+
+static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	static int naps;
+	char path[4096], other[4096], name[64];
+
+	switch (number) {
+	case NR_MOUNT:
+		if (*setting("HB_MOUNT_ERRNO"))
+			return -atol(setting("HB_MOUNT_ERRNO"));
+		below(path, "%s%s", (char *)b);
+		return rmdir(path) ? -errno : made(symlink(below(other, "%s/%s", "sysfs"), path));
+	case NR_UMOUNT2:
+		below(path, "%s%s", (char *)a);
+		return unlink(path) ? -errno : made(mkdirat(-100, path, 0755));
+	case NR_MKNODAT:
+		snprintf(name, sizeof(name), "devices/%ld:%ld", d >> 8 & 0xfff, (d & 0xff) | (d >> 12 & 0xfff00));
+		return made(symlink(below(other, "%s/%s", name), below(path, "%s%s", (char *)b)));
+	case NR_NANOSLEEP:
+		if (++naps == atoi(setting("HB_APPEARS")))
+			return rmdir(below(path, "%s/%s", "sysfs")) ? -errno :
+				made(rename(below(other, "%s/%s", "late"), path));
+		return 0;
+	case NR_EXECVE:
+		execute((char *)a, (char **)b, (char **)c);
+		return -atol(setting("HB_EXEC_ERRNO"));
+	case NR_REBOOT:
+		printf("reboot %#x %#x %#x %s\n", (unsigned)a, (unsigned)b, (unsigned)c, d ? (char *)d : "");
+		fflush(stdout);
+		_exit(0);
+	case NR_WRITE:
+		if (*setting("HB_WRITE_ERRNO") && c == 32) /* the command in the message */
+			return -atol(setting("HB_WRITE_ERRNO"));
+	}
+	if ((number == NR_OPENAT || number == NR_UNLINKAT) && *(char *)b == '/')
+		b = (long)below(path, "%s%s", (char *)b);
+	return made(syscall(number, a, b, c, d, e, f));
+}
+
+/* pread64(2) */
+static inline long pread_call(long file, char *data, unsigned long size, unsigned long long offset)
+{
+	return made(syscall(SYS_pread64, file, data, size, offset));
+}
+
+#endif
