@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hardboot.base import cmdline as cmdlines
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
@@ -15,23 +14,18 @@ from hardboot.device import record, unlocked
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
-from hardboot.flows import load, other_phone, planning, ramdisk_check, verdict
+from hardboot.flows import load, planning, verdict
 from hardboot.flows.journal import Journal
-from hardboot.flows.planning import PhoneFacts
-from hardboot.flows.rom import Rom
-from hardboot.flows.ways import bootloader, fastboot_image
+from hardboot.flows.ways import bootloader, bootloader_checks, fastboot_image, marked_image
 from hardboot.flows.ways.way import FASTBOOT, Request
 from hardboot.formats.boot import bootimg
 from hardboot.formats.boot.bootimg import BootImage
-from hardboot.layout import Arm64Kernel
 from hardboot.transport import fastboot
 from hardboot.transport.fastboot import Fastboot
 from hardboot.virtual import machine
 
 _LOOK = "Look at the phone's screen. From its bootloader, start its own system: fastboot reboot"
 _LOCKED = "the bootloader is locked: it boots no image by fastboot"
-_UNLOCK = "Unlock the bootloader the way its maker intends; that erases the phone's data."
-_OTHER_WAY = "Boot it another way: hardboot boot IMAGE --dry-run shows which."
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ class BootableImage:
             raise bootloader.refused_by(
                 self.client,
                 _LOCKED,
-                _UNLOCK,
+                bootloader_checks.UNLOCK,
                 journal,
             )
         most = _number(self.client.variable("max-download-size"))
@@ -126,12 +120,8 @@ class _FastbootBoot:
     def check(self, phone: Phone, request: Request) -> None:
         """See `Way`."""
         _check_profile(phone)
-        if not _check_unlocked(phone.root(unlocked.QUERY).text):
-            raise RefusedError(
-                "the phone does not tell whether its bootloader is unlocked",
-                state="Nothing was sent.",
-                fix="If it is, try it: --via fastboot",
-            )
+        if not bootloader_checks.check_unlocked(phone.root(unlocked.QUERY).text, _LOCKED):
+            raise bootloader_checks.untold(self.name)
         fastboot.find(serial_of(phone, request.fastboot_serial))
 
     def prepare(self, phone: Phone, request: Request, journal: Journal) -> BootableImage:
@@ -141,20 +131,14 @@ class _FastbootBoot:
             client = fastboot.find(serial_of(phone, request.fastboot_serial))
             kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
             journal.host = now = parse_kernel(kernel)
-            _check_unlocked(lock.text)
+            bootloader_checks.check_unlocked(lock.text, _LOCKED)
             _, facts = planning.parse(phone, now.cmdline, outputs)
         rom = load.read_rom(phone, request.source, journal)
         with if_cut_off("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
             mark = marks.new()
-            own = fastboot_image.own_cmdline(rom, as_v2=request.as_v2)
-            parts = [
-                (cmdlines.ROM, own) if request.cmdline is None else (cmdlines.REPLACED, request.cmdline),
-                (cmdlines.APPENDED, request.append),
-            ]
-            # In front: a bootloader may cut the end off. One that cuts off the start is known.
-            parts.insert(2 if phone.profile.cmdline.skip else 0, (cmdlines.MARK, mark))
-            line = cmdlines.compose(own, parts, size=cmdlines.SIZES[phone.profile.arch])
-            _check_rom(phone, rom, facts, line, "" if request.as_v2 or not rom.vendor else rom.vendor.cmdline)
+            line = marked_image.command_line(phone.profile, rom, request, mark, as_v2=request.as_v2)
+            vendor = "" if request.as_v2 or not rom.vendor else rom.vendor.cmdline
+            bootloader_checks.check_rom(phone, rom, facts, line, vendor)
             image = fastboot_image.make(rom, line.text, as_v2=request.as_v2)
         kept = tuple(
             phone.partition_name(name)
@@ -196,64 +180,9 @@ def _check_profile(phone: Phone) -> None:
         raise RefusedError(
             f"fastboot boot does not work on {profile.title}" + (f": {entry.source}" if entry else ""),
             state="Nothing was sent.",
-            fix=_OTHER_WAY,
+            fix=bootloader_checks.OTHER_WAY,
         )
-    if profile.cmdline.ignored:
-        raise RefusedError(
-            f"the bootloader of {profile.title} ignores the command line of images: a ROM could not be told "
-            "from the phone's own system",
-            state="Nothing was sent.",
-            fix=_OTHER_WAY,
-        )
-
-
-def _check_unlocked(text: str) -> bool:
-    """Return whether the bootloader is known to be unlocked, from the output of `unlocked.QUERY`.
-
-    Raises:
-        RefusedError: If it is locked.
-    """
-    known = unlocked.parse(text)
-    if known is False:
-        raise RefusedError(
-            _LOCKED,
-            state="Nothing was sent.",
-            fix=_UNLOCK,
-        )
-    return known is True
-
-
-def _check_rom(phone: Phone, rom: Rom, facts: PhoneFacts, line: CommandLine, vendor: str) -> None:
-    """Refuse a ROM that cannot start on this phone, as far as that can be told without its bootloader.
-
-    Args:
-        phone: The phone.
-        rom: The ROM.
-        facts: What is known of the phone.
-        line: The command line in the header that is sent.
-        vendor: That of vendor_boot, which the bootloader adds.
-    """
-    profile = phone.profile
-    arch = "arm64" if isinstance(rom.kernel, Arm64Kernel) else "arm"
-    if arch != profile.arch:
-        raise RefusedError(
-            f"the kernel is for {arch}, {profile.title} is {profile.arch}",
-            state="Nothing was sent.",
-            fix=f"Use an image for {profile.title}.",
-        )
-    running = facts.hardware or other_phone.hardware("", facts.bootloader.bootconfig)
-    named = other_phone.hardware(f"{vendor} {line.text}", rom.bootconfig)
-    other_phone.check(profile, named, rom.trees, live=facts.tree, running=running)
-    told = facts.bootloader.for_rom(rom.takes_bootconfig)
-    whole = " ".join(part for part in (vendor, line.text, told.cmdline) if part)
-    if len(whole.encode()) >= line.size:
-        raise RefusedError(
-            f"the command line has {len(whole.encode())} bytes with the bootloader's words; kernels of "
-            f"{profile.title} read at most {line.size - 1}",
-            state="Nothing was sent.",
-            fix="Shorten the kernel command line; --cmdline replaces the ROM's.",
-        )
-    ramdisk_check.check(rom, rom.ramdisk(told.bootconfig), whole)
+    bootloader_checks.check_passes_mark(profile)
 
 
 def _number(text: str | None) -> int | None:

@@ -12,7 +12,7 @@ from hardboot.base.errors import InputError, RefusedError
 from hardboot.flows import image_set, rom
 from hardboot.flows.rom import Rom
 from hardboot.flows.rom_source import RomFiles
-from hardboot.flows.ways import fastboot_image
+from hardboot.flows.ways import fastboot_image, marked_image
 from hardboot.formats.boot import bootimg
 from hardboot.formats.boot.bootimg import BootImage
 
@@ -99,7 +99,7 @@ def test_of_a_boot_image_alone_the_partitions_are_told_that_are_added(
     tmp_path: Path, ramdisk: bytes, kept: tuple[str, ...]
 ) -> None:
     given = alone(tmp_path, ramdisk=ramdisk)
-    assert fastboot_image.own_cmdline(given, as_v2=False) == "own=1"
+    assert marked_image.own_cmdline(given, as_v2=False) == "own=1"
     found = sent(given)
     assert (found.header_version, found.cmdline) == (4, f"{MARK} quiet")
     assert bytes(found.ramdisk) == ramdisk
@@ -112,7 +112,7 @@ def test_a_set_is_packed_as_v2_on_request(tmp_path: Path) -> None:
         boot=image_sets.boot_v4(cmdline=b"own=1"), vendor_boot=image_sets.vendor_boot(dtb=tree)
     )
     rom = RomFiles(image_sets.write_set(tmp_path / "set", images)).read().alone()
-    own = fastboot_image.own_cmdline(rom, as_v2=True)
+    own = marked_image.own_cmdline(rom, as_v2=True)
     # There is no bootconfig in such an image: Android's init finds its words in the command line.
     assert own == f"{image_sets.VENDOR_CMDLINE} own=1 androidboot.hardware=virt-arm64"
     found = sent(rom, cmdline=f"{MARK} {own}", as_v2=True)
