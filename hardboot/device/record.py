@@ -24,7 +24,14 @@ RECORD = "/dev/hardboot-loaded"
 HARD: Literal["hard"] = "hard"
 SOFT: Literal["soft"] = "soft"
 FASTBOOT: Literal["fastboot"] = "fastboot"
-_METHODS = {HARD: "through a hardware reset", SOFT: "by soft kexec", FASTBOOT: "by fastboot boot"}
+SLOT: Literal["slot"] = "slot"
+_METHODS = {
+    HARD: "through a hardware reset",
+    SOFT: "by soft kexec",
+    FASTBOOT: "by fastboot boot",
+    SLOT: "from the other slot",
+}
+ByBootloader = Literal["fastboot", "slot"]  # it places the image
 _LIMIT = 64 << 10  # bytes; a record has one or two KiB
 _LOADED = "/sys/kernel/kexec_loaded"
 # For `roots`, together with other queries; `parse` reads the output.
@@ -50,7 +57,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
         image: Name of the image, without folder.
         sha256: Of the image, in hex.
         release: Of the ROM's kernel, as `uname -r` will print it; None if the image does not tell.
-        start: `hard`: through a hardware reset; `soft`: by soft kexec; `fastboot`: by the bootloader, which
+        start: `hard`: through a hardware reset; `soft`: by soft kexec; the others by the bootloader, which
             places it: then there are no addresses.
         mark: The word in its command line that no other kernel has.
         entry: Physical address of its entry point.
@@ -63,7 +70,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     image: _Text
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     release: _Text | None
-    start: Literal["hard", "soft", "fastboot"]
+    start: Literal["hard", "soft"] | ByBootloader
     mark: Annotated[str, Meta(pattern=rf"^{MARK}=[0-9a-f]{{8}}\Z")]
     cmdline: _Text
     entry: _Address | None = None
@@ -107,7 +114,7 @@ class LoadState:
 
 def describe(
     kernel: KernelIdentity,
-    plan: BootPlan | None,
+    start: BootPlan | ByBootloader,
     *,
     image: str,
     sha256: str,
@@ -119,7 +126,7 @@ def describe(
 
     Args:
         kernel: The running kernel.
-        plan: Where it will lie; None if the bootloader will start it in place of `kernel`.
+        start: Where it will lie; or how the bootloader will start it in place of `kernel`.
         image: Name of the image.
         sha256: Of the image, in hex.
         release: Of its kernel; None if the image does not tell.
@@ -132,21 +139,21 @@ def describe(
         image=_clean(image),
         sha256=sha256,
         release=release,
-        start=FASTBOOT,
+        start=SOFT if isinstance(start, BootPlan) else start,
         mark=mark,
         cmdline=_clean(cmdline),
     )
-    if plan is None:
+    if not isinstance(start, BootPlan):
         return loaded
     return replace(
         loaded,
-        start=HARD if plan.flag else SOFT,
-        entry=plan.entry,
-        dtb=plan.dtb_addr,
-        flag=plan.flag,
+        start=HARD if start.flag else SOFT,
+        entry=start.entry,
+        dtb=start.dtb_addr,
+        flag=start.flag,
         segments=tuple(
             LoadedSegment(name=segment.name, start=segment.addr, end=segment.range.end)
-            for segment in plan.segments
+            for segment in start.segments
         ),
     )
 

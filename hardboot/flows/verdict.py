@@ -1,18 +1,56 @@
 """Which kernel came up: the verdict on every start, whichever way it went."""
 
+from dataclasses import dataclass
+
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
 from hardboot.device.handset import KernelIdentity
-from hardboot.device.record import FASTBOOT, HARD, SOFT, Loaded
+from hardboot.device.record import FASTBOOT, HARD, SLOT, SOFT, Loaded
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 
 _READ_LOG = "Read the log of the ROM: hardboot log"
-_EVENTS = {HARD: "was reset", SOFT: "left its kernel", FASTBOOT: "took the image from fastboot"}
-_OWN = {HARD: "host kernel", SOFT: "host kernel", FASTBOOT: "own system"}
-_OTHER_CAUSES = {
-    HARD: ", or the record did not survive the reset",
-    SOFT: "",
-    FASTBOOT: ", or its bootloader did not start the image",
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What is said of a start.
+
+    Attributes:
+        event: What happened to the phone.
+        own: What comes up if not the ROM.
+        cause: Of that, besides a crash of the ROM.
+        written: What the start left in partitions; None for nothing.
+    """
+
+    event: str
+    own: str
+    cause: str = ""
+    written: str | None = None
+
+    @property
+    def silent(self) -> str:
+        """The state of a phone that is silent."""
+        return self.written or "Nothing was flashed: the boot partition is unchanged."
+
+    @property
+    def back(self) -> str:
+        """The state of a phone that runs its own system."""
+        restarted = "the phone has restarted into its own system."
+        return f"T{restarted[1:]} {self.written}" if self.written else f"Nothing was flashed: {restarted}"
+
+
+_WORDS = {
+    HARD: _Words("was reset", "host kernel", ", or the record did not survive the reset"),
+    SOFT: _Words("left its kernel", "host kernel"),
+    FASTBOOT: _Words(
+        "took the image from fastboot", "own system", ", or its bootloader did not start the image"
+    ),
+    SLOT: _Words(
+        "was restarted into its other slot",
+        "own system",
+        ", or its bootloader did not start the other slot",
+        "The other slot still holds the ROM, until: hardboot home",
+    ),
 }
 
 
@@ -29,21 +67,21 @@ def judge(loaded: Loaded, journal: Journal, now: KernelIdentity | None, *, wait_
         DeviceStateError: If no kernel answered.
         DeviceError: If it is not the guest.
     """
-    own = _OWN[loaded.start]
+    words = _WORDS[loaded.start]
     if now is None:
         journal.outcome = PHONE_SILENT
         raise DeviceStateError(
-            f"the phone {_EVENTS[loaded.start]} and has been silent for {wait_s:.0f} s",
-            state="Nothing was flashed: the boot partition is unchanged.",
-            fix=f"Hold the power button to restart it into its {own}. "
+            f"the phone {words.event} and has been silent for {wait_s:.0f} s",
+            state=words.silent,
+            fix=f"Hold the power button to restart it into its {words.own}. "
             f"{_READ_LOG}. If the ROM is slow, wait longer: --wait SECONDS",
         )
     if loaded.mark not in now.marks:
         journal.outcome = HOST_CAME_BACK
         raise DeviceError(
-            f"the {own} came back ({now.release}) instead of the ROM",
-            state="Nothing was flashed: the phone has restarted into its own system.",
-            fix=f"The ROM crashed{_OTHER_CAUSES[loaded.start]}. {_READ_LOG}",
+            f"the {words.own} came back ({now.release}) instead of the ROM",
+            state=words.back,
+            fix=f"The ROM crashed{words.cause}. {_READ_LOG}",
         )
     journal.outcome = GUEST_UP
     journal.guest = now

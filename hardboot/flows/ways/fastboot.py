@@ -149,7 +149,7 @@ class _FastbootBoot:
             log.warn(f"from the phone, as flashed: {', '.join(kept)}")
         loaded = record.describe(
             now,
-            None,
+            record.FASTBOOT,
             image=rom.path.name,
             sha256=rom.sha256,
             release=rom.release,

@@ -7,7 +7,7 @@ from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom_source import RomSource
 
-HARDBOOT, SOFT, FASTBOOT = "hardboot", "soft", "fastboot"
+HARDBOOT, SOFT, FASTBOOT, SLOT = "hardboot", "soft", "fastboot", "slot"
 
 
 @dataclass(frozen=True)
