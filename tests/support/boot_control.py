@@ -27,6 +27,12 @@ def build(active: str, *slots: Slot) -> bytes:
     return block + struct.pack("<I", zlib.crc32(block))
 
 
+def with_counts(block: bytes, counts: bytes) -> bytes:
+    """Return the block with other bytes 9 and 10: number of slots, tries of recovery, merge status."""
+    changed = block[:9] + counts + block[11 : _FORMAT.size]
+    return changed + struct.pack("<I", zlib.crc32(changed))
+
+
 def parse(misc: bytes) -> tuple[str, tuple[Slot, ...]]:
     """Return the suffix and the slots of the block in misc, whose checksum must be right."""
     block = misc[OFFSET : OFFSET + _FORMAT.size]

@@ -66,6 +66,9 @@ class ScriptedPhone:
         missing: Programs that the phone does not have.
         su_version: What `su -v` prints; "" if su takes that for a user.
         zygote_stops: Whether Android ends when told to.
+        bootctl: Whether each slot is bootable and marked as successful, as its HAL says; None if the phone
+            has no bootctl.
+        bootctl_active: What `get-active-boot-slot` prints; None before version 1.2 of the HAL.
         bootloader: What happens in its bootloader, which then never ends by itself; None for one that starts
             the system at once.
         ramoops: RAM that keeps logs over a restart; None if its kernels have no driver for it.
@@ -86,6 +89,8 @@ class ScriptedPhone:
     missing: set[str] = field(default_factory=set)
     zygote_stops: bool = True
     su_version: str = ""
+    bootctl: dict[int, tuple[bool, bool]] | None = None
+    bootctl_active: int | None = None
     bootloader: Callable[[], Steps] | None = None
     ramoops: Ramoops | None = None
     faults: list[Fault] = field(default_factory=list)
@@ -306,6 +311,7 @@ class ScriptedPhone:
         """Return the program called `name`. Raises OSError if there is none."""
         if "/" not in name:
             own: dict[str, Program] = {
+                "bootctl": self._bootctl,
                 "dmesg": self._dmesg,
                 "getprop": self._getprop,
                 "reboot": self._reboot,
@@ -314,7 +320,7 @@ class ScriptedPhone:
                 "uname": self._uname,
             }
             found = (PROGRAMS | DISK_PROGRAMS | own).get(name)
-            if found is None or name in self.missing:
+            if found is None or name in self.missing or name == "bootctl" and self.bootctl is None:
                 raise failure(errno.ENOENT)
             return found
         node = self.files.find(name)
@@ -329,6 +335,26 @@ class ScriptedPhone:
     def _agent(self, call: Call) -> Steps:
         assert self.running
         return (yield from kernels.agent(call, self.running, self._exec()))
+
+    def _bootctl(self, call: Call) -> int:
+        """Do what AOSP's does, whose set-active-boot-slot leaves the mark of a successful boot."""
+        assert self.bootctl is not None
+        question, *slot = call.words[1:]
+        if question == "get-active-boot-slot":
+            if self.bootctl_active is None:
+                return 64
+            call.out.write(f"{self.bootctl_active}\n".encode())
+            return 0
+        number = int(slot[0])
+        bootable, successful = self.bootctl[number]
+        if question == "set-active-boot-slot":
+            self.bootctl[number] = (True, successful)
+            self.bootctl_active = number
+            return 0
+        if question == "set-slot-as-unbootable":
+            self.bootctl[number] = (False, False)
+            return 0
+        return 0 if {"is-slot-bootable": bootable, "is-slot-marked-successful": successful}[question] else 70
 
     def _dmesg(self, call: Call) -> int:
         call.out.write(b"[    0.000000] Booting Linux\n[    1.500000] Run /init as init process\n")
