@@ -320,7 +320,7 @@ class ScriptedPhone:
                 "uname": self._uname,
             }
             found = (PROGRAMS | DISK_PROGRAMS | own).get(name)
-            if found is None or name in self.missing or name == "bootctl" and self.bootctl is None:
+            if found is None or name in self.missing or (name == "bootctl" and self.bootctl is None):
                 raise failure(errno.ENOENT)
             return found
         node = self.files.find(name)
