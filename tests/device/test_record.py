@@ -16,7 +16,7 @@ from hardboot.base.errors import DeviceError
 from hardboot.device import mark, record
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone, safe_serial
-from hardboot.device.record import Loaded, LoadedSegment, LoadState
+from hardboot.device.record import ByBootloader, Loaded, LoadedSegment, LoadState
 from hardboot.device.shells import SEPARATOR
 from hardboot.layout import BootPlan, Segment
 from hardboot.transport.base import Output
@@ -41,10 +41,10 @@ def phone(scripted: ScriptedPhone) -> Phone:
     return setup.connected(scripted)
 
 
-def describe(plan: BootPlan | None, *, image: str = "x", release: str | None = None) -> Loaded:
-    line = plan.cmdline if plan else "quiet"
+def describe(start: BootPlan | ByBootloader, *, image: str = "x", release: str | None = None) -> Loaded:
+    line = start.cmdline if isinstance(start, BootPlan) else "quiet"
     return record.describe(
-        KERNEL, plan, image=image, sha256="a" * 64, release=release, mark=MARK, cmdline=line
+        KERNEL, start, image=image, sha256="a" * 64, release=release, mark=MARK, cmdline=line
     )
 
 
@@ -74,9 +74,11 @@ def test_a_record_has_what_was_planned() -> None:
     soft = describe(replace(PLAN, flag=0))
     assert (soft.start, soft.method, str(soft)) == ("soft", "by soft kexec", "x (kernel of unknown release)")
     assert described().method == "through a hardware reset"
-    by_bootloader = describe(None)
-    assert (by_bootloader.start, by_bootloader.cmdline) == ("fastboot", "quiet")
-    assert (by_bootloader.entry, by_bootloader.segments) == (None, ())
+    ways: dict[ByBootloader, str] = {"fastboot": "by fastboot boot", "slot": "from the other slot"}
+    for start, method in ways.items():
+        found = describe(start)
+        assert (found.start, found.method, found.cmdline) == (start, method, "quiet")
+        assert (found.entry, found.segments) == (None, ())
     assert str(described()) == "rom.img (kernel 6.1.0-x)"
     long = replace(PLAN, cmdline="x" * 5000)
     made = describe(long, image="ü" * 5000)
