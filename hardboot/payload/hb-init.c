@@ -11,6 +11,8 @@
  * The steps, in their order:
  *
  *   message NAME DEVICE WRITTEN FORMER   take hardboot's message to the bootloader back (message.c)
+ *   tell WORD                            write a word to the logs that may be kept in RAM over a restart (tell.c)
+ *   restart KIND                         restart the phone instead of starting an init; the last one (tell.c)
  *   init PATH                            start the ROM's init; the last one. /init if there is none
  *
  * Then it removes that folder and becomes the ROM's init, with the arguments and the environment that it got itself
@@ -72,6 +74,16 @@ void say(const char *what, const char *subject, long error)
 	}
 	line[used++] = '\n';
 	call3(NR_WRITE, (word)kernel_log, (word)line, used); /* nobody is left to tell if this fails */
+}
+
+void say_loudly(const char *text)
+{
+	char line[LINE_MAX];
+	word used = put(line, 0, "<0>"); /* KERN_EMERG: the console takes it, however quiet it is set */
+
+	used = put(line, used, text);
+	line[used++] = '\n';
+	call3(NR_WRITE, (word)kernel_log, (word)line, used);
 }
 
 int equal(const char *a, const char *b)
@@ -167,6 +179,10 @@ __attribute__((noreturn, used)) void start_program(word *stack)
 
 		if (equal(step, "message"))
 			has_message |= take_message_back(line);
+		else if (equal(step, "tell"))
+			tell(line);
+		else if (equal(step, "restart"))
+			restart_as(line);
 		else if (equal(step, "init"))
 			init = line;
 		else

@@ -10,6 +10,9 @@
 /* Write a line to the kernel log: what happened, to what, and Linux's error number; 0 for none. */
 void say(const char *what, const char *subject, long error);
 
+/* Write a line to the kernel log that every console shows. */
+void say_loudly(const char *text);
+
 int equal(const char *a, const char *b);
 
 /* Cut the next word off a line; an empty one if there is none. */
@@ -37,5 +40,11 @@ long open_device(struct device device);
  * bootloader may still find it.
  */
 int take_message_back(char *words);
+
+/* The step "tell WORD": write it where it may be kept over a restart. */
+void tell(const char *text);
+
+/* The step "restart KIND": restart the phone after a few seconds. */
+__attribute__((noreturn)) void restart_as(const char *kind);
 
 #endif

@@ -28,6 +28,16 @@ def message_step(partition: str, device: str, written: bytes, former: bytes) -> 
     return f"message {partition} {device} {written.hex()} {former.hex()}"
 
 
+def tell_step(word: str) -> str:
+    """Return the step that writes a word to the logs that may be kept over a restart; see tell.c."""
+    return f"tell {word}"
+
+
+def restart_step(kind: str) -> str:
+    """Return the step that restarts the phone: "plain", "warm" or "command"; see tell.c."""
+    return f"restart {kind}"
+
+
 def entries(arch: str, steps: Sequence[str], init: str) -> tuple[Entry, ...]:
     """Return the files of the archive behind the ROM's ramdisk.
 

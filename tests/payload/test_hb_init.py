@@ -177,6 +177,63 @@ def test_an_init_that_cannot_be_started_leads_to_the_bootloader_while_the_messag
     assert rom.run()[-1] == "reboot 0xfee1dead 0x28121969 0xa1b2c3d4 bootloader"
 
 
+@pytest.fixture
+def pmsg(rom: Rom) -> Path:
+    """Return what is written to pmsg, whose number the kernel chose."""
+    folder = rom.root / "sysfs/class/pmsg/pmsg0"
+    folder.mkdir(parents=True)
+    (folder / "dev").write_text("503:0\n")
+    file = rom.root / "devices/503:0"
+    file.write_text("")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        ("plain", "0x1234567 "),
+        ("warm", "0x1234567 "),
+        ("command", "0xa1b2c3d4 hardboot"),
+        ("unheard-of", "0x1234567 "),
+    ],
+)
+def test_a_word_is_told_and_the_phone_restarted_instead_of_starting_an_init(
+    rom: Rom, pmsg: Path, kind: str, call: str
+) -> None:
+    mode = rom.root / "sysfs/kernel/reboot/mode"
+    mode.parent.mkdir(parents=True)
+    mode.write_text("cold")
+    rom.steps(hb_init.tell_step("a-word and more"), hb_init.restart_step(kind), "init /init")
+    assert rom.run() == [f"reboot 0xfee1dead 0x28121969 {call}"]
+    assert pmsg.read_text() == "a-word and more"
+    assert log(rom)[0] == "<0>a-word and more"
+    assert mode.read_text() == ("warm" if kind == "warm" else "cold")
+    assert not (rom.root / "hb-init/pmsg").is_symlink()
+
+
+@pytest.mark.parametrize("number", [None, "", "x:1\n", ":\n"])
+def test_without_pmsg_a_word_is_told_to_the_kernel_log_alone(rom: Rom, number: str | None) -> None:
+    folder = rom.root / "sysfs/class/pmsg/pmsg0"
+    folder.mkdir(parents=True)
+    if number is not None:
+        (folder / "dev").write_text(number)
+    rom.steps(hb_init.tell_step("a-word"), "init /init")
+    assert rom.run()[:3] == HANDED_OVER
+    assert log(rom) == ["<0>a-word", "<5>hb-init: /init: starting it"]
+
+
+def test_what_cannot_be_written_is_told_and_the_phone_restarts(rom: Rom) -> None:
+    folder = rom.root / "sysfs/class/pmsg/pmsg0"
+    folder.mkdir(parents=True)
+    (folder / "dev").write_text("503:0\n")
+    rom.steps(hb_init.tell_step("a-word"), hb_init.restart_step("warm"))
+    assert rom.run() == [RESTARTED]
+    assert log(rom)[1:] == [
+        "<4>hb-init: /hb-init/pmsg: cannot write, error 2",
+        "<4>hb-init: /hb-init/sys/kernel/reboot/mode: cannot write, error 2",
+    ]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.binary(max_size=90), st.just(STEP.encode())), max_size=6))
 def test_any_steps_end_in_an_init_and_leave_other_partitions_alone(rom: Rom, lines: list[bytes]) -> None:

@@ -31,12 +31,14 @@
 #undef EEXIST
 #undef SEEK_SET
 #undef S_IFBLK
+#undef S_IFCHR
 
 #define NR_READ SYS_read
 #define NR_WRITE SYS_write
 #define NR_CLOSE SYS_close
 #define NR_LSEEK SYS_lseek
 #define NR_FSYNC SYS_fsync
+#define NR_SYNC SYS_sync
 #define NR_IOCTL SYS_ioctl
 #define NR_OPENAT SYS_openat
 #define NR_UNLINKAT SYS_unlinkat
