@@ -18,7 +18,8 @@ from hardboot.device.record import Loaded, LoadState
 from hardboot.doctor import backups
 from hardboot.doctor.next_steps import Situation, Step, next_steps, running
 from hardboot.doctor.profiled import fastboot_works
-from hardboot.flows.unfinished_write import UnfinishedWrite
+from hardboot.flows import transaction_record
+from hardboot.flows.transaction_record import Transaction
 from hardboot.payload.agent import AgentInfo
 
 
@@ -31,7 +32,7 @@ class _Seen:
         problem: Why the agent does not run; None if it does.
         unlocked: Whether the bootloader is; None if it does not tell.
         rom: Of the running guest, if this computer loaded it.
-        unfinished: Writes to partitions that were cut off.
+        change: A change to partitions that is not settled; None if there is none.
         step: The best thing to do next; None if nothing can be said.
     """
 
@@ -43,7 +44,7 @@ class _Seen:
     problem: str | None
     unlocked: bool | None
     rom: Loaded | None
-    unfinished: list[UnfinishedWrite]
+    change: Transaction | None
     step: Step | None = None
 
 
@@ -59,7 +60,8 @@ def status(settings: Settings) -> None:
 
 
 def _look(phone: Phone) -> _Seen:
-    said, mode, loaded, lock = phone.roots(KERNEL, BOOT_MODE, record.QUERY, unlocked.QUERY)
+    queries = (KERNEL, BOOT_MODE, record.QUERY, unlocked.QUERY, transaction_record.QUERY)
+    said, mode, loaded, lock, change = phone.roots(*queries)
     kernel = parse_kernel(said)
     state = record.parse(loaded, kernel)
     problem = None
@@ -77,7 +79,7 @@ def _look(phone: Phone) -> _Seen:
         problem=problem,
         unlocked=unlocked.parse(lock.text),
         rom=record.recall(phone, kernel),
-        unfinished=backups.unfinished(phone.serialno, phone.profile),
+        change=transaction_record.of_both(phone.serialno, transaction_record.parse(change.text)),
     )
 
 
@@ -95,7 +97,7 @@ def _next_step(seen: _Seen, serial: str | None) -> Step | None:
         soft=known.soft.works is True,
         loaded=str(state) if state.loaded or state.record else None,
         backup=backups.has_own_boot(backups.of_phone(seen.phone.serialno)),
-        unfinished=seen.unfinished,
+        change=seen.change,
         serial=serial,
     )
     return next((one for one in next_steps(situation) if not one.command.startswith("hardboot status")), None)
@@ -123,7 +125,7 @@ def _document(seen: _Seen, path: Path | None) -> dict[str, Any]:
         "kexec_loaded": info.kexec_loaded,
         "kexec_crash_loaded": info.kexec_crash_loaded,
         "loaded": found.record.document() if found.record else None,
-        "unfinished_writes": [asdict(note) for note in seen.unfinished],
+        "unsettled": seen.change.document() if seen.change else None,
         "next_step": asdict(seen.step) if seen.step else None,
     }
 
@@ -139,10 +141,8 @@ def _print(seen: _Seen, path: Path | None) -> None:
         ("loaded", str(found) if found.loaded or found.record else known[info.kexec_loaded]),
         ("crash kernel", known[info.kexec_crash_loaded]),
     ]
-    for note in seen.unfinished:
-        restore = note.restore_command
-        cut = f"writing {note.image} to {note.partition} was cut off on {note.began}"
-        rows.append(("unfinished", f"{cut}: it may hold a mix of two images. Flash again, or: {restore}"))
+    if seen.change:
+        rows.append(("unsettled", f"{seen.change.summary}. Settle it: hardboot home"))
     if seen.step:
         rows.append(("next", str(seen.step)))
     for name, value in rows:

@@ -4,10 +4,9 @@ from datetime import datetime
 
 from hardboot.base.errors import HardbootError
 from hardboot.doctor.line import Line, missing, ok
-from hardboot.flows import backup, unfinished_write
+from hardboot.flows import backup
 from hardboot.flows.backup import Backup
-from hardboot.flows.unfinished_write import UnfinishedWrite
-from hardboot.profile import Profile
+from hardboot.flows.transaction_record import Transaction
 
 
 def of_phone(serialno: str) -> list[Backup]:
@@ -18,26 +17,16 @@ def of_phone(serialno: str) -> list[Backup]:
         return []
 
 
-def unfinished(serialno: str, profile: Profile | None) -> list[UnfinishedWrite]:
-    """Return the writes to the phone's partitions that were cut off."""
-    names = sorted(profile.all_partitions) if profile else []
-    try:
-        return [note for name in names if (note := unfinished_write.find(serialno, name))]
-    except HardbootError:
-        return []
-
-
 def has_own_boot(backups: list[Backup]) -> bool:
     """Return whether a backup is the boot image of the phone's own system, not of a host."""
     return any(one.partition.partition("_")[0] == "boot" and one.host is not True for one in backups)
 
 
-def lines(backups: list[Backup], cut_off: list[UnfinishedWrite]) -> list[Line]:
-    """Return the lines of backups and unfinished writes."""
+def lines(backups: list[Backup], change: Transaction | None) -> list[Line]:
+    """Return the lines of the backups, and of a change to partitions that is not settled."""
     found = [_backups(backups)]
-    for note in cut_off:
-        value = f"writing {note.image} to {note.partition} was cut off on {note.began}; it may hold a mix"
-        found.append(missing("unfinished", value, note.restore_command))
+    if change:
+        found.append(missing("unsettled", change.summary, "hardboot home"))
     return found
 
 

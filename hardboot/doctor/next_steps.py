@@ -1,13 +1,13 @@
 """What can be done now, best first: each step with its command."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from hardboot.device import record
 from hardboot.device.handset import KernelIdentity
-from hardboot.flows.unfinished_write import UnfinishedWrite
+from hardboot.flows.transaction_record import Transaction
 
 _FASTBOOT = "adb reboot bootloader; fastboot boot IMAGE"
 
@@ -49,7 +49,7 @@ class Situation:
         soft: Whether the profile says that plain kexec works, and the kernel may have it.
         loaded: What is loaded, in words; None if nothing is.
         backup: Whether there is a backup of its own boot image.
-        unfinished: Writes to partitions that were cut off.
+        change: A change to partitions that is not settled; None if there is none.
         profile_fix: How to put a profile right that cannot be used; None if there is none to put right.
         read_only: Whether /data is read-only, so that nothing can be sent.
         fastboot: Whether the bootloader boots images without flashing them.
@@ -65,7 +65,7 @@ class Situation:
     soft: bool
     loaded: str | None
     backup: bool
-    unfinished: Sequence[UnfinishedWrite] = ()
+    change: Transaction | None = None
     profile_fix: str | None = None
     read_only: bool = False
     fastboot: bool | None = None
@@ -83,7 +83,7 @@ def running(kernel: KernelIdentity | None, *, recovery: bool) -> Running:
 
 def next_steps(now: Situation) -> list[Step]:
     """Return the steps that are possible, the best one first; there is at least one."""
-    steps = [Step("Write a complete image over a mix", note.restore_command) for note in now.unfinished]
+    steps = [Step("Put back what its partitions held", "hardboot home")] if now.change else []
     if not now.root:
         steps += _without_root(now)
     elif now.profile is None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
-from hardboot.device import host, properties, record, slots
+from hardboot.device import battery, host, properties, record, slots
 from hardboot.device.handset import BOOT_MODE, KERNEL, Handset, KernelIdentity, is_recovery, parse_kernel
 from hardboot.device.phone import FIND_MISSING
 from hardboot.device.shells import FIND_ROOT, QUICK_S, SEPARATOR, parse_root_shell
+from hardboot.flows import transaction_record
 from hardboot.profile import Profile
 from hardboot.transport.base import SHELL, Output
 
@@ -46,8 +47,7 @@ _QUESTIONS = {
     "drivers": "cat /proc/devices",
     "mounts": "cat /proc/1/mounts || cat /proc/mounts",
     "room": "df -k /data",
-    "battery": "for one in /sys/class/power_supply/*; do "
-    'if [ "$(cat $one/type)" = Battery ]; then echo "$(cat $one/capacity) $(cat $one/status)"; fi; done',
+    "battery": battery.QUERY,
     "paths": f"for one in {' '.join(PATHS)}; do if [ -e $one ]; then echo $one; fi; done",
 }
 
@@ -147,7 +147,13 @@ def greet(handset: Handset) -> Greeting:
 
 def ask(handset: Handset, greeting: Greeting, profile: Profile | None) -> Answers:
     """Ask a phone the rest, as root if it lets us; answers that do not come are missing."""
-    queries = {"kernel": KERNEL, "mode": BOOT_MODE, "slot": slots.QUERY, "loaded": record.QUERY}
+    queries = {
+        "kernel": KERNEL,
+        "mode": BOOT_MODE,
+        "slot": slots.QUERY,
+        "loaded": record.QUERY,
+        "change": transaction_record.QUERY,
+    }
     questions = dict(_QUESTIONS)
     boot = [f"{_BY_NAME}/{name}" for name in _BOOT]
     if profile is not None:

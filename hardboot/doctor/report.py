@@ -25,6 +25,7 @@ from hardboot.doctor import (
 from hardboot.doctor.line import Line, missing, ok
 from hardboot.doctor.next_steps import Running, Situation, Step, next_steps, running
 from hardboot.doctor.questions import Answers, Greeting
+from hardboot.flows import transaction_record
 from hardboot.profile import Profile
 
 
@@ -102,7 +103,9 @@ def _of_phone(
     answers = questions.ask(handset, greeting, known.profile)
     runs = running(answers.kernel, recovery=answers.recovery)
     kept = backups.of_phone(greeting.serialno)
-    cut_off = backups.unfinished(greeting.serialno, known.profile)
+    said = answers.outputs.get("change")
+    there = transaction_record.parse(said.text) if said else None
+    change = transaction_record.of_both(greeting.serialno, there)
     groups = {
         **here,
         "phone": [
@@ -114,7 +117,7 @@ def _of_phone(
         ],
         "profile": profiled.lines(known.profile, known.path, known.reason, known.fix),
         "host": host_kernel.lines(answers, known.profile),
-        "backups": backups.lines(kept, cut_off),
+        "backups": backups.lines(kept, change),
     }
     loaded = host_kernel.load_state(answers)
     situation = Situation(
@@ -130,7 +133,7 @@ def _of_phone(
         soft=bool(known.profile and known.profile.soft.works) and kernel.has_kexec(answers) is not False,
         loaded=str(loaded) if loaded.loaded or loaded.record else None,
         backup=backups.has_own_boot(kept),
-        unfinished=cut_off,
+        change=change,
         serial=serial,
     )
     return Report(greeting.serialno, groups, next_steps(situation))

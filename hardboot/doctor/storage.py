@@ -4,6 +4,7 @@ import re
 
 from hardboot.base.errors import HardbootError
 from hardboot.base.sizes import human_size
+from hardboot.device import battery
 from hardboot.device.phone import Phone, check_tools
 from hardboot.device.shells import answers as split
 from hardboot.device.staging import free_bytes
@@ -12,8 +13,6 @@ from hardboot.doctor.questions import Answers
 from hardboot.transport.base import Output
 
 _LEAST_ROOM = 256 << 20  # bytes: a ROM's kernel, ramdisk and trees, twice those of today's phones
-_LEAST_CHARGE = 25  # per cent, unless it is charging: a write must not be cut off
-_CHARGING = ("Charging", "Full")
 
 
 def lines(answers: Answers, phone: Phone | None) -> list[Line]:
@@ -82,11 +81,10 @@ def _encryption(answers: Answers) -> Line:
 
 def _battery(answers: Answers) -> Line:
     name = "battery"
-    found = re.search(r"^(\d{1,3}) (.*)$", answers.text("battery"), re.MULTILINE)
-    if found is None:
+    known = battery.parse(answers.text(name))
+    if known is None:
         return unknown(name, "the phone shows none", "Look at its screen: a write must not be cut off.")
-    charge, status = int(found[1]), found[2].strip()
-    value = f"{charge} %, {status.lower()}" if status else f"{charge} %"
-    if charge < _LEAST_CHARGE and status not in _CHARGING:
-        return missing(name, value, f"Charge it to {_LEAST_CHARGE} % before anything is written.")
+    value = f"{known.level} %, {known.status}" if known.status else f"{known.level} %"
+    if known.level < battery.MINIMUM and not known.charging:
+        return missing(name, value, f"Charge it to {battery.MINIMUM} % before anything is written.")
     return ok(name, value)

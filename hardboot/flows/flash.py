@@ -11,7 +11,7 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.base.mapping import map_own_file
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
-from hardboot.flows import partition_content, partition_write, root_loss, unfinished_write
+from hardboot.flows import partition_content, root_loss, transaction
 from hardboot.flows.backup import Backup
 from hardboot.flows.partition_read import NOTHING_WRITTEN, back_up
 from hardboot.images.rooted import Root
@@ -71,11 +71,12 @@ def flash(
     """
     with _cleaned(phone):
         with if_cut_off(NOTHING_WRITTEN):
-            device = _checked(phone, partition, image)
+            transaction.check(phone, over={partition} if allow_broken else ())
+            device = transaction.device_of(phone, partition, image)
             saved = back_up(phone, partition, device, allow_broken=allow_broken)
             held = _roots_held(phone, partition, saved)
             lost = _ask_about_root(held, image, agree, host=True)
-        return _write(phone, partition, device, image, saved, lost)
+        return _write(phone, "flash-host-kernel", partition, device, image, saved, lost)
 
 
 def restore(
@@ -119,14 +120,15 @@ def restore(
     saved = None
     with _cleaned(phone):
         with if_cut_off(NOTHING_WRITTEN):
-            device = _checked(phone, chosen.partition, image)
+            transaction.check(phone, over={chosen.partition})
+            device = transaction.device_of(phone, chosen.partition, image)
             try:
                 saved = back_up(phone, chosen.partition, device)
             except RefusedError as error:
                 log.warn(f"{error.what}; it is not saved")
             held = _roots_held(phone, chosen.partition, saved)
             lost = _ask_about_root(held, image, agree, host=False)
-        return _write(phone, chosen.partition, device, image, saved, lost)
+        return _write(phone, "restore", chosen.partition, device, image, saved, lost)
 
 
 def _roots_held(phone: Phone, partition: str, saved: Backup | None) -> tuple[Root, ...]:
@@ -211,20 +213,9 @@ def default_backup(phone: Phone, partition: str = PARTITION) -> Backup:
     return next((backup for backup in others if backup.host is False), others[0])
 
 
-def _checked(phone: Phone, partition: str, image: PrivateCopy) -> BlockDevice:
-    """Return the block device of a partition, after checking that the image fits."""
-    device = phone.partition(partition)
-    if image.size > device.size:
-        raise RefusedError(
-            f"{image.name} has {image.size} bytes, {device.path} holds {device.size}",
-            state="Nothing was written.",
-            fix="Make the image smaller: compress the ramdisk more, build less into the kernel.",
-        )
-    return device
-
-
 def _write(
     phone: Phone,
+    way: str,
     partition: str,
     device: BlockDevice,
     image: PrivateCopy,
@@ -233,12 +224,9 @@ def _write(
 ) -> Flashed:
     """Write an image unless the partition holds it already."""
     with if_cut_off(NOTHING_WRITTEN):
-        held = phone.sha256(device.path, image.size, first=image.size) == image.sha256
-    if held:
-        log.say(f"{device.path} holds this image already.")
-        unfinished_write.end(phone.serialno, partition)
-    else:
-        partition_write.write(phone, partition, device, image, saved)
+        held = "" if saved else phone.sha256(device.path, device.size)
+    piece = transaction.piece(partition, device, image, saved, old_sha256=held)
+    written = transaction.make(phone, way, [piece], put_back=False)
     return Flashed(
         device=phone.profile.name,
         serial=phone.serialno,
@@ -247,7 +235,7 @@ def _write(
         image=str(image.name),
         size=image.size,
         sha256=image.sha256,
-        written=not held,
+        written=written is not None,
         backup=saved,
         root_lost=lost,
     )

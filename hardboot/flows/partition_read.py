@@ -2,19 +2,17 @@
 
 import shlex
 from pathlib import Path
-from typing import Literal
 
 from hardboot.base import log
-from hardboot.base.errors import RefusedError
+from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import make_folder, sha256_file, write_atomic
 from hardboot.base.mapping import map_own_file
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import BlockDevice, Phone
-from hardboot.device.staging import STAGING
+from hardboot.device.staging import STAGING, Copy
 from hardboot.flows import backup as backups
-from hardboot.flows import partition_content, unfinished_write
+from hardboot.flows import partition_content
 from hardboot.flows.backup import Backup
-from hardboot.flows.unfinished_write import UnfinishedWrite
 from hardboot.formats.reading import windows
 
 SLOW_BYTES_PER_S = 1 << 20
@@ -33,19 +31,21 @@ def flush_command(device: BlockDevice) -> str:
     return f"sync; blockdev --flushbufs {target}; echo 3 > /proc/sys/vm/drop_caches"
 
 
-def look(phone: Phone, device: BlockDevice, note: UnfinishedWrite) -> Literal["old", "new", "mixed"]:
-    """Return what a partition holds after a write: "old", "new", or "mixed".
+def read_range(phone: Phone, device: BlockDevice, offset: int, size: int) -> bytes:
+    """Return a few bytes of a partition, MOST_BYTES at most.
 
     Raises:
-        DeviceError: If it cannot be read.
+        DeviceError: If they cannot be read.
     """
-    phone.root(flush_command(device), timeout_s=time_for(device.size))
-    with log.step(f"Reading {device.path}"):
-        if phone.sha256(device.path, note.size, first=note.size) == note.sha256:
-            return "new"
-        if note.old_sha256 and phone.sha256(device.path, device.size) == note.old_sha256:
-            return "old"
-    return "mixed"
+    command = f"dd if={shlex.quote(device.path)} bs=1 skip={offset} count={size} 2>/dev/null"
+    held = phone.pull_copy(Copy("range", device.path, size, command)) or b""
+    if len(held) == size:
+        return held
+    raise DeviceError(
+        f"{device.path} cannot be read at offset {offset:#x}: {len(held)} of {size} bytes came",
+        state="Nothing was written to it now.",
+        fix="Read the kernel log: adb shell su -c dmesg",
+    )
 
 
 def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: bool = False) -> Backup:
@@ -61,10 +61,6 @@ def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: 
         RefusedError: If it does not hold a complete boot image.
         DeviceError: If it cannot be read, or arrives damaged.
     """
-    cut_off = _cut_off_write(phone, partition, device)
-    if cut_off and not allow_broken:
-        reason = f"writing {cut_off.image} was cut off on {cut_off.began}"
-        raise _incomplete(device, reason, cut_off.restore_command)
     digest = phone.sha256(device.path, device.size)
     for known in backups.find(phone.serialno, partition):
         usable = allow_broken or not known.problem
@@ -78,7 +74,7 @@ def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: 
         pull(phone, partition, device, digest, target)
         content = partition_content.inspect(map_own_file(target))
         if content.problem and not allow_broken:
-            raise _incomplete(device, content.problem, "hardboot restore")
+            raise _incomplete(device, content.problem)
         saved = backups.save(phone.serialno, phone.profile.name, partition, target, content)
     finally:
         target.unlink(missing_ok=True)
@@ -86,29 +82,12 @@ def back_up(phone: Phone, partition: str, device: BlockDevice, *, allow_broken: 
     return saved
 
 
-def _cut_off_write(phone: Phone, partition: str, device: BlockDevice) -> UnfinishedWrite | None:
-    """Return the write that was cut off and left a mix of two images; None if there is none.
-
-    The note of a write that left the old or the new image is dropped.
-    """
-    note = unfinished_write.find(phone.serialno, partition)
-    if note is None:
-        return None
-    log.warn(f"writing {note.image} to {partition} was cut off on {note.began}")
-    holds = look(phone, device, note)
-    if holds == "mixed":
-        return note
-    unfinished_write.end(phone.serialno, partition)
-    log.say(f"{device.path} holds the complete {holds} image.")
-    return None
-
-
-def _incomplete(device: BlockDevice, reason: str, restore: str) -> RefusedError:
+def _incomplete(device: BlockDevice, reason: str) -> RefusedError:
     """Return the error for a partition that is not worth a backup."""
     return RefusedError(
         f"{device.path} does not hold a complete boot image: {reason}",
         state="Nothing was written; no backup was made of it.",
-        fix=f"Write a backup first: {restore}. Or back it up as it is: --allow-broken",
+        fix="Write a backup first: hardboot restore. Or back it up as it is: --allow-broken",
     )
 
 

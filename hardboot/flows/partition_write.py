@@ -1,204 +1,269 @@
-"""Write a partition of the phone: write, flush, read back, compare; whatever happens, say what it holds.
+"""Write one partition of a change: write, flush, read back, compare; whatever happens, say what it holds.
 
 After a write that failed, the writer is ended, what the partition holds is compared with the old and the new
-image, and a mix of both is replaced by the backup. What cannot be found out is reported as unknown, and a
-note on this computer lets the next command go on (unfinished_write.py).
+content, and a mix of both is replaced by the backup. What cannot be found out is reported as unknown, and the
+record of the change lets the next command go on (transaction_record.py).
 """
 
+import hashlib
 import shlex
-import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, HardbootError
-from hardboot.base.files import PrivateCopy
-from hardboot.base.interrupts import if_cut_off
+from hardboot.base.files import sha256_file
+from hardboot.base.temporary import temporary_folder
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import BlockDevice, Phone
-from hardboot.device.staging import STAGING
-from hardboot.flows import unfinished_write
-from hardboot.flows.backup import Backup
-from hardboot.flows.partition_read import BACKUP_NAME, NOTHING_WRITTEN, flush_command, look, time_for
-from hardboot.flows.restart import WAIT_S
-from hardboot.flows.unfinished_write import UnfinishedWrite
+from hardboot.flows import partition_read, phone_backup
+from hardboot.flows.partition_read import flush_command, time_for
+from hardboot.flows.transaction_record import MOST_BYTES, PartitionWrite
 
-_WRITER = f"{STAGING}/writer"  # the process ID of the running dd
+Holds = Literal["old", "new", "neither"]
+# The process ID of the running dd. /dev is in RAM: a writer that is gone with its kernel is not looked for.
+_WRITER = "/dev/hardboot-writer"
 _END_WRITER_S = 20  # a dd that waits for flash memory longer than this is told to the user
 
 
 @dataclass(frozen=True)
-class _Write:
-    """One image on its way into a partition; sizes in bytes, `digest` is its SHA-256 in hex."""
+class PartitionRange:
+    """Bytes of a partition, and what they are meant to be.
+
+    Attributes:
+        offset: Of the first one in the partition.
+        size: How many.
+        sha256: Of their content, in hex.
+    """
 
     phone: Phone
     device: BlockDevice
+    offset: int
     size: int
-    digest: str
+    sha256: str
 
-    def run(self, source: str) -> None:
-        """Copy `source`, a file of the phone, to the partition, flush, and compare what the flash holds.
+    @property
+    def _is_image(self) -> bool:
+        return self.offset == 0 and self.size > MOST_BYTES
+
+    def current(self) -> str:
+        """Return the SHA-256 of what the phone reads there.
 
         Raises:
-            DeviceError: If it fails, or the partition reads back differently.
+            DeviceError: If it cannot be read.
         """
-        target = shlex.quote(self.device.path)
-        with log.step(f"Writing {self.device.path}"):
-            dd = f"exec dd if={shlex.quote(source)} of={target} bs=1048576 conv=notrunc,fsync"
+        if self._is_image:
+            return self.phone.sha256(self.device.path, self.size, first=self.size)
+        held = partition_read.read_range(self.phone, self.device, self.offset, self.size)
+        return hashlib.sha256(held).hexdigest()
+
+    def write(self, source: str) -> None:
+        """Copy `source`, a file of the phone, there, flush, and compare what the flash holds.
+
+        Raises:
+            DeviceError: If it fails, or reads back differently.
+        """
+        path = self.device.path
+        with log.step(f"Writing {path}"):
+            where = "bs=1048576" if self._is_image else f"bs=1 seek={self.offset}"
+            dd = f"exec dd if={shlex.quote(source)} of={shlex.quote(path)} {where} conv=notrunc,fsync"
             write = f"sh -c {shlex.quote(f'echo $$ >{_WRITER}; {dd}')}"
             self.phone.read(
                 f"{write} && rm -f {_WRITER} && {{ {flush_command(self.device)}; }}",
                 timeout_s=time_for(self.size),
             )
-        with log.step(f"Reading back {self.device.path}"):
-            current = self.phone.sha256(self.device.path, self.size, first=self.size)
-        if current != self.digest:
+        with log.step(f"Reading back {path}"):
+            current = self.current()
+        if current != self.sha256:
             raise DeviceError(
-                f"{self.device.path} does not hold what was written: its SHA-256 is {current}, "
-                f"not {self.digest}",
-                state="The partition holds neither the old nor the new image.",
-                fix="Restore the backup.",
+                f"{path} does not hold what was written: its SHA-256 is {current}, not {self.sha256}",
+                state="The partition holds neither the old nor the new content.",
+                fix="Put the old content back: hardboot home",
             )
 
 
+def new_range(phone: Phone, device: BlockDevice, one: PartitionWrite) -> PartitionRange:
+    """Return the bytes that a write changes, with their new content."""
+    return PartitionRange(phone, device, one.offset, one.size, one.new_sha256)
+
+
+def look(phone: Phone, device: BlockDevice, one: PartitionWrite) -> Holds:
+    """Return what a partition holds: the old content of a write, the new one, or neither.
+
+    Raises:
+        DeviceError: If it cannot be read.
+    """
+    phone.root(flush_command(device), timeout_s=time_for(device.size))
+    with log.step(f"Reading {device.path}"):
+        if new_range(phone, device, one).current() == one.new_sha256:
+            return "new"
+        return "old" if old_range(phone, device, one).current() == one.old_sha256 else "neither"
+
+
+def old_range(phone: Phone, device: BlockDevice, one: PartitionWrite) -> PartitionRange:
+    """Return the bytes that a write saved, with their old content."""
+    return PartitionRange(phone, device, one.offset, one.old_size, one.old_sha256)
+
+
 def write(
-    phone: Phone,
-    partition: str,
-    device: BlockDevice,
-    image: PrivateCopy,
-    saved: Backup | None,
-    *,
-    wait_s: float = WAIT_S,
-) -> None:
-    """Write an image to the start of a partition; the rest of it stays as it is.
+    phone: Phone, device: BlockDevice, one: PartitionWrite, staged: str, *, wait_s: float
+) -> HardbootError | None:
+    """Make a write whose record is kept; return why it failed, if the partition holds what it held before.
 
     Args:
         phone: The phone.
-        partition: Name of the partition.
-        device: Its block device.
-        image: No larger than the partition.
-        saved: Backup of what it holds; None if that is not a complete image, and `image` is a backup.
+        device: Of the partition.
+        one: The write.
+        staged: The file on the phone with the new content.
         wait_s: Seconds to wait for a phone that is gone, to see what the partition holds.
 
+    Returns:
+        None if it holds the new content. Else a DeviceError if nothing was written, a DeviceStateError if the
+        old content was put back.
+
     Raises:
-        DeviceError: If it failed and the partition holds what it held before.
-        DeviceStateError: If what it holds is a backup that had to be put back, or is not known.
+        DeviceStateError: If it is not known what the partition holds.
     """
-    with if_cut_off(NOTHING_WRITTEN):
-        before = phone.kernel()
-        staged = phone.stage(image.path, "new.img")
-    note = UnfinishedWrite(
-        serial=phone.serialno,
-        partition=partition,
-        image=str(image.name),
-        size=image.size,
-        sha256=image.sha256,
-        backup=str(saved.path if saved else image.name),
-        old_sha256=saved.sha256 if saved else None,
-        begun=time.time(),
-    )
-    unfinished_write.begin(note)
-    new = _Write(phone, device, image.size, image.sha256)
-    with if_cut_off(
-        f"{device.path} holds the old image, the new one or a mix of both; a write may still be running.",
-        _recover(note),
-    ):
-        try:
-            new.run(staged)
-        except DeviceError as error:
-            _settle(new, note, saved, before, error, wait_s)
-    unfinished_write.end(phone.serialno, partition)
+    before = phone.kernel()
+    try:
+        new_range(phone, device, one).write(staged)
+    except DeviceError as error:
+        return _after_failure(phone, device, one, before, error, wait_s)
+    return None
 
 
-def _settle(
-    new: _Write,
-    note: UnfinishedWrite,
-    saved: Backup | None,
+def write_rescue(phone: Phone, device: BlockDevice, one: PartitionWrite) -> None:
+    """Write the content that a write is rescued with: from the phone's backup, else from this computer's.
+
+    Raises:
+        DeviceError: If it fails, or no backup can be read.
+    """
+    old = one.rescue == "old"
+    wanted = old_range(phone, device, one) if old else new_range(phone, device, one)
+    phone.make_staging()
+    if one.old_bytes is not None:
+        with temporary_folder() as folder:
+            file = folder / "bytes"
+            file.write_bytes(one.old_bytes)
+            wanted.write(phone.stage(file, "old-bytes"))
+    elif phone_backup.holds(phone, one.partition, wanted.sha256, wanted.size):
+        wanted.write(phone_backup.path(one.partition))
+    else:
+        wanted.write(phone.stage(_backup_here(one, wanted.sha256), f"{one.partition}-old.img"))
+
+
+def _backup_here(one: PartitionWrite, sha256: str) -> Path:
+    """Return the file with a backup on this computer.
+
+    Raises:
+        DeviceError: If it is not there, or is damaged.
+    """
+    file = Path(one.backup or "")
+    if not file.is_file() or sha256_file(file) != sha256:
+        raise DeviceError(
+            f"neither the phone nor this computer has the backup of {one.partition} ({sha256[:16]}…)",
+            state="Nothing was written to it now.",
+            fix=f"Run this on the computer that has it: {one.backup}",
+        )
+    return file
+
+
+def _after_failure(
+    phone: Phone,
+    device: BlockDevice,
+    one: PartitionWrite,
     before: KernelIdentity,
     cause: HardbootError,
     wait_s: float,
-) -> None:
-    """After a failed write, return if the partition holds the new image; else put it in order and raise."""
-    device = new.device.path
-    log.warn(f"{cause.what}; checking what {device} holds")
+) -> HardbootError | None:
+    """After a failed write, put the partition in order; see `write`."""
+    path = device.path
+    log.warn(f"{cause.what}; checking what {path} holds")
     try:
         with log.step("Waiting for the phone", limit_s=wait_s):
-            now = new.phone.kernel_anew(timeout_s=wait_s)
+            now = phone.kernel_anew(timeout_s=wait_s)
         if now.boot_id == before.boot_id:
-            _end_writer(new.phone, device, cause, note)
-        holds = look(new.phone, new.device, note)
-    except DeviceStateError:
-        raise
+            with log.step("Ending the write that failed", limit_s=_END_WRITER_S):
+                ended = _ends_writer(phone)
+            if not ended:
+                raise DeviceStateError(
+                    f"{cause.what}; the write cannot be ended",
+                    state=f"It may still be writing {path}, until the phone restarts.",
+                    fix=f"{recover(one)} Do not flash anything before the phone has restarted.",
+                )
+        holds = look(phone, device, one)
     except DeviceError as error:
-        raise _unknown(device, note, cause, error) from error
+        raise unknown(path, one, cause, error) from error
     if holds == "new":
-        log.warn(f"{device} does hold the new image, read back and compared")
-        return
+        log.warn(f"{path} does hold the new content, read back and compared")
+        return None
     if holds == "old":
-        unfinished_write.end(note.serial, note.partition)
-        raise DeviceError(
+        return DeviceError(
             cause.what,
-            state=f"{device} holds what it held before, read back and compared.",
+            state=f"{path} holds what it held before, read back and compared.",
             fix="Read the kernel log (adb shell su -c dmesg), then try again.",
-        ) from cause
-    if saved is None:
-        raise _unknown(device, note, cause, None) from cause
-    _put_back(new, note, saved, cause)
-
-
-def _put_back(new: _Write, note: UnfinishedWrite, saved: Backup, cause: HardbootError) -> None:
-    """Write the backup over a mix of two images; always raises, and says what the partition holds now."""
-    phone, device = new.phone, new.device.path
-    log.warn(f"{device} holds neither the old nor the new image; writing the backup")
+        )
+    if one.rescue == "new":
+        raise unknown(path, one, cause, None) from cause
+    log.warn(f"{path} holds neither the old nor the new content; writing the backup")
     try:
-        copy = f"{STAGING}/{BACKUP_NAME}"
-        if phone.root(f"test -f {copy}").code or phone.sha256(copy, saved.size) != saved.sha256:
-            copy = phone.stage(saved.path, BACKUP_NAME)
-        _Write(phone, new.device, saved.size, saved.sha256).run(copy)
+        write_rescue(phone, device, one)
     except DeviceError as error:
-        raise _unknown(device, note, cause, error) from error
-    unfinished_write.end(note.serial, note.partition)
-    raise DeviceStateError(
+        raise unknown(path, one, cause, error) from error
+    return DeviceStateError(
         cause.what,
-        state=f"The backup was written: {device} holds what it held before, read back and compared.",
+        state=f"The backup was written: {path} holds what it held before, read back and compared.",
         fix="The flash memory may be failing. Read the kernel log first: adb shell su -c dmesg",
-    ) from cause
+    )
 
 
-def _end_writer(phone: Phone, device: str, cause: HardbootError, note: UnfinishedWrite) -> None:
+def end_writer(phone: Phone) -> None:
     """End the dd of a write that was given up, and see it gone: it must not go on over what is written next.
 
     Raises:
         DeviceStateError: If it does not end.
     """
-    seconds = " ".join(map(str, range(_END_WRITER_S)))
-    command = (
-        f'p=$(cat {_WRITER} 2>/dev/null) || exit 0; test -n "$p" || exit 1; kill -9 $p 2>/dev/null; '
-        f"for s in {seconds}; do kill -0 $p 2>/dev/null || exit 0; sleep 1; done; exit 1"
-    )
-    with log.step("Ending the write that failed", limit_s=_END_WRITER_S):
-        output = phone.root(f"sh -c {shlex.quote(command)}", timeout_s=_END_WRITER_S + 30)
-    if output.code:
+    if not _ends_writer(phone):
         raise DeviceStateError(
-            f"{cause.what}; the write cannot be ended",
-            state=f"It may still be writing {device}, until the phone restarts.",
-            fix=f"{_recover(note)} Do not flash anything before the phone has restarted.",
+            "a write to a partition that was given up cannot be ended",
+            state="It may still be writing, until the phone restarts.",
+            fix="Do not flash anything before the phone has restarted; then: hardboot home",
         )
 
 
-def _unknown(
-    device: str, note: UnfinishedWrite, cause: HardbootError, error: DeviceError | None
+def _ends_writer(phone: Phone) -> bool:
+    seconds = " ".join(map(str, range(_END_WRITER_S)))
+    # Its number may have been given to another process since.
+    command = (
+        f'p=$(cat {_WRITER} 2>/dev/null) || exit 0; test -n "$p" || exit 1; '
+        'is_dd() { case "$(cat /proc/$p/cmdline 2>/dev/null)" in *of=/dev/*) true ;; *) false ;; esac; }; '
+        f"is_dd && kill -9 $p 2>/dev/null; for s in {seconds}; do "
+        f"is_dd || {{ rm -f {_WRITER}; exit 0; }}; sleep 1; done; exit 1"
+    )
+    return not phone.root(f"sh -c {shlex.quote(command)}", timeout_s=_END_WRITER_S + 30).code
+
+
+def unknown(
+    device: str, one: PartitionWrite, cause: HardbootError, error: DeviceError | None
 ) -> DeviceStateError:
     """Return the error for a partition that could not be looked at, or not be put in order."""
     return DeviceStateError(
         cause.what + (f"; then: {error.what}" if error and error.what != cause.what else ""),
-        state=f"{device} holds the old image, the new one or a mix of both: it is not known which.",
-        fix=_recover(note),
+        state=mixed(device),
+        fix=recover(one),
     )
 
 
-def _recover(note: UnfinishedWrite) -> str:
-    """Return what to do about a partition that may hold a mix of two images."""
+def mixed(device: str) -> str:
+    """Return the state of a partition that is not known."""
+    return f"{device} holds the old content, the new one or a mix of both: it is not known which."
+
+
+def recover(one: PartitionWrite) -> str:
+    """Return what to do about a partition that may hold a mix of two contents."""
     return (
-        f"If the phone still runs, do not restart it: {note.restore_command}. If it does not boot, start its "
-        "recovery (most phones: hold power and volume up; docs/rescue.md), then do the same there."
+        "If the phone still runs, do not restart it: hardboot home. If it does not boot, start its recovery "
+        "(most phones: hold power and volume up; docs/rescue.md), then do the same there."
+        + (f" The backup is {shlex.quote(one.backup)}" if one.backup else "")
     )

@@ -13,11 +13,10 @@ import scripted_setup as setup
 from doctor_states import AGAIN, BOOT, CASES, DRY_RUN, TO_HOST, battery, kernel
 from planned import call
 from scripted_phone import HOST, STOCK, ScriptedPhone
+from transactions import left_behind, one_write
 
 from hardboot import profile
 from hardboot.doctor import computer
-from hardboot.flows import unfinished_write
-from hardboot.flows.unfinished_write import UnfinishedWrite
 from hardboot.profile.schema import CommandLineQuirks, FastbootBoot
 from hardboot.transport.base import SHELL
 from hardboot.transport.exit_codes import CommandBatch
@@ -99,12 +98,11 @@ def test_what_is_loaded_is_booted_first(
 def test_a_write_that_was_cut_off_is_finished_first(
     scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    note = UnfinishedWrite("HBSCRIPT", "boot", "a.img", 9, "0" * 64, "/b.img", None, 1.8e9)
-    unfinished_write.begin(note)
+    left_behind(setup.connected(scripted), one_write(image="a.img"))
     lines, steps = look(capsys)
-    assert lines["unfinished"]["state"] == "not"
-    assert "writing a.img to boot was cut off" in lines["unfinished"]["value"]
-    assert steps == ["hardboot restore /b.img", BOOT, DRY_RUN, "hardboot backup"]
+    assert lines["unsettled"]["state"] == "not"
+    assert "writing a.img to boot was cut off" in lines["unsettled"]["value"]
+    assert steps == ["hardboot home", BOOT, DRY_RUN, "hardboot backup"]
 
 
 def test_a_backup_of_a_host_is_no_backup_of_the_own_system(

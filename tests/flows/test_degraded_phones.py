@@ -9,12 +9,12 @@ import scripted_setup as setup
 from in_process import hardboot
 from scripted_phone import HOST, ScriptedPhone
 from told import raises
+from transactions import left_behind
 
 from hardboot.base.errors import DeviceError
 from hardboot.device import host
 from hardboot.device.staging import STAGING
-from hardboot.flows import bench, unfinished_write
-from hardboot.flows.unfinished_write import UnfinishedWrite
+from hardboot.flows import bench
 
 PAGE = "/sys/kernel/kexec_hardboot/page"
 
@@ -64,16 +64,15 @@ def test_status_says_that_recovery_runs(name: str, scripted: ScriptedPhone) -> N
     assert "6.1.0-host, recovery, from the recovery partition\n" in hardboot("status").stdout
 
 
-def test_status_names_a_write_that_was_cut_off(scripted: ScriptedPhone, tmp_path: Path) -> None:
-    assert status()["unfinished_writes"] == []
-    write = UnfinishedWrite("HBSCRIPT", "boot", "new.img", 1, "ab", str(tmp_path / "old.img"), "cd", 1.0)
-    unfinished_write.begin(write)
-    listed = status()["unfinished_writes"]
-    assert isinstance(listed, list)
-    assert [one["image"] for one in listed] == ["new.img"]
+def test_status_names_a_write_that_was_cut_off(scripted: ScriptedPhone) -> None:
+    assert status()["unsettled"] is None
+    left_behind(setup.connected(scripted))
+    found = status()["unsettled"]
+    assert isinstance(found, dict)
+    assert [one["image"] for one in found["writes"]] == ["new.img"]
     shown = hardboot("status").stdout
-    assert "unfinished   writing new.img to boot was cut off on 1970-01-01" in shown
-    assert f"hardboot restore {tmp_path / 'old.img'}" in shown
+    assert "unsettled    writing new.img to boot was cut off on 2027-" in shown
+    assert "hardboot home" in shown
 
 
 @pytest.mark.parametrize("tool", ["dd", "sha256sum", "blockdev", "head", "readlink"])

@@ -10,33 +10,50 @@ from flashing import BOOT, NEW, PUT_BACK, WRITE, WRITE_BACKUP, flashed, old_back
 from scripted_phone import ScriptedPhone, flip
 from scripted_phone.clock import Steps
 from told import raises
+from transactions import left_behind, one_write
 
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
-from hardboot.flows import backup, flash, partition_read, unfinished_write
+from hardboot.flows import backup, flash, partition_read, transaction_record
+from hardboot.flows.transaction_record import KEPT, Transaction
 
 HOLDS_OLD = f"{BOOT} holds what it held before, read back and compared."
-UNKNOWN = f"{BOOT} holds the old image, the new one or a mix of both: it is not known which."
+UNKNOWN = f"{BOOT} holds the old content, the new one or a mix of both: it is not known which."
 
 
-def note() -> unfinished_write.UnfinishedWrite | None:
-    return unfinished_write.find("HBSCRIPT", "boot")
+def note() -> Transaction | None:
+    return transaction_record.of_computer("HBSCRIPT")
+
+
+def on_phone(scripted: ScriptedPhone) -> Transaction | None:
+    node = scripted.files.find(f"{KEPT}/transaction.json")
+    return transaction_record.parse(node.read()) if node else None
 
 
 def test_the_note_of_a_write_is_there_from_its_first_byte_to_its_proof(
     phone: Phone, scripted: ScriptedPhone, new: Path
 ) -> None:
     seen = []
-    scripted.fault(WRITE, before=lambda: seen.append(note()))
-    scripted.fault(f"head -c {len(NEW)} <{BOOT}", nth=2, before=lambda: seen.append(note()))
+
+    def look() -> None:
+        seen.append((note(), on_phone(scripted)))
+
+    scripted.fault(WRITE, before=look, after=look)
     flashed(phone, new)
-    first, second = seen
-    assert first == second
+    (first, copy), second = seen
+    assert (first, copy) == second
+    assert first == copy
     assert first is not None
-    assert (first.image, first.sha256) == (str(new), hashlib.sha256(NEW).hexdigest())
-    assert (first.backup, first.old_sha256) == (str(old_backup().path), old_backup().sha256)
+    assert (first.way, first.put_back, first.is_local) == ("flash-host-kernel", False, True)
+    (write,) = first.writes
+    assert (write.partition, write.state, write.rescue) == ("boot", "begun", "old")
+    assert (write.image, write.new_sha256) == (str(new), hashlib.sha256(NEW).hexdigest())
+    assert (write.backup, write.old_sha256) == (str(old_backup().path), old_backup().sha256)
     assert note() is None
+    last = on_phone(scripted)
+    assert last is not None
+    assert (last.id, last.settled) == (first.id, True)
 
 
 def test_a_write_that_wrote_nothing_leaves_the_old_image(
@@ -74,7 +91,7 @@ def test_a_write_whose_answer_is_lost_is_a_success(
     scripted.fault(f"blockdev --flushbufs {BOOT}", drops=True)
     done = flashed(phone, new)
     assert (done.written, scripted.boot.flash[: len(NEW)]) == (True, NEW)
-    assert f"warning: {BOOT} does hold the new image" in capsys.readouterr().err
+    assert f"warning: {BOOT} does hold the new content" in capsys.readouterr().err
     assert note() is None
 
 
@@ -83,20 +100,20 @@ def test_a_backup_on_the_phone_that_cannot_be_used_is_pushed_again(
     change: str, phone: Phone, scripted: ScriptedPhone, new: Path
 ) -> None:
     before = scripted.boot.flash
-    copy = f"{STAGING}/backup.img"
+    copy = f"{KEPT}/boot.img"
 
     def after() -> None:
         if change == "gone":
             scripted.files.remove(copy)
         else:
-            scripted.add_file(copy, b"damaged", owner=2000)
+            scripted.add_file(copy, b"damaged")
 
     scripted.fault(WRITE, most=10, after=after)
     with pytest.raises(DeviceStateError):
         flashed(phone, new)
     assert scripted.boot.flash == before
-    assert scripted.happened("push *")[-1] == f"push {copy}"
-    assert scripted.happened(WRITE_BACKUP) != []
+    assert scripted.happened("push *img")[-1] == f"push {STAGING}/boot-old.img"
+    assert scripted.happened(f"dd if={STAGING}/boot-old.img of={BOOT} *") != []
 
 
 def test_when_the_backup_cannot_be_written_either_it_is_not_known_what_is_there(
@@ -112,11 +129,12 @@ def test_when_the_backup_cannot_be_written_either_it_is_not_known_what_is_there(
         "then: a command on the phone failed with exit code 1: dd: broken"
     )
     assert error.state == UNKNOWN
-    assert f"hardboot restore {shlex.quote(str(saved.path))}" in error.fix
+    assert "do not restart it: hardboot home" in error.fix
     assert "recovery" in error.fix
+    assert error.fix.endswith(f"The backup is {shlex.quote(str(saved.path))}")
     unfinished = note()
     assert unfinished is not None
-    assert unfinished.backup == str(saved.path)
+    assert unfinished.writes[0].backup == str(saved.path)
 
 
 def test_a_phone_that_loses_power_is_waited_for_and_looked_at(
@@ -148,7 +166,7 @@ def test_a_phone_that_stays_off_is_told_as_unknown(phone: Phone, scripted: Scrip
     with pytest.raises(DeviceStateError) as caught:
         flashed(phone, new)
     assert caught.value.state == UNKNOWN
-    assert f"hardboot restore {shlex.quote(str(old_backup().path))}" in caught.value.fix
+    assert shlex.quote(str(old_backup().path)) in caught.value.fix
     assert note() is not None
     assert scripted.clock.now - start > 170
 
@@ -230,12 +248,11 @@ def test_after_a_write_that_was_cut_off_the_next_flash_refuses_a_mix(
         flashed(phone, new)
     saved = old_backup()
     with pytest.raises(
-        RefusedError, match=f"{BOOT} does not hold a complete boot image: writing .* was cut off"
+        RefusedError,
+        match=r"writing .* to boot was cut off .*: boot holds neither the old nor the new content",
     ) as caught:
         flashed(phone, new)
-    assert caught.value.fix == (
-        f"Write a backup first: hardboot restore {saved.path}. Or back it up as it is: --allow-broken"
-    )
+    assert caught.value.fix == "Settle it first: hardboot home"
     assert backup.find("HBSCRIPT", "boot") == [saved]
     done = restored(phone, saved)
     assert (done.written, done.backup) == (True, None)
@@ -255,7 +272,8 @@ def test_after_a_write_that_was_cut_off_the_next_flash_says_what_is_there(
     scripted.boot.flash = scripted.boot.cached = content
     scripted.power_on()
     assert flashed(setup.connected(scripted), new).written == (holds == "old")
-    assert f"{BOOT} holds the complete {holds} image." in capsys.readouterr().err
+    content = {"old": "what it held before", "new": str(new)}[holds]
+    assert f"boot holds {content}. Nothing is left to be done." in capsys.readouterr().err
     assert note() is None
 
 
@@ -326,7 +344,7 @@ def test_a_backup_stays_good_when_its_profile_gets_another_name(
 
 
 @pytest.mark.parametrize(
-    "event", [f"sha256sum <{BOOT}", f"dd if={BOOT} *", "pull *", "push */new.img", f"head -c * <{BOOT}"]
+    "event", [f"sha256sum <{BOOT}", f"dd if={BOOT} *", "pull *", "push */boot-new.img", f"head -c * <{BOOT}"]
 )
 def test_whatever_fails_before_the_write_says_that_nothing_was_written(
     event: str, phone: Phone, scripted: ScriptedPhone, new: Path
@@ -356,19 +374,9 @@ def test_a_broken_backup_is_used_again_only_by_request(
         flashed(phone, new)
 
 
-def test_a_mix_is_no_backup_even_if_nothing_in_it_shows_that(phone: Phone) -> None:
-    # Images of header v3 and v4 have no id: only the note of the write knows.
-    write = unfinished_write.UnfinishedWrite(
-        serial="HBSCRIPT",
-        partition="boot",
-        image="other.img",
-        size=4096,
-        sha256="0" * 64,
-        backup="old.img",
-        old_sha256="1" * 64,
-        begun=1.0,
-    )
-    unfinished_write.begin(write)
-    with pytest.raises(RefusedError, match=r"writing other\.img was cut off"):
-        partition_read.back_up(phone, "boot", phone.partition("boot"))
+def test_a_mix_is_no_backup_even_if_nothing_in_it_shows_that(phone: Phone, new: Path) -> None:
+    # Images of header v3 and v4 have no id: only the record of the write knows.
+    left_behind(phone, one_write(image="other.img"))
+    with pytest.raises(RefusedError, match=r"writing other\.img to boot was cut off"):
+        flashed(phone, new)
     assert backup.find("HBSCRIPT", "boot") == []

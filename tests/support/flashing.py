@@ -8,13 +8,14 @@ import scripted_setup as setup
 from hardboot.base.files import private_copy
 from hardboot.device.phone import Phone
 from hardboot.flows import backup, flash, host_image
+from hardboot.flows.transaction_record import KEPT
 from hardboot.images.rooted import Root
 
 BOOT = "/dev/block/vda1"
 NEW = setup.STOCK_IMAGE
 DIGEST = hashlib.sha256(NEW).hexdigest()
 WRITE = f"dd if=*new.img of={BOOT} bs=1048576 conv=notrunc,fsync"
-WRITE_BACKUP = f"dd if=*backup.img of={BOOT} *"
+WRITE_BACKUP = f"dd if={KEPT}/boot.img of={BOOT} *"  # from the phone's own backup
 PUT_BACK = (
     f"The backup was written: {BOOT} holds what it held before, read back and compared.",
     "The flash memory may be failing. Read the kernel log first: adb shell su -c dmesg",

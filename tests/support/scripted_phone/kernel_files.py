@@ -30,6 +30,9 @@ def show_kernel(phone: "ScriptedPhone", running: Running) -> None:
     for name, number in (("page", kernel.page), ("flag", kernel.flag)):
         if number is not None:
             _kept(phone, f"/sys/kernel/kexec_hardboot/{name}", f"{number:#x}")
+    if phone.battery:
+        for name, value in zip(("type", "capacity", "status"), ("Battery", *phone.battery), strict=True):
+            phone.add_file(f"/sys/class/power_supply/battery/{name}", f"{value}\n")
     _show_cpus(phone)
     _show_switches(phone)
     for path, content in (phone.trees | kernel.files).items():

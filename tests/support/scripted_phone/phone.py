@@ -72,6 +72,7 @@ class ScriptedPhone:
         bootloader: What happens in its bootloader, which then never ends by itself; None for one that starts
             the system at once.
         ramoops: RAM that keeps logs over a restart; None if its kernels have no driver for it.
+        battery: Its charge in percent and its status, as sysfs shows them; None for a phone without one.
         faults: What goes wrong, see `fault`.
         events: What happened, in order: see `Fault.event`.
         commands: What was sent to be run.
@@ -93,6 +94,7 @@ class ScriptedPhone:
     bootctl_active: int | None = None
     bootloader: Callable[[], Steps] | None = None
     ramoops: Ramoops | None = None
+    battery: tuple[str, str] | None = ("80", "Discharging")
     faults: list[Fault] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)

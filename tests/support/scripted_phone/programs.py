@@ -8,7 +8,7 @@ import tarfile
 
 from scripted_phone.calls import Call, Program
 from scripted_phone.clock import FOREVER, Steps
-from scripted_phone.files import ADB, BlockDevice, File, Folder, Link, Node, failure, may
+from scripted_phone.files import ADB, BlockDevice, File, Folder, Link, Node, Special, failure, may
 
 _CHILD_POLL_S = 0.001
 
@@ -146,6 +146,17 @@ def _mkdir(call: Call) -> int:
     return 0
 
 
+def _mv(call: Call) -> int:
+    source, target = (call.files.resolve(call.shell.path(name)) for name in call.words[1:])
+    node = call.files.find(source)
+    if node is None:
+        return call.fail(source, failure(errno.ENOENT))
+    call.files.writable(target)
+    call.files.remove(source)
+    call.files.add(target, node)
+    return 0
+
+
 def _od(call: Call) -> int:
     assert [word for word in call.words[1:] if word != "-v"] == ["-An", "-tx1"]
     data = call.stdin.read()
@@ -189,9 +200,17 @@ def _sh(call: Call) -> Steps:
     clock = shell.system.clock
     process = clock.start("sh", shell.script(call.words[2], call.stdin, call.out, call.err))
     shell.variables["$"] = str(process.pid)
-    while process.code is None:
-        yield _CHILD_POLL_S
-    return process.code
+    script = call.words[2].encode()
+    shows = Special(shows=lambda: script if process.code is None else b"")
+    folder = f"/proc/{process.pid}"
+    call.files.add(f"{folder}/cmdline", shows)
+    try:
+        while process.code is None:
+            yield _CHILD_POLL_S
+        return process.code
+    finally:
+        for path in (f"{folder}/cmdline", folder):
+            call.files.nodes.pop(path, None)
 
 
 def _sha256sum(call: Call) -> int:
@@ -303,6 +322,7 @@ PROGRAMS: dict[str, Program] = {
     "kill": _kill,
     "ls": _ls,
     "mkdir": _mkdir,
+    "mv": _mv,
     "od": _od,
     "readlink": _readlink,
     "rm": _rm,

@@ -1,0 +1,173 @@
+"""A change to partitions that is not settled: what they hold, and how it is put back."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from hardboot.base import log
+from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.interrupts import if_cut_off
+from hardboot.device import battery, by_name
+from hardboot.device.phone import Phone
+from hardboot.flows import partition_write
+from hardboot.flows import transaction_record as records
+from hardboot.flows.partition_read import NOTHING_WRITTEN, back_up
+from hardboot.flows.partition_write import Holds
+from hardboot.flows.transaction_record import Transaction
+
+Agree = Callable[[Sequence[str]], None]  # called with the partitions that something else wrote; may refuse
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A partition of a change.
+
+    Attributes:
+        partition: Its name on the phone.
+        held: What it held when it was looked at.
+        holds: What it holds now, read back and compared.
+        image: What was written, in words.
+    """
+
+    partition: str
+    held: Holds
+    holds: Holds
+    image: str
+
+
+def look(phone: Phone, known: Transaction) -> list[Touched]:
+    """Return what the partitions of a change hold.
+
+    Raises:
+        DeviceError: If one cannot be read.
+        RefusedError: If one is not there any more.
+    """
+    found = []
+    for one in known.writes:
+        holds = partition_write.look(phone, by_name.partition(phone, one.partition), one)
+        found.append(Touched(one.partition, holds, holds, one.image))
+    return found
+
+
+def describe(known: Transaction, seen: Sequence[Touched]) -> str:
+    """Return what was left by a change that is not settled, in words."""
+    parts = []
+    for one, touched in zip(known.writes, seen, strict=True):
+        content = {
+            "old": "what it held before",
+            "new": one.image,
+            "neither": "neither the old nor the new content",
+        }
+        parts.append(f"{one.partition} holds {content[touched.holds]}")
+    return f"{known.summary}: {', '.join(parts)}"
+
+
+def is_over(known: Transaction, seen: Sequence[Touched]) -> bool:
+    """Return whether nothing is left to be done about a change, given what its partitions hold."""
+    holds = {one.holds for one in seen}
+    return holds == {"old"} or (holds == {"new"} and not known.put_back)
+
+
+def require_settled(phone: Phone, *, over: Collection[str] = ()) -> None:
+    """Refuse a phone with a change that is not settled; settle one that turns out to be over.
+
+    Args:
+        phone: The phone.
+        over: Partitions that may be overwritten though a write to them was cut off.
+
+    Raises:
+        RefusedError: If there is one; it says what the partitions hold.
+        DeviceError: If they cannot be read.
+    """
+    known = records.find(phone)
+    if known is None:
+        return
+    partition_write.end_writer(phone)
+    seen = look(phone, known)
+    if is_over(known, seen):
+        log.say(f"{describe(known, seen)}. Nothing is left to be done.")
+        records.settle(phone, known)
+        return
+    broken = {one.partition for one in seen if one.holds == "neither"}
+    if not known.put_back and broken <= set(over):
+        log.warn(describe(known, seen))
+        return
+    raise RefusedError(
+        describe(known, seen),
+        state="Nothing was written.",
+        fix="Settle it first: hardboot home",
+    )
+
+
+def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
+    """End the change that is not settled: put back what is to be put back, and undo what was cut off.
+
+    Args:
+        phone: The phone.
+        agree: Asks whether partitions that something else wrote since may be overwritten, too; None is yes.
+            Their content is saved first.
+
+    Returns:
+        Its partitions; none if there is no such change.
+
+    Raises:
+        RefusedError: If a partition is not there any more, or that is not agreed to.
+        DeviceError: If nothing was written.
+        DeviceStateError: If it is not known what a partition holds.
+    """
+    with if_cut_off(NOTHING_WRITTEN):
+        known = records.find(phone)
+        if known is None:
+            return []
+        battery.check(phone)
+        partition_write.end_writer(phone)
+        seen = look(phone, known)
+        _save_others(phone, known, seen, agree)
+    goal = _goal(known, seen)
+    done = list(seen)
+    for number in reversed(range(len(seen))):
+        if seen[number].holds != goal:
+            known = _put_back_one(phone, known, number)
+            done[number] = Touched(seen[number].partition, seen[number].held, goal, seen[number].image)
+    with if_cut_off("Everything was put back, read back and compared."):
+        records.settle(phone, known)
+    return done
+
+
+def _goal(known: Transaction, seen: Sequence[Touched]) -> Holds:
+    """Return what all partitions of a change are meant to hold in the end."""
+    if not known.put_back and all(one.holds == "new" for one in seen):
+        return "new"
+    return known.writes[0].rescue if not known.put_back else "old"
+
+
+def _save_others(phone: Phone, known: Transaction, seen: Sequence[Touched], agree: Agree | None) -> None:
+    """Back up what something else wrote to the partitions of a change since it was made."""
+    others = [
+        one.partition
+        for one, touched in zip(known.writes, seen, strict=True)
+        if touched.holds == "neither" and one.state == "written" and one.old_bytes is None
+    ]
+    if others and agree is not None:
+        agree(others)
+    for name in others:
+        log.warn(f"something else wrote to {name} since; saving that, too")
+        back_up(phone, name, by_name.partition(phone, name), allow_broken=True)
+
+
+def _put_back_one(phone: Phone, known: Transaction, number: int) -> Transaction:
+    one = known.writes[number]
+    with if_cut_off(f"{one.partition} was not written now.", "Go on: hardboot home"):
+        device = by_name.partition(phone, one.partition)
+        writes = list(known.writes)
+        writes[number] = replace(one, state="begun")  # what a cut leaves is no content of others
+        known = records.keep(phone, replace(known, writes=tuple(writes)))
+    with if_cut_off(
+        f"{partition_write.mixed(device.path)} A write may still be running.", partition_write.recover(one)
+    ):
+        try:
+            partition_write.write_rescue(phone, device, one)
+        except DeviceError as error:
+            raise partition_write.unknown(device.path, one, error, None) from error
+    return known
