@@ -164,7 +164,12 @@ def test_the_state_at_an_event(
         (("unload",), loaded, "*agent info*", "Nothing was unloaded."),
         (("unload",), loaded, "*agent unload*", "What was loaded may be unloaded; nothing was started."),
         (("backup",), nothing, "sha256sum <*", "Nothing was written to a partition."),
-        (("flash-host-kernel", "host.img"), nothing, "push */new.img", "Nothing was written to a partition."),
+        (
+            ("flash-host-kernel", "host.img"),
+            nothing,
+            "push */boot-new.img",
+            "Nothing was written to a partition.",
+        ),
         (("reboot",), nothing, "uname -r", "The restart was not sent; what came before it is done."),
     ],
 )
