@@ -272,8 +272,8 @@ def test_after_a_write_that_was_cut_off_the_next_flash_says_what_is_there(
     scripted.boot.flash = scripted.boot.cached = content
     scripted.power_on()
     assert flashed(setup.connected(scripted), new).written == (holds == "old")
-    content = {"old": "what it held before", "new": str(new)}[holds]
-    assert f"boot holds {content}. Nothing is left to be done." in capsys.readouterr().err
+    told = {"old": "what it held before", "new": str(new)}[holds]
+    assert f"boot holds {told}. Nothing is left to be done." in capsys.readouterr().err
     assert note() is None
 
 
