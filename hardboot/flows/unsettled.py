@@ -14,7 +14,7 @@ from hardboot.flows import partition_write
 from hardboot.flows import transaction_record as records
 from hardboot.flows.partition_read import NOTHING_WRITTEN, back_up
 from hardboot.flows.partition_write import Holds
-from hardboot.flows.transaction_record import Transaction
+from hardboot.flows.transaction_record import PartitionWrite, Transaction
 
 Agree = Callable[[Sequence[str]], None]  # called with the partitions that something else wrote; may refuse
 
@@ -28,12 +28,15 @@ class Touched:
         held: What it held when it was looked at.
         holds: What it holds now, read back and compared.
         image: What was written, in words.
+        sha256: Of what it holds now: of the whole partition, or of the part that was written; "" if that is
+            neither the old nor the new content.
     """
 
     partition: str
     held: Holds
     holds: Holds
     image: str
+    sha256: str
 
 
 def look(phone: Phone, known: Transaction) -> list[Touched]:
@@ -46,8 +49,13 @@ def look(phone: Phone, known: Transaction) -> list[Touched]:
     found = []
     for one in known.writes:
         holds = partition_write.look(phone, by_name.partition(phone, one.partition), one)
-        found.append(Touched(one.partition, holds, holds, one.image))
+        found.append(_touched(one, holds, holds))
     return found
+
+
+def _touched(one: PartitionWrite, held: Holds, holds: Holds) -> Touched:
+    digests = {"old": one.old_sha256, "new": one.new_sha256, "neither": ""}
+    return Touched(one.partition, held, holds, one.image, digests[holds])
 
 
 def describe(known: Transaction, seen: Sequence[Touched]) -> str:
@@ -129,7 +137,7 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
     for number in reversed(range(len(seen))):
         if seen[number].holds != goal:
             known = _put_back_one(phone, known, number)
-            done[number] = Touched(seen[number].partition, seen[number].held, goal, seen[number].image)
+            done[number] = _touched(known.writes[number], seen[number].held, goal)
     with if_cut_off("Everything was put back, read back and compared."):
         records.settle(phone, known)
     return done

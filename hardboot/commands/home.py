@@ -1,0 +1,69 @@
+"""hardboot home: return the phone to its own system."""
+
+from collections.abc import Sequence
+
+import click
+
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, confirm, echo, pass_settings, wait_option
+from hardboot.device import record
+from hardboot.device.phone import Phone, connected
+from hardboot.flows import home as flow
+from hardboot.flows.home import Returned
+from hardboot.flows.partition_read import NOTHING_WRITTEN
+
+_CONTENT = {"old": "what it held before", "new": "what was written", "neither": "neither of both"}
+
+
+@click.command(cls=Command, example="hardboot home --dry-run\nhardboot home")
+@click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
+@wait_option("Wait at most SECONDS for the phone after a restart.")
+@pass_settings
+def home(settings: Settings, dry_run: bool, wait_s: float) -> None:
+    """Return the phone to its own system, and put back what its partitions held.
+
+    Restarts the phone if a ROM runs, undoes what `boot` wrote to partitions, and settles a write that was cut
+    off. Each partition is read back and compared. It may be repeated at any time.
+    """
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+        if dry_run:
+            done = flow.look(phone)
+        else:
+            done = flow.go(phone, wait_s=wait_s, agree=lambda names: _agree(settings, phone, names))
+        name = f"{phone.profile.name} {phone.serialno}"
+        document = {
+            "device": phone.profile.name,
+            "serial": phone.serialno,
+            "dry_run": dry_run,
+            **done.document(),
+        }
+    settings.emit(document, lambda: _print(name, done, dry_run=dry_run))
+
+
+def _agree(settings: Settings, phone: Phone, names: Sequence[str]) -> None:
+    listed = " and ".join(names)
+    confirm(
+        settings,
+        f"Something else wrote to {listed} of {phone.serialno} later. That is saved as a backup, "
+        "and what it held before hardboot wrote is put back.",
+        state=NOTHING_WRITTEN,
+    )
+
+
+def _print(name: str, done: Returned, *, dry_run: bool) -> None:
+    if done.touched:
+        width = max(len(one.partition) for one in done.touched)
+        for one in done.touched:
+            held, holds = _CONTENT[one.held], _CONTENT[one.holds]
+            what = f"holds {holds}" if one.held == one.holds else f"held {held}, now holds {holds}"
+            echo(f"  {one.partition:<{width}}  {what}  (sha256 {one.sha256[:16]}…)")
+    runs_rom = record.is_guest(done.kernel)
+    system = "a ROM" if runs_rom else "its own system"
+    echo(f"{name} runs {system} (kernel {done.kernel.release}).")
+    if dry_run and done.change:
+        echo(f"{done.change.summary[:1].upper()}{done.change.summary[1:]}.")
+    if dry_run and (runs_rom or done.change):
+        steps = [*(["puts that back"] if done.change else []), *(["restarts the phone"] if runs_rom else [])]
+        echo(f"hardboot home {' and '.join(steps)}.")
+    elif not (done.restarted or done.change):
+        echo("Nothing to do.")
