@@ -5,20 +5,28 @@ import click
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, pass_settings
 from hardboot.crash import panic as panic_kernel
+from hardboot.device.kept_files import FOLDER
 from hardboot.device.phone import connected
 from hardboot.flows import load as flow
 
 
-@click.command(cls=Command, example="hardboot unload")
+@click.command(cls=Command, example="hardboot unload\nhardboot unload --clear-cache")
 @click.option("--panic", is_flag=True, help="Unload the panic kernel instead.")
+@click.option(
+    "--clear-cache",
+    is_flag=True,
+    help=f"Also remove the files that hardboot keeps on the phone for the next load ({FOLDER}).",
+)
 @pass_settings
-def unload(settings: Settings, panic: bool) -> None:
+def unload(settings: Settings, panic: bool, clear_cache: bool) -> None:
     """Unload the loaded image. The phone keeps running."""
     if panic:
-        _unload_panic(settings)
+        _unload_panic(settings, clear_cache)
         return
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         found = flow.unload(phone)
+        if clear_cache:
+            phone.forget_kept()
     document = {
         "device": phone.profile.name,
         "serial": phone.serialno,
@@ -29,9 +37,11 @@ def unload(settings: Settings, panic: bool) -> None:
     settings.emit(document, lambda: echo(text))
 
 
-def _unload_panic(settings: Settings) -> None:
+def _unload_panic(settings: Settings, clear_cache: bool) -> None:
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         was_loaded = panic_kernel.unload(phone)
+        if clear_cache:
+            phone.forget_kept()
     document = {
         "device": phone.profile.name,
         "serial": phone.serialno,

@@ -7,7 +7,7 @@ import platform
 import re
 import shlex
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from hardboot.base.errors import DeviceError, RequestError
 from hardboot.base.files import read_bytes, sha256_file
 from hardboot.base.process import has_ended
 from hardboot.base.temporary import temporary_folder
+from hardboot.device import kept_files
+from hardboot.device.kept_files import KeptFile
 from hardboot.device.shells import QUICK_S, Shells, read
 from hardboot.transport.base import Output, Progress
 
@@ -64,10 +66,33 @@ class Copy:
         return f"if test -e {path}; then {make}; else echo {_NONE}; fi"
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file of this computer on its way: its name on the phone, and its content."""
+
+    source: Path
+    name: str
+    content: KeptFile
+
+    @property
+    def target(self) -> str:
+        """Its path on the phone."""
+        return f"{STAGING}/{self.name}"
+
+
 @dataclass
 class StagingFolder(Shells):
-    """A connected phone with a folder for files on their way."""
+    """A connected phone with a folder for files on their way.
 
+    Attributes:
+        pushed_bytes: How many were sent so far.
+    """
+
+    pushed_bytes: int = field(default=0, init=False, repr=False)
+    # Files that earlier commands left, the latest used first; None if they are not known.
+    _kept: list[KeptFile] | None = field(default=None, init=False, repr=False)
+    _keeps: bool = field(default=False, init=False, repr=False)  # whether there is a folder with such files
+    _to_keep: list[_File] = field(default_factory=list, init=False, repr=False)
     _used: bool = field(default=False, init=False, repr=False)
     _room: float | None = field(default=None, init=False, repr=False)  # bytes; None before it is made
     _left_over: list[str] = field(
@@ -82,6 +107,9 @@ class StagingFolder(Shells):
         """
         self._used = True
         if self._room is None:
+            self._room = self._make_staging()
+        if self._room < size and self._keeps:
+            self.forget_kept()
             self._room = self._make_staging()
         if self._room < size:
             raise DeviceError(
@@ -101,20 +129,43 @@ class StagingFolder(Shells):
         (target,) = self.stage_all([(source, name)], mode=mode)
         return target
 
-    def stage_all(self, files: Sequence[tuple[Path, str]], *, mode: int = 0o644) -> list[str]:
-        """Copy files into the staging folder, each under its name; see `stage`."""
-        sizes = [source.stat().st_size for source, _ in files]
-        targets = [f"{STAGING}/{name}" for _, name in files]
-        self._reserve(sum(sizes))
-        for (source, name), target, size in zip(files, targets, sizes, strict=True):
-            with log.progress(f"Pushing {name}", size, quiet=size < _SMALL) as advance:
-                self.transport.push(source, target, mode=mode, progress=advance)
-        commands = [_sha256_command(target) for target in targets]
-        outputs = self.roots(*commands, timeout_s=_time_for(max(sizes)))
-        for (source, name), target, command, output in zip(files, targets, commands, outputs, strict=True):
-            if _parse_sha256(target, read(command, output)) != sha256_file(source):
-                raise _damaged(name)
-        return targets
+    def stage_all(
+        self, files: Sequence[tuple[Path, str]], *, mode: int = 0o644, keep: Collection[str] = ()
+    ) -> list[str]:
+        """Copy files into the staging folder, each under its name; see `stage`.
+
+        Args:
+            files: Each with its name.
+            mode: Permission bits.
+            keep: Names of files that `clean` keeps on the phone, and that are not sent if they lie there.
+        """
+        batch = [_File(source, name, kept_files.describe(source)) for source, name in files]
+        there = [file for file in batch if file.name in keep and file.content in (self._kept or ())]
+        new = [file for file in batch if file not in there]
+        self._push(new, mode)
+        links = [file.content.link_command(file.target) for file in there]
+        hashes = [_sha256_command(file.target) for file in new]
+        timeout_s = _time_for(max(file.content.size for file in batch))
+        outputs = self.roots(*links, *hashes, timeout_s=timeout_s)
+        _check_all(new, outputs[len(links) :])
+        gone = [file for file, output in zip(there, outputs, strict=False) if output.code]
+        if gone:
+            log.detail("not intact any more on the phone: " + ", ".join(file.name for file in gone))
+            self._push(gone, mode)
+            hashes = [_sha256_command(file.target) for file in gone]
+            _check_all(gone, self.roots(*hashes, timeout_s=timeout_s))
+        self._to_keep += [file for file in new + gone if file.name in keep]
+        used = [file.content for file in there if file not in gone]
+        self._kept = self._kept and used + [file for file in self._kept if file not in used]
+        return [file.target for file in batch]
+
+    def _push(self, files: Sequence[_File], mode: int) -> None:
+        self._reserve(sum(file.content.size for file in files))
+        for file in files:
+            size = file.content.size
+            with log.progress(f"Pushing {file.name}", size, quiet=size < _SMALL) as advance:
+                self.transport.push(file.source, file.target, mode=mode, progress=advance)
+            self.pushed_bytes += size
 
     def stage_program(self, source: Path, name: str, command: str) -> Output:
         """Copy a program into the staging folder and, if it arrived whole, run `command` as root.
@@ -122,16 +173,25 @@ class StagingFolder(Shells):
         Raises:
             DeviceError: If it does not arrive whole.
         """
-        target, digest = f"{STAGING}/{name}", sha256_file(source)
-        self._reserve(source.stat().st_size)
-        self.transport.push(source, target, mode=0o755, progress=lambda _size: None)
-        output = self.root(
-            f'sum=$({_sha256_command(target)}) && echo "$sum" && case $sum in {digest}*) {command} ;; esac'
-        )
-        proof, _, text = output.text.partition("\n")
-        if _parse_sha256(target, proof) != digest:
+        program = _File(source, name, kept_files.describe(source))
+        self._push([program], 0o755)
+        proof = f'sum=$({_sha256_command(program.target)}) && echo "$sum"'
+        digest = program.content.digest
+        output, kept = self.roots(f"{proof} && case $sum in {digest}*) {command} ;; esac", kept_files.LIST)
+        self._kept = kept_files.parse(kept)
+        found, _, text = output.text.partition("\n")
+        if _parse_sha256(program.target, found) != digest:
             raise _damaged(name)
         return Output(text, output.code)
+
+    def forget_kept(self) -> None:
+        """Remove the files that earlier commands left on the phone.
+
+        Raises:
+            DeviceError: If there is no root shell, or they cannot be removed.
+        """
+        self.read(kept_files.CLEAR)
+        self._kept, self._keeps = [], False
 
     def pull_root_file(self, path: str, *, first: int = _ROOT_FILE_LIMIT) -> bytes | None:
         """Return the first bytes of a file or device that only root may read; None if it does not exist.
@@ -210,11 +270,23 @@ class StagingFolder(Shells):
         """
         if not self._used:
             return
+        removal = " ".join(["rm -rf", STAGING, *self._left_over])
         try:
-            self.root(" ".join(["rm -rf", STAGING, *self._left_over]))
+            self.root("; ".join([*self._keep_commands(), removal]))
             self._room, self._used, self._left_over = None, False, []
         except DeviceError as error:
             log.detail(f"the staging folder {STAGING} stays: {error}")
+
+    def _keep_commands(self) -> list[str]:
+        """Return the command that keeps what was pushed to be kept, as far as the limits allow."""
+        to_keep, self._to_keep = self._to_keep, []
+        if self._kept is None or not to_keep:
+            return []
+        files = [*(file.content for file in to_keep), *self._kept]
+        room = math.inf if self._room is None else self._room + sum(file.size for file in files)
+        unwanted = kept_files.choose_unwanted(files, room)
+        new = [(file.content, file.target) for file in to_keep if file.content not in unwanted]
+        return [kept_files.keep_command(new, [file for file in self._kept if file in unwanted])]
 
     def _reserve(self, size: int) -> None:
         """Call `make_staging` where it is needed: adbd makes the folders of what it receives."""
@@ -225,7 +297,8 @@ class StagingFolder(Shells):
     def _make_staging(self) -> float:
         """Make the folder; return the bytes that fit, infinity if the phone does not tell."""
         output = self.shell(
-            f"mkdir -p {STAGING} && {{ df -k {STAGING}; ls {_PARENT}; }} 2>/dev/null || test -d {STAGING}"
+            f"mkdir -p {STAGING} && {{ df -k {STAGING}; ls {_PARENT}; ls -d {kept_files.FOLDER}; }} "
+            f"2>/dev/null || test -d {STAGING}"
         )
         if output.code:
             raise DeviceError(
@@ -234,6 +307,7 @@ class StagingFolder(Shells):
                 fix="Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
             )
         self._left_over = [f"{_PARENT}/{name}" for name in output.text.split() if _is_left_over(name)]
+        self._keeps = kept_files.FOLDER in output.text.split()
         free = free_bytes(output.text)
         return math.inf if free is None else free
 
@@ -272,6 +346,13 @@ def _parse_sha256(path: str, text: str) -> str:
             fix="The phone needs sha256sum (toybox or busybox): adb shell sha256sum --help",
         )
     return digest[0]
+
+
+def _check_all(files: Sequence[_File], outputs: Sequence[Output]) -> None:
+    """Compare files with the hashes that the phone computed; raises DeviceError."""
+    for file, output in zip(files, outputs, strict=True):
+        if _parse_sha256(file.target, read(_sha256_command(file.target), output)) != file.content.digest:
+            raise _damaged(file.name)
 
 
 def _damaged(name: str) -> DeviceError:

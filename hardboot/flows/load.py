@@ -26,6 +26,7 @@ from hardboot.payload.agent import AgentSegment
 from hardboot.profile import Profile
 
 _LOAD_TIMEOUT_S = 120.0
+_KEPT_SEGMENTS = ("zImage", "Image", "initrd")  # a device tree is another one each time: it holds the mark
 _KASLR_SEED_SIZE = 8  # bytes; arch/arm64/kernel/pi/kaslr_early.c reads a u64
 
 
@@ -186,8 +187,8 @@ def push(
     for segment in segments:
         (folder / segment.name).write_bytes(segment.data)
     sources = [*(folder / segment.name for segment in segments), *others]
-    staged = phone.stage_all([(source, source.name) for source in sources])
-    journal.pushed_bytes += sum(len(segment.data) for segment in segments)
+    staged = phone.stage_all([(source, source.name) for source in sources], keep=_KEPT_SEGMENTS)
+    journal.pushed_bytes = phone.pushed_bytes
     pushed = [
         AgentSegment(path, segment.addr, segment.memsz)
         for path, segment in zip(staged, segments, strict=False)

@@ -125,7 +125,7 @@ def test_a_file_that_arrives_damaged_is_named(
     for name in ("good", "bad"):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(
-        "hardboot.device.staging.sha256_file",
+        "hardboot.device.kept_files.sha256_file",
         lambda path: "0" * 64 if path.name == "bad" else sha256_file(path),
     )
     with pytest.raises(DeviceError, match="bad arrived damaged"):
@@ -140,7 +140,7 @@ def test_a_program_runs_only_if_it_arrived_whole(
     command = f"{tmp_path}/staging/name"
     assert phone(transport).stage_program(program, "name", command) == Output("ran\n", 3)
     assert transport.count == 1
-    monkeypatch.setattr("hardboot.device.staging.sha256_file", lambda _path: "0" * 64)
+    monkeypatch.setattr("hardboot.device.kept_files.sha256_file", lambda _path: "0" * 64)
     with pytest.raises(DeviceError, match="name arrived damaged"):
         phone(transport).stage_program(program, "name", f"touch {tmp_path}/ran")
     assert not (tmp_path / "ran").exists()

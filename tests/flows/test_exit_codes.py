@@ -53,6 +53,10 @@ def test_what_is_loaded_is_unloaded(scripted: ScriptedPhone, rom: Path) -> None:
     done("load", rom)
     assert done("unload")["kexec_loaded"] is True
     assert done("unload")["kexec_loaded"] is False
+    assert scripted.files.find("/data/local/hardboot") is not None
+    done("unload", "--clear-cache")
+    assert scripted.files.find("/data/local/hardboot") is None
+    done("unload", "--panic", "--clear-cache")
 
 
 def test_a_dry_run_leaves_nothing_on_the_phone(scripted: ScriptedPhone, rom: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import scripted_setup as setup
 from loading import RECORD, loaded_record, prepared
 from scripted_phone import HOST, STOCK, ScriptedPhone
 
@@ -15,6 +16,7 @@ from hardboot.device.staging import STAGING
 from hardboot.flows import load
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
+from hardboot.payload import agent
 
 
 def test_what_was_planned_is_loaded(
@@ -51,7 +53,9 @@ def test_what_was_planned_is_loaded(
     kept = scripted.files.find("/dev/hardboot-agent")
     assert kept
     assert kept.mode == 0o700
-    assert journal.pushed_bytes == sum(len(one.data) for one in made.plan.segments)
+    sizes = [len(one.data) for one in made.plan.segments]
+    sizes += [len(record.encode(journal.loaded)), agent.binary("arm").stat().st_size]
+    assert journal.pushed_bytes == sum(sizes)
     assert [phase.name for phase in journal.phases] == ["check", "plan", "ask", "push", "load"]
     assert journal.replaced is None
     assert scripted.files.find(STAGING) is None
@@ -76,6 +80,28 @@ def test_everything_is_asked_and_proven_before_it_is_loaded(
     assert order[at - 1] == f"rm -f {RECORD}"
     assert order[at + 1] == f"cat {STAGING}/record >{RECORD}"
     assert order[-1] == f"rm -rf {STAGING}"
+    kept = [event for event in order if event.startswith("ln ")]
+    assert [event.split()[2].removeprefix(f"{STAGING}/") for event in kept] == ["zImage", "initrd"]
+
+
+def test_what_the_phone_kept_is_not_sent_again(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal
+) -> None:
+    load.load(phone, prepared(phone, image, journal), journal)
+    scripted.start(HOST)
+    scripted.events.clear()
+    again, now = setup.connected(scripted), Journal("virt-arm", "HBSCRIPT")
+    made = prepared(again, image, now)
+    load.load(again, made, now)
+    sent = [event.rpartition("/")[2] for event in scripted.happened("push *")]
+    assert sent == ["agent", "dtb", "record"]
+    sizes = {one.name: len(one.data) for one in made.plan.segments}
+    assert now.pushed_bytes < journal.pushed_bytes - sizes["zImage"] - sizes["initrd"] + 10
+    assert scripted.running
+    assert scripted.running.loaded
+    assert [one.content for one in scripted.running.loaded.segments] == [
+        bytes(one.data) for one in made.plan.segments
+    ]
 
 
 def test_what_was_loaded_before_is_replaced_and_told(

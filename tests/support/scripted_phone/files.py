@@ -15,10 +15,11 @@ def failure(number: int) -> OSError:
 
 @dataclass
 class Node:
-    """What has a name: whose it is, and who may do what with it."""
+    """What has a name: whose it is, who may do what with it, and when it was touched."""
 
     owner: int = ROOT
     mode: int = 0o644
+    touched: float = field(default=0.0, kw_only=True)
 
     def size(self) -> int:
         return 0
@@ -255,12 +256,12 @@ class FileSystem:
         mount = self.mount(path)
         if mount.capacity is None:
             return None
-        used = sum(
-            node.size()
+        files = {
+            id(node): node.size()  # once, whatever names it has
             for name, node in self.nodes.items()
             if isinstance(node, File) and self.mount(name) is mount
-        )
-        return max(mount.capacity - used, 0)
+        }
+        return max(mount.capacity - sum(files.values()), 0)
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, sorted."""

@@ -8,7 +8,7 @@ import tarfile
 
 from scripted_phone.calls import Call, Program
 from scripted_phone.clock import FOREVER, Steps
-from scripted_phone.files import ADB, BlockDevice, File, Folder, Link, Node, Special, failure, may
+from scripted_phone.files import ADB, ROOT, BlockDevice, File, Folder, Link, Node, Special, failure, may
 
 _CHILD_POLL_S = 0.001
 
@@ -58,6 +58,16 @@ def _chmod(call: Call) -> int:
         if node is None:
             return call.fail(name, failure(errno.ENOENT))
         node.mode = int(mode, 8)
+    return 0
+
+
+def _chown(call: Call) -> int:
+    owner, *names = call.words[1:]
+    for name in names:
+        node = call.files.find(call.shell.path(name))
+        if node is None:
+            return call.fail(name, failure(errno.ENOENT))
+        node.owner = int(owner)
     return 0
 
 
@@ -119,8 +129,23 @@ def _kill(call: Call) -> int:
     return call.fail(pid, OSError(errno.ESRCH, "No such process"))
 
 
+def _ln(call: Call) -> int:
+    """Hard links: two names of one file."""
+    assert call.words[1] == "-f"
+    source, target = (call.shell.path(word) for word in call.words[2:])
+    try:
+        node = call.files.open(source, ROOT)
+        call.files.writable(target)
+        if not isinstance(call.files.find(target.rpartition("/")[0]), Folder):
+            raise failure(errno.ENOENT)
+    except OSError as error:
+        return call.fail(target, error)
+    call.files.nodes[call.files.resolve(target)] = node
+    return 0
+
+
 def _ls(call: Call) -> int:
-    _, names = _options(call)
+    options, names = _options(call)
     code = 0
     for name in names:
         path = call.shell.path(name)
@@ -128,7 +153,9 @@ def _ls(call: Call) -> int:
         if node is None:
             code = call.fail(name, failure(errno.ENOENT))
             continue
-        shown = call.files.names(path) if isinstance(node, Folder) else [name]
+        shown = call.files.names(path) if isinstance(node, Folder) and "d" not in options else [name]
+        if "t" in options:
+            shown.sort(key=lambda one: call.files.nodes[f"{path}/{one}"].touched, reverse=True)
         call.out.write("".join(f"{one}\n" for one in shown).encode())
     return code
 
@@ -279,7 +306,9 @@ def _holds(call: Call, words: list[str]) -> bool:
     if operator in ("-n", "-z"):
         return bool(name) == (operator == "-n")
     node = call.files.find(call.shell.path(name)) if name else None
-    kinds: dict[str, type[Node]] = {"-b": BlockDevice, "-d": Folder, "-e": Node, "-f": File, "-L": Link}
+    if operator == "-L":
+        return isinstance(call.files.nodes.get(call.shell.path(name)), Link)
+    kinds: dict[str, type[Node]] = {"-b": BlockDevice, "-d": Folder, "-e": Node, "-f": File}
     if operator in kinds:
         return isinstance(node, kinds[operator])
     assert operator in ("-r", "-w", "-x"), operator
@@ -289,7 +318,8 @@ def _holds(call: Call, words: list[str]) -> bool:
 def _touch(call: Call) -> int:
     for name in call.words[1:]:
         try:
-            call.shell.opened(call.shell.path(name), append=True)
+            opened = call.shell.opened(call.shell.path(name), append=True)
+            opened.node.touched = call.shell.system.clock.now
         except OSError as error:
             return call.fail(name, error)
     return 0
@@ -313,6 +343,7 @@ PROGRAMS: dict[str, Program] = {
     "[": _test,
     "cat": _cat,
     "chmod": _chmod,
+    "chown": _chown,
     "echo": _echo,
     "false": _false,
     "grep": _grep,
@@ -320,6 +351,7 @@ PROGRAMS: dict[str, Program] = {
     "head": _head,
     "id": _id,
     "kill": _kill,
+    "ln": _ln,
     "ls": _ls,
     "mkdir": _mkdir,
     "mv": _mv,
