@@ -103,6 +103,7 @@ def test_the_same_image_starts_without_a_reset(
     # From the stock kernel of the guest, too, which knows nothing of hardboot.
     again = host_phone("--json", "boot", roms["minimal"], "--via", "soft").json
     assert again["outcome"] == "guest-up"
+    assert again["pushed_bytes"] < 64 << 10  # the phone kept kernel and ramdisk
     assert again["guest"]["boot_id"] != again["host"]["boot_id"]
     assert again["loaded"]["flag"] == 0
     assert host_phone.status.resets == resets

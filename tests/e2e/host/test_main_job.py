@@ -14,6 +14,7 @@ def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
 ) -> None:
     before, resets = host_phone.boot_partition_sha256(), host_phone.status.resets
     host = host_phone.kernel["kernel"]
+    host_phone("unload", "--clear-cache")
     done = host_phone.hardboot.process("--json", "boot", roms["debian"]).json
     assert done["outcome"] == "guest-up"
     assert done["device"] == "virt-arm"

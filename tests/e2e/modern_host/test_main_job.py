@@ -58,6 +58,7 @@ def test_what_is_loaded_starts_later_and_the_next_rom_without_a_reset(
     # From the guest's kernel, which knows nothing of hardboot; CPU 1 is taken offline by PSCI.
     again = phone("--json", "boot", modern_rom, "--via", "soft").json
     assert again["outcome"] == "guest-up"
+    assert again["pushed_bytes"] < 64 << 10  # the phone kept kernel and ramdisk
     assert again["guest"]["boot_id"] != again["host"]["boot_id"]
     assert "purgatory" in {one["name"] for one in again["loaded"]["segments"]}
     assert phone.status.resets == resets + 1
