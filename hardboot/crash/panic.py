@@ -119,13 +119,12 @@ def load(phone: Phone, prepared: PanicKernel, journal: Journal) -> None:
                 journal.replaced = "a panic kernel"
                 log.warn("replacing the panic kernel that was already loaded")
         with journal.phase("push"), temporary_folder() as folder:
-            segments, _ = loading.push(phone, plan.segments, journal, folder)
+            batch, segments = loading.send(phone, plan.segments, journal, folder)
         with journal.phase("load"), log.step("Loading the panic kernel"):
+            command = agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments)
             with if_cut_off("The panic kernel may be loaded."):
-                output = phone.root(
-                    agent.load_command(host.AGENT, agent.KEXEC_ON_CRASH, plan.entry, segments),
-                    timeout_s=_LOAD_TIMEOUT_S,
-                )
+                (output,) = phone.run_with(batch, command, timeout_s=_LOAD_TIMEOUT_S, last=True)
+            journal.pushed_bytes = phone.pushed_bytes
             if output.code:
                 raise agent_errors.failure("load", output.text)
     finally:

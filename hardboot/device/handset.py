@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from hardboot.base.errors import DeviceError
 from hardboot.device.connection import only_phone, open_transport
+from hardboot.device.copies import Copies, Copy
 from hardboot.device.mark import marks
 from hardboot.device.shells import answers, as_one, read
-from hardboot.device.staging import Copy, StagingFolder
 from hardboot.formats.trees import fdt, treefiles
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.transport.base import Output
@@ -51,7 +51,7 @@ class KernelIdentity:
 
 
 @dataclass
-class Handset(StagingFolder):
+class Handset(Copies):
     """A connected phone of any model; made by `reach`."""
 
     def kernel(self) -> KernelIdentity:

@@ -5,7 +5,7 @@ power cut, failing flash memory or another program damaged is sent again.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ LIST = f"[ ! -L {FOLDER} ] && {{ [ ! -e {FOLDER} ] || ls -t {FOLDER}; }}"
 CLEAR = f"rm -rf {FOLDER}"
 _FILES_MAX = 16
 _BYTES_MAX = 256 << 20
+_REMOVED_MAX = 8  # at a time: a command has at most 4 KiB on the way through an ADB server
 _NAME = re.compile(r"([0-9a-f]{64})-([0-9]{1,12})")
 
 
@@ -30,16 +31,9 @@ class KeptFile:
     size: int
 
     @property
-    def path(self) -> str:
-        """Its path on the phone. The size is in the name, as no old phone has a tool that shows it alone."""
-        return f"{FOLDER}/{self.digest}-{self.size}"
-
-    def link_command(self, target: str) -> str:
-        """Return the command that makes `target` the same file if it is intact, and removes it otherwise."""
-        proven = f"case $(sha256sum < {target}) in {self.digest}*) touch {self.path} ;; *) false ;; esac"
-        return (
-            f"ln -f {self.path} {target} 2>/dev/null && {proven} || {{ rm -f {self.path} {target}; false; }}"
-        )
+    def name(self) -> str:
+        """Its name there, which tells the size: no tool of every phone shows that alone."""
+        return f"{self.digest}-{self.size}"
 
 
 def describe(source: Path) -> KeptFile:
@@ -53,22 +47,6 @@ def parse(output: Output) -> list[KeptFile] | None:
         return None
     names = (_NAME.fullmatch(line) for line in output.text.split())
     return [KeptFile(name[1], int(name[2])) for name in names if name]
-
-
-def keep_command(new: Sequence[tuple[KeptFile, str]], unwanted: Collection[KeptFile]) -> str:
-    """Return the command that keeps files.
-
-    Args:
-        new: Files, each with the path at which it lies now.
-        unwanted: Kept files that go.
-    """
-    steps = [f"[ ! -L {FOLDER} ] && mkdir -p {FOLDER} && chmod 700 {FOLDER}"]
-    steps += [
-        f"chown 0 {path} && chmod 600 {path} && touch {path} && ln -f {path} {file.path}"
-        for file, path in new
-    ]
-    removal = f"rm -f {' '.join(file.path for file in unwanted)}; " if unwanted else ""
-    return removal + " && ".join(steps)
 
 
 def choose_unwanted(files: Sequence[KeptFile], room: float) -> list[KeptFile]:
@@ -85,3 +63,21 @@ def choose_unwanted(files: Sequence[KeptFile], room: float) -> list[KeptFile]:
         if number >= _FILES_MAX or used > limit:
             unwanted.append(file)
     return unwanted
+
+
+def keep_command(new: Sequence[tuple[str, KeptFile]], unwanted: Sequence[KeptFile]) -> str:
+    """Return the command that keeps files; $k is the folder.
+
+    Args:
+        new: Paths at which they lie now, and the files.
+        unwanted: Kept files that go, the latest used first.
+    """
+    steps = []
+    if unwanted:
+        steps.append(f"rm -f {' '.join(f'$k/{file.name}' for file in unwanted[-_REMOVED_MAX:])}")
+    if new:
+        paths = " ".join(path for path, _ in new)
+        links = " && ".join(f"ln -f {path} $k/{file.name}" for path, file in new)
+        keep = f"chown 0 {paths} && chmod 600 {paths} && touch {paths} && {links}"
+        steps.append(f"[ ! -L $k ] && mkdir -p $k && chmod 700 $k && {keep}")
+    return "; ".join(steps) or "true"

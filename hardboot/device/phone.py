@@ -14,9 +14,9 @@ from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import state_dir
 from hardboot.device import lock, slots
 from hardboot.device.connection import only_phone, open_transport
+from hardboot.device.copies import Copy
 from hardboot.device.handset import Handset, KernelIdentity
 from hardboot.device.shells import FIND_ROOT, QUICK_S, answers, as_one, parse_root_shell, read
-from hardboot.device.staging import Copy
 from hardboot.profile import Partition, Profile
 from hardboot.transport.base import Output, Transport
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from hardboot import devicetree
 from hardboot.base import cmdline as cmdlines
 from hardboot.base.sizes import align_up
+from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
-from hardboot.device.staging import Copy
 from hardboot.formats.boot import bootconfig, bootimg, vendorboot
 from hardboot.formats.boot.bootconfig import NO_ENTRIES, Entries
 from hardboot.formats.boot.bootheader import BootHeaderV3

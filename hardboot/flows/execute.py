@@ -1,5 +1,7 @@
 """Start what is loaded: quiesce the system, leave the kernel, and prove which kernel came up."""
 
+from collections.abc import Sequence
+
 from hardboot.base import log
 from hardboot.base.errors import DeviceStateError, RefusedError
 from hardboot.base.interrupts import if_cut_off
@@ -12,13 +14,25 @@ from hardboot.flows.journal import Journal
 from hardboot.flows.quiesce import quiesce_system
 from hardboot.flows.restart import run_detached, wait_for_change
 from hardboot.payload import agent, agent_errors
+from hardboot.transport.base import Output
 
 _EXEC_LOG = "/dev/hardboot-exec"  # /dev is in RAM: it can be written when /data is read-only
 _LEAVE_S = 10.0  # a kernel that still answers after this was not left
 _RESTART = "Restart the phone: hardboot reboot"
 
 
-def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = True) -> None:
+# For `roots`: what `execute` looks at first.
+LOOK = (KERNEL, record.QUERY, host.IS_KEPT)
+
+
+def execute(
+    phone: Phone,
+    journal: Journal,
+    *,
+    wait_s: float,
+    quiesce: bool = True,
+    looked: Sequence[Output] | None = None,
+) -> None:
     """Start what is loaded on the phone, whoever loaded it and when.
 
     Args:
@@ -26,6 +40,7 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
         journal: Takes what is started, the phases and the outcome.
         wait_s: Seconds the guest may take to answer.
         quiesce: Quiesce the system first.
+        looked: The outputs of LOOK, if the phone was just asked.
 
     Raises:
         RefusedError: If nothing is loaded, or something without a record, or a CPU stays online.
@@ -37,7 +52,7 @@ def execute(phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool = Tr
         journal.phase("look"),
         log.step("Looking at what is loaded"),
     ):
-        kernel, state, kept = phone.roots(KERNEL, record.QUERY, host.IS_KEPT)
+        kernel, state, kept = looked or phone.roots(*LOOK)
         journal.host = before = parse_kernel(kernel)
         loaded = startable(record.parse(state, before))
         journal.loaded = loaded

@@ -16,6 +16,7 @@ from hardboot.device import mark as marks
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import LoadState
+from hardboot.device.staging import Batch
 from hardboot.flows import planning
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
@@ -24,6 +25,7 @@ from hardboot.layout import BootPlan, LiveMemory, Segment
 from hardboot.payload import agent, agent_errors
 from hardboot.payload.agent import AgentSegment
 from hardboot.profile import Profile
+from hardboot.transport.base import Output
 
 _LOAD_TIMEOUT_S = 120.0
 _KEPT_SEGMENTS = ("zImage", "Image", "initrd")  # a device tree is another one each time: it holds the mark
@@ -105,8 +107,14 @@ def prepare(
         raise
 
 
-def load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
+def load(phone: Phone, prepared: PreparedRom, journal: Journal, *queries: str) -> list[Output]:
     """Push the segments and load them into the running kernel, replacing what is loaded there.
+
+    Args:
+        phone: The phone.
+        prepared: What is loaded.
+        journal: Takes the phases and what is loaded.
+        queries: Commands for root that are run once it is loaded; their outputs are returned.
 
     Raises:
         RefusedError: If the kernel is no host for this profile.
@@ -114,13 +122,13 @@ def load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
     """
     try:
         with if_cut_off("The image is not loaded; one that was loaded before may be unloaded."):
-            _load(phone, prepared, journal)
+            return _load(phone, prepared, journal, queries)
     finally:
         with if_cut_off("Nothing was started. Files may stay in the staging folder for now."):
             phone.clean()
 
 
-def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
+def _load(phone: Phone, prepared: PreparedRom, journal: Journal, queries: Sequence[str]) -> list[Output]:
     plan, kernel = prepared.plan, journal.host
     assert kernel is not None
     with journal.phase("ask"), log.step("Asking the running kernel"):
@@ -146,17 +154,22 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
     )
     record.remember(phone, description)  # before the load: this computer may be interrupted during it
     with journal.phase("push"), temporary_folder() as folder:
-        source = folder / "record"
-        source.write_bytes(record.encode(description))
-        segments, (note,) = push(phone, plan.segments, journal, folder, source)
+        note = folder / "record"
+        note.write_bytes(record.encode(description))
+        batch, segments = send(phone, plan.segments, journal, folder, note)
     with journal.phase("load"), log.step("Loading"):
         # One command: it runs to its end even if this computer is interrupted.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)
-        keep = f"cat {shlex.quote(note)} >{record.RECORD}"
+        keep = f"cat {shlex.quote(batch.paths[-1])} >{record.RECORD}"
         with if_cut_off("The image may be loaded; nothing was started."):
-            output = phone.root(
-                f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}", timeout_s=_LOAD_TIMEOUT_S
+            output, *looked = phone.run_with(
+                batch,
+                f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}",
+                *queries,
+                timeout_s=_LOAD_TIMEOUT_S,
+                last=True,
             )
+        journal.pushed_bytes = phone.pushed_bytes
         if output.code and "loaded=" in output.text:
             with if_cut_off("The image may be loaded; nothing was started."):
                 _unload(phone)
@@ -164,36 +177,34 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal) -> None:
         if output.code:
             raise agent_errors.failure("load", output.text)
     journal.loaded = description
+    return looked
 
 
-def push(
+def send(
     phone: Phone, segments: Sequence[Segment], journal: Journal, folder: Path, *others: Path
-) -> tuple[list[AgentSegment], list[str]]:
-    """Push segments and other files to the phone.
+) -> tuple[Batch, list[AgentSegment]]:
+    """Send segments and other files to the phone; kernel and ramdisk only if it did not keep them.
 
     Args:
         phone: The phone.
-        segments: What is pushed.
+        segments: What is sent.
         journal: Takes the number of bytes.
         folder: A temporary folder on this computer.
         others: More files.
 
     Returns:
-        The segments for the agent, and the paths of the other files on the phone.
+        The batch for `run_with`, first the segments, and the segments for the agent.
 
     Raises:
-        DeviceError: If something does not arrive whole.
+        DeviceError: If something does not arrive.
     """
     for segment in segments:
         (folder / segment.name).write_bytes(segment.data)
     sources = [*(folder / segment.name for segment in segments), *others]
-    staged = phone.stage_all([(source, source.name) for source in sources], keep=_KEPT_SEGMENTS)
+    batch = phone.send([(source, source.name) for source in sources], keep=_KEPT_SEGMENTS)
     journal.pushed_bytes = phone.pushed_bytes
-    pushed = [
-        AgentSegment(path, segment.addr, segment.memsz)
-        for path, segment in zip(staged, segments, strict=False)
-    ]
-    return pushed, staged[len(segments) :]
+    parts = zip(batch.paths, segments, strict=False)
+    return batch, [AgentSegment(path, segment.addr, segment.memsz) for path, segment in parts]
 
 
 def unload(phone: Phone) -> LoadState:

@@ -8,8 +8,9 @@ from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import cache_dir, make_folder, sha256_file, write_atomic
 from hardboot.base.mapping import map_file
+from hardboot.device.copies import Copy
+from hardboot.device.hashes import read_command
 from hardboot.device.phone import Phone, safe_serial
-from hardboot.device.staging import Copy, read_command
 from hardboot.flows import rom
 from hardboot.flows.image_set import BOOT, ImageSet
 from hardboot.flows.rom import Rom

@@ -7,10 +7,10 @@ from hardboot.base import cmdline as cmdlines
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
+from hardboot.device.copies import Copy
 from hardboot.device.handset import TREE
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
-from hardboot.device.staging import Copy
 from hardboot.flows import bootloader_words, other_phone, ramdisk_check, rom_tree
 from hardboot.flows.bootloader_words import BootloaderWords
 from hardboot.flows.rom import NO_TREE, Rom

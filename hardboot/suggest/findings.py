@@ -11,9 +11,9 @@ from hardboot.base.errors import DeviceError, InputError
 from hardboot.base.files import naming, read_bytes
 from hardboot.base.mapping import map_file
 from hardboot.device import properties
+from hardboot.device.copies import DamagedError
 from hardboot.device.handset import Handset
 from hardboot.device.mark import marks
-from hardboot.device.staging import DamagedError
 from hardboot.formats.boot import bootimg
 from hardboot.formats.trees import fdt, treefiles
 from hardboot.formats.trees.fdt import Fdt

@@ -62,7 +62,8 @@ def phone(
     (tmp_path / "vmcore").write_bytes(source.build())
     monkeypatch.setattr(pull, "DUMP", str(tmp_path / "vmcore"))
     monkeypatch.setattr(pull, "STAGING", str(tmp_path / "staging"))
-    monkeypatch.setattr("hardboot.device.staging.STAGING", str(tmp_path / "staging"))
+    for module in ("staging", "copies"):
+        monkeypatch.setattr(f"hardboot.device.{module}.STAGING", str(tmp_path / "staging"))
     monkeypatch.setattr("hardboot.device.host.AGENT", str(host_agent))
     monkeypatch.setattr("hardboot.device.host.ask", lambda *_: None)
     return Phone(transport, profile.load("virt-arm"), "S", _root_shell="sh -c {}")

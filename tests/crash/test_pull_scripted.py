@@ -13,8 +13,9 @@ from told import raises
 
 from hardboot.base.errors import DeviceError, InputError
 from hardboot.crash import pull
+from hardboot.device.copies import DamagedError
 from hardboot.device.phone import Phone
-from hardboot.device.staging import STAGING, DamagedError
+from hardboot.device.staging import STAGING
 from hardboot.formats.crashdump import elfcore
 
 CHUNK = f"{STAGING}/chunk"

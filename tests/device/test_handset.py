@@ -11,11 +11,11 @@ from adbds import VirtualAdbd
 from hardboot import profile
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import sha256_file
-from hardboot.device import cpus, handset, host, record, staging
+from hardboot.device import copies, cpus, handset, host, record, staging
+from hardboot.device.copies import Copy
 from hardboot.device.handset import Handset
 from hardboot.device.phone import Phone
 from hardboot.device.shells import FIND_ROOT, ROOT_SHELLS, parse_root_shell
-from hardboot.device.staging import Copy
 from hardboot.flows import planning, quiesce
 from hardboot.suggest.findings import COMMANDS
 from hardboot.transport.base import SHELL, Output, Transport
@@ -89,7 +89,8 @@ def transport(
     virtual_adbd: VirtualAdbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Counted]:
     """Yield a real adbd whose staging folder is one of this computer, and whose commands are its own."""
-    monkeypatch.setattr(staging, "STAGING", str(tmp_path / "staging"))
+    for module in (staging, copies):
+        monkeypatch.setattr(module, "STAGING", str(tmp_path / "staging"))
     with virtual_adbd.start() as adbd:
         here = Counted("127.0.0.1", adbd.port)
         here.wait(timeout_s=20)

@@ -10,9 +10,10 @@ from told import raises
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError, RequestError
-from hardboot.device import staging
+from hardboot.device import hashes
+from hardboot.device.copies import Copy
 from hardboot.device.handset import Handset
-from hardboot.device.staging import STAGING, Copy
+from hardboot.device.staging import STAGING
 from hardboot.formats.trees import fdt
 from hardboot.transport.base import Output
 
@@ -52,7 +53,7 @@ def test_small_files_are_pushed_and_proven_without_a_question(
 ) -> None:
     sources = [(file(tmp_path, "a"), "first"), (file(tmp_path, "b"), "second")]
     assert handset.stage_all(sources) == [f"{STAGING}/first", f"{STAGING}/second"]
-    assert scripted.events == [
+    assert [event for event in scripted.events if not event.startswith(("echo", "'['", "true"))] == [
         f"push {STAGING}/first",
         f"push {STAGING}/second",
         f"sha256sum <{STAGING}/first",
@@ -169,9 +170,8 @@ def test_a_phone_without_sha256sum_is_told(handset: Handset, scripted: ScriptedP
     ):
         handset.stage(file(tmp_path, "a"), "a")
     scripted.fault("sha256sum*", code=127, says="not found\n")
-    with pytest.raises(DeviceError, match="failed with exit code 127: not found") as caught:
+    with pytest.raises(DeviceError, match=f"did not compute a SHA-256 of {STAGING}/a: 'not found'"):
         handset.stage(file(tmp_path, "a"), "a")
-    assert caught.value.fix.endswith(f"sha256sum < {STAGING}/a")
     scripted.add_file("/data/x", b"x")
     scripted.fault("sha256sum*", code=0, says="0" * 65)
     with pytest.raises(DeviceError, match="did not compute a SHA-256 of /data/x: "):
@@ -184,7 +184,7 @@ def test_a_phone_without_sha256sum_is_told(handset: Handset, scripted: ScriptedP
 def test_hashing_has_the_time_that_the_largest_file_takes(
     handset: Handset, scripted: ScriptedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "_BYTES_PER_S", 100)
+    monkeypatch.setattr(hashes, "_BYTES_PER_S", 100)
     sources = [(file(tmp_path, "a", 2000), "a"), (file(tmp_path, "b", 10), "b")]
     scripted.fault("sha256sum*", hangs_s=30 + 20 - 1)
     handset.stage_all(sources)
@@ -288,12 +288,12 @@ def test_the_phone_computes_hashes(
     scripted.add_file("/data/x y", content)
     assert handset.sha256("/data/x y", len(content)) == hashlib.sha256(content).hexdigest()
     for block in (1 << 20, 100, 512):
-        monkeypatch.setattr(staging, "_BLOCK", block)
+        monkeypatch.setattr(hashes, "_BLOCK", block)
         for first in (0, 1, 99, 100, 512, 1000):
             expected = hashlib.sha256(content[:first]).hexdigest()
             assert handset.sha256("/data/x y", 1, first=first) == expected, (block, first)
     scripted.events.clear()
-    monkeypatch.setattr(staging, "_BLOCK", 100)
+    monkeypatch.setattr(hashes, "_BLOCK", 100)
     handset.sha256("/data/x y", 1, first=99)
     assert scripted.events == ["head -c 99 </data/x y", "sha256sum"]
     scripted.events.clear()
@@ -309,7 +309,7 @@ def test_a_large_partition_has_more_time_to_be_hashed(
     handset: Handset, scripted: ScriptedPhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted.add_file("/data/x", b"x")
-    monkeypatch.setattr(staging, "_BYTES_PER_S", 10)
+    monkeypatch.setattr(hashes, "_BYTES_PER_S", 10)
     scripted.fault("sha256sum*", hangs_s=39)
     handset.sha256("/data/x", 100)
     scripted.fault("sha256sum*", hangs_s=41)

@@ -12,8 +12,8 @@ from ramdisks import ramdisk
 
 from hardboot import profile
 from hardboot.base.errors import RefusedError
+from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
-from hardboot.device.staging import Copy
 from hardboot.flows import rom
 from hardboot.formats.kernels import atags
 from hardboot.layout import Arm64Kernel

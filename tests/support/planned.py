@@ -10,10 +10,10 @@ from image_builders import kernel_with_banner, mkbootimg, pack, zimage
 
 from hardboot.__main__ import run
 from hardboot.device import cpus
+from hardboot.device.copies import Copy
 from hardboot.device.handset import KERNEL
 from hardboot.device.phone import Phone
 from hardboot.device.shells import SEPARATOR
-from hardboot.device.staging import Copy
 from hardboot.transport.base import Output
 
 EDATA = 300_000

@@ -13,7 +13,7 @@ from phones import VirtualPhone
 from hardboot import devicetree, profile
 from hardboot.device import handset
 from hardboot.device.connection import open_transport
-from hardboot.device.staging import Copy
+from hardboot.device.copies import Copy
 from hardboot.virtual import classic
 
 pytestmark = pytest.mark.e2e
