@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,17 @@ import scripted_setup as setup
 from loading import RECORD, loaded_record, prepared
 from scripted_phone import HOST, STOCK, ScriptedPhone
 
-from hardboot.device import record
+from hardboot.device import kept_files, record
 from hardboot.device.phone import Phone
+from hardboot.device.shells import ROOT_SHELLS
 from hardboot.device.staging import STAGING
-from hardboot.flows import load
+from hardboot.flows import execute, load
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
 from hardboot.payload import agent
+from hardboot.transport.base import SHELL, Output
+from hardboot.transport.exit_codes import CommandBatch
+from hardboot.transport.server_requests import SERVICE_MAX
 
 
 def test_what_was_planned_is_loaded(
@@ -103,6 +108,28 @@ def test_what_the_phone_kept_is_not_sent_again(
     assert [one.content for one in scripted.running.loaded.segments] == [
         bytes(one.data) for one in made.plan.segments
     ]
+
+
+def test_every_command_of_a_load_fits_into_a_packet_of_an_old_phone(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_files, "_FILES_MAX", 4)
+    for number in range(16):
+        scripted.add_file(f"{kept_files.FOLDER}/{number:064x}-100000000", b"")
+    lines: list[str] = []
+    shells = scripted.transport.shells
+
+    def recorded(commands: Sequence[tuple[str, float]], *, template: str = SHELL) -> Iterator[Output]:
+        lines.extend(CommandBatch([command for command, _ in commands], way).line for way in ROOT_SHELLS)
+        return shells(commands, template=template)
+
+    monkeypatch.setattr(scripted.transport, "shells", recorded)
+    load.load(phone, prepared(phone, image, journal), journal, *execute.LOOK)
+    assert len(scripted.files.names(kept_files.FOLDER)) == 16 + 2 - kept_files._REMOVED_MAX
+    scripted.start(HOST)
+    load.load(phone, prepared(phone, image, journal), journal, *execute.LOOK)
+    assert len(scripted.files.names(kept_files.FOLDER)) == 4
+    assert max(map(len, lines)) < SERVICE_MAX - 500  # of another phone: a purgatory, longer addresses
 
 
 def test_what_was_loaded_before_is_replaced_and_told(
