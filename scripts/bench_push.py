@@ -46,9 +46,7 @@ def _rows(client: Adb, port: int, source: Path, target: Path) -> list[Row]:
     command = client.command("-s", serial, "push", source, target)
 
     def theirs() -> None:
-        subprocess.run(
-            command, check=True, stdout=subprocess.PIPE, env=client.environment, timeout=TIMEOUT_S
-        )
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, env=client.environment, timeout=TIMEOUT_S)
 
     def ours(transport: Transport) -> Callable[[], None]:
         return lambda: transport.push(source, str(target), mode=0o644, progress=lambda _size: None)
