@@ -8,8 +8,9 @@ from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import make_folder, sha256_file, write_atomic
 from hardboot.base.mapping import map_own_file
 from hardboot.base.temporary import temporary_folder
+from hardboot.device.copies import Copy
 from hardboot.device.phone import BlockDevice, Phone
-from hardboot.device.staging import STAGING, Copy
+from hardboot.device.staging import STAGING
 from hardboot.flows import backup as backups
 from hardboot.flows import partition_content
 from hardboot.flows.backup import Backup
