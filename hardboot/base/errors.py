@@ -27,6 +27,12 @@ class HardbootError(Exception):
         self.fix = fix
         self.result: dict[str, object] = {}
 
+    def explain(self, cause: str, fix: str) -> None:
+        """Add the likely cause to what happened, and tell what to do about that instead."""
+        self.what = f"{self.what}; likely cause: {cause}"
+        self.args = (self.what,)
+        self.fix = fix
+
 
 class UsageError(HardbootError):
     """The command line is wrong."""

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import click
 
+from hardboot.attempts.recording import recorded
 from hardboot.base.errors import RefusedError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.commands import completion
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, echo, journaled, pass_settings
 from hardboot.commands.exec import show, start_options
-from hardboot.commands.load import Wanted, emit_plan, image_options
+from hardboot.commands.load import Wanted, emit_plan, image_options, plan_page
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
@@ -70,7 +71,9 @@ def boot(
                 restart(phone, wait_s=wait_s)
             chosen, ready = _prepare(settings, wanted, phone, request, journal, wait_s)
         if not wanted.dry_run:
-            ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
+            plan = _plan(phone, chosen, ready)
+            with recorded(phone, journal, command=settings.words, plan=plan):
+                ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
     if wanted.dry_run:
         _emit(settings, wanted, phone, chosen, ready, journal)
     else:
@@ -125,6 +128,15 @@ def _emit(
         echo(f"  way           {chosen.way.name}")
         for name, reason in chosen.others.items():
             echo(f"  not {name:<10}{reason}")
+
+
+def _plan(phone: Phone, chosen: Choice, ready: Ready) -> dict[str, object]:
+    """Return what is planned, as a dry run prints it with --json."""
+    if isinstance(ready, PlannedRom):
+        return {"way": chosen.way.name, "plan": plan_page(phone.profile, ready.prepared).document()}
+    if isinstance(ready, BootableImage):
+        return {"way": chosen.way.name, "image": _document(ready)}
+    return {"way": chosen.way.name}
 
 
 def _document(ready: BootableImage) -> dict[str, object]:

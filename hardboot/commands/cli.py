@@ -49,6 +49,10 @@ _SECTIONS = {
         "backup": ("hardboot.commands.backups:backup", "Read a partition of the phone into a backup."),
         "backups": ("hardboot.commands.backups:backups", "List the backups on this computer."),
         "restore": ("hardboot.commands.flash:restore", "Write a backup back to the phone."),
+        "attempts": (
+            "hardboot.commands.attempts:attempts",
+            "Show what became of boots, and why they failed.",
+        ),
         "log": ("hardboot.commands.log:last_log", "Show the previous kernel's log."),
         "crash": ("hardboot.commands.crash:crash", "Crash the kernel, pull and read its memory dump."),
     },
@@ -79,6 +83,7 @@ def run(arguments: list[str], settings: Settings) -> int:
     shell = os.environ.get(_COMPLETE)
     if shell:
         return shell_complete(root, {}, "hardboot", _COMPLETE, shell)
+    settings.words = ("hardboot", *arguments)
     wants_json = "--json" in arguments  # it may stand behind what is wrong; click consumes `arguments`
     try:
         with root.make_context("hardboot", arguments, obj=settings) as context:

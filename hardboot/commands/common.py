@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 class Settings:
-    """The global options of one run."""
+    """The global options of one run, and its words."""
 
+    words: tuple[str, ...] = ()
     device: str | None = None
     profile: Path | None = None
     serial: str | None = None
@@ -100,11 +101,13 @@ def journaled(settings: Settings, *, connect_s: float | None = None) -> "Iterato
         settings: The global options.
         connect_s: Seconds to wait for a phone that is starting; None is the usual time.
     """
+    from hardboot.attempts import aftermath
     from hardboot.device import phone as phones
     from hardboot.flows.journal import Journal
 
     patience = phones.WAIT_S if connect_s is None else connect_s
     with phones.connected(settings.serial, settings.chosen(), exclusive=True, wait_s=patience) as phone:
+        aftermath.collect(phone)  # the next reset would destroy it
         journal = Journal(phone.profile.name, phone.serialno)
         try:
             yield phone, journal

@@ -118,6 +118,18 @@ def backups(_ctx: click.Context) -> _Offers:
 
 
 @_completer
+def attempts(_ctx: click.Context) -> _Offers:
+    """Offer the IDs of the attempts on this computer."""
+    from hardboot.attempts import store
+
+    found = [
+        (one.id, f"{one.image.name if one.image else one.device}, {one.outcome_text}")
+        for one in store.find_all()
+    ]
+    return [(store.LAST, "the newest one"), *found] if found else []
+
+
+@_completer
 def ramdisk_names(ctx: click.Context) -> _Offers:
     """Offer the files in the ramdisk that was typed before."""
     from hardboot.images import ramdisk

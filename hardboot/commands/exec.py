@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from hardboot.attempts.recording import recorded
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, journaled, pass_settings, wait_option
 from hardboot.device.record import FASTBOOT, HARD, SOFT
@@ -36,7 +37,10 @@ def execute(settings: Settings, wait_s: float, quiesce: bool) -> None:
 
     Checks that the kernel of the image runs.
     """
-    with journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal):
+    with (
+        journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal),
+        recorded(phone, journal, command=settings.words),
+    ):
         flow.execute(phone, journal, wait_s=wait_s, quiesce=quiesce)
     settings.emit(journal.document(), lambda: show(journal))
 

@@ -155,10 +155,15 @@ def emit_plan(
     settings: Settings, wanted: Wanted, profile: Profile, prepared: PreparedRom, document: dict[str, Any]
 ) -> None:
     """Print the plan of a dry run; with --json, `document` and the plan."""
+    page = plan_page(profile, prepared)
+    page.emit(settings, {**document, "plan": page.document()}, wanted.svg)
+
+
+def plan_page(profile: Profile, prepared: PreparedRom) -> planpage.Page:
+    """Return the page of a plan for a phone."""
     rom = prepared.rom
     made = Planned(prepared.plan, prepared.cmdline, prepared.tree_reason)
-    page = planpage.of(profile, made, prepared.live, own=rom.cmdline, image=rom.path.name)
-    page.emit(settings, {**document, "plan": page.document()}, wanted.svg)
+    return planpage.of(profile, made, prepared.live, own=rom.cmdline, image=rom.path.name)
 
 
 def _print_panic(prepared: PanicKernel) -> None:

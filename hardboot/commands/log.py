@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from hardboot.attempts import aftermath
 from hardboot.base.errors import DeviceError
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, echo_lines, pass_settings
@@ -21,6 +22,7 @@ def last_log(settings: Settings, every: bool) -> None:
     """
     with connected(settings.serial, settings.chosen()) as phone:
         found = lastlog.read(phone)
+        aftermath.collect(phone, found)
         document = {"device": phone.profile.name, "serial": phone.serialno}
     if not found:
         raise DeviceError(

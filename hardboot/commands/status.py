@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hardboot import profile
+from hardboot.attempts import aftermath
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.commands.command import Command
@@ -54,6 +55,7 @@ def status(settings: Settings) -> None:
     """Show the running kernel, its hardboot support, and the loaded image."""
     with connected(settings.serial, settings.chosen()) as phone:
         seen = _look(phone)
+        aftermath.collect(phone)
     seen = replace(seen, step=_next_step(seen, settings.serial))
     path = settings.profile or profile.path_of(seen.phone.profile.name)
     settings.emit(_document(seen, path), lambda: _print(seen, path))

@@ -1,5 +1,6 @@
 """Read the logs of earlier kernels: pstore, and last_kmsg of older phones."""
 
+import hashlib
 import re
 import shlex
 from dataclasses import dataclass
@@ -26,11 +27,18 @@ class KeptLog:
         path: Its file on the phone.
         text: Its text; other bytes are replaced.
         truncated: Whether the file is longer than the text.
+        sha256: Of the bytes that were read, in hex.
     """
 
     path: str
     text: str
     truncated: bool = False
+    sha256: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self.path.rpartition("/")[2]
 
 
 def read(phone: Phone) -> tuple[KeptLog, ...]:
@@ -60,7 +68,7 @@ def _read(phone: Phone, path: str) -> KeptLog | None:
         ) from error
     if not data:
         return None
-    return KeptLog(path, readable(data), len(data) == _LIMIT)
+    return KeptLog(path, readable(data), len(data) == _LIMIT, hashlib.sha256(data).hexdigest())
 
 
 def _rank(name: str) -> tuple[int, str]:

@@ -1,8 +1,9 @@
 """One connected phone of any model: its shells, files, kernel and device tree."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardboot.base.errors import DeviceError
 from hardboot.device.connection import only_phone, open_transport
@@ -52,7 +53,16 @@ class KernelIdentity:
 
 @dataclass
 class Handset(Copies):
-    """A connected phone of any model; made by `reach`."""
+    """A connected phone of any model; made by `reach`.
+
+    Attributes:
+        answered: When each kernel answered `kernel_anew` first and last, in seconds since 1970 (UTC), by
+            boot ID.
+    """
+
+    answered: dict[str, tuple[float, float]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def kernel(self) -> KernelIdentity:
         """Return which kernel runs."""
@@ -60,7 +70,10 @@ class Handset(Copies):
 
     def kernel_anew(self, *, timeout_s: float) -> KernelIdentity:
         """Connect anew, trying for `timeout_s` seconds, and return which kernel runs."""
-        return parse_kernel(self.transport.wait(KERNEL, timeout_s=timeout_s, template=self.root_shell()))
+        now = parse_kernel(self.transport.wait(KERNEL, timeout_s=timeout_s, template=self.root_shell()))
+        first, _ = self.answered.get(now.boot_id, (time.time(), 0.0))
+        self.answered[now.boot_id] = first, time.time()
+        return now
 
     def device_tree(self) -> Fdt | None:
         """Return the tree the bootloader gave the running kernel; None if it gave none.

@@ -10,7 +10,7 @@ from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import SOFT, Loaded, LoadState
 from hardboot.flows import verdict
-from hardboot.flows.journal import Journal
+from hardboot.flows.journal import NOT_LEFT, Journal
 from hardboot.flows.quiesce import quiesce_system
 from hardboot.flows.restart import run_detached, wait_for_change
 from hardboot.payload import agent, agent_errors
@@ -79,7 +79,9 @@ def execute(
 
         def on_old_kernel(seconds: float) -> None:
             if seconds > _LEAVE_S:
-                raise _not_left(phone.root(f"cat {_EXEC_LOG}").text, quiesced=quiesce)
+                journal.output["agent exec"] = text = phone.root(f"cat {_EXEC_LOG}").text
+                journal.outcome = NOT_LEFT
+                raise _not_left(text, quiesced=quiesce)
 
         with if_cut_off(f"{event} had been sent; it is not known whether the ROM runs."):
             now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)

@@ -18,7 +18,7 @@ from hardboot.device.phone import Phone
 from hardboot.device.record import LoadState
 from hardboot.device.staging import Batch
 from hardboot.flows import planning
-from hardboot.flows.journal import Journal
+from hardboot.flows.journal import Journal, RomIdentity
 from hardboot.flows.rom import Rom
 from hardboot.flows.rom_source import RomSource
 from hardboot.layout import BootPlan, LiveMemory, Segment
@@ -47,7 +47,9 @@ class PreparedRom:
 def read_rom(phone: Phone, source: RomSource, journal: Journal) -> Rom:
     """Return the ROM, with what it lacks read from the phone."""
     with if_cut_off("Nothing was loaded."), journal.phase("read"):
-        return source.complete(phone)
+        rom = source.complete(phone)
+    journal.rom = RomIdentity(rom.path.name, rom.sha256, rom.release)
+    return rom
 
 
 def prepare(
@@ -170,6 +172,7 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal, queries: Sequen
                 last=True,
             )
         journal.pushed_bytes = phone.pushed_bytes
+        journal.output["agent load"] = output.text
         if output.code and "loaded=" in output.text:
             with if_cut_off("The image may be loaded; nothing was started."):
                 _unload(phone)

@@ -15,7 +15,7 @@ from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
 from hardboot.flows import boot, execute, load, rom
-from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
+from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, NOT_LEFT, PHONE_SILENT, Journal
 from hardboot.flows.load import PreparedRom
 
 AGENT = "/dev/hardboot-agent"
@@ -306,7 +306,7 @@ def test_a_kernel_that_is_not_left_is_told_after_ten_seconds(
     assert caught.value.state == left + (", Android is stopped, /data is read-only." if quiesced else ".")
     assert caught.value.fix == "Restart the phone: hardboot reboot"
     assert 10 < scripted.clock.now - start < 11
-    assert journal.outcome is None
+    assert (journal.outcome, journal.output["agent exec"]) == (NOT_LEFT, says)
 
 
 def test_a_kernel_that_takes_long_to_leave_is_waited_for(

@@ -5,7 +5,7 @@ import pytest
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.record import Loaded
 from hardboot.flows import journal as journals
-from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal, QuiesceStep
+from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Cause, Journal, QuiesceStep
 
 
 class Ticking:
@@ -16,6 +16,9 @@ class Ticking:
     def monotonic(self) -> float:
         self.now += 1.23456
         return self.now
+
+    def time(self) -> float:
+        return 0.0
 
 
 def test_the_outcomes_are_as_json_prints_them() -> None:
@@ -42,6 +45,8 @@ def test_the_document_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal("virt-arm", "S")
     assert journal.document() == {
         "outcome": None,
+        "cause": None,
+        "attempt": None,
         "via": None,
         "device": "virt-arm",
         "serial": "S",
@@ -55,6 +60,7 @@ def test_the_document_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     journal.host, journal.guest, journal.loaded = host, guest, loaded
     journal.replaced, journal.outcome, journal.pushed_bytes = "old.img", GUEST_UP, 7
+    journal.cause, journal.attempt = Cause("unknown", "s", "f"), "20260101-000000"
     journal.quiesce.append(QuiesceStep("sync", "done", True, 0.12345))
     with journal.phase("plan"):
         pass
@@ -62,6 +68,8 @@ def test_the_document_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError
     assert journal.document() == {
         "outcome": "guest-up",
+        "cause": {"kind": "unknown", "sentence": "s", "fix": "f"},
+        "attempt": "20260101-000000",
         "via": None,
         "device": "virt-arm",
         "serial": "S",

@@ -10,7 +10,7 @@ FLOORS = (
     "device images store",
     "flows suggest",
     "crash doctor",
-    "probe",
+    "attempts probe",
     "commands",
     "__main__",
 )

@@ -79,6 +79,7 @@ class BootableImage:
                 log.step("Sending the image to the bootloader"),
             ):
                 answer = self.client.boot(file)
+                journal.output["fastboot boot"] = answer.text
                 journal.pushed_bytes += self.size
                 if not answer.done and answer.reason is not None:
                     raise bootloader.refused(self.client, answer, journal)

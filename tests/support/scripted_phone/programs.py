@@ -263,6 +263,20 @@ def _stat(call: Call) -> int:
     return 0
 
 
+def _tail(call: Call) -> int:
+    options, names = _options(call, "c")
+    found, code = _inputs(call, names)
+    for data in found:
+        call.out.write(data[-int(options["c"]) :])
+    return code
+
+
+def _tr(call: Call) -> int:
+    old, new = (word.replace("\\n", "\n").encode() for word in call.words[1:])
+    call.out.write(call.stdin.read().replace(old, new))
+    return 0
+
+
 def _tar(call: Call) -> int:
     assert call.words[1:4] == ["-cf", "-", "-C"]
     top = call.files.resolve(call.shell.path(call.words[4]))
@@ -308,7 +322,7 @@ def _holds(call: Call, words: list[str]) -> bool:
     node = call.files.find(call.shell.path(name)) if name else None
     if operator == "-L":
         return isinstance(call.files.nodes.get(call.shell.path(name)), Link)
-    kinds: dict[str, type[Node]] = {"-b": BlockDevice, "-d": Folder, "-e": Node, "-f": File}
+    kinds = {"-b": BlockDevice, "-d": Folder, "-e": Node, "-f": File | Special}
     if operator in kinds:
         return isinstance(node, kinds[operator])
     assert operator in ("-r", "-w", "-x"), operator
@@ -362,9 +376,11 @@ PROGRAMS: dict[str, Program] = {
     "sha256sum": _sha256sum,
     "sleep": _sleep,
     "stat": _stat,
+    "tail": _tail,
     "tar": _tar,
     "test": _test,
     "touch": _touch,
+    "tr": _tr,
     "true": _true,
     "zcat": _zcat,
 }

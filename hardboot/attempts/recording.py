@@ -1,0 +1,256 @@
+"""The record of an attempt, written while it runs: a computer that dies leaves what was done by then."""
+
+import os
+import platform
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from hardboot import __version__
+from hardboot.attempts import aftermath, presence, store
+from hardboot.attempts.attempt import (
+    INTERRUPTED,
+    Attempt,
+    Failure,
+    Image,
+    PhaseTime,
+    RunningKernel,
+)
+from hardboot.base import log, process
+from hardboot.base.errors import DeviceError, HardbootError, InputError
+from hardboot.base.files import sha256_file
+from hardboot.device.handset import KernelIdentity
+from hardboot.device.phone import Phone
+from hardboot.flows.journal import (
+    BOOTLOADER_CAME_BACK,
+    BOOTLOADER_REFUSED,
+    NOT_LEFT,
+    PHONE_SILENT,
+    Cause,
+    Journal,
+)
+from hardboot.payload import agent
+
+_T = TypeVar("_T")
+_ANSWER_S = 5.0  # for a phone that should answer
+_TOOL_S = 5.0  # seconds; they answer in milliseconds
+# ADB does not answer after these.
+_SILENT = (PHONE_SILENT, BOOTLOADER_REFUSED, BOOTLOADER_CAME_BACK)
+
+
+@contextmanager
+def recorded(
+    phone: Phone, journal: Journal, *, command: Sequence[str], plan: Mapping[str, object] | None = None
+) -> Iterator[None]:
+    """Keep a record of the start of a ROM within the block; an error gets the likely cause.
+
+    A record that cannot be kept stops nothing.
+
+    Args:
+        phone: The phone.
+        journal: Of the start: each of its phases is recorded when it begins and when it ends.
+        command: The command line.
+        plan: What is planned, as --dry-run prints it with --json; None if another command planned it.
+    """
+    record = _Record(phone, journal, command, plan)
+    journal.on_change = record.update
+    try:
+        yield
+    except HardbootError as error:
+        record.failed(error)
+        raise
+    except BaseException:  # Ctrl-C, or a bug
+        record.interrupted()
+        raise
+    else:
+        record.succeeded()
+    finally:
+        journal.on_change = lambda: None
+
+
+class _Record:
+    """Writes one attempt."""
+
+    def __init__(
+        self, phone: Phone, journal: Journal, command: Sequence[str], plan: Mapping[str, object] | None
+    ) -> None:
+        self._phone = phone
+        self._journal = journal
+        self._works = True
+        began = time.time()
+        self._attempt = Attempt(
+            version=1,
+            id=self._quietly(lambda: store.make_folder_for(phone.serialno, began)) or "",
+            device=phone.profile.name,
+            serial=phone.serialno,
+            address=phone.transport.serial,
+            command=tuple(store.text(word) for word in command),
+            process=os.getpid(),
+            versions=_own_versions(phone),
+            began=began,
+        )
+        journal.attempt = self._attempt.id or None
+        if plan is not None:
+            self._file("plan.json", msgspec.json.format(msgspec.json.encode(plan)))
+        self._look_before()
+        self._write(self._described(), durable=True)
+        self._quietly(lambda: store.prune(self._attempt))
+
+    def _look_before(self) -> None:
+        """Keep the kernel's log, and note which logs the phone has by now: those tell nothing of the ROM."""
+        try:
+            dmesg, kept = self._phone.roots(aftermath.DMESG, aftermath.KEPT_BEFORE)
+        except DeviceError as error:
+            log.detail(error.what)  # the start will fail with it, too
+            return
+        self._file("dmesg-before.txt", dmesg.text.encode())
+        self._attempt = replace(self._attempt, logs_before=aftermath.parse_kept(kept.text))
+
+    def update(self) -> None:
+        """Write what has changed."""
+        self._write(self._described())
+
+    def succeeded(self) -> None:
+        """Write that the ROM came up."""
+        self._end(self._described())
+
+    def interrupted(self) -> None:
+        """Write that the command ended before the outcome was known."""
+        self._end(replace(self._described(), outcome=self._journal.outcome or INTERRUPTED))
+
+    def failed(self, error: HardbootError) -> None:
+        """Write the error, and what the phone tells by now; add the likely cause to the error."""
+        failure = Failure(
+            what=store.text(error.what),
+            state=store.text(error.state),
+            fix=store.text(error.fix),
+            exit_code=error.exit_code,
+        )
+        attempt = self._write(replace(self._described(), failure=failure))
+        if attempt.outcome in _SILENT:
+            seen = presence.look(attempt.address, attempt.serial)
+            attempt = aftermath.with_cause(replace(attempt, presence=seen.value), None)
+        else:
+            attempt = self._look_after(attempt)
+        cause = attempt.cause
+        if cause is not None and not cause.fix:
+            attempt = replace(attempt, cause=(cause := replace(cause, fix=failure.fix)))
+        elif cause is not None:
+            error.explain(cause.sentence, cause.fix)
+        self._end(attempt)
+        if cause is not None:
+            self._journal.cause = Cause(cause.kind, cause.sentence, cause.fix)
+        if self._works:
+            log.say(f"All that is known of this boot is kept: hardboot attempts show {attempt.id}")
+
+    def _look_after(self, attempt: Attempt) -> Attempt:
+        """Return the attempt with what a phone tells that should answer."""
+        try:
+            self._phone.kernel_anew(timeout_s=_ANSWER_S)
+            found = aftermath.read(self._phone, attempt.host)
+        except DeviceError as problem:
+            log.detail(problem.what)
+            attempt = replace(attempt, outcome=attempt.outcome or INTERRUPTED)
+            return aftermath.with_cause(attempt, None)
+        return aftermath.keep(attempt, found)
+
+    def _described(self) -> Attempt:
+        """Return the description, with what the journal holds by now."""
+        journal = self._journal
+        loaded, rom, running = journal.loaded, journal.rom, journal.running
+        image = None
+        if loaded is not None:
+            image = Image(name=loaded.image, sha256=loaded.sha256, release=loaded.release)
+        elif rom is not None:
+            image = Image(name=store.text(rom.name), sha256=rom.sha256, release=rom.release)
+        phases = [PhaseTime(name=one.name, began=one.began, seconds=one.seconds) for one in journal.phases]
+        if running is not None:
+            phases.append(PhaseTime(name=running.name, began=running.began, seconds=None))
+        gone, back = self._absence()
+        return replace(
+            self._attempt,
+            via=journal.via,
+            start=loaded.start if loaded else None,
+            image=image,
+            mark=loaded.mark if loaded else None,
+            host=_kernel(journal.host),
+            guest=_kernel(journal.guest),
+            phases=tuple(phases),
+            phase=running.name if running else self._attempt.phase,
+            outcome=journal.outcome,
+            gone=gone,
+            back=back,
+        )
+
+    def _absence(self) -> tuple[float | None, float | None]:
+        """Return when the phone answered for the last time before it restarted, and again after that."""
+        host, answered = self._journal.host, self._phone.answered
+        if host is None or self._journal.outcome in (None, NOT_LEFT):
+            return None, None
+        back = min(
+            (first for boot_id, (first, _) in answered.items() if boot_id != host.boot_id), default=None
+        )
+        if host.boot_id in answered:
+            return answered[host.boot_id][1], back
+        return self._journal.phases[-1].began if self._journal.phases else None, back
+
+    def _end(self, attempt: Attempt) -> None:
+        clients = {name: _client_version(shutil.which(name)) for name in ("adb", "fastboot")}
+        if self._journal.output:
+            text = "".join(f"==> {name} <==\n{said}\n" for name, said in self._journal.output.items())
+            self._file("output.txt", text.encode("utf-8", "backslashreplace"))
+        self._write(replace(attempt, ended=time.time(), versions=attempt.versions | clients), durable=True)
+
+    def _write(self, attempt: Attempt, *, durable: bool = False) -> Attempt:
+        self._attempt = attempt
+        self._quietly(lambda: store.write(attempt, durable=durable))
+        return attempt
+
+    def _file(self, name: str, content: bytes) -> None:
+        self._quietly(lambda: store.write_file(self._attempt, name, content))
+
+    def _quietly(self, work: Callable[[], _T]) -> _T | None:
+        """Run `work` unless the record cannot be written, which is told once and stops nothing."""
+        if not self._works:
+            return None
+        try:
+            return work()
+        except InputError as error:
+            self._works = False
+            log.warn(f"the record of this attempt is incomplete: {error.what}")
+            return None
+
+
+def _kernel(kernel: KernelIdentity | None) -> RunningKernel | None:
+    return RunningKernel(release=kernel.release, boot_id=kernel.boot_id) if kernel else None
+
+
+def _own_versions(phone: Phone) -> dict[str, str | None]:
+    return {
+        "hardboot": __version__,
+        "python": platform.python_version(),
+        "computer": f"{platform.system()} {platform.machine()}",
+        "agent": f"sha256 {sha256_file(agent.binary(phone.profile.arch))[:16]}",
+    }
+
+
+@cache
+def _client_version(program: str | None) -> str | None:
+    """Return the version of a client of this computer; None if it is not installed or does not tell."""
+    if program is None:
+        return None
+    option = "--version" if program.rpartition("/")[2].startswith("fastboot") else "version"
+    try:
+        said = process.attempt([program, option], timeout_s=_TOOL_S).text
+    except HardbootError as error:
+        log.detail(error.what)
+        return None
+    found = re.search(r"^(?:Version |fastboot version )(\S+)", said, re.MULTILINE)
+    return found[1] if found else None
