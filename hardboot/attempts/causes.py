@@ -140,8 +140,8 @@ def _host_came_back(known: Evidence) -> Cause:
         if kernel_logs.wrote_record(known.logs):
             return _cause(
                 Kind.UNKNOWN,
-                "the ROM died before it could leave a log, or the host kernel did not take the record; RAM kept "
-                "its content",
+                "the ROM died before it could leave a log, or the host kernel did not take the record; RAM "
+                "kept its content",
                 "Give the ROM's kernel a log in RAM (ramoops) where the host has its own, or boot the image "
                 "another way: hardboot boot IMAGE --dry-run shows which.",
             )

@@ -1,25 +1,34 @@
 """The record of a start, on the scripted phone: what is kept, and which cause is named, for each outcome."""
 
+import errno
 import json
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scripted_setup as setup
+from fake_fastboot import FakeFastboot
 from in_process import hardboot
 from scripted_phone import HOST, STOCK, Kernel, ScriptedPhone
 
-from hardboot.attempts import store
+from hardboot.attempts import presence, store
 from hardboot.attempts.attempt import Attempt
+from hardboot.attempts.presence import Presence
 from hardboot.device import mark as marks
+from hardboot.device.phone import Phone
+from hardboot.flows import execute
 
 MARK = "androidboot.hardboot=0123abcd"
 CONSOLE = "/sys/fs/pstore/console-ramoops-0"
-GUEST_START = f"[    0.000000] Linux version 6.6.0-rom (me@here) #1\n[    0.1] Kernel command line: a {MARK}\n"
+GUEST_LOG = (
+    f"[    0.000000] Linux version 6.6.0-rom (me@here) #1\n[    0.1] Kernel command line: a {MARK} b\n"
+    "[    1.5] Run /init as init process\n"
+)
 PANIC = "[    1.9] Kernel panic - not syncing: No working init found.\n[    1.95] ---[ end Kernel panic\n"
+RECORD_LOG = "[    0.0] Linux version 6.1.0-host\n[   99.1] hardboot: record at 0x44000000: entry 0x1\n"
+HOST_BACK = "the host kernel came back (6.1.0-host) instead of the ROM"
 
 
 @pytest.fixture
@@ -33,11 +42,18 @@ def boot(rom: Path, *words: str, code: int = 0) -> Any:
     ran = hardboot("--json", "boot", rom, *words)
     assert ran.returncode == code, ran.stderr
     document = json.loads(ran.stdout)
-    kept = newest()
-    assert document["attempt"] == kept.id
-    assert kept.outcome == (document["outcome"] or kept.outcome)
-    cause = document["cause"] or {}
-    assert (kept.cause.sentence if kept.cause else None) == cause.get("sentence")
+    known = newest()
+    assert document["attempt"] == known.id
+    assert known.outcome == (document["outcome"] or known.outcome)
+    told = known.cause and {
+        "kind": known.cause.kind,
+        "sentence": known.cause.sentence,
+        "fix": known.cause.fix,
+    }
+    assert document["cause"] == told
+    if code:
+        assert known.failure
+        assert known.failure.exit_code == code
     return document
 
 
@@ -49,41 +65,31 @@ def kept(name: str) -> str:
     return (store.folder_of(newest()) / name).read_text()
 
 
-def host_with(**files: str) -> Callable[[ScriptedPhone], None]:
-    """Return what lets the ROM die, and the host come back with these files."""
-
-    def change(phone: ScriptedPhone) -> None:
-        phone.rom = "host"
-        paths = {name.replace("__", "/").replace("_0", "-0"): text.encode() for name, text in files.items()}
-        phone.boots = [(setup.HOST_IMAGE, replace(HOST, files=dict(paths)))]
-
-    return change
-
-
-def comes_back(phone: ScriptedPhone, console: str = "") -> None:
-    """Let the ROM die, and the host come back with a log of the console in pstore."""
+def host_comes_back(phone: ScriptedPhone, console: str = "", *, log: str = "") -> None:
+    """Let the ROM die, and the host come back with a console log in pstore, and with one of its own."""
     phone.rom = "host"
     files: dict[str, bytes | None] = {CONSOLE: console.encode()} if console else {}
-    phone.boots = [(setup.HOST_IMAGE, replace(HOST, files=files))]
+    phone.boots = [(setup.HOST_IMAGE, replace(HOST, files=files, log=log or HOST.log))]
 
 
 def test_a_boot_that_works_keeps_its_plan_phases_and_outcome(scripted: ScriptedPhone, rom: Path) -> None:
     document = boot(rom, "--append", "x=1")
-    kept_now = newest()
-    assert (kept_now.outcome, kept_now.cause, kept_now.failure) == ("guest-up", None, None)
-    assert kept_now.command == ("hardboot", "--json", "boot", str(rom), "--append", "x=1")
-    assert kept_now.mark == MARK
-    assert kept_now.image
-    assert (kept_now.image.name, kept_now.image.release) == ("rom.img", "6.6.0-rom")
-    assert kept_now.guest
-    assert kept_now.guest.boot_id == document["guest"]["boot_id"]
-    assert [one.name for one in kept_now.phases] == [one["name"] for one in document["phases"]]
-    assert all(one.seconds is not None for one in kept_now.phases)
-    assert kept_now.ended
-    assert kept_now.gone
-    assert kept_now.back
-    assert kept_now.back - kept_now.gone == pytest.approx(20, abs=2)
-    assert kept_now.versions.keys() == {"hardboot", "python", "computer", "agent", "adb", "fastboot"}
+    known = newest()
+    assert (known.outcome, known.cause, known.failure) == ("guest-up", None, None)
+    assert known.command == ("hardboot", "--json", "boot", str(rom), "--append", "x=1")
+    assert (known.mark, known.start, known.via) == (MARK, "hard", "hardboot")
+    assert known.image
+    assert (known.image.name, known.image.release) == ("rom.img", "6.6.0-rom")
+    assert known.image.sha256 == document["loaded"]["sha256"]
+    assert known.guest
+    assert known.guest.boot_id == document["guest"]["boot_id"]
+    assert [one.name for one in known.phases] == [one["name"] for one in document["phases"]]
+    assert all(one.seconds is not None for one in known.phases)
+    assert known.ended
+    assert known.gone
+    assert known.back
+    assert known.back - known.gone == pytest.approx(20, abs=2)
+    assert known.versions.keys() == {"hardboot", "python", "computer", "agent", "adb", "fastboot"}
     plan = json.loads(kept("plan.json"))
     assert {one["name"] for one in plan["plan"]["segments"]} == {"zImage", "initrd", "dtb"}
     assert "Booting Linux" in kept("dmesg-before.txt")
@@ -94,8 +100,7 @@ def test_exec_is_recorded_too(scripted: ScriptedPhone, rom: Path) -> None:
     assert hardboot("load", rom).returncode == 0
     assert store.find_all() == []
     assert hardboot("exec").returncode == 0
-    assert newest().outcome == "guest-up"
-    assert newest().via is None
+    assert (newest().outcome, newest().via, newest().mark) == ("guest-up", None, MARK)
     assert newest().image
 
 
@@ -107,10 +112,241 @@ def test_a_dry_run_and_a_refusal_are_no_attempts(scripted: ScriptedPhone, rom: P
 
 
 def test_a_rom_that_panics_is_told_with_its_last_words(scripted: ScriptedPhone, rom: Path) -> None:
-    comes_back(scripted, GUEST_START + PANIC)
+    host_comes_back(scripted, GUEST_LOG + PANIC)
     document = boot(rom, code=5)
     assert document["cause"]["kind"] == "guest-died"
-    assert "Kernel panic - not syncing: No working init found." in document["error"]["what"]
-    assert document["error"]["what"].startswith("the host kernel came back (6.1.0-host) instead of the ROM; likely")
+    assert document["error"]["what"] == (
+        f"{HOST_BACK}; likely cause: the ROM's kernel crashed: "
+        "'Kernel panic - not syncing: No working init found.'"
+    )
+    assert document["error"]["fix"] == "Read its whole log: hardboot log --all"
     assert "No working init" in kept("console-ramoops-0.txt")
-    assert newest().afterwards == "other"
+    assert "Booting Linux" in kept("dmesg-after.txt")
+    assert (newest().afterwards, newest().reasons["uptime"][:2]) == ("other", "20")
+
+
+def test_a_log_that_does_not_end_in_a_panic_is_quoted_at_its_end(scripted: ScriptedPhone, rom: Path) -> None:
+    host_comes_back(scripted, GUEST_LOG + "[    2.0] mmc0: timeout\n")
+    assert boot(rom, code=5)["cause"]["sentence"] == "the ROM stopped; its log ends with 'mmc0: timeout'"
+
+
+def test_a_log_of_another_start_is_not_taken_for_the_roms(scripted: ScriptedPhone, rom: Path) -> None:
+    host_comes_back(
+        scripted, (GUEST_LOG + PANIC).replace("0123abcd", "99999999").replace("6.6.0-rom", "6.6.1")
+    )
+    assert boot(rom, code=5)["cause"]["kind"] == "unknown"
+
+
+def test_a_log_that_was_there_before_the_start_tells_nothing_of_it(
+    scripted: ScriptedPhone, rom: Path
+) -> None:
+    scripted.add_file(CONSOLE, GUEST_LOG + PANIC)  # of an earlier start of the same image
+    host_comes_back(scripted, GUEST_LOG + PANIC)
+    assert boot(rom, code=5)["cause"]["kind"] == "unknown"
+
+
+def test_what_the_host_kernel_complains_about_is_why_it_took_no_record(
+    scripted: ScriptedPhone, rom: Path
+) -> None:
+    log = f"[    0.0] Kernel command line: {MARK}\n[    0.0] Hardboot page at 0x44000000 cannot be reserved\n"
+    host_comes_back(scripted, log=log)
+    document = boot(rom, code=5)
+    assert document["cause"]["kind"] == "record-not-taken"
+    assert document["error"]["what"] == (
+        f"{HOST_BACK}; likely cause: the host kernel did not take the record: "
+        "'Hardboot page at 0x44000000 cannot be reserved'"
+    )
+
+
+def test_kept_logs_that_are_gone_tell_that_ram_lost_its_content(scripted: ScriptedPhone, rom: Path) -> None:
+    scripted.add_file(CONSOLE, "the boot before")
+    host_comes_back(scripted)
+    cause = boot(rom, code=5)["cause"]
+    assert (cause["kind"], "RAM lost its content" in cause["sentence"]) == ("record-not-taken", True)
+
+
+def test_a_log_of_the_reset_alone_tells_that_ram_kept_its_content(scripted: ScriptedPhone, rom: Path) -> None:
+    host_comes_back(scripted, RECORD_LOG)
+    cause = boot(rom, code=5)["cause"]
+    assert (cause["kind"], "RAM kept its content" in cause["sentence"]) == ("unknown", True)
+
+
+def test_without_any_log_nothing_is_claimed(scripted: ScriptedPhone, rom: Path) -> None:
+    host_comes_back(scripted)
+    document = boot(rom, code=5)
+    assert document["cause"]["kind"] == "unknown"
+    assert document["error"]["what"] == HOST_BACK
+    assert document["error"]["fix"] == document["cause"]["fix"]
+    soft = boot(rom, "--via", "soft", code=5)
+    assert soft["cause"]["sentence"] == "the ROM crashed without a log"
+
+
+def test_the_phones_own_word_for_a_panic_counts(scripted: ScriptedPhone, rom: Path) -> None:
+    host_comes_back(scripted)
+    scripted.properties["ro.boot.bootreason"] = "kernel_panic,sysrq"
+    document = boot(rom, code=5)
+    assert document["cause"]["kind"] == "guest-died"
+    assert "'kernel_panic,sysrq'" in document["error"]["what"]
+    assert newest().reasons["ro.boot.bootreason"] == "kernel_panic,sysrq"
+
+
+def test_logs_that_cannot_be_read_leave_the_error_as_it_is(scripted: ScriptedPhone, rom: Path) -> None:
+    host_comes_back(scripted, GUEST_LOG)
+    scripted.fault("*/sys/fs/pstore/console*", nth=2, code=errno.EIO, says="cat: Input/output error\n")
+    assert boot(rom, code=5)["error"]["what"] == HOST_BACK
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_kernel_that_is_not_left_is_told(quoted: bool, scripted: ScriptedPhone, rom: Path) -> None:
+    log = "[   9.0] hardboot: no PSCI 0.2 firmware to reset the machine\n" if quoted else ""
+    scripted.start(replace(HOST, log=log))
+    scripted.fault("*agent exec*", code=1, says="error=reboot errno=22\n")
+    document = boot(rom, code=6)
+    assert (document["outcome"], document["cause"]["kind"]) == ("not-left", "never-left")
+    assert ("'hardboot: no PSCI 0.2 firmware to reset the machine'" in document["error"]["what"]) == quoted
+    assert "error=reboot errno=22" in kept("output.txt")
+    assert (newest().afterwards, newest().gone) == ("same", None)
+
+
+def test_what_fails_before_the_start_is_no_failure_of_the_rom(scripted: ScriptedPhone, rom: Path) -> None:
+    scripted.fault("push *initrd", most=9)
+    document = boot(rom, code=5)
+    assert (document["outcome"], document["cause"]) == (None, None)
+    assert (newest().outcome, newest().phase, newest().afterwards) == ("not-started", "push", "same")
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind", "words"),
+    [
+        (Presence.UNAUTHORIZED, "guest-without-adb", "does not trust this computer"),
+        (Presence.OFFLINE, "guest-without-adb", "its ADB does not answer"),
+        (Presence.ADB, "guest-without-adb", "its ADB does not answer"),
+        (Presence.USB, "guest-without-adb", "on USB without ADB"),
+        (Presence.FASTBOOT, "bootloader-came-back", "in its bootloader"),
+        (Presence.ABSENT, "bootloader-silent", "not on USB"),
+        (Presence.UNKNOWN, "unknown", ""),
+    ],
+)
+def test_a_silent_phone_is_looked_for(
+    seen: Presence, kind: str, words: str, scripted: ScriptedPhone, rom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "look", lambda _address, _serial: seen)
+    scripted.rom = "nothing"
+    document = boot(rom, "--wait", "40", code=6)
+    assert (document["outcome"], document["cause"]["kind"]) == ("phone-silent", kind)
+    assert (words in document["error"]["what"]) == (seen is not Presence.UNKNOWN or not words)
+    assert ("likely cause" in document["error"]["what"]) == bool(words)
+    known = newest()
+    assert (known.presence, known.back, known.looked) == (seen.value, None, None)
+    assert known.gone
+
+
+@pytest.mark.parametrize("command", ["status", "log", "reboot", "exec", "boot"])
+def test_the_next_command_reads_what_a_silent_rom_left(
+    command: str, scripted: ScriptedPhone, rom: Path
+) -> None:
+    scripted.rom = "nothing"
+    boot(rom, "--wait", "40", code=6)
+    first = newest()
+    scripted.start(replace(HOST, files={CONSOLE: (GUEST_LOG + "[ 7.1] init: starting\n").encode()}))
+    scripted.rom = Kernel("6.6.0-rom")
+    ran = hardboot(command, *([rom] if command == "boot" else []))
+    assert "likely cause: the ROM ran, without ADB; its log ends with 'init: starting'" in ran.stderr
+    now = store.get(first.id)
+    assert now.looked
+    assert (now.outcome, now.cause and now.cause.kind) == ("phone-silent", "guest-without-adb")
+    assert (store.folder_of(now) / "console-ramoops-0.txt").read_text().endswith("init: starting\n")
+    assert "likely cause" not in hardboot("status").stderr  # told once
+
+
+def test_a_rom_that_was_slower_than_the_command_is_seen_later(scripted: ScriptedPhone, rom: Path) -> None:
+    scripted.rom = Kernel("6.6.0-rom", boot_s=60)
+    boot(rom, "--wait", "40", code=6)
+    scripted.clock.sleep(60)
+    assert hardboot("status").returncode == 0
+    assert (newest().outcome, newest().cause, newest().afterwards) == ("guest-up", None, "guest")
+
+
+def test_a_bootloader_that_refuses_or_comes_back_is_recorded(
+    scripted: ScriptedPhone, rom: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripted.properties["ro.boot.flash.locked"] = "0"
+    client = FakeFastboot.install(scripted, monkeypatch, tmp_path / "client")
+    client.refuses("Booting   FAILED (remote: 'unknown command')\n")
+    document = boot(rom, "--via", "fastboot", code=5)
+    assert (document["outcome"], document["cause"]["kind"]) == ("bootloader-refused",) * 2
+    assert (newest().via, newest().start) == ("fastboot", "fastboot")
+    assert "remote: 'unknown command'" in kept("output.txt")
+    assert json.loads(kept("plan.json"))["image"]["header_version"] == 0
+    scripted.clock.sleep(60)
+    (client.folder / "answer").unlink()
+    scripted.rom = "stays"
+    document = boot(rom, "--via", "fastboot", code=5)
+    assert (document["outcome"], document["cause"]["kind"]) == ("bootloader-came-back",) * 2
+
+
+def test_ctrl_c_leaves_a_record_that_says_where(
+    scripted: ScriptedPhone, rom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execute, "quiesce_system", interrupt)
+    assert hardboot("boot", rom).returncode == 130
+    assert (newest().outcome, newest().outcome_text) == (
+        "interrupted",
+        "unknown: interrupted at phase 'quiesce'",
+    )
+    assert newest().ended
+    # The next command sees that the phone never left its kernel.
+    hardboot("status")
+    assert (newest().outcome, newest().afterwards) == ("interrupted", "same")
+
+
+@pytest.mark.parametrize("phase", ["push", "load", "quiesce", "reset and boot"])
+def test_a_computer_that_dies_leaves_a_record_that_says_where(
+    phase: str, scripted: ScriptedPhone, rom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = os.fork()
+    if child == 0:  # a real process, which ends at once
+        pushed, root, steps = Phone.stage_all, Phone.root, Phone.root_steps
+
+        def die_at(name: str, function: Any) -> Any:
+            def run(*args: Any, **options: Any) -> Any:
+                running = newest().phase if store.find_all() else None
+                return os._exit(9) if running == phase else function(*args, **options)
+
+            return run
+
+        monkeypatch.setattr(Phone, "stage_all", die_at("push", pushed))
+        monkeypatch.setattr(Phone, "root", die_at("load", root))
+        monkeypatch.setattr(Phone, "root_steps", die_at("quiesce", steps))
+        hardboot("boot", rom)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    known = newest()
+    assert (known.outcome, known.phase, known.ended) == (None, phase, None)
+    assert known.outcome_text == f"unknown: interrupted at phase {phase!r}"
+    assert known.document()["outcome"] == "interrupted"
+    assert known.phases[-1].seconds is None
+    assert json.loads(kept("plan.json"))
+    # The phone of this process was not touched; its ROM died meanwhile.
+    scripted.start(replace(HOST, files={CONSOLE: (GUEST_LOG + PANIC).encode()}))
+    assert "likely cause: the ROM's kernel crashed" in hardboot("status").stderr or known.mark is None
+    assert newest().outcome == "interrupted"
+
+
+def test_a_record_that_cannot_be_written_stops_no_boot(
+    scripted: ScriptedPhone, rom: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "state/hardboot").mkdir(parents=True)
+    (tmp_path / "state/hardboot/attempts").write_text("no folder")
+    ran = hardboot("--json", "boot", rom)
+    assert (ran.returncode, json.loads(ran.stdout)["attempt"]) == (0, None)
+    assert ran.stderr.count("the record of this attempt is incomplete") == 1
+    scripted.rom = Kernel("6.6.0-rom")
+    scripted.start(HOST)
+    host_comes_back(scripted, GUEST_LOG + PANIC)
+    ran = hardboot("boot", rom)
+    assert ran.returncode == 5
+    assert "likely cause: the ROM's kernel crashed" in ran.stderr  # told without a record, too

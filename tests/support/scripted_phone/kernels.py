@@ -30,6 +30,7 @@ class Kernel:
         tells_loaded: Whether it shows /sys/kernel/kexec_loaded.
         boot_s: Seconds from the reset until its adbd answers.
         files: More files, or others: path to content; None for one that is not there.
+        log: What dmesg prints.
     """
 
     release: str
@@ -41,6 +42,7 @@ class Kernel:
     tells_loaded: bool = True
     boot_s: float = 20.0
     files: dict[str, bytes | None] = field(default_factory=dict)
+    log: str = "[    0.000000] Booting Linux\n[    1.500000] Run /init as init process\n"
 
 
 @dataclass(frozen=True)

@@ -359,7 +359,8 @@ class ScriptedPhone:
         return 0 if {"is-slot-bootable": bootable, "is-slot-marked-successful": successful}[question] else 70
 
     def _dmesg(self, call: Call) -> int:
-        call.out.write(b"[    0.000000] Booting Linux\n[    1.500000] Run /init as init process\n")
+        assert self.running
+        call.out.write(self.running.kernel.log.encode())
         return 0
 
     def _getprop(self, call: Call) -> int:
