@@ -17,7 +17,6 @@ from hardboot.attempts import presence, store
 from hardboot.attempts.attempt import Attempt
 from hardboot.attempts.presence import Presence
 from hardboot.device import mark as marks
-from hardboot.device.phone import Phone
 from hardboot.flows import execute
 
 MARK = "androidboot.hardboot=0123abcd"
@@ -309,18 +308,14 @@ def test_a_computer_that_dies_leaves_a_record_that_says_where(
 ) -> None:
     child = os.fork()
     if child == 0:  # a real process, which ends at once
-        pushed, root, steps = Phone.stage_all, Phone.root, Phone.root_steps
+        write = store.write
 
-        def die_at(name: str, function: Any) -> Any:
-            def run(*args: Any, **options: Any) -> Any:
-                running = newest().phase if store.find_all() else None
-                return os._exit(9) if running == phase else function(*args, **options)
+        def write_and_die(attempt: Attempt, *, durable: bool = False) -> None:
+            write(attempt, durable=durable)
+            if attempt.phase == phase and attempt.phases[-1].seconds is None:
+                os._exit(9)
 
-            return run
-
-        monkeypatch.setattr(Phone, "stage_all", die_at("push", pushed))
-        monkeypatch.setattr(Phone, "root", die_at("load", root))
-        monkeypatch.setattr(Phone, "root_steps", die_at("quiesce", steps))
+        monkeypatch.setattr(store, "write", write_and_die)
         hardboot("boot", rom)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
