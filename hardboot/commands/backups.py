@@ -9,8 +9,8 @@ from hardboot.base.errors import HardbootError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.commands import completion
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, echo, pass_settings, slot_option
-from hardboot.device.phone import Phone, connected
+from hardboot.commands.common import Settings, connected, echo, pass_settings, slot_option
+from hardboot.device.phone import Phone
 from hardboot.flows import backup as store
 from hardboot.flows import flash, partition_read
 from hardboot.flows.backup import Backup
@@ -36,7 +36,7 @@ def backups(settings: Settings) -> None:
     If none of them is, the last line says so.
     """
     try:
-        with connected(settings.serial, settings.chosen(), wait_s=0) as phone:
+        with connected(settings, wait_s=0) as phone:
             found = [one for one in store.find_all() if one.serial == phone.serialno]
             current = _current(phone, {one.partition for one in found})
     except HardbootError:
@@ -96,7 +96,7 @@ def backup(
     Nothing is written to the phone. hardboot restore writes the backup back.
     """
     with (
-        connected(settings.serial, settings.chosen(), exclusive=True) as phone,
+        connected(settings, exclusive=True) as phone,
         if_cut_off(partition_read.NOTHING_WRITTEN),
     ):
         partition = phone.partition_name(partition, slot)

@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, count, echo, pass_settings, wait_option
-from hardboot.device.phone import connected
+from hardboot.commands.common import Settings, confirm, connected, count, echo, pass_settings, wait_option
 from hardboot.flows import bench as flow
 from hardboot.flows import load, phone_images
 from hardboot.flows.bench_runs import Bench
@@ -37,7 +36,7 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
     then end in the same kernel, and the ratio compares the methods themselves.
     """
     source = RomFiles(image).read() if image else None
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with connected(settings, exclusive=True, restarts=True) as phone:
         load.check_tested(phone.profile, allowed=untested)
         methods = flow.supported_methods(phone, untested=untested)
         titles = ", ".join(_TITLES[method] for method in methods)

@@ -65,7 +65,7 @@ def boot(
     if from_rom and wanted.dry_run:
         raise click.UsageError("--from-rom cannot be combined with --dry-run.")
     request = replace(wanted.request(wanted.files.read()), fastboot_serial=fastboot_serial, as_v2=as_v2)
-    with journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal):
+    with journaled(settings, connect_s=min(wait_s, RESTART_S), restarts=True) as (phone, journal):
         with if_cut_off("Nothing was loaded."):
             if from_rom and record.is_guest(phone.kernel()):
                 restart(phone, wait_s=wait_s)

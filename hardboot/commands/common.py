@@ -94,19 +94,41 @@ def confirm(settings: Settings, effect: str, *, state: str = "Nothing was sent."
 
 
 @contextmanager
-def journaled(settings: Settings, *, connect_s: float | None = None) -> "Iterator[tuple[Phone, Journal]]":
+def connected(
+    settings: Settings, *, exclusive: bool = False, wait_s: float | None = None, restarts: bool = False
+) -> "Iterator[Phone]":
+    """Connect to the phone, and warn of a change to its partitions that is not settled.
+
+    Args:
+        settings: The global options.
+        exclusive: Keep other commands that change the phone away meanwhile.
+        wait_s: Seconds to wait for a phone that is starting; None is the usual time.
+        restarts: Refuse a phone that may not start again, because a partition holds a mix of two images.
+    """
+    from hardboot.device import phone as phones
+    from hardboot.flows import unsettled
+
+    patience = phones.WAIT_S if wait_s is None else wait_s
+    with phones.connected(settings.serial, settings.chosen(), exclusive=exclusive, wait_s=patience) as phone:
+        unsettled.report(phone, alone=exclusive, restarts=restarts)
+        yield phone
+
+
+@contextmanager
+def journaled(
+    settings: Settings, *, connect_s: float | None = None, restarts: bool = False
+) -> "Iterator[tuple[Phone, Journal]]":
     """Connect to the phone, alone, and start a journal; an error gets what the journal holds by then.
 
     Args:
         settings: The global options.
         connect_s: Seconds to wait for a phone that is starting; None is the usual time.
+        restarts: See `connected`.
     """
     from hardboot.attempts import aftermath
-    from hardboot.device import phone as phones
     from hardboot.flows.journal import Journal
 
-    patience = phones.WAIT_S if connect_s is None else connect_s
-    with phones.connected(settings.serial, settings.chosen(), exclusive=True, wait_s=patience) as phone:
+    with connected(settings, exclusive=True, wait_s=connect_s, restarts=restarts) as phone:
         aftermath.collect(phone)  # the next reset would destroy it
         journal = Journal(phone.profile.name, phone.serialno)
         try:

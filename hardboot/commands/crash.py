@@ -33,7 +33,7 @@ def crash() -> None:
 @pass_settings
 def trigger(settings: Settings, wait_s: float) -> None:
     """Crash the running kernel, and wait for the next one."""
-    with journaled(settings) as (phone, journal):
+    with journaled(settings, restarts=True) as (phone, journal):
         what = (
             "starts the panic kernel"
             if panic.is_loaded(phone)

@@ -38,7 +38,7 @@ def execute(settings: Settings, wait_s: float, quiesce: bool) -> None:
     Checks that the kernel of the image runs.
     """
     with (
-        journaled(settings, connect_s=min(wait_s, RESTART_S)) as (phone, journal),
+        journaled(settings, connect_s=min(wait_s, RESTART_S), restarts=True) as (phone, journal),
         recorded(phone, journal, command=settings.words),
     ):
         flow.execute(phone, journal, wait_s=wait_s, quiesce=quiesce)

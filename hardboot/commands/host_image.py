@@ -8,8 +8,7 @@ import click
 from hardboot.base import log
 from hardboot.base.errors import HardbootError
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, count, echo, pass_settings
-from hardboot.device.phone import connected
+from hardboot.commands.common import Settings, connected, count, echo, pass_settings
 from hardboot.flows import host_image as images
 from hardboot.flows import root_loss
 from hardboot.flows.flash import PARTITION
@@ -68,9 +67,9 @@ def host_image(settings: Settings, image: Path, kernel: Path, output: Path) -> N
 
 def _only_on_phone(settings: Settings) -> tuple[Root, ...]:
     """Return the root solutions in the boot partition of the connected phone; none if none is connected."""
-    profile = settings.chosen()
+    settings.chosen()  # a profile that is wrong is told
     try:
-        with connected(settings.serial, profile, wait_s=0) as phone:
+        with connected(settings, wait_s=0) as phone:
             return root_loss.roots_of(phone.pull_partition(PARTITION))
     except HardbootError as error:
         log.detail(f"the image is not compared with the phone's: {error.what}")

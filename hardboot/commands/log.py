@@ -7,9 +7,8 @@ import click
 from hardboot.attempts import aftermath
 from hardboot.base.errors import DeviceError
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, echo, echo_lines, pass_settings
+from hardboot.commands.common import Settings, connected, echo, echo_lines, pass_settings
 from hardboot.crash import lastlog
-from hardboot.device.phone import connected
 
 
 @click.command(name="log", cls=Command, example="hardboot log --all")
@@ -20,7 +19,7 @@ def last_log(settings: Settings, every: bool) -> None:
 
     It is kept in RAM over a reset (pstore or /proc/last_kmsg), and tells why a ROM or a panic kernel failed.
     """
-    with connected(settings.serial, settings.chosen()) as phone:
+    with connected(settings) as phone:
         found = lastlog.read(phone)
         aftermath.collect(phone, found)
         document = {"device": phone.profile.name, "serial": phone.serialno}

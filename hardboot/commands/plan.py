@@ -11,9 +11,8 @@ from hardboot.base.errors import DeviceError
 from hardboot.base.files import read_bytes
 from hardboot.commands import planpage
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, from_option, pass_settings
+from hardboot.commands.common import Settings, connected, from_option, pass_settings
 from hardboot.commands.rom_options import rom_options
-from hardboot.device import phone as phones
 from hardboot.device.handset import KERNEL, parse_kernel
 from hardboot.device.phone import matching
 from hardboot.device.record import is_guest
@@ -67,7 +66,7 @@ def plan(
         phone, running = known, planning.PhoneFacts()
         guest_rom = source.alone()
     else:
-        phone, running, guest_rom = _connected(settings.serial, source)
+        phone, running, guest_rom = _connected(settings, source)
     if iomem is not None:
         text = read_bytes(iomem, limit=_LIMIT).decode("utf-8", "replace")
         running = replace(running, live=layout.parse_iomem(text))
@@ -89,10 +88,10 @@ def plan(
     page.emit(settings, {**document, **page.document()}, svg)
 
 
-def _connected(serial: str | None, source: RomSource) -> tuple[Profile, PhoneFacts, Rom]:
+def _connected(settings: Settings, source: RomSource) -> tuple[Profile, PhoneFacts, Rom]:
     """Return the profile of the connected phone, its answers, and the ROM with what it lacks."""
     try:
-        with phones.connected(serial, None, wait_s=0) as phone:
+        with connected(settings, wait_s=0) as phone:
             said, *answers = phone.roots(KERNEL, *planning.queries(phone))
             kernel = parse_kernel(said)
             _warn_of_guest(is_guest(kernel))

@@ -6,9 +6,9 @@ import click
 
 from hardboot.base.errors import HardbootError
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, echo, pass_settings, wait_option
+from hardboot.commands.common import Settings, confirm, connected, echo, pass_settings, wait_option
 from hardboot.commands.text_output import TextOutput
-from hardboot.device.phone import Phone, connected
+from hardboot.device.phone import Phone
 from hardboot.probe import certificate, log_memory, restarts, survival
 from hardboot.probe.certificate import Certificate
 from hardboot.probe.log_memory import LogMemory
@@ -38,7 +38,7 @@ def probe(settings: Settings, names: tuple[str, ...], dry_run: bool, wait_s: flo
     The results go into your own copy of the profile as evidence, and into a certificate beside it.
     """
     chosen = [RESTARTS[name] for name in dict.fromkeys(names or restarts.HARMLESS)]
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with connected(settings, exclusive=True, restarts=True) as phone:
         memory = log_memory.find(phone)
         impossible = _impossible(phone, chosen, memory)
         done = _Results(settings, phone, memory, phone.kernel().release)

@@ -11,10 +11,10 @@ from hardboot.attempts import aftermath
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, echo, pass_settings
+from hardboot.commands.common import Settings, connected, echo, pass_settings
 from hardboot.device import host, record, unlocked
 from hardboot.device.handset import BOOT_MODE, KERNEL, KernelIdentity, is_recovery, parse_kernel
-from hardboot.device.phone import Phone, connected
+from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded, LoadState
 from hardboot.doctor import backups
 from hardboot.doctor.next_steps import Situation, Step, next_steps, running
@@ -53,7 +53,7 @@ class _Seen:
 @pass_settings
 def status(settings: Settings) -> None:
     """Show the running kernel, its hardboot support, and the loaded image."""
-    with connected(settings.serial, settings.chosen()) as phone:
+    with connected(settings) as phone:
         seen = _look(phone)
         aftermath.collect(phone)
     seen = replace(seen, step=_next_step(seen, settings.serial))

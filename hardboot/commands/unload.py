@@ -3,10 +3,9 @@
 import click
 
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, echo, pass_settings
+from hardboot.commands.common import Settings, connected, echo, pass_settings
 from hardboot.crash import panic as panic_kernel
 from hardboot.device.kept_files import FOLDER
-from hardboot.device.phone import connected
 from hardboot.flows import load as flow
 
 
@@ -23,7 +22,7 @@ def unload(settings: Settings, panic: bool, clear_cache: bool) -> None:
     if panic:
         _unload_panic(settings, clear_cache)
         return
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with connected(settings, exclusive=True) as phone:
         found = flow.unload(phone)
         if clear_cache:
             phone.forget_kept()
@@ -38,7 +37,7 @@ def unload(settings: Settings, panic: bool, clear_cache: bool) -> None:
 
 
 def _unload_panic(settings: Settings, clear_cache: bool) -> None:
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with connected(settings, exclusive=True) as phone:
         was_loaded = panic_kernel.unload(phone)
         if clear_cache:
             phone.forget_kept()

@@ -41,6 +41,17 @@ def exclusive(path: Path, phone: str) -> Iterator[None]:
         ) from error
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a command holds the lock of a phone."""
+    if not path.parent.is_dir():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def _owner(path: Path) -> str:
     try:
         return path.read_text(errors="replace")[:200]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hardboot import layout, profile
 from hardboot.base import log
@@ -68,6 +69,10 @@ class Phone(Handset):
         """Connect anew, as any handset; another slot may be running then."""
         self._slot = None
         return super().kernel_anew(timeout_s=timeout_s)
+
+    def is_in_use(self) -> bool:
+        """Return whether a command of this computer keeps others away from the phone."""
+        return lock.is_held(_lock_of(self.serialno))
 
     def slot(self) -> str:
         """Return the slot that the phone runs from, "a" or "b".
@@ -280,14 +285,17 @@ def connected(
     phone = connect(serial, chosen, wait_s=wait_s)
     try:
         if exclusive:
-            path = state_dir() / "locks" / f"{safe_serial(phone.serialno)}.lock"
-            with lock.exclusive(path, f"{phone.profile.name} {phone.serialno}"):
+            with lock.exclusive(_lock_of(phone.serialno), f"{phone.profile.name} {phone.serialno}"):
                 yield phone
         else:
             yield phone
     finally:
         phone.clean()  # also after an error or Ctrl-C; nothing if the command has done so
         phone.transport.close()
+
+
+def _lock_of(serialno: str) -> Path:
+    return state_dir() / "locks" / f"{safe_serial(serialno)}.lock"
 
 
 def _parse_product(output: Output) -> tuple[str, str]:

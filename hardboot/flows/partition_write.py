@@ -24,6 +24,8 @@ from hardboot.flows.transaction_record import MOST_BYTES, PartitionWrite
 Holds = Literal["old", "new", "neither"]
 # The process ID of the running dd. /dev is in RAM: a writer that is gone with its kernel is not looked for.
 _WRITER = "/dev/hardboot-writer"
+# Its number may have been given to another process since.
+_IS_DD = 'is_dd() { case "$(cat /proc/$p/cmdline 2>/dev/null)" in *of=/dev/*) true ;; *) false ;; esac; }'
 _END_WRITER_S = 20  # a dd that waits for flash memory longer than this is told to the user
 
 
@@ -232,12 +234,16 @@ def end_writer(phone: Phone) -> None:
         )
 
 
+def is_running(phone: Phone) -> bool:
+    """Return whether a write to a partition is running, by whichever computer."""
+    command = f'p=$(cat {_WRITER} 2>/dev/null); test -n "$p" && {_IS_DD}; is_dd'
+    return not phone.root(f"sh -c {shlex.quote(command)}").code
+
+
 def _ends_writer(phone: Phone) -> bool:
     seconds = " ".join(map(str, range(_END_WRITER_S)))
-    # Its number may have been given to another process since.
     command = (
-        f'p=$(cat {_WRITER} 2>/dev/null) || exit 0; test -n "$p" || exit 1; '
-        'is_dd() { case "$(cat /proc/$p/cmdline 2>/dev/null)" in *of=/dev/*) true ;; *) false ;; esac; }; '
+        f'p=$(cat {_WRITER} 2>/dev/null) || exit 0; test -n "$p" || exit 1; {_IS_DD}; '
         f"is_dd && kill -9 $p 2>/dev/null; for s in {seconds}; do "
         f"is_dd || {{ rm -f {_WRITER}; exit 0; }}; sleep 1; done; exit 1"
     )

@@ -77,6 +77,45 @@ def is_over(known: Transaction, seen: Sequence[Touched]) -> bool:
     return holds == {"old"} or (holds == {"new"} and not known.put_back)
 
 
+def report(phone: Phone, *, alone: bool, restarts: bool) -> None:
+    """Warn of a change that is not settled: say what the partitions hold, and what settles it.
+
+    Args:
+        phone: The phone.
+        alone: Whether other commands are kept away meanwhile; else one may be making the change right now.
+        restarts: Refuse instead if a partition holds a mix: the phone may not start again.
+
+    Raises:
+        RefusedError: If it does.
+    """
+    try:
+        known = records.find(phone)
+        if known is None or not (alone or _is_left(phone, known)):
+            return
+        seen = look(phone, known)
+        what = describe(known, seen)
+    except DeviceError as error:  # the command itself will tell, if it needs the phone
+        log.detail(error.what)
+        return
+    if is_over(known, seen):
+        return  # it is noted by the next command that writes
+    if restarts and any(one.holds == "neither" for one in seen):
+        raise RefusedError(
+            what,
+            state="Nothing was sent: the phone may not start again.",
+            fix="Put back what it held first: hardboot home",
+        )
+    log.warn(f"{what}. To settle it: hardboot home")
+
+
+def _is_left(phone: Phone, known: Transaction) -> bool:
+    """Return whether no command is making a change right now; say so if one is."""
+    if not (phone.is_in_use() or partition_write.is_running(phone)):
+        return True
+    log.say(f"{known.summary.replace('was cut off', 'is under way, begun')}")
+    return False
+
+
 def require_settled(phone: Phone, *, over: Collection[str] = ()) -> None:
     """Refuse a phone with a change that is not settled; settle one that turns out to be over.
 
