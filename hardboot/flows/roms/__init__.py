@@ -1,0 +1,1 @@
+"""ROMs in files on the phone's userdata: add, list, check, remove, start."""

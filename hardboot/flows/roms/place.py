@@ -1,0 +1,116 @@
+"""Where the ROMs of a phone lie: a folder of /data, and the block device below its file system."""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.printable import printable
+from hardboot.device.phone import Phone
+from hardboot.device.shells import answers, as_one, read
+from hardboot.device.staging import free_bytes
+
+STORE = "/data/hardboot/roms"
+_SECTOR = 512  # bytes, of sysfs
+_CONTROLS = ("/dev/device-mapper", "/dev/mapper/control")
+# f2fs moves the blocks of files that are not pinned; ext4 never moves any by itself.
+_FILE_SYSTEMS = ("ext4", "f2fs")
+
+_MOUNTS = "cat /proc/mounts"
+_ROOM = "df -k /data"
+_CONTROL = f"ls {' '.join(_CONTROLS)} 2>/dev/null; true"
+_SOURCE = re.compile(r"/dev/[A-Za-z0-9_./-]{1,120}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a phone's ROMs.
+
+    Attributes:
+        filesystem: "ext4" or "f2fs".
+        device: Name of the block device below it, as in /sys/class/block.
+        number: MAJOR:MINOR of it.
+        partition: Name of the partition; the device's where it has none.
+        size: Bytes of it.
+        control: Device mapper's control node on the running kernel; None if it has none.
+        free: Bytes that are free on /data; None if the phone does not tell.
+    """
+
+    filesystem: str
+    device: str
+    number: str
+    partition: str
+    size: int
+    control: str | None
+    free: int | None
+
+    @property
+    def f2fs(self) -> bool:
+        """Whether files must be pinned to keep their places."""
+        return self.filesystem == "f2fs"
+
+
+def ask(phone: Phone) -> Place:
+    """Return the place of a phone's ROMs.
+
+    Raises:
+        RefusedError: If images on its /data cannot be given to a ROM as block devices.
+        DeviceError: If the phone does not answer.
+    """
+    mounts, room, control = phone.roots(_MOUNTS, _ROOM, _CONTROL)
+    source, filesystem = _mounted(read(_MOUNTS, mounts))
+    device = read(source, phone.root(f"readlink -f {shlex.quote(source)}")).rpartition("/")[2]
+    if device.startswith("dm-"):
+        raise RefusedError(
+            f"/data lies on {device}, which device mapper makes: the phone encrypts it as a whole",
+            state="Nothing was written.",
+            fix="Boot ROMs without storing them: hardboot boot IMAGE",
+        )
+    if not re.fullmatch(r"[A-Za-z0-9]{1,31}", device):
+        raise _unexpected(device)
+    block = f"/sys/class/block/{device}"
+    query = as_one(f"cat {block}/dev", f"cat {block}/size", f"cat {block}/uevent")
+    found = answers(read(query, phone.root(query)))
+    numbers = re.fullmatch(r"(\d{1,4}:\d{1,7})\n(\d{1,15})", "\n".join(found[:2]))
+    if len(found) != 3 or not numbers:
+        raise _unexpected(" ".join(found))
+    named = re.search(r"^PARTNAME=([A-Za-z0-9_.-]{1,36})\r?$", found[2], re.MULTILINE)
+    return Place(
+        filesystem=filesystem,
+        device=device,
+        number=numbers[1],
+        partition=named[1] if named else device,
+        size=int(numbers[2]) * _SECTOR,
+        control=next((path for path in _CONTROLS if path in control.text.split()), None),
+        free=free_bytes(room.text),
+    )
+
+
+def _mounted(mounts: str) -> tuple[str, str]:
+    """Return what is mounted on /data, and its file system, from /proc/mounts; the last mount counts."""
+    mounted = [fields for line in mounts.splitlines() if (fields := line.split())[1:2] == ["/data"]]
+    if not mounted or len(mounted[-1]) < 3:
+        raise RefusedError(
+            "nothing is mounted on /data",
+            state="Nothing was written.",
+            fix="Start the phone's own system, and unlock its screen once.",
+        )
+    source, _, filesystem, *_ = mounted[-1]
+    if filesystem not in _FILE_SYSTEMS:
+        raise RefusedError(
+            f"/data is {printable(filesystem)[:40]}; ROMs can be stored on {' or '.join(_FILE_SYSTEMS)} only",
+            state="Nothing was written.",
+            fix="Boot ROMs without storing them: hardboot boot IMAGE",
+        )
+    if not _SOURCE.fullmatch(source):
+        raise _unexpected(source)
+    return source, filesystem
+
+
+def _unexpected(text: str) -> DeviceError:
+    shown = " ".join(text.split())[-200:]
+    return DeviceError(
+        f"the phone does not say on which block device /data lies: {shown!r}",
+        state="Nothing was written.",
+        fix="Look at it on the phone: adb shell su -c 'grep /data /proc/mounts; ls -l /sys/class/block'",
+    )

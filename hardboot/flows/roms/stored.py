@@ -1,0 +1,134 @@
+"""The ROMs in the store of a phone."""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from hardboot.base import log
+from hardboot.base.errors import InputError
+from hardboot.base.printable import printable
+from hardboot.base.similar import did_you_mean
+from hardboot.device.phone import Phone
+from hardboot.device.shells import read
+from hardboot.device.staging import Copy
+from hardboot.flows.roms.place import STORE
+from hardboot.store import manifest as manifests
+from hardboot.store.manifest import Manifest
+
+MANIFEST = "manifest.json"
+# Folders of ROMs that are being added or removed begin with a dot; no name of a ROM does.
+_NAMES = f"ls -a {STORE} 2>/dev/null; true"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
+_UNFINISHED = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}\.(new|gone)")
+
+
+@dataclass(frozen=True)
+class Store:
+    """What lies in the store.
+
+    Attributes:
+        names: Of the ROMs.
+        unfinished: Folders of ROMs whose adding or removal was cut off.
+        foreign: Other names, which hardboot never touches.
+    """
+
+    names: tuple[str, ...]
+    unfinished: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A ROM whose manifest cannot be used."""
+
+    name: str
+    problem: str
+
+
+def folder(name: str) -> str:
+    """Return the folder of a ROM, or of an unfinished one."""
+    return f"{STORE}/{name}"
+
+
+def look(phone: Phone) -> Store:
+    """Return what lies in the store.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    found = sorted(set(read(_NAMES, phone.root(_NAMES)).splitlines()) - {"", ".", ".."})
+    names = tuple(name for name in found if _NAME.fullmatch(name))
+    unfinished = tuple(name for name in found if _UNFINISHED.fullmatch(name))
+    foreign = tuple(printable(name) for name in found if name not in (*names, *unfinished))
+    return Store(names, unfinished, foreign)
+
+
+def manifests_of(phone: Phone) -> list[Manifest | Damaged]:
+    """Return the manifests of all ROMs, in the order of their names.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    found: list[Manifest | Damaged] = []
+    for name in look(phone).names:
+        try:
+            found.append(_manifest(phone, name))
+        except InputError as error:
+            log.detail(error.what)
+            found.append(Damaged(name, error.what))
+    return found
+
+
+def find(phone: Phone, name: str) -> Manifest:
+    """Return the manifest of a ROM.
+
+    Raises:
+        InputError: If there is no such ROM, or its manifest is damaged.
+        DeviceError: If the phone does not answer.
+    """
+    names = look(phone).names
+    if name not in names:
+        raise InputError(
+            f"there is no ROM {printable(name)} on this phone{did_you_mean(name, names)}",
+            state="Nothing was changed.",
+            fix="List the ROMs: hardboot rom list" if names else "Add one: hardboot rom add NAME IMAGE",
+        )
+    return _manifest(phone, name)
+
+
+def _manifest(phone: Phone, name: str) -> Manifest:
+    data = phone.pull_copy(Copy("manifest", f"{folder(name)}/{MANIFEST}", manifests.LIMIT))
+    return manifests.parse(data or b"", name=name)
+
+
+def remove_folder(phone: Phone, name: str) -> None:
+    """Remove a folder of the store and all in it, which frees its blocks.
+
+    Raises:
+        DeviceError: If it fails.
+    """
+    command = f"rm -rf {shlex.quote(folder(name))} && sync"
+    read(command, phone.root(command, timeout_s=300))
+
+
+def clear(phone: Phone, store: Store) -> None:
+    """Remove what is left of ROMs whose adding or removal was cut off.
+
+    Raises:
+        DeviceError: If it fails.
+    """
+    for name in store.unfinished:
+        log.say(f"Clearing what is left of {name.split('.')[1]}")
+        remove_folder(phone, name)
+
+
+def remove(phone: Phone, name: str) -> None:
+    """Remove a ROM: at once for everybody who looks, then its blocks.
+
+    Raises:
+        DeviceError: If it fails; the next command clears what is left.
+    """
+    gone = f".{name}.gone"
+    command = f"rm -rf {folder(gone)}; mv {folder(name)} {folder(gone)} && sync"
+    read(command, phone.root(command))
+    remove_folder(phone, gone)
