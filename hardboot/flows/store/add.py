@@ -20,9 +20,9 @@ from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.device.staging import STAGING
 from hardboot.flows.partition_read import time_for
-from hardboot.flows.roms import mapping, place, stored
-from hardboot.flows.roms.place import STORE, Place
-from hardboot.flows.roms.send import send
+from hardboot.flows.store import mapping, place, stored
+from hardboot.flows.store.place import STORE, Place
+from hardboot.flows.store.send import send
 from hardboot.formats.reading import Data, sha256
 from hardboot.payload import agent as agents
 from hardboot.payload import agent_errors, extents

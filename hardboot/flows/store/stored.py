@@ -11,7 +11,7 @@ from hardboot.base.similar import did_you_mean
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.device.staging import Copy
-from hardboot.flows.roms.place import STORE
+from hardboot.flows.store.place import STORE
 from hardboot.store import manifest as manifests
 from hardboot.store.manifest import Manifest
 

@@ -10,7 +10,7 @@ from hardboot.base.errors import DeviceError
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
-from hardboot.flows.roms.place import Place
+from hardboot.flows.store.place import Place
 from hardboot.payload import agent_errors, extents
 from hardboot.payload.extents import Extent
 from hardboot.store import blocks
