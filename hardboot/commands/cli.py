@@ -21,6 +21,9 @@ _SECTIONS = {
         "unload": ("hardboot.commands.unload:unload", "Unload the loaded image."),
         "virtual": ("hardboot.commands.virtual:virtual", "Create and run virtual phones."),
     },
+    "ROMs on the phone": {
+        "rom": ("hardboot.commands.rom:rom", "Keep ROMs on the phone, each with its own data."),
+    },
     "Build a host kernel": {
         "patch": ("hardboot.commands.patch:patch", "Add hardboot support to a kernel source tree."),
         "host-image": ("hardboot.commands.host_image:host_image", "Replace the kernel of a boot image."),

@@ -1,0 +1,188 @@
+"""hardboot rom: ROMs that are stored on the phone, each with its own data."""
+
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from hardboot.base.errors import InputError
+from hardboot.base.mapping import map_file, map_own_file
+from hardboot.base.sizes import human_size
+from hardboot.base.temporary import temporary_folder
+from hardboot.commands.command import Command, Group
+from hardboot.commands.common import Settings, confirm, count, echo, pass_settings
+from hardboot.commands.sizes import SIZE
+from hardboot.device.phone import connected
+from hardboot.flows import image_set
+from hardboot.flows import rom as roms
+from hardboot.flows.store import add as adding
+from hardboot.flows.store import stored
+from hardboot.flows.store.add import NewImage, NewRom
+from hardboot.flows.store.stored import Damaged
+from hardboot.images import filesystem
+from hardboot.store.manifest import Manifest, RomName
+
+_KINDS = {
+    "linux": "Linux, root file system in an image",
+    "android": "Android, its own system and data",
+    "kernel": "a kernel for the phone's own system",
+}
+
+
+@click.group(
+    cls=Group, example="hardboot rom add debian boot.img --rootfs debian.tar --data 2G\nhardboot rom list"
+)
+def rom() -> None:
+    """Keep ROMs on the phone, each with its own data.
+
+    A ROM lies in files on the phone's /data. When it runs, it has the blocks of these files as disks, and
+    nothing of the phone's own system. A restart brings the phone back to its own system.
+    """
+
+
+@rom.command(name="list", cls=Command, example="hardboot rom list")
+@pass_settings
+def list_(settings: Settings) -> None:
+    """List the ROMs on the phone."""
+    with connected(settings.serial, settings.chosen()) as phone:
+        found = stored.manifests_of(phone)
+
+    def human() -> None:
+        if not found:
+            echo("No ROMs. Add one: hardboot rom add NAME IMAGE")
+        for one in found:
+            if isinstance(one, Damaged):
+                echo(f"{one.name}  damaged: {one.problem}")
+            else:
+                kernel = f"kernel {one.release or 'unknown'}"
+                echo(f"{one.name}  {human_size(one.size)}  {_KINDS[one.kind]}, {kernel}")
+
+    settings.emit({"roms": [_document(one) for one in found]}, human)
+
+
+@rom.command(cls=Command, example="hardboot rom show debian")
+@click.argument("name")
+@pass_settings
+def show(settings: Settings, name: str) -> None:
+    """Show the ROM NAME: its images, and where they lie."""
+    with connected(settings.serial, settings.chosen()) as phone:
+        found = stored.find(phone, name)
+    settings.emit(found.document(), lambda: _show(found))
+
+
+@rom.command(
+    cls=Command,
+    example="hardboot rom add debian boot.img --rootfs debian.tar --data 2G\nhardboot rom add test boot.img",
+)
+@click.argument("name")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option(
+    "--rootfs",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A Linux root file system: a tar archive, a folder, or an image.",
+)
+@click.option("--data", type=SIZE, metavar="SIZE", help="Room for the ROM's own data, such as 512M or 4G.")
+@click.option(
+    "--append", default="", metavar="TEXT", help="Append TEXT to the kernel command line at every start."
+)
+@click.option("--description", default="", metavar="TEXT", help="What it is, in your own words.")
+@click.option("--dry-run", is_flag=True, help="Check files and phone; write nothing.")
+@pass_settings
+def add(
+    settings: Settings,
+    name: str,
+    image: Path,
+    rootfs: Path | None,
+    data: int | None,
+    append: str,
+    description: str,
+    dry_run: bool,
+) -> None:
+    """Store the ROM in IMAGE on the phone, as NAME.
+
+    IMAGE is a boot image, or a folder or zip archive with the images of a ROM. With --rootfs, the ROM is a
+    Linux system that lies in an image of its own.
+    """
+    _check_name(name)
+    found = image_set.find(image, {})
+    release = roms.assemble(found).release
+    with ExitStack() as stack:
+        folder = stack.enter_context(temporary_folder())
+        images = {} if rootfs is None else {"root": NewImage(_root(rootfs, data, folder))}
+        new = NewRom(
+            name=name,
+            kind="kernel" if rootfs is None else "linux",
+            boot=found.images,
+            images=images,
+            root=None if rootfs is None else "root",
+            description=description,
+            release=release,
+            cmdline=append,
+        )
+        phone = stack.enter_context(connected(settings.serial, settings.chosen(), exclusive=True))
+        where = adding.check(phone, new)
+        if dry_run:
+            place = f"{where.filesystem} on {where.partition}"
+            echo(f"{name} would take {human_size(new.size)} of /data ({place}).")
+            return
+        made = adding.add(phone, new, where)
+    settings.emit(made.document(), lambda: _show(made))
+
+
+@rom.command(cls=Command, example="hardboot rom remove debian")
+@click.argument("name")
+@pass_settings
+def remove(settings: Settings, name: str) -> None:
+    """Remove the ROM NAME and its data, which frees the space."""
+    _check_name(name)
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+        found = stored.look(phone)
+        stored.clear(phone, found)
+        if name not in found.names:
+            stored.find(phone, name)
+        confirm(settings, f"This removes {name} and all its data from {phone.profile.name} {phone.serialno}.")
+        stored.remove(phone, name)
+    settings.emit({"removed": name}, lambda: echo(f"Removed {name}."))
+
+
+def _check_name(name: str) -> None:
+    try:
+        msgspec.convert(name, RomName)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"{name!r} is no name for a ROM",
+            state="Nothing was written.",
+            fix="Use letters, digits and . _ + -, at most 32, a letter or digit first.",
+        ) from error
+
+
+def _root(rootfs: Path, size: int | None, folder: Path) -> Any:
+    """Return the image of a root file system."""
+    if not rootfs.is_dir() and not filesystem.is_archive(rootfs):
+        return map_file(rootfs)
+    if size is None:
+        raise click.UsageError("--rootfs with a folder or archive needs --data SIZE, the room it gets.")
+    target = folder / "root.img"
+    filesystem.make(target, size, rootfs)
+    return map_own_file(target)
+
+
+def _document(one: Manifest | Damaged) -> dict[str, Any]:
+    return {"name": one.name, "problem": one.problem} if isinstance(one, Damaged) else one.document()
+
+
+def _show(one: Manifest) -> None:
+    added = datetime.fromtimestamp(one.added).strftime("%Y-%m-%d %H:%M")
+    echo(f"{one.name}: {_KINDS[one.kind]}, added {added}")
+    if one.description:
+        echo(f"  {one.description}")
+    echo(f"  kernel    {one.release or 'unknown'}")
+    for image in one.images:
+        pieces = count(len(image.runs), "piece")
+        access = ", read-only" if image.read_only else ""
+        echo(f"  {image.name:<9} {human_size(image.size)} in {pieces}{access}")
+    echo(f"  on /data  {human_size(one.size)}")

@@ -1,0 +1,90 @@
+"""Make file systems for ROMs, by e2fsprogs' own mke2fs."""
+
+import os
+import shlex
+from pathlib import Path
+
+from hardboot.base.errors import InputError
+from hardboot.base.process import attempt, find_tool, run
+from hardboot.base.sizes import human_size
+from hardboot.base.temporary import temporary_folder
+
+BLOCK = 4096  # bytes
+_TIMEOUT_S = 1800
+# Those that kernels from 3.4 on mount: no checksums of metadata (3.6), no orphan file (5.15).
+_FEATURES = (
+    "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,sparse_super,large_file,flex_bg,"
+    "huge_file,dir_nlink,extra_isize"
+)
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tar.bz2", ".tar.lz4")
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a file is a tar archive by its name."""
+    return path.name.lower().endswith(_ARCHIVES)
+
+
+def make(target: Path, size: int, source: Path | None = None) -> None:
+    """Write an ext4 file system to `target`, sparse.
+
+    Args:
+        target: Replaced if it exists.
+        size: Bytes, a multiple of BLOCK.
+        source: A folder or tar archive, whose files it will hold with their owners; None for an empty one.
+
+    Raises:
+        InputError: If `source` does not fit or cannot be read.
+        ToolError: If a program is missing.
+    """
+    if size < (4 << 20) or size % BLOCK:
+        raise InputError(
+            f"{size} bytes are no size for a file system: at least 4 MiB, in steps of {BLOCK} bytes",
+            state="Nothing was written.",
+            fix="Choose another size, for example 512M.",
+        )
+    with target.open("wb") as stream:
+        stream.truncate(size)
+    mke2fs = [find_tool("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-m", "0"]
+    # nodiscard: discarding would punch holes into a file that is on the phone already
+    words = [*mke2fs, "-O", _FEATURES, "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"]
+    if source is None:
+        run([*words, str(target)], timeout_s=_TIMEOUT_S)
+    elif source.is_dir():
+        _filled([*words, "-d", str(source), str(target)], source, size)
+    else:
+        with temporary_folder(target.parent) as folder:
+            tar = [
+                find_tool("tar", "tar"),
+                "-x",
+                "-p",
+                "--numeric-owner",
+                "-C",
+                str(folder),
+                "-f",
+                str(source),
+            ]
+            _filled([*words, "-d", str(folder), str(target)], source, size, first=tar)
+
+
+def _filled(words: list[str], source: Path, size: int, *, first: list[str] | None = None) -> None:
+    """Run mke2fs, after unpacking an archive; without root below fakeroot, which keeps owners and devices."""
+    line = " && ".join(shlex.join(one) for one in (first, words) if one)
+    command = ["sh", "-c", line]
+    if os.geteuid() != 0:
+        command = [find_tool("fakeroot", "fakeroot"), "--", *command]
+    done = attempt(command, timeout_s=_TIMEOUT_S)
+    if done.code == 0:
+        return
+    if "Could not allocate" in done.text:  # libext2fs: of a block or an inode
+        raise InputError(
+            f"its files do not fit into {human_size(size)}",
+            file=str(source),
+            state="Nothing was sent.",
+            fix="Give the file system more room: --data SIZE",
+        )
+    raise InputError(
+        f"no file system can be made of it: {' '.join(done.text.split())[-300:]}",
+        file=str(source),
+        state="Nothing was sent.",
+        fix="Give a folder or a tar archive with the files of a root file system.",
+    )
