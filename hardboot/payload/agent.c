@@ -15,7 +15,6 @@
  */
 #include "calls.h"
 #include "agent.h"
-#include "dm.h"
 #include "entry.h"
 
 #define SEEK_END 2
@@ -193,11 +192,6 @@ long open_to_write(const char *path)
 long create_or_fail(const char *path)
 {
 	return open_as(path, O_RDWR | O_CREAT);
-}
-
-long control_device(long file, word request, void *argument)
-{
-	return call3(NR_IOCTL, (word)file, request, (word)argument);
 }
 
 static void parse_segment(char *text, struct segment *segment)

@@ -35,7 +35,7 @@ class Program:
 
 _SOURCES = {
     "agent": ("agent.c", "pages.c", "extents.c", "dm.c"),
-    "hb-init": ("hb-init.c", "message.c", "partitions.c", "tell.c"),
+    "hb-init": ("hb-init.c", "message.c", "disks.c", "partitions.c", "dm.c", "tell.c"),
 }
 _TARGETS = {
     # ARMv7-A: what every 32-bit phone with a kernel from 3.1 on runs.

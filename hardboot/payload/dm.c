@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Device mapper by its ioctls: include/uapi/linux/dm-ioctl.h, version 4. */
+#include "calls.h"
 #include "dm.h"
 
 #define DM_READONLY_FLAG 1
@@ -76,7 +77,7 @@ static long send(long control, unsigned command, const char *name, unsigned flag
 	header->target_count = (unsigned)targets;
 	header->flags = flags;
 	copy_text(header->name, name);
-	return control_device(control, DM_REQUEST(command), header);
+	return call3(NR_IOCTL, (word)control, DM_REQUEST(command), (word)header);
 }
 
 /* Write the table behind the header; returns where it ends. */

@@ -3,7 +3,7 @@
 #ifndef HARDBOOT_DM_H
 #define HARDBOOT_DM_H
 
-#include "agent.h"
+#include "linux.h"
 
 #define DM_TARGETS_MAX 8192
 #define DM_NAME_SIZE 128 /* with the zero at its end: include/uapi/linux/dm-ioctl.h */
@@ -19,8 +19,5 @@ struct run_of_sectors { /* of 512 bytes; a file of them is what `build_table` in
 long dm_create(long control, const char *name, const char *device, const struct run_of_sectors *runs, word count,
 	       int read_only, unsigned long long *number);
 long dm_remove(long control, const char *name);
-
-/* ioctl(2), by the program that this is built into. */
-long control_device(long file, word request, void *argument);
 
 #endif

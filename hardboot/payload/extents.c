@@ -7,6 +7,8 @@
  * agent map CONTROL NAME DEVICE TABLE RO: make a block device of runs of sectors; answers "device=MAJOR MINOR".
  * agent unmap CONTROL NAME
  */
+#include "calls.h"
+#include "agent.h"
 #include "dm.h"
 
 #define FS_IOC_FIEMAP 0xc020660bUL /* include/uapi/linux/fs.h */
@@ -40,7 +42,7 @@ void extents(int count, char **arguments)
 		map.flags = FIEMAP_FLAG_SYNC;
 		map.count = BATCH;
 		map.mapped = 0;
-		result = control_device(file, FS_IOC_FIEMAP, &map);
+		result = call3(NR_IOCTL, (word)file, FS_IOC_FIEMAP, (word)&map);
 		if (result < 0)
 			fail("extents of", arguments[0], -result);
 		if (!map.mapped)
@@ -55,7 +57,7 @@ void extents(int count, char **arguments)
 			last = map.extents[i].flags & FIEMAP_EXTENT_LAST;
 		}
 	}
-	result = control_device(file, F2FS_IOC_GET_PIN_FILE, &pinned);
+	result = call3(NR_IOCTL, (word)file, F2FS_IOC_GET_PIN_FILE, (word)&pinned);
 	if (result >= 0)
 		put(result ? "pinned=1\n" : "pinned=0\n");
 }
@@ -67,7 +69,7 @@ void pin(int count, char **arguments)
 
 	if (count != 1)
 		usage("usage: agent pin FILE", 0);
-	result = control_device(open_to_write(arguments[0]), F2FS_IOC_SET_PIN_FILE, &on);
+	result = call3(NR_IOCTL, (word)open_to_write(arguments[0]), F2FS_IOC_SET_PIN_FILE, (word)&on);
 	if (result < 0)
 		fail("pin", arguments[0], -result);
 	put("pinned=1\n");

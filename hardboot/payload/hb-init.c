@@ -6,13 +6,18 @@
  *   /hb-init/init    this program
  *   /hb-init/steps   what it does, one step a line: words with single spaces between them
  *   /hb-init/kmsg    the kernel log, as a device
+ *   /hb-init/mapper  the control node of device mapper
  *   /hb-init/sys     where it mounts sysfs meanwhile
+ *   /hb-init/root    where it mounts a root file system
  *
  * The steps, in their order:
  *
  *   message NAME DEVICE WRITTEN FORMER   take hardboot's message to the bootloader back (message.c)
  *   tell WORD                            write a word to the logs that may be kept in RAM over a restart (tell.c)
  *   restart KIND                         restart the phone instead of starting an init; the last one (tell.c)
+ *   module NAME                          load a kernel module that lies in this folder (disks.c)
+ *   disk NAME PARTITION DEVICE BYTES ACCESS   make a disk of a ROM that is stored on the phone (disks.c)
+ *   root NAME TYPE                       mount the last one of them; it will be the root file system (disks.c)
  *   init PATH                            start the ROM's init; the last one. /init if there is none
  *
  * Then it removes that folder and becomes the ROM's init, with the arguments and the environment that it got itself
@@ -20,8 +25,8 @@
  *
  * A step that fails is told in the kernel log, and the ROM is started all the same. Restarting the phone instead
  * would help nobody: a bootloader that still finds the message starts this ROM again, and that without end; but in
- * the running ROM, hardboot can still take the message back. Only if the ROM's init cannot be started, the phone is
- * restarted: to its own system, or, if the message is still there, to its bootloader.
+ * the running ROM, hardboot can still take the message back. Only if a disk cannot be made or the ROM's init not be
+ * started, the phone is restarted: to its own system, or, if the message is still there, to its bootloader.
  */
 #include "hb-init.h"
 #include "entry.h"
@@ -134,8 +139,8 @@ static void read_steps(void)
 /* Remove all that the ROM would not have without this program. */
 static void remove_traces(void)
 {
-	static const char *const files[] = {FOLDER "init", STEPS, FOLDER "kmsg"};
-	static const char *const folders[] = {FOLDER "sys", FOLDER};
+	static const char *const files[] = {FOLDER "init", STEPS, FOLDER "kmsg", FOLDER "mapper"};
+	static const char *const folders[] = {FOLDER "sys", FOLDER "root", FOLDER};
 	long result;
 
 	call3(NR_UMOUNT2, (word)FOLDER "sys", 0, 0);
@@ -165,7 +170,7 @@ __attribute__((noreturn, used)) void start_program(word *stack)
 {
 	char **arguments = (char **)(stack + 1), **environment = arguments + stack[0] + 1;
 	char *rest = steps, *init = "/init";
-	int has_message = 0;
+	int has_message = 0, has_root = 0;
 	long result;
 
 	kernel_log = call3(NR_OPENAT, (word)AT_FDCWD, (word)FOLDER "kmsg", O_WRONLY | O_CLOEXEC);
@@ -183,12 +188,27 @@ __attribute__((noreturn, used)) void start_program(word *stack)
 			tell(line);
 		else if (equal(step, "restart"))
 			restart_as(line);
-		else if (equal(step, "init"))
+		else if (equal(step, "module"))
+			load_module(line);
+		else if (equal(step, "disk") || equal(step, "root")) {
+			has_root |= equal(step, "root");
+			if (!(equal(step, "disk") ? make_disk(line) : mount_root(line)))
+				restart(has_message);
+		} else if (equal(step, "init"))
 			init = line;
 		else
 			say("no such step", step, EINVAL);
 	}
-	remove_traces();
+	if (has_root) {
+		call3(NR_UMOUNT2, (word)FOLDER "sys", 0, 0);
+		result = enter_root();
+		if (result < 0) {
+			say("cannot be made the root file system", FOLDER "root", -result);
+			restart(has_message);
+		}
+	} else {
+		remove_traces();
+	}
 	say("starting it", init, 0);
 	arguments[0] = init;
 	result = call3(NR_EXECVE, (word)init, (word)arguments, (word)environment);

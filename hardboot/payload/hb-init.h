@@ -47,4 +47,19 @@ void tell(const char *text);
 /* The step "restart KIND": restart the phone after a few seconds. */
 __attribute__((noreturn)) void restart_as(const char *kind);
 
+/* The step "module NAME": load the kernel module /hb-init/NAME. One that is there already is no fault. */
+void load_module(const char *name);
+
+/*
+ * The step "disk NAME PARTITION DEVICE BYTES ACCESS": make a block device of runs of sectors of a partition. Returns
+ * whether it is there.
+ */
+int make_disk(char *words);
+
+/* The step "root NAME TYPE": mount the disk that `make_disk` made last. Returns whether it is mounted. */
+int mount_root(char *words);
+
+/* Make what `mount_root` mounted the root file system. Returns 0, or a negative error number. */
+long enter_root(void);
+
 #endif

@@ -15,15 +15,19 @@ from hardboot.payload import agent, build
 
 Run = Callable[..., subprocess.CompletedProcess[Any]]
 
+_HERE = Path(__file__).parent
+_MAPPER = _HERE / "host_mapper"
+
 
 @pytest.fixture(scope="module")
 def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the agent for this computer, with the sanitizers; agent_host/arch.h keeps it off the kernel."""
     output = tmp_path_factory.mktemp("agent") / "agent"
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", f"-I{Path(__file__).parent / 'agent_host'}"]
+    flags += ["-fno-sanitize-recover=all", f"-I{_HERE / 'agent_host'}", f"-I{_MAPPER}"]
     gcc = process.find_tool("gcc", "gcc")
     sources = [build.PAYLOAD / name for name in build.PROGRAMS["agent-arm"].sources]
+    sources.append(_MAPPER / "mapper.c")
     process.run([gcc, *flags, *sources, "-o", output], timeout_s=120)
     return output
 

@@ -12,15 +12,19 @@ from hardboot.payload import build, hb_init
 WRITTEN = b"boot-recovery".ljust(32, b"\0")
 BEHIND = bytes(range(256))  # in the partition, behind the command
 
+_HERE = Path(__file__).parent
+_MAPPER = _HERE / "host_mapper"
+
 
 @pytest.fixture(scope="session")
 def host_hb_init(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return hb-init for this computer, with the sanitizers; hb_init_host/arch.h keeps it off the kernel."""
     output = tmp_path_factory.mktemp("hb-init") / "hb-init"
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", f"-I{Path(__file__).parent / 'hb_init_host'}"]
+    flags += ["-fno-sanitize-recover=all", f"-I{_HERE / 'hb_init_host'}", f"-I{_MAPPER}"]
     gcc = process.find_tool("gcc", "gcc")
     sources = [build.PAYLOAD / name for name in build.PROGRAMS["hb-init-arm"].sources]
+    sources.append(_MAPPER / "mapper.c")
     process.run([gcc, *flags, *sources, "-o", output], timeout_s=120)
     return output
 

@@ -7,11 +7,13 @@
 #define NR_WRITE 4
 #define NR_CLOSE 6
 #define NR_EXECVE 11
+#define NR_CHDIR 12
 #define NR_LSEEK 19
 #define NR_MOUNT 21
 #define NR_SYNC 36
 #define NR_UMOUNT2 52
 #define NR_IOCTL 54
+#define NR_CHROOT 61
 #define NR_REBOOT 88
 #define NR_FSYNC 118
 #define NR_UNAME 122
@@ -25,6 +27,7 @@
 #define NR_MKNODAT 324
 #define NR_UNLINKAT 328
 #define NR_KEXEC_LOAD 347
+#define NR_FINIT_MODULE 379
 
 #define ADDRESS_DIGITS 8
 

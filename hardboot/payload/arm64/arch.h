@@ -8,6 +8,8 @@
 #define NR_UNLINKAT 35
 #define NR_UMOUNT2 39
 #define NR_MOUNT 40
+#define NR_CHDIR 49
+#define NR_CHROOT 51
 #define NR_OPENAT 56
 #define NR_CLOSE 57
 #define NR_GETDENTS64 61
@@ -25,6 +27,7 @@
 #define NR_UNAME 160
 #define NR_EXECVE 221
 #define NR_MMAP 222
+#define NR_FINIT_MODULE 273
 
 #define ADDRESS_DIGITS 16
 

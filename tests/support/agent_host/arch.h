@@ -10,13 +10,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/dm-ioctl.h>
+#include "mapper.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <sys/ioctl.h>
 #undef AT_FDCWD
 #undef O_RDONLY
 #undef O_RDWR
@@ -53,22 +52,14 @@ static inline long recorded(void)
 	return error ? -atol(error) : 0;
 }
 
-/* Print a call of device mapper as its own header reads it, which is not how dm.c writes it. */
-static inline long record_mapper(unsigned long request, struct dm_ioctl *call)
+/* Print a call of device mapper, and return what it is told to. */
+static inline long record_mapper(unsigned long request, void *call)
 {
-	struct dm_target_spec *target = (void *)((char *)call + call->data_start);
 	const char *wanted = getenv("AGENT_IOCTL");
+	/* major 254, minor 0x12305: new_encode_dev */
+	unsigned command = print_mapper(stderr, request, call, 0x1230fe05);
 
-	dprintf(2, "dm %lu v%u %s flags=%#x\n", _IOC_NR(request), call->version[0], call->name, call->flags);
-	for (unsigned i = 0; i < call->target_count; i++) {
-		dprintf(2, "target %llu %llu %s %s\n", (unsigned long long)target->sector_start,
-			(unsigned long long)target->length, target->target_type, (char *)(target + 1));
-		target = (void *)((char *)target + target->next);
-	}
-	if (call->target_count && (char *)target != (char *)call + call->data_size)
-		abort();
-	call->dev = 0x1230fe05; /* major 254, minor 0x12305: new_encode_dev */
-	return wanted && (unsigned long)atol(wanted) != _IOC_NR(request) ? 0 : recorded();
+	return wanted && (unsigned)atol(wanted) != command ? 0 : recorded();
 }
 
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
@@ -96,7 +87,7 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 		}
 		return recorded();
 	}
-	if (number == NR_IOCTL && _IOC_TYPE(b) == DM_IOCTL)
+	if (number == NR_IOCTL && is_mapper((unsigned long)b))
 		return record_mapper((unsigned long)b, (void *)c);
 	if (number == NR_OPENAT && (!strncmp((char *)b, "/sys/", 5) || !strncmp((char *)b, "/proc/", 6))) {
 		snprintf(path, sizeof(path), "%s%s", getenv("AGENT_ROOT"), (char *)b);

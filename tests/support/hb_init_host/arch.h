@@ -2,14 +2,16 @@
 /*
  * This computer, for the tests of hb-init. The phone's root is the folder HB_ROOT. Mounting sysfs shows the folder
  * HB_ROOT/sysfs; the device MAJOR:MINOR is the file HB_ROOT/devices/MAJOR:MINOR. After HB_APPEARS naps the folder
- * HB_ROOT/late becomes HB_ROOT/sysfs. execve(2) and reboot(2) never reach the kernel: what they were called with is
- * printed on standard output; execve(2) fails with HB_EXEC_ERRNO.
+ * HB_ROOT/late becomes HB_ROOT/sysfs. execve(2), reboot(2), chroot(2), finit_module(2), other mounts and device
+ * mapper's ioctls never reach the kernel: what they were called with is printed on standard output; execve(2) fails
+ * with HB_EXEC_ERRNO, the others with HB_CALL_ERRNO if their line begins with HB_CALL.
  */
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
 #include <errno.h>
 #include <fcntl.h>
+#include "mapper.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,10 @@
 #undef SEEK_SET
 #undef S_IFBLK
 #undef S_IFCHR
+#undef MS_NOSUID
+#undef MS_NODEV
+#undef MS_NOEXEC
+#undef MS_MOVE
 
 #define NR_READ SYS_read
 #define NR_WRITE SYS_write
@@ -50,6 +56,9 @@
 #define NR_NANOSLEEP 100004
 #define NR_EXECVE 100005
 #define NR_REBOOT 100006
+#define NR_CHDIR 100007
+#define NR_CHROOT 100008
+#define NR_FINIT_MODULE 100009
 
 static inline const char *setting(const char *name)
 {
@@ -79,6 +88,39 @@ static inline void execute(const char *path, char **arguments, char **environmen
 		_exit(0);
 }
 
+/* Print a call, and return what it is told to. */
+static inline long recorded(const char *format, const char *a, const char *b, unsigned long c)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), format, a, b, c);
+	printf("%s\n", line);
+	return *setting("HB_CALL") && !strncmp(line, setting("HB_CALL"), strlen(setting("HB_CALL"))) ?
+		       -atol(setting("HB_CALL_ERRNO")) :
+		       0;
+}
+
+/* Print a call of device mapper, and return what it is told to. */
+static inline long record_mapper(unsigned long request, void *call)
+{
+	char text[16];
+	unsigned command = print_mapper(stdout, request, call, 0xfd00); /* 253:0 */
+
+	snprintf(text, sizeof(text), "%u", command);
+	return recorded("ioctl %s%s", text, "", 0);
+}
+
+/* Answer BLKGETSIZE64 for a file that stands for a block device. */
+static inline long answer_size(int file, unsigned long long *size)
+{
+	struct stat status;
+
+	if (fstat(file, &status))
+		return -errno;
+	*size = (unsigned long long)status.st_size;
+	return 0;
+}
+
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {
 	static int naps;
@@ -88,6 +130,8 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 	case NR_MOUNT:
 		if (*setting("HB_MOUNT_ERRNO"))
 			return -atol(setting("HB_MOUNT_ERRNO"));
+		if (strcmp((char *)a, "sysfs"))
+			return recorded("mount %s %s flags=%#lx", (char *)a, (char *)b, (unsigned long)d);
 		below(path, "%s%s", (char *)b);
 		return rmdir(path) ? -errno : made(symlink(below(other, "%s/%s", "sysfs"), path));
 	case NR_UMOUNT2:
@@ -96,6 +140,19 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 	case NR_MKNODAT:
 		snprintf(name, sizeof(name), "devices/%ld:%ld", d >> 8 & 0xfff, (d & 0xff) | (d >> 12 & 0xfff00));
 		return made(symlink(below(other, "%s/%s", name), below(path, "%s%s", (char *)b)));
+	case NR_CHDIR:
+		return recorded("chdir %s%s", (char *)a, "", 0);
+	case NR_CHROOT:
+		return recorded("chroot %s%s", (char *)a, "", 0);
+	case NR_FINIT_MODULE:
+		memset(name, 0, sizeof(name));
+		return recorded("module %s%s", read((int)a, name, sizeof(name) - 1) > 0 ? name : "?", "", 0);
+	case NR_IOCTL:
+		if (is_mapper((unsigned long)b))
+			return record_mapper((unsigned long)b, (void *)c);
+		if ((b & 0xffff) == 0x1272) /* BLKGETSIZE64 */
+			return answer_size((int)a, (void *)c);
+		break;
 	case NR_NANOSLEEP:
 		if (++naps == atoi(setting("HB_APPEARS")))
 			return rmdir(below(path, "%s/%s", "sysfs")) ? -errno :
