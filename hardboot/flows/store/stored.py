@@ -8,9 +8,9 @@ from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.printable import printable
 from hardboot.base.similar import did_you_mean
+from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
-from hardboot.device.staging import Copy
 from hardboot.flows.store.place import STORE
 from hardboot.store import manifest as manifests
 from hardboot.store.manifest import Manifest
