@@ -43,6 +43,7 @@ _SECTIONS = {
         "doctor": ("hardboot.commands.doctor:doctor", "Show what the phone can do, and what to do next."),
         "status": ("hardboot.commands.status:status", "Show the running kernel and its hardboot support."),
         "probe": ("hardboot.commands.probe:probe", "Measure which restarts RAM survives."),
+        "selftest": ("hardboot.commands.selftest:selftest", "Prove that hardboot works on this phone."),
         "home": ("hardboot.commands.home:home", "Return to the phone's own system, and put back partitions."),
         "reboot": ("hardboot.commands.reboot:reboot", "Restart the phone, and show which kernel came up."),
         "devices": ("hardboot.commands.devices:devices", "Show, check and draft phone profiles."),

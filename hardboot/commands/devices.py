@@ -14,9 +14,11 @@ from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
 from hardboot.commands import completion
 from hardboot.commands.command import Group
-from hardboot.commands.common import Settings, count, echo, pass_settings
+from hardboot.commands.common import Settings, confirm, count, echo, pass_settings
 from hardboot.commands.text_output import TextOutput
+from hardboot.probe import report as reports
 from hardboot.profile import Profile
+from hardboot.profile.own_copy import OwnCopy
 from hardboot.profile.schema import CarriedProperties
 
 _NOT_SHOWN = ("name", "title", "codenames", "notes")  # printed before and after the table
@@ -139,14 +141,37 @@ def show(settings: Settings, name: str | None) -> None:
     settings.emit(document, human)
 
 
-@devices.command(example="hardboot devices check phone.toml")
+@devices.command(example="hardboot devices check phone.toml\nhardboot devices check --report selftest.json")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Check the report of a selftest against its profile, and merge it into your own copy.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the merged profile to FILE, with --report.",
+)
 @pass_settings
-def check(settings: Settings, files: tuple[Path, ...]) -> None:
+def check(settings: Settings, files: tuple[Path, ...], report: Path | None, output: Path | None) -> None:
     """Check profile FILEs, or your own and all that ship with hardboot.
 
     A codename may be in one profile that ships and in one of your own, which is then the one that is used.
+
+    With --report, the profile's status and evidence say afterwards that hardboot works on this phone: the
+    selftest has passed, with the very facts that the profile states.
     """
+    if report is not None:
+        if files:
+            raise click.UsageError("--report cannot be combined with profile FILEs; choose one by --profile.")
+        _merge(settings, report, output)
+        return
+    if output is not None:
+        raise click.UsageError("--output needs --report.")
     paths = list(files) or ([settings.profile] if settings.profile else [])
     paths = paths or [path for name in profile.names() if (path := profile.path_of(name))]
     given = [(path, profile.read(path)) for path in paths]
@@ -176,6 +201,18 @@ def check(settings: Settings, files: tuple[Path, ...]) -> None:
     )
     error.several_lines = True
     raise error
+
+
+def _merge(settings: Settings, path: Path, output: Path | None) -> None:
+    """Check a report and merge it into a copy of its profile."""
+    report = reports.read(path)
+    known = settings.chosen() or profile.load(report.profile)
+    reports.check(report, known)
+    copy = OwnCopy(known, settings.profile, path=output)
+    confirm(settings, f"This writes the profile {known.name} to {copy.path}.", state="Nothing was changed.")
+    made = reports.merge(report, known, copy)
+    document = {"profile": made.name, "status": made.status, "path": str(copy.path), "report": str(path)}
+    settings.emit(document, lambda: echo(f"Wrote {copy.path}: {made.name} is {made.status} now."))
 
 
 def _facts(phone: Profile) -> list[tuple[str, Any, str, str]]:

@@ -6,7 +6,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceStateError, RefusedError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.device import cpus, host, record
-from hardboot.device.handset import KERNEL, parse_kernel
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import SOFT, Loaded, LoadState
 from hardboot.flows import verdict
@@ -33,7 +33,7 @@ def execute(
     quiesce: bool = True,
     looked: Sequence[Output] | None = None,
 ) -> None:
-    """Start what is loaded on the phone, whoever loaded it and when.
+    """Start what is loaded on the phone, whoever loaded it and when, and prove which kernel came up.
 
     Args:
         phone: The phone.
@@ -46,6 +46,25 @@ def execute(
         RefusedError: If nothing is loaded, or something without a record, or a CPU stays online.
         DeviceStateError: If the phone stays silent, or does not leave its kernel.
         DeviceError: If the host kernel came back instead of the guest.
+    """
+    now = start(phone, journal, wait_s=wait_s, quiesce=quiesce, looked=looked)
+    assert journal.loaded is not None
+    verdict.judge(journal.loaded, journal, now, wait_s=wait_s)
+    with if_cut_off(f"{_event(journal.loaded)} had been sent, and the ROM is running."):
+        phone.clean()
+
+
+def start(
+    phone: Phone,
+    journal: Journal,
+    *,
+    wait_s: float,
+    quiesce: bool = True,
+    looked: Sequence[Output] | None = None,
+) -> KernelIdentity | None:
+    """Start what is loaded, and return the kernel that answers next; None if none does in time.
+
+    See `execute` for arguments and errors.
     """
     with (
         if_cut_off("Nothing was started; what is loaded stays loaded until the phone restarts."),
@@ -73,7 +92,7 @@ def execute(
     soft = loaded.start == SOFT
     title = "Starting the guest by soft kexec" if soft else "Resetting the hardware, waiting for the guest"
     with journal.phase("start" if soft else "reset and boot"), log.step(title):
-        event = "The soft kexec" if soft else "The reset"
+        event = _event(loaded)
         with if_cut_off(f"{event} may have been sent; it is not known whether the ROM runs."):
             _leave_kernel(phone, program, phone.profile.soft.unbind if soft else ())
 
@@ -84,10 +103,11 @@ def execute(
                 raise _not_left(text, quiesced=quiesce)
 
         with if_cut_off(f"{event} had been sent; it is not known whether the ROM runs."):
-            now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
-    verdict.judge(loaded, journal, now, wait_s=wait_s)
-    with if_cut_off(f"{event} had been sent, and the ROM is running."):
-        phone.clean()
+            return wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
+
+
+def _event(loaded: Loaded) -> str:
+    return "The soft kexec" if loaded.start == SOFT else "The reset"
 
 
 def startable(state: LoadState) -> Loaded:

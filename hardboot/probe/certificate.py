@@ -67,7 +67,7 @@ def save(known: Profile, origin: Path | None, kernel: str, measured: list[Surviv
 
     Args:
         known: The profile of the phone.
-        origin: Its file, if it is none of the usual ones.
+        origin: Its file, if that is none of the usual ones; it is then changed itself.
         kernel: The kernel that ran, as `uname -r`.
         measured: The measurements; what is not known is not written into the profile.
 

@@ -27,18 +27,19 @@ class OwnCopy:
         path: Where it is saved.
     """
 
-    def __init__(self, profile: Profile, origin: Path | None = None) -> None:
-        """Begin with the user's copy, else with the profile's file.
+    def __init__(self, profile: Profile, origin: Path | None = None, *, path: Path | None = None) -> None:
+        """Begin with the file of the profile.
 
         Args:
             profile: The profile.
-            origin: Its file, if it is none of the usual ones.
+            origin: Its file, if that is none of the usual ones; it is then changed itself.
+            path: Where the copy is saved; None is `origin`, or the folder of the user's own profiles.
 
         Raises:
             InputError: If the file cannot be read, or the user has no home folder.
         """
-        self.path = files.own_dir() / f"{profile.name}.toml"
-        source = self.path if self.path.exists() else origin or files.path_of(profile.name)
+        self.path = path or origin or files.own_dir() / f"{profile.name}.toml"
+        source = origin or files.path_of(profile.name)
         if source is None:
             raise InputError(
                 f"there is no file of the profile {profile.name}",
@@ -50,7 +51,7 @@ class OwnCopy:
     def state(self, fact: str, value: bool | str, source: str) -> None:
         """State a fact that was measured, by its dotted name, and how it was measured."""
         self._put(fact, value)
-        self._prove(fact, source)
+        self.prove(fact, source)
 
     def state_ranges(self, fact: str, ranges: Sequence[Range], source: str) -> None:
         """State a list of named ranges that was measured, in place of the one that is there."""
@@ -59,7 +60,7 @@ class OwnCopy:
         evidence = self._table("evidence")
         for name in [name for name in evidence if name.startswith(f"{fact}.")]:
             evidence.remove(name)
-        self._prove(fact, source)
+        self.prove(fact, source)
 
     def put(self, fact: str, value: str) -> None:
         """State a fact that needs no evidence."""
@@ -95,7 +96,8 @@ class OwnCopy:
         else:  # in front of the first table
             self._document = tomlkit.parse(_TABLE.sub(lambda _: f"{text}\n[", self._document.as_string(), 1))
 
-    def _prove(self, fact: str, source: str) -> None:
+    def prove(self, fact: str, source: str) -> None:
+        """State how a fact was verified that is stated already."""
         entry = {"status": "verified", "source": source}
         written = tomlkit.parse(toml.dump([], {"": {"entry": entry}}))["entry"]
         self._table("evidence")[fact] = written

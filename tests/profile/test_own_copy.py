@@ -59,13 +59,23 @@ def test_the_second_change_begins_with_the_first(own: Path) -> None:
     assert tomllib.loads((own / "virt-arm.toml").read_text())["survives"] == {"plain": False, "warm": False}
 
 
-def test_a_profile_of_its_own_file_is_copied_from_there(own: Path, tmp_path: Path) -> None:
+def test_a_profile_that_was_given_as_a_file_is_changed_there(own: Path, tmp_path: Path) -> None:
     given = tmp_path / "given.toml"
     given.write_text("# mine\n" + (data_dir("devices") / "virt-arm.toml").read_text())
     copy = OwnCopy(profile.read(given), given)
     copy.state("survives.plain", True, "measured")
     copy.save()
-    assert (own / "virt-arm.toml").read_text().startswith("# mine\n")
+    assert given.read_text().startswith("# mine\n")
+    assert profile.read(given).survives.plain is True
+    assert not own.exists()
+
+
+def test_a_copy_can_be_saved_elsewhere(own: Path, tmp_path: Path) -> None:
+    copy = OwnCopy(profile.load("virt-arm"), path=tmp_path / "made.toml")
+    copy.state("survives.plain", True, "measured")
+    copy.save()
+    assert profile.read(tmp_path / "made.toml").survives.plain is True
+    assert not own.exists()
 
 
 def test_what_contradicts_the_profile_is_not_written(own: Path) -> None:

@@ -36,6 +36,13 @@ def rom_image(folder: Path, *, tree: bytes | None = None, cmdline: bytes = b"con
     return path
 
 
+def own_image() -> bytes:
+    """Return a boot image of a host that can also be started from RAM."""
+    unpacked = kernel_with_banner("6.1.0-host", 20_000, 10_000)
+    kernel = zimage(tags=hardboot_tag(PAGE), payload=pack(unpacked, "gzip"))
+    return build.boot(kernel + board("mine"), RAMDISK, cmdline=b"console=ttyAMA0")
+
+
 def small_profile(size: int | None = SIZE) -> Profile:
     """virt-arm with a boot partition of `size` bytes: 16 MiB take their time."""
     known = profile.load("virt-arm")

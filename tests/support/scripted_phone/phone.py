@@ -1,9 +1,11 @@
 """The scripted phone: its disk, its kernels, its root, and what goes wrong with it."""
 
 import errno
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Concatenate, Literal, ParamSpec
 
 from hardboot.payload import agent
@@ -27,7 +29,7 @@ from scripted_phone.files import (
     may,
 )
 from scripted_phone.kernel_files import show_kernel
-from scripted_phone.kernels import Kernel, Running
+from scripted_phone.kernels import Image, Kernel, Running
 from scripted_phone.programs import PROGRAMS, stand_still
 from scripted_phone.ramoops import Ramoops
 from scripted_phone.transport import ScriptedTransport, words_of
@@ -36,6 +38,8 @@ HOST = Kernel("6.1.0-host")
 STOCK = Kernel("5.10.0-stock", page=None, flag=None, takes=1)
 _LEAVE_S = 0.3  # a kernel on its way down still answers
 _ZYGOTE = "init.svc.zygote"
+_STEPS = re.compile(rb"tell (\S+)\nrestart (\w+)\n")
+Guest = Literal["host", "nothing", "stays", "selftest", "dies"]
 Root = Literal["adbd", "su -c", "su 0", None]
 _P = ParamSpec("_P")
 
@@ -60,7 +64,8 @@ class ScriptedPhone:
         root: How a root shell is had: "adbd" runs as root, "su -c", "su 0", or not at all.
         boots: Images that boot from the boot partition: their first bytes, and the kernel that comes up.
         rom: What a loaded image starts: a kernel; "host" if it crashes and the boot partition's comes
-            back; "nothing" if the phone stays silent; "stays" if the running kernel cannot be left.
+            back; "nothing" if the phone stays silent; "stays" if the running kernel cannot be left;
+            "selftest" runs what hb-init is told in it; "dies" if its kernel does before that.
         capture: The kernel that an image loaded for a crash starts.
         trees: What the bootloader gives every kernel: path to content.
         missing: Programs that the phone does not have.
@@ -84,7 +89,9 @@ class ScriptedPhone:
     clock: Clock = field(default_factory=Clock)
     properties: dict[str, str] = field(default_factory=dict)
     boots: list[tuple[bytes, Kernel]] = field(default_factory=list)
-    rom: Kernel | Literal["host", "nothing", "stays"] = field(default_factory=lambda: Kernel("6.6.0-rom"))
+    rom: Kernel | Literal["host", "nothing", "stays", "selftest", "dies"] = field(
+        default_factory=lambda: Kernel("6.6.0-rom")
+    )
     capture: Kernel | None = None
     trees: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
@@ -301,11 +308,26 @@ class ScriptedPhone:
         rom = self.rom
         if rom == "stays":
             yield from stand_still()
+        elif rom in ("selftest", "dies"):
+            self._leave(partial(self._run_guest, running.loaded, dies=rom == "dies"))
         elif isinstance(rom, Kernel):
             self._leave(lambda: rom, running.loaded.cmdline)
         else:
             self._leave(self._bootable if rom == "host" else lambda: None)
         return 0
+
+    def _run_guest(self, image: Image, *, dies: bool) -> Kernel | None:
+        """Let a guest without ADB run and restart the phone; return the kernel that comes up then."""
+        assert self.ramoops
+        guest = self.ramoops
+        guest.written = {}  # its kernel shows the old logs, and nobody reads them
+        guest.keep("console-ramoops-0" if guest.console else "", f"command line: {image.cmdline}\n".encode())
+        (steps,) = (found for one in image.segments if (found := _STEPS.search(one.content)))
+        if not dies:
+            for name in (*["console-ramoops-0"] * guest.console, *["pmsg-ramoops-0"] * guest.pmsg):
+                guest.keep(name, steps[1] + b"\n")
+        guest.left_by(self, "plain" if dies else steps[2].decode())
+        return self._bootable()
 
     # Programs of its own
 
