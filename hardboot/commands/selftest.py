@@ -58,7 +58,7 @@ def selftest(settings: Settings, dry_run: bool, output: Path | None, wait_s: flo
     """
     _step(1, "What the phone can do")
     _examine(settings)
-    with journaled(settings) as (phone, journal):
+    with journaled(settings, restarts=True) as (phone, journal):
         with if_cut_off("Nothing was restarted."):
             _step(2, "Backups")
             _look_at_backups(phone)
