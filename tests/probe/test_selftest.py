@@ -177,14 +177,9 @@ def report(tmp_path: Path, own_profiles: Path) -> Path:
     """Return the report of a selftest that has passed."""
     known = profile.load("virt-arm")
     journal = Journal(known.name, "x")
+    kernel = KernelIdentity("6.1.0-host", "id", "")
     journal.loaded = record.describe(
-        KernelIdentity("6.1.0-host", "id", ""),
-        None,
-        image="selftest",
-        sha256="0" * 64,
-        release=None,
-        mark=MARK,
-        cmdline="",
+        kernel, "fastboot", image="selftest", sha256="0" * 64, release=None, mark=MARK, cmdline=""
     )
     segment = LoadedSegment(name="zImage", start=0x48000000, end=0x48001000)
     journal.loaded = msgspec.structs.replace(journal.loaded, segments=(segment,))
