@@ -21,18 +21,20 @@ from hardboot.flows.ways import choice
 from hardboot.flows.ways.choice import Choice
 from hardboot.flows.ways.fastboot import BootableImage
 from hardboot.flows.ways.kexec import PlannedRom
-from hardboot.flows.ways.way import FASTBOOT, HARDBOOT, SOFT, Ready, Request
+from hardboot.flows.ways.recovery import RecoveryBoot
+from hardboot.flows.ways.way import FASTBOOT, HARDBOOT, RECOVERY, SOFT, Ready, Request
 
 _HELP_VIA = (
     "Boot by hardboot (a hardware reset, with a host kernel), soft (plain kexec), fastboot (the bootloader), "
-    "or auto: hardboot if a host kernel runs, else fastboot if the bootloader is unlocked."
+    "recovery (the recovery partition, for one boot), or auto: hardboot if a host kernel runs, else fastboot "
+    "if the bootloader is unlocked, else recovery."
 )
 
 
 @click.command(
     cls=Command, example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7"
 )
-@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT), _HELP_VIA)
+@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT, RECOVERY), _HELP_VIA)
 @click.option(
     "--fastboot-serial",
     metavar="SERIAL",
@@ -41,7 +43,9 @@ _HELP_VIA = (
     "Default: the phone's serial number.",
 )
 @click.option(
-    "--as-v2", is_flag=True, help="Send a ROM of several images as one of header v2, with --via fastboot."
+    "--as-v2",
+    is_flag=True,
+    help="Send a ROM of several images as one of header v2, with --via fastboot or recovery.",
 )
 @click.option("--from-rom", is_flag=True, help="Restart the phone into its own system first, if a ROM runs.")
 @start_options
@@ -55,12 +59,12 @@ def boot(
     fastboot_serial: str | None,
     as_v2: bool,
 ) -> None:
-    """Boot IMAGE from RAM; nothing is flashed.
+    """Boot IMAGE once; a restart brings the phone back to its own system.
 
     IMAGE is a boot image, or a folder or zip archive with the images of a ROM.
 
-    Checks that the kernel of IMAGE runs. A restart brings the phone back to its own system. There are several
-    ways; --dry-run shows which one is taken, and why not the others.
+    Checks that the kernel of IMAGE runs. There are several ways; --dry-run shows which one is taken, and why
+    not the others. Only recovery writes to a partition, and puts its content back.
     """
     if from_rom and wanted.dry_run:
         raise click.UsageError("--from-rom cannot be combined with --dry-run.")
@@ -116,14 +120,14 @@ def _emit(
     document = {**journal.document(), "other_ways": dict(chosen.others)}
     if isinstance(ready, PlannedRom):
         emit_plan(settings, wanted, phone.profile, ready.prepared, document)
-    elif isinstance(ready, BootableImage):
+    elif isinstance(ready, BootableImage | RecoveryBoot):
         if wanted.svg is not None:
             raise RefusedError(
                 "there is no memory map: the bootloader places the image",
                 state="Nothing was sent.",
                 fix="Leave out --svg.",
             )
-        settings.emit({**document, "image": _document(ready)}, lambda: _show_image(ready))
+        settings.emit({**document, "image": ready.document()}, lambda: _show(ready))
     if not settings.json:
         echo(f"  way           {chosen.way.name}")
         for name, reason in chosen.others.items():
@@ -134,25 +138,11 @@ def _plan(phone: Phone, chosen: Choice, ready: Ready) -> dict[str, object]:
     """Return what is planned, as a dry run prints it with --json."""
     if isinstance(ready, PlannedRom):
         return {"way": chosen.way.name, "plan": plan_page(phone.profile, ready.prepared).document()}
-    if isinstance(ready, BootableImage):
-        return {"way": chosen.way.name, "image": _document(ready)}
+    if isinstance(ready, BootableImage | RecoveryBoot):
+        return {"way": chosen.way.name, "image": ready.document()}
     return {"way": chosen.way.name}
 
 
-def _document(ready: BootableImage) -> dict[str, object]:
-    return {
-        "header_version": ready.image.header_version,
-        "bytes": ready.size,
-        "cmdline": ready.cmdline.text,
-        "from_phone": list(ready.kept),
-        "bootloader": ready.client.serial,
-        "client": ready.client.program,
-    }
-
-
-def _show_image(ready: BootableImage) -> None:
-    echo(f"  image         {ready.loaded}, header v{ready.image.header_version}, {ready.size} bytes")
-    echo(f"  cmdline       {ready.cmdline.text}")
-    if ready.kept:
-        echo(f"  from phone    {', '.join(ready.kept)}, as flashed")
-    echo(f"  bootloader    {ready.client.serial}, by {ready.client.program}")
+def _show(ready: BootableImage | RecoveryBoot) -> None:
+    for name, value in ready.rows():
+        echo(f"  {name:<13} {value}")

@@ -156,7 +156,8 @@ def _origin(seen: _Seen) -> str:
     if record.is_panic_kernel(seen.kernel):
         what = "panic kernel; pull the dump: hardboot crash pull FILE"
     elif record.is_guest(seen.kernel):
-        what = "ROM booted by hardboot"
+        from_recovery = seen.rom is not None and seen.rom.start == record.RECOVERY
+        what = f"ROM booted by hardboot{' from the recovery partition' if from_recovery else ''}"
     elif seen.recovery:
         known = seen.phone.profile.partitions
         # Since Android 11 it may be a part of vendor_boot; on other phones without its own it is in boot.

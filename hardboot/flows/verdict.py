@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
 from hardboot.device.handset import KernelIdentity
-from hardboot.device.record import FASTBOOT, HARD, SLOT, SOFT, Loaded
+from hardboot.device.record import FASTBOOT, HARD, RECOVERY, SLOT, SOFT, Loaded
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 
 _READ_LOG = "Read the log of the ROM: hardboot log"
@@ -20,22 +20,25 @@ class _Words:
         own: What comes up if not the ROM.
         cause: Of that, besides a crash of the ROM.
         written: What the start left in partitions; None for nothing.
+        again: What to do if a restart starts the ROM again.
     """
 
     event: str
     own: str
     cause: str = ""
     written: str | None = None
+    again: str = ""
 
     @property
     def silent(self) -> str:
         """The state of a phone that is silent."""
         return self.written or "Nothing was flashed: the boot partition is unchanged."
 
-    @property
-    def back(self) -> str:
-        """The state of a phone that runs its own system."""
+    def back(self, *, settled: bool) -> str:
+        """Return the state of a phone that runs its own system."""
         restarted = "the phone has restarted into its own system."
+        if settled:
+            return f"T{restarted[1:]} Its partitions hold what they held before."
         return f"T{restarted[1:]} {self.written}" if self.written else f"Nothing was flashed: {restarted}"
 
 
@@ -51,10 +54,20 @@ _WORDS = {
         ", or its bootloader did not start the other slot",
         "The other slot still holds the ROM, until: hardboot home",
     ),
+    RECOVERY: _Words(
+        "was restarted into its recovery partition",
+        "own system",
+        ", or its bootloader did not start the recovery partition",
+        "The recovery partition still holds the ROM, until: hardboot home",
+        "If that starts the ROM again, its kernel died before it could take the message to the bootloader "
+        "back: flash the backup of the recovery (hardboot backups) by fastboot, and restart from there. ",
+    ),
 }
 
 
-def judge(loaded: Loaded, journal: Journal, now: KernelIdentity | None, *, wait_s: float) -> None:
+def judge(
+    loaded: Loaded, journal: Journal, now: KernelIdentity | None, *, wait_s: float, settled: bool = False
+) -> None:
     """Record which kernel came up: only the guest was started with this load's mark.
 
     Args:
@@ -62,6 +75,7 @@ def judge(loaded: Loaded, journal: Journal, now: KernelIdentity | None, *, wait_
         journal: Takes the outcome.
         now: The kernel that came up; None if none answered.
         wait_s: The seconds waited for it.
+        settled: Whether the partitions that were written hold their old content again.
 
     Raises:
         DeviceStateError: If no kernel answered.
@@ -74,13 +88,13 @@ def judge(loaded: Loaded, journal: Journal, now: KernelIdentity | None, *, wait_
             f"the phone {words.event} and has been silent for {wait_s:.0f} s",
             state=words.silent,
             fix=f"Hold the power button to restart it into its {words.own}. "
-            f"{_READ_LOG}. If the ROM is slow, wait longer: --wait SECONDS",
+            f"{words.again}{_READ_LOG}. If the ROM is slow, wait longer: --wait SECONDS",
         )
     if loaded.mark not in now.marks:
         journal.outcome = HOST_CAME_BACK
         raise DeviceError(
             f"the {words.own} came back ({now.release}) instead of the ROM",
-            state=words.back,
+            state=words.back(settled=settled),
             fix=f"The ROM crashed{words.cause}. {_READ_LOG}",
         )
     journal.outcome = GUEST_UP

@@ -33,17 +33,33 @@ _ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ex
 
 
 def write_images(target: Path) -> None:
-    """Write the boot image the phone is delivered with: the stock kernel, header v0."""
+    """Write the boot image the phone is delivered with, and its recovery: the stock kernel, header v0."""
     with temporary_folder() as folder:
-        _pack(target, kernel.stock(ARM).image, _ramdisk(folder, "stock"), CMDLINE)
+        ramdisk = _ramdisk(folder, "stock")
+        _pack(target, kernel.stock(ARM).image, ramdisk, CMDLINE)
+        root = folder / "root"
+        (root / "sbin" / "recovery").write_text("#!/system/bin/sh\n")
+        userland.pack_ramdisk(root, ramdisk)
+        _pack(_recovery(target), kernel.stock(ARM).image, ramdisk, CMDLINE)
+
+
+def factory_images(boot_image: Path) -> dict[str, Path]:
+    """Return the images the phone is delivered with, by their partitions."""
+    recovery = _recovery(boot_image)  # phones of earlier versions have the same image in both
+    return {"boot": boot_image, "recovery": recovery if recovery.exists() else boot_image}
 
 
 def write_disk(target: Path, boot_image: Path) -> None:
-    """Write the disk of a new phone: `boot_image` in boot and recovery, a system, an empty userdata."""
+    """Write the disk of a new phone: the images it is delivered with, a system, an empty userdata."""
     with temporary_folder() as folder:
         system = folder / "system"
         userland.make_system(system, ARM, "virt-arm.prop")
-        disk.make(target, TABLE, {"boot": boot_image, "recovery": boot_image}, {"system": system})
+        disk.make(target, TABLE, factory_images(boot_image), {"system": system})
+
+
+def _recovery(boot_image: Path) -> Path:
+    """Return the recovery beside a boot image."""
+    return boot_image.with_name("factory-recovery.img")
 
 
 def write_rom(target: Path, which: str) -> None:

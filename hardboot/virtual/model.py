@@ -89,7 +89,7 @@ VIRT_ARM = Model(
     write_images=classic.write_images,
     write_disk=classic.write_disk,
     write_rom=classic.write_rom,
-    factory_images=lambda factory: {"boot": factory, "recovery": factory},
+    factory_images=classic.factory_images,
     add_words=lambda words: "".join(f" {word}" for word in words),
 )
 VIRT_ARM64 = Model(

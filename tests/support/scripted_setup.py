@@ -28,11 +28,13 @@ RAMDISK = ramdisk(891)
 _ROM_KERNEL = zimage(payload=pack(kernel_with_banner("6.6.0-rom", 20_000, 10_000), "gzip"))
 
 
-def rom_image(folder: Path, *, tree: bytes | None = None, cmdline: bytes = b"console=ttyAMA0") -> Path:
+def rom_image(
+    folder: Path, *, tree: bytes | None = None, cmdline: bytes = b"console=ttyAMA0", ramdisk: bytes = RAMDISK
+) -> Path:
     """Return a boot image to start from RAM: its kernel is that of `ScriptedPhone.rom`."""
     path = folder / "rom.img"
     tree = board("mine") if tree is None else tree
-    path.write_bytes(build.boot(_ROM_KERNEL + tree, RAMDISK, cmdline=cmdline))
+    path.write_bytes(build.boot(_ROM_KERNEL + tree, ramdisk, cmdline=cmdline))
     return path
 
 

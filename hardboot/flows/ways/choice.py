@@ -8,13 +8,13 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
-from hardboot.flows.ways import fastboot, kexec
+from hardboot.flows.ways import fastboot, kexec, recovery
 from hardboot.flows.ways.way import Request, Way
 
 AUTO = "auto"
-# The best first; AUTO chooses among the first ones, none of which writes to a partition.
-WAYS: Mapping[str, Way] = {way.name: way for way in (kexec.hardboot, fastboot.way, kexec.soft)}
-_AUTOMATIC = (kexec.hardboot.name, fastboot.way.name)
+# The best first; those that write to partitions come after those that do not.
+_AUTOMATIC: tuple[Way, ...] = (kexec.hardboot, fastboot.way, recovery.way)
+WAYS: Mapping[str, Way] = {way.name: way for way in (*_AUTOMATIC, kexec.soft)}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def choose(phone: Phone, request: Request, via: str, journal: Journal, *, explai
 
 def _first_working(phone: Phone, request: Request, journal: Journal) -> Way:
     journal.host = phone.kernel()
-    best, *others = (WAYS[name] for name in _AUTOMATIC)
+    best, *others = _AUTOMATIC
     try:
         best.check(phone, request)
         return best
@@ -77,6 +77,6 @@ def _why_not(phone: Phone, request: Request, name: str, taken: Way, via: str) ->
         return error.what
     if via != AUTO:
         return f"would work, too: --via {name}"
-    if name in _AUTOMATIC:
+    if WAYS[name] in _AUTOMATIC:
         return f"would work, too; {taken.name} comes first"
     return f"would work, too; only by name: --via {name}"

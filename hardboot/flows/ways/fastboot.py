@@ -53,6 +53,26 @@ class BootableImage:
         """Bytes of the image."""
         return self.image.end + len(self.image.tail)
 
+    def document(self) -> dict[str, object]:
+        """Return what will be sent, as JSON has it."""
+        return {
+            "header_version": self.image.header_version,
+            "bytes": self.size,
+            "cmdline": self.cmdline.text,
+            "from_phone": list(self.kept),
+            "bootloader": self.client.serial,
+            "client": self.client.program,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what will be sent, for people."""
+        return [
+            ("image", f"{self.loaded}, header v{self.image.header_version}, {self.size} bytes"),
+            ("cmdline", self.cmdline.text),
+            *([("from phone", f"{', '.join(self.kept)}, as flashed")] if self.kept else []),
+            ("bootloader", f"{self.client.serial}, by {self.client.program}"),
+        ]
+
     def start(self, phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool) -> None:
         """See `Ready`; the system shuts down by itself, so that there is nothing to quiesce.
 

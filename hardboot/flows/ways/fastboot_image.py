@@ -32,7 +32,7 @@ def make(rom: Rom, cmdline: str, *, as_v2: bool) -> BootImage:
         image = replace(image, lead=b"") if len(image.lead) else image  # the client wants the magic first
         if image.header_version >= marked_image.WITH_VENDOR_BOOT:
             if as_v2:
-                image = _packed_as_v2(image, rom)
+                image = packed_as_v2(image, rom)
             else:
                 _check_alone(rom)
         return marked_image.with_command_line(image, cmdline)
@@ -45,7 +45,13 @@ def kept_partitions(rom: Rom, image: BootImage) -> tuple[str, ...]:
     return ("vendor_boot", *(() if len(image.ramdisk) else ("init_boot",)), "dtbo")
 
 
-def _packed_as_v2(image: BootImage, rom: Rom) -> BootImage:
+def packed_as_v2(image: BootImage, rom: Rom) -> BootImage:
+    """Return a ROM of header v3 or v4 as one image of header v2; `image` is its boot image.
+
+    Raises:
+        InputError: If vendor_boot holds no device tree.
+        RefusedError: If it has ramdisks for several boards.
+    """
     vendor = rom.vendor
     assert vendor is not None  # a complete ROM
     tree = rom.files.images.get("dtb", vendor.dtb)

@@ -7,7 +7,7 @@ from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom_source import RomSource
 
-HARDBOOT, SOFT, FASTBOOT, SLOT = "hardboot", "soft", "fastboot", "slot"
+HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT = "hardboot", "soft", "fastboot", "recovery", "slot"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ LOCKED = "the bootloader is locked: it boots no image by fastboot"
 UNTOLD = "the phone does not tell whether its bootloader is unlocked"
 BY_NAME = "would work, too; only by name: --via soft"
 NO_CLIENT = "fastboot is not installed"
+NO_RECOVERY = (
+    "/dev/block/vda4 holds the boot image, not a recovery: it is not known whether the bootloader starts it"
+)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +32,9 @@ NO_CLIENT = "fastboot is not installed"
         (True, None, True, "hardboot", {"fastboot": UNTOLD, "soft": BY_NAME}),
         (True, "0", False, "hardboot", {"fastboot": NO_CLIENT, "soft": BY_NAME}),
         (False, "0", True, "fastboot", {"hardboot": NO_HOST, "soft": BY_NAME}),
-        (False, "1", True, None, f"{NO_HOST}; fastboot: {LOCKED}"),
-        (False, None, True, None, f"{NO_HOST}; fastboot: {UNTOLD}"),
-        (False, "0", False, None, f"{NO_HOST}; fastboot: {NO_CLIENT}"),
+        (False, "1", True, None, f"{NO_HOST}; fastboot: {LOCKED}; recovery: {NO_RECOVERY}"),
+        (False, None, True, None, f"{NO_HOST}; fastboot: {UNTOLD}; recovery: {NO_RECOVERY}"),
+        (False, "0", False, None, f"{NO_HOST}; fastboot: {NO_CLIENT}; recovery: {NO_RECOVERY}"),
     ],
 )
 def test_auto_takes_hardboot_on_a_host_else_fastboot_on_an_unlocked_phone(
@@ -41,9 +44,10 @@ def test_auto_takes_hardboot_on_a_host_else_fastboot_on_an_unlocked_phone(
     locked: str | None,
     client: bool,
     way: str | None,
-    others: object,
+    others: dict[str, str] | str,
 ) -> None:
     phone = setup.install(setup.phone_with_disk(host=host), monkeypatch, tmp_path / "state")
+    phone.partition("recovery", setup.HOST_IMAGE if host else setup.STOCK_IMAGE, size=setup.SIZE)
     if locked is not None:
         phone.properties["ro.boot.flash.locked"] = locked
     if client:
@@ -58,7 +62,8 @@ def test_auto_takes_hardboot_on_a_host_else_fastboot_on_an_unlocked_phone(
     else:
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout)
-        assert (document["via"], document["other_ways"]) == (way, others)
+        assert isinstance(others, dict)
+        assert (document["via"], document["other_ways"]) == (way, others | {"recovery": NO_RECOVERY})
         for name, reason in document["other_ways"].items():
             assert f"  not {name:<10}{reason}\n" in hardboot("boot", image, "--dry-run").stdout
     assert phone.happened("reboot*") == []

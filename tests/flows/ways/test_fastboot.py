@@ -239,6 +239,7 @@ def test_a_dry_run_shows_the_image_and_restarts_nothing(
     assert done["image"]["bootloader"] == scripted.serialno
     assert done["other_ways"] == {
         "hardboot": "would work, too: --via hardboot",
+        "recovery": "the phone has no partition misc",
         "soft": "would work, too: --via soft",
     }
     text = hardboot("boot", image, "--via", "fastboot", "--dry-run").stdout

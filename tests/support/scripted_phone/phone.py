@@ -74,6 +74,7 @@ class ScriptedPhone:
         bootctl: Whether each slot is bootable and marked as successful, as its HAL says; None if the phone
             has no bootctl.
         bootctl_active: What `get-active-boot-slot` prints; None before version 1.2 of the HAL.
+        chooses: What the bootloader starts at each restart, where it has a choice; None for what is in boot.
         bootloader: What happens in its bootloader, which then never ends by itself; None for one that starts
             the system at once.
         ramoops: RAM that keeps logs over a restart; None if its kernels have no driver for it.
@@ -97,6 +98,7 @@ class ScriptedPhone:
     missing: set[str] = field(default_factory=set)
     zygote_stops: bool = True
     su_version: str = ""
+    chooses: Callable[[], Kernel | None] | None = None
     bootctl: dict[int, tuple[bool, bool]] | None = None
     bootctl_active: int | None = None
     bootloader: Callable[[], Steps] | None = None
@@ -261,8 +263,14 @@ class ScriptedPhone:
         self._leave(self._bootable if restarts else lambda: None, by="panic")
 
     def _bootable(self) -> Kernel | None:
+        if self.chooses:
+            return self.chooses()
+        return self.kernel_in(self.boot)
+
+    def kernel_in(self, device: BlockDevice) -> Kernel | None:
+        """Return the kernel that comes up from a partition; None if nothing that boots is in it."""
         for content, kernel in self.boots:
-            if self.boot.flash.startswith(content):
+            if device.flash.startswith(content):
                 return kernel
         return None
 
