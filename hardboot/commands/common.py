@@ -99,18 +99,23 @@ def connected(
 ) -> "Iterator[Phone]":
     """Connect to the phone, and warn of a change to its partitions that is not settled.
 
+    A command that may restart the phone keeps what a failed boot left on it first.
+
     Args:
         settings: The global options.
         exclusive: Keep other commands that change the phone away meanwhile.
         wait_s: Seconds to wait for a phone that is starting; None is the usual time.
         restarts: Refuse a phone that may not start again, because a partition holds a mix of two images.
     """
+    from hardboot.attempts import aftermath
     from hardboot.device import phone as phones
     from hardboot.flows import unsettled
 
     patience = phones.WAIT_S if wait_s is None else wait_s
     with phones.connected(settings.serial, settings.chosen(), exclusive=exclusive, wait_s=patience) as phone:
         unsettled.report(phone, alone=exclusive, restarts=restarts)
+        if exclusive:
+            aftermath.collect(phone)  # a restart would destroy it
         yield phone
 
 
@@ -125,11 +130,9 @@ def journaled(
         connect_s: Seconds to wait for a phone that is starting; None is the usual time.
         restarts: See `connected`.
     """
-    from hardboot.attempts import aftermath
     from hardboot.flows.journal import Journal
 
     with connected(settings, exclusive=True, wait_s=connect_s, restarts=restarts) as phone:
-        aftermath.collect(phone)  # the next reset would destroy it
         journal = Journal(phone.profile.name, phone.serialno)
         try:
             yield phone, journal

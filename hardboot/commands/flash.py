@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from hardboot.attempts import aftermath
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import private_copy
 from hardboot.base.interrupts import if_cut_off
@@ -47,6 +48,7 @@ def flash_host_kernel(
         private_copy(image, limit=host_image.LIMIT) as copy,
         connected(settings.serial, settings.chosen(), exclusive=True) as phone,
     ):
+        aftermath.collect(phone)
         with if_cut_off(NOTHING_WRITTEN):
             host_image.check(copy.path, phone.profile, name=image)
             release = partition_content.inspect(map_own_file(copy.path)).release
@@ -85,6 +87,7 @@ def restore(
         raise click.UsageError("--slot chooses a backup; BACKUP says its own slot")
     named = backups.read(backup) if backup else None
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+        aftermath.collect(phone)
         with if_cut_off(NOTHING_WRITTEN):
             chosen = named or flash.default_backup(phone, phone.partition_name(flash.PARTITION, slot))
         with private_copy(chosen.path, limit=host_image.LIMIT) as copy:

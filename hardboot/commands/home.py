@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from hardboot.attempts import aftermath
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, echo, pass_settings, wait_option
 from hardboot.device import record
@@ -26,6 +27,7 @@ def home(settings: Settings, dry_run: bool, wait_s: float) -> None:
     off. Each partition is read back and compared. It may be repeated at any time.
     """
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+        aftermath.collect(phone)
         if dry_run:
             done = flow.look(phone)
         else:

@@ -2,7 +2,6 @@
 
 import click
 
-from hardboot.attempts import aftermath
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, connected, echo, pass_settings, wait_option
 from hardboot.flows.restart import restart
@@ -17,7 +16,6 @@ def reboot(settings: Settings, wait_s: float) -> None:
     A ROM that hardboot booted ends, and the phone boots its own system; a loaded image is lost.
     """
     with connected(settings, exclusive=True, restarts=True) as phone:
-        aftermath.collect(phone)  # the restart would destroy it
         done = restart(phone, wait_s=wait_s)
         name = f"{phone.profile.name} {phone.serialno}"
         document = {

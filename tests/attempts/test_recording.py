@@ -240,7 +240,7 @@ def test_a_silent_phone_is_looked_for(
     assert known.gone
 
 
-@pytest.mark.parametrize("command", ["status", "log", "reboot", "exec", "boot"])
+@pytest.mark.parametrize("command", ["status", "log", "reboot", "exec", "boot", "home", "restore"])
 def test_the_next_command_reads_what_a_silent_rom_left(
     command: str, scripted: ScriptedPhone, rom: Path
 ) -> None:
