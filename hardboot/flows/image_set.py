@@ -1,22 +1,20 @@
-"""The images of one ROM: files given one by one, a folder, or a zip archive that holds them."""
+"""The images of one ROM: files given one by one, or those in a folder, archive, or OTA."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardboot.base.errors import InputError
-from hardboot.base.files import open_regular, unreadable
-from hardboot.base.mapping import map_file
-from hardboot.flows import zipped_set
+from hardboot.base.files import naming
+from hardboot.base.mapping import map_chunks, map_file
+from hardboot.downloads import Download, ImageSource, is_collection, open_download
 from hardboot.formats.reading import Data
 
 BOOT = "boot"
 # Besides boot; each is in a partition of the same name.
 OTHERS = ("init_boot", "vendor_boot", "dtbo")
 NAMES = (BOOT, *OTHERS)
-FILES = {f"{name}.img": name for name in NAMES}
-
-_ZIP_MAGIC = b"PK\3\4"
+MAX_IMAGE = 256 << 20  # bytes; far above every partition for boot images known
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class ImageSet:
     """The images of one ROM.
 
     Attributes:
-        path: What the user named: the boot image, the folder, or the zip archive.
+        path: What the user named: the boot image, the folder, or the archive.
         images: By name, `boot` and any of OTHERS.
         files: The file of each image, for people.
     """
@@ -38,50 +36,59 @@ def find(path: Path, others: Mapping[str, Path | None]) -> ImageSet:
     """Return the images of the ROM at `path`.
 
     Args:
-        path: A boot image, a folder with images under their usual names, or a zip archive with them.
+        path: A boot image, or a folder, archive or OTA with images.
         others: Files by name, used instead of what a folder or an archive holds; None is not given.
 
     Raises:
         InputError: If a file cannot be read, or there is no boot image.
     """
-    images: dict[str, Data]
-    if path.is_dir():
-        images, files = _in_folder(path)
-    elif _is_zip(path):
-        images = zipped_set.read(path, FILES)
-        files = {name: path / f"{name}.img" for name in images}
-    else:
-        images, files = {BOOT: map_file(path)}, {BOOT: path}
-    if BOOT not in images:
-        raise InputError(
-            "it holds no boot.img",
-            file=str(path),
-            state="Nothing was changed.",
-            fix="Give a folder or archive with boot.img; from a payload.bin it must be extracted first.",
-        )
-    for name, given in others.items():
-        if given is not None:
-            images[name], files[name] = map_file(given), given
-    return ImageSet(path, images, files)
+    if not is_collection(path):
+        return _with_others(ImageSet(path, {BOOT: map_file(path)}, {BOOT: path}), others)
+    with open_download(path) as download:
+        return _with_others(read(download, without=_given(others)), others)
 
 
-def _in_folder(folder: Path) -> tuple[dict[str, Data], dict[str, Path]]:
-    try:
-        files = {name: folder / file for file, name in FILES.items() if (folder / file).exists()}
-    except OSError as error:
-        raise unreadable(folder, error) from error
-    return {name: map_file(file) for name, file in files.items()}, files
+def read(download: Download, *, without: Collection[str] = ()) -> ImageSet:
+    """Return the images of the ROM in a download.
 
-
-def is_set(path: Path) -> bool:
-    """Return whether `path` is a folder or a zip archive, and not one image.
+    Args:
+        download: Open.
+        without: Names of images that are not taken out of it.
 
     Raises:
-        InputError: If it cannot be read.
+        InputError: If there is no boot image, or one is damaged, too large, or cannot be read.
     """
-    return path.is_dir() or _is_zip(path)
+    path = download.path
+    wanted = [name for name in NAMES if name not in without]
+    with naming(path):
+        for name in wanted:
+            if name in download.refused:
+                raise download.refused[name]
+        if BOOT in wanted and BOOT not in download.images:
+            raise InputError(
+                "it holds no boot.img",
+                state="Nothing was changed.",
+                fix="Give a folder, archive or OTA with a boot image.",
+            )
+        images = {name: _mapped(download.images[name]) for name in wanted if name in download.images}
+    return ImageSet(path, images, {name: path / f"{name}.img" for name in images})
 
 
-def _is_zip(path: Path) -> bool:
-    with open_regular(path) as stream:
-        return stream.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+def _mapped(image: ImageSource) -> Data:
+    if image.size > MAX_IMAGE:
+        raise InputError(
+            f"{image.name}.img in it has {image.size} bytes, it must have 1 to {MAX_IMAGE}",
+            state="Nothing was changed.",
+            fix="Extract the image, and give the file.",
+        )
+    return map_chunks(image.blocks())
+
+
+def _given(others: Mapping[str, Path | None]) -> dict[str, Path]:
+    return {name: path for name, path in others.items() if path is not None}
+
+
+def _with_others(found: ImageSet, others: Mapping[str, Path | None]) -> ImageSet:
+    given = _given(others)
+    images = {**found.images, **{name: map_file(path) for name, path in given.items()}}
+    return ImageSet(found.path, images, {**found.files, **given})

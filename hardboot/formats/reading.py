@@ -81,7 +81,7 @@ def u32(data: memoryview, offset: int) -> int:
 def malformed(
     what: str,
     field: str,
-    offset: int,
+    offset: int | None,
     problem: str,
     *,
     fix: str = "Check that the file is complete: compare its checksum with that of its source.",
@@ -91,12 +91,13 @@ def malformed(
     Args:
         what: The format: "boot image".
         field: The field of the format that is wrong.
-        offset: Of the field, in bytes from the start of the format's data.
+        offset: Of the field, in bytes from the start of the format's data; None where that tells nobody more.
         problem: The value, and the limit that it breaks.
         fix: What to do about it.
     """
+    place = "" if offset is None else f" at offset {offset:#x}"
     return InputError(
-        f"{what}: {field} at offset {offset:#x}: {problem}",
+        f"{what}: {field}{place}: {problem}",
         state="Nothing was changed.",
         fix=fix,
     )
@@ -106,7 +107,7 @@ class LimitError(InputError):
     """Input that exceeds what hardboot reads; it may be right."""
 
 
-def too_large(what: str, field: str, offset: int, problem: str) -> LimitError:
+def too_large(what: str, field: str, offset: int | None, problem: str) -> LimitError:
     """Return the error for input that exceeds what hardboot reads; for the arguments see `malformed`."""
     error = malformed(what, field, offset, problem)
     return LimitError(error.what, state=error.state, fix=error.fix)

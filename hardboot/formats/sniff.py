@@ -19,6 +19,8 @@ PXA_DT_TABLE = "Marvell device tree table (PXA-DT)"
 PXA_19XX_TABLE = "Marvell device tree table (PXA-19xx)"
 AMLOGIC_TABLE = "Amlogic device tree table (AML_)"
 SPARSE_IMAGE = "Android sparse image"
+OTA_PAYLOAD = "Android OTA payload"
+SUPER_IMAGE = "super image (dynamic partitions)"
 VBMETA_IMAGE = "AVB vbmeta image"
 SONY_ELF = "Sony boot image (ELF)"
 CPIO = "cpio archive"
@@ -93,7 +95,7 @@ _MAGICS = (
     (0, b"$OS$", "Intel OSIP image"),
     (0, b"-SIGNED-BY-SIGNBLOB-", "Tegra blob"),
     (0, b"MSM-RADIO-UPDATE", "Tegra blob"),
-    (0, b"CrAU", "Android OTA payload"),
+    (0, b"CrAU", OTA_PAYLOAD),
     (0, b"BSDIFF40", BINARY_PATCH),
     (0, b"OPPOENCRYPT!", OPPO_FIRMWARE),
     (0, b"AMLSECU!", AMLOGIC_SECURE),
@@ -112,7 +114,11 @@ _MAGICS = (
     (0, b"\x7fELF\1\1\1\x61", SONY_ELF),
     (0, b"\x7fELF\2\1\1\x61", SONY_ELF),
     (0, b"\x7fELF", _ELF),
+    (0, b"hsqs", "squashfs file system"),
+    (0x400, b"\xe2\xe1\xf5\xe0", "EROFS file system"),
+    (0x400, b"\x10\x20\xf5\xf2", "F2FS file system"),
     (0x438, b"\x53\xef", "ext4 file system"),
+    (0x1000, b"gDla", SUPER_IMAGE),
 )
 _REFINED = 32  # bytes that tell kinds with the same magic apart
 _IH_TYPE_RAMDISK, _IH_TYPE_KERNELS = b"\3", (b"\2", b"\4", b"\16")  # U-Boot include/image.h

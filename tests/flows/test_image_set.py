@@ -15,8 +15,10 @@ from image_sets import write_set, write_zip
 from told import raises
 
 from hardboot.base.errors import InputError
-from hardboot.flows import image_set, zipped_set
-from hardboot.formats.archives.compression import ZstdError
+from hardboot.downloads import is_collection, zips
+from hardboot.downloads.image_source import MAX_IMAGE
+from hardboot.flows import image_set
+from hardboot.formats.archives.decoders import ZstdError
 
 SET = {"boot": b"the boot image", "init_boot": b"the generic ramdisk", "dtbo": b"overlays"}
 EXTRACT = "Extract the images into a folder, and give the folder."
@@ -77,14 +79,14 @@ def test_a_factory_archive_holds_the_archive_of_images(tmp_path: Path) -> None:
 
 def test_an_archive_without_images_says_what_is_missing(tmp_path: Path) -> None:
     for path in (
-        write_zip(tmp_path / "a.zip", {"payload.bin": b"x"}),
+        write_zip(tmp_path / "a.zip", {"flash.sh": b"x"}),
         write_set(tmp_path / "rom", {"dtbo": b"x"}),
     ):
         with raises(
             InputError,
             f"{path}: it holds no boot.img",
             "Nothing was changed.",
-            "Give a folder or archive with boot.img; from a payload.bin it must be extracted first.",
+            "Give a folder, archive or OTA with a boot image.",
         ):
             found(path)
 
@@ -103,12 +105,12 @@ def test_an_archive_with_two_images_of_one_name_is_refused(tmp_path: Path) -> No
 def test_a_member_that_is_too_large_or_empty_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zipped_set, "MAX_IMAGE", 10)
+    monkeypatch.setattr(image_set, "MAX_IMAGE", 10)
     path = write_zip(tmp_path / "a.zip", {"boot.img": b"0123456789"})
     assert found(path)["boot"] == b"0123456789"
-    for data in (b"0123456789a", b""):
+    for data, limit in ((b"0123456789a", 10), (b"", MAX_IMAGE)):
         path = write_zip(tmp_path / "a.zip", {"boot.img": data})
-        problem = f"{path}: boot.img in it has {len(data)} bytes, it must have 1 to 10"
+        problem = f"{path}: boot.img in it has {len(data)} bytes, it must have 1 to {limit}"
         with raises(InputError, problem, "Nothing was changed.", "Extract the image, and give the file."):
             found(path)
 
@@ -124,7 +126,7 @@ def test_a_member_that_is_larger_than_it_states_is_cut_there(tmp_path: Path) -> 
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zipped_set, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 3)
     assert found(write_zip(tmp_path / "a.zip", {f"{name}.img": data for name, data in SET.items()}))
     path = write_zip(tmp_path / "b.zip", {**SET, "boot.img": b"x"})
     with raises(InputError, f"{path}: more than 3 files in the archive", "Nothing was changed.", EXTRACT):
@@ -140,7 +142,6 @@ def test_a_damaged_archive_is_refused(cut: int, tmp_path: Path) -> None:
 
 
 LOCAL, CENTRAL = b"PK\3\4", b"PK\1\2"  # magics of a member's two headers
-ENCRYPTED = ((LOCAL, 6, b"\1"), (CENTRAL, 8, b"\1"))
 METHOD_ZSTD = ((LOCAL, 8, b"\x5d"), (CENTRAL, 10, b"\x5d"))
 NOT_UTF8 = ((CENTRAL, 9, b"\x08"), (CENTRAL, 46, b"\xff"))
 BELOW_ZERO = ((b"PK\5\6", 16, b"\xff\xff\xff"),)  # where the list of members begins
@@ -160,7 +161,6 @@ TOO_LONG = (*((CENTRAL, at, b"\0\0\1") for at in (20, 24)), (CENTRAL, 46 + 8 + 4
         (zipfile.ZIP_STORED, TOO_LONG, EOFError),
         (zipfile.ZIP_STORED, BELOW_ZERO, OSError),
         (zipfile.ZIP_STORED, NOT_UTF8, UnicodeDecodeError),
-        (zipfile.ZIP_STORED, ENCRYPTED, RuntimeError),
     ],
 )
 def test_whatever_is_wrong_with_an_archive_is_told_of_its_file(
@@ -189,7 +189,7 @@ def test_a_member_beyond_what_files_can_have_is_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"a\.zip: the archive cannot be read: ") as caught:
         found(path)
-    assert type(caught.value.__cause__) is OverflowError
+    assert type(caught.value.__cause__) is zipfile.BadZipFile
 
 
 def test_a_full_disk_is_not_taken_for_a_damaged_archive(tmp_path: Path) -> None:
@@ -212,22 +212,19 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         found(folder, dtbo=tmp_path / "gone")
 
 
-def test_a_folder_whose_files_cannot_be_looked_at_is_named(tmp_path: Path) -> None:
-    folder = tmp_path
-    while len(str(folder)) < 4085:  # with a name of an image behind it, it is longer than PATH_MAX
-        folder /= "x" * min(200, 4090 - len(str(folder)) - 1)
-    folder.mkdir(parents=True)
+def test_a_name_that_no_file_can_have_is_told(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 300)
     with raises(
         InputError,
-        f"{folder}: file name too long",
+        f"{path}: file name too long",
         "Nothing was changed.",
         "Check the name and the permissions of the file.",
     ):
-        found(folder)
+        found(path)
 
 
 def test_folders_and_archives_are_sets(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "rom", SET)
-    assert image_set.is_set(folder)
-    assert image_set.is_set(write_zip(tmp_path / "a.zip", SET))
-    assert not image_set.is_set(folder / "boot.img")
+    assert is_collection(folder)
+    assert is_collection(write_zip(tmp_path / "a.zip", SET))
+    assert not is_collection(folder / "boot.img")

@@ -185,7 +185,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for path, message in (
         (tmp_path / "none", "no such file"),
-        (tmp_path, "it holds no boot.img"),
+        (tmp_path, "this folder holds no images"),
         (pipe, "not a regular file"),
     ):
         done = process("info", path)

@@ -10,6 +10,7 @@ import zipfile
 
 import container_builders as build
 import core_builders
+import ota_builders
 from fit_images import FILES
 from image_builders import amlogic, board, hardboot_tag, kernel_with_banner, klsz, pack, zboot, zimage
 
@@ -74,6 +75,30 @@ def zipped(files: dict[str, bytes]) -> bytes:
             archive.writestr(name, data)
     return target.getvalue()
 
+
+_TWO = ota_builders.image(2)
+PAYLOADS = (
+    ota_builders.payload({"boot": ota_builders.image(6)}, kinds=(0, 1, 8)),
+    ota_builders.assembled(
+        ota_builders.manifest(
+            [
+                ota_builders.partition("boot", _TWO, [ota_builders.operation(0, 0, _TWO, [(1, 1), (0, 1)])]),
+                ota_builders.partition("system", _TWO, [ota_builders.operation(4, 0, b"", [(0, 2)])]),
+            ],
+            minor_version=2,
+        ),
+        _TWO,
+    ),
+)
+_ROOT = dict.fromkeys(("etc/x", "usr/" + "long/" * 30, "var/x"), b"x")
+TARS = (
+    ota_builders.tar_md5(ota_builders.tar({"boot.img": b"x" * 99, "a/dtbo.img.lz4": b"y"})),
+    ota_builders.tar(_ROOT),
+)
+UPDATER_SCRIPT = b"""symlink("toolbox", "/system/bin/sh");
+set_perm(0, 3003, 06755, "/system/bin/x"); set_perm_recursive(0, 0, 0755, 0644, "/system");
+set_metadata("/system/bin/sh", "uid", 0, "mode", 0750, "capabilities", 0xc0, "selabel", "u:r:x:s0");
+"""
 
 PATCH = b"--- a/f.c\n+++ b/f.c\n@@ -1,3 +1,3 @@\n \ta;\n-\tb &lt; 1;\n+\tB;\n \tc;\n"
 PATCHES = (

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import container_builders as build
 import fuzz_seeds as seeds
+import ota_builders
 from fit_images import fit_image
 from golden_images import V4_VTS
 from image_builders import board, pack, zimage
 
 from hardboot.base.errors import InputError
-from hardboot.flows import zipped_set
+from hardboot.downloads import open_download
 from hardboot.formats import elf
-from hardboot.formats.archives import compression, cpio, rootfs, sparse
+from hardboot.formats.archives import compression, cpio, rootfs, sparse, sparse_stream
 from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
 from hardboot.formats.boot import (
@@ -38,6 +39,7 @@ from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
 from hardboot.formats.kernels import atags, bootloader, kernel, uimage
+from hardboot.formats.ota import transfer_list, updater_script
 from hardboot.formats.reading import Data, view
 from hardboot.formats.trees import dtbo, fdt, fit, treefiles
 from hardboot.formats.trees.amlogic import AMLOGIC
@@ -283,11 +285,51 @@ def ramdisk_checks(data: bytes) -> None:
     startable.check_new_kernel(data, _STARTED)
 
 
-def zipped_sets(data: bytes) -> None:
+def downloads(data: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        zipped_set.read(Path(file.name), {"boot.img": "boot", "vendor_boot.img": "vendor_boot"})
+        with open_download(Path(file.name)) as download:
+            for image in download.images.values():
+                with contextlib.suppress(InputError):
+                    _read(image.blocks())
+            for tree in download.trees.values():
+                for entry in tree.entries():
+                    if {"", ".", ".."} & set(entry.parts) or any(
+                        set("/\0") & set(part) for part in entry.parts
+                    ):
+                        raise AssertionError(f"{entry.parts} leaves the tree")
+                    _read(entry.content())
+
+
+def _read(pieces: Iterable[bytes]) -> None:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > LIMIT:
+            return
+
+
+def sparse_streams(data: bytes) -> None:
+    pieces = [data[at : at + 1000] for at in range(0, len(data), 1000)]
+    if sparse_stream.expanded_size(data) > LIMIT:
+        return
+    content = b"".join(sparse_stream.expand_pieces(pieces))
+    if len(content) != sparse_stream.expanded_size(data):
+        raise AssertionError("it does not expand to the size it states")
+
+
+def transfer_lists(data: bytes) -> None:
+    found = transfer_list.parse(data)
+    if any(not 0 <= start < end <= found.blocks for start, end in found.new):
+        raise AssertionError("blocks outside of the image")
+
+
+def updater_scripts(data: bytes) -> None:
+    found = updater_script.parse(data)
+    for path in ("/system", "/system/bin/sh", *found.links):
+        for is_folder in (True, False):
+            found.owner(path, is_folder=is_folder)
 
 
 def patch_files(data: bytes) -> None:
@@ -356,13 +398,21 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "containers": (containers, (*seeds.IMAGES, *seeds.REFUSED)),
     "crash_dumps": (crash_dumps, seeds.DUMPS),
     "ramdisk_checks": (ramdisk_checks, (*seeds.PACKED, seeds.CPIO, seeds.CPIO + b"rest")),
-    "zipped_sets": (
-        zipped_sets,
+    "zips": (
+        downloads,
         (
             seeds.zipped({"boot.img": b"x" * 99}),
             seeds.zipped({"image-x.zip": seeds.zipped({"a/boot.img": b"y"})}),
+            seeds.zipped({"system/build.prop": b"x", "system/bin/sh": b"y"}),
         ),
     ),
+    "payloads": (downloads, seeds.PAYLOADS),
+    "block_otas": (downloads, (seeds.zipped(ota_builders.block_ota("system", ota_builders.image(6))),)),
+    "tars": (downloads, seeds.TARS),
+    "packed_tars": (downloads, tuple(gzip.compress(data) for data in seeds.TARS)),
+    "sparse_streams": (sparse_streams, (build.sparse(4096), build.sparse(1024))),
+    "transfer_lists": (transfer_lists, (ota_builders.transfer_list([(0, 3), (5, 9)], 12),)),
+    "updater_scripts": (updater_scripts, (seeds.UPDATER_SCRIPT,)),
     "patch_files": (patch_files, seeds.PATCHES),
     "documents": (
         documents,

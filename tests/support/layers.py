@@ -3,7 +3,7 @@
 FLOORS = (
     "base",
     "formats",
-    "payload patches profile",
+    "downloads payload patches profile",
     "devicetree",
     "layout",
     "memorymap transport virtual",
@@ -17,7 +17,7 @@ FLOORS = (
 FORMATS = (
     "reading",
     "binary_record sniff text_field toml",
-    "archives avb elf trees",
+    "archives avb elf ota trees",
     "boot crashdump kernels",
     "containers",
 )

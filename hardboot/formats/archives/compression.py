@@ -8,37 +8,24 @@ import bz2
 import io
 import lzma
 import struct
-import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, Protocol, TypeAlias
 
 import lz4.frame
 
 from hardboot.base.errors import InputError
-from hardboot.formats.archives import lz4legacy
+from hardboot.formats.archives import decoders, lz4legacy
+from hardboot.formats.archives.decoders import Streamed, zstd
 from hardboot.formats.reading import PIECE, Data, forget, malformed, too_large, view
 from hardboot.formats.sniff import described
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-ZstdError = zstd.ZstdError
 
 Compression: TypeAlias = Literal["gzip", "xz", "lzma", "bzip2", "lz4", "lz4-legacy", "lz4-lg", "zstd"]
 
 MAX_UNPACKED = 1 << 30  # bytes; ramdisks that hold a whole system have hundreds of MiB, and must fit into RAM
-# Bytes of decoder memory, for dictionaries of 512 MiB: xz -9 uses 64 MiB, Linux unpacks a ramdisk with any.
-# liblzma asks for all of it, but a page of it is only used once as much was decompressed.
-MAX_DICTIONARY = (512 << 20) + (2 << 20)
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-ZSTD_WINDOW_LOG = 27  # at most 128 MiB of decoder memory: what zstd -22 --ultra uses, as Linux's build does
 
 _INPUT = 64 << 10  # bytes fed at a time
-_OUTPUT = 256 << 10  # bytes unpacked at a time
-_MEMORY_LIMIT = "Memory usage limit"  # in lzma's message
 _UNKNOWN_SIZE = (1 << 64) - 1  # in an .lzma header
 _MAGICS: dict[bytes, Compression | Literal["lzop"]] = {
     b"\x1f\x8b": "gzip",
@@ -53,18 +40,6 @@ _MAGICS: dict[bytes, Compression | Literal["lzop"]] = {
 _LZMA_DICTIONARIES = tuple(1 << power for power in range(12, 30)) + tuple(
     3 << power for power in range(11, 28)
 )
-
-
-class _Decoder(Protocol):
-    """The interface of the standard library's decompressors."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes | None: ...  # lz4 says None for b""
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 class _Encoder(Protocol):
@@ -105,7 +80,7 @@ class Decompressor:
         Raises:
             InputError: If the stream is damaged or truncated, needs too much memory, or exceeds the limit.
         """
-        for piece in _UNPACK[self.kind](self):
+        for piece in self._content():
             self.size += len(piece)
             if self.size > self._limit:
                 problem = f"it decompresses to more than {self._limit} bytes, the limit"
@@ -117,54 +92,20 @@ class Decompressor:
     def _wrong(self, offset: int, problem: str) -> InputError:
         return malformed(f"{self.kind} data", "stream", offset, problem)
 
-    def _gunzip(self) -> Iterator[bytes]:
-        decoder = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    def _content(self) -> Iterator[bytes]:
+        if self.kind == "lz4-legacy" or self.kind == "lz4-lg":
+            yield from self._unlz4_legacy()
+            return
+        decoder = decoders.new_decoder(self.kind)
         for start, piece in self._fed():
-            waiting = piece
-            try:
-                while waiting and not decoder.eof:
-                    yield decoder.decompress(waiting, _OUTPUT)
-                    waiting = decoder.unconsumed_tail
-            except zlib.error as error:
-                raise self._wrong(start, str(error)) from error
-            if decoder.eof:
-                self.end = start + len(piece) - len(decoder.unused_data)
-                return
-
-    def _decode(self, decoder: _Decoder, errors: type[Exception]) -> Iterator[bytes]:
-        for start, piece in self._fed():
-            waiting = piece
-            try:
-                while True:
-                    yield decoder.decompress(waiting, _OUTPUT)
-                    waiting = b""
-                    if decoder.eof or decoder.needs_input:
-                        break
-            except errors as error:
-                fault = too_large if _MEMORY_LIMIT in str(error) else malformed
-                raise fault(f"{self.kind} data", "stream", start, str(error)) from error
+            yield from decoders.feed(self.kind, decoder, piece, start)
             if decoder.eof:
                 self.end = start + len(piece) - len(decoder.unused_data or b"")
                 return
 
-    def _unxz(self) -> Iterator[bytes]:
-        container = lzma.FORMAT_XZ if self.kind == "xz" else lzma.FORMAT_ALONE
-        decoder = lzma.LZMADecompressor(container, memlimit=MAX_DICTIONARY)
-        return self._decode(decoder, lzma.LZMAError)
-
-    def _bunzip2(self) -> Iterator[bytes]:
-        return self._decode(bz2.BZ2Decompressor(), OSError)
-
-    def _unlz4(self) -> Iterator[bytes]:
-        return self._decode(lz4.frame.LZ4FrameDecompressor(), RuntimeError)
-
     def _unlz4_legacy(self) -> Iterator[bytes]:
         end = yield from lz4legacy.decompress(self._data)
         self.end = end if self.kind == "lz4-legacy" else lz4legacy.check_raw_size(self._data, end, self.size)
-
-    def _unzstd(self) -> Iterator[bytes]:
-        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
-        return self._decode(zstd.ZstdDecompressor(options=options), ZstdError)
 
     def _fed(self) -> Iterator[tuple[int, bytes]]:
         """Yield the compressed data in pieces, each with its offset."""
@@ -173,18 +114,6 @@ class Decompressor:
             yield start, bytes(self._data[start : start + _INPUT])
             if start % PIECE == 0:
                 forget(self._data)
-
-
-_UNPACK: dict[str, Callable[[Decompressor], Iterator[bytes]]] = {
-    "gzip": Decompressor._gunzip,
-    "xz": Decompressor._unxz,
-    "lzma": Decompressor._unxz,
-    "bzip2": Decompressor._bunzip2,
-    "lz4": Decompressor._unlz4,
-    "lz4-legacy": Decompressor._unlz4_legacy,
-    "lz4-lg": Decompressor._unlz4_legacy,
-    "zstd": Decompressor._unzstd,
-}
 
 
 def detect(data: Data) -> Compression | Literal["lzop"] | None:
@@ -200,6 +129,14 @@ def detect(data: Data) -> Compression | Literal["lzop"] | None:
         if head.startswith(magic):
             return kind
     return "lzma" if _is_lzma(head) else None
+
+
+def detect_streamed(head: bytes) -> Streamed | None:
+    """Return what a file is compressed with that begins with `head`, if it can be read piece by piece."""
+    kind = detect(head)
+    if kind is None or kind == "lzop" or kind == "lz4-legacy" or kind == "lz4-lg":
+        return None
+    return kind
 
 
 def _is_lzma(head: bytes) -> bool:

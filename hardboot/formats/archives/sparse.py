@@ -28,7 +28,9 @@ _FIX = "Give an image of one partition."
 
 
 @dataclass(frozen=True)
-class _Header(BinaryRecord, what=_WHAT):
+class Header(BinaryRecord, what=_WHAT):
+    """The header of a sparse image, as stored: sizes in bytes; `blocks` of the expanded image."""
+
     magic: Le32
     major: Le16
     minor: Le16
@@ -47,7 +49,24 @@ class _ChunkHeader(NamedTuple):
     size: int
 
 
+class ChunkHeader(NamedTuple):
+    """The header of a chunk, checked.
+
+    Attributes:
+        kind: See `Chunk`.
+        blocks: Of the expanded image; none for a checksum.
+        size: Bytes of the expanded image.
+        stored_size: Bytes of its data in the file.
+    """
+
+    kind: ChunkKind
+    blocks: int
+    size: int
+    stored_size: int
+
+
 _CHUNK = struct.Struct("<HHII")
+HEADER_SIZE, CHUNK_SIZE = Header.SIZE, _CHUNK.size  # bytes, at least
 _CHUNK_SIZE_AT = 8  # offset of the field `size`
 
 
@@ -85,7 +104,7 @@ class Sparse:
 
 
 def _wrong(name: str, problem: str, fix: str | None = None) -> InputError:
-    at = _Header.offset_of(name)
+    at = Header.offset_of(name)
     return malformed(_WHAT, name, at, problem, fix=fix) if fix else malformed(_WHAT, name, at, problem)
 
 
@@ -100,15 +119,8 @@ def parse(data: Data, *, hollow: bool = False) -> Sparse:
         InputError: If it is something else, is truncated, or its numbers contradict each other.
     """
     content = view(data)
-    head = _Header.parse(content)
-    if head.magic != SPARSE_MAGIC or head.major != 1:
-        raise _wrong("magic", f"{head.magic:#x} version {head.major}, not {SPARSE_MAGIC:#x} version 1")
-    if head.header_size < _Header.SIZE or head.chunk_header_size < _CHUNK.size:
-        problem = f"{head.header_size} bytes, and {head.chunk_header_size} for chunks, are too few"
-        raise _wrong("header_size", problem)
+    head = parse_header(content)
     block = head.block_size
-    if not 4 <= block <= MAX_BLOCK_SIZE or block % 4:
-        raise _wrong("block_size", f"{block} bytes")
     if head.chunks > MAX_CHUNKS:
         raise _wrong("chunks", f"{head.chunks}, the limit is {MAX_CHUNKS}")
     chunks: list[Chunk] = []
@@ -123,21 +135,57 @@ def parse(data: Data, *, hollow: bool = False) -> Sparse:
     return Sparse(block, blocks * block, tuple(chunks), len(content) - offset)
 
 
-def _chunk(data: memoryview, offset: int, image: _Header, hollow: bool) -> Chunk:
-    if offset + _CHUNK.size > len(data):
-        raise truncated(_WHAT, "chunk header", offset, len(data) - offset, _CHUNK.size)
-    head = _ChunkHeader(*_CHUNK.unpack_from(data, offset))
+def parse_header(data: memoryview) -> Header:
+    """Read the header that `data` begins with.
+
+    Raises:
+        InputError: If it is that of something else, is truncated, or damaged.
+    """
+    head = Header.parse(data)
+    if head.magic != SPARSE_MAGIC or head.major != 1:
+        raise _wrong("magic", f"{head.magic:#x} version {head.major}, not {SPARSE_MAGIC:#x} version 1")
+    if head.header_size < Header.SIZE or head.chunk_header_size < _CHUNK.size:
+        problem = f"{head.header_size} bytes, and {head.chunk_header_size} for chunks, are too few"
+        raise _wrong("header_size", problem)
+    if not 4 <= head.block_size <= MAX_BLOCK_SIZE or head.block_size % 4:
+        raise _wrong("block_size", f"{head.block_size} bytes")
+    return head
+
+
+def parse_chunk(data: bytes, offset: int, image: Header) -> ChunkHeader:
+    """Read the header of a chunk, which is all of `data`.
+
+    Args:
+        data: CHUNK_SIZE bytes.
+        offset: Of the chunk in the file, for errors.
+        image: The header of the image.
+
+    Raises:
+        InputError: If there is no such kind of chunk, or its sizes contradict each other.
+    """
+    head = _ChunkHeader(*_CHUNK.unpack(data))
     if head.type not in KINDS:
         problem = f"{head.type:#x}, it must be one of {', '.join(map(hex, KINDS))}"
         raise malformed(_WHAT, "chunk type", offset, problem)
-    size = 0 if head.type == _CRC32 else head.blocks * image.block_size
-    wanted = {_RAW: size, _FILL: 4, _DONT_CARE: 0, _CRC32: 4}[head.type]
-    stored = 0 if hollow and head.type == _RAW else wanted
+    blocks = 0 if head.type == _CRC32 else head.blocks
+    size = blocks * image.block_size
+    stored = {_RAW: size, _FILL: 4, _DONT_CARE: 0, _CRC32: 4}[head.type]
+    if head.size != image.chunk_header_size + stored:
+        raise malformed(
+            _WHAT, "chunk size", offset + _CHUNK_SIZE_AT, f"{head.size} bytes for {stored} of data"
+        )
+    return ChunkHeader(KINDS[head.type], blocks, size, stored)
+
+
+def _chunk(data: memoryview, offset: int, image: Header, hollow: bool) -> Chunk:
+    if offset + _CHUNK.size > len(data):
+        raise truncated(_WHAT, "chunk header", offset, len(data) - offset, _CHUNK.size)
+    head = parse_chunk(bytes(data[offset : offset + _CHUNK.size]), offset, image)
+    stored = 0 if hollow and head.kind == "raw" else head.stored_size
     start = offset + image.chunk_header_size
-    if head.size != image.chunk_header_size + wanted or start + stored > len(data):
-        problem = f"{head.size} bytes for {wanted} of data, {len(data) - offset} are left"
-        raise malformed(_WHAT, "chunk size", offset + _CHUNK_SIZE_AT, problem)
-    return Chunk(KINDS[head.type], size, start, data[start : start + stored])
+    if start + stored > len(data):
+        raise truncated(_WHAT, "chunk", start, len(data) - start, stored)
+    return Chunk(head.kind, head.size, start, data[start : start + stored])
 
 
 def expand(image: Sparse) -> Iterator[bytes]:
@@ -158,10 +206,21 @@ def _expand(image: Sparse) -> Iterator[bytes]:
         if chunk.kind == "raw":
             yield from pieces(chunk.data)
         else:
-            unit = bytes(chunk.data) if chunk.kind == "fill" else bytes(4)
-            piece = unit * (min(chunk.size, PIECE) // 4)
-            for start in range(0, chunk.size, PIECE):
-                yield piece[: chunk.size - start]
+            yield from filled(chunk.kind, bytes(chunk.data), chunk.size)
+
+
+def filled(kind: ChunkKind, data: bytes, size: int) -> Iterator[bytes]:
+    """Yield the `size` bytes that a chunk without its own data stands for.
+
+    Args:
+        kind: Of the chunk, not "raw".
+        data: The 4 bytes that a "fill" chunk repeats.
+        size: A multiple of 4.
+    """
+    unit = data if kind == "fill" else bytes(4)
+    piece = unit * (min(size, PIECE) // 4)
+    for start in range(0, size, PIECE):
+        yield piece[: size - start]
 
 
 def skeleton(image: Sparse, data: Data) -> Iterator[bytes]:
@@ -232,11 +291,11 @@ def _build(raw: memoryview, block_size: int) -> Iterator[bytes]:
         unit = word if repeats else b""
         blocks = runs.pop()[1] + 1 if runs and runs[-1][0] == unit else 1
         runs.append((unit, blocks))
-    header = _Header(
+    header = Header(
         magic=SPARSE_MAGIC,
         major=1,
         minor=0,
-        header_size=_Header.SIZE,
+        header_size=Header.SIZE,
         chunk_header_size=_CHUNK.size,
         block_size=block_size,
         blocks=sum(blocks for _, blocks in runs),

@@ -47,7 +47,7 @@ SPARSE = build.sparse()
         (patched(SPARSE, 20, "<I", 0xFFFFFFFF), "chunks at offset 0x14: 4294967295"),
         (patched(SPARSE, 28, "<H", 0xCAC9), "chunk type at offset 0x1c: 0xcac9"),
         (patched(SPARSE, 32, "<I", 0xFFFFFFFF), "chunk size at offset 0x24"),
-        (SPARSE[:-1], "chunk size at offset"),
+        (SPARSE[:-1], "chunk at offset 0x2050: truncated: 3 of 4 bytes"),
     ],
 )
 def test_a_damaged_sparse_image_is_refused(data: bytes, message: str) -> None:

@@ -1,0 +1,101 @@
+"""The image in a block-based OTA: its transfer list, and the new data, plain or compressed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import BinaryIO
+
+from hardboot.base.errors import InputError
+from hardboot.downloads.found import Member
+from hardboot.downloads.image_source import ImageSource
+from hardboot.downloads.layers import COMPRESSED
+from hardboot.downloads.spooling import spooled
+from hardboot.formats.archives import decoders
+from hardboot.formats.archives.decoders import Streamed
+from hardboot.formats.archives.piece_reader import PieceReader
+from hardboot.formats.ota import transfer_list
+from hardboot.formats.ota.transfer_list import BLOCK, TransferList
+from hardboot.formats.reading import malformed, too_large
+
+DATA = (".new.dat", *(f".new.dat{end}" for end in COMPRESSED))  # ends of the names of files with the new data
+_WHAT = "new data"
+_ZEROS = bytes(1 << 20)
+
+
+def read(name: str, listed: Member, data: Sequence[Member]) -> ImageSource:
+    """Return the image that a transfer list and its data make.
+
+    Args:
+        name: Of the partition.
+        listed: The transfer list.
+        data: The files with the new data: one.
+
+    Raises:
+        InputError: If the list is damaged or needs the partition's old content, or the data does not fit it.
+    """
+    if listed.size > transfer_list.MAX_LIST:
+        problem = f"{listed.size} bytes, the limit is {transfer_list.MAX_LIST}"
+        raise too_large("transfer list", "file", None, problem)
+    transfers = transfer_list.parse(b"".join(listed.opened()))
+    if transfers.needs:
+        raise InputError(
+            f"it is an incremental update ({', '.join(transfers.needs)}) of an image that is not in it",
+            state="Nothing was changed.",
+            fix="Use a full OTA package.",
+        )
+    if not data:
+        raise malformed("transfer list", "file", None, f"its data, {name}.new.dat, is missing")
+    stored = data[0]
+    end = stored.file.removeprefix(f"{name}.new.dat")
+    kind = COMPRESSED.get(end)
+    if kind is None and stored.size != transfers.new_size:
+        problem = f"{stored.size} bytes, the transfer list writes {transfers.new_size}"
+        raise malformed(_WHAT, "file", None, problem)
+    return ImageSource(
+        name,
+        packing=("block-based OTA", *([kind] if kind else [])),
+        stated_size=transfers.size,
+        opened=partial(_in_order if transfers.in_order else _scattered, transfers, _new(stored, kind)),
+        note="dm-verity's hash tree in it is zeros: the phone computes it"
+        if transfers.has_hash_tree
+        else None,
+    )
+
+
+def _new(stored: Member, kind: Streamed | None) -> Callable[[], Iterator[bytes]]:
+    return lambda: decoders.decompress_pieces(kind, stored.opened()) if kind else stored.opened()
+
+
+def _in_order(transfers: TransferList, new: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    reader = PieceReader(new(), _WHAT)
+    end = 0
+    for blocks in transfers.new:
+        yield from _zeros((blocks.start - end) * BLOCK)
+        yield from reader.take("blocks", (blocks.end - blocks.start) * BLOCK)
+        end = blocks.end
+    _check_end(reader, transfers)
+    yield from _zeros((transfers.blocks - end) * BLOCK)
+
+
+def _scattered(transfers: TransferList, new: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    """Yield the image from a temporary file: its blocks come in another order."""
+
+    def write(stream: BinaryIO) -> None:
+        reader = PieceReader(new(), _WHAT)
+        for blocks in transfers.new:
+            stream.seek(blocks.start * BLOCK)
+            stream.writelines(reader.take("blocks", (blocks.end - blocks.start) * BLOCK))
+        _check_end(reader, transfers)
+        stream.truncate(transfers.size)
+
+    yield from spooled(write)
+
+
+def _check_end(reader: PieceReader, transfers: TransferList) -> None:
+    if reader.peek(1):
+        problem = f"more than the {transfers.new_size} bytes that the transfer list writes"
+        raise malformed(_WHAT, "file", None, problem)
+
+
+def _zeros(size: int) -> Iterator[bytes]:
+    for start in range(0, size, len(_ZEROS)):
+        yield _ZEROS[: size - start]

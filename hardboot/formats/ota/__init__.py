@@ -1,0 +1,1 @@
+"""Packages that update Android: full OTA payloads, and block-based OTAs."""
