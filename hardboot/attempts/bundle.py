@@ -91,4 +91,5 @@ def _folders(attempt: Attempt) -> set[str]:
             parent = kind(value).parent
             if parent.is_absolute():
                 folders.add(str(parent))
-    return {folder for folder in folders if len(folder) > 1}
+    # JSON writes a backslash as two.
+    return {form for folder in folders if len(folder) > 1 for form in (folder, folder.replace("\\", "\\\\"))}

@@ -131,10 +131,10 @@ def _host_came_back(known: Evidence) -> Cause:
             return _cause(
                 Kind.RECORD_NOT_TAKEN, f"the host kernel did not take the record: {problem!r}", _PAGE_CHANGED
             )
-        if known.had_logs and known.kept is False:
+        if known.kept is False and (known.had_logs or kernel_logs.keeps_console(known.kernel_log)):
             return _cause(
                 Kind.RECORD_NOT_TAKEN,
-                "the host kernel found no record: RAM lost its content in the reset, as the kept logs did",
+                "the host kernel found no record: RAM lost its content in the reset, and with it every log",
                 "Boot without a reset, if the phone allows it: hardboot boot IMAGE --via soft",
             )
         if kernel_logs.wrote_record(known.logs):

@@ -24,6 +24,8 @@ _USERLAND = re.compile(r"Run \S+ as init process|\binit: |\bsystemd\[1\]")
 # command line is none.
 _HARDBOOT = re.compile(r"(?<!androidboot\.)\bhardboot\b(?!=)", re.IGNORECASE)
 _HARDBOOT_INFO = re.compile(r"hardboot page reserved|hardboot: record at", re.IGNORECASE)
+# fs/pstore/platform.c, pstore_register_console(): such a kernel keeps its console over a warm reset.
+_KEEPS_CONSOLE = re.compile(r"console \[(?:ramoops|pstore)-1\] enabled")
 _RECORD_WRITTEN = re.compile(r"hardboot: record at", re.IGNORECASE)
 
 
@@ -88,6 +90,11 @@ def hardboot_problem(kernel_log: str) -> str | None:
     # Words of a command line are no complaint.
     problems = [one for one in problems if not one.startswith(("Kernel command line", "Command line"))]
     return _short(problems[-1]) if problems else None
+
+
+def keeps_console(kernel_log: str) -> bool:
+    """Return whether the kernel of this log keeps its console in RAM."""
+    return _KEEPS_CONSOLE.search(kernel_log) is not None
 
 
 def wrote_record(logs: Iterable[tuple[str, str]]) -> bool:

@@ -39,7 +39,7 @@ from hardboot.flows.journal import (
 from hardboot.payload import agent
 
 _T = TypeVar("_T")
-_ANSWER_S = 5.0  # for a phone that should answer
+_ANSWER_S = 3.0  # for a phone that should answer
 _TOOL_S = 5.0  # seconds; they answer in milliseconds
 # ADB does not answer after these.
 _SILENT = (PHONE_SILENT, BOOTLOADER_REFUSED, BOOTLOADER_CAME_BACK)
@@ -57,7 +57,7 @@ def recorded(
         phone: The phone.
         journal: Of the start: each of its phases is recorded when it begins and when it ends.
         command: The command line.
-        plan: What is planned, as --dry-run prints it with --json; None if another command planned it.
+        plan: What is planned, as --dry-run prints it with --json; None if another command has loaded it.
     """
     record = _Record(phone, journal, command, plan)
     journal.on_change = record.update
@@ -97,6 +97,7 @@ class _Record:
             began=began,
         )
         journal.attempt = self._attempt.id or None
+        self._planned = plan is not None
         if plan is not None:
             self._file("plan.json", msgspec.json.format(msgspec.json.encode(plan)))
         self._look_before()
@@ -115,6 +116,10 @@ class _Record:
 
     def update(self) -> None:
         """Write what has changed."""
+        loaded = self._journal.loaded
+        if loaded is not None and not self._planned:  # by another command
+            self._planned = True
+            self._file("plan.json", msgspec.json.format(msgspec.json.encode({"loaded": loaded})))
         self._write(self._described())
 
     def succeeded(self) -> None:

@@ -44,9 +44,9 @@ _MAC = re.compile(
     r"(?<![0-9A-Fa-f:-])(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:-])"
 )
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
-_IMEI = re.compile(r"(?<![\dA-Fa-fx.])\d{15}(?:\d{1,2})?(?![\dA-Fa-f.])")
+_IMEI = re.compile(r"(?<![\dA-Fa-fx.])\d{14,17}(?![\dA-Fa-f.])")
 # Folders of users on computers; paths of the phone stay.
-_HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\+Users\\+)(?P<name>[^/\\\s\"':]+)")
+_HOME = re.compile(r"(?:/home/|/Users/)([^/\\\s\"':]+)|[A-Za-z]:\\+Users\\+([^\\\n\"':*?<>|/]+)")
 _BUILDER = re.compile(r"(?<=\()[^\s()@]+@[^\s()@]+(?=\))")  # of a kernel: (USER@HOST)
 
 
@@ -74,13 +74,13 @@ class Redaction:
             for found in _KEYS.finditer(text):
                 self.add(_kind(found["key"]), found["value"])
             for found in _HOME.finditer(text):
-                self.add(NAME, found["name"])
+                self.add(NAME, found[1] or found[2])
 
     def redact(self, text: str) -> str:
         """Return the text without private values."""
         for value in sorted(self.values, key=len, reverse=True):
             text = self._replace(_everywhere(value), self.values[value], text)
-        text = _HOME.sub(lambda found: self._count(NAME, found[0].replace(found["name"], "NAME")), text)
+        text = _HOME.sub(self._home, text)
         for pattern, kind in ((_MAC, ADDRESS), (_IMEI, IMEI), (_BUILDER, NAME)):
             text = self._replace(pattern, kind, text)
         return _IPV4.sub(self._address, text)
@@ -89,6 +89,12 @@ class Redaction:
         text, times = pattern.subn(_WORDS[kind], text)
         self.removed[kind] += times
         return text
+
+    def _home(self, found: "re.Match[str]") -> str:
+        name = found[1] or found[2]
+        if name in _WORDS.values():  # removed already
+            return found[0]
+        return self._count(NAME, found[0].removesuffix(name) + _WORDS[NAME])
 
     def _count(self, kind: str, text: str) -> str:
         self.removed[kind] += 1

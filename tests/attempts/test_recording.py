@@ -101,6 +101,8 @@ def test_exec_is_recorded_too(scripted: ScriptedPhone, rom: Path) -> None:
     assert hardboot("exec").returncode == 0
     assert (newest().outcome, newest().via, newest().mark) == ("guest-up", None, MARK)
     assert newest().image
+    loaded = json.loads(kept("plan.json"))["loaded"]
+    assert {one["name"] for one in loaded["segments"]} == {"zImage", "initrd", "dtb"}
 
 
 def test_a_dry_run_and_a_refusal_are_no_attempts(scripted: ScriptedPhone, rom: Path) -> None:
@@ -157,9 +159,13 @@ def test_what_the_host_kernel_complains_about_is_why_it_took_no_record(
     )
 
 
-def test_kept_logs_that_are_gone_tell_that_ram_lost_its_content(scripted: ScriptedPhone, rom: Path) -> None:
-    scripted.add_file(CONSOLE, "the boot before")
-    host_comes_back(scripted)
+@pytest.mark.parametrize("had_logs", [True, False])
+def test_logs_that_are_gone_tell_that_ram_lost_its_content(
+    had_logs: bool, scripted: ScriptedPhone, rom: Path
+) -> None:
+    if had_logs:
+        scripted.add_file(CONSOLE, "the boot before")
+    host_comes_back(scripted, log="" if had_logs else "[ 0.1] printk: console [ramoops-1] enabled\n")
     cause = boot(rom, code=5)["cause"]
     assert (cause["kind"], "RAM lost its content" in cause["sentence"]) == ("record-not-taken", True)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -124,6 +125,19 @@ def test_a_rom_that_crashes_brings_the_host_back(
     assert whole_phone.kernel["kernel"]["boot_id"] != before
     said = whole_phone("log").out
     assert "Kernel panic - not syncing" in said
+    assert ran.json["cause"]["kind"] == "guest-died"
+    assert "likely cause: the ROM's kernel crashed: 'Kernel panic - not syncing" in ran.json["error"]["what"]
+    kept = whole_phone("--json", "attempts", "show").json
+    assert (kept["id"], kept["cause"]) == (ran.json["attempt"], ran.json["cause"])
+    assert kept["gone"] < kept["back"]
+    files = {path.name: path for path in map(Path, kept["files"])}
+    assert ran.json["loaded"]["mark"] in files["console-ramoops-0.txt"].read_text()
+    assert "Linux version" in files["dmesg-after.txt"].read_text()
+    bundle = tmp_path / "bundle.zip"
+    assert whole_phone("--json", "attempts", "bundle", "-o", bundle).json["removed"]["serial number"] > 3
+    with zipfile.ZipFile(bundle) as archive:
+        assert {name.rpartition("/")[2] for name in archive.namelist()} == set(files)
+        assert b"HBVIRT" not in b"".join(map(archive.read, archive.namelist()))
 
 
 def test_a_rom_that_hangs_leaves_a_silent_phone(
@@ -133,6 +147,8 @@ def test_a_rom_that_hangs_leaves_a_silent_phone(
     seen = whole_phone.status.console.stat().st_size
     ran = whole_phone("--json", "boot", rom, "--wait", "4", code=6)
     assert ran.json["outcome"] == "phone-silent"
+    kept = whole_phone("--json", "attempts", "show").json
+    assert (kept["outcome"], kept["presence"], kept["back"]) == ("phone-silent", "unknown", None)
     assert "silent for 4 s" in ran.three_lines[0]
     whole_phone("virtual", "stop")  # all of its CPUs are busy with nothing
     assert b"Kernel panic - not syncing" in whole_phone.status.console.read_bytes()[seen:]
@@ -167,5 +183,7 @@ def test_a_phone_that_dies_in_the_middle_of_a_push(
         process.communicate()
     assert process.returncode == 5, err
     assert err.strip().splitlines()[-3].startswith("hardboot: ")
+    kept = whole_phone("--json", "attempts", "show").json
+    assert (kept["outcome"], kept["phase"]) == ("interrupted", "push")
     assert (folder / "disk.img").exists()
     assert whole_phone.status.running is False

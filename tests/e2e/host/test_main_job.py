@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from phones import VirtualPhone
@@ -26,6 +27,7 @@ def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
     assert names == ["read", "check", "plan", "ask", "push", "load", "look", "quiesce", "reset and boot"]
     assert host_phone.status.resets == resets + 1
     assert host_phone.boot_partition_sha256() == before
+    check_record(host_phone, done)
     now = host_phone.kernel
     assert now["guest"] is True
     assert now["kernel"]["boot_id"] == done["guest"]["boot_id"]
@@ -38,6 +40,19 @@ def test_a_rom_boots_from_ram_after_a_reset_until_the_next_restart(
     now = host_phone.kernel
     assert now["kernel"]["release"] == host["release"]
     assert now["guest"] is False
+
+
+def check_record(phone: VirtualPhone, done: Any) -> None:
+    """Check the record of a boot that worked against the document of that boot."""
+    kept = phone("--json", "attempts", "show").json
+    assert (kept["id"], kept["outcome"], kept["cause"]) == (done["attempt"], "guest-up", None)
+    assert (kept["mark"], kept["image"]["sha256"]) == (done["loaded"]["mark"], done["loaded"]["sha256"])
+    assert [phase["name"] for phase in kept["phases"]] == [phase["name"] for phase in done["phases"]]
+    assert kept["began"] < kept["gone"] < kept["back"] <= kept["ended"]
+    files = {path.name: path for path in map(Path, kept["files"])}
+    assert files.keys() == {"attempt.json", "dmesg-before.txt", "output.txt", "plan.json"}
+    assert done["host"]["release"] in files["dmesg-before.txt"].read_text()
+    assert "loaded=3" in files["output.txt"].read_text()
 
 
 def test_boot_shows_its_phases_takes_another_command_line_and_knows_a_guest_with_the_hosts_kernel(

@@ -55,11 +55,15 @@ def test_what_is_loaded_starts_later_and_the_next_rom_without_a_reset(
     assert done["outcome"] == "guest-up"
     assert done["loaded"]["mark"] in done["guest"]["cmdline"].split()
     assert phone.status.resets == resets + 1
+    kept = phone("--json", "attempts", "show").json
+    assert (kept["id"], kept["outcome"], kept["via"]) == (done["attempt"], "guest-up", None)
     # From the guest's kernel, which knows nothing of hardboot; CPU 1 is taken offline by PSCI.
     again = phone("--json", "boot", modern_rom, "--via", "soft").json
     assert again["outcome"] == "guest-up"
     assert again["pushed_bytes"] < 64 << 10  # the phone kept kernel and ramdisk
     assert again["guest"]["boot_id"] != again["host"]["boot_id"]
+    kept = phone("--json", "attempts", "list").json["attempts"]
+    assert [(one["outcome"], one["via"]) for one in kept[:2]] == [("guest-up", "soft"), ("guest-up", None)]
     assert "purgatory" in {one["name"] for one in again["loaded"]["segments"]}
     assert phone.status.resets == resets + 1
     assert phone.run("cat /sys/devices/system/cpu/online").strip() == "0-1"
