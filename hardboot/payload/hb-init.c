@@ -24,8 +24,8 @@
  * (the first argument is the path, as the kernel would have it).
  *
  * A step that fails is told in the kernel log, and the ROM is started all the same. Restarting the phone instead
- * would help nobody: a bootloader that still finds the message starts this ROM again, and that without end; but in
- * the running ROM, hardboot can still take the message back. Only if a disk cannot be made or the ROM's init not be
+ * would help nobody: a bootloader that still finds the message starts this ROM again, and that without end; but while
+ * the ROM runs, a child of this program, or hardboot, can still take the message back. Only if a disk cannot be made or the ROM's init not be
  * started, the phone is restarted: to its own system, or, if the message is still there, to its bootloader.
  */
 #include "hb-init.h"
@@ -38,6 +38,7 @@
 #define MS_NOSUID 2
 #define MS_NODEV 4
 #define MS_NOEXEC 8
+#define MNT_DETACH 2 /* partitions.c has a folder of it open */
 #define AT_REMOVEDIR 0x200
 
 static long kernel_log = -1;
@@ -143,7 +144,7 @@ static void remove_traces(void)
 	static const char *const folders[] = {FOLDER "sys", FOLDER "root", FOLDER};
 	long result;
 
-	call3(NR_UMOUNT2, (word)FOLDER "sys", 0, 0);
+	call3(NR_UMOUNT2, (word)FOLDER "sys", MNT_DETACH, 0);
 	for (word i = 0; i < sizeof(files) / sizeof(*files); i++)
 		call3(NR_UNLINKAT, (word)AT_FDCWD, (word)files[i], 0);
 	for (word i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
@@ -200,7 +201,7 @@ __attribute__((noreturn, used)) void start_program(word *stack)
 			say("no such step", step, EINVAL);
 	}
 	if (has_root) {
-		call3(NR_UMOUNT2, (word)FOLDER "sys", 0, 0);
+		call3(NR_UMOUNT2, (word)FOLDER "sys", MNT_DETACH, 0);
 		result = enter_root();
 		if (result < 0) {
 			say("cannot be made the root file system", FOLDER "root", -result);

@@ -7,14 +7,19 @@
  * before, in hex. Only WRITTEN is replaced: a message from elsewhere stays. A bootloader may have taken it back
  * itself: those from Little Kernel do (recovery.c, recovery_init), by a 0 in its first byte.
  *
+ * A kernel with its storage drivers as modules has no partitions before the ROM's init loads them. Then a child goes on
+ * trying beside that init: it touches nothing else, and ends.
+ *
  * Source of the field: AOSP bootable/recovery, bootloader_message.h.
  */
 #include "hb-init.h"
 
 #define COMMAND_SIZE 32
 #define CANDIDATES 8
-#define WAIT_MS 5000 /* for the partition: storage drivers take a second or two */
+#define WAIT_MS 3000 /* for the partition: storage drivers take a second or two */
 #define POLL_MS 20
+#define LATE_MS 120000 /* for the ROM's init to load them */
+#define SIGCHLD 17
 #define SEEK_SET 0
 #define BLKFLSBUF 0x1261 /* include/uapi/linux/fs.h */
 
@@ -115,11 +120,34 @@ static enum answer try_all(struct message *message, long *error)
 	return best;
 }
 
+static enum answer keep_trying(struct message *message, word limit_ms, long *error)
+{
+	for (word waited = 0;; waited += POLL_MS) {
+		enum answer answer = try_all(message, error);
+
+		if (answer != FAILED || waited >= limit_ms)
+			return answer;
+		pause_ms(POLL_MS);
+	}
+}
+
+static void tell_answer(enum answer answer, const char *name, long error)
+{
+	static const char *const texts[] = {
+		[TAKEN_BACK] = "the message to the bootloader is taken back",
+		[NO_MESSAGE] = "holds no message to the bootloader any more",
+		[FOREIGN] = "holds a message that is not hardboot's; it stays",
+		[FAILED] = "the message to the bootloader is still there",
+	};
+
+	say(texts[answer], name, answer == FAILED ? error : 0);
+}
+
 int take_message_back(char *words)
 {
 	struct message message;
 	enum answer answer;
-	long error;
+	long error, child;
 
 	message.name = next_word(&words);
 	message.device = next_word(&words);
@@ -127,17 +155,14 @@ int take_message_back(char *words)
 		say("the step is malformed: the message to the bootloader is still there", message.name, EINVAL);
 		return 1;
 	}
-	for (word waited = 0;; waited += POLL_MS) {
-		answer = try_all(&message, &error);
-		if (answer != FAILED || waited >= WAIT_MS)
-			break;
-		pause_ms(POLL_MS);
-	}
-	if (answer == FAILED)
-		say("the message to the bootloader is still there", message.name, error);
-	else
-		say(answer == TAKEN_BACK ? "the message to the bootloader is taken back" :
-		    answer == NO_MESSAGE ? "holds no message to the bootloader any more" :
-					   "holds a message that is not hardboot's; it stays", message.name, 0);
-	return answer == FAILED;
+	answer = keep_trying(&message, WAIT_MS, &error);
+	tell_answer(answer, message.name, error);
+	if (answer != FAILED)
+		return 0;
+	child = system_call(NR_CLONE, SIGCHLD, 0, 0, 0, 0, 0);
+	if (child)
+		return 1;
+	tell_answer(keep_trying(&message, LATE_MS, &error), message.name, error);
+	for (;;)
+		call3(NR_EXIT_GROUP, 0, 0, 0);
 }

@@ -3,10 +3,11 @@
 #include "hb-init.h"
 
 #define BLOCK FOLDER "sys/class/block"
-#define NODE FOLDER "partition"
+#define NODE "/hb-init-partition" /* outside of FOLDER, which may be gone already */
 #define UEVENT_MAX 1024
 #define S_IFBLK 0060000
 #define EEXIST 17
+#define SEEK_SET 0
 
 struct entry { /* struct linux_dirent64, include/linux/dirent.h */
 	unsigned long long inode;
@@ -87,12 +88,15 @@ word find_partitions(const char *name, const char *device, struct device *found,
 {
 	static char list[4096] __attribute__((aligned(8)));
 	char uevent[UEVENT_MAX + 1], copy[UEVENT_MAX + 1];
-	long folder = call3(NR_OPENAT, (word)AT_FDCWD, (word)BLOCK, O_RDONLY | O_CLOEXEC);
+	static long folder = -1; /* stays open: message.c still needs it when sysfs is unmounted */
 	word count = 0;
 	long size;
 
 	if (folder < 0)
+		folder = call3(NR_OPENAT, (word)AT_FDCWD, (word)BLOCK, O_RDONLY | O_CLOEXEC);
+	if (folder < 0)
 		return 0;
+	call3(NR_LSEEK, (word)folder, 0, SEEK_SET);
 	while ((size = call3(NR_GETDENTS64, (word)folder, (word)list, sizeof(list))) > 0) {
 		for (long at = 0; at < size && count < most;) {
 			const struct entry *entry = (const struct entry *)(list + at);
@@ -106,7 +110,6 @@ word find_partitions(const char *name, const char *device, struct device *found,
 				count++;
 		}
 	}
-	call3(NR_CLOSE, (word)folder, 0, 0);
 	return count;
 }
 

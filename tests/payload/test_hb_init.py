@@ -16,6 +16,8 @@ __all__ = ["host_hb_init", "rom"]
 
 FORMER = bytes(32)
 STEP = hb_init.message_step("misc", "vda1", WRITTEN, FORMER)
+STILL_THERE = "<4>hb-init: misc: the message to the bootloader is still there, error 2"
+STARTED = "<5>hb-init: /init: starting it"
 SAYS_GONE = "<5>hb-init: misc: the message to the bootloader is taken back"
 MALFORMED = "the step is malformed: the message to the bootloader is still there, error 22"
 HANDED_OVER = ["exec /init", "argument /init", "argument quiet"]
@@ -44,7 +46,7 @@ def test_hardboots_message_is_replaced_by_what_was_there_and_nothing_else_change
     assert rom.run()[:3] == HANDED_OVER
     assert misc.read_bytes() == former + BEHIND
     assert other.read_bytes() == WRITTEN + BEHIND
-    assert log(rom) == [SAYS_GONE, "<5>hb-init: /init: starting it"]
+    assert log(rom) == [SAYS_GONE, STARTED]
 
 
 def test_the_roms_init_finds_a_root_without_traces(rom: Rom) -> None:
@@ -94,7 +96,7 @@ def test_a_device_with_another_name_in_the_table_is_not_taken_by_its_own(rom: Ro
     rom.steps(STEP, "init /init")
     assert rom.run()[:3] == HANDED_OVER
     assert other.read_bytes() == WRITTEN + BEHIND
-    assert log(rom)[0] == "<4>hb-init: misc: the message to the bootloader is still there, error 2"
+    assert log(rom)[0] == STILL_THERE
 
 
 def test_of_two_partitions_with_that_name_the_one_with_the_message_is_taken(rom: Rom) -> None:
@@ -110,12 +112,25 @@ def test_of_two_partitions_with_that_name_the_one_with_the_message_is_taken(rom:
 
 def test_a_storage_driver_that_is_late_is_waited_for(rom: Rom) -> None:
     misc = rom.partition("vda1", "254:1", "misc", WRITTEN, sysfs="late")
-    (rom.root / "sysfs/class/block").rmdir()
-    (rom.root / "sysfs/class").rmdir()
-    rom.settings["HB_APPEARS"] = "200"
+    rom.settings["HB_APPEARS"] = "100"
     rom.steps(STEP, "init /init")
     assert rom.run()[:3] == HANDED_OVER
     assert misc.read_bytes() == FORMER + BEHIND
+    assert log(rom)[0] == SAYS_GONE
+
+
+def test_where_the_roms_init_loads_the_driver_a_child_takes_the_message_back(rom: Rom) -> None:
+    misc = rom.partition("vda1", "254:1", "misc", WRITTEN, sysfs="late")
+    other = rom.partition("vda2", "254:2", "boot", WRITTEN, sysfs="late")
+    rom.settings["HB_APPEARS"] = "1000"
+    rom.steps(STEP, "init /init")
+    assert rom.run()[:3] == HANDED_OVER
+    assert misc.read_bytes() == FORMER + BEHIND
+    assert other.read_bytes() == WRITTEN + BEHIND
+    said = log(rom)
+    assert said[0] == STILL_THERE
+    assert sorted(said[1:]) == sorted([STARTED, SAYS_GONE])
+    assert sorted(path.name for path in rom.root.iterdir()) == ["devices", "late", "sysfs"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@
 #define NR_CHROOT 61
 #define NR_REBOOT 88
 #define NR_FSYNC 118
+#define NR_CLONE 120
 #define NR_UNAME 122
 #define NR_NANOSLEEP 162
 #define NR_PREAD64 180

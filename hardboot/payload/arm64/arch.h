@@ -25,6 +25,7 @@
 #define NR_KEXEC_LOAD 104
 #define NR_REBOOT 142
 #define NR_UNAME 160
+#define NR_CLONE 220
 #define NR_EXECVE 221
 #define NR_MMAP 222
 #define NR_FINIT_MODULE 273

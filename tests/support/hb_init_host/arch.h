@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * This computer, for the tests of hb-init. The phone's root is the folder HB_ROOT. Mounting sysfs shows the folder
- * HB_ROOT/sysfs; the device MAJOR:MINOR is the file HB_ROOT/devices/MAJOR:MINOR. After HB_APPEARS naps the folder
- * HB_ROOT/late becomes HB_ROOT/sysfs. execve(2), reboot(2), chroot(2), finit_module(2), other mounts and device
- * mapper's ioctls never reach the kernel: what they were called with is printed on standard output; execve(2) fails
- * with HB_EXEC_ERRNO, the others with HB_CALL_ERRNO if their line begins with HB_CALL.
+ * HB_ROOT/sysfs; the device MAJOR:MINOR is the file HB_ROOT/devices/MAJOR:MINOR. After HB_APPEARS naps what is in
+ * HB_ROOT/late appears in HB_ROOT/sysfs. clone(2) is fork(2). execve(2), reboot(2), chroot(2), finit_module(2), other
+ * mounts and device mapper's ioctls never reach the kernel: what they were called with is printed on standard output;
+ * execve(2) fails with HB_EXEC_ERRNO, the others with HB_CALL_ERRNO if their line begins with HB_CALL.
  */
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include "mapper.h"
@@ -55,6 +56,7 @@
 #define NR_MKNODAT 100003
 #define NR_NANOSLEEP 100004
 #define NR_EXECVE 100005
+#define NR_CLONE 100020
 #define NR_REBOOT 100006
 #define NR_CHDIR 100007
 #define NR_CHROOT 100008
@@ -74,6 +76,19 @@ static inline const char *below(char *to, const char *format, const char *name)
 static inline long made(long result)
 {
 	return result == -1 ? -errno : result;
+}
+
+static inline void appear(void)
+{
+	char from[4096], to[4096], name[300];
+	DIR *late = opendir(below(from, "%s/%s", "late/class/block"));
+	struct dirent *entry;
+
+	while (late && (entry = readdir(late)))
+		if (*entry->d_name != '.') {
+			snprintf(name, sizeof(name), "class/block/%s", entry->d_name);
+			rename(below(from, "%s/late/%s", name), below(to, "%s/sysfs/%s", name));
+		}
 }
 
 static inline void execute(const char *path, char **arguments, char **environment)
@@ -155,9 +170,11 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 		break;
 	case NR_NANOSLEEP:
 		if (++naps == atoi(setting("HB_APPEARS")))
-			return rmdir(below(path, "%s/%s", "sysfs")) ? -errno :
-				made(rename(below(other, "%s/%s", "late"), path));
+			appear();
 		return 0;
+	case NR_CLONE:
+		fflush(stdout);
+		return made(fork());
 	case NR_EXECVE:
 		execute((char *)a, (char **)b, (char **)c);
 		return -atol(setting("HB_EXEC_ERRNO"));
