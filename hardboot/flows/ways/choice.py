@@ -36,7 +36,7 @@ def choose(phone: Phone, request: Request, via: str, journal: Journal, *, explai
         phone: The phone.
         request: What is to be booted.
         via: The name of a way, or AUTO.
-        journal: Takes the running kernel, where it is asked for.
+        journal: Takes the way, and the running kernel if that is no host.
         explain: Also find out why the others are not taken.
 
     Raises:
@@ -51,13 +51,13 @@ def choose(phone: Phone, request: Request, via: str, journal: Journal, *, explai
 
 
 def _first_working(phone: Phone, request: Request, journal: Journal) -> Way:
-    journal.host = phone.kernel()
     best, *others = _AUTOMATIC
     try:
         best.check(phone, request)
         return best
     except RefusedError as error:
         refused = error
+    journal.host = phone.kernel()
     if record.is_guest(journal.host):
         raise refused  # its own system may be a host: that comes first
     reasons = []
