@@ -1,4 +1,4 @@
-"""Measure hardboot's own share of a boot on a virtual phone, phase by phase: all but the reset and what follows.
+"""Measure hardboot's own share of a boot on a virtual phone, by phase: all but the reset and what follows...
 
 python scripts/bench_own.py [DEVICE] [ROUNDS]
 """

@@ -23,26 +23,25 @@ def read_command(path: str, first: int) -> str:
     return f"{{ {most}head -c {rest}; }} < {shlex.quote(path)}"
 
 
-def find_sha256(text: str) -> str | None:
-    """Return the SHA-256 in hex with which an output begins; None if it begins otherwise."""
-    digest = re.match(r"[0-9a-f]{64}\b", text)
-    return digest[0] if digest else None
-
-
 def parse_sha256(path: str, text: str) -> str:
     """Return the SHA-256 in hex with which the output of `sha256_command` begins.
 
     Raises:
         DeviceError: If it begins otherwise.
     """
-    digest = find_sha256(text)
+    digest = re.match(r"[0-9a-f]{64}\b", text)
     if digest is None:
-        raise DeviceError(
-            f"the phone did not compute a SHA-256 of {path}: {text[:200]!r}",
-            state="Nothing after it was done.",
-            fix="The phone needs sha256sum (toybox or busybox): adb shell sha256sum --help",
-        )
-    return digest
+        raise no_sha256(path, text)
+    return digest[0]
+
+
+def no_sha256(path: str, text: str) -> DeviceError:
+    """Return the error for a phone that printed `text` in place of a hash."""
+    return DeviceError(
+        f"the phone did not compute a SHA-256 of {path}: {text[:200]!r}",
+        state="Nothing after it was done.",
+        fix="The phone needs sha256sum (toybox or busybox): adb shell sha256sum --help",
+    )
 
 
 def time_for(size: int) -> float:

@@ -15,7 +15,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.base.process import has_ended
 from hardboot.device import kept_files
-from hardboot.device.hashes import find_sha256, parse_sha256, time_for
+from hardboot.device.hashes import no_sha256, time_for
 from hardboot.device.kept_files import KeptFile
 from hardboot.device.shells import QUICK_S, Shells
 from hardboot.transport.base import Output
@@ -24,18 +24,8 @@ _PARENT = "/data/local/tmp"  # the ADB user may write there on every Android
 _COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
 _NAMES = f"hardboot-{_COMPUTER}-"  # of the folders of this computer's commands, before their process ID
 STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}"  # of this command alone: others work beside it
+_HASH_LINE = re.compile(r"^([0-9a-f]{64}) [ *](/.*)$", re.MULTILINE)  # of sha256sum
 _SMALL = 256 << 10  # bytes; a push without a progress bar, and without asking for free space first
-# check NAME SHA256 [SIZE]: ends the script unless the file NAME is that one; with SIZE, takes the kept one.
-_CHECK = """check() {
-	[ -z "$3" ] || ln -f "$k/$2-$3" "$s/$1" 2>/dev/null
-	sum=$(sha256sum < "$s/$1")
-	echo "$sum"
-	case $sum in
-	$2*) [ -z "$3" ] || touch "$s/$1" ;;
-	*) [ -z "$3" ] || rm -f "$k/$2-$3" "$s/$1"; exit 1 ;;
-	esac
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -84,13 +74,30 @@ class Batch:
         return [file for file in self.files if file.name in self.keep and file not in self.there]
 
     def check_script(self) -> str:
-        """Return the script that prints the SHA-256 of each file, up to the first one that is another."""
-        calls = [
-            f"check {shlex.quote(file.name)} {file.content.digest}"
-            f"{f' {file.content.size}' if file in self.there else ''}\n"
+        """Return the script that takes the kept files, prints all hashes, and ends if one is not right."""
+        links = "".join(
+            f"ln -f $k/{file.content.name} {_shell_path(file)} 2>/dev/null\n"
             for file in self.files
-        ]
-        return f"s={STAGING}\nk={kept_files.FOLDER}\n{_CHECK}{''.join(calls)}"
+            if file in self.there
+        )
+        taken = " ".join(_shell_path(file) for file in self.files if file in self.there)
+        right, wrong = (f"touch {taken}", f"rm -f {taken}; ") if taken else (":", "")
+        return (
+            f"s={STAGING} k={kept_files.FOLDER}\n{links}"
+            f'sums=$(sha256sum {" ".join(map(_shell_path, self.files))})\necho "$sums"\n'
+            f"case $sums in {'*'.join(file.content.digest for file in self.files)}*) {right} ;; "
+            f"*) {wrong}exit 1 ;; esac\n"
+        )
+
+    def find_wrong(self, text: str) -> dict[_File, str | None]:
+        """Return the files whose hash in the output of `check_script` is not right, and that hash."""
+        hashes = {path: digest for digest, path in reversed(_HASH_LINE.findall(text))}
+        found = {file: hashes.get(file.target) for file in self.files}
+        return {file: digest for file, digest in found.items() if digest != file.content.digest}
+
+
+def _shell_path(file: _File) -> str:
+    return f"$s/{shlex.quote(file.name)}"
 
 
 @dataclass
@@ -211,23 +218,17 @@ class StagingFolder(Shells):
                 else command
             )
             output, *others = self.roots(f"{batch.check_script()}{ends}", *queries, timeout_s=timeout_s)
-            text = output.text
-            wrong = None
-            for file in batch.files:
-                if find_sha256(text) != file.content.digest:
-                    wrong = file
-                    break
-                text = text.partition("\n")[2]
-            if wrong is None:
+            text, wrong = output.text, batch.find_wrong(output.text)
+            if not wrong:
                 if last and output.code == 0:
                     self._cleaned()
-                return [Output(text, output.code), *others]
-            if wrong not in batch.there:
-                parse_sha256(wrong.target, text.strip())
-                raise _damaged(wrong.name)
-            log.detail(f"{wrong.name} is not intact any more on the phone")
-            self._push([wrong], batch.mode)
-            batch = replace(batch, there=batch.there - {wrong})
+                return [Output(text.split("\n", len(batch.files))[-1], output.code), *others]
+            for file, digest in wrong.items():
+                if file not in batch.there:
+                    raise _damaged(file.name) if digest else no_sha256(file.target, text.strip())
+            log.detail("not intact any more on the phone: " + ", ".join(file.name for file in wrong))
+            self._push(list(wrong), batch.mode)
+            batch = replace(batch, there=batch.there.difference(wrong))
 
     def forget_kept(self) -> None:
         """Remove the files that earlier commands left on the phone.

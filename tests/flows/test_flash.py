@@ -48,7 +48,7 @@ def test_an_image_is_written_after_a_backup_and_read_back(
         f"dd if={BOOT} of={STAGING}/backup.img bs=1048576",
         f"pull {STAGING}/backup.img",
         f"push {STAGING}/boot-new.img",
-        f"sha256sum <{STAGING}/boot-new.img",
+        f"sha256sum {STAGING}/boot-new.img",
         f"dd if={BOOT} of={KEPT}/boot.img.part bs=1048576 conv=fsync",
         f"mv {KEPT}/boot.img.part {KEPT}/boot.img",
         f"mv {KEPT}/transaction.json.part {KEPT}/transaction.json",

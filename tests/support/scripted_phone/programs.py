@@ -241,10 +241,12 @@ def _sh(call: Call) -> Steps:
 
 
 def _sha256sum(call: Call) -> int:
-    names = call.words[1:]
-    found, code = _inputs(call, names)
-    for name, data in zip(names or ["-"], found, strict=False):
-        call.out.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
+    names, code = call.words[1:], 0
+    for name in names or ["-"]:
+        found, failed = _inputs(call, [name] if names else [])
+        code = code or failed
+        for data in found:
+            call.out.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
     return code
 
 
