@@ -46,7 +46,7 @@ class Copy:
         """The command that makes the copy, for `roots`; `fetch` reads its output."""
         path = shlex.quote(self.path)
         command = self.command or f"head -c {self.limit} < {path}"
-        make = f"{command} > {self.target} && chmod 644 {self.target} && {sha256_command(self.target)}"
+        make = f"umask 022 && {command} > {self.target} && {sha256_command(self.target)}"
         return f"if test -e {path}; then {make}; else echo {_NONE}; fi"
 
 
@@ -65,8 +65,9 @@ class Copies(StagingFolder):
 
     def pull_copy(self, copy: Copy) -> bytes | None:
         """Make a copy and return its content; None if the original does not exist."""
-        self.make_staging()
-        return self.fetch(copy, self.root(copy.query))
+        made, output = self.roots(self.staging_query(), copy.query)
+        self.take_staging(made)
+        return self.fetch(copy, output)
 
     def fetch(self, copy: Copy, output: Output) -> bytes | None:
         """Return the content of a copy; None if the original does not exist.

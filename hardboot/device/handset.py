@@ -82,8 +82,9 @@ class Handset(Copies):
             DeviceError: If it exists and cannot be read.
             InputError: If it is malformed.
         """
-        self.make_staging()
-        return self.fetch_device_tree(self.root(TREE.query))
+        made, output = self.roots(self.staging_query(), TREE.query)
+        self.take_staging(made)
+        return self.fetch_device_tree(output)
 
     def fetch_device_tree(self, output: Output) -> Fdt | None:
         """Return the device tree from the output of TREE's query; see `device_tree`.

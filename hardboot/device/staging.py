@@ -18,12 +18,13 @@ from hardboot.device import kept_files
 from hardboot.device.hashes import no_sha256, time_for
 from hardboot.device.kept_files import KeptFile
 from hardboot.device.shells import QUICK_S, Shells
-from hardboot.transport.base import Output
+from hardboot.transport.base import SHELL, Output
 
 _PARENT = "/data/local/tmp"  # the ADB user may write there on every Android
 _COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
 _NAMES = f"hardboot-{_COMPUTER}-"  # of the folders of this computer's commands, before their process ID
 STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}"  # of this command alone: others work beside it
+_ADB_USER = 2000  # AID_SHELL of AOSP's android_filesystem_config.h
 _HASH_LINE = re.compile(r"^([0-9a-f]{64}) [ *](/.*)$", re.MULTILINE)  # of sha256sum
 _SMALL = 256 << 10  # bytes; a push without a progress bar, and without asking for free space first
 
@@ -128,10 +129,10 @@ class StagingFolder(Shells):
         """
         self._used = True
         if self._room is None:
-            self._room = self._make_staging()
+            self._room = self._parse_room(self.shell(_make_command()))
         if self._room < size and self._has_kept:
             self.forget_kept()
-            self._room = self._make_staging()
+            self._room = self._parse_room(self.shell(_make_command()))
         if self._room < size:
             raise DeviceError(
                 f"{size} bytes do not fit into {STAGING}: {self._room:.0f} are free",
@@ -139,6 +140,20 @@ class StagingFolder(Shells):
                 fix="Free some space on /data.",
             )
         self._room -= size
+
+    def staging_query(self) -> str:
+        """Return the command for `roots` that makes the folder if needed; `take_staging` reads its output."""
+        self._used = True
+        if self._room is not None:
+            return "true"
+        if self.root_shell() == SHELL:  # the ADB user is root
+            return _make_command()
+        return f"{_make_command()} && chown {_ADB_USER} {STAGING}"
+
+    def take_staging(self, output: Output) -> None:
+        """Read the output of `staging_query`; raises DeviceError if the folder cannot be made."""
+        if self._room is None:
+            self._room = self._parse_room(output)
 
     def stage(self, source: Path, name: str, *, mode: int = 0o644) -> str:
         """Copy a file into the staging folder as `name`, and return its path there.
@@ -278,12 +293,8 @@ class StagingFolder(Shells):
         if size >= _SMALL or self._room is not None:
             self.make_staging(size)
 
-    def _make_staging(self) -> float:
-        """Make the folder; return the bytes that fit, infinity if the phone does not tell."""
-        output = self.shell(
-            f"mkdir -p {STAGING} && {{ df -k {STAGING}; ls {_PARENT}; ls -d {kept_files.FOLDER}; }} "
-            f"2>/dev/null || test -d {STAGING}"
-        )
+    def _parse_room(self, output: Output) -> float:
+        """Return the bytes that fit into the folder, infinity if the phone does not tell."""
         if output.code:
             raise DeviceError(
                 f"the staging folder {STAGING} cannot be made: {output.text.strip()[-200:]}",
@@ -295,6 +306,12 @@ class StagingFolder(Shells):
         self._has_kept = kept_files.FOLDER in names
         free = free_bytes(output.text)
         return math.inf if free is None else free
+
+
+def _make_command() -> str:
+    """Return the command that makes the folder, and prints its free space and what lies beside it."""
+    look = f"df -k {STAGING}; ls {_PARENT}; ls -d {kept_files.FOLDER}"
+    return f"mkdir -p {STAGING} && {{ {{ {look}; }} 2>/dev/null || test -d {STAGING}; }}"
 
 
 def free_bytes(text: str) -> int | None:

@@ -86,9 +86,9 @@ def parse(phone: Phone, running: str, outputs: list[Output]) -> BootloaderWords:
 
 def ask(phone: Phone, running: str) -> BootloaderWords:
     """Do as `parse` does, after asking the phone."""
-    wanted = queries(phone)
-    phone.make_staging()
-    return parse(phone, running, phone.roots(*wanted))
+    made, *outputs = phone.roots(phone.staging_query(), *queries(phone))
+    phone.take_staging(made)
+    return parse(phone, running, outputs)
 
 
 def _header(phone: Phone, name: str) -> Copy:

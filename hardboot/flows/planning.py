@@ -55,15 +55,18 @@ class Planned:
 
 
 def queries(phone: Phone) -> list[str]:
-    """Return the commands for `roots` that get `PhoneFacts`, after making the staging folder.
+    """Return the commands for `roots` that get `PhoneFacts`; the first one makes the staging folder.
 
     Raises:
         DeviceError: If the phone does not answer.
         RefusedError: If the profile knows no boot partition.
     """
-    words = bootloader_words.queries(phone)
-    phone.make_staging()
-    return [_IOMEM, _tree(phone.profile).query, *words]
+    return [
+        phone.staging_query(),
+        _IOMEM,
+        _tree(phone.profile).query,
+        *bootloader_words.queries(phone),
+    ]
 
 
 def parse(phone: Phone, running_cmdline: str, outputs: list[Output]) -> tuple[LiveMemory, PhoneFacts]:
@@ -74,7 +77,8 @@ def parse(phone: Phone, running_cmdline: str, outputs: list[Output]) -> tuple[Li
         RefusedError: If its kernel does not show its ATAGS, or its boot partition is not the profile's.
         InputError: If an output is malformed.
     """
-    iomem, tree, *others = outputs
+    made, iomem, tree, *others = outputs
+    phone.take_staging(made)
     live = layout.parse_iomem(read(_IOMEM, iomem))
     has_atags = phone.profile.has_atags
     return live, PhoneFacts(

@@ -234,7 +234,7 @@ def test_a_copy_that_fails_is_told_with_its_command(handset: Handset, scripted: 
     scripted.add_file("/data/x", b"0123456789")
     copy = Copy("x", "/data/x", 5)
     assert copy.target == f"{STAGING}/x"
-    make = f"head -c 5 < /data/x > {STAGING}/x && chmod 644 {STAGING}/x && sha256sum < {STAGING}/x"
+    make = f"umask 022 && head -c 5 < /data/x > {STAGING}/x && sha256sum < {STAGING}/x"
     assert copy.query == f"if test -e /data/x; then {make}; else echo none; fi"
     scripted.fault("head -c 5 *", code=1, says="head: I/O error\n")
     with raises(

@@ -77,8 +77,11 @@ class HostPhone(Phone):
         assert answer.code == 0
         return self.header if copy.path == self.partition_path("boot") else None
 
-    def make_staging(self, size: int = 0) -> None:
-        assert not size
+    def staging_query(self) -> str:
+        return "test -e /data/local/tmp"
+
+    def take_staging(self, output: Output) -> None:
+        assert output.code == 0
 
     def clean(self) -> None:
         pass

@@ -60,6 +60,11 @@ def _nothing(shell: Expansion, words: list[str], stdin: Input) -> int:
     return 0
 
 
+def _umask(shell: Expansion, words: list[str], stdin: Input) -> int:
+    shell.umask = int(words[1], 8)
+    return 0
+
+
 BUILTINS: dict[str, Callable[[Expansion, list[str], Input], int]] = {
     ":": _nothing,
     "cd": _cd,
@@ -70,6 +75,6 @@ BUILTINS: dict[str, Callable[[Expansion, list[str], Input], int]] = {
     "set": _set,
     "shift": _shift,
     "trap": _nothing,
-    "umask": _nothing,
+    "umask": _umask,
     "wait": _nothing,
 }

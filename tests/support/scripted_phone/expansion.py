@@ -26,6 +26,7 @@ class Expansion:
     arguments: list[str] = field(default_factory=list)
     folder: str = "/"
     code: int = 0
+    umask: int | None = None  # None is that of su on some phones: nobody else may read
 
     @abstractmethod
     def substitute(self, body: Node, err: Output) -> Text:

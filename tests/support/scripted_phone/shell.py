@@ -234,7 +234,8 @@ class Shell(Expansion):
             OSError: If it cannot be.
         """
         files = self.system.files
-        node = files.create(path, self.user, 0o600 if self.user == 0 else 0o644)
+        umask = self.umask if self.umask is not None else 0o077 if self.user == 0 else 0o022
+        node = files.create(path, self.user, 0o666 & ~umask)
         if not append:
             node.truncate()
         return Opened(files, path, node, node.size() if append else 0)
