@@ -2,7 +2,8 @@
 /*
  * The agent: the small static program on the phone that calls kexec_load(2) and reboot(2). It runs as root.
  *
- *   agent load FLAGS ENTRY FILE@ADDR:MEMSZ...   load up to 16 segments
+ *   agent load FLAGS ENTRY FILE@ADDR:MEMSZ...   load up to 16 segments; FILE*SKIP is a file that is repeated to fill
+ *                                               its segment, the first time from byte SKIP on
  *   agent unload FLAGS                          drop what is loaded
  *   agent exec                                  sync, then start what is loaded; returns only on error
  *   agent info [FLAG]                           what the kernel says; with FLAG, whether it accepts that flag
@@ -18,8 +19,11 @@
 #include "entry.h"
 
 #define SEEK_END 2
+#define PROT_NONE 0
 #define PROT_READ 1
 #define MAP_PRIVATE 0x02
+#define MAP_FIXED 0x10
+#define MAP_ANONYMOUS 0x20
 #define MAP_POPULATE 0x8000
 
 #define PAGE_MASK (PAGE_SIZE - 1)
@@ -194,11 +198,47 @@ long create_or_fail(const char *path)
 	return open_as(path, O_RDWR | O_CREAT);
 }
 
+/* Map the file again and again, the first time from byte `skip` on; it takes little memory, however large the segment. */
+static const void *map_repeated(long file, const char *name, word size, word skip, word memsz)
+{
+	long base = system_call(NR_MMAP, 0, (long)memsz, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if ((word)base >= (word)-4095)
+		fail("make room for", name, -base);
+	for (word done = 0; done < memsz; skip = 0) {
+		word part = size - skip < memsz - done ? size - skip : memsz - done;
+		long address = system_call(NR_MMAP, base + (long)done, (long)part, PROT_READ,
+					   MAP_PRIVATE | MAP_FIXED | MAP_POPULATE, file, (long)MMAP_OFFSET(skip));
+
+		if ((word)address >= (word)-4095)
+			fail("map", name, -address);
+		done += part;
+	}
+	return (const void *)base;
+}
+
+/* Cut "*SKIP" off the name of a file that is repeated. Returns whether it is. */
+static int cut_skip(char *text, char *end, word *skip)
+{
+	for (char *p = text; p < end; p++) {
+		if (*p != '*')
+			continue;
+		*end = 0;
+		if (!parse_number(p + 1, 0, skip))
+			usage("not FILE*SKIP@ADDR:MEMSZ:", text);
+		*p = 0;
+		return 1;
+	}
+	return 0;
+}
+
 static void parse_segment(char *text, struct segment *segment)
 {
 	char *at = 0;
 	const char *colon;
 	long file, size, address;
+	word skip;
+	int repeated;
 
 	for (char *p = text; *p; p++)
 		if (*p == '@')
@@ -213,11 +253,20 @@ static void parse_segment(char *text, struct segment *segment)
 	if (segment->mem + segment->memsz < segment->mem)
 		usage("past the last address:", text);
 
+	repeated = cut_skip(text, at, &skip);
 	*at = 0;
 	file = open_or_fail(text);
 	size = call3(NR_LSEEK, (word)file, 0, SEEK_END);
 	if (size < 0)
 		fail("size of", text, -size);
+	if (repeated) {
+		if (!size || (word)size & PAGE_MASK || skip & PAGE_MASK || skip >= (word)size)
+			usage("not whole pages:", text);
+		segment->buf = map_repeated(file, text, (word)size, skip, segment->memsz);
+		segment->bufsz = segment->memsz;
+		call3(NR_CLOSE, (word)file, 0, 0);
+		return;
+	}
 	if (!size || (word)size > segment->memsz)
 		usage(size ? "larger than its segment:" : "empty file:", text);
 	address = system_call(NR_MMAP, 0, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);

@@ -19,11 +19,21 @@ _PAYLOAD = Path(__file__).parent
 
 @dataclass(frozen=True)
 class AgentSegment:
-    """A file on the phone, and the physical address and size of its place in RAM, both page aligned."""
+    """A file on the phone, and the physical address and size of its place in RAM, both page aligned.
+
+    Attributes:
+        skip: The file is repeated to fill its place, the first time from this byte on; None if it is not.
+    """
 
     file: str
     addr: int
     size: int
+    skip: int | None = None
+
+    def __str__(self) -> str:
+        """Return the word for the agent."""
+        repeated = "" if self.skip is None else f"*{self.skip:#x}"
+        return f"{self.file}{repeated}@{self.addr:#x}:{self.size:#x}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ def binary(arch: str) -> Path:
 def load_command(agent: str, flags: int, entry: int, segments: Iterable[AgentSegment]) -> str:
     """Return the shell command that loads `segments`; `agent` is the path of the agent on the phone."""
     words = [agent, "load", f"{flags:#x}", f"{entry:#x}"]
-    words += [f"{segment.file}@{segment.addr:#x}:{segment.size:#x}" for segment in segments]
+    words += map(str, segments)
     return shlex.join(words)
 
 

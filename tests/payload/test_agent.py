@@ -128,6 +128,54 @@ def test_load_hands_every_segment_to_the_kernel(run: Run, tmp_path: Path) -> Non
     assert done.returncode == 0
 
 
+def test_a_file_is_repeated_to_fill_its_segment(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "pattern"
+    file.write_bytes(b"\x01" * 4096 + b"\x02" * 4096 + b"\x04" * 4096)
+    sums = []
+    for skip, size in ((0, 3), (0x1000, 1), (0x2000, 5), (0x1000, 0x400)):
+        segment = agent.AgentSegment(str(file), 0x41000000, size * 4096, skip)
+        done = run(*shlex.split(agent.load_command("agent", 0x4, 0x41000000, [segment]))[1:])
+        assert done.stdout == "loaded=1\n"
+        sums.append(done.stderr.splitlines()[1].split()[1:])
+    assert sums == [
+        ["0x41000000", "0x3000", "0x3000", str(7 * 4096)],
+        ["0x41000000", "0x1000", "0x1000", str(2 * 4096)],
+        ["0x41000000", "0x5000", "0x5000", str((4 + 7 + 1) * 4096)],
+        ["0x41000000", "0x400000", "0x400000", str((341 * 7 + 2) * 4096)],
+    ]
+
+
+@each_phone_agent
+def test_the_binary_maps_a_repeated_file(phone_agent: PhoneAgent, tmp_path: Path) -> None:
+    file = tmp_path / "pattern"
+    file.write_bytes(bytes(0x101000))
+    segment = agent.AgentSegment(str(file), 0x41000000, 0x2000000, 0x100000)
+    command = agent.load_command("agent", 0x8000, 0x41000000, [segment])
+    done = phone_agent(*shlex.split(command)[1:], strace=True)
+    assert agent_errors.parse_failure(done.stdout) == agent_errors.AgentFailure("kexec_load", 38)
+    assert len(re.findall(r"mmap2?\(", done.stderr)) == 1 + 1 + 32
+
+
+@pytest.mark.parametrize(
+    ("size", "word", "says"),
+    [
+        (4096, "*0x1000", "not whole pages"),
+        (4096, "*0x10", "not whole pages"),
+        (4095, "*0x0", "not whole pages"),
+        (0, "*0x0", "not whole pages"),
+        (4096, "*16", "not FILE*SKIP@ADDR:MEMSZ"),
+        (4096, "*", "not FILE*SKIP@ADDR:MEMSZ"),
+    ],
+)
+def test_a_file_that_cannot_be_repeated_is_refused(
+    run: Run, tmp_path: Path, size: int, word: str, says: str
+) -> None:
+    (tmp_path / "x").write_bytes(bytes(size))
+    done = run("load", "0x0", "0x40000000", f"{tmp_path}/x{word}@0x40000000:0x1000")
+    assert done.stdout.startswith(f"error={says}")
+    assert done.stderr == ""
+
+
 def test_sixteen_segments_are_loaded_and_seventeen_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     words = [f"{tmp_path}/x@{0x40000000 + (i << 12):#x}:0x1000" for i in range(17)]

@@ -21,7 +21,7 @@
 #define NR_NANOSLEEP 162
 #define NR_PREAD64 180
 #define NR_PWRITE64 181
-#define NR_MMAP 192 /* mmap2: the offset, always 0 here, counts pages */
+#define NR_MMAP 192 /* mmap2 */
 #define NR_GETDENTS64 217
 #define NR_EXIT_GROUP 248
 #define NR_OPENAT 322
@@ -31,6 +31,7 @@
 #define NR_FINIT_MODULE 379
 
 #define ADDRESS_DIGITS 8
+#define MMAP_OFFSET(bytes) ((bytes) >> 12) /* mmap2 counts pages of 4 KiB */
 
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {

@@ -31,6 +31,7 @@
 #define NR_FINIT_MODULE 273
 
 #define ADDRESS_DIGITS 16
+#define MMAP_OFFSET(bytes) (bytes)
 
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {

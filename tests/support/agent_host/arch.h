@@ -44,6 +44,7 @@
 #define NR_KEXEC_LOAD 100003
 
 #define ADDRESS_DIGITS 8
+#define MMAP_OFFSET(bytes) (bytes)
 
 static inline long recorded(void)
 {
