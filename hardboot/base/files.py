@@ -207,6 +207,16 @@ def private_copy(path: Path, *, limit: int) -> Iterator[PrivateCopy]:
         yield PrivateCopy(path, copy, len(content), hashlib.sha256(content).hexdigest())
 
 
+def built_copy(name: Path, path: Path, chunks: Iterable[Data]) -> PrivateCopy:
+    """Write what was made of the file `name` to `path`, in a temporary folder.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    write_atomic(path, chunks, durable=False)
+    return PrivateCopy(name, path, path.stat().st_size, sha256_file(path))
+
+
 def write_atomic(
     path: Path, chunks: Iterable[Data], *, mode: int | None = None, durable: bool = True
 ) -> None:

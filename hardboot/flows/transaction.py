@@ -128,13 +128,22 @@ def device_of(phone: Phone, name: str, image: PrivateCopy) -> BlockDevice:
         RefusedError: If it does not fit; see also `by_name.partition`.
     """
     device = by_name.partition(phone, by_name.full_name(phone, name))
-    if image.size > device.size:
+    check_fits(device, str(image.name), image.size)
+    return device
+
+
+def check_fits(device: BlockDevice, name: str, size: int) -> None:
+    """Refuse an image of `size` bytes that is larger than the partition.
+
+    Raises:
+        RefusedError: If it is.
+    """
+    if size > device.size:
         raise RefusedError(
-            f"{image.name} has {image.size} bytes, {device.path} holds {device.size}",
+            f"{name} has {size} bytes, {device.path} holds {device.size}",
             state="Nothing was written.",
             fix="Make the image smaller: compress the ramdisk more, build less into the kernel.",
         )
-    return device
 
 
 def piece(

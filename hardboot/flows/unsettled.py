@@ -12,7 +12,7 @@ from hardboot.device import battery, by_name
 from hardboot.device.phone import Phone
 from hardboot.flows import partition_write
 from hardboot.flows import transaction_record as records
-from hardboot.flows.partition_read import NOTHING_WRITTEN, back_up
+from hardboot.flows.partition_read import back_up
 from hardboot.flows.partition_write import Holds
 from hardboot.flows.transaction_record import PartitionWrite, Transaction
 
@@ -163,7 +163,7 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
         DeviceError: If nothing was written.
         DeviceStateError: If it is not known what a partition holds.
     """
-    with if_cut_off(NOTHING_WRITTEN):
+    with if_cut_off("Nothing was put back yet.", "Try again: hardboot home"):
         known = records.find(phone)
         if known is None:
             return []
@@ -175,7 +175,7 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
     done = list(seen)
     for number in reversed(range(len(seen))):
         if seen[number].holds != goal:
-            known = _put_back_one(phone, known, number)
+            known = _put_back_one(phone, known, number, done)
             done[number] = _touched(known.writes[number], seen[number].held, goal)
     with if_cut_off("Everything was put back, read back and compared."):
         records.settle(phone, known)
@@ -203,9 +203,13 @@ def _save_others(phone: Phone, known: Transaction, seen: Sequence[Touched], agre
         back_up(phone, name, by_name.partition(phone, name), allow_broken=True)
 
 
-def _put_back_one(phone: Phone, known: Transaction, number: int) -> Transaction:
+def _put_back_one(phone: Phone, known: Transaction, number: int, done: Sequence[Touched]) -> Transaction:
     one = known.writes[number]
-    with if_cut_off(f"{one.partition} was not written now.", "Go on: hardboot home"):
+    back = [other.partition for other in done if other.held != other.holds]
+    state = f"{one.partition} is not put back yet."
+    if back:
+        state = f"What these hold is put back: {', '.join(back)}; {state}"
+    with if_cut_off(state, "Go on: hardboot home"):
         device = by_name.partition(phone, one.partition)
         writes = list(known.writes)
         writes[number] = replace(one, state="begun")  # what a cut leaves is no content of others

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from scripted_phone.syntax import (
     AndOr,
@@ -30,6 +31,7 @@ class SyntaxProblem(Exception):
     """What a shell does not understand."""
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
     """Return the tree of a script.
 
