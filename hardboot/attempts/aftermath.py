@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from hardboot.attempts import causes, store
-from hardboot.attempts.attempt import INTERRUPTED, NOT_STARTED, Attempt, LikelyCause, RunningKernel
+from hardboot.attempts.attempt import INTERRUPTED, Attempt, LikelyCause, RunningKernel
 from hardboot.attempts.causes import Evidence
 from hardboot.attempts.presence import Presence
 from hardboot.base import log
@@ -21,7 +21,7 @@ from hardboot.crash.lastlog import KeptLog
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.shells import answers, as_one
-from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK
+from hardboot.flows.journal import GUEST_UP, NOT_STARTED
 from hardboot.transport.base import Output
 
 _LOG_BYTES = 256 << 10  # of dmesg, the newest; the buffers of phones have 128 KiB to 1 MiB
@@ -113,7 +113,7 @@ def keep(attempt: Attempt, found: Aftermath) -> Attempt:
     if what == GUEST:  # slower than the command waited, or that was interrupted
         guest = RunningKernel(release=now.release, boot_id=now.boot_id)
         return replace(attempt, outcome=GUEST_UP, cause=None, guest=guest)
-    attempt = replace(attempt, outcome=attempt.outcome or HOST_CAME_BACK)
+    attempt = replace(attempt, outcome=attempt.outcome or INTERRUPTED)
     return with_cause(attempt, found, kernel_log=found.kernel_log)
 
 

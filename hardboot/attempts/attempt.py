@@ -10,7 +10,6 @@ from hardboot.base.process import has_ended
 from hardboot.flows.backup import Time
 
 INTERRUPTED = "interrupted"  # this computer or the command ended before the outcome was known
-NOT_STARTED = "not-started"  # nothing left the running kernel; the error tells why
 
 TEXT_LIMIT = 16384  # characters of one text
 
@@ -75,7 +74,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
         host: The kernel that ran before.
         guest: The ROM's kernel, if it came up.
         phase: The phase that runs, or in which the attempt was interrupted.
-        outcome: See `journal.Journal`; also INTERRUPTED and NOT_STARTED. None while it is not known.
+        outcome: See `journal.Journal`; also INTERRUPTED. None while it is not known.
         failure: The error; None if there was none.
         logs_before: SHA-256 of the files in pstore before the start, by name.
         gone: When the phone answered for the last time before it restarted; None if it did not.

@@ -11,9 +11,11 @@ from hardboot.device.record import HARD, SOFT
 from hardboot.flows.journal import (
     BOOTLOADER_CAME_BACK,
     BOOTLOADER_REFUSED,
+    BOOTLOADER_SILENT,
     GUEST_UP,
     HOST_CAME_BACK,
     NOT_LEFT,
+    NOT_STARTED,
     PHONE_SILENT,
     Cause,
 )
@@ -64,6 +66,7 @@ class Evidence:
 
 
 _LOG = "Read its whole log: hardboot log --all"
+_NO_ROM_RAN = (None, GUEST_UP, NOT_LEFT, NOT_STARTED, BOOTLOADER_SILENT, BOOTLOADER_REFUSED)
 _AS_TOLD = ""  # the error tells this much, and what to do
 _POWER = "Hold the power button for 10 s, then run: hardboot log"
 _PAGE_CHANGED = "Build the host kernel for this phone's RAM: hardboot patch apply TREE --device NAME"
@@ -74,7 +77,7 @@ def diagnose(known: Evidence) -> Cause | None:
     guest = kernel_logs.find_guest(
         known.logs, mark=known.mark, release=known.release, host_release=known.host_release
     )
-    if guest and known.outcome not in (None, GUEST_UP, NOT_LEFT, BOOTLOADER_REFUSED):
+    if guest and known.outcome not in _NO_ROM_RAN:
         return _guest(guest, known)
     explain = _BY_OUTCOME.get(known.outcome or "")
     return explain(known) if explain else None
@@ -105,6 +108,12 @@ def _guest(guest: GuestLog, known: Evidence) -> Cause:
             "Turn on USB debugging in the ROM, or wait longer: --wait SECONDS. " + _LOG,
         )
     return _cause(Kind.GUEST_DIED, f"the ROM stopped; its log ends with {guest.last!r}", _LOG)
+
+
+def _bootloader_silent(_known: Evidence) -> Cause:
+    return _cause(
+        Kind.BOOTLOADER_SILENT, "the bootloader did not come up, or this computer does not reach it", _AS_TOLD
+    )
 
 
 def _refused(_known: Evidence) -> Cause:
@@ -191,6 +200,7 @@ def _silent(known: Evidence) -> Cause:
 
 _BY_OUTCOME: Mapping[str, Callable[[Evidence], Cause]] = {
     NOT_LEFT: _never_left,
+    BOOTLOADER_SILENT: _bootloader_silent,
     BOOTLOADER_REFUSED: _refused,
     BOOTLOADER_CAME_BACK: _bootloader_came_back,
     HOST_CAME_BACK: _host_came_back,

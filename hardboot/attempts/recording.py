@@ -31,7 +31,9 @@ from hardboot.device.phone import Phone
 from hardboot.flows.journal import (
     BOOTLOADER_CAME_BACK,
     BOOTLOADER_REFUSED,
+    BOOTLOADER_SILENT,
     NOT_LEFT,
+    NOT_STARTED,
     PHONE_SILENT,
     Cause,
     Journal,
@@ -42,7 +44,7 @@ _T = TypeVar("_T")
 _ANSWER_S = 3.0  # for a phone that should answer
 _TOOL_S = 5.0  # seconds; they answer in milliseconds
 # ADB does not answer after these.
-_SILENT = (PHONE_SILENT, BOOTLOADER_REFUSED, BOOTLOADER_CAME_BACK)
+_SILENT = (PHONE_SILENT, BOOTLOADER_SILENT, BOOTLOADER_REFUSED, BOOTLOADER_CAME_BACK)
 
 
 @contextmanager
@@ -197,7 +199,7 @@ class _Record:
     def _absence(self) -> tuple[float | None, float | None]:
         """Return when the phone answered for the last time before it restarted, and again after that."""
         host, answered = self._journal.host, self._phone.answered
-        if host is None or self._journal.outcome in (None, NOT_LEFT):
+        if host is None or self._journal.outcome in (None, NOT_LEFT, NOT_STARTED):
             return None, None
         back = min(
             (first for boot_id, (first, _) in answered.items() if boot_id != host.boot_id), default=None

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hardboot import memorymap
+from hardboot.attempts.recording import recorded
 from hardboot.commands import planpage
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, journaled, pass_settings
@@ -135,7 +136,8 @@ def _load_panic(settings: Settings, wanted: Wanted, add_crashkernel: bool) -> No
     with journaled(settings) as (phone, journal):
         flow.check_tested(phone.profile, allowed=wanted.untested or wanted.dry_run)
         if add_crashkernel and not wanted.dry_run:
-            panic_kernel.add_crashkernel(phone, journal, wait_s=WAIT_S)
+            with recorded(phone, journal, command=settings.words):
+                panic_kernel.add_crashkernel(phone, journal, wait_s=WAIT_S)
         rom = flow.read_rom(phone, source, journal)
         prepared = panic_kernel.prepare(phone, rom, journal, append=wanted.append)
         if not wanted.dry_run:

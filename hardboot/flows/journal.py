@@ -12,7 +12,9 @@ from hardboot.device.record import Loaded
 GUEST_UP = "guest-up"
 HOST_CAME_BACK = "host-came-back"
 PHONE_SILENT = "phone-silent"
+NOT_STARTED = "not-started"
 NOT_LEFT = "not-left"
+BOOTLOADER_SILENT = "bootloader-silent"
 BOOTLOADER_REFUSED = "bootloader-refused"
 BOOTLOADER_CAME_BACK = "bootloader-came-back"
 
@@ -71,8 +73,9 @@ class Journal:
         replaced: What was loaded before and was dropped for it, in words; None if nothing.
         quiesce: The steps of quiescing the system.
         via: The way it is booted; None for `load` and `exec`.
-        outcome: GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, or NOT_LEFT if the phone did not leave its kernel;
-            with fastboot also BOOTLOADER_REFUSED or BOOTLOADER_CAME_BACK. None before a start.
+        outcome: GUEST_UP, HOST_CAME_BACK, PHONE_SILENT; NOT_LEFT if the phone did not leave its kernel;
+            with fastboot also BOOTLOADER_SILENT, BOOTLOADER_REFUSED, BOOTLOADER_CAME_BACK, or NOT_STARTED if
+            the phone did not enter its bootloader. None before a start.
         cause: Why the ROM did not come up; None if it did, or nothing was started.
         attempt: The ID of the record of this start on this computer; None if there is none.
         rom: What is being booted; known before it is loaded.

@@ -6,7 +6,14 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
-from hardboot.flows.journal import BOOTLOADER_CAME_BACK, BOOTLOADER_REFUSED, Journal
+from hardboot.flows.journal import (
+    BOOTLOADER_CAME_BACK,
+    BOOTLOADER_REFUSED,
+    BOOTLOADER_SILENT,
+    NOT_LEFT,
+    NOT_STARTED,
+    Journal,
+)
 from hardboot.transport import fastboot_reasons
 from hardboot.transport.fastboot import Answer, Fastboot
 
@@ -21,8 +28,8 @@ _SIGHTINGS = 2  # answers in a row that make sure of it
 _AGAIN_S = 1.0  # between them
 
 
-def enter(phone: Phone, bootloader: Fastboot, before: KernelIdentity) -> None:
-    """Restart the phone into its bootloader, and wait until that answers.
+def enter(phone: Phone, bootloader: Fastboot, before: KernelIdentity, journal: Journal) -> None:
+    """Restart the phone into its bootloader, and wait until that answers; else `journal` takes the outcome.
 
     Raises:
         DeviceError: If the phone does not restart, or into its system instead.
@@ -36,17 +43,20 @@ def enter(phone: Phone, bootloader: Fastboot, before: KernelIdentity) -> None:
             return
         now = _system(phone, _POLL_S)
         if now and now.boot_id != before.boot_id:
+            journal.outcome = NOT_STARTED
             raise DeviceError(
                 "the phone restarted into its own system instead of the bootloader",
                 state="Nothing was sent to the bootloader.",
                 fix="Boot the image another way: hardboot boot IMAGE --dry-run shows which.",
             )
         if now and passed > _LEAVE_S:
+            journal.outcome = NOT_LEFT
             raise DeviceError(
                 "the phone does not restart into its bootloader",
                 state="Its system is running as before.",
                 fix="Try it by hand: adb reboot bootloader",
             )
+    journal.outcome = BOOTLOADER_SILENT
     raise DeviceStateError(
         f"the phone left its system, and its bootloader has been silent for {_ENTER_S:.0f} s "
         f"at {bootloader.serial}",

@@ -91,7 +91,7 @@ class BootableImage:
                 journal.phase("enter bootloader"),
                 log.step("Restarting into the bootloader"),
             ):
-                bootloader.enter(phone, self.client, self.before)
+                bootloader.enter(phone, self.client, self.before, journal)
                 self._check_bootloader(journal)
             with (
                 if_cut_off("The image may have been sent; nothing was flashed.", _LOOK),

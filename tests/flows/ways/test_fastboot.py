@@ -162,17 +162,25 @@ def test_the_mark_may_be_in_the_bootconfig(
 
 
 @pytest.mark.parametrize(
-    ("enters", "code", "what"),
+    ("enters", "code", "outcome", "what"),
     [
-        ("system", 5, "the phone restarted into its own system instead of the bootloader"),
-        ("nothing", 6, "the phone left its system, and its bootloader has been silent for 60 s at HBSCRIPT"),
+        ("system", 5, "not-started", "the phone restarted into its own system instead of the bootloader"),
+        (
+            "nothing",
+            6,
+            "bootloader-silent",
+            "the phone left its system, and its bootloader has been silent for 60 s at HBSCRIPT",
+        ),
     ],
 )
 def test_a_bootloader_that_is_not_reached_is_told(
-    client: FakeFastboot, image: Path, enters: str, code: int, what: str
+    client: FakeFastboot, image: Path, enters: str, code: int, outcome: str, what: str
 ) -> None:
     client.enters = enters
-    assert error(image, code=code)[0] == what
+    document = boot(image, code=code)
+    assert (document["outcome"], document["error"]["what"]) == (outcome, what)
+    cause = document["cause"]
+    assert (cause and cause["kind"]) == (None if enters == "system" else "bootloader-silent")
     assert client.told == []
 
 
@@ -180,11 +188,10 @@ def test_a_phone_that_does_not_restart_is_told(
     scripted: ScriptedPhone, client: FakeFastboot, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scripted, "reboot", lambda _target: None)
-    what, state, _ = error(image, code=5)
-    assert (what, state) == (
-        "the phone does not restart into its bootloader",
-        "Its system is running as before.",
-    )
+    document = boot(image, code=5)
+    assert document["error"]["what"] == "the phone does not restart into its bootloader"
+    assert document["error"]["state"] == "Its system is running as before."
+    assert (document["outcome"], document["cause"]["kind"]) == ("not-left", "never-left")
 
 
 @pytest.mark.parametrize(
