@@ -1,25 +1,26 @@
 """ELF files: their file header and program headers, read by pyelftools and written with construct.
 
 Only these headers are read, and no more of them than a limit: pyelftools' own segments and sections would
-read whatever sizes a hostile file states. Files that are written are little-endian.
+read whatever sizes a hostile file states. Files that are written are little-endian. pyelftools is imported
+when an ELF file is read: every command that reads boot images imports this module.
 Source: Linux 6.1 include/uapi/linux/elf.h.
 """
 
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from construct import Bytes
-from elftools.common.exceptions import ELFError
-from elftools.common.utils import struct_parse
-from elftools.elf import enums
-from elftools.elf.elffile import ELFFile
 
 from hardboot.base.errors import InputError
 from hardboot.formats.binary_record import BinaryRecord, Le16, Le32, Le64
 from hardboot.formats.reading import Data, malformed, view
 from hardboot.formats.sniff import described
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 ELF_MAGIC = b"\x7fELF"
 ET_EXEC, ET_CORE = 2, 4
@@ -28,18 +29,6 @@ PT_LOAD, PT_NOTE = 1, 4
 MAX_PROGRAM_HEADERS = 0xFFFF - 1  # from PN_XNUM on, their number is in a section header
 
 _FIX = "Check that this is the right file, and that it is complete."
-# pyelftools returns known numbers as names; no name stands for two numbers.
-_NUMBERS: dict[str, int] = {
-    **enums.ENUM_E_TYPE,
-    **enums.ENUM_E_MACHINE,
-    **enums.ENUM_E_VERSION,
-    **enums.ENUM_P_TYPE_BASE,
-    **enums.ENUM_P_TYPE_ARM,
-    **enums.ENUM_P_TYPE_AARCH64,
-    **enums.ENUM_P_TYPE_MIPS,
-    **enums.ENUM_P_TYPE_RISCV,
-}
-
 Read = Callable[[int, int], bytes]
 """Return bytes of a file: offset, size."""
 
@@ -216,6 +205,8 @@ def parse_with(what: str, size: int, read: Read, *, limit: int = MAX_PROGRAM_HEA
     Raises:
         InputError: As `parse`.
     """
+    from elftools.common.exceptions import ELFError
+
     head = read(0, min(size, FileHeader64.SIZE))
     if not head.startswith(ELF_MAGIC):
         raise malformed(what, "magic", 0, f"this is {described(head)}, not an ELF file", fix=_FIX)
@@ -226,6 +217,9 @@ def parse_with(what: str, size: int, read: Read, *, limit: int = MAX_PROGRAM_HEA
 
 
 def _parse(what: str, size: int, read: Read, head: bytes, limit: int) -> Elf:
+    from elftools.common.utils import struct_parse
+    from elftools.elf.elffile import ELFFile
+
     elf = ELFFile(io.BytesIO(head))
     header = _file_header(elf)
     width = elf.structs.Elf_Phdr.sizeof()
@@ -251,14 +245,31 @@ def _parse(what: str, size: int, read: Read, head: bytes, limit: int) -> Elf:
     )
 
 
-def _file_header(elf: ELFFile) -> FileHeader32:
+def _file_header(elf: "ELFFile") -> FileHeader32:
     record = FILE_HEADERS[elf.elfclass]
     numbers = {name: _number(elf[f"e_{name}"]) for name in record.names() if name != "ident"}
     return record(ident=elf.e_ident_raw, **numbers)
 
 
 def _number(value: int | str) -> int:
-    return value if isinstance(value, int) else _NUMBERS[value]
+    return value if isinstance(value, int) else _numbers()[value]
+
+
+@cache
+def _numbers() -> dict[str, int]:
+    """Return the numbers for which pyelftools has names; no name stands for two numbers."""
+    from elftools.elf import enums
+
+    return {
+        **enums.ENUM_E_TYPE,
+        **enums.ENUM_E_MACHINE,
+        **enums.ENUM_E_VERSION,
+        **enums.ENUM_P_TYPE_BASE,
+        **enums.ENUM_P_TYPE_ARM,
+        **enums.ENUM_P_TYPE_AARCH64,
+        **enums.ENUM_P_TYPE_MIPS,
+        **enums.ENUM_P_TYPE_RISCV,
+    }
 
 
 def _wrong(what: str, header: FileHeader32, name: str, problem: str) -> InputError:

@@ -74,7 +74,7 @@ def test_what_is_built_is_read_back(bits: int, machine: int, kind: int, rows: li
 
 
 def test_every_number_pyelftools_has_a_name_for_is_read_as_a_number() -> None:
-    for number in elf._NUMBERS.values():
+    for number in elf._numbers().values():
         if isinstance(number, int) and number < 1 << 16:
             row = program_header(32, type=number)
             found = elf.parse("x", elf.build(32, number, number, [row]))
