@@ -133,7 +133,7 @@ class _RecoveryBoot:
 
     def check(self, phone: Phone, request: Request) -> None:
         """See `Way`."""
-        bootloader_checks.check_passes_mark(phone.profile)
+        recovery_checks.check_profile(phone.profile)
         recovery_checks.look(phone)
         if not bootloader_checks.check_unlocked(phone.root(unlocked.QUERY).text, _LOCKED):
             raise bootloader_checks.untold(self.name)
@@ -141,18 +141,18 @@ class _RecoveryBoot:
 
     def prepare(self, phone: Phone, request: Request, journal: Journal) -> RecoveryBoot:
         """See `Way`."""
-        bootloader_checks.check_passes_mark(phone.profile)
+        recovery_checks.check_profile(phone.profile)
         with if_cut_off("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
-            state = recovery_checks.look(phone)
             kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
             journal.host = now = parse_kernel(kernel)
-            bootloader_checks.check_unlocked(lock.text, _LOCKED)
             if record.is_guest(now):
                 raise RefusedError(
-                    "a ROM is running, not the phone's own system",
+                    "the recovery partition is written from the phone's own system",
                     state="Nothing was sent.",
                     fix="Return to it first: hardboot home",
                 )
+            state = recovery_checks.look(phone)
+            bootloader_checks.check_unlocked(lock.text, _LOCKED)
             transaction.check(phone)
             _, facts = planning.parse(phone, now.cmdline, outputs)
             held = recovery_checks.held(phone, state)
@@ -165,7 +165,7 @@ class _RecoveryBoot:
                 line.text,
                 as_v2=request.as_v2,
                 arch=phone.profile.arch,
-                misc=state.misc.path.rpartition("/")[2],
+                misc=recovery_checks.device_name(state.misc),
                 former=state.command,
                 init=init,
                 held=held,

@@ -1,11 +1,13 @@
 """What speaks against booting a ROM from the recovery partition; each refusal names its reason."""
 
+import re
 from dataclasses import dataclass
 
 from hardboot.base.errors import RefusedError
 from hardboot.device import by_name
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import partition_content, partition_read
+from hardboot.flows.ways import bootloader_checks
 from hardboot.flows.ways.bootloader_checks import OTHER_WAY
 from hardboot.formats.boot import bootimg, headerpage
 from hardboot.formats.boot.bootheader import BootHeaderV3
@@ -13,11 +15,14 @@ from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.bootloader_message import BootloaderMessage
 from hardboot.formats.boot.image_end import image_end
 from hardboot.formats.reading import view
+from hardboot.payload import hb_init
+from hardboot.profile import Profile
 
 PARTITION, MISC = "recovery", "misc"
 _BOOT = "boot"
 _FIRST_PAGE = 4096  # bytes; the header is in it, whatever its page size
 _SHOWN = 60  # characters of a foreign message
+_DEVICE = re.compile(r"[A-Za-z0-9_-]{1,32}")  # as "mmcblk0p19"
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,21 @@ class RecoveryState:
     command: bytes
 
 
+def check_profile(profile: Profile) -> None:
+    """Refuse a phone that is known not to do it.
+
+    Raises:
+        RefusedError: If its profile has no recovery partition, or its bootloader does not pass the mark on.
+    """
+    bootloader_checks.check_passes_mark(profile)
+    if PARTITION not in profile.partitions:
+        raise _refused(
+            f"{profile.title} has no recovery partition, as far as its profile knows: the recovery of such "
+            "phones is in boot or vendor_boot",
+            OTHER_WAY,
+        )
+
+
 def look(phone: Phone) -> RecoveryState:
     """Return the state of a phone that has a recovery of its own, and no message to its bootloader.
 
@@ -42,12 +62,6 @@ def look(phone: Phone) -> RecoveryState:
         RefusedError: If it has not.
         DeviceError: If a partition cannot be read.
     """
-    if PARTITION not in phone.profile.partitions:
-        raise _refused(
-            f"{phone.profile.title} has no recovery partition, as far as its profile knows: the recovery of "
-            "such phones is in boot or vendor_boot",
-            OTHER_WAY,
-        )
     device = phone.partition(phone.partition_name(PARTITION))
     _check_own(phone, device)
     misc = by_name.partition(phone, by_name.full_name(phone, MISC))
@@ -66,6 +80,12 @@ def held(phone: Phone, state: RecoveryState) -> BootImage:
     if problem:
         raise _refused(f"{state.recovery.path} does not hold a complete recovery: {problem}", OTHER_WAY)
     return bootimg.parse(content)
+
+
+def device_name(device: BlockDevice) -> str:
+    """Return the name by which kernels know a block device; hb_init.UNKNOWN if it is an unusual one."""
+    name = device.path.rpartition("/")[2]
+    return name if _DEVICE.fullmatch(name) else hb_init.UNKNOWN
 
 
 def _check_own(phone: Phone, device: BlockDevice) -> None:

@@ -124,7 +124,8 @@ def _with_hb_init(data: Data, arch: str, step: str, init: str) -> bytes:
             fix="Use the ROM's own image, not one that hardboot made for the recovery partition.",
         )
     found = tree.find(init, follow=True)
-    if found is None or found.node.entry is None or not found.node.entry.is_file:
+    is_file = found is not None and found.node.entry is not None and found.node.entry.is_file
+    if not is_file or not init.isprintable():
         raise RefusedError(
             f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
             state="Nothing was sent.",

@@ -31,7 +31,7 @@ def test_recovery_is_flashed_and_a_rom_booted_without_flashing(
     factory, before = waiting.status.factory_image, waiting.boot_partition_sha256()
     waiting.fastboot.good("flash", "recovery", roms["minimal"])
     assert waiting.read_partition("recovery").startswith(roms["minimal"].read_bytes())
-    waiting.fastboot.good("flash", "recovery", factory)
+    waiting.fastboot.good("flash", "recovery", factory.with_name("factory-recovery.img"))
     resets = waiting.status.resets
     waiting.fastboot.good("boot", roms["minimal"])
     waiting.wait(resets - 1)

@@ -19,9 +19,10 @@ from recovering import ASKED, RECOVERY_IMAGE, Recovering
 from scripted_phone import STOCK, Kernel
 
 from hardboot import profile
+from hardboot.device.phone import BlockDevice
 from hardboot.flows import backup
 from hardboot.flows.rom_source import RomFiles
-from hardboot.flows.ways import recovery_image
+from hardboot.flows.ways import recovery_checks, recovery_image
 from hardboot.formats.archives import ramdisk as ramdisks
 from hardboot.formats.boot import bootimg
 from hardboot.profile.schema import CommandLineQuirks, Partition
@@ -96,6 +97,12 @@ def test_the_image_has_mark_and_hb_init_behind_the_roms_own_ramdisk(phone: Recov
     assert bytes(files["hb-init/steps"].data).decode() == (
         f"message misc vda4 {ASKED.hex()} {bytes(32).hex()}\ninit /init\n"
     )
+
+
+@pytest.mark.parametrize("name", ["a" * 33, "x\u00e9", "vda4;x"])
+def test_a_block_device_with_an_unusual_name_is_found_by_that_of_its_partition(name: str) -> None:
+    assert recovery_checks.device_name(BlockDevice(f"/dev/block/{name}", 1)) == "-"
+    assert recovery_checks.device_name(BlockDevice("/dev/block/mmcblk0p19", 1)) == "mmcblk0p19"
 
 
 def test_the_roms_own_rdinit_is_started_by_hb_init(phone: Recovering, tmp_path: Path) -> None:
@@ -303,15 +310,17 @@ def test_a_phone_on_which_it_cannot_work_is_refused_before_anything_is_written(
     assert phone.phone.happened("reboot*") == []
 
 
-def test_a_profile_without_a_recovery_partition_is_refused(
+def test_a_phone_of_today_without_a_recovery_partition_is_refused(
     phone: Recovering, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_profile(monkeypatch, partitions={"boot": setup.small_profile().partitions["boot"]})
-    assert error(image, code=4)[0] == (
-        "hardboot virtual phone (QEMU virt, 32-bit ARM) has no recovery partition, as far as its profile "
-        "knows: the recovery of such phones is in boot or vendor_boot"
+    modern = profile.load("virt-arm64")
+    monkeypatch.setattr(
+        profile, "match", lambda _product: msgspec.structs.replace(modern, codenames=("virt-arm",))
     )
-    assert "recovery" not in profile.load("virt-arm64").partitions
+    assert error(image, code=4)[0] == (
+        "hardboot virtual phone (QEMU virt, arm64) has no recovery partition, as far as its profile knows: "
+        "the recovery of such phones is in boot or vendor_boot"
+    )
 
 
 def test_a_recovery_partition_that_is_boot_is_refused(
@@ -334,6 +343,7 @@ def test_a_bootloader_that_drops_the_mark_is_refused(
     [
         ({"cmdline": b"skip_initramfs"}, "the ROM starts without its ramdisk (skip_initramfs)"),
         ({"ramdisk": SHELL + END}, "there is no /init in the ramdisk"),
+        ({"cmdline": b'rdinit="/init\ninit /x"'}, "there is no /init"),
         ({"cmdline": b"rdinit=/none"}, "there is no /none in the ramdisk"),
         ({"ramdisk": newc(b"hb-init", mode=0o040755) + ramdisk()}, "the ramdisk has a /hb-init already"),
     ],
@@ -375,7 +385,9 @@ def test_another_header_version_than_that_of_the_recovery_is_refused(
 
 def test_a_rom_that_runs_is_left_first(phone: Recovering, image: Path) -> None:
     assert boot(image)["outcome"] == "guest-up"
-    assert error(image, code=4)[0] == "a ROM is running, not the phone's own system: a ROM is running"
+    assert error(image, code=4)[0] == (
+        "the recovery partition is written from the phone's own system: a ROM is running"
+    )
     assert boot(image, "--from-rom")["outcome"] == "guest-up"
     assert phone.started == ["recovery", "boot", "recovery"]
 
