@@ -27,6 +27,8 @@ from hardboot.transport.base import Output
 _LOG_BYTES = 256 << 10  # of dmesg, the newest; the buffers of phones have 128 KiB to 1 MiB
 _FILE_BYTES = 1 << 20  # of a kept log, the newest
 _TOTAL_BYTES = 8 << 20  # of all kept logs of an attempt
+_MAX_KEPT = 64  # files in pstore
+_SETTLED_S = 60.0  # a kernel that still runs so long after an interrupted attempt is not left any more
 _PSTORE = "/sys/fs/pstore"
 DMESG = f"dmesg 2>/dev/null | tail -c {_LOG_BYTES}"  # for `roots`
 KEPT_BEFORE = f"sha256sum {_PSTORE}/* 2>/dev/null; true"  # for `roots`; `parse_kept` reads the output
@@ -59,8 +61,14 @@ class Aftermath:
 
 def parse_kept(text: str) -> dict[str, str]:
     """Return the SHA-256 of each file in pstore, by name, from the output of KEPT_BEFORE."""
-    found = (re.fullmatch(r"([0-9a-f]{64}) +\S*/(\S+)", line) for line in text.splitlines())
+    lines = text.splitlines()[:_MAX_KEPT]
+    found = (re.fullmatch(r"([0-9a-f]{64}) +\S*/(\S{1,100})", line) for line in lines)
     return {one[2]: one[1] for one in found if one}
+
+
+def newest_log(output: Output) -> str:
+    """Return the kernel's log in the output of DMESG."""
+    return output.text[-_LOG_BYTES:]
 
 
 def read(phone: Phone, before: RunningKernel | None, logs: tuple[KeptLog, ...] | None = None) -> Aftermath:
@@ -83,7 +91,7 @@ def read(phone: Phone, before: RunningKernel | None, logs: tuple[KeptLog, ...] |
             logs = lastlog.read(phone)
         except DeviceError as error:
             log.detail(error.what)
-    return Aftermath(kernel, logs, dmesg.text, _parse_reasons(told))
+    return Aftermath(kernel, logs, newest_log(dmesg), _parse_reasons(told))
 
 
 def _parse_reasons(output: Output) -> dict[str, str]:
@@ -111,7 +119,7 @@ def keep(attempt: Attempt, found: Aftermath) -> Attempt:
         return with_cause(attempt, None, kernel_log=found.kernel_log)
     _keep_logs(attempt, found.logs or ())
     if what == GUEST:  # slower than the command waited, or that was interrupted
-        guest = RunningKernel(release=now.release, boot_id=now.boot_id)
+        guest = RunningKernel(release=store.text(now.release), boot_id=store.text(now.boot_id))
         return replace(attempt, outcome=GUEST_UP, cause=None, guest=guest)
     attempt = replace(attempt, outcome=attempt.outcome or INTERRUPTED)
     return with_cause(attempt, found, kernel_log=found.kernel_log)
@@ -164,25 +172,32 @@ def with_cause(attempt: Attempt, found: Aftermath | None, *, kernel_log: str = "
     return replace(attempt, cause=LikelyCause(kind=cause.kind, sentence=cause.sentence, fix=cause.fix))
 
 
-def collect(phone: Phone, logs: tuple[KeptLog, ...] | None = None) -> None:
+def collect(phone: Phone, logs: tuple[KeptLog, ...] | None = None, *, alone: bool = False) -> None:
     """Read what the newest attempt on this phone left, unless that was done; nothing stops for it.
 
     Args:
         phone: The phone.
         logs: The kept ones, if they were read already.
+        alone: Whether other commands are kept away meanwhile: then no attempt runs.
     """
     try:
         newest = next(iter(store.find_all(phone.serialno)), None)
-        if newest is None or newest.looked or newest.outcome == GUEST_UP or newest.is_running:
+        if newest is None or newest.looked or (newest.is_running and not alone):
             return
-        if newest.outcome is None:
-            newest = replace(newest, outcome=INTERRUPTED)
-        done = keep(newest, read(phone, newest.host, logs))
+        if newest.outcome == GUEST_UP and logs is None:
+            return  # only `hardboot log` looks whether it crashed later
+        attempt = replace(newest, outcome=newest.outcome or INTERRUPTED)
+        done = keep(attempt, read(phone, attempt.host, logs))
+        if done.afterwards == SAME and time.time() - done.began < _SETTLED_S:
+            return  # it may be leaving right now
+        if done.afterwards == GUEST and newest.outcome == GUEST_UP:
+            return  # it runs
         store.write(done)
     except (DeviceError, InputError) as error:
         log.detail(error.what)
         return
-    image = f"of {done.image.name} " if done.image else ""
-    if done.cause:
-        log.say(f"The last boot {image}failed; likely cause: {done.cause.sentence}")
-    log.say(f"What it left on the phone is kept: hardboot attempts show {done.id}")
+    if done.cause and done.cause != newest.cause:
+        image = f" of {done.image.name}" if done.image else ""
+        log.say(f"The last boot{image}: likely cause: {done.cause.sentence}")
+    if done.afterwards != SAME:
+        log.say(f"What the last boot left on the phone is kept: hardboot attempts show {done.id}")

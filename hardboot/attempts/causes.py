@@ -66,14 +66,14 @@ class Evidence:
 
 
 _LOG = "Read its whole log: hardboot log --all"
-_NO_ROM_RAN = (None, GUEST_UP, NOT_LEFT, NOT_STARTED, BOOTLOADER_SILENT, BOOTLOADER_REFUSED)
+_NO_ROM_RAN = (None, NOT_LEFT, NOT_STARTED, BOOTLOADER_SILENT, BOOTLOADER_REFUSED)
 _AS_TOLD = ""  # the error tells this much, and what to do
 _POWER = "Hold the power button for 10 s, then run: hardboot log"
 _PAGE_CHANGED = "Build the host kernel for this phone's RAM: hardboot patch apply TREE --device NAME"
 
 
 def diagnose(known: Evidence) -> Cause | None:
-    """Return the likely cause; None if nothing was started, or the ROM came up."""
+    """Return the likely cause; None if nothing was started, or the ROM came up and did not crash later."""
     guest = kernel_logs.find_guest(
         known.logs, mark=known.mark, release=known.release, host_release=known.host_release
     )
@@ -98,7 +98,10 @@ def _never_left(known: Evidence) -> Cause:
     )
 
 
-def _guest(guest: GuestLog, known: Evidence) -> Cause:
+def _guest(guest: GuestLog, known: Evidence) -> Cause | None:
+    if known.outcome == GUEST_UP:
+        later = f"the ROM ran, and its kernel crashed later: {guest.death!r}"
+        return _cause(Kind.GUEST_DIED, later, _LOG) if guest.death else None
     if guest.death:
         return _cause(Kind.GUEST_DIED, f"the ROM's kernel crashed: {guest.death!r}", _LOG)
     if known.outcome == PHONE_SILENT and guest.userland:

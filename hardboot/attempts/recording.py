@@ -42,6 +42,7 @@ from hardboot.payload import agent
 
 _T = TypeVar("_T")
 _ANSWER_S = 3.0  # for a phone that should answer
+_OUTPUT_LIMIT = 64 << 10  # characters of what a program printed
 _TOOL_S = 5.0  # seconds; they answer in milliseconds
 # ADB does not answer after these.
 _SILENT = (PHONE_SILENT, BOOTLOADER_SILENT, BOOTLOADER_REFUSED, BOOTLOADER_CAME_BACK)
@@ -113,7 +114,7 @@ class _Record:
         except DeviceError as error:
             log.detail(error.what)  # the start will fail with it, too
             return
-        self._file("dmesg-before.txt", dmesg.text.encode())
+        self._file("dmesg-before.txt", aftermath.newest_log(dmesg).encode())
         self._attempt = replace(self._attempt, logs_before=aftermath.parse_kept(kept.text))
 
     def update(self) -> None:
@@ -211,7 +212,9 @@ class _Record:
     def _end(self, attempt: Attempt) -> None:
         clients = {name: _client_version(shutil.which(name)) for name in ("adb", "fastboot")}
         if self._journal.output:
-            text = "".join(f"==> {name} <==\n{said}\n" for name, said in self._journal.output.items())
+            text = "".join(
+                f"==> {name} <==\n{said[-_OUTPUT_LIMIT:]}\n" for name, said in self._journal.output.items()
+            )
             self._file("output.txt", text.encode("utf-8", "backslashreplace"))
         self._write(replace(attempt, ended=time.time(), versions=attempt.versions | clients), durable=True)
 
@@ -236,7 +239,9 @@ class _Record:
 
 
 def _kernel(kernel: KernelIdentity | None) -> RunningKernel | None:
-    return RunningKernel(release=kernel.release, boot_id=kernel.boot_id) if kernel else None
+    if kernel is None:
+        return None
+    return RunningKernel(release=store.text(kernel.release), boot_id=store.text(kernel.boot_id))
 
 
 def _own_versions(phone: Phone) -> dict[str, str | None]:

@@ -116,17 +116,22 @@ def _read(folder: Path) -> Attempt | None:
     return read if belongs else None
 
 
+def matching(serial: str | None) -> list[Attempt]:
+    """Return the attempts on the phone with this ro.serialno or ADB serial, the newest first; None is any."""
+    return [one for one in find_all() if serial in (None, one.serial, one.address)]
+
+
 def get(name: str, serial: str | None = None) -> Attempt:
     """Return the attempt with an ID, or the newest one.
 
     Args:
         name: An ID, or LAST.
-        serial: ro.serialno of the phone that is meant; None for any.
+        serial: See `matching`.
 
     Raises:
         InputError: If there is none.
     """
-    found = find_all(serial)
+    found = matching(serial)
     for one in found:
         if name in (LAST, one.id):
             return one

@@ -29,7 +29,7 @@ def attempts() -> None:
 @pass_settings
 def list_attempts(settings: Settings) -> None:
     """List the attempts on this computer, newest first; --serial chooses a phone."""
-    found = store.find_all(settings.serial)
+    found = store.matching(settings.serial)
 
     def human() -> None:
         if not found:

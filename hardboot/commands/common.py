@@ -115,7 +115,7 @@ def connected(
     with phones.connected(settings.serial, settings.chosen(), exclusive=exclusive, wait_s=patience) as phone:
         unsettled.report(phone, alone=exclusive, restarts=restarts)
         if exclusive:
-            aftermath.collect(phone)  # a restart would destroy it
+            aftermath.collect(phone, alone=True)  # a restart would destroy it
         yield phone
 
 

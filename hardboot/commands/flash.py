@@ -48,7 +48,7 @@ def flash_host_kernel(
         private_copy(image, limit=host_image.LIMIT) as copy,
         connected(settings.serial, settings.chosen(), exclusive=True) as phone,
     ):
-        aftermath.collect(phone)
+        aftermath.collect(phone, alone=True)
         with if_cut_off(NOTHING_WRITTEN):
             host_image.check(copy.path, phone.profile, name=image)
             release = partition_content.inspect(map_own_file(copy.path)).release
@@ -87,7 +87,7 @@ def restore(
         raise click.UsageError("--slot chooses a backup; BACKUP says its own slot")
     named = backups.read(backup) if backup else None
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
-        aftermath.collect(phone)
+        aftermath.collect(phone, alone=True)
         with if_cut_off(NOTHING_WRITTEN):
             chosen = named or flash.default_backup(phone, phone.partition_name(flash.PARTITION, slot))
         with private_copy(chosen.path, limit=host_image.LIMIT) as copy:

@@ -27,7 +27,7 @@ def home(settings: Settings, dry_run: bool, wait_s: float) -> None:
     off. Each partition is read back and compared. It may be repeated at any time.
     """
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
-        aftermath.collect(phone)
+        aftermath.collect(phone, alone=True)
         if dry_run:
             done = flow.look(phone)
         else:

@@ -44,6 +44,8 @@ def test_attempts_are_listed_with_their_causes() -> None:
     ]
     (row,) = json.loads(hardboot("--json", "attempts", "list").stdout)["attempts"]
     assert (row["id"], row["cause"]["kind"]) == (name, "guest-died")
+    by_address = hardboot("--json", "--serial", "127.0.0.1:5555", "attempts", "list")
+    assert [one["id"] for one in json.loads(by_address.stdout)["attempts"]] == [name]
     assert json.loads(hardboot("--json", "--serial", "HB2", "attempts", "list").stdout)["attempts"] == []
 
 
