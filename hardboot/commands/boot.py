@@ -22,19 +22,21 @@ from hardboot.flows.ways.choice import Choice
 from hardboot.flows.ways.fastboot import BootableImage
 from hardboot.flows.ways.kexec import PlannedRom
 from hardboot.flows.ways.recovery import RecoveryBoot
-from hardboot.flows.ways.way import FASTBOOT, HARDBOOT, RECOVERY, SOFT, Ready, Request
+from hardboot.flows.ways.slot import SlotBoot
+from hardboot.flows.ways.way import FASTBOOT, HARDBOOT, RECOVERY, SLOT, SOFT, Ready, Request
 
 _HELP_VIA = (
     "Boot by hardboot (a hardware reset, with a host kernel), soft (plain kexec), fastboot (the bootloader), "
-    "recovery (the recovery partition, for one boot), or auto: hardboot if a host kernel runs, else fastboot "
-    "if the bootloader is unlocked, else recovery."
+    "recovery (the recovery partition, for one boot), slot (the slot that does not run, for one boot), or "
+    "auto: hardboot if a host kernel runs, else fastboot if the bootloader is unlocked, else recovery, else "
+    "slot."
 )
 
 
 @click.command(
     cls=Command, example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7"
 )
-@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT, RECOVERY), _HELP_VIA)
+@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT), _HELP_VIA)
 @click.option(
     "--fastboot-serial",
     metavar="SERIAL",
@@ -120,7 +122,7 @@ def _emit(
     document = {**journal.document(), "other_ways": dict(chosen.others)}
     if isinstance(ready, PlannedRom):
         emit_plan(settings, wanted, phone.profile, ready.prepared, document)
-    elif isinstance(ready, BootableImage | RecoveryBoot):
+    elif isinstance(ready, BootableImage | RecoveryBoot | SlotBoot):
         if wanted.svg is not None:
             raise RefusedError(
                 "there is no memory map: the bootloader places the image",
@@ -138,11 +140,11 @@ def _plan(phone: Phone, chosen: Choice, ready: Ready) -> dict[str, object]:
     """Return what is planned, as a dry run prints it with --json."""
     if isinstance(ready, PlannedRom):
         return {"way": chosen.way.name, "plan": plan_page(phone.profile, ready.prepared).document()}
-    if isinstance(ready, BootableImage | RecoveryBoot):
+    if isinstance(ready, BootableImage | RecoveryBoot | SlotBoot):
         return {"way": chosen.way.name, "image": ready.document()}
     return {"way": chosen.way.name}
 
 
-def _show(ready: BootableImage | RecoveryBoot) -> None:
+def _show(ready: BootableImage | RecoveryBoot | SlotBoot) -> None:
     for name, value in ready.rows():
         echo(f"  {name:<13} {value}")

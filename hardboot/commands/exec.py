@@ -8,7 +8,7 @@ import click
 from hardboot.attempts.recording import recorded
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, journaled, pass_settings, wait_option
-from hardboot.device.record import FASTBOOT, HARD, RECOVERY, SOFT
+from hardboot.device.record import FASTBOOT, HARD, RECOVERY, SLOT, SOFT
 from hardboot.flows import execute as flow
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S
@@ -18,6 +18,7 @@ _HOW = {
     SOFT: ", started without a reset",
     FASTBOOT: ", started by fastboot boot",
     RECOVERY: ", started from the recovery partition",
+    SLOT: ", started from the other slot",
 }
 
 

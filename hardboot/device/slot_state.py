@@ -9,7 +9,6 @@ its merge.
 
 import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hardboot.base import log
@@ -36,7 +35,6 @@ _NOTHING_PENDING = {_NO_UPDATE, "cancelled"}
 _STATE = "/metadata/ota/state"
 _STATE_TAG = 0x08  # of a varint in field 1
 _SNAPSHOT_BOOT = "/metadata/ota/snapshot-boot"
-_NAMES = "/dev/block/by-name"
 _FIRST = 4096  # bytes; a partition that begins with so many zeros was never written
 _HEX = re.compile(r"[0-9a-f]{2}")
 
@@ -71,19 +69,18 @@ class SlotState:
         return 1 - self.running
 
 
-def query(misc: str | None, running: str) -> str:
+def query(misc: str, running: str) -> str:
     """Return a command for `roots`; `parse` reads its output.
 
     Args:
-        misc: Path of the partition; None if the phone has none.
+        misc: Path of the partition, which need not exist.
         running: The slot that runs, "a" or "b".
     """
     home = SLOTS.index(running)
-    block = "true"
-    if misc is not None:
-        skip = bootcontrol.OFFSET // bootcontrol.SIZE
-        read = f"dd if={shlex.quote(misc)} bs={bootcontrol.SIZE} skip={skip} count=1"
-        block = f"{read} 2>/dev/null | od -v -An -tx1"
+    skip = bootcontrol.OFFSET // bootcontrol.SIZE
+    block = (
+        f"dd if={shlex.quote(misc)} bs={bootcontrol.SIZE} skip={skip} count=1 2>/dev/null | od -v -An -tx1"
+    )
     asked = "; ".join(
         f"bootctl {question} {index} >/dev/null 2>&1; echo $?"
         for index in (home, 1 - home)
@@ -124,18 +121,19 @@ def parse(output: Output, running: str) -> SlotState:
     )
 
 
-def blank_query(slot: str) -> str:
+def blank_query(folder: str, slot: str) -> str:
     """Return a command that prints which partitions of a slot are empty, and filled in the other one.
 
     Args:
+        folder: Where the partitions are, by their names.
         slot: "a" or "b".
     """
     (other,) = set(SLOTS) - {slot}
-    filled = f"head -c {_FIRST} < {_NAMES}/{{}} 2>/dev/null | od -An -tx1 | grep -q '[1-9a-f]'"
-    name, twin = f"${{one%_{other}}}_{slot}", "$one"
+    filled = f"head -c {_FIRST} < {{}} 2>/dev/null | od -An -tx1 | grep -q '[1-9a-f]'"
+    name, quoted = f"${{one%_{other}}}_{slot}", shlex.quote(folder)
     return (
-        f"for one in $(ls {_NAMES}); do case $one in *_{other}) "
-        f"if test -e {_NAMES}/{name} && {filled.format(twin)} && ! {filled.format(name)}; "
+        f"cd {quoted} || exit 1; for one in $(ls {quoted} 2>/dev/null); do case $one in *_{other}) "
+        f"if test -e {name} && {filled.format('$one')} && ! {filled.format(name)}; "
         f"then echo {name}; fi ;; esac; done; true"
     )
 
@@ -181,5 +179,5 @@ def _update(state: bytes) -> str:
 
 def _bytes(dump: str) -> bytes:
     """Return the bytes that `od -An -tx1` printed; none if it printed something else."""
-    words: Sequence[str] = dump.split()
+    words = dump.split()
     return bytes.fromhex("".join(words)) if all(map(_HEX.fullmatch, words)) else b""

@@ -20,7 +20,7 @@ def phone(scripted: ScriptedPhone) -> ScriptedPhone:
     return scripted
 
 
-def look(phone: ScriptedPhone, *, misc: str | None = MISC, running: str = "a") -> SlotState:
+def look(phone: ScriptedPhone, *, misc: str = MISC, running: str = "a") -> SlotState:
     output = setup.connected(phone).root(slot_state.query(misc, running))
     return slot_state.parse(output, running)
 
@@ -38,12 +38,12 @@ def test_the_boot_control_block_comes_first(phone: ScriptedPhone) -> None:
 @pytest.mark.parametrize("running", ["a", "b"])
 def test_elsewhere_bootctl_is_asked(phone: ScriptedPhone, running: str) -> None:
     phone.bootctl = {0: (True, True), 1: (True, False)}
-    found = look(phone, misc=None, running=running)
+    found = look(phone, misc="/dev/block/by-name/other", running=running)
     assert [(one.bootable, one.successful) for one in found.slots] == [(True, True), (True, False)]
     assert (found.control, found.active, found.running) == (None, None, "ab".index(running))
     assert found.problem == "misc cannot be read, or there is none"
     phone.bootctl_active = 1
-    assert look(phone, misc=None, running=running).active == 1
+    assert look(phone, misc="/dev/block/by-name/other", running=running).active == 1
 
 
 @pytest.mark.parametrize(
@@ -111,5 +111,7 @@ def test_partitions_of_a_slot_that_were_never_written_are_named(phone: ScriptedP
         phone.partition(name, content, size=8192)
     phone.partition("log_b", b"", size=8192)
     connected = setup.connected(phone)
-    assert connected.root(slot_state.blank_query("b")).text.split() == ["xbl_b"]
-    assert connected.root(slot_state.blank_query("a")).text.split() == []
+    names = "/dev/block/by-name"
+    assert connected.root(slot_state.blank_query(names, "b")).text.split() == ["xbl_b"]
+    assert connected.root(slot_state.blank_query(names, "a")).text.split() == []
+    assert connected.root(slot_state.blank_query("/dev/block/nowhere", "a")).code == 1

@@ -208,7 +208,9 @@ class ScriptedPhone:
         line = kernel.cmdline if cmdline is None else cmdline
         self.running = Running(kernel, kernels.new_boot_id(), line, self.clock.now + after_s - kernel.boot_s)
         for path in [path for path in self.files.nodes if _is_in_ram(path)]:
-            if not isinstance(self.files.nodes[path], BlockDevice | Link):
+            if not isinstance(self.files.nodes[path], BlockDevice | Link) and not path.startswith(
+                "/dev/block/"
+            ):
                 del self.files.nodes[path]
         self.data = replace(self.data, read_only=False)
         self.files.mounts = [

@@ -1,0 +1,243 @@
+"""The way through the other slot: the ROM is written there, and the bootloader starts it once.
+
+The boot control block gives it one try, and the slot that runs stays marked as successful. So the restart
+after the ROM leads home, even if the ROM does not come up. The images of the other slot are put back
+as soon as it is known what came up, and the boot control block with them: from then on restarts lead home
+whatever the ROM says about its slot. Android marks a slot as successful by itself, soon after its start.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardboot.base import log
+from hardboot.base.cmdline import CommandLine
+from hardboot.base.errors import HardbootError, RefusedError
+from hardboot.base.files import PrivateCopy, sha256_file, write_atomic
+from hardboot.base.interrupts import if_cut_off
+from hardboot.base.temporary import temporary_folder
+from hardboot.device import mark as marks
+from hardboot.device import record, unlocked
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.phone import Phone
+from hardboot.device.record import Loaded
+from hardboot.device.slot_state import SlotState
+from hardboot.flows import image_set, load, planning, transaction, unsettled, verdict
+from hardboot.flows import restart as restarts
+from hardboot.flows.journal import Journal
+from hardboot.flows.rom import Rom
+from hardboot.flows.ways import bootloader_checks, marked_image, slot_checks, slot_control
+from hardboot.flows.ways.way import SLOT, Request
+from hardboot.formats.boot import bootimg
+from hardboot.formats.reading import Data
+from hardboot.profile import SLOTS
+
+_LOCKED = "the bootloader is locked: it starts no other images than its maker's"
+_HOME = "Put the images of the other slot back: hardboot home"
+
+
+@dataclass(frozen=True)
+class SlotBoot:
+    """A ROM that is ready to be written to the other slot.
+
+    Attributes:
+        images: What is written, by the names of partitions.
+        sources: Where each comes from, for people.
+        state: Of the slots.
+        cmdline: The command line in the header.
+        loaded: The record of it.
+        before: The kernel that was running.
+    """
+
+    images: Mapping[str, list[Data]] = field(repr=False)
+    sources: Mapping[str, Path]
+    state: SlotState
+    cmdline: CommandLine
+    loaded: Loaded
+    before: KernelIdentity
+
+    @property
+    def slot(self) -> str:
+        """The slot that gets the ROM."""
+        return SLOTS[self.state.other]
+
+    def document(self) -> dict[str, object]:
+        """Return what will be written, as JSON has it."""
+        return {
+            "slot": self.slot,
+            "partitions": {name: str(path) for name, path in self.sources.items()},
+            "cmdline": self.cmdline.text,
+            "control": slot_control.MISC if self.state.control else "bootctl",
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what will be written, for people."""
+        return [
+            ("image", str(self.loaded)),
+            ("cmdline", self.cmdline.text),
+            *((f"to {name}", str(path)) for name, path in self.sources.items()),
+            ("tries", "1" if self.state.control else "as many as bootctl gives it"),
+        ]
+
+    def start(self, phone: Phone, journal: Journal, *, wait_s: float, quiesce: bool) -> None:
+        """See `Ready`; the system shuts down by itself, so that there is nothing to quiesce.
+
+        Raises:
+            RefusedError: If a partition is not as the profile says, the battery is low, or an earlier change
+                is not settled.
+            DeviceError: If a write failed, or another kernel comes up.
+            DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
+        """
+        journal.loaded = self.loaded
+        log.say(f"Booting {self.loaded} {self.loaded.method} ({self.slot})")
+        with journal.phase("write"):
+            self._write(phone, journal)
+        record.remember(phone, self.loaded)  # before the start: this computer may be interrupted during it
+        with (
+            if_cut_off("The ROM is in the other slot; the restart may have been sent.", _HOME),
+            journal.phase("boot"),
+            log.step("Waiting for the ROM", limit_s=wait_s),
+        ):
+            if self.state.control is None:
+                slot_control.start_other(phone, self.state)
+            now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
+        settled = False
+        if now:
+            with journal.phase("put back"):
+                settled = self._put_back(phone, own=self.loaded.mark not in now.marks)
+        verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
+
+    def _write(self, phone: Phone, journal: Journal) -> None:
+        """Write the images, then the boot control block: without it, the phone starts its own slot."""
+        control = self.state.control
+        also = [slot_control.new_bytes(slot_control.one_try(control, self.state.other))] if control else []
+        with temporary_folder() as folder:
+            copies = {}
+            for name, content in self.images.items():
+                path = folder / f"{name}.img"
+                write_atomic(path, content)
+                copies[name] = PrivateCopy(self.sources[name], path, path.stat().st_size, sha256_file(path))
+            written = transaction.write(phone, SLOT, copies, put_back=True, also=also)
+        journal.pushed_bytes += sum(one.size for one in written.writes) if written else 0
+
+    def _put_back(self, phone: Phone, *, own: bool) -> bool:
+        """Put the images of the other slot back and lead home: what runs is in RAM.
+
+        Args:
+            phone: The phone.
+            own: Whether its own system came up.
+
+        Returns:
+            Whether that is done.
+        """
+        misc = [slot_control.MISC] if self.state.control else []
+        try:
+            slot_control.lead_home(phone, [*self.images, *misc])
+            touched = unsettled.put_back(phone)
+            slot_control.prefer_home(phone, self.state)
+        except HardbootError as error:
+            log.warn(
+                f"slot {self.slot} may be started again: {error.what}. Return to slot "
+                f"{SLOTS[self.state.running]}: hardboot home"
+            )
+            return False
+        if own and any(one.partition == slot_control.MISC and one.held == "new" for one in touched):
+            log.warn(f"the bootloader did not try slot {self.slot}: it may not read misc")
+        return True
+
+
+@dataclass(frozen=True)
+class _SlotBoot:
+    """See `Way`."""
+
+    name: str = SLOT
+
+    def check(self, phone: Phone, request: Request) -> None:
+        """See `Way`."""
+        bootloader_checks.check_passes_mark(phone.profile)
+        state = slot_checks.look(phone)
+        if not bootloader_checks.check_unlocked(phone.root(unlocked.QUERY).text, _LOCKED):
+            raise bootloader_checks.untold(self.name)
+        unsettled.require_settled(phone)
+        slot_checks.check(phone, state)
+        slot_checks.check_limited(state)
+
+    def prepare(self, phone: Phone, request: Request, journal: Journal) -> SlotBoot:
+        """See `Way`."""
+        bootloader_checks.check_passes_mark(phone.profile)
+        with if_cut_off("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
+            state = slot_checks.look(phone)
+            kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
+            journal.host = now = parse_kernel(kernel)
+            bootloader_checks.check_unlocked(lock.text, _LOCKED)
+            if record.is_guest(now):
+                raise RefusedError(
+                    f"--via {SLOT} starts from the phone's own system",
+                    state="Nothing was sent.",
+                    fix="Return to it first: hardboot home",
+                )
+            transaction.check(phone)
+            slot_checks.check(phone, state)
+            slot_checks.warn(phone, state)
+            _, facts = planning.parse(phone, now.cmdline, outputs)
+        rom = load.read_rom(phone, request.source, journal)
+        with if_cut_off("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
+            mark = marks.new()
+            line = marked_image.command_line(phone.profile, rom, request, mark)
+            vendor = rom.vendor.cmdline if rom.vendor else ""
+            bootloader_checks.check_rom(phone, rom, facts, line, vendor)
+            images = _images(phone, rom, line.text)
+        loaded = record.describe(
+            now,
+            record.SLOT,
+            image=rom.path.name,
+            sha256=rom.sha256,
+            release=rom.release,
+            mark=mark,
+            cmdline=line.text,
+        )
+        slot = SLOTS[state.other]
+        return SlotBoot(
+            {f"{name}_{slot}": content for name, content in images.items()},
+            {f"{name}_{slot}": rom.files.files[name] for name in images},
+            state,
+            line,
+            loaded,
+            now,
+        )
+
+
+way = _SlotBoot()
+
+
+def _images(phone: Phone, rom: Rom, cmdline: str) -> dict[str, list[Data]]:
+    """Return what the slot gets, by image: all that its bootloader joins, so that no two systems are mixed.
+
+    What the ROM does not bring was read from the slot that runs, as for every other way.
+
+    Raises:
+        RefusedError: If something was given that has no place in a slot.
+        InputError: If the command line does not fit.
+    """
+    image = marked_image.with_command_line(marked_image.with_parts(rom), cmdline)
+    inside = rom.files.images.keys() & {"ramdisk", "dtb"}
+    if image.header_version >= marked_image.WITH_VENDOR_BOOT and inside:
+        raise RefusedError(
+            f"the {' and the '.join(sorted(inside))} of a ROM of several images cannot be replaced in a slot",
+            state="Nothing was sent.",
+            fix="Change the images themselves: hardboot unpack, hardboot pack.",
+        )
+    made: dict[str, list[Data]] = {image_set.BOOT: list(bootimg.build(image))}
+    for name in image_set.OTHERS:
+        if name not in rom.files.images:
+            continue
+        known = phone.profile.partitions.get(name)
+        if known is not None and known.slots:
+            made[name] = [rom.files.images[name]]
+        elif name in rom.given:
+            raise RefusedError(
+                f"{phone.profile.title} has no partition {name} in its slots, as far as its profile knows",
+                state="Nothing was sent.",
+                fix=f"Leave out {name}, or add the partition to the profile.",
+            )
+    return made
