@@ -1,71 +1,139 @@
 """Which way --via auto takes, in a table of phone states, and why it does not take the others."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pytest
 import scripted_setup as setup
+import slotted
 from fake_fastboot import FakeFastboot
 from in_process import hardboot
+from recovering import RECOVERY_IMAGE
 from scripted_phone import STOCK, Kernel, ScriptedPhone
 
 from hardboot import profile
-from hardboot.profile.schema import CommandLineQuirks, FastbootBoot
+from hardboot.profile.schema import CommandLineQuirks, FastbootBoot, Partition
 
-COMES_FIRST = "would work, too; hardboot comes first"
 NO_HOST = "the running kernel 5.10.0-stock has no hardboot support"
+NO_ROM_HOST = "the running kernel 6.6.0-rom has no hardboot support"
 LOCKED = "the bootloader is locked: it boots no image by fastboot"
+LOCKED_RECOVERY = "the bootloader is locked: it starts no recovery but its maker's"
+LOCKED_SLOT = "the bootloader is locked: it starts no other images than its maker's"
 UNTOLD = "the phone does not tell whether its bootloader is unlocked"
-BY_NAME = "would work, too; only by name: --via soft"
 NO_CLIENT = "fastboot is not installed"
+TITLE = "hardboot virtual phone (QEMU virt, 32-bit ARM)"
 NO_RECOVERY = (
-    "/dev/block/vda4 holds the boot image, not a recovery: it is not known whether the bootloader starts it"
+    f"{TITLE} has no recovery partition, as far as its profile knows: the recovery of such phones is in "
+    "boot or vendor_boot"
 )
+NO_SLOTS = f"{TITLE} has no slots, as far as its profile knows"
+BY_NAME = "would work, too; only by name: --via soft"
+ROM = Kernel("6.6.0-rom", page=None, flag=None, takes=1)
+
+
+def comes(first: str) -> str:
+    return f"would work, too; {first} comes first"
+
+
+@dataclass(frozen=True)
+class State:
+    """A phone: its own kernel is a host, its lock, what it has; the client; the ROM that runs."""
+
+    host: bool = False
+    locked: str | None = "0"
+    client: bool = True
+    recovery: bool = True
+    slots: bool = True
+    rom: Kernel | None = None
+
+    def install(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> ScriptedPhone:
+        """Let hardboot find such a phone."""
+        found = slotted.install(monkeypatch, folder / "state", host=self.host)
+        phone, boot = (
+            found.phone,
+            Partition(path="/dev/block/by-name/boot", size=setup.SIZE, slots=self.slots),
+        )
+        known = setup.small_profile()
+        partitions = {"boot": boot}
+        if self.recovery:
+            partitions["recovery"] = known.partitions["recovery"]
+            phone.partition("recovery", RECOVERY_IMAGE, size=setup.SIZE)
+        if not self.slots:
+            phone.partition("boot", setup.HOST_IMAGE if self.host else setup.STOCK_IMAGE, size=setup.SIZE)
+        mine = msgspec.structs.replace(known, partitions=partitions)
+        match = profile.match
+        monkeypatch.setattr(profile, "match", lambda name: mine if name == "virt-arm" else match(name))
+        del phone.properties["ro.boot.flash.locked"]
+        if self.locked is not None:
+            phone.properties["ro.boot.flash.locked"] = self.locked
+        if self.rom:
+            phone.start(self.rom, cmdline="androidboot.hardboot=01234567")
+            phone.clock.sleep(60)
+        if self.client:
+            FakeFastboot.install(phone, monkeypatch, folder / "client")
+        else:
+            monkeypatch.setenv("PATH", str(folder))
+        phone.events.clear()
+        return phone
 
 
 @pytest.mark.parametrize(
-    ("host", "locked", "client", "way", "others"),
+    ("state", "way", "others"),
     [
-        (True, "0", True, "hardboot", {"fastboot": COMES_FIRST, "soft": BY_NAME}),
-        (True, "1", True, "hardboot", {"fastboot": LOCKED, "soft": BY_NAME}),
-        (True, None, True, "hardboot", {"fastboot": UNTOLD, "soft": BY_NAME}),
-        (True, "0", False, "hardboot", {"fastboot": NO_CLIENT, "soft": BY_NAME}),
-        (False, "0", True, "fastboot", {"hardboot": NO_HOST, "soft": BY_NAME}),
-        (False, "1", True, None, f"{NO_HOST}; fastboot: {LOCKED}; recovery: {NO_RECOVERY}"),
-        (False, None, True, None, f"{NO_HOST}; fastboot: {UNTOLD}; recovery: {NO_RECOVERY}"),
-        (False, "0", False, None, f"{NO_HOST}; fastboot: {NO_CLIENT}; recovery: {NO_RECOVERY}"),
+        (
+            State(host=True),
+            "hardboot",
+            [comes("hardboot"), comes("hardboot"), comes("hardboot")],
+        ),
+        (State(host=True, locked="1"), "hardboot", [LOCKED, LOCKED_RECOVERY, LOCKED_SLOT]),
+        (State(host=True, locked=None), "hardboot", [UNTOLD, UNTOLD, UNTOLD]),
+        (
+            State(host=True, client=False, recovery=False, slots=False),
+            "hardboot",
+            [NO_CLIENT, NO_RECOVERY, NO_SLOTS],
+        ),
+        (State(), "fastboot", [NO_HOST, comes("fastboot"), comes("fastboot")]),
+        (State(recovery=False, slots=False), "fastboot", [NO_HOST, NO_RECOVERY, NO_SLOTS]),
+        (State(client=False), "recovery", [NO_HOST, NO_CLIENT, comes("recovery")]),
+        (State(client=False, slots=False), "recovery", [NO_HOST, NO_CLIENT, NO_SLOTS]),
+        (State(client=False, recovery=False), "slot", [NO_HOST, NO_CLIENT, NO_RECOVERY]),
+        (State(client=False, recovery=False, slots=False), None, [NO_HOST, NO_CLIENT, NO_RECOVERY, NO_SLOTS]),
+        (State(locked="1"), None, [NO_HOST, LOCKED, LOCKED_RECOVERY, LOCKED_SLOT]),
+        (State(locked="1", client=False), None, [NO_HOST, LOCKED, LOCKED_RECOVERY, LOCKED_SLOT]),
+        (State(locked="1", recovery=False, slots=False), None, [NO_HOST, LOCKED, NO_RECOVERY, NO_SLOTS]),
+        (State(locked=None), None, [NO_HOST, UNTOLD, UNTOLD, UNTOLD]),
+        (State(rom=ROM), None, [NO_ROM_HOST]),
+        (State(host=True, rom=ROM), None, [NO_ROM_HOST]),
+        (
+            State(rom=Kernel("6.6.0-rom")),
+            "hardboot",
+            [comes("hardboot"), comes("hardboot"), comes("hardboot")],
+        ),
     ],
 )
-def test_auto_takes_hardboot_on_a_host_else_fastboot_on_an_unlocked_phone(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    host: bool,
-    locked: str | None,
-    client: bool,
-    way: str | None,
-    others: dict[str, str] | str,
+def test_auto_takes_the_first_way_that_works_and_tells_why_not_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: State, way: str | None, others: list[str]
 ) -> None:
-    phone = setup.install(setup.phone_with_disk(host=host), monkeypatch, tmp_path / "state")
-    phone.partition("recovery", setup.HOST_IMAGE if host else setup.STOCK_IMAGE, size=setup.SIZE)
-    if locked is not None:
-        phone.properties["ro.boot.flash.locked"] = locked
-    if client:
-        FakeFastboot.install(phone, monkeypatch, tmp_path / "client")
-    else:
-        monkeypatch.setenv("PATH", str(tmp_path))
     image = setup.rom_image(tmp_path)
+    phone = state.install(monkeypatch, tmp_path)
     done = hardboot("--json", "boot", image, "--dry-run")
+    names = ["hardboot", "fastboot", "recovery", "slot"]
     if way is None:
         assert done.returncode == 4
-        assert done.stderr.splitlines()[-3] == f"hardboot: {others}"
+        reasons = [others[0], *(f"{name}: {why}" for name, why in zip(names[1:], others[1:], strict=False))]
+        assert done.stderr.splitlines()[-3] == f"hardboot: {'; '.join(reasons)}"
     else:
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout)
-        assert isinstance(others, dict)
-        assert (document["via"], document["other_ways"]) == (way, others | {"recovery": NO_RECOVERY})
-        for name, reason in document["other_ways"].items():
-            assert f"  not {name:<10}{reason}\n" in hardboot("boot", image, "--dry-run").stdout
+        names.remove(way)
+        expected = {**dict(zip(names, others, strict=True)), "soft": BY_NAME}
+        assert (document["via"], document["other_ways"]) == (way, expected)
+        text = hardboot("boot", image, "--dry-run").stdout
+        assert [line for line in text.splitlines() if line.startswith("  not ")] == [
+            f"  not {name:<10}{reason}" for name, reason in expected.items()
+        ]
     assert phone.happened("reboot*") == []
 
 
