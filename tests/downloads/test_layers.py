@@ -111,6 +111,12 @@ def test_a_damaged_sparse_image_is_refused(data: bytes, problem: str | None) -> 
         b"".join(sparse_stream.expand_pieces([data]))
 
 
+def test_an_image_shorter_than_is_stated_for_it_is_refused() -> None:
+    image = image_source.ImageSource("boot", (), 10, lambda: iter([b"12345", b"678"]))
+    with pytest.raises(InputError, match="image boot: it has 8 bytes, 10 are stated"):
+        b"".join(image.blocks())
+
+
 def test_an_image_larger_than_any_partition_is_refused(tmp_path: Path) -> None:
     head = struct.pack("<IHHHHIIII", 0xED26FF3A, 1, 0, 28, 12, 1 << 20, 1 << 30, 1, 0)
     skip = struct.pack("<HHII", 0xCAC3, 0, 1 << 30, 12)

@@ -91,6 +91,13 @@ def test_scattered_blocks_find_their_places(tmp_path: Path) -> None:
     assert contents(written(tmp_path / "p", one(operations, image, first + packed))) == {"boot": image}
 
 
+def test_scattered_blocks_behind_the_data_are_zeros(tmp_path: Path) -> None:
+    image = b"x" * 100 + bytes(BLOCK - 100) + b"y" * BLOCK + bytes(BLOCK)
+    data = b"y" * BLOCK + b"x" * 100
+    operations = [build.operation(REPLACE, 0, data, [(1, 1), (0, 1), (2, 1)])]
+    assert contents(written(tmp_path / "p", one(operations, image, data))) == {"boot": image}
+
+
 def test_a_partition_may_end_inside_of_a_block(tmp_path: Path) -> None:
     image = build.image(2)[: BLOCK + 512]
     operations = [build.operation(REPLACE, 0, image, [(0, 2)])]

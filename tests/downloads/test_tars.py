@@ -119,22 +119,32 @@ def pax(text: bytes) -> bytes:
     return header(type=tarfile.XHDTYPE, size=len(record)) + record.ljust(512, b"\0") + header() + bytes(1024)
 
 
+SIZES = r"a header of -?\d+ bytes, the limit is 65536"
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
-    "data",
+    ("data", "problem"),
     [
-        header(type=tarfile.XHDTYPE, size=1 << 33) + bytes(4096),
-        header(type=tarfile.GNUTYPE_LONGNAME, size=1 << 33) + bytes(4096),
-        negative_size() + bytes(1024),
-        pax(b"size=-1024"),
-        pax(b"size=notanumber"),
-        pax(b"GNU.sparse.size=x"),
-        header(type=tarfile.GNUTYPE_LONGNAME, size=1) * 20_000,
+        (header(type=tarfile.XHDTYPE, size=1 << 33) + bytes(4096), SIZES),
+        (header(type=tarfile.GNUTYPE_LONGNAME, size=1 << 33) + bytes(4096), SIZES),
+        (header(type=tarfile.GNUTYPE_LONGNAME, size=65537) + bytes(66_048) + header() + bytes(1024), SIZES),
+        (negative_size() + bytes(1024), SIZES),
+        (pax(b"size=-1024"), r"member 1 has -1024 bytes"),
+        (header(type=tarfile.GNUTYPE_LONGNAME, size=1) * 20_000, "maximum recursion depth|headers"),
     ],
-    ids=["pax", "long name", "negative", "pax negative", "pax text", "sparse", "recursion"],
+    ids=["pax", "long name", "a little too long", "negative", "pax negative", "recursion"],
 )
-def test_a_hostile_header_is_refused_or_harmless(data: bytes, packed: bool, tmp_path: Path) -> None:
+def test_a_hostile_header_is_refused(data: bytes, problem: str, packed: bool, tmp_path: Path) -> None:
     path = written(tmp_path / "a.tar", run("gzip", "-c", data=data) if packed else data)
+    with pytest.raises(InputError, match=problem) as caught, open_download(path):
+        pass
+    assert str(path) in caught.value.what
+
+
+@pytest.mark.parametrize("text", [b"size=notanumber", b"GNU.sparse.size=x", b"GNU.sparse.map=1,2,3"])
+def test_a_strange_pax_header_is_refused_or_harmless(text: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.tar", pax(text))
     with contextlib.suppress(InputError), open_download(path) as download:
         assert all(len(b"".join(one.blocks())) < 1 << 20 for one in download.images.values())
 

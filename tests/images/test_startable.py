@@ -15,7 +15,7 @@ from packed_kernels import mkimage
 from ramdisks import ARCHIVE, OPTIONS, SHELL, config, ramdisk
 
 from hardboot.base.errors import InputError
-from hardboot.formats.archives import compression, cpio
+from hardboot.formats.archives import cpio, decoders
 from hardboot.formats.kernels.kernel_image import KernelImage, Kind
 from hardboot.formats.kernels.kernelscan import parse_config
 from hardboot.images.ramdisk import startable
@@ -259,7 +259,7 @@ def test_what_is_larger_than_hardboot_reads_is_not_refused(monkeypatch: pytest.M
     monkeypatch.setattr(cpio, "MAX_ENTRIES", 2)
     (told,) = startable.check(GZIP, kernel(), "")
     assert told.startswith("the ramdisk was not checked: cpio archive: entries at offset")
-    monkeypatch.setattr(compression, "MAX_DICTIONARY", 4096)
+    monkeypatch.setattr(decoders, "MAX_DICTIONARY", 4096)
     (told,) = startable.check(run("xz --check=crc32", ARCHIVE), kernel(), "")
     assert told == "the ramdisk was not checked: xz data: stream at offset 0x0: Memory usage limit exceeded"
 

@@ -19,7 +19,7 @@ from image_builders import (
 )
 from packed_kernels import HOW, RELEASE, packed_by
 
-from hardboot.formats.archives import compression
+from hardboot.formats.archives import decoders
 from hardboot.formats.kernels import zimage_payload
 from hardboot.formats.kernels.kernel import identify
 
@@ -43,7 +43,7 @@ def test_code_that_looks_like_a_packed_kernel_is_passed_over(how: str) -> None:
 
 @HOW
 def test_a_banner_across_pieces_is_found(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compression, "_OUTPUT", 16)
+    monkeypatch.setattr(decoders, "OUTPUT", 16)
     kernel = kernel_with_banner(RELEASE, size=3000, at=1000)
     assert release_of(pack(kernel, how)) == RELEASE
 
@@ -104,7 +104,7 @@ def test_without_a_banner_the_longest_whole_stream_is_the_payload() -> None:
 def test_a_dictionary_larger_than_the_limit_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 32 << 20}]
     packed = lzma.compress(kernel_with_banner(RELEASE), lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
-    monkeypatch.setattr(compression, "MAX_DICTIONARY", 16 << 20)
+    monkeypatch.setattr(decoders, "MAX_DICTIONARY", 16 << 20)
     assert release_of(packed + words(1 << 30)) is None
 
 
