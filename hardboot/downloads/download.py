@@ -1,5 +1,6 @@
 """Open what people download: find out what it is by its content, and what is in it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -7,16 +8,17 @@ from pathlib import Path
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import naming, open_regular, unreadable
-from hardboot.downloads import folders, layers, tars, zips
+from hardboot.downloads import folders, layers, members, tars, zips
 from hardboot.downloads.content import FileContent
 from hardboot.downloads.found import Found
 from hardboot.formats.archives import compression, decoders
 from hardboot.formats.archives.decoders import Streamed
 from hardboot.formats.archives.piece_reader import PieceReader
-from hardboot.formats.sniff import OTA_PAYLOAD, sniff
+from hardboot.formats.sniff import ARM64_IMAGE, CPIO, EMPTY, OTA_PAYLOAD, ZIMAGE, sniff
 
 _ZIP_MAGICS = (b"PK\3\4", b"PK\5\6")  # the second of an archive without files
 _HEAD = 512  # bytes
+_PACKED_IN_IMAGES = (CPIO, ZIMAGE, ARM64_IMAGE)  # compressed on their partition, too
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ def open_download(path: Path) -> Iterator[Download]:
 
 
 def is_collection(path: Path) -> bool:
-    """Return whether `path` is a folder, archive or OTA, and not a single image.
+    """Return whether `path` is a folder, archive, OTA or compressed image, and not an image as it is.
 
     Raises:
-        InputError: If it cannot be read.
+        InputError: If it cannot be read, or is in a maker's own format.
     """
     if _is_folder(path):
         return True
@@ -55,15 +57,20 @@ def is_collection(path: Path) -> bool:
         head = stream.read(_HEAD)
         if head.startswith(_ZIP_MAGICS) or sniff(head) == OTA_PAYLOAD or tars.is_tar(head):
             return True
-        size = path.stat().st_size
-        return _packed_tar(FileContent(path, stream, 0, size)) is not None
+        content = FileContent(path, stream, 0, os.fstat(stream.fileno()).st_size)
+        if _packed_tar(content) or _is_packed_image(path, content):
+            return True
+    refused = members.other_format(path.name)
+    if refused and sniff(head) is None:
+        raise refused
+    return False
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError) as error:  # of a name that no file can have
-        raise unreadable(path, OSError(str(error)) if isinstance(error, ValueError) else error) from error
+    except OSError as error:  # of a name that no file can have
+        raise unreadable(path, error) from error
 
 
 def _found(path: Path, keep: ExitStack) -> Found:
@@ -86,13 +93,23 @@ def _found(path: Path, keep: ExitStack) -> Found:
 def _packed_tar(content: FileContent) -> Streamed | None:
     """Return what a tar archive is compressed with; None for another file."""
     kind = compression.detect_streamed(content.head(_HEAD))
-    if kind is None:
-        return None
+    return kind if kind and tars.is_tar(_unpacked_head(content, kind)) else None
+
+
+def _is_packed_image(path: Path, content: FileContent) -> bool:
+    """Return whether a file is an image in a compression that images have only for the download."""
+    named = layers.image_name(path.name)
+    if not named or not named[1]:
+        return False
+    return sniff(_unpacked_head(content, named[1])) not in (EMPTY, *_PACKED_IN_IMAGES)
+
+
+def _unpacked_head(content: FileContent, kind: Streamed) -> bytes:
+    """Return the first bytes of the content of a compressed file; nothing if it is damaged."""
     try:
-        head = PieceReader(decoders.decompress_pieces(kind, content.pieces()), "tar archive").peek(_HEAD)
+        return PieceReader(decoders.decompress_pieces(kind, content.pieces()), "file").peek(_HEAD)
     except InputError:
-        return None
-    return kind if tars.is_tar(head) else None
+        return b""
 
 
 def _single(path: Path, content: FileContent) -> Found:

@@ -8,7 +8,9 @@ from hardboot.base.errors import InputError
 from hardboot.base.files import naming
 from hardboot.base.mapping import map_chunks, map_file
 from hardboot.downloads import Download, ImageSource, is_collection, open_download
+from hardboot.formats.archives import sparse
 from hardboot.formats.reading import Data
+from hardboot.formats.sniff import SPARSE_IMAGE, sniff
 
 BOOT = "boot"
 # Besides boot; each is in a partition of the same name.
@@ -43,7 +45,7 @@ def find(path: Path, others: Mapping[str, Path | None]) -> ImageSet:
         InputError: If a file cannot be read, or there is no boot image.
     """
     if not is_collection(path):
-        return _with_others(ImageSet(path, {BOOT: map_file(path)}, {BOOT: path}), others)
+        return _with_others(ImageSet(path, {BOOT: _mapped_file(path)}, {BOOT: path}), others)
     with open_download(path) as download:
         return _with_others(read(download, without=_given(others)), others)
 
@@ -84,11 +86,19 @@ def _mapped(image: ImageSource) -> Data:
     return map_chunks(image.blocks())
 
 
+def _mapped_file(path: Path) -> Data:
+    data = map_file(path)
+    if sniff(data) != SPARSE_IMAGE:
+        return data
+    with naming(path):
+        return map_chunks(sparse.expand(sparse.parse(data)))
+
+
 def _given(others: Mapping[str, Path | None]) -> dict[str, Path]:
     return {name: path for name, path in others.items() if path is not None}
 
 
 def _with_others(found: ImageSet, others: Mapping[str, Path | None]) -> ImageSet:
     given = _given(others)
-    images = {**found.images, **{name: map_file(path) for name, path in given.items()}}
+    images = {**found.images, **{name: _mapped_file(path) for name, path in given.items()}}
     return ImageSet(found.path, images, {**found.files, **given})

@@ -34,6 +34,8 @@ ROCKCHIP_IMAGE = "Rockchip image (KRNL or PARM)"
 DHTB_IMAGE = "image in a DHTB wrapper"
 MTK_PART = "part with a MediaTek header"
 BINARY_PATCH = "binary patch (BSDIFF40)"
+MOTOROLA_PACKAGE = "Motorola firmware package (SINGLE_N_LONELY)"
+ROCKCHIP_PACKAGE = "Rockchip firmware package (RKAF)"
 OPPO_FIRMWARE = "encrypted OPPO firmware file (OPPOENCRYPT!)"
 AMLOGIC_SECURE = "encrypted Amlogic image (AMLSECU!)"
 TEXT = "text file"
@@ -46,6 +48,14 @@ TREE_KINDS = (DEVICE_TREE, *TABLE_KINDS, RESOURCE_IMAGE)
 
 # Files whose content cannot be read, by their kind: why, and what to do.
 SEALED = {
+    MOTOROLA_PACKAGE: (
+        "it holds other images",
+        "Take the images out with a tool for Motorola's firmware, and give one of them.",
+    ),
+    ROCKCHIP_PACKAGE: (
+        "it holds other images",
+        "Take the images out with a tool for Rockchip's firmware, and give one of them.",
+    ),
     BINARY_PATCH: (
         "it holds only what differs from another file",
         "Apply it to that file with bspatch, and give the result.",
@@ -98,6 +108,8 @@ _MAGICS = (
     (0, b"CrAU", OTA_PAYLOAD),
     (0, b"BSDIFF40", BINARY_PATCH),
     (0, b"OPPOENCRYPT!", OPPO_FIRMWARE),
+    (0, b"SINGLE_N_LONELY", MOTOROLA_PACKAGE),
+    (0, b"RKAF", ROCKCHIP_PACKAGE),
     (0, b"AMLSECU!", AMLOGIC_SECURE),
     (0, b"\x1f\x8b", "gzip data"),
     (0, b"\xfd7zXZ\0", "xz data"),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import ota_builders as build
 import pytest
-from image_sets import write_zip
+from image_sets import GENERIC, boot_v4, write_zip
 from ota_builders import BLOCK
 
 from hardboot.base.errors import InputError
-from hardboot.downloads import image_source, layers, open_download
+from hardboot.downloads import image_source, is_collection, layers, open_download
+from hardboot.flows import image_set
 from hardboot.formats.archives import sparse_stream
 
 IMAGE = build.image(30) + b"fill" * BLOCK
@@ -64,6 +65,37 @@ def test_a_gzipped_ramdisk_is_no_compressed_image(tmp_path: Path) -> None:
     path = tmp_path / "ramdisk.img"
     path.write_bytes(packed)
     assert read(path) == packed
+
+
+def test_a_single_image_is_taken_out_of_what_it_is_packed_in(tmp_path: Path) -> None:
+    boot = boot_v4()
+    for end, command in ((".lz4", ["lz4", "-q", "-c"]), (".xz", ["xz", "-c"]), (".br", ["brotli", "-c"])):
+        path = tmp_path / f"boot.img{end}"
+        path.write_bytes(subprocess.run(command, input=boot, capture_output=True, check=True).stdout)
+        assert is_collection(path)
+        assert bytes(image_set.find(path, {}).images["boot"]) == boot
+    ramdisk = tmp_path / "ramdisk.img.gz"
+    ramdisk.write_bytes(subprocess.run(["gzip", "-c"], input=GENERIC, capture_output=True, check=True).stdout)
+    assert not is_collection(ramdisk)
+    assert not is_collection(Path(__file__))
+
+
+def test_a_sparse_boot_image_is_expanded(tmp_path: Path) -> None:
+    made_sparse(tmp_path)
+    other = tmp_path / "vendor_boot.sparse"
+    other.write_bytes((tmp_path / "sparse").read_bytes())
+    found = image_set.find(tmp_path / "sparse", {"vendor_boot": other})
+    assert [bytes(found.images[name]) for name in ("boot", "vendor_boot")] == [IMAGE, IMAGE]
+
+
+def test_a_makers_own_file_is_named_unless_it_is_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "fw.kdz"
+    path.write_bytes(bytes(range(128, 256)) * 9)
+    with pytest.raises(InputError, match=r"fw\.kdz is an LG firmware file") as caught:
+        is_collection(path)
+    assert caught.value.fix == "Unpack it with a tool for .kdz files, and give the images."
+    path.write_bytes(boot_v4())
+    assert bytes(image_set.find(path, {}).images["boot"]) == boot_v4()
 
 
 def test_a_file_that_is_not_packed_as_its_name_says_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hardboot.base.errors import InputError
 from hardboot.downloads import limited_tar, open_download
+from hardboot.downloads.content import FileContent
 
 BOOT, SYSTEM = build.image(9), build.image(30, 2)
 
@@ -164,6 +165,14 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     path = written(tmp_path / "a.tar", build.tar({"boot.img": BOOT, "b": b"", "c": b""}))
     with pytest.raises(InputError, match="more than 2 members"):
         contents(path)
+
+
+def test_nothing_is_kept_of_the_members_but_images(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.tar", build.tar({f"file{number}": b"" for number in range(2000)}))
+    content = FileContent(path, path.open("rb"), 0, path.stat().st_size)
+    with content.stream, limited_tar.opened(content, None) as archive:
+        kept = [len(vars(archive)["members"]) for _ in limited_tar.infos(archive)]
+    assert (len(kept), max(kept)) == (2000, 0)
 
 
 def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:

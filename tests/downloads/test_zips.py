@@ -3,6 +3,7 @@
 import io
 import struct
 import subprocess
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -127,6 +128,37 @@ class Pipe:
 with zipfile.ZipFile(Pipe(), "w", zipfile.ZIP_DEFLATED) as archive:
     archive.writestr("boot.img", b"streamed" * 1000)
 """
+
+
+def test_a_member_without_a_name_is_left_alone(tmp_path: Path) -> None:
+    data = bytearray(zipped({"x": b"", "boot.img": BOOT}, zipfile.ZIP_STORED))
+    at = data.index(b"PK\1\2")
+    del data[at + 46]
+    data[at + 28 : at + 30] = bytes(2)
+    end = data.index(b"PK\5\6")
+    data[end + 12 : end + 16] = struct.pack("<I", end - at)
+    path = tmp_path / "a.zip"
+    path.write_bytes(data)
+    assert contents(path) == {"boot": BOOT}
+
+
+def test_a_large_image_takes_little_memory(tmp_path: Path) -> None:
+    size = 48 << 20
+    images = {
+        "payload.bin": build.payload({"boot": BOOT}),
+        "system.img": bytes(size),
+        "vendor.img": bytes(size),
+    }
+    path = write_zip(tmp_path / "a.zip", images)
+    tracemalloc.start()
+    try:
+        with open_download(path) as download:
+            for name in ("system", "vendor"):
+                assert sum(map(len, download.images[name].blocks())) == size
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_a_folder_holds_what_archives_hold(tmp_path: Path) -> None:
