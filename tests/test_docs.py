@@ -15,7 +15,7 @@ from msgspec.structs import fields
 
 from hardboot.commands import cli
 from hardboot.layout import RULES
-from hardboot.patches import series
+from hardboot.patches import catalog, series
 from hardboot.profile import Profile, schema
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +58,24 @@ def test_every_relative_link_leads_somewhere(path: Path) -> None:
         target = path.parent / file if file else path
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_table_of_trees_is_that_of_the_series() -> None:
+    _, _, table = (ROOT / "docs/kernel-patches.md").read_text().partition("\n## Trees\n")
+    shown = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines() if row[:1] == "|"]
+    tried = [
+        [
+            f"`{one.name}`",
+            " @".join(filter(None, (tree.tree, tree.commit))),
+            tree.kernel,
+            tree.soc,
+            tree.result,
+        ]
+        for one in catalog.load_all()
+        for tree in one.tried
+    ]
+    assert len(tried) > 20
+    assert shown[2:] == tried
 
 
 @pytest.mark.parametrize(

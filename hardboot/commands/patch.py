@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import structs
 
 from hardboot.base import files, log
 from hardboot.base.errors import InputError, RefusedError
@@ -66,7 +67,10 @@ def patch() -> None:
 @patch.command("list", cls=Command, example="hardboot patch list")
 @pass_settings
 def list_(settings: Settings) -> None:
-    """List the series and the kernel versions they cover."""
+    """List the series, the kernel versions they cover, and the trees they were tried on.
+
+    A tree was only applied to, compiled, or booted on a virtual machine; none was tried on a phone.
+    """
     known = load_all()
     document = [
         {
@@ -80,6 +84,7 @@ def list_(settings: Settings) -> None:
             "host_abi": list(series.host_abi),
             "reset": list(series.resets),
             "patches": list(series.patches),
+            "tried": [structs.asdict(tried) for tried in series.tried],
         }
         for series in known
     ]
@@ -91,6 +96,8 @@ def list_(settings: Settings) -> None:
                 f"{series.name:{width}}  Linux {series.kernels.min} to below {series.kernels.below}, "
                 f"{count(len(series.patches), 'patch', 'patches')}, reset by {', '.join(series.resets)}"
             )
+            for tried in series.tried:
+                echo(f"  {tried.result:8}  {tried.kernel:8}  {tried.soc or tried.tree}")
 
     settings.emit(document, show)
 

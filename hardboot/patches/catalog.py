@@ -13,6 +13,8 @@ from hardboot.patches.series import Arch, Place, Series, invalid
 from hardboot.patches.tree import Tree, dotted
 
 _LIMIT = 64 << 10  # bytes of a series.toml
+_ARM64_KEXEC = 4, 8, 0  # the first version with it: d28f6df1305a ("arm64/kexec: Add core kexec support")
+_ARM64_MACHINE_KEXEC = "arch/arm64/kernel/machine_kexec.c"
 
 
 def names() -> list[str]:
@@ -77,10 +79,16 @@ def find(root: Path, arch: str | None = None) -> Series:
     found = [item for one in get_args(Arch) if arch in (None, one) and (item := find_for(tree, one))]
     if not found:
         covered = "; ".join(f"{item.name}: {item.covers()}" for item in load_all())
+        fix = f"Use a kernel that is covered ({covered}), or write a series: docs/adding-a-series.md."
+        if arch == "arm64" and tree.version() < _ARM64_KEXEC and not tree.has(_ARM64_MACHINE_KEXEC):
+            fix = (
+                f"This kernel has no kexec for arm64 ({_ARM64_MACHINE_KEXEC} is missing; Linux has it since "
+                "4.8). Apply another author's kexec and hardboot: hardboot patch apply TREE --patch FILE."
+            )
         raise RefusedError(
             f"no series covers {root} (Linux {dotted(tree.version())}{f', {arch}' if arch else ''})",
             state="The tree is unchanged.",
-            fix=f"Use a kernel that is covered ({covered}), or write a series: docs/adding-a-series.md.",
+            fix=fix,
         )
     if len(found) == 1:
         return found[0]

@@ -21,7 +21,7 @@ def find_problems(series: Series, root: Path) -> list[str]:
         RefusedError: If the series does not cover the tree's version.
     """
     tree = Tree(root)
-    marks = {variant.has for variant in series.variants}
+    marks = {variant.has for variant in series.variants if variant.has}
     series = series.for_tree(tree)
     missing = [path for path in series.requires if not tree.has(path)]
     if missing:

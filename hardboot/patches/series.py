@@ -91,16 +91,46 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Trees in which other patches replace some of the series.
 
     Attributes:
-        has: The path by which such a tree is recognised.
+        has: The path by which such a tree is recognised; empty if only its version counts.
+        kernels: The versions of such trees; None: all that the series covers.
         instead: The replacement, by the name of the patch that it replaces.
         places: Where places of the feature are then, if elsewhere.
         reset: The reset methods of such trees' kernels, if other than those of the series.
     """
 
-    has: str
+    has: str = ""
+    kernels: KernelRange | None = None
     instead: dict[str, str]
     places: dict[Place, tuple[str, ...]] = {}
     reset: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a variant that every tree is of; msgspec adds where it stands to the ValueError."""
+        if not self.has and self.kernels is None:
+            raise ValueError("a variant needs `has` or `kernels`")
+
+    def matches(self, tree: Tree) -> bool:
+        """Return whether `tree` is of this variant."""
+        covered = self.kernels is None or self.kernels.cover(tree.version())
+        return covered and (not self.has or tree.has(self.has))
+
+
+class Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A source tree on which the series was tried; the test record says how.
+
+    Attributes:
+        tree: Repository, or the package of a distribution.
+        commit: Of the repository, at least ten digits; empty for a package.
+        kernel: Its version, with the sublevel.
+        soc: Chip of the phones that it is for, with its maker; empty if it is for none.
+        result: How far it was taken; each includes those before it.
+    """
+
+    tree: str
+    commit: str = ""
+    kernel: str
+    soc: str = ""
+    result: Literal["applied", "compiled", "booted"]
 
 
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -114,6 +144,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         reset: How it can reset the machine; values of a profile's `reset.method`.
         places: The files of each place of the feature.
         variants: What is different in some trees; see `for_tree`.
+        tried: The trees on which it was tried.
     """
 
     name: str
@@ -130,10 +161,11 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     places: dict[Place, tuple[str, ...]]
     config: SeriesConfig
     variants: tuple[Variant, ...] = msgspec.field(name="variant", default=())
+    tried: tuple[Tried, ...] = ()
 
     def for_tree(self, tree: Tree) -> "Series":
         """Return the series with the first variant that `tree` is of, if there is one."""
-        variant = next((item for item in self.variants if tree.has(item.has)), None)
+        variant = next((item for item in self.variants if item.matches(tree)), None)
         if variant is None:
             return self
         return msgspec.structs.replace(

@@ -145,8 +145,13 @@ def test_modes_of_new_and_changed_files_are_kept(tree: Path, series: Series, shi
 def test_the_list_names_every_series_that_ships() -> None:
     run = hardboot("--json", "patch", "list")
     assert run.returncode == 0
-    assert "arm-6.1" in [item["name"] for item in json.loads(run.stdout)]
-    assert max(map(len, hardboot("patch", "list").stdout.splitlines())) <= 80
+    known = {item["name"]: item for item in json.loads(run.stdout)}
+    assert {"tree": "Debian linux-source-6.1", "kernel": "6.1.176", "result": "booted"}.items() <= known[
+        "arm-6.1"
+    ]["tried"][0].items()
+    lines = hardboot("patch", "list").stdout.splitlines()
+    assert "  compiled  3.4.5     MediaTek MT6589" in lines
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,11 @@ def test_a_range_without_versions_is_refused(low: str, below: str, message: str)
             "there is no patch '0003.patch' beside it",
         ),
         (
+            "[config.set]",
+            VARIANT.replace('has = "other.c"\n', ""),
+            "a variant needs `has` or `kernels` - at `$.variant[0]`",
+        ),
+        (
             'flag = ["arch/arm/code.c"]\nkimage = ["arch/arm/code.c"]',
             "flag = []",
             "[places] lacks flag, kimage",
@@ -154,6 +159,25 @@ def test_a_variant_replaces_patches_places_and_reset(shipped: Path, tree: Path) 
     assert (second.places, second.reset) == (series.places, ("psci", "mmio"))
     (tree / "arch").rename(tree / "arches")
     assert series.for_tree(Tree(tree)) is series
+
+
+@pytest.mark.parametrize(
+    ("rule", "version", "matches"),
+    [
+        ('kernels = { min = "5.4", below = "6.2" }', 1, True),
+        ('kernels = { min = "6.2", below = "6.3" }', 1, False),
+        ('has = "other.c"\nkernels = { min = "6.1", below = "6.2" }', 1, True),
+        ('has = "none.c"\nkernels = { min = "6.1", below = "6.2" }', 1, False),
+        ('has = "other.c"\nkernels = { min = "6.1", below = "6.2" }', 2, False),
+    ],
+)
+def test_a_variant_may_be_that_of_some_versions(
+    shipped: Path, tree: Path, rule: str, version: int, matches: bool
+) -> None:
+    (tree / "Makefile").write_text(f"VERSION = 6\nPATCHLEVEL = {version}\nSUBLEVEL = 0\n")
+    text = f'[[variant]]\n{rule}\ninstead = {{ "0001-one.patch" = "0002-two.patch" }}\n[config.set]\n'
+    series = rewritten(shipped, "[config.set]", text)
+    assert (series.for_tree(Tree(tree)).patches[0] == "0002-two.patch") == matches
 
 
 def test_the_kernels_of_a_series_are_told(shipped: Path, series: Series) -> None:

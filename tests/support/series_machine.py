@@ -86,13 +86,13 @@ def cycle(tree: Path, folder: Path, values: Mapping[str, int], *, watchdog: bool
     machine = [qemu, "-M", "vexpress-a9", "-m", "128", "-nic", "none", "-nographic", "-monitor", "none"]
     machine += ["-serial", "none", "-semihosting", "-kernel", str(image)]
     if watchdog:
-        return _reset_from_outside(machine)
+        return reset_from_outside(machine, _PAGE)
     run = subprocess.run(machine, capture_output=True, text=True, timeout=60, check=True)
     return run.stderr.strip().splitlines()[-1]
 
 
-def _reset_from_outside(machine: list[str]) -> str:
-    """Run `machine`, and be the watchdog that its code waits for."""
+def reset_from_outside(machine: list[str], page: int) -> str:
+    """Run `machine`, and reset it once a record is in the `page` and its code is seen to wait."""
     pipe, words = subprocess.PIPE, [*machine, "-qmp", "stdio"]
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as qemu:
         send, answers = qemu.stdin, qemu.stdout
@@ -108,7 +108,7 @@ def _reset_from_outside(machine: list[str]) -> str:
             raise AssertionError("the machine ended by itself")
 
         def recorded() -> bool:
-            return "0x4a5db007" in ask("human-monitor-command", **{"command-line": f"xp /1wx {_PAGE:#x}"})
+            return "0x4a5db007" in ask("human-monitor-command", **{"command-line": f"xp /1wx {page:#x}"})
 
         try:
             ask("qmp_capabilities")

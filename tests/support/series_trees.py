@@ -10,21 +10,25 @@ from hardboot.patches.series import CONFIG_NAME
 from hardboot.patches.tree import Tree
 
 
-def build(folder: Path, name: str, *, drift: int = 0, has: str = "arch/arm/mach-msm/board.c") -> Path:
+def build(
+    folder: Path, name: str, *, version: str = "", drift: int = 0, has: str = "arch/arm/mach-msm/board.c"
+) -> Path:
     """Return a tree in which the series fits: the lines of its hunks in their places, and filling.
 
     Args:
         folder: Where to make it.
         name: The series.
+        version: Kernel version, MAJOR.MINOR; the first that the series covers if it is not given.
         drift: So many lines more before each hunk, as in a tree of another vendor.
         has: A file that is there, by which the series knows the variant.
     """
     (folder / has).parent.mkdir(parents=True)
     (folder / has).write_text("")
-    series = catalog.load(name).for_tree(Tree(folder))
-    major, minor = series.kernels.min.split(".")
+    series = catalog.load(name)
+    major, minor = (version or series.kernels.min).split(".")
     (folder / "Makefile").write_text(f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = 7\n")
     (folder / "Kconfig").write_text("mainmenu\n")
+    series = series.for_tree(Tree(folder))
     made: set[str] = set()
     for parts in series.read().values():
         for patch in parts:

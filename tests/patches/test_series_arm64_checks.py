@@ -1,0 +1,179 @@
+"""What the arm64 series for phones' kernels refuse and prepare: their C code, in a model of the kernel."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from hardboot.base import process
+from hardboot.base.files import data_dir
+from hardboot.patches import catalog
+
+PROGRAM = Path(__file__).parent / "series_arm64/checks.c"
+PAGE = 0x44000000
+ACCEPTED = "prepare 0"
+RESETS = {"psci": "PSCI", "warm": "PSCI", "mmio": "MMIO", "watchdog": "WATCHDOG"}
+NO_ADDRESS, NO_DEVICE, NO_SPACE, FAULT = -99, -19, -28, -14
+
+
+@cache
+def new_file(series: str, path: str) -> str:
+    """Return the text of a file that `series` creates."""
+    for parts in catalog.load(series).read().values():
+        for part in parts:
+            if part.path == path:
+                return b"".join(part.hunks[0].new).decode()
+    raise AssertionError(path)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a program for each way to reset; headers that only kernels have are empty."""
+    folder = tmp_path_factory.mktemp("checks")
+    code = new_file("arm64-4.9", "arch/arm64/kernel/kexec_hardboot.c")
+    for header in set(re.findall(r"#include <(.+)>", code)) - {"linux/errno.h"}:
+        (folder / header).parent.mkdir(parents=True, exist_ok=True)
+        (folder / header).write_text("")
+    header = "include/linux/kexec_hardboot.h"
+    (folder / "linux/kexec_hardboot.h").write_text(new_file("arm64-4.9", header))
+    (folder / "kexec_hardboot.c").write_text(code)
+    gcc, made = process.find_tool("gcc", "gcc"), {}
+    for name, way in RESETS.items():
+        options = {"PAGE": PAGE, "PAGE_SIZE": 0x2000, f"RESET_{way}": 1, "RESET_ADDR": 0x1000}
+        if name == "warm":
+            options["RESET_PSCI_WARM"] = 1
+        defines = [f"-DCONFIG_KEXEC_HARDBOOT_{key}={value:#x}" for key, value in options.items()]
+        made[name] = folder / name
+        words = [gcc, "-Wall", "-Werror", *defines]
+        words += ["-DCONFIG_KEXEC_HARDBOOT", '-DSOURCE="kexec_hardboot.c"', f"-I{folder}", PROGRAM]
+        process.run([*words, "-o", made[name]], timeout_s=60)
+    return made
+
+
+def run(program: Path, *settings: str) -> list[str]:
+    ran = subprocess.run([program, *settings], capture_output=True, text=True, timeout=20, check=True)
+    return ran.stdout.splitlines()
+
+
+def prepared(program: Path, *settings: str) -> int:
+    return next(int(line.split()[1]) for line in run(program, *settings) if line.startswith("prepare "))
+
+
+@pytest.mark.parametrize(
+    ("settings", "result"),
+    [
+        ((), 0),
+        ((f"ram_end={PAGE + 0x1FFF:#x}",), NO_ADDRESS),  # the page is not all RAM
+        ((f"ram_end={PAGE + 0x2000:#x}",), 0),
+        ((f"used_at={PAGE:#x}",), NO_ADDRESS),  # by something at boot
+        ((f"used_at={PAGE + 0x1FFF:#x}",), NO_ADDRESS),
+        ((f"used_at={PAGE + 0x2000:#x}",), 0),
+        ((f"mem={PAGE - 0x1000:#x}", "memsz=0x1000"), 0),  # ends where the page begins
+        ((f"mem={PAGE - 0x1000:#x}", "memsz=0x1001"), NO_ADDRESS),
+        ((f"mem={PAGE + 0x1000:#x}", "memsz=0x1000"), NO_ADDRESS),  # its second half
+        ((f"mem={PAGE + 0x2000:#x}", "memsz=0x1000"), 0),
+        (("mem=0x40000000", "memsz=0x10000000"), NO_ADDRESS),  # all around it
+        (("mem=0", f"memsz={1 << 40:#x}"), NO_ADDRESS),  # larger than any copy area of older ports
+        (("mem=0x80000000", f"memsz={1 << 30:#x}"), 0),  # and a large one that is in nobody's way
+        (("relocation=2048",), 0),
+        (("relocation=2049",), NO_SPACE),  # the code that resets would not fit behind it
+        (("conduit=hvc",), 0),
+        (("conduit=hvc", "el2=1"), NO_DEVICE),  # it would call itself
+        (("conduit=smc", "el2=1"), 0),
+        (("conduit=none",), NO_DEVICE),
+        (("conduit=",), NO_DEVICE),  # no PSCI in the device tree
+        (("fault=0",), FAULT),
+        (("fault=1",), FAULT),
+        (("fault=1", "short=3"), 0),  # too short for the magic of a device tree: not read
+        (("hardboot=0", f"mem={PAGE:#x}", "conduit="), 0),  # plain kexec is not our affair
+    ],
+)
+def test_what_would_fail_after_the_reset_is_refused_when_it_is_loaded(
+    programs: dict[str, Path], settings: tuple[str, ...], result: int
+) -> None:
+    assert prepared(programs["psci"], *settings) == result
+
+
+@pytest.mark.parametrize(
+    ("way", "settings", "words", "name"),
+    [
+        ("psci", (), "0x50000000 0x60000000 0x84000009 0x1", "PSCI SYSTEM_RESET"),
+        ("psci", ("conduit=hvc",), "0x50000000 0x60000000 0x84000009 0", "PSCI SYSTEM_RESET"),
+        ("psci", ("short=3",), "0x50000000 0 0x84000009 0x1", "PSCI SYSTEM_RESET"),
+        ("psci", ("features=0xc4000012",), "0x50000000 0x60000000 0x84000009 0x1", "PSCI SYSTEM_RESET"),
+        (
+            "warm",
+            ("features=0xc4000012",),
+            "0x50000000 0x60000000 0xc4000012 0x1",
+            "PSCI SYSTEM_RESET2 (warm)",
+        ),
+        (
+            "warm",
+            ("features=0xc4000012", "conduit=hvc"),
+            "0x50000000 0x60000000 0xc4000012 0",
+            "PSCI SYSTEM_RESET2 (warm)",
+        ),
+        ("warm", (), "0x50000000 0x60000000 0x84000009 0x1", "PSCI SYSTEM_RESET"),
+        (
+            "warm",
+            ("features=0xc4000012", "version=0x2"),
+            "0x50000000 0x60000000 0x84000009 0x1",
+            "PSCI SYSTEM_RESET",
+        ),
+        ("mmio", ("conduit=",), "0x50000000 0x60000000 0 0", "a register"),
+        ("watchdog", ("hook=0",), "0x50000000 0x60000000 0 0", "the watchdog"),
+    ],
+)
+def test_the_code_that_resets_lies_in_the_control_page_and_knows_the_image(
+    programs: dict[str, Path], way: str, settings: tuple[str, ...], words: str, name: str
+) -> None:
+    said = run(programs[way], *settings)
+    assert ACCEPTED in said
+    assert said[-1] == f"code 0x11223344 words {words}"
+    assert said[-2] == "cleaned 2048-2144"
+    assert said[-3] == "written 2048-2144"  # nothing else in the page, and the code of the image was not
+    assert "start 0x80001800" in said
+    assert any(line.endswith(f"; reset by {name}") for line in said)
+    assert ["page 0x44000000", "flag 0x4", "version 1"] == [
+        line for line in said if line.startswith(("page", "flag", "version"))
+    ]
+
+
+def test_an_image_without_the_flag_is_left_alone(programs: dict[str, Path]) -> None:
+    said = run(programs["psci"], "hardboot=0", "hook=5")
+    assert "hook" not in said
+    assert {"start 0x50000000", "written 4096-4096"} <= set(said)
+
+
+@pytest.mark.parametrize("way", RESETS)
+def test_a_hook_that_fails_restarts_the_host_with_nothing_written(
+    programs: dict[str, Path], way: str
+) -> None:
+    said = run(programs[way], "hook=5")
+    assert said[-3:] == [
+        "hook",
+        "emerg hardboot: the board is not ready for the reset (-5); restarting without the image",
+        "restart",
+    ]
+
+
+def test_a_watchdog_that_nobody_starts_is_refused(programs: dict[str, Path]) -> None:
+    assert prepared(programs["watchdog"]) == NO_DEVICE
+    assert prepared(programs["watchdog"], "hook=0") == 0
+
+
+def test_both_series_have_the_same_code() -> None:
+    for path in ("kexec_hardboot.c", "kexec_hardboot_reset.S"):
+        texts = {new_file(series, f"arch/arm64/kernel/{path}") for series in ("arm64-4.9", "arm64-6.6")}
+        assert len(texts) == 1, path
+
+
+def test_no_patch_holds_an_address_of_a_device() -> None:
+    known = {0x4A5DB007}  # the magic
+    for series in ("arm64-4.9", "arm64-6.6"):
+        for path in (data_dir("patches") / series).glob("*.patch"):
+            added = [line for line in path.read_text().splitlines() if re.match(r"\+(?!\+\+)", line)]
+            found = {int(word, 16) for line in added for word in re.findall(r"\b0x[0-9a-fA-F]{5,}\b", line)}
+            assert {value for value in found if value > 0xFFFF} <= known, path.name
