@@ -157,8 +157,8 @@ def test_the_list_names_every_series_that_ships() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("apply", "--device", "virt-arm"), 4, "(Linux 5.1.7, arm)"),
-        (("revert",), 4, "(Linux 5.1.7)"),
+        (("apply", "--device", "virt-arm"), 4, "(Linux 7.1.7, arm)"),
+        (("revert",), 4, "(Linux 7.1.7)"),
         (("apply",), 2, "give --device NAME"),
         (("apply", "--device", "nokia3310"), 3, "nokia3310"),
     ],
@@ -166,7 +166,7 @@ def test_the_list_names_every_series_that_ships() -> None:
 def test_a_wrong_call_ends_with_its_exit_code(
     tree: Path, words: tuple[str, ...], code: int, message: str
 ) -> None:
-    (tree / "Makefile").write_text(MAKEFILE.replace("VERSION = 6", "VERSION = 5"))
+    (tree / "Makefile").write_text(MAKEFILE.replace("VERSION = 6", "VERSION = 7"))
     before = snapshot(tree)
     run = hardboot("patch", words[0], tree, *words[1:])
     assert (run.returncode, run.stdout) == (code, "")

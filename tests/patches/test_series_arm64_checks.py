@@ -136,8 +136,10 @@ def test_the_code_that_resets_lies_in_the_control_page_and_knows_the_image(
     assert said[-3] == "written 2048-2144"  # nothing else in the page, and the code of the image was not
     assert "start 0x80001800" in said
     assert any(line.endswith(f"; reset by {name}") for line in said)
-    assert ["page 0x44000000", "flag 0x4", "version 1"] == [
-        line for line in said if line.startswith(("page", "flag", "version"))
+    assert [line for line in said if line.startswith(("page", "flag", "version"))] == [
+        "page 0x44000000",
+        "flag 0x4",
+        "version 1",
     ]
 
 
