@@ -1,4 +1,4 @@
-"""The arm64 series for phones' kernels: in trees made of what their hunks ask for, and their assembly on QEMU.
+"""The arm64 series for the kernels of phones: in trees made of what their hunks ask for, and on QEMU.
 
 The real trees are kernels of phones, which are not here: see docs/kernel-patches-test-record.md.
 """

@@ -46,7 +46,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             options["RESET_PSCI_WARM"] = 1
         defines = [f"-DCONFIG_KEXEC_HARDBOOT_{key}={value:#x}" for key, value in options.items()]
         made[name] = folder / name
-        words = [gcc, "-Wall", "-Werror", *defines]
+        words: list[str | Path] = [gcc, "-Wall", "-Werror", *defines]
         words += ["-DCONFIG_KEXEC_HARDBOOT", '-DSOURCE="kexec_hardboot.c"', f"-I{folder}", PROGRAM]
         process.run([*words, "-o", made[name]], timeout_s=60)
     return made
