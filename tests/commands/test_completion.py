@@ -40,7 +40,7 @@ def offered(line: str) -> list[str]:
     return [value.partition("\t")[0] if kind == "plain" else kind for kind, _, value in rows]
 
 
-SERIES = ["arm-3.10", "arm-3.4", "arm-6.1", "arm-6.12", "arm64-4.9", "arm64-6.1", "arm64-6.12", "arm64-6.6"]
+SERIES = ["arm-3.10", "arm-3.4", "arm-6.1", "arm-6.12", "arm64-6.1", "arm64-6.12"]
 
 
 @pytest.mark.parametrize(
