@@ -1,10 +1,12 @@
 """What speaks against booting a ROM from the recovery partition; each refusal names its reason."""
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from hardboot.base.errors import RefusedError
 from hardboot.device import by_name
+from hardboot.device.copies import Copy
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import partition_content, partition_read
 from hardboot.flows.ways import bootloader_checks
@@ -20,6 +22,7 @@ from hardboot.profile import Profile
 
 PARTITION, MISC = "recovery", "misc"
 _BOOT = "boot"
+_BLOCK = 1 << 20  # bytes that dd reads at once
 _FIRST_PAGE = 4096  # bytes; the header is in it, whatever its page size
 _SHOWN = 60  # characters of a foreign message
 _DEVICE = re.compile(r"[A-Za-z0-9_-]{1,32}")  # as "mmcblk0p19"
@@ -33,11 +36,13 @@ class RecoveryState:
         recovery: The recovery partition.
         misc: The partition with the message to the bootloader.
         command: The command in that message, 32 bytes; it asks for nothing.
+        end: Bytes of the image in the recovery partition.
     """
 
     recovery: BlockDevice
     misc: BlockDevice
     command: bytes
+    end: int
 
 
 def check_profile(profile: Profile) -> None:
@@ -63,9 +68,9 @@ def look(phone: Phone) -> RecoveryState:
         DeviceError: If a partition cannot be read.
     """
     device = phone.partition(phone.partition_name(PARTITION))
-    _check_own(phone, device)
+    end = _check_own(phone, device)
     misc = by_name.partition(phone, by_name.full_name(phone, MISC))
-    return RecoveryState(device, misc, _idle_command(phone, misc))
+    return RecoveryState(device, misc, _idle_command(phone, misc), end)
 
 
 def held(phone: Phone, state: RecoveryState) -> BootImage:
@@ -75,7 +80,9 @@ def held(phone: Phone, state: RecoveryState) -> BootImage:
         RefusedError: If it is not complete: then the bootloader is not known to start it.
         DeviceError: If it cannot be read.
     """
-    content = phone.pull_partition(phone.partition_name(PARTITION))
+    path, blocks = state.recovery.path, -(-state.end // _BLOCK)
+    command = f"dd if={shlex.quote(path)} bs={_BLOCK} count={blocks} 2>/dev/null"
+    content = phone.pull_copy(Copy("recovery", path, state.recovery.size, command)) or b""
     problem = partition_content.inspect(content).problem
     if problem:
         raise _refused(f"{state.recovery.path} does not hold a complete recovery: {problem}", OTHER_WAY)
@@ -88,8 +95,8 @@ def device_name(device: BlockDevice) -> str:
     return name if _DEVICE.fullmatch(name) else hb_init.UNKNOWN
 
 
-def _check_own(phone: Phone, device: BlockDevice) -> None:
-    """Refuse what is no recovery, or none that the bootloader starts by itself."""
+def _check_own(phone: Phone, device: BlockDevice) -> int:
+    """Return the bytes of the recovery; refuse what is none, or none that the bootloader starts by itself."""
     page = partition_read.read_range(phone, device, 0, _FIRST_PAGE)
     end = image_end(page)
     if end is None or end > device.size:
@@ -111,6 +118,7 @@ def _check_own(phone: Phone, device: BlockDevice) -> None:
             "starts it",
             "Install a recovery there, such as TWRP; or boot another way: hardboot boot IMAGE --dry-run",
         )
+    return end
 
 
 def _idle_command(phone: Phone, misc: BlockDevice) -> bytes:
