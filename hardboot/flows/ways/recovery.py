@@ -97,7 +97,7 @@ class RecoveryBoot:
         settled = False
         if now:
             with journal.phase("put back"):
-                settled = _put_back(phone)
+                settled = _put_back(phone, own=self.loaded.mark not in now.marks)
         verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
 
     def _write(self, phone: Phone, journal: Journal) -> None:
@@ -111,18 +111,28 @@ class RecoveryBoot:
         journal.pushed_bytes += self.size
 
 
-def _put_back(phone: Phone) -> bool:
-    """Put the recovery back, and the message if hb-init could not take it back: the ROM runs from RAM.
+def _put_back(phone: Phone, *, own: bool) -> bool:
+    """Put the recovery back, and the message if hb-init could not take it back: what runs is in RAM.
+
+    Args:
+        phone: The phone.
+        own: Whether its own system came up.
 
     Returns:
         Whether that is done.
     """
     try:
-        unsettled.put_back(phone)
-        return True
+        touched = unsettled.put_back(phone)
     except HardbootError as error:
         log.warn(f"the recovery partition still holds the ROM: {error.what}. Put it back: hardboot home")
         return False
+    if any(one.partition == MISC and one.held == "new" for one in touched):
+        log.warn(
+            "the bootloader did not start the recovery partition: it may not read misc"
+            if own
+            else f"hb-init could not take {_MESSAGE} back; that is done now"
+        )
+    return True
 
 
 @dataclass(frozen=True)
