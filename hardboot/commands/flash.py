@@ -50,6 +50,7 @@ def flash_host_kernel(
     ):
         aftermath.collect(phone, alone=True)
         with if_cut_off(NOTHING_WRITTEN):
+            flash.check_unlocked(phone)
             host_image.check(copy.path, phone.profile, name=image)
             release = partition_content.inspect(map_own_file(copy.path)).release
             partition = phone.partition_name(flash.PARTITION, slot)

@@ -9,14 +9,17 @@ from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import PrivateCopy
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.mapping import map_own_file
+from hardboot.device import unlocked
 from hardboot.device.phone import BlockDevice, Phone
 from hardboot.flows import backup as backups
 from hardboot.flows import partition_content, root_loss, transaction
 from hardboot.flows.backup import Backup
 from hardboot.flows.partition_read import NOTHING_WRITTEN, back_up
+from hardboot.flows.ways import bootloader_checks
 from hardboot.images.rooted import Root
 
 PARTITION = "boot"
+_LOCKED = "the bootloader is locked: it does not start a boot image that its maker has not signed"
 
 AgreeToLose = Callable[[tuple[Root, ...]], None]  # called before a write that takes root; may refuse it
 
@@ -45,6 +48,15 @@ class Flashed:
     written: bool
     backup: Backup | None
     root_lost: tuple[Root, ...] = ()
+
+
+def check_unlocked(phone: Phone) -> None:
+    """Refuse a phone whose bootloader is locked: it would not start what is flashed.
+
+    Raises:
+        RefusedError: If it is.
+    """
+    bootloader_checks.check_unlocked(phone.root(unlocked.QUERY).text, _LOCKED)
 
 
 def flash(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import scripted_setup as setup
 from flashing import BOOT, DIGEST, NEW, PUT_BACK, WRITE, flashed, old_backup, restored
+from in_process import hardboot
 from scripted_phone import ScriptedPhone, flip
 from told import raises
 
@@ -112,6 +113,18 @@ def test_an_image_that_is_too_large_is_refused_before_the_backup(
         flashed(phone, large)
     assert scripted.happened("dd *") == []
     assert scripted.happened("sha256sum*") == []
+
+
+def test_a_locked_phone_is_not_flashed_but_may_be_restored(scripted: ScriptedPhone, new: Path) -> None:
+    scripted.properties["ro.boot.verifiedbootstate"] = "green"
+    refused = hardboot("flash-host-kernel", new, "--yes")
+    assert refused.returncode == 4
+    what = "the bootloader is locked: it does not start a boot image that its maker has not signed"
+    assert refused.stderr.splitlines()[-3] == f"hardboot: {what}"
+    assert scripted.happened(WRITE) == []
+    assert "is locked" not in hardboot("restore", "--yes").stderr
+    scripted.properties["ro.boot.verifiedbootstate"] = "orange"
+    assert "is locked" not in hardboot("flash-host-kernel", new, "--yes").stderr
 
 
 def test_a_backup_that_was_damaged_since_is_made_again(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from phones import VirtualPhone
 
+from hardboot.virtual import modern
+
 pytestmark = pytest.mark.e2e
 
 
@@ -38,12 +40,25 @@ def test_a_boot_image_alone_boots_with_what_is_flashed(modern_phone: VirtualPhon
     modern_phone("reboot")
 
 
-def test_a_locked_phone_is_refused_before_it_restarts(modern_phone: VirtualPhone, modern_rom: Path) -> None:
+def test_a_locked_phone_is_refused_by_every_way_before_it_restarts(
+    modern_phone: VirtualPhone, modern_rom: Path
+) -> None:
     modern_phone.start("--locked")
     boot_id = modern_phone.boot_id
     image = modern_rom / "boot.img"
-    for via in ("auto", "fastboot"):
-        refused = modern_phone("boot", image, "--via", via, code=4)
-        assert "the bootloader is locked: it boots no image by fastboot" in refused.three_lines[0]
+    before = modern_phone.disk.read_bytes()[: modern.TABLE.place("userdata").offset]
+    words = {
+        "hardboot": "has no hardboot support",
+        "fastboot": "the bootloader is locked: it boots no image by fastboot",
+        "recovery": "has no recovery partition, as far as its profile knows",
+        "slot": "the bootloader is locked: it starts no other images than its maker's",
+    }
+    for via, reason in words.items():
+        assert reason in modern_phone("boot", image, "--via", via, code=4).three_lines[0]
+    refused = modern_phone("boot", image, code=4).three_lines[0]
+    assert [reason for reason in words.values() if reason not in refused] == []
+    refused = modern_phone("flash-host-kernel", image, "--yes", code=4)
+    assert "the bootloader is locked: it does not start a boot image" in refused.three_lines[0]
     assert modern_phone.boot_id == boot_id
+    assert modern_phone.disk.read_bytes()[: len(before)] == before
     modern_phone.restart()
