@@ -55,8 +55,8 @@ def test_a_locked_phone_is_refused_by_every_way_before_it_restarts(
     }
     for via, reason in words.items():
         assert reason in modern_phone("boot", image, "--via", via, code=4).three_lines[0]
-    refused = modern_phone("boot", image, code=4).three_lines[0]
-    assert [reason for reason in words.values() if reason not in refused] == []
+    by_itself = modern_phone("boot", image, code=4).three_lines[0]
+    assert [reason for reason in words.values() if reason not in by_itself] == []
     refused = modern_phone("flash-host-kernel", image, "--yes", code=4)
     assert "the bootloader is locked: it does not start a boot image" in refused.three_lines[0]
     assert modern_phone.boot_id == boot_id
