@@ -1,7 +1,9 @@
 """The image in a block-based OTA: its transfer list, and the new data, plain or compressed."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import BinaryIO
 
 from hardboot.base.errors import InputError
@@ -16,9 +18,16 @@ from hardboot.formats.ota import transfer_list
 from hardboot.formats.ota.transfer_list import BLOCK, TransferList
 from hardboot.formats.reading import malformed, too_large
 
-DATA = (".new.dat", *(f".new.dat{end}" for end in COMPRESSED))  # ends of the names of files with the new data
+# Files with the new data: whole, compressed, or in parts numbered from 0 on.
+_DATA = re.compile(r".*\.new\.dat(\.\d{1,3}|\.[a-z]\w+)?")
 _WHAT = "new data"
 _ZEROS = bytes(1 << 20)
+
+
+def is_data(file: str) -> bool:
+    """Return whether a file of this name has new data."""
+    match = _DATA.fullmatch(file)
+    return match is not None and (match[1] is None or match[1] in COMPRESSED or match[1][1:].isdigit())
 
 
 def read(name: str, listed: Member, data: Sequence[Member]) -> ImageSource:
@@ -27,7 +36,7 @@ def read(name: str, listed: Member, data: Sequence[Member]) -> ImageSource:
     Args:
         name: Of the partition.
         listed: The transfer list.
-        data: The files with the new data: one.
+        data: The files with the new data: one, or its parts.
 
     Raises:
         InputError: If the list is damaged or needs the partition's old content, or the data does not fit it.
@@ -44,25 +53,40 @@ def read(name: str, listed: Member, data: Sequence[Member]) -> ImageSource:
         )
     if not data:
         raise malformed("transfer list", "file", None, f"its data, {name}.new.dat, is missing")
-    stored = data[0]
-    end = stored.file.removeprefix(f"{name}.new.dat")
-    kind = COMPRESSED.get(end)
-    if kind is None and stored.size != transfers.new_size:
-        problem = f"{stored.size} bytes, the transfer list writes {transfers.new_size}"
-        raise malformed(_WHAT, "file", None, problem)
+    ordered, kind = _ordered(data)
+    size = sum(part.size for part in ordered)
+    if kind is None and size != transfers.new_size:
+        raise malformed(_WHAT, "file", None, f"{size} bytes, the transfer list writes {transfers.new_size}")
     return ImageSource(
         name,
         packing=("block-based OTA", *([kind] if kind else [])),
         stated_size=transfers.size,
-        opened=partial(_in_order if transfers.in_order else _scattered, transfers, _new(stored, kind)),
+        opened=partial(_in_order if transfers.in_order else _scattered, transfers, _new(ordered, kind)),
         note="dm-verity's hash tree in it is zeros: the phone computes it"
         if transfers.has_hash_tree
         else None,
     )
 
 
-def _new(stored: Member, kind: Streamed | None) -> Callable[[], Iterator[bytes]]:
-    return lambda: decoders.decompress_pieces(kind, stored.opened()) if kind else stored.opened()
+def _ordered(data: Sequence[Member]) -> tuple[Sequence[Member], Streamed | None]:
+    """Return the file to read, the whole one before a compressed one, and its compression; or all parts."""
+    ends = {member.file.partition(".new.dat")[2]: member for member in data}
+    for end, kind in (("", None), *COMPRESSED.items()):
+        if end in ends:
+            return [ends[end]], kind
+    parts = sorted(ends, key=lambda end: int(end[1:]))
+    missing = next((at for at, end in enumerate(parts) if int(end[1:]) != at), None)
+    if missing is not None:
+        raise malformed(_WHAT, "parts", None, f"part {missing} is missing")
+    return [ends[end] for end in parts], None
+
+
+def _new(stored: Sequence[Member], kind: Streamed | None) -> Callable[[], Iterator[bytes]]:
+    def pieces() -> Iterator[bytes]:
+        whole = chain.from_iterable(part.opened() for part in stored)
+        return decoders.decompress_pieces(kind, whole) if kind else whole
+
+    return pieces
 
 
 def _in_order(transfers: TransferList, new: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:

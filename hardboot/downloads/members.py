@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from hardboot.base.errors import InputError
-from hardboot.downloads import block_ota, layers
+from hardboot.downloads import block_ota, layers, split_images
 from hardboot.downloads.found import Found, Member
 from hardboot.downloads.image_source import ImageSource
 from hardboot.downloads.tree_source import TreeSource
-from hardboot.formats.archives.decoders import Streamed
 
 PAYLOAD = "payload.bin"
-_TRANSFER_LIST = re.compile(r"([A-Za-z0-9_-]{1,64})\.transfer\.list")
-_CHUNK = re.compile(r"([A-Za-z0-9_-]{1,64})\.img(?:_sparsechunk)?\.\d{1,3}")
+# OPPO's have a number of the region in their names: my_product.00011011.transfer.list.
+_TRANSFER_LIST = re.compile(r"([A-Za-z0-9_-]{1,64})(\.\d{1,16})?\.transfer\.list")
 # Files of makers' own formats, by the end of their names.
 _OTHER = {
     ".sin": "a Sony firmware file (.sin)",
@@ -30,8 +30,9 @@ def is_wanted(file: str) -> bool:
     return (
         file == PAYLOAD
         or layers.image_name(file) is not None
-        or file.endswith((".transfer.list", *block_ota.DATA))
-        or _CHUNK.fullmatch(file) is not None
+        or _TRANSFER_LIST.fullmatch(file) is not None
+        or block_ota.is_data(file)
+        or split_images.part_of(file) is not None
         or other_format(file) is not None
     )
 
@@ -59,74 +60,105 @@ def find(members: Sequence[Member], kind: str, trees: Mapping[str, TreeSource]) 
         trees: File trees beside them.
 
     Raises:
-        InputError: If a payload is damaged.
+        InputError: If a payload is damaged, or there are two.
     """
-    images: dict[str, ImageSource] = {}
-    refused: dict[str, InputError] = {}
-    by_file: dict[str, list[Member]] = {}
-    for member in members:
-        by_file.setdefault(member.file, []).append(member)
-    for file, same in by_file.items():
-        name = _refused_name(file)
-        if name:
-            refused[name] = other_format(file) or _split(name)
-        elif file == PAYLOAD:
-            from hardboot.downloads import payloads  # protobuf takes longer to import than all else here
-
-            found = payloads.read(same[0].content())
-            kind, images, refused = found.kind, {**found.images, **images}, {**found.refused, **refused}
-    for file, same in sorted(by_file.items(), key=lambda item: -len(item[0])):
-        match = _TRANSFER_LIST.fullmatch(file)
-        if match:
-            kind = "block-based OTA"
-            data = [one for end in block_ota.DATA for one in by_file.get(f"{match[1]}{end}", [])]
-            _add(images, refused, match[1], [*same, *data], lambda n, m: block_ota.read(n, m[0], m[1:]))
-    # A longer name comes first, so that an uncompressed image replaces a compressed one beside it.
-    for file, same in sorted(by_file.items(), key=lambda item: -len(item[0])):
-        named = layers.image_name(file)
-        if named:
-            _add(images, refused, named[0], same, _opener(named[1]))
-    return Found(kind, images, refused, trees)
+    found = _Images(members)
+    kind = found.add_payload() or kind
+    found.add_makers_files()
+    found.add_split_images()
+    kind = "block-based OTA" if found.add_block_otas() else kind
+    found.add_images()
+    return Found(kind, found.images, found.refused, trees)
 
 
-def _split(name: str) -> InputError:
-    return InputError(
-        f"{name}.img is split into several sparse images",
-        state="Nothing was changed.",
-        fix=f"Extract and join them: simg2img {name}.img*.* {name}.img",
-    )
+class _Images:
+    """The images found so far; one that is added replaces one of its name.
+
+    Attributes:
+        images: By name.
+        refused: Why others cannot be read, by name.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.images: dict[str, ImageSource] = {}
+        self.refused: dict[str, InputError] = {}
+        self._by_file: dict[str, list[Member]] = {}
+        for member in members:
+            self._by_file.setdefault(member.file, []).append(member)
+
+    def add_payload(self) -> str | None:
+        """Add the partitions of a payload; return its kind, None without one."""
+        if PAYLOAD not in self._by_file:
+            return None
+        from hardboot.downloads import payloads  # protobuf takes longer to import than all else here
+
+        found = payloads.read(_only(self._by_file[PAYLOAD]).content())
+        self.images.update(found.images)
+        self.refused.update(found.refused)
+        return found.kind
+
+    def add_makers_files(self) -> None:
+        for file in self._by_file:
+            error = other_format(file)
+            if error:
+                self.refused[file.rpartition(".")[0] or file] = error
+
+    def add_split_images(self) -> None:
+        parts: dict[str, list[Member]] = {}
+        for file, same in self._by_file.items():
+            name = split_images.part_of(file)
+            if name:
+                parts.setdefault(name, []).extend(same)
+        for name, members in parts.items():
+            self._add(name, partial(split_images.read, name, members), members)
+
+    def add_block_otas(self) -> bool:
+        """Add what transfer lists make; return whether there are any."""
+        lists = [(file, match) for file in self._by_file if (match := _TRANSFER_LIST.fullmatch(file))]
+        for file, match in lists:
+            start = match[1] + (match[2] or "")
+            data = [
+                one
+                for other, same in self._by_file.items()
+                if other.startswith(f"{start}.new.dat")
+                for one in same
+            ]
+            listed = self._by_file[file]
+            self._add(match[1], partial(block_ota.read, match[1], listed[0], data), [*listed, *data])
+        return bool(lists)
+
+    def add_images(self) -> None:
+        # A longer name comes first, so that an uncompressed image replaces a compressed one beside it.
+        for file, same in sorted(self._by_file.items(), key=lambda item: -len(item[0])):
+            named = layers.image_name(file)
+            if named:
+                one = same[0]
+                self._add(
+                    named[0], partial(layers.image, named[0], one.opened, one.size, named[1], one.head), same
+                )
+
+    def _add(self, name: str, read: Callable[[], ImageSource], members: Sequence[Member]) -> None:
+        """Add an image, or the reason why it cannot be read; no two members may have one name."""
+        try:
+            for member in members:
+                _only([one for one in members if one.file == member.file])
+            self.images[name] = read()
+            self.refused.pop(name, None)
+        except InputError as error:
+            self.images.pop(name, None)
+            self.refused[name] = error
 
 
-def _refused_name(file: str) -> str | None:
-    match = _CHUNK.fullmatch(file)
-    if match:
-        return match[1]
-    return file.rpartition(".")[0] or None if other_format(file) else None
+def _only(same: Sequence[Member]) -> Member:
+    """Return the one member of a name.
 
-
-def _opener(kind: Streamed | None) -> Callable[[str, Sequence[Member]], ImageSource]:
-    return lambda name, same: layers.image(name, same[0].opened, same[0].size, kind, same[0].head)
-
-
-def _add(
-    images: dict[str, ImageSource],
-    refused: dict[str, InputError],
-    name: str,
-    members: Sequence[Member],
-    read: Callable[[str, Sequence[Member]], ImageSource],
-) -> None:
-    """Add an image, or the reason why it cannot be read."""
-    files = [member.file for member in members]
-    try:
-        double = next((file for file in files if files.count(file) > 1), None)
-        if double:
-            raise InputError(
-                f"{double} is in the archive {files.count(double)} times",
-                state="Nothing was changed.",
-                fix="Extract the images into a folder, and give the folder.",
-            )
-        images[name] = read(name, members)
-        refused.pop(name, None)
-    except InputError as error:
-        images.pop(name, None)
-        refused[name] = error
+    Raises:
+        InputError: If there are several.
+    """
+    if len(same) > 1:
+        raise InputError(
+            f"{same[0].file} is in the archive {len(same)} times",
+            state="Nothing was changed.",
+            fix="Extract the images into a folder, and give the folder.",
+        )
+    return same[0]

@@ -4,7 +4,7 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import partial
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import naming
-from hardboot.downloads import members, system_folder
+from hardboot.downloads import members, system_folder, tars
 from hardboot.downloads.content import PIECE, FileContent
 from hardboot.downloads.found import Found, Member
 from hardboot.downloads.image_source import MAX_IMAGE
@@ -22,6 +22,9 @@ from hardboot.formats.archives.decoders import ZstdError
 MAX_MEMBERS = 65536
 MAX_DEFLATE = 1032  # bytes that one byte of deflated data can stand for; zlib.net/zlib_tech.html
 _INNER = "image-*.zip"  # in factory archives
+_SAMSUNG = (
+    "AP_*.tar.md5"  # in Samsung's archives, beside those of bootloader (BL), modem (CP) and region (CSC)
+)
 _LOCAL_MAGIC, _LOCAL_SIZE = b"PK\3\4", 30  # of a member's own header; PKWARE APPNOTE, 4.3.7
 _LOCAL_LENGTHS = struct.Struct("<HH")  # of name and extra field, at the header's end
 _ENCRYPTED = 1  # in the flags
@@ -38,7 +41,7 @@ def read(content: FileContent, keep: ExitStack) -> Found:
     """Find the images in a zip archive; no path in it is used.
 
     Args:
-        content: The archive. Without a boot image or payload, the archive image-*.zip in it counts, too.
+        content: The archive. Without a boot image or payload, image-*.zip or AP_*.tar.md5 in it counts, too.
         keep: Closes the archive.
 
     Raises:
@@ -49,15 +52,29 @@ def read(content: FileContent, keep: ExitStack) -> Found:
     outside = [info for info in infos if not tree or not info.filename.startswith(system_folder.FOLDER)]
     wanted = [_member(content, archive, info, keep) for info in outside if members.is_wanted(_name(info))]
     trees = {"system": tree} if tree else {}
-    inner = [info for info in infos if fnmatchcase(_name(info), _INNER)]
-    if not inner or any(member.file in ("boot.img", members.PAYLOAD) for member in wanted):
+    if any(member.file in ("boot.img", members.PAYLOAD) for member in wanted):
         return members.find(wanted, "zip archive", trees)
-    if len(inner) > 1:
-        raise _wrong(content.path, f"{len(inner)} archives {_INNER} are in the archive")
-    inside = _content(content, archive, inner[0], keep)
+    samsung, inner = _named(infos, _SAMSUNG, content.path), _named(infos, _INNER, content.path)
+    if samsung:
+        return tars.read(_content(content, archive, samsung, keep), None)
+    if not inner:
+        return members.find(wanted, "zip archive", trees)
+    inside = _content(content, archive, inner, keep)
     archive, infos = _opened(inside, keep)
     wanted += [_member(inside, archive, info, keep) for info in infos if members.is_wanted(_name(info))]
     return members.find(wanted, "factory archive", trees)
+
+
+def _named(infos: Sequence[zipfile.ZipInfo], pattern: str, path: Path) -> zipfile.ZipInfo | None:
+    """Return the one member of a name; None if there is none.
+
+    Raises:
+        InputError: If there are several.
+    """
+    found = [info for info in infos if fnmatchcase(_name(info), pattern)]
+    if len(found) > 1:
+        raise _wrong(path, f"{len(found)} archives {pattern} are in the archive")
+    return found[0] if found else None
 
 
 def _opened(content: FileContent, keep: ExitStack) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:

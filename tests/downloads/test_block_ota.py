@@ -63,6 +63,29 @@ def test_data_packed_by_the_real_tools_is_read(end: str, command: tuple[str, ...
         assert download.kind == "block-based OTA"
 
 
+def test_names_with_the_region_as_oppo_has_them_are_read(tmp_path: Path) -> None:
+    files = {
+        name.replace(".", ".00011011.", 1): data for name, data in build.block_ota("system", IMAGE).items()
+    }
+    assert "system.00011011.transfer.list" in files
+    assert system(write_zip(tmp_path / "ota.zip", files)) == IMAGE
+
+
+def test_data_in_parts_is_joined(tmp_path: Path) -> None:
+    parts = {f"system.new.dat.{number}": DATA[number * 9000 : (number + 1) * 9000] for number in range(14)}
+    assert b"".join(parts.values()) == DATA
+    files = {"system.transfer.list": LIST, **parts}
+    assert system(write_zip(tmp_path / "ota.zip", files)) == IMAGE
+    del files["system.new.dat.2"]
+    with pytest.raises(InputError, match="part 2 is missing"):
+        system(write_zip(tmp_path / "ota.zip", files))
+
+
+def test_uncompressed_data_counts_more_than_compressed_data_beside_it(tmp_path: Path) -> None:
+    files = {**build.block_ota("system", IMAGE), "system.new.dat.br": b"damaged"}
+    assert system(folder_of(tmp_path, files)) == IMAGE
+
+
 def test_blocks_in_another_order_find_their_places(tmp_path: Path) -> None:
     order = [*RANGES[5:], *RANGES[:5]]
     files = {

@@ -172,15 +172,44 @@ def test_a_bomb_is_stopped_at_the_limit(tmp_path: Path, monkeypatch: pytest.Monk
             read(path)
 
 
-@pytest.mark.parametrize("name", ["super.img_sparsechunk.0", "system.img.1"])
-def test_a_split_image_and_makers_own_files_are_named(name: str, tmp_path: Path) -> None:
-    files = {"boot.img": IMAGE, name: b"x", "cache_X.sin": b"x", "fw.ofp": b"x"}
-    with open_download(write_zip(tmp_path / "a.zip", files)) as download:
+def test_makers_own_files_are_named(tmp_path: Path) -> None:
+    with open_download(
+        write_zip(tmp_path / "a.zip", {"boot.img": IMAGE, "cache_X.sin": b"x", "fw.ofp": b"x"})
+    ) as download:
         assert set(download.images) == {"boot"}
-        told = {key: error.what for key, error in download.refused.items()}
-    split = name.partition(".")[0]
-    assert told == {
-        split: f"{split}.img is split into several sparse images",
-        "cache_X": "cache_X.sin is a Sony firmware file (.sin), which hardboot does not read",
-        "fw": "fw.ofp is an encrypted OPPO firmware file (.ofp), which hardboot does not read",
-    }
+        assert {name: error.what for name, error in download.refused.items()} == {
+            "cache_X": "cache_X.sin is a Sony firmware file (.sin), which hardboot does not read",
+            "fw": "fw.ofp is an encrypted OPPO firmware file (.ofp), which hardboot does not read",
+        }
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[bytes]:
+    """Return an image as simg2simg splits it."""
+    made_sparse(tmp_path)
+    subprocess.run(["simg2simg", tmp_path / "sparse", tmp_path / "part", "40000"], check=True)
+    found = sorted(tmp_path.glob("part.*"), key=lambda path: int(path.suffix[1:]))
+    assert len(found) > 2
+    return [path.read_bytes() for path in found]
+
+
+@pytest.mark.parametrize(("name", "first"), [("img_sparsechunk", 0), ("img", 0), ("img", 1)])
+def test_a_split_image_is_joined(name: str, first: int, parts: list[bytes], tmp_path: Path) -> None:
+    files = {f"super.{name}.{number}": data for number, data in enumerate(parts, first)}
+    assert read(write_zip(tmp_path / "a.zip", dict(reversed(files.items())))) == IMAGE
+
+
+def test_a_split_image_with_a_part_missing_wrong_or_twice_is_refused(
+    parts: list[bytes], tmp_path: Path
+) -> None:
+    files = {f"super.img.{number}": data for number, data in enumerate(parts)}
+    for changes, problem in (
+        ({"super.img.1": None}, r"part 1 of super\.img is missing"),
+        ({"super.img.0": None, "super.img.1": None}, r"part 1 of super\.img is missing"),
+        ({"super.img.1": b"raw" * 99}, r"super\.img\.1: sparse image: magic"),
+        ({"super.img.1": parts[0]}, "it holds byte 0x0, which an earlier one holds, too"),
+        ({"deep/super.img.1": parts[1]}, r"super\.img\.1 is in the archive 2 times"),
+    ):
+        members = {name: data for name, data in {**files, **changes}.items() if data is not None}
+        with pytest.raises(InputError, match=problem):
+            read(write_zip(tmp_path / "a.zip", members))

@@ -84,6 +84,16 @@ def samsung(tmp_path: Path, images: Files) -> Path:
     return target
 
 
+def samsung_zip(tmp_path: Path, images: Files) -> Path:
+    target = tmp_path / "SM-X_1_fac.zip"
+    other = build.tar_md5(build.tar({"sboot.bin": b"x"}))
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(samsung(tmp_path, images), "AP_X.tar.md5")
+        archive.writestr("BL_X.tar.md5", other)
+        archive.writestr("HOME_CSC_X.tar.md5", other)
+    return target
+
+
 def block_based(tmp_path: Path, images: Files) -> Path:
     files = build.block_ota("system", images["system"].read_bytes())
     target = tmp_path / "ota.zip"
@@ -119,7 +129,7 @@ def xz_tar(tmp_path: Path, images: Files) -> Path:
 
 
 @pytest.mark.parametrize(
-    "make", [folder, sparse_folder, factory, samsung, block_based, payload, full_ota, xz_tar]
+    "make", [folder, sparse_folder, factory, samsung, samsung_zip, block_based, payload, full_ota, xz_tar]
 )
 def test_every_download_comes_out_as_the_same_images(make: Make, images: Files, tmp_path: Path) -> None:
     path = make(tmp_path, images)

@@ -7,6 +7,7 @@ from hardboot.formats.archives.piece_reader import PieceReader
 from hardboot.formats.reading import malformed
 
 _WHAT = "sparse image"
+_ZEROS = bytes(1 << 20)
 
 
 def expanded_size(head: bytes) -> int:
@@ -28,11 +29,41 @@ def expand_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
     Raises:
         InputError: If it is damaged or cut off, or its numbers contradict each other.
     """
+    return join_pieces([pieces])
+
+
+def join_pieces(parts: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    """Yield the image that sparse images make together, each of which skips what the others hold.
+
+    Args:
+        parts: Each the pieces of a sparse image, in the order of their content.
+
+    Raises:
+        InputError: If one is damaged or cut off, or holds what lies before the content of another.
+    """
+    end = size = 0
+    for part in parts:
+        for start, piece in _placed(part):
+            size = max(size, start + len(piece))
+            if not piece:
+                continue
+            if start < end:
+                raise malformed(
+                    _WHAT, "chunk", None, f"it holds byte {start:#x}, which an earlier one holds, too"
+                )
+            yield from _zeros(start - end)
+            yield piece
+            end = start + len(piece)
+    yield from _zeros(size - end)
+
+
+def _placed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield what a sparse image does not skip, with its place; at last nothing, at the image's end."""
     reader = PieceReader(pieces, _WHAT)
     header = sparse.parse_header(memoryview(reader.read("header", sparse.HEADER_SIZE)))
     for _ in reader.take("header", header.header_size - sparse.HEADER_SIZE):
         pass
-    left = header.blocks
+    left, at = header.blocks, 0
     for _ in range(header.chunks):
         start = reader.offset
         chunk = sparse.parse_chunk(reader.read("chunk header", sparse.CHUNK_SIZE), start, header)
@@ -41,9 +72,22 @@ def expand_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
         left -= chunk.blocks
         if left < 0:
             raise malformed(_WHAT, "chunk", start, f"it ends behind the {header.blocks} blocks")
-        if chunk.kind == "raw":
-            yield from reader.take("chunk", chunk.size)
-        else:
-            yield from sparse.filled(chunk.kind, reader.read("chunk", chunk.stored_size), chunk.size)
+        if chunk.kind == "skip":
+            at += chunk.size
+            continue
+        content = (
+            reader.take("chunk", chunk.size)
+            if chunk.kind == "raw"
+            else sparse.filled(chunk.kind, reader.read("chunk", chunk.stored_size), chunk.size)
+        )
+        for piece in content:
+            yield at, piece
+            at += len(piece)
     if left:
         raise malformed(_WHAT, "chunks", reader.offset, f"{left} of {header.blocks} blocks are missing")
+    yield at, b""
+
+
+def _zeros(size: int) -> Iterator[bytes]:
+    for start in range(0, size, len(_ZEROS)):
+        yield _ZEROS[: size - start]
