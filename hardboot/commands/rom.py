@@ -8,20 +8,28 @@ from typing import Any
 import click
 import msgspec
 
+from hardboot.attempts.recording import recorded
 from hardboot.base.errors import InputError
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.mapping import map_file, map_own_file
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.commands.command import Command, Group
-from hardboot.commands.common import Settings, confirm, count, echo, pass_settings
+from hardboot.commands.common import Settings, confirm, count, echo, journaled, pass_settings
+from hardboot.commands.exec import show as show_start
+from hardboot.commands.exec import start_options
 from hardboot.commands.sizes import SIZE
 from hardboot.device.phone import connected
 from hardboot.flows import image_set
 from hardboot.flows import rom as roms
+from hardboot.flows.restart import RESTART_S
 from hardboot.flows.store import add as adding
 from hardboot.flows.store import stored
 from hardboot.flows.store.add import NewImage, NewRom
+from hardboot.flows.store.start import StoredSource
 from hardboot.flows.store.stored import Damaged
+from hardboot.flows.ways import kexec
+from hardboot.flows.ways.way import Request
 from hardboot.images import filesystem
 from hardboot.store.manifest import Manifest, RomName
 
@@ -147,6 +155,28 @@ def remove(settings: Settings, name: str) -> None:
         confirm(settings, f"This removes {name} and all its data from {phone.profile.name} {phone.serialno}.")
         stored.remove(phone, name)
     settings.emit({"removed": name}, lambda: echo(f"Removed {name}."))
+
+
+@rom.command(cls=Command, example="hardboot rom boot debian")
+@click.argument("name")
+@start_options
+@pass_settings
+def boot(settings: Settings, name: str, wait_s: float, quiesce: bool) -> None:
+    """Boot the ROM NAME; a restart brings the phone back to its own system.
+
+    Its blocks are checked first: they must be where they were written, and nobody else's.
+    """
+    _check_name(name)
+    with (
+        journaled(settings, connect_s=min(wait_s, RESTART_S), restarts=True) as (phone, journal),
+        recorded(phone, journal, command=settings.words),
+    ):
+        with if_cut_off("Nothing was loaded."):
+            source = StoredSource(stored.find(phone, name))
+        journal.via = kexec.hardboot.name
+        ready = kexec.hardboot.prepare(phone, Request(source, append=source.append or None), journal)
+        ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
+    settings.emit(journal.document(), lambda: show_start(journal))
 
 
 def _check_name(name: str) -> None:

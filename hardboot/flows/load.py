@@ -20,7 +20,7 @@ from hardboot.device.staging import Batch
 from hardboot.flows import planning
 from hardboot.flows.journal import Journal, RomIdentity
 from hardboot.flows.rom import Rom
-from hardboot.flows.rom_source import RomSource
+from hardboot.flows.rom_source import Source
 from hardboot.layout import BootPlan, LiveMemory, Segment
 from hardboot.payload import agent, agent_errors
 from hardboot.payload.agent import AgentSegment
@@ -44,7 +44,7 @@ class PreparedRom:
     live: LiveMemory
 
 
-def read_rom(phone: Phone, source: RomSource, journal: Journal) -> Rom:
+def read_rom(phone: Phone, source: Source, journal: Journal) -> Rom:
     """Return the ROM, with what it lacks read from the phone."""
     with if_cut_off("Nothing was loaded."), journal.phase("read"):
         rom = source.complete(phone)

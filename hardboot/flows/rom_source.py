@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from hardboot import devicetree
 from hardboot.base.errors import InputError
@@ -16,6 +17,17 @@ from hardboot.formats.containers import devicetrees
 from hardboot.formats.reading import Data
 from hardboot.formats.sniff import TREE_KINDS, described, sniff
 from hardboot.layout import AnyKernel
+
+
+class Source(Protocol):
+    """What is to be started, before the phone was asked."""
+
+    def complete(self, phone: Phone) -> Rom:
+        """Return the ROM, with what it lacks read from the phone.
+
+        Raises:
+            HardbootError: If that fails.
+        """
 
 
 @dataclass(frozen=True)

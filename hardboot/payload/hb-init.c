@@ -32,7 +32,7 @@
 #include "entry.h"
 
 #define STEPS FOLDER "steps"
-#define STEPS_MAX 4096
+#define STEPS_MAX 32768 /* a vendor ramdisk may have hundreds of modules */
 #define LINE_MAX 256
 
 #define MS_NOSUID 2

@@ -8,7 +8,7 @@ from hardboot.formats.archives.cpio import S_IFDIR, S_IFREG, Entry
 FOLDER = "hb-init"
 RDINIT = f"/{FOLDER}/init"  # for rdinit= in the kernel command line
 UNKNOWN = "-"  # the device of a partition that is only known by its name
-STEPS_LIMIT = 4096  # bytes; STEPS_MAX of hb-init.c
+STEPS_LIMIT = 32768  # bytes; STEPS_MAX of hb-init.c
 LOG_PREFIX = "hb-init: "  # of its lines in the kernel log
 
 _PAYLOAD = Path(__file__).parent

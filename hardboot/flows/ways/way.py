@@ -5,7 +5,7 @@ from typing import Protocol
 
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
-from hardboot.flows.rom_source import RomSource
+from hardboot.flows.rom_source import Source
 
 HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT = "hardboot", "soft", "fastboot", "recovery", "slot"
 
@@ -23,7 +23,7 @@ class Request:
         as_v2: Send a ROM of header v3 or v4 as one image of header v2.
     """
 
-    source: RomSource
+    source: Source
     cmdline: str | None = None
     append: str | None = None
     untested: bool = False

@@ -1,0 +1,59 @@
+"""The ramdisk of a ROM with hb-init behind it, the program that runs before the ROM's own init."""
+
+from collections.abc import Mapping, Sequence
+
+from hardboot.base.errors import RefusedError
+from hardboot.formats.archives import ramdisk, rootfs
+from hardboot.formats.archives.rootfs import Rootfs
+from hardboot.formats.reading import Data
+from hardboot.payload import hb_init
+
+RDINIT = f"rdinit={hb_init.RDINIT}"  # the word for its kernel command line
+_NOTHING: Mapping[str, bytes] = {}
+
+
+def add(
+    data: Data,
+    arch: str,
+    steps: Sequence[str],
+    init: str,
+    *,
+    files: Mapping[str, bytes] = _NOTHING,
+    elsewhere: bool = False,
+) -> bytes:
+    """Return a ramdisk with hb-init in an archive behind the others.
+
+    Args:
+        data: The ROM's own ramdisk.
+        arch: "arm" or "arm64".
+        steps: What hb-init does.
+        init: Path of the ROM's own init.
+        files: What the steps need, by name.
+        elsewhere: That init lies in another root file system than the ramdisk.
+
+    Raises:
+        InputError: If it is not made of archives, or is damaged.
+        RefusedError: If there is no init for hb-init to become, or another file of its name.
+    """
+    fragments, rest = ramdisk.parse(data)
+    tree = tree_of(fragments)
+    if tree.find(hb_init.FOLDER):
+        raise RefusedError(
+            f"the ramdisk has a /{hb_init.FOLDER} already",
+            state="Nothing was sent.",
+            fix="Use the ROM's own image, not one that hardboot made.",
+        )
+    found = tree.find(init, follow=True)
+    if not elsewhere and (found is None or found.node.entry is None or not found.node.entry.is_file):
+        raise RefusedError(
+            f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
+            state="Nothing was sent.",
+            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
+        )
+    more = ramdisk.appended(fragments, hb_init.entries(arch, steps, init, files))
+    return b"".join((*ramdisk.build(more), bytes(rest)))
+
+
+def tree_of(fragments: Sequence[ramdisk.Fragment]) -> Rootfs:
+    """Return the root file system that the kernel makes of a ramdisk."""
+    return rootfs.unpack(archive for fragment in fragments for archive in fragment.archives)

@@ -1,0 +1,119 @@
+"""Start a ROM of the store: its blocks are checked anew, and its disks made by hb-init."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hardboot.base import log
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.device.copies import Copy
+from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
+from hardboot.flows import first_program, phone_images
+from hardboot.flows import rom as roms
+from hardboot.flows.image_set import ImageSet
+from hardboot.flows.rom import Rom
+from hardboot.flows.store import kernel_modules, mapping, place, stored
+from hardboot.flows.store.place import Place
+from hardboot.formats.archives import ramdisk
+from hardboot.formats.reading import Data, sha256
+from hardboot.payload import agent as agents
+from hardboot.payload import extents, hb_init
+from hardboot.payload.extents import Extent
+from hardboot.store import blocks
+from hardboot.store.manifest import BootFile, Manifest
+
+_AGENT = f"{STAGING}/agent"
+_INIT = "/sbin/init"  # of a Linux root file system
+_FILESYSTEM = "ext4"
+
+
+@dataclass(frozen=True)
+class StoredSource:
+    """A ROM of the store as what is to be started; see `RomSource`.
+
+    Attributes:
+        manifest: Of the ROM.
+    """
+
+    manifest: Manifest
+
+    @property
+    def append(self) -> str:
+        """What its kernel command line needs besides its own."""
+        words = [first_program.RDINIT] if self.manifest.images else []
+        return " ".join([*words, *([self.manifest.cmdline] if self.manifest.cmdline else [])])
+
+    def complete(self, phone: Phone) -> Rom:
+        """Return the ROM: its boot images read from the phone, and hb-init in its ramdisk.
+
+        Raises:
+            RefusedError: If its images are not where they were written, or cannot be handed to it.
+            InputError: If one of its boot images is damaged.
+            DeviceError: If the phone does not answer.
+        """
+        found = self.manifest
+        with log.step(f"Checking {found.name}"):
+            files = {one.name: _boot_image(phone, found.name, one) for one in found.boot}
+            runs = _runs(phone, found) if found.images else None
+        path = Path(found.name)
+        rom = phone_images.complete(
+            phone, roms.assemble(ImageSet(path, files, {name: path / f"{name}.img" for name in files}))
+        )
+        if runs is None:
+            return rom
+        where, tables = runs
+        return replace(rom, replaced_ramdisk=_ramdisk(phone, rom, found, where, tables))
+
+
+def _boot_image(phone: Phone, name: str, one: BootFile) -> Data:
+    path = f"{stored.folder(name)}/{one.name}-boot.img"
+    data = phone.pull_copy(Copy(f"{one.name}.img", path, one.size)) or b""
+    if sha256(data) != one.sha256:
+        raise InputError(
+            f"{path} on the phone is damaged, or not the image that was added",
+            state="Nothing was started.",
+            fix=f"Remove the ROM and add it again: hardboot rom remove {name}",
+        )
+    return data
+
+
+def _runs(phone: Phone, found: Manifest) -> tuple[Place, dict[str, tuple[Extent, ...]]]:
+    """Return where the images lie now, after comparing that with where they were written."""
+    where = place.ask(phone)
+    phone.stage(agents.binary(phone.profile.arch), "agent", mode=0o755)
+    tables = {}
+    for one in found.images:
+        file = f"{stored.folder(found.name)}/{one.file}"
+        now = mapping.runs_of(phone, _AGENT, where, file, name=one.name, size=one.size)
+        if blocks.digest(now) != blocks.digest(one.extents):
+            raise RefusedError(
+                f"the blocks of {file} have moved since it was written",
+                state="Nothing was started.",
+                fix="Something rewrote or defragmented the file. Back the ROM up, remove it and restore it.",
+            )
+        tables[one.name] = now
+    blocks.check_disjoint(tables)
+    return where, tables
+
+
+def _ramdisk(
+    phone: Phone, rom: Rom, found: Manifest, where: Place, tables: dict[str, tuple[Extent, ...]]
+) -> bytes:
+    """Return the ramdisk with hb-init, which loads modules, makes the disks and, for Linux, mounts the root."""
+    data = rom.ramdisks()
+    fragments, _ = ramdisk.parse(data)
+    modules = kernel_modules.needed(first_program.tree_of(fragments))
+    steps = [hb_init.module_step(name) for name in modules]
+    for one in sorted(found.images, key=lambda one: one.name == found.root):  # the root's is mounted: last
+        steps.append(
+            hb_init.disk_step(one.name, where.partition, where.device, where.size, read_only=one.read_only)
+        )
+    init = "/init"
+    if found.root is not None:
+        steps.append(hb_init.root_step(found.root, _FILESYSTEM))
+        init = _INIT
+    files = {hb_init.table_name(name): extents.build_table(runs) for name, runs in tables.items()}
+    arch = phone.profile.arch
+    return first_program.add(
+        data, arch, steps, init, files={**modules, **files}, elsewhere=found.root is not None
+    )
