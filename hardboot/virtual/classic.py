@@ -29,7 +29,7 @@ MKBOOTIMG_LAYOUT = (
     *("--kernel_offset", "0x02000000", "--ramdisk_offset", "0x03000000", "--tags_offset", "0x02e00000"),
 )
 _FSTAB = "fstab.virt-arm"
-_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4")
+_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4", "dm_mod")
 
 
 def write_images(target: Path) -> None:

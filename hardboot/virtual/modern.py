@@ -50,7 +50,7 @@ LAYOUT = (
 )
 _VERSION = ("--os_version", "14.0.0", "--os_patch_level", "2024-01")
 _FSTAB = "fstab.virt-arm64"
-_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4", "f2fs")
+_ROM_MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "crc32c_generic", "ext4", "f2fs", "dm_mod")
 _TABLE_HEADER = ">8L"  # struct dt_table_header and dt_table_entry of AOSP's libufdt/utils/src/dt_table.h
 _TABLE_ENTRY = ">8L"
 _TABLE_MAGIC = 0xD7B7AB1E
@@ -110,7 +110,7 @@ def _make_vendor_boot(target: Path, work: Path, modules: dict[str, Path]) -> Non
     platform, recovery = work / "platform", work / "recovery"
     first_stage = platform / "first_stage_ramdisk"
     first_stage.mkdir(parents=True)
-    (platform / "modules").mkdir()
+    (platform / "lib/modules").mkdir(parents=True)
     shutil.copyfile(userland.PHONE / _FSTAB, first_stage / _FSTAB)
     userland.add_modules(platform, modules)
     (recovery / "sbin").mkdir(parents=True)

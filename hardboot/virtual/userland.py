@@ -60,7 +60,7 @@ def make_root(root: Path, target: Target, name: str) -> None:
         target: The architecture.
         name: What the phone calls its system, ro.build.display.id.
     """
-    for sub in ("sbin", "dev", "proc", "sys", "system", "data", "metadata", "modules"):
+    for sub in ("sbin", "dev", "proc", "sys", "system", "data", "metadata", "lib/modules"):
         (root / sub).mkdir(parents=True)
     compile_program("init", target, root / "init", 0o750)
     compile_program("adbd", target, root / "sbin" / "adbd", 0o750)
@@ -69,11 +69,12 @@ def make_root(root: Path, target: Target, name: str) -> None:
 
 
 def add_modules(root: Path, modules: Mapping[str, Path]) -> None:
-    """Put kernel modules into the folder of a ramdisk; /init loads them in this order."""
+    """Put kernel modules into the folder of a ramdisk, as Android does; /init loads them in this order."""
+    folder = root / "lib" / "modules"
     for module, path in modules.items():
-        shutil.copyfile(path, root / "modules" / module)
+        shutil.copyfile(path, folder / module)
     if modules:
-        (root / "modules" / "load").write_text("".join(f"{module}\n" for module in modules))
+        (folder / "modules.load").write_text("".join(f"{module}\n" for module in modules))
 
 
 def find_modules(files: Path, release: str, wanted: Iterable[str], work: Path) -> dict[str, Path]:

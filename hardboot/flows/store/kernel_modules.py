@@ -1,4 +1,4 @@
-"""The kernel modules in a ramdisk that hb-init loads: those that Android's first stage would load, in its order.
+"""The kernel modules in a ramdisk that hb-init loads: those that Android's first stage loads, in its order.
 
 Source: AOSP system/core, init/first_stage_init.cpp (LoadKernelModules): lib/modules/modules.load names them,
 modules.dep what each needs.

@@ -99,7 +99,7 @@ def _runs(phone: Phone, found: Manifest) -> tuple[Place, dict[str, tuple[Extent,
 def _ramdisk(
     phone: Phone, rom: Rom, found: Manifest, where: Place, tables: dict[str, tuple[Extent, ...]]
 ) -> bytes:
-    """Return the ramdisk with hb-init, which loads modules, makes the disks and, for Linux, mounts the root."""
+    """Return the ramdisk with hb-init: it loads modules, makes the disks and mounts the root of a Linux."""
     data = rom.ramdisks()
     fragments, _ = ramdisk.parse(data)
     modules = kernel_modules.needed(first_program.tree_of(fragments))

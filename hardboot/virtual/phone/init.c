@@ -95,16 +95,16 @@ static void load_modules(void)
 {
 	char list[4096], path[256], *rest = list, *name;
 
-	if (!read_file("/modules/load", 0, list, sizeof(list)))
+	if (!read_file("/lib/modules/modules.load", 0, list, sizeof(list)))
 		return;		/* the stock kernel has none */
 	while ((name = strsep(&rest, "\n"))) {
 		int fd;
 
 		if (!*name)
 			continue;
-		snprintf(path, sizeof(path), "/modules/%s", name);
+		snprintf(path, sizeof(path), "/lib/modules/%s", name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
 			say("cannot load %s: %s", name, strerror(errno));
 		if (fd >= 0)
 			close(fd);
