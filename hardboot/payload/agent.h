@@ -44,7 +44,6 @@ void pages(int count, char **arguments);
 void pour(int count, char **arguments);
 void extents(int count, char **arguments);
 void pin(int count, char **arguments);
-void map_device(int count, char **arguments);
-void unmap_device(int count, char **arguments);
+void blocks(int count, char **arguments);
 
 #endif

@@ -34,7 +34,7 @@ class Program:
 
 
 _SOURCES = {
-    "agent": ("agent.c", "pages.c", "extents.c", "dm.c"),
+    "agent": ("agent.c", "pages.c", "extents.c"),
     "hb-init": ("hb-init.c", "message.c", "disks.c", "partitions.c", "dm.c", "tell.c"),
 }
 _TARGETS = {

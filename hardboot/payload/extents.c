@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * agent extents FILE: where the blocks of a file lie on the block device of its file system, by FIEMAP
- *   (Documentation/filesystems/fiemap.rst). Lines "extent=LOGICAL PHYSICAL LENGTH FLAGS" in bytes, then "pinned=0|1"
- *   where the file system can tell (f2fs).
- * agent pin FILE: keep f2fs from moving its blocks.
- * agent map CONTROL NAME DEVICE TABLE RO: make a block device of runs of sectors; answers "device=MAJOR MINOR".
- * agent unmap CONTROL NAME
+ *   (Documentation/filesystems/fiemap.rst). Lines "extent=LOGICAL PHYSICAL LENGTH FLAGS" in bytes.
+ * agent pin FILE: keep f2fs from moving its blocks. Kernels before 5.4 do not tell whether a file is pinned, so that it
+ *   is pinned again before each use.
+ * agent blocks DEVICE TABLE: what a block device holds in the runs of sectors of TABLE, on standard output.
  */
 #include "calls.h"
 #include "agent.h"
@@ -15,8 +14,8 @@
 #define FIEMAP_FLAG_SYNC 1
 #define FIEMAP_EXTENT_LAST 1
 #define F2FS_IOC_SET_PIN_FILE 0x4004f50dUL /* include/uapi/linux/f2fs.h */
-#define F2FS_IOC_GET_PIN_FILE 0x8004f50eUL
 #define BATCH 64
+#define SECTOR 512
 
 static struct { /* include/uapi/linux/fiemap.h */
 	unsigned long long start, length;
@@ -29,7 +28,6 @@ static struct { /* include/uapi/linux/fiemap.h */
 
 void extents(int count, char **arguments)
 {
-	unsigned pinned = 0;
 	long file, result;
 	int last = 0;
 
@@ -57,9 +55,6 @@ void extents(int count, char **arguments)
 			last = map.extents[i].flags & FIEMAP_EXTENT_LAST;
 		}
 	}
-	result = call3(NR_IOCTL, (word)file, F2FS_IOC_GET_PIN_FILE, (word)&pinned);
-	if (result >= 0)
-		put(result ? "pinned=1\n" : "pinned=0\n");
 }
 
 void pin(int count, char **arguments)
@@ -75,46 +70,41 @@ void pin(int count, char **arguments)
 	put("pinned=1\n");
 }
 
-void map_device(int count, char **arguments)
+static void copy_run(long device, const char *path, struct run_of_sectors run)
 {
-	static struct run_of_sectors runs[DM_TARGETS_MAX];
-	unsigned long long made;
-	word size = 0;
-	long result, table;
+	static char data[BATCH * PAGE_SIZE] __attribute__((aligned(16)));
+	unsigned long long offset = run.physical * SECTOR, left = run.length * SECTOR;
 
-	if (count != 5)
-		usage("usage: agent map CONTROL NAME DEVICE TABLE RO", 0);
-	table = open_or_fail(arguments[3]);
-	for (;;) {
-		result = read_at(table, (char *)runs + size, sizeof(runs) - size, size);
-		if (result == -EINTR)
+	while (left) {
+		long n = read_at(device, data, left < sizeof(data) ? (word)left : sizeof(data), offset);
+
+		if (n == -EINTR)
 			continue;
-		if (result < 0)
-			fail("read", arguments[3], -result);
-		if (!result)
-			break;
-		size += (word)result;
+		if (n <= 0)
+			fail(n ? "read" : "past the end of", path, n ? -n : EINVAL);
+		write_all(data, (word)n);
+		offset += (word)n;
+		left -= (word)n;
 	}
-	if (!size || size % sizeof(runs[0]) || (size == sizeof(runs) && read_at(table, (char *)&made, 1, size)))
-		usage("not 1 to 8192 runs of sectors:", arguments[3]);
-	result = dm_create(open_to_write(arguments[0]), arguments[1], arguments[2], runs, size / sizeof(runs[0]),
-			   number(arguments[4]) != 0, &made);
-	if (result < 0)
-		fail("map", arguments[1], -result);
-	/* new_encode_dev, include/linux/kdev_t.h */
-	put("device=");
-	put_number(made >> 8 & 0xfff, ' ');
-	put_number((made & 0xff) | (made >> 12 & 0xfff00), '\n');
 }
 
-void unmap_device(int count, char **arguments)
+void blocks(int count, char **arguments)
 {
-	long result;
+	struct run_of_sectors run;
+	unsigned long long at = 0;
+	long device, table, n;
 
+	output = 2;
 	if (count != 2)
-		usage("usage: agent unmap CONTROL NAME", 0);
-	result = dm_remove(open_to_write(arguments[0]), arguments[1]);
-	if (result < 0)
-		fail("unmap", arguments[1], -result);
-	put("unmapped=1\n");
+		usage("usage: agent blocks DEVICE TABLE", 0);
+	device = open_or_fail(arguments[0]);
+	table = open_or_fail(arguments[1]);
+	while ((n = read_at(table, (char *)&run, sizeof(run), at)) == (long)sizeof(run)) {
+		at += sizeof(run);
+		if (run.physical >> 54 || run.length >> 54)
+			usage("past the last byte:", arguments[1]);
+		copy_run(device, arguments[0], run);
+	}
+	if (n)
+		usage("not whole runs of sectors:", arguments[1]);
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from hardboot.base.errors import RefusedError
 from hardboot.base.sizes import human_size
-from hardboot.payload.extents import RUNS_MAX, SECTOR, Extent, FileBlocks, build_table
+from hardboot.payload.extents import RUNS_MAX, SECTOR, Extent, build_table
 
 BLOCK = 4096  # bytes; images are whole blocks of ext4 and f2fs
 
@@ -31,24 +31,21 @@ _UNFIT = {
 _HARMLESS = 0x1001
 
 
-def check(name: str, blocks: FileBlocks, *, size: int, partition_size: int, f2fs: bool) -> tuple[Extent, ...]:
+def check(name: str, extents: Iterable[Extent], *, size: int, partition_size: int) -> tuple[Extent, ...]:
     """Return the runs of an image on the raw partition, adjoining ones joined.
 
     Args:
         name: Of the image, for the error.
-        blocks: As the phone tells them now.
+        extents: As the phone tells them now.
         size: Bytes of the image.
         partition_size: Bytes of the block device.
-        f2fs: The file system moves blocks unless a file is pinned.
 
     Raises:
         RefusedError: If they are not the image's own for good, in full.
     """
-    if f2fs and not blocks.pinned:
-        raise _refused(name, "it is not pinned: f2fs may move its blocks")
     joined: list[Extent] = []
     end = 0
-    for one in blocks.extents:
+    for one in extents:
         unfit = [words for flag, words in _UNFIT.items() if one.flags & flag]
         if unfit or one.flags & ~(sum(_UNFIT) | _HARMLESS):
             raise _refused(name, f"it has blocks {unfit[0] if unfit else f'with the flags {one.flags:#x}'}")

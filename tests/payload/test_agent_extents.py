@@ -1,4 +1,4 @@
-"""The agent's `extents`, `pin`, `map` and `unmap`: blocks of files, and block devices made of them."""
+"""The agent's `extents`, `pin` and `blocks`: where a file lies, and what is there."""
 
 import contextlib
 import os
@@ -15,8 +15,6 @@ from hardboot.base.errors import DeviceError
 from hardboot.base.process import find_tool
 from hardboot.payload import agent_errors, extents
 from hardboot.payload.extents import Extent
-
-CONTROL = "/dev/null"  # the agent for this computer prints what it would ask device mapper
 
 
 def words(command: str) -> list[str]:
@@ -60,16 +58,15 @@ def test_the_extents_are_those_that_filefrag_prints(phone_agent: PhoneAgent, tmp
     done = phone_agent(*words(extents.extents_command("agent", str(path))))
     assert done.returncode == 0, done.stdout
     blocks = extents.parse_extents(done.stdout)
-    assert plain(blocks.extents) == wanted
-    assert blocks.extents[-1].flags & 1  # the last one
-    assert blocks.pinned is None
+    assert plain(blocks) == wanted
+    assert blocks[-1].flags & 1  # the last one
 
 
 def test_an_empty_file_has_no_extents(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()
     assert run(*words(extents.extents_command("agent", str(path)))).stdout == ""
-    assert extents.parse_extents("") == extents.FileBlocks(())
+    assert extents.parse_extents("") == ()
 
 
 def test_extents_that_cannot_be_told_are_an_error(run: Run) -> None:
@@ -91,84 +88,59 @@ def test_a_file_that_is_not_on_f2fs_cannot_be_pinned(run: Run, tmp_path: Path) -
     assert failure.what == f"pin {path}"
 
 
-RUNS = (
-    Extent(0, 1 << 20, 8 << 20),
-    Extent(8 << 20, 0, 512),
-    Extent((8 << 20) + 512, (1 << 48) - 512, 1 << 40),
-)
+RUNS = (Extent(0, 8192, 4096), Extent(4096, 512, 1024), Extent(5120, 300 << 10, 300 << 10))
 
 
-@pytest.mark.parametrize("read_only", [False, True])
-def test_a_device_is_made_of_the_runs(run: Run, tmp_path: Path, *, read_only: bool) -> None:
-    table = tmp_path / "table"
-    table.write_bytes(extents.build_table(RUNS))
-    command = extents.map_command("agent", CONTROL, "hb-system", "259:7", str(table), read_only=read_only)
-    done = run(*words(command))
-    assert done.stderr.splitlines() == [
-        "dm 3 v4 hb-system flags=0",
-        f"dm 9 v4 hb-system flags={'0x1' if read_only else '0'}",
-        "target 0 16384 linear 259:7 2048",
-        "target 16384 1 linear 259:7 0",
-        "target 16385 2147483648 linear 259:7 549755813887",
-        "dm 6 v4 hb-system flags=0",
-    ]
-    assert extents.parse_device(done.stdout) == (0xFE, 0x12305)
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table"
+    path.write_bytes(extents.build_table(RUNS))
+    return path
 
 
-@pytest.mark.parametrize("command", [3, 9, 6])
-def test_a_device_that_cannot_be_made_is_removed(run: Run, tmp_path: Path, command: int) -> None:
-    table = tmp_path / "table"
-    table.write_bytes(extents.build_table(RUNS))
-    line = extents.map_command("agent", CONTROL, "one", "/dev/sda", str(table), read_only=False)
-    done = run(*words(line), errno=16, ioctl=str(command))
-    failure = agent_errors.parse_failure(done.stdout)
-    assert (failure and failure.what, failure and failure.errno) == ("map one", 16)
-    asked = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("dm ")]
-    assert asked[-1] == ("3" if command == 3 else "4")  # without a device there is nothing to remove
+@each_phone_agent
+def test_blocks_of_a_device_come_in_the_order_of_the_table(
+    phone_agent: PhoneAgent, tmp_path: Path, table: Path
+) -> None:
+    device = tmp_path / "a device"
+    device.write_bytes(os.urandom(600 << 10))
+    data = device.read_bytes()
+    done = phone_agent(*words(extents.blocks_command("agent", str(device), str(table))), binary=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"".join(data[one.physical : one.physical + one.length] for one in RUNS)
 
 
-def test_a_device_is_removed_by_its_name(run: Run) -> None:
-    done = run(*words(extents.unmap_command("agent", CONTROL, "hb-system")))
-    assert (done.stdout, done.stderr) == ("unmapped=1\n", "dm 4 v4 hb-system flags=0\n")
+@each_phone_agent
+def test_blocks_beyond_4_gib_are_read_there(phone_agent: PhoneAgent, tmp_path: Path) -> None:
+    device, table = tmp_path / "device", tmp_path / "table"
+    with device.open("wb") as stream:
+        stream.seek(5 << 30)
+        stream.write(b"far".ljust(512, b"."))
+    table.write_bytes(extents.build_table([Extent(0, 5 << 30, 512)]))
+    done = phone_agent(*words(extents.blocks_command("agent", str(device), str(table))), binary=True)
+    assert done.stdout == b"far".ljust(512, b".")
 
 
 @pytest.mark.parametrize(
-    ("size", "name", "device", "errno"),
+    ("content", "said"),
     [
-        (0, "one", "7:0", None),
-        (23, "one", "7:0", None),
-        (24 * 8193, "one", "7:0", None),
-        (24, "", "7:0", 22),
-        (24, "n" * 128, "7:0", 22),
-        (24, "one", "", 22),
-        (24, "one", "d" * 64, 22),
+        (extents.build_table(RUNS), "past the end of"),
+        (extents.build_table(RUNS)[:-1], "not whole runs of sectors:"),
+        ((0).to_bytes(16, "little") + (1 << 54).to_bytes(8, "little"), "past the last byte:"),
+        ((0).to_bytes(8, "little") + (1 << 54).to_bytes(8, "little") + bytes(8), "past the last byte:"),
     ],
 )
-def test_what_is_no_table_name_or_device_is_refused(
-    run: Run, tmp_path: Path, size: int, name: str, device: str, errno: int | None
-) -> None:
-    table = tmp_path / "table"
-    table.write_bytes(bytes(size))
-    done = run("map", CONTROL, name, device, str(table), "0x0")
-    failure = agent_errors.parse_failure(done.stdout)
+def test_a_table_that_does_not_fit_is_refused(run: Run, tmp_path: Path, content: bytes, said: str) -> None:
+    device, table = tmp_path / "device", tmp_path / "table"
+    device.write_bytes(bytes(100 << 10))
+    table.write_bytes(content)
+    done = run(*words(extents.blocks_command("agent", str(device), str(table))))
+    failure = agent_errors.parse_failure(done.stderr)
     assert failure
-    assert done.stderr == ""
-    if errno is None:
-        assert failure.what == f"not 1 to 8192 runs of sectors: {table}"
-    else:
-        assert (failure.what, failure.errno) == (f"map {name}", errno)
-
-
-def test_the_longest_table_fits(run: Run, tmp_path: Path) -> None:
-    table = tmp_path / "table"
-    table.write_bytes(extents.build_table([Extent(512 * n, (1 << 48) - 512, 512) for n in range(8192)]))
-    done = run("map", CONTROL, "n" * 127, "d" * 63, str(table), "0x0")
-    assert done.returncode == 0
-    assert done.stderr.count("target ") == 8192
+    assert failure.what.startswith(said)
 
 
 @given(st.text(alphabet="extn=0xaf19 pid\n\r", max_size=80))
 def test_any_answer_is_read_or_refused(text: str) -> None:
-    for parse in (extents.parse_extents, extents.parse_device):
-        with contextlib.suppress(DeviceError):
-            parse(text)
+    with contextlib.suppress(DeviceError):
+        extents.parse_extents(text)

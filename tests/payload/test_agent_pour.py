@@ -46,8 +46,8 @@ def test_pages_lie_where_the_runs_say_and_all_others_are_zero(
     given = {number for start, count in runs for number in range(start, start + count)}
     assert file.read_bytes() == b"".join(page(number) if number in given else ZERO for number in range(300))
     blocks = extents.parse_extents(phone_agent("extents", str(file)).stdout)
-    assert sum(one.length for one in blocks.extents) == 300 * PAGE_SIZE
-    assert not any(one.flags & 0x800 for one in blocks.extents)  # none is allocated but not written
+    assert sum(one.length for one in blocks) == 300 * PAGE_SIZE
+    assert not any(one.flags & 0x800 for one in blocks)  # none is allocated but not written
 
 
 def test_a_part_of_a_file_replaces_that_part_alone(run: Run, tmp_path: Path) -> None:

@@ -3,10 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told import raises
 
 from hardboot.base.errors import RefusedError
-from hardboot.payload.extents import Extent, FileBlocks
+from hardboot.payload.extents import Extent
 from hardboot.store import blocks
 
 SIZE = 1 << 20
@@ -14,10 +13,8 @@ PARTITION = 1 << 30
 LAST = 1
 
 
-def checked(
-    *extents: Extent, size: int = SIZE, pinned: bool | None = None, f2fs: bool = False
-) -> tuple[Extent, ...]:
-    return blocks.check("system", FileBlocks(extents, pinned), size=size, partition_size=PARTITION, f2fs=f2fs)
+def checked(*extents: Extent, size: int = SIZE) -> tuple[Extent, ...]:
+    return blocks.check("system", extents, size=size, partition_size=PARTITION)
 
 
 def test_runs_that_adjoin_are_one() -> None:
@@ -63,20 +60,6 @@ def test_blocks_that_are_not_its_own_for_good_are_refused(extents: list[Extent],
     assert reason in caught.value.what
 
 
-@pytest.mark.parametrize("pinned", [None, False])
-def test_on_f2fs_an_image_must_be_pinned(pinned: bool | None) -> None:
-    whole = Extent(0, 0, SIZE)
-    assert checked(whole, pinned=True, f2fs=True)
-    assert checked(whole, pinned=pinned)
-    with raises(
-        RefusedError,
-        "the image system cannot be given to a ROM: it is not pinned: f2fs may move its blocks",
-        "Nothing was started or written.",
-        "Back the ROM up (hardboot rom backup), remove it, and restore it: its images are written anew.",
-    ):
-        checked(whole, pinned=pinned, f2fs=True)
-
-
 def test_more_pieces_than_a_table_takes_are_refused() -> None:
     pieces = [Extent(4096 * n, 8192 * n, 4096) for n in range(8193)]
     assert len(checked(*pieces[:-1], size=4096 * 8192)) == 8192
@@ -120,9 +103,7 @@ def test_runs_cover_the_image_once_and_nothing_else(
         pieces[i][0] == sum(piece[2] for piece in pieces[:i]) for i in range(len(pieces))
     )
     try:
-        runs = blocks.check(
-            "data", FileBlocks(tuple(given_extents)), size=size, partition_size=64 * 512, f2fs=False
-        )
+        runs = blocks.check("data", given_extents, size=size, partition_size=64 * 512)
     except RefusedError:
         assert not ordered or set(range(size // 512)) - set(where) or max(where.values()) >= 64
         return

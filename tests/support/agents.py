@@ -16,7 +16,6 @@ from hardboot.payload import agent, build
 Run = Callable[..., subprocess.CompletedProcess[Any]]
 
 _HERE = Path(__file__).parent
-_MAPPER = _HERE / "host_mapper"
 
 
 @pytest.fixture(scope="module")
@@ -24,22 +23,18 @@ def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the agent for this computer, with the sanitizers; agent_host/arch.h keeps it off the kernel."""
     output = tmp_path_factory.mktemp("agent") / "agent"
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", f"-I{_HERE / 'agent_host'}", f"-I{_MAPPER}"]
+    flags += ["-fno-sanitize-recover=all", f"-I{_HERE / 'agent_host'}"]
     gcc = process.find_tool("gcc", "gcc")
     sources = [build.PAYLOAD / name for name in build.PROGRAMS["agent-arm"].sources]
-    sources.append(_MAPPER / "mapper.c")
     process.run([gcc, *flags, *sources, "-o", output], timeout_s=120)
     return output
 
 
 @pytest.fixture
 def run(host_agent: Path, tmp_path: Path) -> Run:
-    def call(
-        *arguments: str, errno: int = 0, ioctl: str = "", binary: bool = False
-    ) -> subprocess.CompletedProcess[Any]:
+    def call(*arguments: str, errno: int = 0, binary: bool = False) -> subprocess.CompletedProcess[Any]:
         # LeakSanitizer cannot work under every debugger and container; the agent never allocates.
         env = {"AGENT_ROOT": str(tmp_path), "AGENT_ERRNO": str(errno), "ASAN_OPTIONS": "detect_leaks=0"}
-        env |= {"AGENT_IOCTL": ioctl} if ioctl else {}
         return subprocess.run(
             [host_agent, *arguments], env=env, capture_output=True, text=not binary, timeout=20
         )

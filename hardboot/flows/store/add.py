@@ -20,12 +20,11 @@ from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.device.staging import STAGING
 from hardboot.flows.partition_read import time_for
-from hardboot.flows.store import mapping, place, stored
+from hardboot.flows.store import place, raw, stored
 from hardboot.flows.store.place import STORE, Place
 from hardboot.flows.store.send import send
 from hardboot.formats.reading import Data, sha256
 from hardboot.payload import agent as agents
-from hardboot.payload import agent_errors, extents
 from hardboot.store import blocks, manifest
 from hardboot.store.manifest import BootFile, Kind, Manifest, StoredImage
 
@@ -143,15 +142,13 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
 def _store_image(phone: Phone, where: Place, target: str, name: str, image: NewImage) -> StoredImage:
     path, size = f"{target}/{name}.img", len(image.data)
     send(phone, _AGENT, image.data, path)
-    if where.f2fs:
-        _agent(phone, "pin", extents.pin_command(_AGENT, path))
     digest = sha256(image.data)
     with log.step(f"Comparing {name}"):
         if phone.sha256(path, size) != digest:
             raise _damaged(name)
-        runs = mapping.runs_of(phone, _AGENT, where, path, name=name, size=size)
+        runs = raw.runs_of(phone, _AGENT, where, path, name=name, size=size)
         # What the ROM will see: the blocks of the raw partition.
-        if mapping.sha256(phone, _AGENT, where, runs, size=size) not in (digest, None):
+        if raw.sha256(phone, _AGENT, where, runs, size=size) != digest:
             raise RefusedError(
                 f"the blocks of {name} on the raw partition hold something else than the file",
                 state="Nothing was kept on the phone.",
@@ -201,13 +198,6 @@ def _give_up(phone: Phone, target: str) -> None:
         read(command, phone.root(command, timeout_s=time_for(0)))
     except DeviceError as error:
         log.detail(f"{target} stays: {error}")
-
-
-def _agent(phone: Phone, step: str, command: str) -> str:
-    output = phone.root(command)
-    if output.code:
-        raise agent_errors.failure(step, output.text)
-    return output.text
 
 
 def _damaged(name: str) -> DeviceError:

@@ -12,13 +12,11 @@ from hardboot.device.staging import free_bytes
 
 STORE = "/data/hardboot/roms"
 _SECTOR = 512  # bytes, of sysfs
-_CONTROLS = ("/dev/device-mapper", "/dev/mapper/control")
 # f2fs moves the blocks of files that are not pinned; ext4 never moves any by itself.
 _FILE_SYSTEMS = ("ext4", "f2fs")
 
 _MOUNTS = "cat /proc/mounts"
 _ROOM = "df -k /data"
-_CONTROL = f"ls {' '.join(_CONTROLS)} 2>/dev/null; true"
 _SOURCE = re.compile(r"/dev/[A-Za-z0-9_./-]{1,120}")
 
 
@@ -29,19 +27,17 @@ class Place:
     Attributes:
         filesystem: "ext4" or "f2fs".
         device: Name of the block device below it, as in /sys/class/block.
-        number: MAJOR:MINOR of it.
+        node: Path of it.
         partition: Name of the partition; the device's where it has none.
         size: Bytes of it.
-        control: Device mapper's control node on the running kernel; None if it has none.
         free: Bytes that are free on /data; None if the phone does not tell.
     """
 
     filesystem: str
     device: str
-    number: str
+    node: str
     partition: str
     size: int
-    control: str | None
     free: int | None
 
     @property
@@ -57,9 +53,10 @@ def ask(phone: Phone) -> Place:
         RefusedError: If images on its /data cannot be given to a ROM as block devices.
         DeviceError: If the phone does not answer.
     """
-    mounts, room, control = phone.roots(_MOUNTS, _ROOM, _CONTROL)
+    mounts, room = phone.roots(_MOUNTS, _ROOM)
     source, filesystem = _mounted(read(_MOUNTS, mounts))
-    device = read(source, phone.root(f"readlink -f {shlex.quote(source)}")).rpartition("/")[2]
+    node = read(source, phone.root(f"readlink -f {shlex.quote(source)}"))
+    device = node.rpartition("/")[2]
     if device.startswith("dm-"):
         raise RefusedError(
             f"/data lies on {device}, which device mapper makes: the phone encrypts it as a whole",
@@ -69,19 +66,17 @@ def ask(phone: Phone) -> Place:
     if not re.fullmatch(r"[A-Za-z0-9]{1,31}", device):
         raise _unexpected(device)
     block = f"/sys/class/block/{device}"
-    query = as_one(f"cat {block}/dev", f"cat {block}/size", f"cat {block}/uevent")
+    query = as_one(f"cat {block}/size", f"cat {block}/uevent")
     found = answers(read(query, phone.root(query)))
-    numbers = re.fullmatch(r"(\d{1,4}:\d{1,7})\n(\d{1,15})", "\n".join(found[:2]))
-    if len(found) != 3 or not numbers:
+    if len(found) != 2 or not re.fullmatch(r"[0-9]{1,15}", found[0]) or not _SOURCE.fullmatch(node):
         raise _unexpected(" ".join(found))
-    named = re.search(r"^PARTNAME=([A-Za-z0-9_.-]{1,36})\r?$", found[2], re.MULTILINE)
+    named = re.search(r"^PARTNAME=([A-Za-z0-9_.-]{1,36})\r?$", found[1], re.MULTILINE)
     return Place(
         filesystem=filesystem,
         device=device,
-        number=numbers[1],
+        node=node,
         partition=named[1] if named else device,
-        size=int(numbers[2]) * _SECTOR,
-        control=next((path for path in _CONTROLS if path in control.text.split()), None),
+        size=int(found[0]) * _SECTOR,
         free=free_bytes(room.text),
     )
 

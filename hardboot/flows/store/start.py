@@ -12,7 +12,7 @@ from hardboot.flows import first_program, phone_images
 from hardboot.flows import rom as roms
 from hardboot.flows.image_set import ImageSet
 from hardboot.flows.rom import Rom
-from hardboot.flows.store import kernel_modules, mapping, place, stored
+from hardboot.flows.store import kernel_modules, place, raw, stored
 from hardboot.flows.store.place import Place
 from hardboot.formats.archives import ramdisk
 from hardboot.formats.reading import Data, sha256
@@ -84,7 +84,7 @@ def _runs(phone: Phone, found: Manifest) -> tuple[Place, dict[str, tuple[Extent,
     tables = {}
     for one in found.images:
         file = f"{stored.folder(found.name)}/{one.file}"
-        now = mapping.runs_of(phone, _AGENT, where, file, name=one.name, size=one.size)
+        now = raw.runs_of(phone, _AGENT, where, file, name=one.name, size=one.size)
         if blocks.digest(now) != blocks.digest(one.extents):
             raise RefusedError(
                 f"the blocks of {file} have moved since it was written",

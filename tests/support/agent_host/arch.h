@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * This computer, for the tests of the agent. Files are real, but /sys and /proc are looked up below the folder
- * AGENT_ROOT. kexec_load(2), reboot(2), sync(2) and device mapper's ioctls never reach the kernel: what they were
- * called with is printed on standard error, and they return what AGENT_ERRNO says; an ioctl only if it is number
- * AGENT_IOCTL of device mapper, if that is set.
+ * AGENT_ROOT. kexec_load(2), reboot(2) and sync(2) never reach the kernel: what they were called with is printed
+ * on standard error, and they return what AGENT_ERRNO says.
  */
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
 #include <errno.h>
 #include <fcntl.h>
-#include "mapper.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,16 +51,6 @@ static inline long recorded(void)
 	return error ? -atol(error) : 0;
 }
 
-/* Print a call of device mapper, and return what it is told to. */
-static inline long record_mapper(unsigned long request, void *call)
-{
-	const char *wanted = getenv("AGENT_IOCTL");
-	/* major 254, minor 0x12305: new_encode_dev */
-	unsigned command = print_mapper(stderr, request, call, 0x1230fe05);
-
-	return wanted && (unsigned)atol(wanted) != command ? 0 : recorded();
-}
-
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {
 	struct { const unsigned char *buf; unsigned long bufsz, mem, memsz; } *segment = (void *)c;
@@ -88,8 +76,6 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 		}
 		return recorded();
 	}
-	if (number == NR_IOCTL && is_mapper((unsigned long)b))
-		return record_mapper((unsigned long)b, (void *)c);
 	if (number == NR_OPENAT && (!strncmp((char *)b, "/sys/", 5) || !strncmp((char *)b, "/proc/", 6))) {
 		snprintf(path, sizeof(path), "%s%s", getenv("AGENT_ROOT"), (char *)b);
 		b = (long)path;
