@@ -10,33 +10,35 @@ from hardboot.base.errors import RefusedError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.commands import completion
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, echo, journaled, pass_settings
+from hardboot.commands.common import Settings, ask_to_put_back, confirm, echo, journaled, pass_settings
 from hardboot.commands.exec import show, start_options
 from hardboot.commands.load import Wanted, emit_plan, image_options, plan_page
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
+from hardboot.flows import home
 from hardboot.flows.journal import Journal
-from hardboot.flows.restart import RESTART_S, restart
+from hardboot.flows.restart import RESTART_S
 from hardboot.flows.ways import choice
 from hardboot.flows.ways.choice import Choice
 from hardboot.flows.ways.fastboot import BootableImage
+from hardboot.flows.ways.flash import FlashBoot
 from hardboot.flows.ways.kexec import PlannedRom
 from hardboot.flows.ways.recovery import RecoveryBoot
 from hardboot.flows.ways.slot import SlotBoot
-from hardboot.flows.ways.way import FASTBOOT, HARDBOOT, RECOVERY, SLOT, SOFT, Ready, Request
+from hardboot.flows.ways.way import FASTBOOT, FLASH, HARDBOOT, RECOVERY, SLOT, SOFT, Ready, Request
 
 _HELP_VIA = (
     "Boot by hardboot (a hardware reset, with a host kernel), soft (plain kexec), fastboot (the bootloader), "
-    "recovery (the recovery partition, for one boot), slot (the slot that does not run, for one boot), or "
-    "auto: hardboot if a host kernel runs, else fastboot if the bootloader is unlocked, else recovery, else "
-    "slot."
+    "recovery (the recovery partition, for one boot), slot (the slot that does not run, for one boot), flash "
+    "(the boot partition, until hardboot home), or auto: hardboot if a host kernel runs, else fastboot if "
+    "the bootloader is unlocked, else recovery, else slot."
 )
 
 
 @click.command(
     cls=Command, example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7"
 )
-@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT), _HELP_VIA)
+@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT, FLASH), _HELP_VIA)
 @click.option(
     "--fastboot-serial",
     metavar="SERIAL",
@@ -66,17 +68,25 @@ def boot(
     IMAGE is a boot image, or a folder or zip archive with the images of a ROM.
 
     Checks that the kernel of IMAGE runs. There are several ways; --dry-run shows which one is taken, and why
-    not the others. Only recovery writes to a partition, and puts its content back.
+    not the others. Only recovery, slot and flash write to partitions: the first two put the old content back
+    by themselves, after flash it is done by `hardboot home`.
     """
     if from_rom and wanted.dry_run:
         raise click.UsageError("--from-rom cannot be combined with --dry-run.")
     request = replace(wanted.request(wanted.files.read()), fastboot_serial=fastboot_serial, as_v2=as_v2)
-    with journaled(settings, connect_s=min(wait_s, RESTART_S), restarts=True) as (phone, journal):
+    agree = ask_to_put_back(settings)
+    settles = None if wanted.dry_run else agree
+    with journaled(settings, connect_s=min(wait_s, RESTART_S), restarts=True, settles=settles) as (
+        phone,
+        journal,
+    ):
         with if_cut_off("Nothing was loaded."):
             if from_rom and record.is_guest(phone.kernel()):
-                restart(phone, wait_s=wait_s)
+                home.go(phone, wait_s=wait_s, agree=agree)
             chosen, ready = _prepare(settings, wanted, phone, request, journal, wait_s)
         if not wanted.dry_run:
+            if isinstance(ready, FlashBoot):
+                confirm(settings, ready.effect(phone), state="Nothing was written.")
             plan = _plan(phone, chosen, ready)
             with recorded(phone, journal, command=settings.words, plan=plan):
                 ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
@@ -111,7 +121,7 @@ def _prepare(
             ) from error
         name = f"{phone.profile.name} {phone.serialno}"
         confirm(settings, f"A ROM is running. This restarts {name} into its own system first.")
-    restart(phone, wait_s=wait_s)
+    home.go(phone, wait_s=wait_s, agree=ask_to_put_back(settings))
     return prepare()
 
 
@@ -122,7 +132,7 @@ def _emit(
     document = {**journal.document(), "other_ways": dict(chosen.others)}
     if isinstance(ready, PlannedRom):
         emit_plan(settings, wanted, phone.profile, ready.prepared, document)
-    elif isinstance(ready, BootableImage | RecoveryBoot | SlotBoot):
+    elif isinstance(ready, BootableImage | RecoveryBoot | SlotBoot | FlashBoot):
         if wanted.svg is not None:
             raise RefusedError(
                 "there is no memory map: the bootloader places the image",
@@ -140,11 +150,11 @@ def _plan(phone: Phone, chosen: Choice, ready: Ready) -> dict[str, object]:
     """Return what is planned, as a dry run prints it with --json."""
     if isinstance(ready, PlannedRom):
         return {"way": chosen.way.name, "plan": plan_page(phone.profile, ready.prepared).document()}
-    if isinstance(ready, BootableImage | RecoveryBoot | SlotBoot):
+    if isinstance(ready, BootableImage | RecoveryBoot | SlotBoot | FlashBoot):
         return {"way": chosen.way.name, "image": ready.document()}
     return {"way": chosen.way.name}
 
 
-def _show(ready: BootableImage | RecoveryBoot | SlotBoot) -> None:
+def _show(ready: BootableImage | RecoveryBoot | SlotBoot | FlashBoot) -> None:
     for name, value in ready.rows():
         echo(f"  {name:<13} {value}")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from hardboot.base.printable import printable, printable_lines
 if TYPE_CHECKING:
     from hardboot.device.phone import Phone
     from hardboot.flows.journal import Journal
+    from hardboot.flows.unsettled import Agree
     from hardboot.profile import Profile
 
 
@@ -93,9 +94,29 @@ def confirm(settings: Settings, effect: str, *, state: str = "Nothing was sent."
         raise RefusedError("not confirmed", state=state, fix="Answer yes, or add --yes.")
 
 
+def ask_to_put_back(settings: Settings) -> "Agree":
+    """Return a function that asks whether partitions that something else wrote since may be put back, too."""
+
+    def agree(names: Sequence[str]) -> None:
+        listed = " and ".join(names)
+        confirm(
+            settings,
+            f"Something else wrote to {listed} after hardboot did. That is saved as a backup, and what "
+            "hardboot had found there is put back.",
+            state="Nothing was put back.",
+        )
+
+    return agree
+
+
 @contextmanager
 def connected(
-    settings: Settings, *, exclusive: bool = False, wait_s: float | None = None, restarts: bool = False
+    settings: Settings,
+    *,
+    exclusive: bool = False,
+    wait_s: float | None = None,
+    restarts: bool = False,
+    settles: "Agree | None" = None,
 ) -> "Iterator[Phone]":
     """Connect to the phone, and warn of a change to its partitions that is not settled.
 
@@ -106,6 +127,7 @@ def connected(
         exclusive: Keep other commands that change the phone away meanwhile.
         wait_s: Seconds to wait for a phone that is starting; None is the usual time.
         restarts: Refuse a phone that may not start again, because a partition holds a mix of two images.
+        settles: Put back what is to be put back, if the phone's own system runs; see `unsettled.put_back`.
     """
     from hardboot.attempts import aftermath
     from hardboot.device import phone as phones
@@ -113,7 +135,8 @@ def connected(
 
     patience = phones.WAIT_S if wait_s is None else wait_s
     with phones.connected(settings.serial, settings.chosen(), exclusive=exclusive, wait_s=patience) as phone:
-        unsettled.report(phone, alone=exclusive, restarts=restarts)
+        if settles is None or not unsettled.settle(phone, settles):
+            unsettled.report(phone, alone=exclusive, restarts=restarts)
         if exclusive:
             aftermath.collect(phone, alone=True)  # a restart would destroy it
         yield phone
@@ -121,7 +144,11 @@ def connected(
 
 @contextmanager
 def journaled(
-    settings: Settings, *, connect_s: float | None = None, restarts: bool = False
+    settings: Settings,
+    *,
+    connect_s: float | None = None,
+    restarts: bool = False,
+    settles: "Agree | None" = None,
 ) -> "Iterator[tuple[Phone, Journal]]":
     """Connect to the phone, alone, and start a journal; an error gets what the journal holds by then.
 
@@ -129,10 +156,11 @@ def journaled(
         settings: The global options.
         connect_s: Seconds to wait for a phone that is starting; None is the usual time.
         restarts: See `connected`.
+        settles: See `connected`.
     """
     from hardboot.flows.journal import Journal
 
-    with connected(settings, exclusive=True, wait_s=connect_s, restarts=restarts) as phone:
+    with connected(settings, exclusive=True, wait_s=connect_s, restarts=restarts, settles=settles) as phone:
         journal = Journal(phone.profile.name, phone.serialno)
         try:
             yield phone, journal

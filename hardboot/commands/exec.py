@@ -8,7 +8,7 @@ import click
 from hardboot.attempts.recording import recorded
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, echo, journaled, pass_settings, wait_option
-from hardboot.device.record import FASTBOOT, HARD, RECOVERY, SLOT, SOFT
+from hardboot.device.record import FASTBOOT, FLASH, HARD, RECOVERY, SLOT, SOFT
 from hardboot.flows import execute as flow
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S
@@ -19,6 +19,7 @@ _HOW = {
     FASTBOOT: ", started by fastboot boot",
     RECOVERY: ", started from the recovery partition",
     SLOT: ", started from the other slot",
+    FLASH: ", started from the boot partition",
 }
 
 
@@ -68,4 +69,7 @@ def show(journal: Journal) -> None:
     echo(f"  guest {journal.guest.release}, boot id {journal.guest.boot_id}")
     how = _HOW[journal.loaded.start]
     echo(f"{journal.loaded.image} is running (kernel {journal.guest.release}{how}).")
-    echo("Restart the phone to return to its own system.")
+    if journal.loaded.start == FLASH:
+        echo("Every restart starts it again. Return to the phone's own system: hardboot home")
+    else:
+        echo("Restart the phone to return to its own system.")

@@ -1,17 +1,14 @@
 """hardboot home: return the phone to its own system."""
 
-from collections.abc import Sequence
-
 import click
 
 from hardboot.attempts import aftermath
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, echo, pass_settings, wait_option
+from hardboot.commands.common import Settings, ask_to_put_back, echo, pass_settings, wait_option
 from hardboot.device import record
-from hardboot.device.phone import Phone, connected
+from hardboot.device.phone import connected
 from hardboot.flows import home as flow
 from hardboot.flows.home import Returned
-from hardboot.flows.partition_read import NOTHING_WRITTEN
 
 _CONTENT = {"old": "what it held before", "new": "what was written", "neither": "neither of both"}
 
@@ -28,10 +25,8 @@ def home(settings: Settings, dry_run: bool, wait_s: float) -> None:
     """
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
         aftermath.collect(phone, alone=True)
-        if dry_run:
-            done = flow.look(phone)
-        else:
-            done = flow.go(phone, wait_s=wait_s, agree=lambda names: _agree(settings, phone, names))
+        agree = ask_to_put_back(settings)
+        done = flow.look(phone) if dry_run else flow.go(phone, wait_s=wait_s, agree=agree)
         name = f"{phone.profile.name} {phone.serialno}"
         document = {
             "device": phone.profile.name,
@@ -40,16 +35,6 @@ def home(settings: Settings, dry_run: bool, wait_s: float) -> None:
             **done.document(),
         }
     settings.emit(document, lambda: _print(name, done, dry_run=dry_run))
-
-
-def _agree(settings: Settings, phone: Phone, names: Sequence[str]) -> None:
-    listed = " and ".join(names)
-    confirm(
-        settings,
-        f"Something else wrote to {listed} of {phone.serialno} later. That is saved as a backup, "
-        "and what it held before hardboot wrote is put back.",
-        state=NOTHING_WRITTEN,
-    )
 
 
 def _print(name: str, done: Returned, *, dry_run: bool) -> None:

@@ -26,14 +26,16 @@ SOFT: Literal["soft"] = "soft"
 FASTBOOT: Literal["fastboot"] = "fastboot"
 SLOT: Literal["slot"] = "slot"
 RECOVERY: Literal["recovery"] = "recovery"
+FLASH: Literal["flash"] = "flash"
 _METHODS = {
     HARD: "through a hardware reset",
     SOFT: "by soft kexec",
     FASTBOOT: "by fastboot boot",
     SLOT: "from the other slot",
     RECOVERY: "from the recovery partition",
+    FLASH: "from the boot partition",
 }
-ByBootloader = Literal["fastboot", "slot", "recovery"]  # it places the image
+ByBootloader = Literal["fastboot", "slot", "recovery", "flash"]  # it places the image
 _LIMIT = 64 << 10  # bytes; a record has one or two KiB
 _LOADED = "/sys/kernel/kexec_loaded"
 # For `roots`, together with other queries; `parse` reads the output.

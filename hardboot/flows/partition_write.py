@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, DeviceStateError, HardbootError
+from hardboot.base.errors import DeviceError, DeviceStateError, HardbootError, RefusedError
 from hardboot.base.files import sha256_file
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.handset import KernelIdentity
@@ -135,11 +135,18 @@ def write(
     return None
 
 
-def write_rescue(phone: Phone, device: BlockDevice, one: PartitionWrite) -> None:
+def write_rescue(phone: Phone, device: BlockDevice, one: PartitionWrite, *, computer: str) -> None:
     """Write the content that a write is rescued with: from the phone's backup, else from this computer's.
 
+    Args:
+        phone: The phone.
+        device: Of the partition.
+        one: The write.
+        computer: The name of the one that made the write.
+
     Raises:
-        DeviceError: If it fails, or no backup can be read.
+        DeviceError: If it fails.
+        RefusedError: If there is no whole backup; nothing was written then.
     """
     old = one.rescue == "old"
     wanted = old_range(phone, device, one) if old else new_range(phone, device, one)
@@ -152,21 +159,21 @@ def write_rescue(phone: Phone, device: BlockDevice, one: PartitionWrite) -> None
     elif phone_backup.holds(phone, one.partition, wanted.sha256, wanted.size):
         wanted.write(phone_backup.path(one.partition))
     else:
-        wanted.write(phone.stage(_backup_here(one, wanted.sha256), f"{one.partition}-old.img"))
+        wanted.write(phone.stage(_backup_here(one, wanted.sha256, computer), f"{one.partition}-old.img"))
 
 
-def _backup_here(one: PartitionWrite, sha256: str) -> Path:
+def _backup_here(one: PartitionWrite, sha256: str, computer: str) -> Path:
     """Return the file with a backup on this computer.
 
     Raises:
-        DeviceError: If it is not there, or is damaged.
+        RefusedError: If it is not there, or is damaged.
     """
     file = Path(one.backup or "")
     if not file.is_file() or sha256_file(file) != sha256:
-        raise DeviceError(
+        raise RefusedError(
             f"neither the phone nor this computer has the backup of {one.partition} ({sha256[:16]}…)",
-            state="Nothing was written to it now.",
-            fix=f"Run this on the computer that has it: {one.backup}",
+            state=f"Nothing was written to {one.partition} now.",
+            fix=f"Run this on {computer}, which has had it as {one.backup}",
         )
     return file
 
@@ -210,8 +217,8 @@ def _after_failure(
         raise unknown(path, one, cause, None) from cause
     log.warn(f"{path} holds neither the old nor the new content; writing the backup")
     try:
-        write_rescue(phone, device, one)
-    except DeviceError as error:
+        write_rescue(phone, device, one, computer="this computer")
+    except (DeviceError, RefusedError) as error:
         raise unknown(path, one, cause, error) from error
     return DeviceStateError(
         cause.what,
@@ -251,7 +258,7 @@ def _ends_writer(phone: Phone) -> bool:
 
 
 def unknown(
-    device: str, one: PartitionWrite, cause: HardbootError, error: DeviceError | None
+    device: str, one: PartitionWrite, cause: HardbootError, error: HardbootError | None
 ) -> DeviceStateError:
     """Return the error for a partition that could not be looked at, or not be put in order."""
     return DeviceStateError(

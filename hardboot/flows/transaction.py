@@ -314,8 +314,8 @@ def _undo(phone: Phone, known: Transaction, done: Sequence[Piece], cause: Hardbo
     """After a write that failed and was put in order, put back those before it; always raises."""
     try:
         for one in reversed(done):
-            partition_write.write_rescue(phone, one.device, one.write)
-    except DeviceError as error:
+            partition_write.write_rescue(phone, one.device, one.write, computer="this computer")
+    except (DeviceError, RefusedError) as error:
         raise partition_write.unknown(one.device.path, one.write, cause, error) from cause
     records.settle(phone, known)
     if not done:

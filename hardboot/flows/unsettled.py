@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.interrupts import if_cut_off
-from hardboot.device import battery, by_name
+from hardboot.device import battery, by_name, record
 from hardboot.device.phone import Phone
 from hardboot.flows import partition_write
 from hardboot.flows import transaction_record as records
@@ -106,6 +106,26 @@ def report(phone: Phone, *, alone: bool, restarts: bool) -> None:
             fix="Put back what it held first: hardboot home",
         )
     log.warn(f"{what}. To settle it: hardboot home")
+
+
+def settle(phone: Phone, agree: Agree) -> bool:
+    """Put back what is to be put back, unless a ROM runs; return whether nothing is left to be told.
+
+    Raises:
+        HardbootError: See `put_back`.
+    """
+    try:
+        known = records.find(phone)
+        if known is None:
+            return True
+        if record.is_guest(phone.kernel()):
+            return False
+    except DeviceError as error:  # the command itself will tell
+        log.detail(error.what)
+        return True
+    log.say(f"{known.summary}: putting that back")
+    put_back(phone, agree=agree)
+    return True
 
 
 def _is_left(phone: Phone, known: Transaction) -> bool:
@@ -218,7 +238,7 @@ def _put_back_one(phone: Phone, known: Transaction, number: int, done: Sequence[
         f"{partition_write.mixed(device.path)} A write may still be running.", partition_write.recover(one)
     ):
         try:
-            partition_write.write_rescue(phone, device, one)
+            partition_write.write_rescue(phone, device, one, computer=known.computer)
         except DeviceError as error:
             raise partition_write.unknown(device.path, one, error, None) from error
     return known

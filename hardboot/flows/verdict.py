@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
 from hardboot.device.handset import KernelIdentity
-from hardboot.device.record import FASTBOOT, HARD, RECOVERY, SLOT, SOFT, Loaded
+from hardboot.device.record import FASTBOOT, FLASH, HARD, RECOVERY, SLOT, SOFT, Loaded
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 
 _READ_LOG = "Read the log of the ROM: hardboot log"
@@ -21,6 +21,7 @@ class _Words:
         cause: Of that, besides a crash of the ROM.
         written: What the start left in partitions; None for nothing.
         again: What to do if a restart starts the ROM again.
+        home: How to return if no restart leads to the own system; None if one does.
     """
 
     event: str
@@ -28,6 +29,7 @@ class _Words:
     cause: str = ""
     written: str | None = None
     again: str = ""
+    home: str | None = None
 
     @property
     def silent(self) -> str:
@@ -36,7 +38,7 @@ class _Words:
 
     def back(self, *, settled: bool) -> str:
         """Return the state of a phone that runs its own system."""
-        restarted = "the phone has restarted into its own system."
+        restarted = "the phone has restarted" + (" into its own system." if self.home is None else ".")
         if settled:
             return f"T{restarted[1:]} Its partitions hold what they held before."
         return f"T{restarted[1:]} {self.written}" if self.written else f"Nothing was flashed: {restarted}"
@@ -61,6 +63,14 @@ _WORDS = {
         "The recovery partition still holds the ROM, until: hardboot home",
         "If that starts the ROM again, its kernel died before it could take the message to the bootloader "
         "back: flash the backup of the recovery (hardboot backups) by fastboot, and restart from there. ",
+    ),
+    FLASH: _Words(
+        "was restarted into the flashed ROM",
+        "recovery, or another system,",
+        ", or its bootloader did not start the boot partition",
+        "The boot partition still holds the ROM, until: hardboot home",
+        home="Start its recovery (most phones: hold power and volume up), then run hardboot home. Without a "
+        "recovery, write the backup (hardboot backups) from the bootloader: fastboot flash boot FILE. ",
     ),
 }
 
@@ -87,7 +97,7 @@ def judge(
         raise DeviceStateError(
             f"the phone {words.event} and has been silent for {wait_s:.0f} s",
             state=words.silent,
-            fix=f"Hold the power button to restart it into its {words.own}. "
+            fix=f"{words.home or f'Hold the power button to restart it into its {words.own}. '}"
             f"{words.again}{_READ_LOG}. If the ROM is slow, wait longer: --wait SECONDS",
         )
     if loaded.mark not in now.marks:

@@ -16,7 +16,7 @@ from hardboot.flows.transaction_record import KEPT
 CUT_OFF = "writing host.img to boot was cut off on 2027-"
 NEITHER = "boot holds neither the old nor the new content"
 # Those that would restart the phone, and those that leave it running.
-RESTARTING = (("reboot",), ("exec",), ("boot", "rom.img"), ("crash", "trigger"), ("bench",), ("probe",))
+RESTARTING = (("reboot",), ("exec",), ("crash", "trigger"), ("bench",), ("probe",))
 OTHERS = (
     ("status",),
     ("log",),
@@ -65,6 +65,20 @@ def test_what_would_restart_a_phone_with_a_mix_is_refused(
     assert state == "  state: Nothing was sent: the phone may not start again."
     assert fix == "  to do: Put back what it held first: hardboot home"
     assert scripted.happened("reboot*") == []
+
+
+@pytest.mark.parametrize("computer", ["this", "another"])
+def test_boot_puts_the_old_image_back_first(
+    computer: str, cut_off: Path, monkeypatch: pytest.MonkeyPatch, scripted: ScriptedPhone
+) -> None:
+    if computer == "another":
+        monkeypatch.setenv("XDG_STATE_HOME", str(cut_off / "another"))
+    assert hardboot("boot", "rom.img", "--dry-run").returncode == 4  # it changes nothing
+    done = hardboot("boot", "rom.img")
+    assert done.returncode == 0, done.stderr
+    (told,) = (line for line in done.stderr.splitlines() if CUT_OFF in line)
+    assert told.endswith(": putting that back")
+    assert scripted.boot.flash == NEW.ljust(setup.SIZE, b"\3")
 
 
 @pytest.mark.parametrize("words", OTHERS, ids=" ".join)

@@ -8,13 +8,13 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
-from hardboot.flows.ways import fastboot, kexec, recovery, slot
+from hardboot.flows.ways import fastboot, flash, kexec, recovery, slot
 from hardboot.flows.ways.way import Request, Way
 
 AUTO = "auto"
 # The best first; those that write to partitions come after those that do not.
 _AUTOMATIC: tuple[Way, ...] = (kexec.hardboot, fastboot.way, recovery.way, slot.way)
-WAYS: Mapping[str, Way] = {way.name: way for way in (*_AUTOMATIC, kexec.soft)}
+WAYS: Mapping[str, Way] = {way.name: way for way in (*_AUTOMATIC, kexec.soft, flash.way)}
 
 
 @dataclass(frozen=True)

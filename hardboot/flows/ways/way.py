@@ -7,7 +7,7 @@ from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom_source import Source
 
-HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT = "hardboot", "soft", "fastboot", "recovery", "slot"
+HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT, FLASH = "hardboot", "soft", "fastboot", "recovery", "slot", "flash"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Ready(Protocol):
 
 
 class Way(Protocol):
-    """One way to boot a ROM. After each, a restart of the phone leads to its own system."""
+    """One way to boot a ROM. After each but FLASH, a restart of the phone leads to its own system."""
 
     @property
     def name(self) -> str:

@@ -128,7 +128,8 @@ def test_auto_takes_the_first_way_that_works_and_tells_why_not_the_others(
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout)
         names.remove(way)
-        expected = {**dict(zip(names, others, strict=True)), "soft": BY_NAME}
+        flash = LOCKED_SLOT if state.locked == "1" else "would work, too; only by name: --via flash"
+        expected = {**dict(zip(names, others, strict=True)), "soft": BY_NAME, "flash": flash}
         assert (document["via"], document["other_ways"]) == (way, expected)
         text = hardboot("boot", image, "--dry-run").stdout
         assert [line for line in text.splitlines() if line.startswith("  not ")] == [
