@@ -11,6 +11,7 @@ from hardboot.commands import completion
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, count, echo, pass_settings
 from hardboot.commands.patch import MODEL, PATCH_LIMIT, check_match, choose_model, values
+from hardboot.patches import kmi as kmi_rules
 from hardboot.patches.catalog import find, load, names
 from hardboot.patches.check import find_problems
 from hardboot.patches.export import combine
@@ -96,20 +97,44 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 
 
 @click.command(cls=Command, example="hardboot patch check arm-6.1 --tree linux")
-@click.argument("name", metavar="SERIES", shell_complete=completion.series)
+@click.argument("name", metavar="[SERIES]", required=False, shell_complete=completion.series)
 @click.option(
     "--tree",
-    required=True,
     metavar="TREE",
     type=click.Path(path_type=Path),
-    help="Try it on this kernel source.",
+    help="Try SERIES on this kernel source.",
+)
+@click.option(
+    "--kmi",
+    nargs=2,
+    metavar="BEFORE AFTER",
+    type=click.Path(path_type=Path),
+    help="Compare what two builds export to modules: Module.symvers files, or build folders.",
+)
+@click.option(
+    "--symbols",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --kmi: only these symbols count, such as android/abi_gki_aarch64.",
 )
 @pass_settings
-def check(settings: Settings, name: str, tree: Path) -> None:
-    """Try SERIES on a copy of the files of TREE: apply, status, revert.
+def check(
+    settings: Settings,
+    name: str | None,
+    tree: Path | None,
+    kmi: tuple[Path, Path] | None,
+    symbols: Path | None,
+) -> None:
+    """Try SERIES on a copy of the files of TREE, or compare the module interface of two builds.
 
-    TREE is not changed.
+    A series is applied, looked for, and reverted; TREE is not changed. With --kmi, a kernel keeps its
+    interface (KMI) if every symbol that was exported before is exported after, with the same CRC.
     """
+    if kmi and not name and not tree:
+        _check_kmi(settings, *kmi, symbols)
+        return
+    if not name or not tree or kmi or symbols:
+        raise click.UsageError("Give SERIES with --tree TREE, or --kmi BEFORE AFTER.")
     series = load(name)
     with log.step(f"Trying {name} on {tree}"):
         problems = find_problems(series, tree)
@@ -126,4 +151,35 @@ def check(settings: Settings, name: str, tree: Path) -> None:
             f"{name} has {count(len(problems), 'problem')} on {tree}",
             state="The tree was not changed.",
             fix="Correct the series; see docs/adding-a-series.md.",
+        )
+
+
+def _check_kmi(settings: Settings, before: Path, after: Path, listed: Path | None) -> None:
+    wanted = kmi_rules.read_symbol_list(listed) if listed else None
+    found = kmi_rules.compare(kmi_rules.read_symvers(before), kmi_rules.read_symvers(after), wanted)
+
+    parts = {
+        "not exported any more": found.missing,
+        "another CRC": found.changed,
+        "restricted": found.restricted,
+    }
+
+    def show() -> None:
+        for what, symbols in parts.items():
+            for symbol in symbols:
+                echo(f"{symbol}: {what}")
+        if found.whole:
+            echo(f"{count(found.compared, 'symbol')}: the module interface is whole")
+        if found.added:
+            echo(f"{count(len(found.added), 'new symbol')}, which does no harm")
+        if found.unknown:
+            echo(f"{count(len(found.unknown), 'symbol')} of the list in neither build")
+
+    settings.emit({**asdict(found), "whole": found.whole}, show)
+    if not found.whole:
+        broken = sum(map(len, parts.values()))
+        raise InputError(
+            f"{count(broken, 'symbol')} of {found.compared} changed: modules that use them will not load",
+            state="Nothing was changed.",
+            fix="Build with the configuration of the kernel before, changed only by hardboot.config.",
         )
