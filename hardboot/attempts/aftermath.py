@@ -30,8 +30,8 @@ _TOTAL_BYTES = 8 << 20  # of all kept logs of an attempt
 _MAX_KEPT = 64  # files in pstore
 _SETTLED_S = 60.0  # a kernel that still runs so long after an interrupted attempt is not left any more
 _PSTORE = "/sys/fs/pstore"
-DMESG = f"dmesg 2>/dev/null | tail -c {_LOG_BYTES}"  # for `roots`
-KEPT_BEFORE = f"sha256sum {_PSTORE}/* 2>/dev/null; true"  # for `roots`; `parse_kept` reads the output
+_DMESG = f"dmesg 2>/dev/null | tail -c {_LOG_BYTES}"
+_KEPT = f"sha256sum {_PSTORE}/* 2>/dev/null; true"
 # Properties that tell why the phone started; AOSP system/core/bootstat. The bootloader's word is a parameter.
 _REASONS = ("ro.boot.bootreason", "sys.boot.reason", "persist.sys.boot.reason", "ro.boot.mode")
 _REASON_QUERY = as_one(
@@ -59,16 +59,37 @@ class Aftermath:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def parse_kept(text: str) -> dict[str, str]:
-    """Return the SHA-256 of each file in pstore, by name, from the output of KEPT_BEFORE."""
+@dataclass
+class Before:
+    """What a phone tells before a start.
+
+    Attributes:
+        kernel_log: Of the running kernel; None before it is known.
+        logs: SHA-256 of each file in pstore, by name: what it holds by now tells nothing of the ROM.
+    """
+
+    kernel_log: str | None = None
+    logs: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def ask(cls, phone: Phone) -> "Before":
+        """Return it; the next commands for root bring it along."""
+        before = cls()
+
+        def take(output: Output) -> None:
+            *kept, dmesg = answers(output.text)
+            before.logs = _parse_kept("".join(kept))
+            before.kernel_log = dmesg[-_LOG_BYTES:]
+
+        phone.after_next(as_one(_KEPT, _DMESG), take)
+        return before
+
+
+def _parse_kept(text: str) -> dict[str, str]:
+    """Return the SHA-256 of each file in pstore, by name, from the output of _KEPT."""
     lines = text.splitlines()[:_MAX_KEPT]
     found = (re.fullmatch(r"([0-9a-f]{64}) +\S*/(\S{1,100})", line) for line in lines)
     return {one[2]: one[1] for one in found if one}
-
-
-def newest_log(output: Output) -> str:
-    """Return the kernel's log in the output of DMESG."""
-    return output.text[-_LOG_BYTES:]
 
 
 def read(phone: Phone, before: RunningKernel | None, logs: tuple[KeptLog, ...] | None = None) -> Aftermath:
@@ -82,7 +103,7 @@ def read(phone: Phone, before: RunningKernel | None, logs: tuple[KeptLog, ...] |
     Raises:
         DeviceError: If it does not answer, or there is no root.
     """
-    said, dmesg, told = phone.roots(KERNEL, DMESG, _REASON_QUERY)
+    said, dmesg, told = phone.roots(KERNEL, _DMESG, _REASON_QUERY)
     kernel = parse_kernel(said)
     if before is not None and kernel.boot_id == before.boot_id:
         logs = ()
@@ -91,7 +112,7 @@ def read(phone: Phone, before: RunningKernel | None, logs: tuple[KeptLog, ...] |
             logs = lastlog.read(phone)
         except DeviceError as error:
             log.detail(error.what)
-    return Aftermath(kernel, logs, newest_log(dmesg), _parse_reasons(told))
+    return Aftermath(kernel, logs, dmesg.text[-_LOG_BYTES:], _parse_reasons(told))
 
 
 def _parse_reasons(output: Output) -> dict[str, str]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from hardboot import __version__
 from hardboot.attempts import aftermath, presence, store
+from hardboot.attempts.aftermath import Before
 from hardboot.attempts.attempt import (
     INTERRUPTED,
     Attempt,
@@ -50,7 +51,12 @@ _SILENT = (PHONE_SILENT, BOOTLOADER_SILENT, BOOTLOADER_REFUSED, BOOTLOADER_CAME_
 
 @contextmanager
 def recorded(
-    phone: Phone, journal: Journal, *, command: Sequence[str], plan: Mapping[str, object] | None = None
+    phone: Phone,
+    journal: Journal,
+    *,
+    command: Sequence[str],
+    plan: Mapping[str, object] | None = None,
+    before: Before | None = None,
 ) -> Iterator[None]:
     """Keep a record of the start of a ROM within the block; an error gets the likely cause.
 
@@ -61,8 +67,9 @@ def recorded(
         journal: Of the start: each of its phases is recorded when it begins and when it ends.
         command: The command line.
         plan: What is planned, as --dry-run prints it with --json; None if another command has loaded it.
+        before: What the phone told; None asks it.
     """
-    record = _Record(phone, journal, command, plan)
+    record = _Record(phone, journal, command, plan, before or Before.ask(phone))
     journal.on_change = record.update
     try:
         yield
@@ -82,10 +89,16 @@ class _Record:
     """Writes one attempt."""
 
     def __init__(
-        self, phone: Phone, journal: Journal, command: Sequence[str], plan: Mapping[str, object] | None
+        self,
+        phone: Phone,
+        journal: Journal,
+        command: Sequence[str],
+        plan: Mapping[str, object] | None,
+        before: Before,
     ) -> None:
         self._phone = phone
         self._journal = journal
+        self._before: Before | None = before
         self._works = True
         began = time.time()
         self._attempt = Attempt(
@@ -103,19 +116,17 @@ class _Record:
         self._planned = plan is not None
         if plan is not None:
             self._file("plan.json", msgspec.json.format(msgspec.json.encode(plan)))
-        self._look_before()
+        self._take_before()
         self._write(self._described(), durable=True)
         self._quietly(lambda: store.prune(self._attempt))
 
-    def _look_before(self) -> None:
-        """Keep the kernel's log, and note which logs the phone has by now: those tell nothing of the ROM."""
-        try:
-            dmesg, kept = self._phone.roots(aftermath.DMESG, aftermath.KEPT_BEFORE)
-        except DeviceError as error:
-            log.detail(error.what)  # the start will fail with it, too
-            return
-        self._file("dmesg-before.txt", aftermath.newest_log(dmesg).encode())
-        self._attempt = replace(self._attempt, logs_before=aftermath.parse_kept(kept.text))
+    def _take_before(self) -> None:
+        """Keep what the phone told before the start, once it has."""
+        before = self._before
+        if before is not None and before.kernel_log is not None:
+            self._before = None
+            self._file("dmesg-before.txt", before.kernel_log.encode())
+            self._attempt = replace(self._attempt, logs_before=before.logs)
 
     def update(self) -> None:
         """Write what has changed."""
@@ -123,6 +134,7 @@ class _Record:
         if loaded is not None and not self._planned:  # by another command
             self._planned = True
             self._file("plan.json", msgspec.json.format(msgspec.json.encode({"loaded": loaded})))
+        self._take_before()
         self._write(self._described())
 
     def succeeded(self) -> None:

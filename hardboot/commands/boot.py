@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import click
 
+from hardboot.attempts.aftermath import Before
 from hardboot.attempts.recording import recorded
 from hardboot.base.errors import RefusedError
 from hardboot.base.interrupts import if_cut_off
@@ -83,12 +84,12 @@ def boot(
         with if_cut_off("Nothing was loaded."):
             if from_rom and record.is_guest(phone.kernel()):
                 home.go(phone, wait_s=wait_s, agree=agree)
-            chosen, ready = _prepare(settings, wanted, phone, request, journal, wait_s)
+            chosen, ready, before = _prepare(settings, wanted, phone, request, journal, wait_s)
         if not wanted.dry_run:
             if isinstance(ready, FlashBoot):
                 confirm(settings, ready.effect(phone), state="Nothing was written.")
             plan = _plan(phone, chosen, ready)
-            with recorded(phone, journal, command=settings.words, plan=plan):
+            with recorded(phone, journal, command=settings.words, plan=plan, before=before):
                 ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
     if wanted.dry_run:
         _emit(settings, wanted, phone, chosen, ready, journal)
@@ -98,12 +99,13 @@ def boot(
 
 def _prepare(
     settings: Settings, wanted: Wanted, phone: Phone, request: Request, journal: Journal, wait_s: float
-) -> tuple[Choice, Ready]:
+) -> tuple[Choice, Ready, Before]:
     """Prepare the boot; if a ROM runs that is no host, restart into the own system, after a question."""
 
-    def prepare() -> tuple[Choice, Ready]:
+    def prepare() -> tuple[Choice, Ready, Before]:
+        before = Before.ask(phone)
         chosen = choice.choose(phone, request, wanted.via, journal, explain=wanted.dry_run)
-        return chosen, chosen.way.prepare(phone, request, journal)
+        return chosen, chosen.way.prepare(phone, request, journal), before
 
     try:
         return prepare()

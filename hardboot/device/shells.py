@@ -3,8 +3,9 @@
 import re
 import secrets
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RequestError
@@ -42,6 +43,7 @@ class Shells:
 
     transport: Transport
     _root_shell: str | None = field(default=None, repr=False, kw_only=True)
+    _riders: list[tuple[str, Callable[[Output], None]]] = field(default_factory=list, init=False, repr=False)
 
     def shell(self, command: str, *, timeout_s: float = QUICK_S) -> Output:
         """Run `command` as the ADB user; any exit code is an answer."""
@@ -63,14 +65,32 @@ class Shells:
         Raises:
             DeviceError: If there is no root shell, or it ends early.
         """
-        outputs = list(self.root_steps([(command, timeout_s) for command in commands]))
+        riders, self._riders = self._riders, []
+        steps = self.root_steps(
+            [*((command, timeout_s) for command in commands), *((command, QUICK_S) for command, _ in riders)]
+        )
+        outputs = list(islice(steps, len(commands)))
         if len(outputs) < len(commands):
             raise RequestError(
                 f"the root shell ended early, with exit code {outputs[-1].code}: {_shown(outputs[-1])}",
                 state="The commands after it were not run.",
                 fix="Check that root works: adb shell su -c id",
             )
+        try:
+            for (_, take), output in zip(riders, list(steps), strict=False):
+                take(output)
+        except DeviceError as error:
+            log.detail(error.what)
         return outputs
+
+    def after_next(self, command: str, take: Callable[[Output], None]) -> None:
+        """Run `command` as root in the shell of the next `roots`, after that: starting one takes as long.
+
+        Args:
+            command: One that nothing depends on: if it fails, that is not told.
+            take: Called with its output.
+        """
+        self._riders.append((command, take))
 
     def root_steps(self, commands: Sequence[tuple[str, float]]) -> Iterator[Output]:
         """Run commands in one root shell, each within its seconds; yield the output of each as it ends.

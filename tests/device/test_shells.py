@@ -68,6 +68,31 @@ def test_commands_share_a_shell_and_each_has_its_answer(shells: Shells, scripted
     ]
 
 
+def test_a_command_comes_along_with_the_next_ones_once(shells: Shells, scripted: ScriptedPhone) -> None:
+    shells.root("true")
+    scripted.commands.clear()
+    taken: list[Output] = []
+    shells.after_next("echo b; exit 3", taken.append)
+    assert shells.roots("echo a", "echo c") == [Output("a\n", 0), Output("c\n", 0)]
+    assert taken == [Output("b\n", 3)]
+    assert shells.root("echo d").text == "d\n"
+    assert scripted.commands == ["echo a", "echo c", "echo b; exit 3", "echo d"]
+
+
+def test_a_command_that_comes_along_and_fails_stops_nothing(shells: Shells, scripted: ScriptedPhone) -> None:
+    taken: list[Output] = []
+    scripted.fault("echo slow", hangs_s=99)
+    shells.after_next("echo slow", taken.append)
+    assert shells.root("echo a") == Output("a\n", 0)
+    assert taken == []
+    assert shells.root("echo b") == Output("b\n", 0)
+    scripted.fault("echo dies", code=1, kills_shell=True)
+    shells.after_next("echo c", taken.append)
+    with pytest.raises(RequestError, match="ended early"):
+        shells.roots("echo dies", "echo a")
+    assert taken == []
+
+
 @pytest.mark.parametrize(("says", "shown"), [NOTHING, ("a\n  b\n" * 99, ("a b " * 99)[-201:-1])])
 def test_a_root_shell_that_ends_early_is_told(
     says: str, shown: str, shells: Shells, scripted: ScriptedPhone
