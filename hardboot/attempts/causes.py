@@ -7,7 +7,7 @@ from enum import StrEnum
 from hardboot.attempts import kernel_logs
 from hardboot.attempts.kernel_logs import GuestLog
 from hardboot.attempts.presence import Presence
-from hardboot.device.record import HARD, SOFT
+from hardboot.device.record import FASTBOOT, HARD, SOFT
 from hardboot.flows.journal import (
     BOOTLOADER_CAME_BACK,
     BOOTLOADER_REFUSED,
@@ -89,8 +89,14 @@ def _cause(kind: Kind, sentence: str, fix: str) -> Cause:
 
 def _never_left(known: Evidence) -> Cause:
     problem = kernel_logs.hardboot_problem(known.kernel_log)
-    if problem is None:
+    if problem is None and known.start in (HARD, SOFT, FASTBOOT):
         return _cause(Kind.NEVER_LEFT, "the phone never left its kernel", _AS_TOLD)
+    if problem is None:
+        return _cause(
+            Kind.NEVER_LEFT,
+            "the phone never left its kernel, which still answers",
+            "Look at its screen, and restart it: hardboot reboot, or the power button.",
+        )
     return _cause(
         Kind.NEVER_LEFT,
         f"the kernel refused: {problem!r}",

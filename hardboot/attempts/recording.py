@@ -29,6 +29,7 @@ from hardboot.base.errors import DeviceError, HardbootError, InputError
 from hardboot.base.files import sha256_file
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
+from hardboot.device.record import FASTBOOT, HARD, SOFT
 from hardboot.flows.journal import (
     BOOTLOADER_CAME_BACK,
     BOOTLOADER_REFUSED,
@@ -43,6 +44,7 @@ from hardboot.payload import agent
 
 _T = TypeVar("_T")
 _ANSWER_S = 3.0  # for a phone that should answer
+_JUST_S = 10.0  # a kernel that answered so long ago still runs
 _OUTPUT_LIMIT = 64 << 10  # characters of what a program printed
 _TOOL_S = 5.0  # seconds; they answer in milliseconds
 # ADB does not answer after these.
@@ -153,6 +155,8 @@ class _Record:
             fix=store.text(error.fix),
             exit_code=error.exit_code,
         )
+        if self._journal.outcome == PHONE_SILENT and self._host_answers():
+            self._journal.outcome = NOT_LEFT
         attempt = self._write(replace(self._described(), failure=failure))
         if attempt.outcome in _SILENT:
             seen = presence.look(attempt.address, attempt.serial)
@@ -163,12 +167,20 @@ class _Record:
         if cause is not None and not cause.fix:
             attempt = replace(attempt, cause=(cause := replace(cause, fix=failure.fix)))
         elif cause is not None:
-            error.explain(cause.sentence, cause.fix)
+            # What to do about partitions that were written comes first.
+            in_ram = attempt.start in (HARD, SOFT, FASTBOOT)
+            error.explain(cause.sentence, cause.fix if in_ram else f"{error.fix.rstrip('.')}. {cause.fix}")
         self._end(attempt)
         if cause is not None:
             self._journal.cause = Cause(cause.kind, cause.sentence, cause.fix)
         if self._works:
             log.say(f"All that is known of this boot is kept: hardboot attempts show {attempt.id}")
+
+    def _host_answers(self) -> bool:
+        """Return whether the kernel that ran before has answered until now."""
+        host = self._journal.host
+        _, last = self._phone.answered.get(host.boot_id if host else "", (0.0, 0.0))
+        return time.time() - last < _JUST_S
 
     def _look_after(self, attempt: Attempt) -> Attempt:
         """Return the attempt with what a phone tells that should answer."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import scripted_setup as setup
+import slotted
 from fake_fastboot import FakeFastboot
 from in_process import hardboot
 from scripted_phone import HOST, STOCK, Kernel, ScriptedPhone
@@ -312,6 +313,21 @@ def test_a_bootloader_that_refuses_or_comes_back_is_recorded(
     scripted.rom = "stays"
     document = boot(rom, "--via", "fastboot", code=5)
     assert (document["outcome"], document["cause"]["kind"]) == ("bootloader-came-back",) * 2
+
+
+def test_a_slot_that_is_not_started_because_the_phone_stays_is_told(
+    rom: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = slotted.install(monkeypatch, tmp_path / "state")
+    monkeypatch.setattr(phone.phone, "reboot", lambda *_: None)
+    document = boot(rom, "--via", "slot", "--wait", "40", code=6)
+    assert (document["outcome"], document["cause"]["kind"]) == ("not-left", "never-left")
+    assert "likely cause: the phone never left its kernel" in document["error"]["what"]
+    first, then = document["error"]["fix"].split("--wait SECONDS")
+    assert first.startswith("Hold the power button"), "what to do about the other slot stays"
+    assert then == f". {document['cause']['fix']}"
+    assert (newest().via, newest().start, newest().gone) == ("slot", "slot", None)
+    assert json.loads(kept("plan.json"))["image"]
 
 
 def test_ctrl_c_leaves_a_record_that_says_where(
