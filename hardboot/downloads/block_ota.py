@@ -16,12 +16,11 @@ from hardboot.formats.archives.decoders import Streamed
 from hardboot.formats.archives.piece_reader import PieceReader
 from hardboot.formats.ota import transfer_list
 from hardboot.formats.ota.transfer_list import BLOCK, TransferList
-from hardboot.formats.reading import malformed, too_large
+from hardboot.formats.reading import malformed, too_large, zeros
 
 # Files with the new data: whole, compressed, or in parts numbered from 0 on.
 _DATA = re.compile(r".*\.new\.dat(\.\d{1,3}|\.[a-z]\w+)?")
 _WHAT = "new data"
-_ZEROS = bytes(1 << 20)
 
 
 def is_data(file: str) -> bool:
@@ -93,11 +92,11 @@ def _in_order(transfers: TransferList, new: Callable[[], Iterator[bytes]]) -> It
     reader = PieceReader(new(), _WHAT)
     end = 0
     for blocks in transfers.new:
-        yield from _zeros((blocks.start - end) * BLOCK)
+        yield from zeros((blocks.start - end) * BLOCK)
         yield from reader.take("blocks", (blocks.end - blocks.start) * BLOCK)
         end = blocks.end
     _check_end(reader, transfers)
-    yield from _zeros((transfers.blocks - end) * BLOCK)
+    yield from zeros((transfers.blocks - end) * BLOCK)
 
 
 def _scattered(transfers: TransferList, new: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
@@ -118,8 +117,3 @@ def _check_end(reader: PieceReader, transfers: TransferList) -> None:
     if reader.peek(1):
         problem = f"more than the {transfers.new_size} bytes that the transfer list writes"
         raise malformed(_WHAT, "file", None, problem)
-
-
-def _zeros(size: int) -> Iterator[bytes]:
-    for start in range(0, size, len(_ZEROS)):
-        yield _ZEROS[: size - start]

@@ -14,10 +14,9 @@ from hardboot.formats.ota import manifest as manifests
 from hardboot.formats.ota import payload
 from hardboot.formats.ota.manifest import Manifest, Operation, Partition
 from hardboot.formats.ota.payload import Run
-from hardboot.formats.reading import malformed
+from hardboot.formats.reading import malformed, zeros
 
 MAX_SCATTERED = 64 << 20  # bytes of an operation whose blocks do not follow each other; AOSP's have 2 MiB
-_ZEROS = bytes(1 << 20)
 _COMPRESSION: Mapping[int, Streamed] = {
     manifests.REPLACE_BZ: "bzip2",
     manifests.REPLACE_XZ: "xz",
@@ -77,7 +76,7 @@ def _content(data: FileContent, name: str, runs: tuple[Run, ...]) -> Iterator[by
     for run in runs:
         operation = run.operation
         if operation is None or operation.type in manifests.WITHOUT_DATA:
-            yield from _zeros(run.size)
+            yield from zeros(run.size)
         elif not run.scattered:
             yield from _exactly(_made(data, name, operation), run.size, name)
         else:
@@ -85,7 +84,7 @@ def _content(data: FileContent, name: str, runs: tuple[Run, ...]) -> Iterator[by
                 kept = operation, _scattered(data, name, operation)
             part = kept[1][run.offset : run.offset + run.size]
             yield part
-            yield from _zeros(run.size - len(part))
+            yield from zeros(run.size - len(part))
 
 
 def _scattered(data: FileContent, name: str, operation: Operation) -> bytes:
@@ -105,7 +104,7 @@ def _exactly(pieces: Iterator[bytes], size: int, name: str) -> Iterator[bytes]:
         if size < 0:
             raise _wrong(name, "an operation makes more than its blocks hold")
         yield piece
-    yield from _zeros(size)
+    yield from zeros(size)
 
 
 def _made(data: FileContent, name: str, operation: Operation) -> Iterator[bytes]:
@@ -121,11 +120,6 @@ def _checked(stored: FileContent, name: str, operation: Operation) -> Iterator[b
         yield piece
     if operation.sha256 and digest.digest() != operation.sha256:
         raise _wrong(name, f"the data at {operation.offset:#x} does not match its SHA-256")
-
-
-def _zeros(size: int) -> Iterator[bytes]:
-    for start in range(0, size, len(_ZEROS)):
-        yield _ZEROS[: size - start]
 
 
 def _wrong(name: str, problem: str) -> InputError:

@@ -1,9 +1,10 @@
 """The images of one ROM: files given one by one, or those in a folder, archive, or OTA."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import naming
 from hardboot.base.mapping import map_chunks, map_file
@@ -17,6 +18,7 @@ BOOT = "boot"
 OTHERS = ("init_boot", "vendor_boot", "dtbo")
 NAMES = (BOOT, *OTHERS)
 MAX_IMAGE = 256 << 20  # bytes; far above every partition for boot images known
+_SLOW = 64 << 20  # bytes from which on progress is shown
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,14 @@ def _mapped(image: ImageSource) -> Data:
             state="Nothing was changed.",
             fix="Extract the image, and give the file.",
         )
-    return map_chunks(image.blocks())
+    with log.progress(f"Reading {image.name}.img", image.size, quiet=image.size < _SLOW) as advance:
+        return map_chunks(_told(image.blocks(), advance))
+
+
+def _told(pieces: Iterator[bytes], advance: log.Advance) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        advance(len(piece))
 
 
 def _mapped_file(path: Path) -> Data:

@@ -47,6 +47,12 @@ def windows(data: Data) -> Iterator[memoryview]:
         forget(whole)
 
 
+def zeros(size: int) -> Iterator[bytes]:
+    """Yield `size` zero bytes in pieces; nothing if it is negative."""
+    for start in range(0, size, PIECE):
+        yield _ZEROS[: size - start]
+
+
 def leading_zeros(data: Data) -> int:
     """Count the zero bytes that `data` begins with."""
     zeros = 0

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from hardboot.formats.archives import sparse
 from hardboot.formats.archives.piece_reader import PieceReader
-from hardboot.formats.reading import malformed
+from hardboot.formats.reading import malformed, zeros
 
 _WHAT = "sparse image"
-_ZEROS = bytes(1 << 20)
 
 
 def expanded_size(head: bytes) -> int:
@@ -51,10 +50,10 @@ def join_pieces(parts: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
                 raise malformed(
                     _WHAT, "chunk", None, f"it holds byte {start:#x}, which an earlier one holds, too"
                 )
-            yield from _zeros(start - end)
+            yield from zeros(start - end)
             yield piece
             end = start + len(piece)
-    yield from _zeros(size - end)
+    yield from zeros(size - end)
 
 
 def _placed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -86,8 +85,3 @@ def _placed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     if left:
         raise malformed(_WHAT, "chunks", reader.offset, f"{left} of {header.blocks} blocks are missing")
     yield at, b""
-
-
-def _zeros(size: int) -> Iterator[bytes]:
-    for start in range(0, size, len(_ZEROS)):
-        yield _ZEROS[: size - start]
