@@ -202,7 +202,7 @@ def collect(phone: Phone, logs: tuple[KeptLog, ...] | None = None, *, alone: boo
         alone: Whether other commands are kept away meanwhile: then no attempt runs.
     """
     try:
-        newest = next(iter(store.find_all(phone.serialno)), None)
+        newest = store.newest(phone.serialno)
         if newest is None or newest.looked or (newest.is_running and not alone):
             return
         if newest.outcome == GUEST_UP and logs is None:

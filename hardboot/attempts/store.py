@@ -99,14 +99,34 @@ def find_all(serial: str | None = None) -> list[Attempt]:
     Args:
         serial: ro.serialno of a phone: only its attempts; None for those of all.
     """
+    return list(_newest_first(serial))
+
+
+def newest(serial: str) -> Attempt | None:
+    """Return the newest attempt on a phone; None if there is none.
+
+    Args:
+        serial: ro.serialno of the phone.
+    """
+    return next(_newest_first(serial), None)
+
+
+def _newest_first(serial: str | None) -> Iterator[Attempt]:
     parent = "*" if serial is None else safe_serial(serial)
-    found = [one for path in _root().glob(f"{parent}/*") if (one := _read(path))]
-    return sorted(found, key=lambda one: (one.began, one.id), reverse=True)
+    folders = [path for path in _root().glob(f"{parent}/*") if _ID.fullmatch(path.name)]
+    for path in sorted(folders, key=lambda path: _order(path.name), reverse=True):
+        found = _read(path)
+        if found:
+            yield found
+
+
+def _order(name: str) -> tuple[str, int]:
+    """Return what IDs are sorted by: the time, and the number of those with the same time."""
+    day, second, *number = name.split("-")
+    return day + second, int(number[0]) if number else 1
 
 
 def _read(folder: Path) -> Attempt | None:
-    if not _ID.fullmatch(folder.name):
-        return None
     try:
         read = msgspec.json.decode(read_bytes(folder / _DESCRIPTION, limit=_LIMIT), type=Attempt)
     except (msgspec.DecodeError, UnicodeError, InputError) as error:

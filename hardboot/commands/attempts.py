@@ -83,11 +83,12 @@ def _show(one: Attempt, paths: list[Path]) -> None:
         rows.append(("error", one.failure.what))
     if one.cause:
         rows += [("likely cause", f"{one.cause.sentence} ({one.cause.kind})"), ("to do", one.cause.fix)]
+    rows.append(("folder", str(store.folder_of(one))))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         echo(f"  {name:<{width}}  {value}")
     for path in paths:
-        echo(f"  {path} ({human_size(path.stat().st_size)})")
+        echo(f"  {'':<{width}}  {path.name} ({human_size(path.stat().st_size)})")
 
 
 def _time(seconds: float) -> str:

@@ -21,6 +21,11 @@ def test_ids_are_times_and_never_the_same_also_for_two_phones() -> None:
     assert made == ["20270115-080000", "20270115-080000-2", "20270115-080000-3"]
     assert [store.get(one).id for one in made] == made
     assert [one.id for one in store.find_all("HB2")] == made[2:]
+    last = [keep(attempt(serial="HB2")).id for _ in range(9)][-1]
+    found = store.newest("HB2")
+    assert found
+    assert (found.id, last) == ("20270115-080000-12",) * 2
+    assert store.newest("HB3") is None
 
 
 def test_the_newest_is_first_and_last_stands_for_it() -> None:
