@@ -66,7 +66,7 @@ def boot(
 ) -> None:
     """Boot IMAGE once; a restart brings the phone back to its own system.
 
-    IMAGE is a boot image, or a folder or zip archive with the images of a ROM.
+    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM.
 
     Checks that the kernel of IMAGE runs. There are several ways; --dry-run shows which one is taken, and why
     not the others. Only recovery, slot and flash write to partitions: the first two put the old content back

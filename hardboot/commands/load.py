@@ -107,7 +107,7 @@ def _with_image_options(
 def load(settings: Settings, wanted: Wanted, panic: bool, add_crashkernel: bool) -> None:
     """Load IMAGE into the running kernel, to boot it later.
 
-    IMAGE is a boot image, or a folder or zip archive with the images of a ROM.
+    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM.
 
     `hardboot exec` boots it; with --panic, the next crash does. The phone keeps running, and loses the image
     when it restarts. An image that was loaded before is replaced.

@@ -53,7 +53,7 @@ def plan(
 ) -> None:
     """Show where the parts of IMAGE would lie in memory.
 
-    IMAGE is a boot image, or a folder or zip archive with the images of a ROM.
+    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM.
 
     Nothing is loaded. With --device NAME or --profile FILE the plan is made from the profile alone, with
     --from DIR from files of the phone; otherwise the connected phone is asked.

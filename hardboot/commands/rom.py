@@ -112,7 +112,7 @@ def add(
 ) -> None:
     """Store the ROM in IMAGE on the phone, as NAME.
 
-    IMAGE is a boot image, or a folder or zip archive with the images of a ROM. With --rootfs, the ROM is a
+    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM. With --rootfs, the ROM is a
     Linux system that lies in an image of its own.
     """
     _check_name(name)

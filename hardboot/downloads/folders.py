@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def read(folder: Path, keep: ExitStack) -> Found:
         keep: Closes a payload in it.
 
     Raises:
-        InputError: If it cannot be read, or a file in it is no regular file.
+        InputError: If the folder, or a payload in it, cannot be read.
     """
     try:
         files = sorted(entry.name for entry in os.scandir(folder) if members.is_wanted(entry.name))
@@ -30,8 +30,9 @@ def read(folder: Path, keep: ExitStack) -> Found:
 
 
 def _member(path: Path, keep: ExitStack) -> Member:
-    with open_regular(path) as stream:
-        size = os.fstat(stream.fileno()).st_size
+    size = 0  # of a file that is gone or no regular one, which is told when it is opened
+    with suppress(OSError):
+        size = path.stat().st_size
     return Member(path.name, size, partial(_pieces, path), partial(opened, path, keep))
 
 

@@ -203,7 +203,7 @@ def read(path: Path, others: Mapping[str, Path | None] = NO_FILES) -> Rom:
     """Read the ROM at `path`, mapped into memory.
 
     Args:
-        path: A boot image; or a folder or zip archive with the images of a ROM.
+        path: A boot image; or a folder, archive or OTA with the images of a ROM.
         others: Files of other images, by the names in `image_set.OTHERS`.
 
     Raises:

@@ -11,6 +11,8 @@ import ota_builders as build
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_builders import board
+from in_process import hardboot
 from ota_builders import BLOCK
 
 from hardboot.downloads import open_download
@@ -140,6 +142,19 @@ def test_every_download_comes_out_as_the_same_images(make: Make, images: Files, 
     (tmp_path / "system").write_bytes(found["system"])
     run("e2fsck", "-fn", tmp_path / "system")
     assert rom.read(path).sha256 == rom.read(images["boot"]).sha256
+
+
+def test_a_plan_from_an_ota_is_that_from_a_folder(tmp_path: Path) -> None:
+    set_of = image_sets.image_set(vendor_boot=image_sets.vendor_boot(dtb=board("x")))
+    contents = {name: data + bytes(-len(data) % BLOCK) for name, data in set_of.items()}
+    ota = tmp_path / "payload.bin"
+    ota.write_bytes(build.payload(contents, chunk=64))
+    plans = []
+    for path in (image_sets.write_set(tmp_path / "folder-with-images", contents), ota):
+        done = hardboot("--json", "plan", "--device", "virt-arm64", path)
+        assert done.returncode == 0, done.stderr
+        plans.append(done.stdout.replace(str(path), "PATH").replace(path.name, "NAME"))
+    assert plans[0] == plans[1]
 
 
 KINDS = st.lists(st.sampled_from([build.REPLACE, build.REPLACE_BZ, build.REPLACE_XZ]), min_size=1, max_size=5)

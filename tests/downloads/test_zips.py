@@ -1,6 +1,7 @@
 """Zip archives: OTAs, factory archives, encrypted ones, bombs."""
 
 import io
+import os
 import struct
 import subprocess
 import tracemalloc
@@ -159,6 +160,23 @@ def test_a_large_image_takes_little_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 << 20
+
+
+def test_what_is_wrong_with_a_file_of_a_folder_concerns_that_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "boot.img").write_bytes(BOOT)
+    (tmp_path / "dtbo.img").symlink_to("nowhere")
+    (tmp_path / "vendor.img").mkdir()
+    os.mkfifo(tmp_path / "system.img")
+    (tmp_path / "odm.img").touch()
+    with open_download(tmp_path) as download:
+        assert set(download.images) == {"boot"}
+        told = {name: error.what for name, error in download.refused.items()}
+    assert told["dtbo"].endswith("dtbo.img: no such file")
+    assert told["vendor"].endswith(("vendor.img: not a regular file", "vendor.img: is a directory"))
+    assert told["system"].endswith("system.img: not a regular file")
+    assert "size: 0 bytes" in told["odm"]
+    with pytest.raises(InputError, match=r"dtbo\.img: no such file"):
+        image_set.find(tmp_path, {})
 
 
 def test_a_folder_holds_what_archives_hold(tmp_path: Path) -> None:
