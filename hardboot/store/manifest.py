@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from hardboot.base.errors import InputError
 from hardboot.payload.extents import Extent
@@ -126,21 +127,18 @@ def build(manifest: Manifest) -> bytes:
 
 
 def parse(data: bytes, *, name: str) -> Manifest:
-    """Return the manifest of the ROM `name`.
+    """Return the manifest in the folder of the ROM `name`, which is its name, whatever the manifest says.
 
     Raises:
-        InputError: If it is damaged, of another version, or of another ROM.
+        InputError: If it is damaged, or of another version.
     """
     try:
         version = msgspec.json.decode(data, type=_Versioned).version
         if version != VERSION:
             raise _wrong(name, f"it has version {version}, this hardboot knows {VERSION}", "Update hardboot.")
-        manifest = msgspec.json.decode(data, type=Manifest)
+        return replace(msgspec.json.decode(data, type=Manifest), name=name)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise _wrong(name, str(error)) from error
-    if manifest.name != name:
-        raise _wrong(name, f"it is that of {manifest.name}")
-    return manifest
 
 
 def _wrong(name: str, problem: str, fix: str = "") -> InputError:

@@ -50,9 +50,8 @@ def test_another_version_is_named() -> None:
         manifest.parse(document(version=2, more="fields"), name="debian-13")
 
 
-def test_the_manifest_of_another_rom_is_refused() -> None:
-    with pytest.raises(InputError, match="of the ROM ubuntu cannot be used: it is that of debian-13"):
-        manifest.parse(document(), name="ubuntu")
+def test_the_folder_says_the_name() -> None:
+    assert manifest.parse(document(), name="ubuntu").name == "ubuntu"
 
 
 @pytest.mark.parametrize(

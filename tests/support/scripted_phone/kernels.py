@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scripted_phone.calls import Call
@@ -107,8 +108,11 @@ class AgentError(Exception):
         self.number = number
 
 
-def agent(call: Call, running: Running, leave: "Steps") -> Steps:
-    """Return the agent, as payload/agent.c: `leave` are the steps of reboot(2)."""
+AgentCommand = Callable[[Call, list[str]], None]
+
+
+def agent(call: Call, running: Running, leave: "Steps", more: Mapping[str, AgentCommand]) -> Steps:
+    """Return the agent, as payload/agent.c: `leave` are the steps of reboot(2), `more` other commands."""
     try:
         command, *words = call.words[1:]
         if command == "exec":
@@ -118,14 +122,18 @@ def agent(call: Call, running: Running, leave: "Steps") -> Steps:
                 raise AgentError("reboot", errno.EINVAL)
             yield from leave
             yield from stand_still()
-        {"load": _load, "unload": _unload, "info": _info, "pages": _pages}[command](call, running, words)
+        if command in more:
+            more[command](call, words)
+        else:
+            {"load": _load, "unload": _unload, "info": _info, "pages": _pages}[command](call, running, words)
         return 0
     except AgentError as error:
         call.out.write(f"error={error.what} errno={error.number}\n".encode())
         return 1
 
 
-def _open(call: Call, name: str) -> bytes:
+def open_file(call: Call, name: str) -> bytes:
+    """Return the content of a file that the agent reads."""
     try:
         return call.files.open(name, call.user).read()
     except OSError as error:
@@ -138,7 +146,7 @@ def _load(call: Call, running: Running, words: list[str]) -> None:
     for part in parts:
         name, _, place = part.rpartition("@")
         address, size = (int(number, 16) for number in place.split(":"))
-        content = _open(call, name)
+        content = open_file(call, name)
         if address % PAGE or size % PAGE or not size:
             raise AgentError(f"not page aligned: {part}", errno.EINVAL)
         if not 0 < len(content) <= size:
@@ -183,8 +191,8 @@ def _info(call: Call, running: Running, words: list[str]) -> None:
 
 def _pages(call: Call, running: Running, words: list[str]) -> None:
     """Pages that are not zero, then a bitmap of which are there."""
-    data = _open(call, words[0])
-    runs = struct.iter_unpack("<II", _open(call, words[1]))
+    data = open_file(call, words[0])
+    runs = struct.iter_unpack("<II", open_file(call, words[1]))
     numbers = [page for first, count in runs for page in range(first, first + count)]
     first, count = (int(word, 16) for word in words[2:])
     bits = 0

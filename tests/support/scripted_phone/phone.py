@@ -10,7 +10,7 @@ from typing import Concatenate, Literal, ParamSpec
 
 from hardboot.payload import agent
 from hardboot.transport.base import Output
-from scripted_phone import kernels
+from scripted_phone import blocks, kernels
 from scripted_phone.calls import Call, Program
 from scripted_phone.clock import Clock, Steps
 from scripted_phone.disks import DISK_PROGRAMS
@@ -54,6 +54,9 @@ def _fault(kind: Callable[_P, Fault]) -> Callable[Concatenate["ScriptedPhone", _
         return made
 
     return fault
+
+
+_BLOCK_COMMANDS = {"pour": blocks.pour, "extents": blocks.extents, "pin": blocks.pin, "blocks": blocks.read}
 
 
 @dataclass
@@ -368,7 +371,7 @@ class ScriptedPhone:
 
     def _agent(self, call: Call) -> Steps:
         assert self.running
-        return (yield from kernels.agent(call, self.running, self._exec()))
+        return (yield from kernels.agent(call, self.running, self._exec(), _BLOCK_COMMANDS))
 
     def _bootctl(self, call: Call) -> int:
         """Do what AOSP's does, whose set-active-boot-slot leaves the mark of a successful boot."""

@@ -179,8 +179,11 @@ def _mv(call: Call) -> int:
     if node is None:
         return call.fail(source, failure(errno.ENOENT))
     call.files.writable(target)
+    below = {path: one for path, one in call.files.nodes.items() if path.startswith(f"{source}/")}
     call.files.remove(source)
     call.files.add(target, node)
+    for path, one in below.items():
+        call.files.add(target + path.removeprefix(source), one)
     return 0
 
 

@@ -1,0 +1,79 @@
+"""Where the ROMs of a phone lie, and phones on which they cannot."""
+
+from pathlib import Path
+
+import pytest
+import store_setup as setup
+from told import raises
+
+from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.flows.store import place
+from hardboot.flows.store.place import Place
+
+BLOCK = "/sys/class/block/vda3"
+
+
+def test_the_block_device_below_data_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    wanted = Place("ext4", "vda3", "/dev/block/vda3", "userdata", setup.PARTITION, 8 << 30)
+    assert place.ask(phone.phone) == wanted
+    phone.scripted.data.capacity = 1 << 30
+    free = place.ask(phone.phone).free
+    assert free
+    assert free <= 1 << 30
+    phone.scripted.add_file(f"{BLOCK}/uevent", "MAJOR=254\nMINOR=3\nDEVNAME=vda3\n")
+    assert place.ask(phone.phone).partition == "vda3"  # its table has no names
+
+
+def test_f2fs_moves_what_is_not_pinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not place.ask(setup.connected(monkeypatch, tmp_path).phone).f2fs
+    assert place.ask(setup.connected(monkeypatch, tmp_path, filesystem="f2fs").phone).f2fs
+
+
+def test_another_file_system_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    phone = setup.connected(monkeypatch, tmp_path, filesystem="btrfs")
+    with raises(
+        RefusedError,
+        "/data is btrfs; ROMs can be stored on ext4 or f2fs only",
+        "Nothing was written.",
+        "Boot ROMs without storing them: hardboot boot IMAGE",
+    ):
+        place.ask(phone.phone)
+
+
+def test_data_below_device_mapper_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    phone.scripted.data.device = "/dev/block/dm-7"
+    phone.scripted.add_file("/dev/block/dm-7", b"")
+    with raises(
+        RefusedError,
+        "/data lies on dm-7, which device mapper makes: the phone encrypts it as a whole",
+        "Nothing was written.",
+        "Boot ROMs without storing them: hardboot boot IMAGE",
+    ):
+        place.ask(phone.phone)
+
+
+def test_data_that_is_not_mounted_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    phone.scripted.show("/proc/mounts", lambda: "rootfs / rootfs ro 0 0\n/dev/x /data2 ext4 rw 0 0\n")
+    with pytest.raises(RefusedError, match="nothing is mounted on /data"):
+        place.ask(phone.phone)
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (f"{BLOCK}/size", "many\n"),
+        (f"{BLOCK}/size", "-1\n"),
+        ("/proc/mounts", "/dev/$(reboot) /data ext4 rw 0 0\n"),
+        ("/proc/mounts", "tmpfs /data ext4 rw 0 0\n"),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, content: str
+) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    phone.scripted.show(path, lambda: content)
+    with pytest.raises(DeviceError, match="does not say on which block device /data lies"):
+        place.ask(phone.phone)

@@ -1,0 +1,89 @@
+"""Starting a ROM of the store: its blocks are checked anew, and hb-init gets what it needs."""
+
+from pathlib import Path
+
+import pytest
+import store_setup as setup
+from scripted_phone.files import File
+from store_setup import StorePhone
+from told import raises
+
+from hardboot.base.errors import HardbootError, InputError, RefusedError
+from hardboot.flows.store import add, stored
+from hardboot.flows.store.place import STORE
+from hardboot.flows.store.start import StoredSource
+from hardboot.formats.archives import ramdisk
+from hardboot.payload import extents
+from hardboot.store.manifest import Manifest
+
+
+@pytest.fixture
+def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
+    found = setup.connected(monkeypatch, tmp_path)
+    new = setup.linux(tmp_path)
+    add.add(found.phone, new, add.check(found.phone, new))
+    return found
+
+
+def manifest(phone: StorePhone) -> Manifest:
+    return stored.find(phone.phone, "linux")
+
+
+def files(data: bytes) -> dict[str, bytes]:
+    """Return the files of all archives of a ramdisk."""
+    fragments, _ = ramdisk.parse(data)
+    return {entry.name: bytes(entry.data) for entry in ramdisk.entries(fragments)}
+
+
+def test_the_ramdisk_gets_hb_init_and_the_tables_of_the_disks(phone: StorePhone) -> None:
+    known = manifest(phone)
+    rom = StoredSource(known).complete(phone.phone)
+    assert (rom.path.name, rom.release) == ("linux", "6.6.0-rom")
+    found = files(bytes(rom.ramdisks()))
+    assert found["hb-init/steps"].decode().splitlines() == [
+        f"disk root userdata vda3 {setup.PARTITION} rw",
+        "root root ext4",
+        "init /sbin/init",
+    ]
+    assert found["hb-init/root.table"] == extents.build_table(known.images[0].extents)
+    assert StoredSource(known).append == "rdinit=/hb-init/init"
+
+
+def test_blocks_that_have_moved_are_refused(phone: StorePhone) -> None:
+    node = phone.scripted.files.find(f"{STORE}/linux/root.img")
+    assert isinstance(node, File)
+    phone.blocks.move(node)
+    with raises(
+        RefusedError,
+        "the blocks of /data/hardboot/roms/linux/root.img have moved since it was written",
+        "Nothing was started.",
+        "Something rewrote or defragmented the file. Back the ROM up, remove it and restore it.",
+    ):
+        StoredSource(manifest(phone)).complete(phone.phone)
+
+
+def test_blocks_that_somebody_else_shares_now_are_refused(phone: StorePhone) -> None:
+    phone.blocks.flags["root.img"] = 0x2000
+    with pytest.raises(RefusedError, match="shared with another file"):
+        StoredSource(manifest(phone)).complete(phone.phone)
+
+
+def test_a_boot_image_that_is_not_the_one_added_is_refused(phone: StorePhone) -> None:
+    node = phone.scripted.files.find(f"{STORE}/linux/boot-boot.img")
+    assert node
+    node.write(100, b"another")
+    with raises(
+        InputError,
+        "/data/hardboot/roms/linux/boot-boot.img on the phone is damaged, or not the image that was added",
+        "Nothing was started.",
+        "Remove the ROM and add it again: hardboot rom remove linux",
+    ):
+        StoredSource(manifest(phone)).complete(phone.phone)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "root.img", "boot-boot.img"])
+def test_a_file_that_is_gone_is_refused(phone: StorePhone, name: str) -> None:
+    known = manifest(phone) if name != "manifest.json" else None
+    phone.scripted.files.remove(f"{STORE}/linux/{name}")
+    with pytest.raises(HardbootError):
+        StoredSource(known or manifest(phone)).complete(phone.phone)

@@ -1,0 +1,68 @@
+"""A scripted phone whose /data can hold ROMs, and hardboot connected to it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import scripted_setup as setup
+from scripted_phone import ScriptedPhone
+from scripted_phone.blocks import Blocks, blocks_of
+
+from hardboot.device.phone import Phone
+from hardboot.flows.store.add import NewImage, NewRom
+from hardboot.flows.store.place import STORE
+
+PAGE = 4096
+PARTITION = 64 << 20  # bytes of userdata
+ROOT = bytes(PAGE) + b"root file system".ljust(PAGE, b".") + bytes(2 * PAGE)
+
+
+@dataclass
+class StorePhone:
+    """The phone as a test sees it."""
+
+    scripted: ScriptedPhone
+    phone: Phone
+
+    @property
+    def blocks(self) -> Blocks:
+        """Where its files lie."""
+        return blocks_of(self.scripted.files)
+
+    def names(self) -> list[str]:
+        """Return the folders of the store."""
+        return self.scripted.files.names(STORE) if self.scripted.files.find(STORE) else []
+
+    def content(self, path: str) -> bytes:
+        """Return the content of a file of the store."""
+        node = self.scripted.files.find(f"{STORE}/{path}")
+        assert node, path
+        return node.read()
+
+
+def connected(monkeypatch: pytest.MonkeyPatch, folder: Path, *, filesystem: str = "ext4") -> StorePhone:
+    """Return a phone with its host kernel running."""
+    scripted = setup.install(setup.phone_with_disk(), monkeypatch, folder / "state")
+    scripted.data.kind = filesystem
+    prepare(scripted)
+    return StorePhone(scripted, setup.connected(scripted))
+
+
+def reconnected(phone: StorePhone) -> StorePhone:
+    """Return the phone after the connection was lost."""
+    return StorePhone(phone.scripted, setup.connected(phone.scripted))
+
+
+def prepare(scripted: ScriptedPhone) -> None:
+    """Let a phone tell on which block device its /data lies."""
+    scripted.show("/proc/mounts", lambda: "".join(f"{mount}\n" for mount in scripted.files.mounts))
+    block = "/sys/class/block/vda3"
+    scripted.add_file(f"{block}/size", f"{PARTITION // 512}\n")
+    scripted.add_file(f"{block}/uevent", "MAJOR=254\nMINOR=3\nDEVNAME=vda3\nPARTNAME=userdata\n")
+    blocks_of(scripted.files).pins = scripted.data.kind == "f2fs"
+
+
+def linux(folder: Path, *, name: str = "linux") -> NewRom:
+    """Return a Linux ROM with one image."""
+    image = setup.rom_image(folder).read_bytes()
+    return NewRom(name=name, kind="linux", boot={"boot": image}, images={"root": NewImage(ROOT)}, root="root")
