@@ -35,6 +35,7 @@ _NOTHING_PENDING = {_NO_UPDATE, "cancelled"}
 _STATE = "/metadata/ota/state"
 _STATE_TAG = 0x08  # of a varint in field 1
 _SNAPSHOT_BOOT = "/metadata/ota/snapshot-boot"
+VENDOR_KERNEL_BOOT = "vendor_kernel_boot"  # of newer Pixels: modules and device trees
 _FIRST = 4096  # bytes; a partition that begins with so many zeros was never written
 _HEX = re.compile(r"[0-9a-f]{2}")
 
@@ -135,6 +136,24 @@ def blank_query(folder: str, slot: str) -> str:
         f"cd {quoted} || exit 1; for one in $(ls {quoted} 2>/dev/null); do case $one in *_{other}) "
         f"if test -e {name} && {filled.format('$one')} && ! {filled.format(name)}; "
         f"then echo {name}; fi ;; esac; done; true"
+    )
+
+
+def compare_query(folder: str) -> str:
+    """Return a command that prints "same NAME" or "differs NAME" of images that say what else a slot holds.
+
+    These are the vbmeta partitions, which hold the hashes of the system, and vendor_kernel_boot.
+
+    Args:
+        folder: Where the partitions are, by their names.
+    """
+    quoted = shlex.quote(folder)
+    digests = [f'"$(sha256sum < ${{one%_a}}_{slot} 2>/dev/null)"' for slot in SLOTS]
+    return (
+        f"cd {quoted} || exit 1; for one in $(ls {quoted} 2>/dev/null); do "
+        f"case $one in vbmeta*_a|{VENDOR_KERNEL_BOOT}_a) "
+        f"if [ {' = '.join(digests)} ]; then echo same ${{one%_a}}; else echo differs ${{one%_a}}; fi ;; "
+        "esac; done; true"
     )
 
 

@@ -35,5 +35,5 @@ def parse(output: Output) -> str:
     raise RefusedError(
         f"the phone does not say which slot it runs from: {shown}",
         state="Nothing was written.",
-        fix="Choose the slot: --slot a. Look at it on the phone: getprop ro.boot.slot_suffix",
+        fix="Look at it: getprop ro.boot.slot_suffix. Commands with --slot can be told: --slot a",
     )

@@ -82,16 +82,20 @@ def check_complete(one: Rom, *, unneeded: Collection[str] = ()) -> None:
 
 def _with(phone: Phone, known: ImageSet, names: Iterable[str]) -> ImageSet:
     """Return a set of images, and those of the phone with these names."""
-    taken = {name: _read(phone, name) for name in names}
+    taken = {name: read(phone, name) for name in names}
     images = {**known.images, **{name: data for name, (_, data) in taken.items()}}
     files = {**known.files, **{name: Path(place) for name, (place, _) in taken.items()}}
     return replace(known, images=images, files=files)
 
 
-def _read(phone: Phone, name: str) -> tuple[str, Data]:
+def read(phone: Phone, name: str) -> tuple[str, Data]:
     """Return the name of the phone's partition `name` and the image in it, which is kept for the next time.
 
     The phone computes its SHA-256 each time; what is kept is only used if it has the same one.
+
+    Raises:
+        DeviceError: If it cannot be read, or arrives damaged.
+        RefusedError: If it is not as the profile says.
     """
     device, title = phone.partition(name), phone.partition_name(name)
     with log.step(f"Reading {title} of the phone"):

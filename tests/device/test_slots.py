@@ -51,7 +51,7 @@ def test_a_phone_that_names_no_slot_or_two_is_refused(output: Output, shown: str
         RefusedError,
         f"the phone does not say which slot it runs from: {shown}",
         "Nothing was written.",
-        "Choose the slot: --slot a. Look at it on the phone: getprop ro.boot.slot_suffix",
+        "Look at it: getprop ro.boot.slot_suffix. Commands with --slot can be told: --slot a",
     ):
         slots.parse(output)
 

@@ -14,6 +14,7 @@ from hardboot import profile
 from hardboot.profile.schema import Partition
 
 HOME = (Slot(15, 1, successful=True), Slot(14, 1, successful=True))
+VBMETA = b"AVB0\0\0\0\1".ljust(120, b"\0") + b"\0\0\0\2"  # its flags: no verification
 _MARK = b"androidboot.hardboot="
 _CMDLINE = slice(64, 576)  # of a header of version 0
 
@@ -94,6 +95,8 @@ def install(monkeypatch: pytest.MonkeyPatch, folder: Path, *, host: bool = False
         "boot_a": phone.partition("boot_a", own, size=setup.SIZE),
         "boot_b": phone.partition("boot_b", setup.STOCK_IMAGE, size=setup.SIZE),
         "misc": phone.partition("misc", bytes(setup.SIZE)),
+        "vbmeta_a": phone.partition("vbmeta_a", VBMETA, size=4096),
+        "vbmeta_b": phone.partition("vbmeta_b", VBMETA, size=4096),
     }
     phone.boots += [(setup.HOST_IMAGE, HOST), (setup.STOCK_IMAGE, STOCK)]
     phone.trees["/sys/firmware/fdt"] = setup.TREE

@@ -7,8 +7,7 @@ whatever the ROM says about its slot. Android marks a slot as successful by itse
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
@@ -22,14 +21,12 @@ from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
 from hardboot.device.slot_state import SlotState
-from hardboot.flows import image_set, load, planning, transaction, unsettled, verdict
+from hardboot.flows import load, planning, transaction, unsettled, verdict
 from hardboot.flows import restart as restarts
 from hardboot.flows.journal import Journal
-from hardboot.flows.rom import Rom
-from hardboot.flows.ways import bootloader_checks, marked_image, slot_checks, slot_control
+from hardboot.flows.ways import bootloader_checks, marked_image, slot_checks, slot_control, slot_images
+from hardboot.flows.ways.slot_images import SlotImage
 from hardboot.flows.ways.way import SLOT, Request
-from hardboot.formats.boot import bootimg
-from hardboot.formats.reading import Data
 from hardboot.profile import SLOTS
 
 _LOCKED = "the bootloader is locked: it starts no other images than its maker's"
@@ -42,15 +39,13 @@ class SlotBoot:
 
     Attributes:
         images: What is written, by the names of partitions.
-        sources: Where each comes from, for people.
         state: Of the slots.
         cmdline: The command line in the header.
         loaded: The record of it.
         before: The kernel that was running.
     """
 
-    images: Mapping[str, list[Data]] = field(repr=False)
-    sources: Mapping[str, Path]
+    images: Mapping[str, SlotImage]
     state: SlotState
     cmdline: CommandLine
     loaded: Loaded
@@ -65,7 +60,7 @@ class SlotBoot:
         """Return what will be written, as JSON has it."""
         return {
             "slot": self.slot,
-            "partitions": {name: str(path) for name, path in self.sources.items()},
+            "partitions": {name: str(image.path) for name, image in self.images.items()},
             "cmdline": self.cmdline.text,
             "control": slot_control.MISC if self.state.control else "bootctl",
         }
@@ -75,7 +70,7 @@ class SlotBoot:
         return [
             ("image", str(self.loaded)),
             ("cmdline", self.cmdline.text),
-            *((f"to {name}", str(path)) for name, path in self.sources.items()),
+            *((f"to {name}", str(image.path)) for name, image in self.images.items()),
             ("tries", "1" if self.state.control else "as many as bootctl gives it"),
         ]
 
@@ -113,10 +108,10 @@ class SlotBoot:
         also = [slot_control.new_bytes(slot_control.one_try(control, self.state.other))] if control else []
         with temporary_folder() as folder:
             copies = {}
-            for name, content in self.images.items():
+            for name, image in self.images.items():
                 path = folder / f"{name}.img"
-                write_atomic(path, content)
-                copies[name] = PrivateCopy(self.sources[name], path, path.stat().st_size, sha256_file(path))
+                write_atomic(path, image.content)
+                copies[name] = PrivateCopy(image.path, path, path.stat().st_size, sha256_file(path))
             written = transaction.write(phone, SLOT, copies, put_back=True, also=also)
         journal.pushed_bytes += sum(one.size for one in written.writes) if written else 0
 
@@ -161,6 +156,7 @@ class _SlotBoot:
         unsettled.require_settled(phone)
         slot_checks.check(phone, state)
         slot_checks.check_limited(state)
+        slot_checks.check_same_system(phone, state)
 
     def prepare(self, phone: Phone, request: Request, journal: Journal) -> SlotBoot:
         """See `Way`."""
@@ -186,7 +182,7 @@ class _SlotBoot:
             line = marked_image.command_line(phone.profile, rom, request, mark)
             vendor = rom.vendor.cmdline if rom.vendor else ""
             bootloader_checks.check_rom(phone, rom, facts, line, vendor)
-            images = _images(phone, rom, line.text)
+            images = slot_images.make(phone, rom, line.text)
         loaded = record.describe(
             now,
             record.SLOT,
@@ -196,48 +192,8 @@ class _SlotBoot:
             mark=mark,
             cmdline=line.text,
         )
-        slot = SLOTS[state.other]
-        return SlotBoot(
-            {f"{name}_{slot}": content for name, content in images.items()},
-            {f"{name}_{slot}": rom.files.files[name] for name in images},
-            state,
-            line,
-            loaded,
-            now,
-        )
+        named = {f"{name}_{SLOTS[state.other]}": image for name, image in images.items()}
+        return SlotBoot(named, state, line, loaded, now)
 
 
 way = _SlotBoot()
-
-
-def _images(phone: Phone, rom: Rom, cmdline: str) -> dict[str, list[Data]]:
-    """Return what the slot gets, by image: all that its bootloader joins, so that no two systems are mixed.
-
-    What the ROM does not bring was read from the slot that runs, as for every other way.
-
-    Raises:
-        RefusedError: If something was given that has no place in a slot.
-        InputError: If the command line does not fit.
-    """
-    image = marked_image.with_command_line(marked_image.with_parts(rom), cmdline)
-    inside = rom.files.images.keys() & {"ramdisk", "dtb"}
-    if image.header_version >= marked_image.WITH_VENDOR_BOOT and inside:
-        raise RefusedError(
-            f"the {' and the '.join(sorted(inside))} of a ROM of several images cannot be replaced in a slot",
-            state="Nothing was sent.",
-            fix="Change the images themselves: hardboot unpack, hardboot pack.",
-        )
-    made: dict[str, list[Data]] = {image_set.BOOT: list(bootimg.build(image))}
-    for name in image_set.OTHERS:
-        if name not in rom.files.images:
-            continue
-        known = phone.profile.partitions.get(name)
-        if known is not None and known.slots:
-            made[name] = [rom.files.images[name]]
-        elif name in rom.given:
-            raise RefusedError(
-                f"{phone.profile.title} has no partition {name} in its slots, as far as its profile knows",
-                state="Nothing was sent.",
-                fix=f"Leave out {name}, or add the partition to the profile.",
-            )
-    return made

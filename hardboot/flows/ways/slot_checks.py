@@ -78,6 +78,17 @@ def check(phone: Phone, state: SlotState) -> None:
         _check_installed(phone, other)
 
 
+def check_same_system(phone: Phone, state: SlotState) -> None:
+    """Refuse a phone whose other slot may hold another system: an Android ROM would run it with the own data.
+
+    Raises:
+        RefusedError: If its vbmeta partitions are not the same in both slots, or there are none.
+    """
+    problem = _other_system(state, _compare(phone))
+    if problem:
+        raise _refused(problem, f"If the ROM brings a system of its own: --via {SLOT}")
+
+
 def check_limited(state: SlotState) -> None:
     """Refuse a phone on which the tries of the ROM cannot be limited to one.
 
@@ -98,7 +109,8 @@ def _check_installed(phone: Phone, slot: str) -> None:
     blank = read(query, phone.root(f"sh -c {shlex.quote(query)}")).split()
     if blank:
         more = f" and {len(blank) - _SHOWN} more" if len(blank) > _SHOWN else ""
-        raise _never_booted(slot, f"{', '.join(blank[:_SHOWN])}{more} are empty")
+        verb = "is" if len(blank) == 1 else "are"
+        raise _never_booted(slot, f"{', '.join(blank[:_SHOWN])}{more} {verb} empty")
     name = f"{BOOT}_{slot}"
     page = phone.pull_copy(Copy("first-page", phone.partition(name).path, _FIRST_PAGE)) or b""
     if image_end(page) is None:
@@ -113,6 +125,14 @@ def warn(phone: Phone, state: SlotState) -> None:
             f"this phone updates by snapshots (Virtual A/B): there may be no system in slot {other}, and a "
             "ROM that mounts one does not start"
         )
+    compared = _compare(phone)
+    problem = _other_system(state, compared)
+    if problem:
+        log.warn(problem)
+    if compared.get(slot_state.VENDOR_KERNEL_BOOT) == "differs":
+        log.warn(
+            f"{slot_state.VENDOR_KERNEL_BOOT} is not the same in both slots: the ROM gets that of {other}"
+        )
     path = f"{_folder(phone)}/vbmeta_{other}"
     header = phone.root(f"head -c {VbmetaHeader.SIZE} < {shlex.quote(path)} | od -v -An -tx1").text.split()
     try:
@@ -124,6 +144,26 @@ def warn(phone: Phone, state: SlotState) -> None:
             f"vbmeta_{other} has verification enabled: most unlocked bootloaders start the ROM all the same, "
             "others come back to their menu"
         )
+
+
+def _compare(phone: Phone) -> dict[str, str]:
+    """Return "same" or "differs" by the names of images; see `slot_state.compare_query`."""
+    query = slot_state.compare_query(_folder(phone))
+    lines = read(query, phone.root(f"sh -c {shlex.quote(query)}")).splitlines()
+    return {name: state for state, _, name in (line.strip().partition(" ") for line in lines)}
+
+
+def _other_system(state: SlotState, compared: dict[str, str]) -> str | None:
+    own, other = (SLOTS[index] for index in (state.running, state.other))
+    states = {found for name, found in compared.items() if name.startswith("vbmeta")}
+    if not states:
+        return f"the phone has no vbmeta that tells whether slot {other} holds the same system as slot {own}"
+    if "differs" in states:
+        return (
+            f"slot {other} holds another system than slot {own} (vbmeta differs): an Android ROM would run it"
+            " with your data"
+        )
+    return None
 
 
 def _folder(phone: Phone) -> str:

@@ -13,12 +13,15 @@ import slotted
 from boot_control import Slot
 from in_process import hardboot
 from scripted_phone import STOCK, Kernel
-from slotted import HOME, Slotted
+from slotted import HOME, VBMETA, Slotted
 
 from hardboot.flows.ways import slot_control
 from hardboot.formats.boot import bootcontrol, bootimg
 
 NOTHING = "Nothing was sent."
+ANOTHER = (
+    "slot b holds another system than slot a (vbmeta differs): an Android ROM would run it with your data"
+)
 LIMITED = "misc holds no valid boot control block"
 
 
@@ -234,7 +237,7 @@ def _locked(phone: Slotted) -> None:
             "slot b is marked as unbootable: an update is being written to it, or it failed",
             "Let the update end",
         ),
-        (_empty, "slot b was never booted: xbl_b are empty", "Install an update once"),
+        (_empty, "slot b was never booted: xbl_b is empty", "Install an update once"),
         (_no_image, "slot b was never booted: boot_b holds no boot image", "Install an update once"),
         (
             _no_control,
@@ -343,15 +346,68 @@ def test_a_rom_that_runs_is_left_first(phone: Slotted, image: Path) -> None:
 
 
 def test_what_may_keep_the_rom_from_starting_is_told(phone: Slotted, image: Path) -> None:
+    def warnings() -> str:
+        return hardboot("boot", image, "--via", "slot", "--dry-run").stderr
+
+    assert "slot b" not in warnings()
     phone.phone.properties["ro.virtual_ab.enabled"] = "true"
-    phone.phone.partition("vbmeta_b", b"AVB0\0\0\0\1".ljust(4096, b"\0"))
-    done = hardboot("boot", image, "--via", "slot", "--dry-run")
-    assert "there may be no system in slot b" in done.stderr
-    assert "vbmeta_b has verification enabled" in done.stderr
-    disabled = bytearray(b"AVB0\0\0\0\1".ljust(4096, b"\0"))
-    disabled[123] = 2
-    phone.phone.partition("vbmeta_b", bytes(disabled))
-    assert "vbmeta_b" not in hardboot("boot", image, "--via", "slot", "--dry-run").stderr
+    assert "there may be no system in slot b" in warnings()
+    for slot in "ab":
+        phone.phone.partition(f"vendor_kernel_boot_{slot}", slot.encode(), size=4096)
+        phone.phone.partition(f"vbmeta_{slot}", VBMETA[:123].ljust(4096, b"\0"))
+    told = warnings()
+    assert "vbmeta_b has verification enabled" in told
+    assert "vendor_kernel_boot is not the same in both slots: the ROM gets that of b" in told
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (
+            ("vbmeta_b",),
+            ANOTHER,
+        ),
+        (
+            ("vbmeta_system_a", "vbmeta_system_b"),
+            ANOTHER,
+        ),
+        ((), "the phone has no vbmeta that tells whether slot b holds the same system as slot a"),
+    ],
+)
+def test_a_slot_with_another_system_is_only_taken_by_name(
+    phone: Slotted, image: Path, names: tuple[str, ...], what: str
+) -> None:
+    for name in names:
+        phone.phone.partition(name, name.encode(), size=4096)
+    if not names:
+        for slot in "ab":
+            phone.phone.files.remove(f"/dev/block/by-name/vbmeta_{slot}")
+    refused = hardboot("boot", image)
+    assert refused.returncode == 4
+    assert refused.stderr.splitlines()[-3].endswith(f"; slot: {what}")
+    done = hardboot("boot", image, "--via", "slot")
+    assert done.returncode == 0, done.stderr
+    assert what in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("where", "state"),
+    [
+        ("device.slot_state.parse", "Nothing was sent."),
+        ("flows.ways.slot_images.make", "Nothing was sent."),
+        ("flows.transaction.check", "Nothing was sent."),
+        ("flows.transaction.device_of", "Nothing was written to a partition."),
+        ("flows.restart.reboot_and_wait", "The ROM is in the other slot; the restart may have been sent."),
+    ],
+)
+def test_ctrl_c_tells_what_had_been_done_by_then(
+    phone: Slotted, image: Path, monkeypatch: pytest.MonkeyPatch, where: str, state: str
+) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"hardboot.{where}", interrupted)
+    assert error(image, code=130)[1] == state
 
 
 @pytest.mark.parametrize("home", [0, 1])
