@@ -1,4 +1,4 @@
-"""What the other slot gets: all images that a bootloader joins, so that those of two versions are not mixed."""
+"""What the other slot gets: all images that a bootloader joins, none of them of another version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
