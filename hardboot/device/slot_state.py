@@ -35,6 +35,7 @@ _NOTHING_PENDING = {_NO_UPDATE, "cancelled"}
 _STATE = "/metadata/ota/state"
 _STATE_TAG = 0x08  # of a varint in field 1
 _SNAPSHOT_BOOT = "/metadata/ota/snapshot-boot"
+MISC = "misc"  # the partition with the boot control block
 VENDOR_KERNEL_BOOT = "vendor_kernel_boot"  # of newer Pixels: modules and device trees
 _FIRST = 4096  # bytes; a partition that begins with so many zeros was never written
 _HEX = re.compile(r"[0-9a-f]{2}")

@@ -13,8 +13,6 @@ from hardboot.device.phone import Phone
 from hardboot.flows import restart, transaction_record, unsettled
 from hardboot.flows.transaction_record import Transaction
 from hardboot.flows.unsettled import Agree, Touched
-from hardboot.flows.ways import slot_control
-from hardboot.flows.ways.way import SLOT
 
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
@@ -101,8 +99,6 @@ def go(phone: Phone, *, wait_s: float, agree: Agree | None = None) -> Returned:
 def _put_back(phone: Phone, agree: Agree | None) -> tuple[Transaction | None, Sequence[Touched]]:
     with if_cut_off("Nothing was changed."):
         change = transaction_record.find(phone)
-    if change and change.way == SLOT:
-        slot_control.lead_home(phone, [one.partition for one in change.writes])
     return change, unsettled.put_back(phone, agree=agree) if change else []
 
 

@@ -8,13 +8,15 @@ from msgspec.structs import replace
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.interrupts import if_cut_off
-from hardboot.device import battery, by_name, record
+from hardboot.device import battery, bootctl, by_name, record
 from hardboot.device.phone import Phone
+from hardboot.device.slot_state import MISC
 from hardboot.flows import partition_write
 from hardboot.flows import transaction_record as records
 from hardboot.flows.partition_read import back_up
 from hardboot.flows.partition_write import Holds
 from hardboot.flows.transaction_record import PartitionWrite, Transaction
+from hardboot.profile import SLOTS
 
 Agree = Callable[[Sequence[str]], None]  # called with the partitions that something else wrote; may refuse
 
@@ -191,6 +193,7 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
         partition_write.end_writer(phone)
         seen = look(phone, known)
         _save_others(phone, known, seen, agree)
+        _lead_home(phone, known)
     goal = _goal(known, seen)
     done = list(seen)
     for number in reversed(range(len(seen))):
@@ -200,6 +203,19 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
     with if_cut_off("Everything was put back, read back and compared."):
         records.settle(phone, known)
     return done
+
+
+def _lead_home(phone: Phone, known: Transaction) -> None:
+    """Let the bootloader start the own slot next, where bootctl made it start the other one.
+
+    With the boot control block among the writes, its old content does that.
+
+    Raises:
+        DeviceStateError: If it cannot be told.
+    """
+    names = [one.partition for one in known.writes]
+    if known.way == record.SLOT and MISC not in names:
+        bootctl.activate(phone, 1 - SLOTS.index(names[0].rpartition("_")[2]))
 
 
 def _goal(known: Transaction, seen: Sequence[Touched]) -> Holds:

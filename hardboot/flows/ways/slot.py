@@ -15,12 +15,12 @@ from hardboot.base.errors import HardbootError, RefusedError
 from hardboot.base.files import PrivateCopy, sha256_file, write_atomic
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
+from hardboot.device import bootctl, record, unlocked
 from hardboot.device import mark as marks
-from hardboot.device import record, unlocked
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
-from hardboot.device.slot_state import SlotState
+from hardboot.device.slot_state import MISC, SlotState
 from hardboot.flows import load, planning, transaction, unsettled, verdict
 from hardboot.flows import restart as restarts
 from hardboot.flows.journal import Journal
@@ -62,7 +62,7 @@ class SlotBoot:
             "slot": self.slot,
             "partitions": {name: str(image.path) for name, image in self.images.items()},
             "cmdline": self.cmdline.text,
-            "control": slot_control.MISC if self.state.control else "bootctl",
+            "control": MISC if self.state.control else "bootctl",
         }
 
     def rows(self) -> list[tuple[str, str]]:
@@ -94,7 +94,7 @@ class SlotBoot:
             log.step("Waiting for the ROM", limit_s=wait_s),
         ):
             if self.state.control is None:
-                slot_control.start_other(phone, self.state)
+                bootctl.start_anew(phone, self.state.other, home=self.state.running)
             now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
         settled = False
         if now:
@@ -125,9 +125,7 @@ class SlotBoot:
         Returns:
             Whether that is done.
         """
-        misc = [slot_control.MISC] if self.state.control else []
         try:
-            slot_control.lead_home(phone, [*self.images, *misc])
             touched = unsettled.put_back(phone)
             slot_control.prefer_home(phone, self.state)
         except HardbootError as error:
@@ -136,7 +134,7 @@ class SlotBoot:
                 f"{SLOTS[self.state.running]}: hardboot home"
             )
             return False
-        if own and any(one.partition == slot_control.MISC and one.held == "new" for one in touched):
+        if own and any(one.partition == MISC and one.held == "new" for one in touched):
             log.warn(f"the bootloader did not try slot {self.slot}: it may not read misc")
         return True
 

@@ -8,9 +8,8 @@ from hardboot.device import slot_state
 from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
-from hardboot.device.slot_state import SlotState
+from hardboot.device.slot_state import MISC, SlotState
 from hardboot.flows.ways.bootloader_checks import OTHER_WAY
-from hardboot.flows.ways.slot_control import MISC
 from hardboot.flows.ways.way import SLOT
 from hardboot.formats.avb import vbmeta
 from hardboot.formats.avb.records import VbmetaHeader

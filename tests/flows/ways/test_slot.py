@@ -159,10 +159,21 @@ def test_a_silent_phone_is_told_and_home_puts_it_in_order(phone: Slotted, image:
     phone.phone.power_on()
     phone.phone.clock.sleep(60)
     assert phone.started == ["b", "a"]
-    again = error(image, code=4)
-    assert again[0].startswith("boot --via slot of ")
-    assert again[2] == "Put back what it held first: hardboot home"
-    assert home()["way"] == "slot"
+    done = home()
+    assert (done["way"], done["restarted"]) == ("slot", False)
+    assert phone.content() == before
+
+
+def test_the_next_boot_puts_back_what_one_that_was_silent_left(phone: Slotted, image: Path) -> None:
+    before = phone.content()
+    phone.rom = Kernel("6.6.0-rom", boot_s=10_000)
+    error(image, "--wait", "40", code=6)
+    phone.phone.cut_power()
+    phone.phone.power_on()
+    phone.phone.clock.sleep(60)
+    phone.rom = Kernel("6.6.0-rom", page=None, flag=None, takes=1)
+    assert boot(image)["outcome"] == "guest-up"
+    assert phone.started == ["b", "a", "b"]
     assert phone.content() == before
 
 
