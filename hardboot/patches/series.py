@@ -96,6 +96,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         instead: The replacement, by the name of the patch that it replaces.
         places: Where places of the feature are then, if elsewhere.
         reset: The reset methods of such trees' kernels, if other than those of the series.
+        set: Their options for every phone, if other than those of the series.
     """
 
     has: str = ""
@@ -103,6 +104,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     instead: dict[str, str]
     places: dict[Place, tuple[str, ...]] = {}
     reset: tuple[str, ...] = ()
+    set: dict[str, Literal["y", "n"]] = {}
 
     def __post_init__(self) -> None:
         """Refuse a variant that every tree is of; msgspec adds where it stands to the ValueError."""
@@ -173,6 +175,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             patches=tuple(variant.instead.get(name, name) for name in self.patches),
             places={**self.places, **variant.places},
             reset=variant.reset or self.reset,
+            config=msgspec.structs.replace(self.config, set=variant.set or self.config.set),
             variants=(),
         )
 

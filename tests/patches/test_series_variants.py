@@ -1,4 +1,4 @@
-"""What the series arm-3.4 makes of a tree depends on the tree and on the model: HTC's restart, LG's G3."""
+"""What a series makes of a tree depends on the tree and on the model: HTC's restart, MSM8916, LG's G3."""
 
 import json
 import re
@@ -42,6 +42,43 @@ def test_htcs_apq8064_is_reset_as_its_own_restart_does_it(tmp_path: Path) -> Non
     assert hardboot("patch", "revert", tree).returncode == 0
     assert hashes(tree) == before
     assert hardboot("patch", "check", "arm-3.4", "--tree", tree).returncode == 0
+
+
+POWEROFF = "drivers/power/reset/msm-poweroff.c"
+
+
+@pytest.mark.parametrize(
+    ("has", "reserved_after"),
+    [
+        (POWEROFF, "\tarm_dt_memblock_reserve();"),
+        ("drivers/of/of_reserved_mem.c", "\tearly_init_fdt_scan_reserved_mem();"),
+    ],
+)
+def test_a_3_10_whose_restart_code_is_a_driver_gets_a_warm_reset(
+    tmp_path: Path, has: str, reserved_after: str
+) -> None:
+    tree = build(tmp_path / "linux", "arm-3.10", has=has)
+    (tree / "arch/arm/mach-msm").mkdir(parents=True)
+    before = hashes(tree)
+    run = hardboot("--json", "patch", "apply", tree, "--device", "shamu")
+    assert run.returncode == 0, run.stderr
+    changed = json.loads(run.stdout)["files"]
+    assert POWEROFF in changed
+    assert "arch/arm/mach-msm/restart.c" not in changed
+    _, _, hook = (tree / POWEROFF).read_text().partition("static void msm_kexec_hardboot_hook(void)\n{\n")
+    assert hook.partition("}")[0].split("\n")[:2] == [
+        "\tset_dload_mode(0);",
+        "\tqpnp_pon_system_pwr_off(PON_POWER_OFF_WARM_RESET);",
+    ]
+    lines = (tree / "arch/arm/mm/init.c").read_text().splitlines()
+    assert lines[lines.index("\tkexec_hardboot_reserve();") - 2] == reserved_after
+    options = (tree / "hardboot.config").read_text()
+    assert "CONFIG_POWER_RESET_MSM=y\n" in options
+    assert "MSM_NATIVE_RESTART" not in options  # it builds restart.c, which is not there
+    found = json.loads(hardboot("--json", "patch", "status", tree).stdout)
+    assert (found["overall"], {place["state"] for place in found["places"]}) == ("applied", {"ours"})
+    assert hardboot("patch", "revert", tree).returncode == 0
+    assert hashes(tree) == before
 
 
 def test_a_variants_patches_are_like_the_others() -> None:
