@@ -131,6 +131,26 @@ with zipfile.ZipFile(Pipe(), "w", zipfile.ZIP_DEFLATED) as archive:
 """
 
 
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_of_more_than_4_gib_is_read(how: int, tmp_path: Path) -> None:
+    path, inside = (
+        tmp_path / "a.zip",
+        zipped({"boot.img": BOOT, "payload.bin": build.payload({"system": SYSTEM})}, how),
+    )
+    with path.open("wb") as stream:
+        stream.write(b"PK\3\4")
+        stream.seek(5 << 30)
+        stream.write(inside)
+    assert contents(path) == {"boot": BOOT, "system": SYSTEM}
+
+
+def test_the_signature_of_an_ota_behind_its_members_is_no_harm(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"boot.img": BOOT})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"signed by SignApk\0" + bytes(1500) + b"\xee\6\xff\xff\0\7"
+    assert contents(path) == {"boot": BOOT}
+
+
 def test_a_member_without_a_name_is_left_alone(tmp_path: Path) -> None:
     data = bytearray(zipped({"x": b"", "boot.img": BOOT}, zipfile.ZIP_STORED))
     at = data.index(b"PK\1\2")
