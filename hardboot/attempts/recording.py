@@ -44,7 +44,8 @@ from hardboot.payload import agent
 
 _T = TypeVar("_T")
 _ANSWER_S = 3.0  # for a phone that should answer
-_JUST_S = 10.0  # a kernel that answered so long ago still runs
+_JUST_S = 2.0  # a kernel that answered so long ago still runs
+_LEAVE_S = 10.0  # a kernel that still answers after this does not end
 _OUTPUT_LIMIT = 64 << 10  # characters of what a program printed
 _TOOL_S = 5.0  # seconds; they answer in milliseconds
 # ADB does not answer after these.
@@ -177,10 +178,10 @@ class _Record:
             log.say(f"All that is known of this boot is kept: hardboot attempts show {attempt.id}")
 
     def _host_answers(self) -> bool:
-        """Return whether the kernel that ran before has answered until now."""
+        """Return whether the kernel that ran before has answered until now, long after it was told to end."""
         host = self._journal.host
-        _, last = self._phone.answered.get(host.boot_id if host else "", (0.0, 0.0))
-        return time.time() - last < _JUST_S
+        first, last = self._phone.answered.get(host.boot_id if host else "", (0.0, 0.0))
+        return time.time() - last < _JUST_S and last - first > _LEAVE_S
 
     def _look_after(self, attempt: Attempt) -> Attempt:
         """Return the attempt with what a phone tells that should answer."""
@@ -229,9 +230,7 @@ class _Record:
         back = min(
             (first for boot_id, (first, _) in answered.items() if boot_id != host.boot_id), default=None
         )
-        if host.boot_id in answered:
-            return answered[host.boot_id][1], back
-        return self._journal.phases[-1].began if self._journal.phases else None, back
+        return answered[host.boot_id][1] if host.boot_id in answered else None, back
 
     def _end(self, attempt: Attempt) -> None:
         clients = {name: _client_version(shutil.which(name)) for name in ("adb", "fastboot")}

@@ -56,8 +56,8 @@ class Handset(Copies):
     """A connected phone of any model; made by `reach`.
 
     Attributes:
-        answered: When each kernel answered `kernel_anew` first and last, in seconds since 1970 (UTC), by
-            boot ID.
+        answered: When each kernel was first and last noted to answer, in seconds since 1970 (UTC), by boot
+            ID.
     """
 
     answered: dict[str, tuple[float, float]] = field(
@@ -71,9 +71,13 @@ class Handset(Copies):
     def kernel_anew(self, *, timeout_s: float) -> KernelIdentity:
         """Connect anew, trying for `timeout_s` seconds, and return which kernel runs."""
         now = parse_kernel(self.transport.wait(KERNEL, timeout_s=timeout_s, template=self.root_shell()))
-        first, _ = self.answered.get(now.boot_id, (time.time(), 0.0))
-        self.answered[now.boot_id] = first, time.time()
+        self.note_answer(now)
         return now
+
+    def note_answer(self, kernel: KernelIdentity) -> None:
+        """Note that this kernel answers now."""
+        first, _ = self.answered.get(kernel.boot_id, (time.time(), 0.0))
+        self.answered[kernel.boot_id] = first, time.time()
 
     def device_tree(self) -> Fdt | None:
         """Return the tree the bootloader gave the running kernel; None if it gave none.

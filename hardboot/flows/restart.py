@@ -90,6 +90,7 @@ def wait_for_change(
         wait_s: Seconds to wait at most.
         on_old_kernel: Called with the seconds passed each time the old kernel answers; may raise.
     """
+    phone.note_answer(before)  # it took the command that ends it
     start = time.monotonic()
     while (left := start + wait_s - time.monotonic()) > 0:
         time.sleep(min(_POLL_S, left))  # also before the first try: the phone is busy going down

@@ -172,6 +172,7 @@ def test_logs_that_are_gone_tell_that_ram_lost_its_content(
 
 
 def test_a_log_of_the_reset_alone_tells_that_ram_kept_its_content(scripted: ScriptedPhone, rom: Path) -> None:
+    scripted.add_file(CONSOLE, "the boot before")
     host_comes_back(scripted, RECORD_LOG)
     cause = boot(rom, code=5)["cause"]
     assert (cause["kind"], "RAM kept its content" in cause["sentence"]) == ("unknown", True)
@@ -306,6 +307,9 @@ def test_a_bootloader_that_refuses_or_comes_back_is_recorded(
     document = boot(rom, "--via", "fastboot", code=5)
     assert (document["outcome"], document["cause"]["kind"]) == ("bootloader-refused",) * 2
     assert (newest().via, newest().start) == ("fastboot", "fastboot")
+    gone = newest().gone
+    assert gone
+    assert gone >= newest().phases[-2].began
     assert "remote: 'unknown command'" in kept("output.txt")
     assert json.loads(kept("plan.json"))["image"]["header_version"] == 0
     scripted.clock.sleep(60)
@@ -319,6 +323,9 @@ def test_a_slot_that_is_not_started_because_the_phone_stays_is_told(
     rom: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     phone = slotted.install(monkeypatch, tmp_path / "state")
+    monkeypatch.setattr(phone.phone, "reboot", lambda *_: None)
+    assert boot(rom, "--via", "slot", "--wait", "4", code=6)["outcome"] == "phone-silent", "too early to tell"
+    phone = slotted.install(monkeypatch, tmp_path / "other")
     monkeypatch.setattr(phone.phone, "reboot", lambda *_: None)
     document = boot(rom, "--via", "slot", "--wait", "40", code=6)
     assert (document["outcome"], document["cause"]["kind"]) == ("not-left", "never-left")

@@ -36,6 +36,7 @@ def enter(phone: Phone, bootloader: Fastboot, before: KernelIdentity, journal: J
         DeviceStateError: If neither of them answers.
     """
     phone.transport.reboot("bootloader")
+    phone.note_answer(before)
     start = time.monotonic()
     while (passed := time.monotonic() - start) < _ENTER_S:
         time.sleep(_POLL_S)

@@ -23,6 +23,9 @@ def test_a_set_packed_as_v2_boots_by_fastboot_until_the_next_restart(
     assert dry["image"]["header_version"] == 2
     done = modern_phone.hardboot.process("--json", "boot", modern_rom, "--as-v2").json
     assert (done["outcome"], done["via"]) == ("guest-up", "fastboot")
+    kept = modern_phone("--json", "attempts", "show").json
+    assert (kept["id"], kept["outcome"], kept["via"]) == (done["attempt"], "guest-up", "fastboot")
+    assert kept["began"] < kept["gone"] < kept["back"] <= kept["ended"]
     assert done["loaded"]["mark"] in modern_phone.run("cat /proc/cmdline").split()
     assert modern_phone.run("getprop ro.build.display.id") == "minimal\n"
     assert modern_phone.kernel["guest_image"]["start"] == "fastboot"
