@@ -14,7 +14,7 @@ from hardboot.patches import catalog
 PROGRAM = Path(__file__).parent / "series_arm64/checks.c"
 PAGE = 0x44000000
 ACCEPTED = "prepare 0"
-RESETS = {"psci": "PSCI", "warm": "PSCI", "mmio": "MMIO", "watchdog": "WATCHDOG"}
+RESETS = {"psci": "PSCI", "warm": "PSCI", "reserved": "PSCI", "mmio": "MMIO", "watchdog": "WATCHDOG"}
 NO_ADDRESS, NO_DEVICE, NO_SPACE, FAULT = -99, -19, -28, -14
 
 
@@ -42,8 +42,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     gcc, made = process.find_tool("gcc", "gcc"), {}
     for name, way in RESETS.items():
         options = {"PAGE": PAGE, "PAGE_SIZE": 0x2000, f"RESET_{way}": 1, "RESET_ADDR": 0x1000}
-        if name == "warm":
-            options["RESET_PSCI_WARM"] = 1
+        options |= {"warm": {"RESET_PSCI_WARM": 1}, "reserved": {"PAGE_RESERVED": 1}}.get(name, {})
         defines = [f"-DCONFIG_KEXEC_HARDBOOT_{key}={value:#x}" for key, value in options.items()]
         made[name] = folder / name
         words: list[str | Path] = [gcc, "-Wall", "-Werror", *defines]
@@ -149,7 +148,7 @@ def test_an_image_without_the_flag_is_left_alone(programs: dict[str, Path]) -> N
     assert {"start 0x50000000", "written 4096-4096"} <= set(said)
 
 
-@pytest.mark.parametrize("way", RESETS)
+@pytest.mark.parametrize("way", ["psci", "warm", "mmio", "watchdog"])
 def test_a_hook_that_fails_restarts_the_host_with_nothing_written(
     programs: dict[str, Path], way: str
 ) -> None:
@@ -159,6 +158,21 @@ def test_a_hook_that_fails_restarts_the_host_with_nothing_written(
         "emerg hardboot: the board is not ready for the reset (-5); restarting without the image",
         "restart",
     ]
+
+
+NODE = (f"node_start={PAGE:#x}", f"node_end={PAGE + 0x2000:#x}")
+
+
+@pytest.mark.parametrize("no_map", [0, 1, 2])
+def test_a_page_that_the_device_tree_reserves_is_used_if_it_really_does(
+    programs: dict[str, Path], no_map: int
+) -> None:
+    found = [prepared(programs["reserved"], f"no_map={no_map}", *node) for node in (NODE, (), NODE[:1])]
+    assert found == [0, NO_ADDRESS, NO_ADDRESS]
+    half = (NODE[0], f"node_end={PAGE + 0x1000:#x}")
+    assert prepared(programs["reserved"], f"no_map={no_map}", *half) == NO_ADDRESS
+    # Without the option a page in such a region is refused; one that is only unmapped is RAM like any other.
+    assert prepared(programs["psci"], f"no_map={no_map}", *NODE) == (0 if no_map == 2 else NO_ADDRESS)
 
 
 def test_a_watchdog_that_nobody_starts_is_refused(programs: dict[str, Path]) -> None:

@@ -21,6 +21,7 @@ typedef uint32_t __be32;
 #define __ro_after_init
 #define __user
 #define PAGE_SIZE 4096
+#define SZ_4K 4096
 #define KEXEC_CONTROL_PAGE_SIZE 4096
 #define KEXEC_HARDBOOT 0x4
 #define OF_DT_HEADER 0xd00dfeed
@@ -75,7 +76,7 @@ struct arm_smccc_res {
 	unsigned long a0;
 };
 
-static unsigned long ram_end = ~0UL, used_at, version = 0x10001, features, hook_error;
+static unsigned long ram_end = ~0UL, used_at, node_start, node_end, no_map, version = 0x10001, features, hook_error;
 static const char *conduit = "smc";
 static bool el2;
 static struct kobject *kernel_kobj;
@@ -92,17 +93,33 @@ static void say(const char *level, const char *format, ...)
 	va_end(arguments);
 }
 
-static bool memblock_is_region_memory(phys_addr_t base, phys_addr_t size)
+/* The device tree's node is removed from the RAM (no_map 1), marked (2), or only reserved (0). */
+static bool in_node(phys_addr_t addr)
 {
-	return base + size <= ram_end;
+	return addr >= node_start && addr < node_end;
 }
 
-static bool memblock_is_region_reserved(phys_addr_t base, phys_addr_t size)
+__attribute__((unused)) static bool memblock_is_map_memory(phys_addr_t addr)
 {
-	return used_at >= base && used_at < base + size;
+	return addr < ram_end && !(no_map && in_node(addr));
 }
 
-static int memblock_reserve(phys_addr_t base, phys_addr_t size)
+__attribute__((unused)) static bool memblock_is_reserved(phys_addr_t addr)
+{
+	return !no_map && in_node(addr);
+}
+
+__attribute__((unused)) static bool memblock_is_region_memory(phys_addr_t base, phys_addr_t size)
+{
+	return base + size <= ram_end && !(no_map == 1 && in_node(base));
+}
+
+__attribute__((unused)) static bool memblock_is_region_reserved(phys_addr_t base, phys_addr_t size)
+{
+	return (used_at >= base && used_at < base + size) || memblock_is_reserved(base);
+}
+
+__attribute__((unused)) static int memblock_reserve(phys_addr_t base, phys_addr_t size)
 {
 	return base == CONFIG_KEXEC_HARDBOOT_PAGE && size == CONFIG_KEXEC_HARDBOOT_PAGE_SIZE ? 0 : -ENOMEM;
 }
@@ -217,6 +234,12 @@ int main(int count, char **settings)
 			ram_end = number;
 		else if (IS("used_at"))
 			used_at = number;
+		else if (IS("node_start"))
+			node_start = number;
+		else if (IS("node_end"))
+			node_end = number;
+		else if (IS("no_map"))
+			no_map = number;
 		else if (IS("hardboot"))
 			image.hardboot = number;
 		else if (IS("mem"))
