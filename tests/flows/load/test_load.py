@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import ota_builders
 import pytest
 import scripted_setup as setup
+from image_sets import write_zip
 from loading import RECORD, loaded_record, prepared
 from scripted_phone import HOST, STOCK, ScriptedPhone
 
@@ -15,13 +17,31 @@ from hardboot.device import kept_files, record
 from hardboot.device.phone import Phone
 from hardboot.device.shells import ROOT_SHELLS
 from hardboot.device.staging import STAGING
-from hardboot.flows import execute, load
+from hardboot.flows import execute, load, rom
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
 from hardboot.payload import agent
 from hardboot.transport.base import SHELL, Output
 from hardboot.transport.exit_codes import CommandBatch
 from hardboot.transport.server_requests import SERVICE_MAX
+
+
+def test_what_is_loaded_from_an_ota_is_what_the_boot_image_has(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal, tmp_path: Path
+) -> None:
+    boot = image.path.read_bytes()
+    contents = ota_builders.payload({"boot": boot, "system": ota_builders.image(5)})
+    ota = write_zip(tmp_path / "ota.zip", {"payload.bin": contents})
+    made = prepared(phone, rom.read(ota), journal)
+    load.load(phone, made, journal)
+    assert scripted.running
+    held = scripted.running.loaded
+    assert held
+    planned = prepared(phone, image, journal).plan.segments
+    assert [(one.address, one.size) for one in held.segments] == [(one.addr, one.memsz) for one in planned]
+    assert [one.content for one in held.segments] == [bytes(one.data) for one in made.plan.segments]
+    assert journal.loaded
+    assert (journal.loaded.image, journal.loaded.sha256) == ("ota.zip", hashlib.sha256(boot).hexdigest())
 
 
 def test_what_was_planned_is_loaded(
