@@ -2,9 +2,11 @@
 
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
-from hardboot.device import unlocked
+from hardboot.device import record, unlocked
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
-from hardboot.flows import other_phone, ramdisk_check
+from hardboot.flows import other_phone, planning, ramdisk_check, transaction
+from hardboot.flows.journal import Journal
 from hardboot.flows.planning import PhoneFacts
 from hardboot.flows.rom import Rom
 from hardboot.layout import Arm64Kernel
@@ -52,6 +54,31 @@ def untold(way: str) -> RefusedError:
         state="Nothing was sent.",
         fix=f"If it is, try it: --via {way}",
     )
+
+
+def own_system(phone: Phone, journal: Journal, locked: str) -> tuple[KernelIdentity, PhoneFacts]:
+    """Return what runs, the phone's own system, and what is known of the phone.
+
+    Args:
+        phone: A phone whose partitions are to be written.
+        journal: Takes the running kernel.
+        locked: See `check_unlocked`.
+
+    Raises:
+        RefusedError: If its bootloader is locked, a ROM runs, or the partitions should not be written now.
+    """
+    kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
+    journal.host = now = parse_kernel(kernel)
+    if record.is_guest(now):
+        raise RefusedError(
+            "partitions are written from the phone's own system",
+            state="Nothing was sent.",
+            fix="Return to it first: hardboot home",
+        )
+    check_unlocked(lock.text, locked)
+    transaction.check(phone)
+    _, facts = planning.parse(phone, now.cmdline, outputs)
+    return now, facts
 
 
 def check_rom(phone: Phone, rom: Rom, facts: PhoneFacts, line: CommandLine, vendor: str) -> None:

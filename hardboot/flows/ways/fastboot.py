@@ -168,15 +168,7 @@ class _FastbootBoot:
         )
         if kept:
             log.warn(f"from the phone, as flashed: {', '.join(kept)}")
-        loaded = record.describe(
-            now,
-            record.FASTBOOT,
-            image=rom.path.name,
-            sha256=rom.sha256,
-            release=rom.release,
-            mark=mark,
-            cmdline=line.text,
-        )
+        loaded = marked_image.describe(now, record.FASTBOOT, rom, mark, line)
         return BootableImage(image, kept, line, loaded, now, client)
 
 

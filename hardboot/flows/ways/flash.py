@@ -3,45 +3,28 @@
 Every restart then starts the ROM, until `hardboot home` puts the old images back: it is taken only by name.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
-from hardboot.base.errors import RefusedError
-from hardboot.base.files import built_copy
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import by_name, record, unlocked
 from hardboot.device import mark as marks
-from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
-from hardboot.flows import backup, image_set, load, planning, root_loss, transaction, unsettled, verdict
+from hardboot.flows import backup, image_set, load, root_loss, transaction, unsettled, verdict
 from hardboot.flows import restart as restarts
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom import Rom
-from hardboot.flows.ways import bootloader_checks, marked_image
+from hardboot.flows.ways import bootloader_checks, marked_image, new_images
+from hardboot.flows.ways.new_images import NewImage
 from hardboot.flows.ways.way import FLASH, Request
-from hardboot.formats.boot import bootimg
-from hardboot.formats.reading import Data
 
 _LOCKED = "the bootloader is locked: it starts no other images than its maker's"
 _HOME = "Put the phone's own images back: hardboot home"
-
-
-@dataclass(frozen=True)
-class NewImage:
-    """An image for a partition: the file that the user named, and its content in pieces."""
-
-    path: Path
-    content: Sequence[Data] = field(repr=False)
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(map(len, self.content))
 
 
 @dataclass(frozen=True)
@@ -103,10 +86,7 @@ class FlashBoot:
         journal.loaded = self.loaded
         log.say(f"Booting {self.loaded} {self.loaded.method}")
         with journal.phase("write"), temporary_folder() as folder:
-            copies = {
-                name: built_copy(image.path, folder / f"{name}.img", image.content)
-                for name, image in self.images.items()
-            }
+            copies = new_images.copies(self.images, folder)
             transaction.write(phone, FLASH, copies, put_back=True, wait_s=wait_s)
             journal.pushed_bytes += sum(copy.size for copy in copies.values())
         record.remember(phone, self.loaded)  # before the start: this computer may be interrupted during it
@@ -140,32 +120,14 @@ class _FlashBoot:
         """See `Way`."""
         bootloader_checks.check_passes_mark(phone.profile)
         with if_cut_off("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
-            kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
-            journal.host = now = parse_kernel(kernel)
-            bootloader_checks.check_unlocked(lock.text, _LOCKED)
-            if record.is_guest(now):
-                raise RefusedError(
-                    "a ROM is running, not the phone's own system",
-                    state="Nothing was sent.",
-                    fix="Return to it first: hardboot home",
-                )
-            transaction.check(phone)
-            _, facts = planning.parse(phone, now.cmdline, outputs)
+            now, facts = bootloader_checks.own_system(phone, journal, _LOCKED)
         rom = load.read_rom(phone, request.source, journal)
         with if_cut_off("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
             mark = marks.new()
             line = marked_image.command_line(phone.profile, rom, request, mark)
             bootloader_checks.check_rom(phone, rom, facts, line, rom.vendor.cmdline if rom.vendor else "")
             images = _images(phone, rom, line.text)
-        loaded = record.describe(
-            now,
-            record.FLASH,
-            image=rom.path.name,
-            sha256=rom.sha256,
-            release=rom.release,
-            mark=mark,
-            cmdline=line.text,
-        )
+        loaded = marked_image.describe(now, record.FLASH, rom, mark, line)
         boots = (name for name in (image_set.BOOT, "init_boot") if name in rom.files.images)
         rooted = any(root_loss.roots_of(rom.files.images[name]) for name in boots)
         return FlashBoot(images, rooted, line, loaded, now)
@@ -181,19 +143,10 @@ def _images(phone: Phone, rom: Rom, cmdline: str) -> dict[str, NewImage]:
         RefusedError: If something was given that no partition takes, or that does not fit.
         InputError: If the command line does not fit.
     """
-    image = marked_image.with_command_line(marked_image.with_parts(rom), cmdline)
-    parts = sorted(rom.files.images.keys() & {"ramdisk", "dtb"})
-    if parts and image.header_version >= marked_image.WITH_VENDOR_BOOT:
-        raise RefusedError(
-            f"the {' and the '.join(parts)} of a ROM of several images cannot be replaced when it is flashed",
-            state="Nothing was sent.",
-            fix="Change the images themselves: hardboot unpack, hardboot pack.",
-        )
-    made = {image_set.BOOT: NewImage(rom.files.files[image_set.BOOT], list(bootimg.build(image)))}
+    made = {image_set.BOOT: new_images.marked_boot(rom, cmdline)}
     for name in image_set.OTHERS:
         if name in rom.given:
             made[name] = NewImage(rom.files.files[name], [rom.files.images[name]])
     named = {by_name.full_name(phone, name): one for name, one in made.items()}
-    for name, one in named.items():
-        transaction.check_fits(by_name.partition(phone, name), str(one.path), one.size)
+    new_images.check_fit(phone, named)
     return named

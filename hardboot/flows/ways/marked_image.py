@@ -6,6 +6,9 @@ from hardboot.base import cmdline as cmdlines
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
+from hardboot.device import record
+from hardboot.device.handset import KernelIdentity
+from hardboot.device.record import ByBootloader, Loaded
 from hardboot.flows import host_kernel, image_set
 from hardboot.flows.rom import Rom
 from hardboot.flows.ways.way import Request
@@ -44,6 +47,19 @@ def command_line(
     # In front: a bootloader may cut the end off. One that cuts off the start is known.
     parts.insert(2 if profile.cmdline.skip else 0, (cmdlines.MARK, mark))
     return cmdlines.compose(own, parts, size=cmdlines.SIZES[profile.arch])
+
+
+def describe(kernel: KernelIdentity, start: ByBootloader, rom: Rom, mark: str, line: CommandLine) -> Loaded:
+    """Return the record of a ROM that the bootloader will start in place of `kernel`."""
+    return record.describe(
+        kernel,
+        start,
+        image=rom.path.name,
+        sha256=rom.sha256,
+        release=rom.release,
+        mark=mark,
+        cmdline=line.text,
+    )
 
 
 def own_cmdline(rom: Rom, *, as_v2: bool) -> str:

@@ -16,14 +16,14 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import mark as marks
 from hardboot.device import record, unlocked
-from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
-from hardboot.flows import load, planning, transaction, unsettled, verdict
+from hardboot.flows import load, transaction, unsettled, verdict
 from hardboot.flows import restart as restarts
 from hardboot.flows.journal import Journal
 from hardboot.flows.transaction import NewBytes
-from hardboot.flows.ways import bootloader_checks, recovery_checks, recovery_image
+from hardboot.flows.ways import bootloader_checks, marked_image, recovery_checks, recovery_image
 from hardboot.flows.ways.recovery_checks import MISC, PARTITION, RecoveryState
 from hardboot.flows.ways.way import RECOVERY, Request
 from hardboot.formats.boot import bootimg
@@ -153,18 +153,8 @@ class _RecoveryBoot:
         """See `Way`."""
         recovery_checks.check_profile(phone.profile)
         with if_cut_off("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
-            kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
-            journal.host = now = parse_kernel(kernel)
-            if record.is_guest(now):
-                raise RefusedError(
-                    "the recovery partition is written from the phone's own system",
-                    state="Nothing was sent.",
-                    fix="Return to it first: hardboot home",
-                )
+            now, facts = bootloader_checks.own_system(phone, journal, _LOCKED)
             state = recovery_checks.look(phone)
-            bootloader_checks.check_unlocked(lock.text, _LOCKED)
-            transaction.check(phone)
-            _, facts = planning.parse(phone, now.cmdline, outputs)
             held = recovery_checks.held(phone, state)
         rom = load.read_rom(phone, request.source, journal)
         with if_cut_off("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
@@ -187,15 +177,7 @@ class _RecoveryBoot:
             rom.files.files["boot"],
             state,
             line,
-            record.describe(
-                now,
-                record.RECOVERY,
-                image=rom.path.name,
-                sha256=rom.sha256,
-                release=rom.release,
-                mark=mark,
-                cmdline=line.text,
-            ),
+            marked_image.describe(now, record.RECOVERY, rom, mark, line),
             now,
         )
         _check_size(ready)

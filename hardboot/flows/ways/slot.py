@@ -11,21 +11,27 @@ from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
-from hardboot.base.errors import HardbootError, RefusedError
-from hardboot.base.files import PrivateCopy, sha256_file, write_atomic
+from hardboot.base.errors import HardbootError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import bootctl, record, unlocked
 from hardboot.device import mark as marks
-from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
+from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
 from hardboot.device.slot_state import MISC, SlotState
-from hardboot.flows import load, planning, transaction, unsettled, verdict
+from hardboot.flows import load, transaction, unsettled, verdict
 from hardboot.flows import restart as restarts
 from hardboot.flows.journal import Journal
-from hardboot.flows.ways import bootloader_checks, marked_image, slot_checks, slot_control, slot_images
-from hardboot.flows.ways.slot_images import SlotImage
+from hardboot.flows.ways import (
+    bootloader_checks,
+    marked_image,
+    new_images,
+    slot_checks,
+    slot_control,
+    slot_images,
+)
+from hardboot.flows.ways.new_images import NewImage
 from hardboot.flows.ways.way import SLOT, Request
 from hardboot.profile import SLOTS
 
@@ -45,7 +51,7 @@ class SlotBoot:
         before: The kernel that was running.
     """
 
-    images: Mapping[str, SlotImage]
+    images: Mapping[str, NewImage]
     state: SlotState
     cmdline: CommandLine
     loaded: Loaded
@@ -107,11 +113,7 @@ class SlotBoot:
         control = self.state.control
         also = [slot_control.new_bytes(slot_control.one_try(control, self.state.other))] if control else []
         with temporary_folder() as folder:
-            copies = {}
-            for name, image in self.images.items():
-                path = folder / f"{name}.img"
-                write_atomic(path, image.content)
-                copies[name] = PrivateCopy(image.path, path, path.stat().st_size, sha256_file(path))
+            copies = new_images.copies(self.images, folder)
             written = transaction.write(phone, SLOT, copies, put_back=True, also=also)
         journal.pushed_bytes += sum(one.size for one in written.writes) if written else 0
 
@@ -161,37 +163,17 @@ class _SlotBoot:
         bootloader_checks.check_passes_mark(phone.profile)
         with if_cut_off("Nothing was sent."), journal.phase("check"), log.step("Checking the phone"):
             state = slot_checks.look(phone)
-            kernel, lock, *outputs = phone.roots(KERNEL, unlocked.QUERY, *planning.queries(phone))
-            journal.host = now = parse_kernel(kernel)
-            bootloader_checks.check_unlocked(lock.text, _LOCKED)
-            if record.is_guest(now):
-                raise RefusedError(
-                    f"--via {SLOT} starts from the phone's own system",
-                    state="Nothing was sent.",
-                    fix="Return to it first: hardboot home",
-                )
-            transaction.check(phone)
+            now, facts = bootloader_checks.own_system(phone, journal, _LOCKED)
             slot_checks.check(phone, state)
             slot_checks.warn(phone, state)
-            _, facts = planning.parse(phone, now.cmdline, outputs)
         rom = load.read_rom(phone, request.source, journal)
         with if_cut_off("Nothing was sent."), journal.phase("make image"), log.step("Making the image"):
             mark = marks.new()
             line = marked_image.command_line(phone.profile, rom, request, mark)
-            vendor = rom.vendor.cmdline if rom.vendor else ""
-            bootloader_checks.check_rom(phone, rom, facts, line, vendor)
-            images = slot_images.make(phone, rom, line.text)
-        loaded = record.describe(
-            now,
-            record.SLOT,
-            image=rom.path.name,
-            sha256=rom.sha256,
-            release=rom.release,
-            mark=mark,
-            cmdline=line.text,
-        )
-        named = {f"{name}_{SLOTS[state.other]}": image for name, image in images.items()}
-        return SlotBoot(named, state, line, loaded, now)
+            bootloader_checks.check_rom(phone, rom, facts, line, rom.vendor.cmdline if rom.vendor else "")
+            images = slot_images.make(phone, rom, line.text, state.other)
+        loaded = marked_image.describe(now, record.SLOT, rom, mark, line)
+        return SlotBoot(images, state, line, loaded, now)
 
 
 way = _SlotBoot()

@@ -260,7 +260,7 @@ def test_a_second_rom_is_refused_until_the_first_is_gone(
     boot(image)
     held = scripted.boot.flash
     told, _, fix = error(image, "--dry-run", code=4)
-    assert told == "a ROM is running, not the phone's own system"
+    assert told == "partitions are written from the phone's own system"
     assert fix == "Return to it first: hardboot home"
     assert scripted.boot.flash == held
 

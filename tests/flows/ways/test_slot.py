@@ -350,7 +350,7 @@ def test_a_dry_run_shows_what_would_be_written_and_writes_nothing(phone: Slotted
 
 def test_a_rom_that_runs_is_left_first(phone: Slotted, image: Path) -> None:
     boot(image)
-    assert error(image, code=4)[0] == "--via slot starts from the phone's own system: a ROM is running"
+    assert error(image, code=4)[0] == "partitions are written from the phone's own system: a ROM is running"
     assert error(image, "--dry-run", code=4)[2] == "Return to it first: hardboot home"
     done = boot(image, "--from-rom")
     assert (done["outcome"], phone.started) == ("guest-up", ["b", "a", "b"])
