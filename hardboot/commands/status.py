@@ -18,7 +18,7 @@ from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded, LoadState
 from hardboot.doctor import backups
 from hardboot.doctor.next_steps import Situation, Step, next_steps, running
-from hardboot.doctor.profiled import fastboot_works
+from hardboot.doctor.profiled import fastboot_works, places
 from hardboot.flows import transaction_record
 from hardboot.flows.transaction_record import Transaction
 from hardboot.payload.agent import AgentInfo
@@ -94,6 +94,7 @@ def _next_step(seen: _Seen, serial: str | None) -> Step | None:
         root=True,
         locked=None if seen.unlocked is None else not seen.unlocked,
         fastboot=fastboot_works(known),
+        places=places(known),
         running=running(seen.kernel, recovery=seen.recovery),
         host=host.is_supported(known, seen.info),
         soft=known.soft.works is True,

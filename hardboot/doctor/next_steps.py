@@ -1,7 +1,7 @@
 """What can be done now, best first: each step with its command."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +33,8 @@ _UNLOCK = Step(
     "Unlock the bootloader, which erases all data", "adb reboot bootloader; fastboot flashing unlock"
 )
 Running = Literal["system", "rom", "recovery", "panic kernel"]
+Place = Literal["recovery", "slot"]  # as --via names it
+_PLACES: Mapping[Place, str] = {"recovery": "the recovery partition", "slot": "the slot that does not run"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Situation:
         profile_fix: How to put a profile right that cannot be used; None if there is none to put right.
         read_only: Whether /data is read-only, so that nothing can be sent.
         fastboot: Whether the bootloader boots images without flashing them.
+        places: What an image can be booted from once, on an unlocked phone: see `profiled.places`.
         serial: For `--serial`, if several phones are connected or it was given.
     """
 
@@ -69,6 +72,7 @@ class Situation:
     profile_fix: str | None = None
     read_only: bool = False
     fastboot: bool | None = None
+    places: tuple[Place, ...] = ()
     serial: str | None = None
 
 
@@ -159,6 +163,8 @@ def _to_boot(now: Situation, profile: str, untested: str) -> Iterator[Step]:
         yield Step("Ask the kernel itself whether it is a host", "hardboot status")
     if now.locked is False and now.fastboot is not False:
         yield Step(f"Boot an image by the bootloader{_where(now)}", _boot(f" --via fastboot{untested}"))
+    for place in now.places if now.locked is False else ():
+        yield Step(f"Boot an image once from {_PLACES[place]}", _boot(f" --via {place}"))
     if now.soft:
         yield Step("Boot an image by plain kexec, without a reset", _boot(f" --via soft{untested}"))
 

@@ -6,6 +6,7 @@ from msgspec.structs import fields
 
 from hardboot import profile as profiles
 from hardboot.doctor.line import Line, missing, ok, unknown
+from hardboot.doctor.next_steps import Place
 from hardboot.profile import Profile
 
 # Without one of these no plan can be made.
@@ -17,6 +18,15 @@ def fastboot_works(known: Profile | None) -> bool | None:
     if known is None:
         return None
     return False if known.cmdline.ignored else known.fastboot.works
+
+
+def places(known: Profile | None) -> tuple[Place, ...]:
+    """Return what an image can be booted from once, as far as the profile tells."""
+    if known is None or known.cmdline.ignored:
+        return ()
+    boot = known.partitions.get("boot")
+    found: list[Place] = ["recovery"] if "recovery" in known.partitions else []
+    return (*found, "slot") if boot is not None and boot.slots else tuple(found)
 
 
 def lines(known: Profile | None, path: Path | None, reason: str, fix: str) -> list[Line]:

@@ -126,6 +126,7 @@ def _of_phone(
         profile_fix=known.fix if known.is_wrong else None,
         root=answers.is_root,
         fastboot=profiled.fastboot_works(known.profile),
+        places=profiled.places(known.profile),
         read_only=storage.is_read_only(answers),
         locked=bootloader.is_locked(answers),
         running=runs,

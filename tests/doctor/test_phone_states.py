@@ -17,10 +17,12 @@ from transactions import left_behind, one_write
 
 from hardboot import profile
 from hardboot.doctor import computer
-from hardboot.profile.schema import CommandLineQuirks, FastbootBoot
+from hardboot.profile.schema import CommandLineQuirks, FastbootBoot, Partition
 from hardboot.transport.base import SHELL
 from hardboot.transport.exit_codes import CommandBatch
 from hardboot.transport.server_requests import SERVICE_MAX
+
+SLOTTED = {"boot": Partition(path="/dev/block/by-name/boot", size=setup.SIZE, slots=True)}
 
 
 @pytest.fixture(autouse=True)
@@ -161,10 +163,17 @@ def test_a_profile_for_another_phone_is_left_out(
 
 
 @pytest.mark.parametrize(
-    "entry", [{"fastboot": FastbootBoot(works=False)}, {"cmdline": CommandLineQuirks(ignored=True)}]
+    ("entry", "way"),
+    [
+        ({"fastboot": FastbootBoot(works=False)}, "recovery"),
+        ({"fastboot": FastbootBoot(works=False), "partitions": SLOTTED}, "slot"),
+        ({"fastboot": FastbootBoot(works=False), "partitions": {}}, "soft"),
+        ({"cmdline": CommandLineQuirks(ignored=True)}, "soft"),
+    ],
 )
 def test_a_bootloader_that_boots_nothing_by_fastboot_is_not_asked_to(
     entry: Mapping[str, Any],
+    way: str,
     scripted: ScriptedPhone,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -173,7 +182,7 @@ def test_a_bootloader_that_boots_nothing_by_fastboot_is_not_asked_to(
     monkeypatch.setattr(profile, "match", lambda _product: without)
     scripted.properties["ro.boot.flash.locked"] = "0"
     scripted.start(STOCK)
-    assert look(capsys)[1][0] == f"{BOOT} --via soft"
+    assert look(capsys)[1][0] == f"{BOOT} --via {way}"
     scripted.root = None
     assert look(capsys)[1] == [AGAIN]
 

@@ -125,7 +125,7 @@ CASES = {
             "kexec": ("ok", "kexec_load is there"),
             "device mapper": ("ok", "in the kernel"),
         },
-        (VIA_FASTBOOT, f"{BOOT} --via soft", *TO_HOST),
+        (VIA_FASTBOOT, f"{BOOT} --via recovery", f"{BOOT} --via soft", *TO_HOST),
     ),
     "a stock kernel, locked": Case(
         kernel(STOCK, LOCKED, GKI),
