@@ -40,6 +40,4 @@ def test_on_a_phone_that_clears_its_ram_both_say_so_and_the_phone_is_home(
     assert failed["why"] == "RAM survives none of the restarts that were tried: plain, command, warm"
     assert json.loads((tmp_path / "report.json").read_text())["restarts"] == failed["restarts"]
     assert phone.is_host
-    crashed = phone("--json", "probe", "--reset", "panic", "--yes").json
-    assert [(one["restart"], one["kept"]) for one in crashed["restarts"]] == [("panic", False)]
     phone.restart()
