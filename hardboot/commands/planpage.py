@@ -128,11 +128,9 @@ def of(
 def _show(page: Page) -> None:
     plan, line = page.plan, page.line
     out = TextOutput()
-    width = out.width if out.is_terminal else int(os.environ.get("COLUMNS", _PIPE_WIDTH))
     _say(out, page.title, "bold")
     out.print()
-    for pieces in memorymap.lines(page.picture, width=width, unicode=_takes_unicode(out)):
-        _put(out, [(text, _style(kind)) for text, kind in pieces])
+    print_picture(out, page.picture)
     out.print()
     params = "atags" if plan.segment("atags") else "dtb"
     _say(out, f"entry {plan.entry:#x}, {params} {plan.dtb_addr:#x}, kexec flag {plan.flag:#x}")
@@ -143,6 +141,13 @@ def _show(page: Page) -> None:
         _say(out, text, style)
     for note in plan.notes:
         _say(out, f"note: {note}", "magenta")
+
+
+def print_picture(out: TextOutput, picture: MemoryMap) -> None:
+    """Print a map of the memory."""
+    width = out.width if out.is_terminal else int(os.environ.get("COLUMNS", _PIPE_WIDTH))
+    for pieces in memorymap.lines(picture, width=width, unicode=_takes_unicode(out)):
+        _put(out, [(text, _style(kind)) for text, kind in pieces])
 
 
 def _command_line(page: Page) -> Iterator[tuple[str, str]]:

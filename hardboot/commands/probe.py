@@ -1,12 +1,15 @@
 """hardboot probe: measure which restarts RAM survives."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from hardboot.base.errors import HardbootError
+from hardboot.base.memory import Range
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, connected, echo, pass_settings, wait_option
+from hardboot.commands.probe_ranges import RangeType, measure
 from hardboot.commands.text_output import TextOutput
 from hardboot.device.phone import Phone
 from hardboot.probe import certificate, log_memory, restarts, survival
@@ -27,16 +30,55 @@ _KEPT = {True: "kept", False: "lost", None: "unknown"}
     help="Try this kind of restart; may be given several times. Default: all but panic, which crashes the "
     "kernel.",
 )
+@click.option(
+    "--ranges",
+    "by_ranges",
+    is_flag=True,
+    help="Measure what is overwritten between a reset and the host kernel instead; needs a host kernel.",
+)
+@click.option(
+    "--range",
+    "wanted",
+    multiple=True,
+    type=RangeType(),
+    metavar="START-END",
+    help="Fill only this RAM, with --ranges; may be given several times. Default: all that is free.",
+)
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the memory map to FILE, with --ranges.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be tried; restart nothing.")
 @wait_option("Wait at most SECONDS for the phone after each restart.")
 @pass_settings
-def probe(settings: Settings, names: tuple[str, ...], dry_run: bool, wait_s: float) -> None:
+def probe(
+    settings: Settings,
+    names: tuple[str, ...],
+    by_ranges: bool,
+    wanted: tuple[Range, ...],
+    svg: Path | None,
+    dry_run: bool,
+    wait_s: float,
+) -> None:
     """Measure which restarts RAM survives.
 
     Writes a random word into the logs that the kernel keeps in RAM (pmsg and console of ramoops, last_kmsg),
     restarts the phone in each way after a question, and looks for the word. Needs root, but no host kernel.
     The results go into your own copy of the profile as evidence, and into a certificate beside it.
+
+    With --ranges, free RAM is filled with a pattern and compared after hardboot's own reset, before any
+    kernel runs, page by page: that is what the bootloader overwrites. New ranges go into your own copy of the
+    profile.
     """
+    if by_ranges:
+        if names:
+            raise click.UsageError("--ranges cannot be combined with --reset.")
+        measure(settings, wanted, svg=svg, dry_run=dry_run, wait_s=wait_s)
+        return
+    if wanted or svg is not None:
+        raise click.UsageError("--range and --svg need --ranges.")
     chosen = [RESTARTS[name] for name in dict.fromkeys(names or restarts.HARMLESS)]
     with connected(settings, exclusive=True, restarts=True) as phone:
         memory = log_memory.find(phone)

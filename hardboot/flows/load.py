@@ -3,13 +3,14 @@
 import secrets
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import DeviceError, HardbootError, RefusedError
 from hardboot.base.interrupts import if_cut_off
+from hardboot.base.memory import Range
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
 from hardboot.device import mark as marks
@@ -33,8 +34,25 @@ _KASLR_SEED_SIZE = 8  # bytes; arch/arm64/kernel/pi/kaslr_early.c reads a u64
 
 
 @dataclass(frozen=True)
+class Filling:
+    """RAM that is filled with a pattern, again and again.
+
+    Attributes:
+        pattern: Whole pages.
+        places: Ranges of physical addresses, and the byte of the pattern that each begins with.
+    """
+
+    pattern: bytes = field(repr=False)
+    places: tuple[tuple[Range, int], ...]
+
+
+@dataclass(frozen=True)
 class PreparedRom:
-    """A ROM planned for a connected phone; nothing is loaded yet."""
+    """A ROM planned for a connected phone; nothing is loaded yet.
+
+    Attributes:
+        filling: More RAM that is loaded with it.
+    """
 
     rom: Rom
     plan: BootPlan
@@ -42,6 +60,7 @@ class PreparedRom:
     tree_reason: str
     cmdline: CommandLine
     live: LiveMemory
+    filling: Filling | None = None
 
 
 def read_rom(phone: Phone, source: Source, journal: Journal) -> Rom:
@@ -158,7 +177,13 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal, queries: Sequen
     with journal.phase("push"), temporary_folder() as folder:
         note = folder / "record"
         note.write_bytes(record.encode(description))
-        batch, segments = send(phone, plan.segments, journal, folder, note)
+        others = [note]
+        if prepared.filling:
+            others.insert(0, folder / "pattern")
+            others[0].write_bytes(prepared.filling.pattern)
+        batch, segments = send(phone, plan.segments, journal, folder, *others)
+        for place, skip in prepared.filling.places if prepared.filling else ():
+            segments.append(AgentSegment(batch.paths[-2], place.start, place.size, skip))
     with journal.phase("load"), log.step("Loading"):
         # One command: it runs to its end even if this computer is interrupted.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)

@@ -13,6 +13,7 @@ from hardboot.base.temporary import temporary_folder
 
 PAYLOAD = Path(__file__).parent
 _TIMEOUT_S = 240
+_SHF_ALLOC = 2
 
 # Without floating point. 0x400000 lies above every vm.mmap_min_addr. No build id, no relro, no unwind tables:
 # a few KiB and the same bytes everywhere.
@@ -27,10 +28,15 @@ _COMMON = (
 
 @dataclass(frozen=True)
 class Program:
-    """A binary: its sources and compiler options."""
+    """A binary: its sources and compiler options.
+
+    Attributes:
+        is_code: Whether it is not an ELF file but its code alone, with its entry at the start.
+    """
 
     sources: tuple[str, ...]
     flags: tuple[str, ...]
+    is_code: bool = False
 
 
 _SOURCES = {
@@ -53,6 +59,21 @@ PROGRAMS = {
 }
 
 
+# Without an operating system: only the code, which runs at any address.
+_CODE = {
+    "arm": ("-target", "arm-freestanding-eabi", "-mcpu=generic+v7a"),
+    "arm64": ("-target", "aarch64-freestanding-none", "-mcpu=generic", "-mgeneral-regs-only"),
+}
+# Vectors would need constants beside the code, and a unit that may be off.
+_CODE_FLAGS = (*_COMMON, "-O2", "-fpic", "-mstrict-align", "-fno-vectorize", "-fno-slp-vectorize")
+PROGRAMS |= {
+    f"ram_check-{arch}": Program(
+        ("ram_check.c",), (*target, f"-I{PAYLOAD / arch}", *_CODE_FLAGS), is_code=True
+    )
+    for arch, target in _CODE.items()
+}
+
+
 def build(name: str) -> bytes:
     """Build the binary `name` of PROGRAMS, and return it.
 
@@ -68,7 +89,20 @@ def build(name: str) -> bytes:
             cwd=PAYLOAD,
             env={"ZIG_GLOBAL_CACHE_DIR": str(folder), "ZIG_LOCAL_CACHE_DIR": str(folder)},
         )
-        return output.read_bytes()
+        return _code(output) if program.is_code else output.read_bytes()
+
+
+def _code(path: Path) -> bytes:
+    """Return the code of an ELF file that consists of nothing else."""
+    from elftools.elf.elffile import ELFFile
+
+    with path.open("rb") as stream:
+        elf = ELFFile(stream)
+        loaded = [one for one in elf.iter_sections() if one["sh_flags"] & _SHF_ALLOC and one["sh_size"]]
+        (text,) = [one for one in loaded if one.name != ".ARM.exidx"]  # says that nothing can be unwound
+        assert (text.name, text["sh_addr"]) == (".text", elf["e_entry"])
+        code: bytes = text.data()
+        return code
 
 
 def main() -> None:

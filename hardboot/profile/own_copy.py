@@ -55,12 +55,22 @@ class OwnCopy:
 
     def state_ranges(self, fact: str, ranges: Sequence[Range], source: str) -> None:
         """State a list of named ranges that was measured, in place of the one that is there."""
-        rows = [{"name": one.name, "start": one.start, "size": one.size} for one in ranges]
-        self._put(fact, rows)
+        self._put(fact, _rows(ranges))
         evidence = self._table("evidence")
         for name in [name for name in evidence if name.startswith(f"{fact}.")]:
             evidence.remove(name)
         self.prove(fact, source)
+
+    def add_ranges(self, fact: str, ranges: Sequence[Range], source: str) -> None:
+        """Add named ranges that were measured to a list that may be there."""
+        known = self._document.unwrap().get(fact, [])
+        if not known:
+            self.state_ranges(fact, ranges, source)
+            return
+        old = [Range.sized(one["start"], one["size"], one["name"]) for one in known]
+        self._put(fact, _rows(sorted([*old, *ranges])))
+        for one in ranges:
+            self.prove(f"{fact}.{one.name}", source)
 
     def put(self, fact: str, value: str) -> None:
         """State a fact that needs no evidence."""
@@ -108,3 +118,7 @@ class OwnCopy:
         found = self._document[name]
         assert isinstance(found, Table)
         return found
+
+
+def _rows(ranges: Sequence[Range]) -> list[dict[str, object]]:
+    return [{"name": one.name, "start": one.start, "size": one.size} for one in ranges]

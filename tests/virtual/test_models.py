@@ -64,7 +64,9 @@ def test_a_bootloader_that_clears_ram_clears_all_but_its_own(kind: Model, tmp_pa
     # 64 MiB of zeros at 0x50000000, doubled from the first one; then copied over the rest.
     assert "mw.l 0x50000000 0 0x40000; for n in 1 2 4 8 10 20;" in found["clear"]
     cleared = [(0x50000000, 0x54000000)]
-    blocks = re.search(r"for block in ([0-9a-f ]+); do cp\.b 0x50000000 0x\$\{block} 0x4000000", found["clear"])
+    blocks = re.search(
+        r"for block in ([0-9a-f ]+); do cp\.b 0x50000000 0x\$\{block} 0x4000000", found["clear"]
+    )
     assert blocks
     cleared += [(int(one, 16), int(one, 16) + 0x4000000) for one in blocks[1].split()]
     for to, size in re.findall(r"cp\.b 0x50000000 0x([0-9a-f]+) 0x([0-9a-f]+);", found["clear"]):
