@@ -20,7 +20,6 @@ from hardboot.device import host
 from hardboot.device.phone import Phone
 from hardboot.flows import load as loading
 from hardboot.flows.journal import Journal
-from hardboot.flows.restart import restart
 from hardboot.memorymap import MemoryMap
 from hardboot.probe import overwritten, ranges
 from hardboot.probe.overwritten import Overwritten
@@ -75,7 +74,6 @@ def measure(
         except HardbootError as error:
             error.result = _document(phone, measurement.result, None, [])
             raise
-        restart(phone, wait_s=wait_s)
         known = profiles.read(settings.profile) if settings.profile else phone.profile
         path = overwritten.save(known, settings.profile, kernel, result)
         new = overwritten.learned(known, result)

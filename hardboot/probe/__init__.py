@@ -1,1 +1,1 @@
-"""Measurements on a phone: which restarts RAM survives, kept with its profile as evidence."""
+"""Measurements on a phone, kept with its profile: which restarts RAM survives, what is overwritten."""

@@ -21,6 +21,7 @@ from hardboot.flows import execute
 from hardboot.flows import load as loading
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import Filling, PreparedRom
+from hardboot.flows.restart import restart
 from hardboot.flows.rom import Rom
 from hardboot.flows.rom_source import NewTrees, RomSource
 from hardboot.formats.containers import devicetrees
@@ -164,7 +165,7 @@ class Measurement:
 def measure(
     measurement: Measurement, first: Round, *, wait_s: float, journal: Callable[[], Journal]
 ) -> Overwritten:
-    """Do all rounds, and return what they showed.
+    """Do all rounds, and return what they showed; the phone runs its own system then.
 
     Args:
         measurement: The measurement.
@@ -178,6 +179,8 @@ def measure(
         number += 1
         with log.step(f"Round {number} of about {number + measurement.rounds() - 1}"):
             measurement.run(planned, wait_s=wait_s)
+        # The guest is no host, although it has the same kernel: its tree reserves the page.
+        restart(measurement.phone, wait_s=wait_s)
         planned = measurement.prepare(journal()) if measurement.left else None
     return measurement.result
 

@@ -48,11 +48,23 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece that is loaded: the content, and where it goes."""
+    """A piece that is loaded: the content, and where it goes.
+
+    Attributes:
+        skip: The content is repeated, the first time from this byte on; None if it is not.
+    """
 
     content: bytes
     address: int
     size: int
+    skip: int | None = None
+
+    def page(self, address: int) -> bytes:
+        """Return what lies at a page of it."""
+        at = address - self.address
+        if self.skip is not None:
+            at = (at + self.skip) % len(self.content)
+        return self.content[at : at + PAGE].ljust(PAGE, b"\0")
 
 
 @dataclass(frozen=True)
@@ -146,12 +158,13 @@ def _load(call: Call, running: Running, words: list[str]) -> None:
     for part in parts:
         name, _, place = part.rpartition("@")
         address, size = (int(number, 16) for number in place.split(":"))
+        name, _, skip = name.partition("*")
         content = open_file(call, name)
         if address % PAGE or size % PAGE or not size:
             raise AgentError(f"not page aligned: {part}", errno.EINVAL)
-        if not 0 < len(content) <= size:
+        if not 0 < len(content) <= size and not skip:
             raise AgentError(f"larger than its segment: {part}", errno.EINVAL)
-        segments.append(Segment(content, address, size))
+        segments.append(Segment(content, address, size, int(skip, 16) if skip else None))
     _check(running.load(int(flags, 16), int(entry, 16), tuple(segments)))
     call.out.write(f"loaded={len(segments)}\n".encode())
 

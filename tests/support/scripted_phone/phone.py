@@ -69,6 +69,7 @@ class ScriptedPhone:
         rom: What a loaded image starts: a kernel; "host" if it crashes and the boot partition's comes
             back; "nothing" if the phone stays silent; "stays" if the running kernel cannot be left;
             "selftest" runs what hb-init is told in it; "dies" if its kernel does before that.
+        runs_first: What runs in a guest before its kernel; returns more files that the guest shows.
         capture: The kernel that an image loaded for a crash starts.
         trees: What the bootloader gives every kernel: path to content.
         missing: Programs that the phone does not have.
@@ -96,6 +97,7 @@ class ScriptedPhone:
     rom: Kernel | Literal["host", "nothing", "stays", "selftest", "dies"] = field(
         default_factory=lambda: Kernel("6.6.0-rom")
     )
+    runs_first: Callable[[Image], dict[str, bytes | None]] | None = None
     capture: Kernel | None = None
     trees: dict[str, bytes] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
@@ -324,7 +326,9 @@ class ScriptedPhone:
         elif rom in ("selftest", "dies"):
             self._leave(partial(self._run_guest, running.loaded, dies=rom == "dies"))
         elif isinstance(rom, Kernel):
-            self._leave(lambda: rom, running.loaded.cmdline)
+            shown = self.runs_first(running.loaded) if self.runs_first else {}
+            kernel = replace(rom, files=rom.files | shown)
+            self._leave(lambda: kernel, running.loaded.cmdline)
         else:
             self._leave(self._bootable if rom == "host" else lambda: None)
         return 0
