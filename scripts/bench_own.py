@@ -20,7 +20,8 @@ from hardboot.device.connection import open_transport
 ROUNDS = 5
 TIMEOUT_S = 3600
 AFTER_RESET = ("reset and boot", "start")
-_STARTED = "cat /proc/uptime; cut -d' ' -f22 /proc/$(pidof adbd)/stat"  # the latter in hundredths of a second
+# Uptime in seconds, and when each process of adbd started, in hundredths.
+_STARTED = "cat /proc/uptime; for p in $(pidof adbd); do cut -d' ' -f22 /proc/$p/stat; done"
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def _adbd_started(serial: str) -> float:
     transport = open_transport(serial)
     try:
         asked = time.monotonic()
-        uptime, _, started = transport.shell(_STARTED, timeout_s=TIMEOUT_S).text.split()
-        return (asked + time.monotonic()) / 2 - float(uptime) + int(started) / 100
+        uptime, _, *started = transport.shell(_STARTED, timeout_s=TIMEOUT_S).text.split()
+        return (asked + time.monotonic()) / 2 - float(uptime) + min(map(int, started)) / 100
     finally:
         transport.close()
 
