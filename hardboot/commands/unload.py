@@ -14,7 +14,7 @@ from hardboot.flows import load as flow
 @click.option(
     "--clear-cache",
     is_flag=True,
-    help=f"Also remove the files that hardboot keeps on the phone for the next load ({FOLDER}).",
+    help=f"Remove the files that hardboot keeps on the phone for the next load, too ({FOLDER}).",
 )
 @pass_settings
 def unload(settings: Settings, panic: bool, clear_cache: bool) -> None:

@@ -9,7 +9,7 @@ from hardboot.base.errors import DeviceError
 from hardboot.device.connection import only_phone, open_transport
 from hardboot.device.copies import Copies, Copy
 from hardboot.device.mark import marks
-from hardboot.device.shells import answers, as_one, read
+from hardboot.device.shells import answers, as_one, line_command, read
 from hardboot.formats.trees import fdt, treefiles
 from hardboot.formats.trees.fdt import Fdt
 from hardboot.transport.base import Output
@@ -19,10 +19,10 @@ TREE = Copy("tree", "/sys/firmware/fdt")
 _TREE_FILES = Copy("tree", "/proc/device-tree", _TAR_LIMIT, "tar -cf - -C /proc/device-tree .")
 # For `roots`, together with other queries; `parse_kernel` reads the output.
 KERNEL = as_one(
-    "uname -r",
-    "cat /proc/sys/kernel/random/boot_id",
-    "cat /proc/bootconfig 2>/dev/null",
-    "cat /proc/cmdline",  # the last one: its exit code counts
+    line_command("/proc/sys/kernel/osrelease"),
+    line_command("/proc/sys/kernel/random/boot_id"),
+    "[ ! -e /proc/bootconfig ] || cat /proc/bootconfig",
+    line_command("/proc/cmdline"),  # the last one: its exit code counts
 )
 
 # For `roots`; `is_recovery` reads the output. The second one is named by newer bootloaders.

@@ -9,6 +9,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
+from hardboot.device.shells import line_command
 from hardboot.device.staging import STAGING
 from hardboot.formats.kernels.release import parse_version
 from hardboot.payload import agent, agent_errors
@@ -143,7 +144,7 @@ def look(phone: Phone) -> None:
 
 def queries(profile: Profile) -> tuple[str, str]:
     """Return the commands of `look`, for `roots`; `parse` reads their outputs."""
-    return _presence_query(profile.presence or "/"), f"cat {_PAGE}"
+    return _presence_query(profile.presence or "/"), line_command(_PAGE)
 
 
 def parse(profile: Profile, release: str, outputs: Sequence[Output]) -> None:

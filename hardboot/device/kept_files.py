@@ -14,8 +14,9 @@ from hardboot.transport.base import Output
 
 # Beside the folder of the ADB user, to which hard links are possible; only root may write in /data/local.
 FOLDER = "/data/local/hardboot"
-# Prints the names, the latest used first; fails if `ls` knows no -t (Android before 6).
-LIST = f"[ ! -L {FOLDER} ] && {{ [ ! -e {FOLDER} ] || ls -t {FOLDER}; }}"
+# Prints the names, the latest used first: to make a link changes the ctime. Fails if `ls` knows no -t (before
+# Android 6).
+LIST = f"[ ! -L {FOLDER} ] && {{ [ ! -e {FOLDER} ] || ls -tc {FOLDER}; }}"
 CLEAR = f"rm -rf {FOLDER}"
 _FILES_MAX = 16
 _BYTES_MAX = 256 << 20
@@ -78,6 +79,6 @@ def keep_command(new: Sequence[tuple[str, KeptFile]], unwanted: Sequence[KeptFil
     if new:
         paths = " ".join(path for path, _ in new)
         links = " && ".join(f"ln -f {path} $k/{file.name}" for path, file in new)
-        keep = f"chown 0 {paths} && chmod 600 {paths} && touch {paths} && {links}"
+        keep = f"chown 0 {paths} && chmod 600 {paths} && {links}"
         steps.append(f"[ ! -L $k ] && mkdir -p $k && chmod 700 $k && {keep}")
     return "; ".join(steps) or "true"

@@ -14,7 +14,7 @@ from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.mark import MARK
 from hardboot.device.phone import Phone, safe_serial
-from hardboot.device.shells import answers, as_one, read
+from hardboot.device.shells import answers, as_one, line_command, read
 from hardboot.layout import BootPlan
 from hardboot.transport.base import Output
 
@@ -39,7 +39,10 @@ ByBootloader = Literal["fastboot", "slot", "recovery", "flash"]  # it places the
 _LIMIT = 64 << 10  # bytes; a record has one or two KiB
 _LOADED = "/sys/kernel/kexec_loaded"
 # For `roots`, together with other queries; `parse` reads the output.
-QUERY = as_one(f"cat {_LOADED} 2>/dev/null || echo unknown", f"head -c {_LIMIT} {RECORD} 2>/dev/null; echo")
+QUERY = as_one(
+    f"{line_command(_LOADED)} || echo unknown",
+    f"[ ! -e {RECORD} ] || head -c {_LIMIT} {RECORD} 2>/dev/null; echo",
+)
 
 _Text = Annotated[str, Meta(max_length=4096)]
 _Address = Annotated[int, Meta(ge=0, lt=1 << 52)]  # the most an ARM CPU has

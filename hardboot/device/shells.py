@@ -27,6 +27,14 @@ FIND_ROOT = "".join(
 SEPARATOR = secrets.token_hex(8)
 
 
+def line_command(path: str) -> str:
+    """Return the command that prints the only line of a file of the kernel, without starting a program.
+
+    To start one takes as long as a hundred such lines on a slow phone.
+    """
+    return f'{{ IFS= read -r line < {path}; }} 2>/dev/null || [ -e {path} ] && echo "$line"'
+
+
 def as_one(*commands: str) -> str:
     """Return one command that runs all of them; `answers` reads its output, the last exit code counts."""
     return f"; echo {SEPARATOR}; ".join(commands)

@@ -24,6 +24,8 @@ _PARENT = "/data/local/tmp"  # the ADB user may write there on every Android
 _COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
 _NAMES = f"hardboot-{_COMPUTER}-"  # of the folders of this computer's commands, before their process ID
 STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}"  # of this command alone: others work beside it
+# What matters of what lies beside it: a pattern that fits nothing is printed as it is.
+_NAMES_BESIDE = f"{_PARENT}/{_NAMES}* {kept_files.FOLDER}*"
 _ADB_USER = 2000  # AID_SHELL of AOSP's android_filesystem_config.h
 _HASH_LINE = re.compile(r"^([0-9a-f]{64}) [ *](/.*)$", re.MULTILINE)  # of sha256sum
 _SMALL = 256 << 10  # bytes; a push without a progress bar, and without asking for free space first
@@ -82,12 +84,12 @@ class Batch:
             if file in self.there
         )
         taken = " ".join(_shell_path(file) for file in self.files if file in self.there)
-        right, wrong = (f"touch {taken}", f"rm -f {taken}; ") if taken else (":", "")
+        removal = f"rm -f {taken}; " if taken else ""
         return (
             f"s={STAGING} k={kept_files.FOLDER}\n{links}"
             f'sums=$(sha256sum {" ".join(map(_shell_path, self.files))})\necho "$sums"\n'
-            f"case $sums in {'*'.join(file.content.digest for file in self.files)}*) {right} ;; "
-            f"*) {wrong}exit 1 ;; esac\n"
+            f"case $sums in {'*'.join(file.content.digest for file in self.files)}*) ;; "
+            f"*) {removal}exit 1 ;; esac\n"
         )
 
     def find_wrong(self, text: str) -> dict[_File, str | None]:
@@ -302,7 +304,7 @@ class StagingFolder(Shells):
                 fix="Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
             )
         names = output.text.split()
-        self._left_over = [f"{_PARENT}/{name}" for name in names if _is_left_over(name)]
+        self._left_over = [name for name in names if _is_left_over(name)]
         self._has_kept = kept_files.FOLDER in names
         free = free_bytes(output.text)
         return math.inf if free is None else free
@@ -310,8 +312,7 @@ class StagingFolder(Shells):
 
 def _make_command() -> str:
     """Return the command that makes the folder, and prints its free space and what lies beside it."""
-    look = f"df -k {STAGING}; ls {_PARENT}; ls -d {kept_files.FOLDER}"
-    return f"mkdir -p {STAGING} && {{ {{ {look}; }} 2>/dev/null || test -d {STAGING}; }}"
+    return f"mkdir -p {STAGING} && {{ df -k {STAGING} 2>/dev/null; echo {_NAMES_BESIDE}; }}"
 
 
 def free_bytes(text: str) -> int | None:
@@ -321,8 +322,8 @@ def free_bytes(text: str) -> int | None:
 
 
 def _is_left_over(name: str) -> bool:
-    """Return whether a folder's name is that of a command of this computer that no longer runs."""
-    number = name.removeprefix(_NAMES)
+    """Return whether a folder is that of a command of this computer that no longer runs."""
+    number = name.removeprefix(f"{_PARENT}/{_NAMES}")
     return number != name and number.isascii() and number.isdecimal() and has_ended(int(number))
 
 

@@ -191,7 +191,7 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal, queries: Sequen
         with if_cut_off("The image may be loaded; nothing was started."):
             output, *looked = phone.run_with(
                 batch,
-                f"rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}",
+                f"[ ! -e {record.RECORD} ] || rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}",
                 *queries,
                 timeout_s=_LOAD_TIMEOUT_S,
                 last=True,

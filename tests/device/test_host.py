@@ -12,6 +12,7 @@ from told import raises
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device import host
 from hardboot.device.phone import Phone
+from hardboot.device.shells import line_command
 from hardboot.device.staging import STAGING
 from hardboot.payload.agent import AgentInfo
 from hardboot.transport.base import Output
@@ -155,7 +156,8 @@ def test_a_flag_that_every_new_kernel_takes_is_no_sign_of_hardboot(
 def test_the_files_that_show_hardboot_support_are_asked_for_together(phone: Phone) -> None:
     ours = "test -e /sys/kernel/kexec_hardboot"
     phone.profile = msgspec.structs.replace(phone.profile, presence=None)
-    assert host.queries(phone.profile) == (f"test -e / || {ours}", "cat /sys/kernel/kexec_hardboot/page")
+    page = line_command("/sys/kernel/kexec_hardboot/page")
+    assert host.queries(phone.profile) == (f"test -e / || {ours}", page)
     host.look(phone)
     phone.profile = msgspec.structs.replace(phone.profile, presence="/sys/it's")
     assert host.queries(phone.profile)[0] == f"test -e '/sys/it'\"'\"'s' || {ours}"

@@ -165,7 +165,7 @@ def test_nothing_is_kept_if_the_phone_does_not_tell_which_is_the_oldest(
 ) -> None:
     source = file(tmp_path, "a")
     stage(scripted, source)
-    scripted.fault("ls -t *", nth=0, code=1, says="ls: Unknown option '-t'. Aborting.\n")
+    scripted.fault("ls -tc *", nth=0, code=1, says="ls: Unknown option '-t'. Aborting.\n")
     assert stage(scripted, source) == ["a"]
     other = file(tmp_path, "b")
     stage(scripted, other)

@@ -166,7 +166,7 @@ def test_a_kernel_may_have_no_command_line(scripted: ScriptedPhone) -> None:
     assert scripted.running
     scripted.running.cmdline = ""
     assert Handset(scripted.transport).kernel().cmdline == ""
-    scripted.fault("cat /proc/cmdline", code=1)
+    scripted.files.remove("/proc/cmdline")
     with pytest.raises(DeviceError) as caught:
         Handset(scripted.transport).kernel()
     assert caught.value.fix.endswith(KERNEL)
@@ -174,8 +174,8 @@ def test_a_kernel_may_have_no_command_line(scripted: ScriptedPhone) -> None:
 
 def test_a_kernel_that_says_nothing_is_told(scripted: ScriptedPhone) -> None:
     handset = Handset(scripted.transport)
-    scripted.fault("cat /proc/sys/kernel/random/boot_id", code=0)
-    scripted.fault("cat /proc/cmdline", code=0)
+    for path in ("/proc/sys/kernel/random/boot_id", "/proc/cmdline"):
+        scripted.show(path, lambda: "")
     with raises(
         DeviceError,
         "the phone does not say which kernel it runs: '6.1.0-host'",

@@ -103,11 +103,19 @@ def test_everything_is_asked_and_proven_before_it_is_loaded(
     assert order.index("agent info") < order.index(f"push {STAGING}/zImage")
     check = order.index("sha256sum " + " ".join(f"{STAGING}/{name}" for name in names))
     assert all(order.index(f"push {STAGING}/{name}") < check < at for name in names)
-    assert order[at - 1] == f"rm -f {RECORD}"
     assert order[at + 1] == f"cat {STAGING}/record >{RECORD}"
     assert order[-1] == f"rm -rf {STAGING}"
     kept = [event for event in order if event.startswith("ln ")]
     assert [event.split()[2].removeprefix(f"{STAGING}/") for event in kept] == ["zImage", "initrd"]
+
+
+def test_a_record_of_before_is_gone_before_anything_is_loaded(
+    phone: Phone, scripted: ScriptedPhone, image: Rom, journal: Journal
+) -> None:
+    scripted.add_file(RECORD, b"of an interrupted load")
+    load.load(phone, prepared(phone, image, journal), journal)
+    removed, loaded = (scripted.happened(pattern)[0] for pattern in (f"rm -f {RECORD}", "*agent load*"))
+    assert scripted.events.index(removed) < scripted.events.index(loaded)
 
 
 def test_what_the_phone_kept_is_not_sent_again(

@@ -26,6 +26,10 @@ def _return(shell: Expansion, words: list[str], stdin: Input) -> int:
 def _read(shell: Expansion, words: list[str], stdin: Input) -> int:
     names = [word for word in words[1:] if word != "-r"]
     line = stdin.line().decode()
+    if shell.variables.pop("IFS", None) == "":  # set for this command alone
+        (name,) = names
+        shell.variables[name] = line.removesuffix("\n")
+        return int(not line.endswith("\n"))
     parts = line.split(None, len(names) - 1)
     parts += [""] * (len(names) - len(parts))
     for name, value in zip(names, parts, strict=True):

@@ -140,6 +140,7 @@ def _ln(call: Call) -> int:
             raise failure(errno.ENOENT)
     except OSError as error:
         return call.fail(target, error)
+    node.touched = call.shell.system.clock.now
     call.files.nodes[call.files.resolve(target)] = node
     return 0
 
@@ -337,8 +338,7 @@ def _holds(call: Call, words: list[str]) -> bool:
 def _touch(call: Call) -> int:
     for name in call.words[1:]:
         try:
-            opened = call.shell.opened(call.shell.path(name), append=True)
-            opened.node.touched = call.shell.system.clock.now
+            call.shell.opened(call.shell.path(name), append=True)
         except OSError as error:
             return call.fail(name, error)
     return 0
