@@ -11,7 +11,6 @@ import msgspec
 from hardboot.attempts.recording import recorded
 from hardboot.base.errors import InputError
 from hardboot.base.interrupts import if_cut_off
-from hardboot.base.mapping import map_file, map_own_file
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.commands.command import Command, Group
@@ -20,19 +19,20 @@ from hardboot.commands.exec import show as show_start
 from hardboot.commands.exec import start_options
 from hardboot.commands.sizes import SIZE
 from hardboot.device.phone import connected
+from hardboot.downloads import open_download
 from hardboot.flows import image_set
 from hardboot.flows import rom as roms
 from hardboot.flows.restart import RESTART_S
 from hardboot.flows.store import add as adding
-from hardboot.flows.store import stored
+from hardboot.flows.store import sources, stored
 from hardboot.flows.store.add import NewImage, NewRom
 from hardboot.flows.store.start import StoredSource
 from hardboot.flows.store.stored import Damaged
 from hardboot.flows.ways import kexec
 from hardboot.flows.ways.way import Request
-from hardboot.images import filesystem
-from hardboot.store.manifest import Manifest, RomName
+from hardboot.store.manifest import Kind, Manifest, RomName
 
+_PATH = click.Path(path_type=Path)
 _KINDS = {
     "linux": "Linux, root file system in an image",
     "android": "Android, its own system and data",
@@ -83,20 +83,19 @@ def show(settings: Settings, name: str) -> None:
 
 @rom.command(
     cls=Command,
-    example="hardboot rom add debian boot.img --rootfs debian.tar --data 2G\nhardboot rom add test boot.img",
+    example="hardboot rom add debian boot.img --rootfs debian.tar --data 2G\n"
+    "hardboot rom add lineage lineage.zip --data 8G\nhardboot rom add test boot.img",
 )
 @click.argument("name")
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=_PATH)
 @click.option(
-    "--rootfs",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="A Linux root file system: a tar archive, a folder, or an image.",
+    "--rootfs", type=_PATH, metavar="PATH", help="A Linux root file system: a tar archive, folder or image."
 )
+@click.option("--system", type=_PATH, metavar="FILE", help="The system image of an Android ROM.")
+@click.option("--vendor", type=_PATH, metavar="FILE", help="The vendor image of an Android ROM.")
 @click.option("--data", type=SIZE, metavar="SIZE", help="Room for the ROM's own data, such as 512M or 4G.")
-@click.option(
-    "--append", default="", metavar="TEXT", help="Append TEXT to the kernel command line at every start."
-)
+@click.option("--cache", type=SIZE, metavar="SIZE", help="Room for the cache of an Android ROM.")
+@click.option("--append", default="", metavar="TEXT", help="Append TEXT to the kernel command line.")
 @click.option("--description", default="", metavar="TEXT", help="What it is, in your own words.")
 @click.option("--dry-run", is_flag=True, help="Check files and phone; write nothing.")
 @pass_settings
@@ -105,37 +104,54 @@ def add(
     name: str,
     image: Path,
     rootfs: Path | None,
+    system: Path | None,
+    vendor: Path | None,
     data: int | None,
+    cache: int | None,
     append: str,
     description: str,
     dry_run: bool,
 ) -> None:
     """Store the ROM in IMAGE on the phone, as NAME.
 
-    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM. With --rootfs, the ROM is a
-    Linux system that lies in an image of its own.
+    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM. With --rootfs the ROM is a
+    Linux system in an image of its own. With --data alone it is an Android system: its system and vendor
+    images come from IMAGE, its data is empty. With neither it is a kernel for the phone's own system.
     """
     _check_name(name)
-    found = image_set.find(image, {})
-    release = roms.assemble(found).release
+    if rootfs and (system or vendor or cache):
+        raise click.UsageError("--rootfs cannot be combined with --system, --vendor or --cache.")
+    if (system or vendor or cache) and data is None:
+        raise click.UsageError("An Android ROM needs --data SIZE, the room for its own data.")
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
-        images = {} if rootfs is None else {"root": NewImage(_root(rootfs, data, folder))}
+        download = stack.enter_context(open_download(image))
+        found = image_set.find(image, {})
+        kind: Kind = "kernel"
+        images: dict[str, NewImage] = {}
+        if rootfs:
+            kind, images = "linux", sources.linux(rootfs, data, folder)
+        elif data is not None:
+            given = {key: path for key, path in (("system", system), ("vendor", vendor)) if path}
+            sizes = {"data": data, **({"cache": cache} if cache else {})}
+            kind, images = "android", sources.android(download, given, sizes, folder)
         new = NewRom(
             name=name,
-            kind="kernel" if rootfs is None else "linux",
+            kind=kind,
             boot=found.images,
             images=images,
-            root=None if rootfs is None else "root",
+            root="root" if kind == "linux" else None,
             description=description,
-            release=release,
+            release=roms.assemble(found).release,
             cmdline=append,
         )
         phone = stack.enter_context(connected(settings.serial, settings.chosen(), exclusive=True))
         where = adding.check(phone, new)
         if dry_run:
+            document = {"name": name, "kind": kind, "size": new.size, "free": where.free}
             place = f"{where.filesystem} on {where.partition}"
-            echo(f"{name} would take {human_size(new.size)} of /data ({place}).")
+            text = f"{name} would take {human_size(new.size)} of /data ({place})."
+            settings.emit(document, lambda: echo(text))
             return
         made = adding.add(phone, new, where)
     settings.emit(made.document(), lambda: _show(made))
@@ -188,17 +204,6 @@ def _check_name(name: str) -> None:
             state="Nothing was written.",
             fix="Use letters, digits and . _ + -, at most 32, a letter or digit first.",
         ) from error
-
-
-def _root(rootfs: Path, size: int | None, folder: Path) -> Any:
-    """Return the image of a root file system."""
-    if not rootfs.is_dir() and not filesystem.is_archive(rootfs):
-        return map_file(rootfs)
-    if size is None:
-        raise click.UsageError("--rootfs with a folder or archive needs --data SIZE, the room it gets.")
-    target = folder / "root.img"
-    filesystem.make(target, size, rootfs)
-    return map_own_file(target)
 
 
 def _document(one: Manifest | Damaged) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from hardboot.base.errors import RefusedError
 from hardboot.formats.archives import ramdisk, rootfs
+from hardboot.formats.archives.cpio import S_IFREG, Entry
 from hardboot.formats.archives.rootfs import Rootfs
 from hardboot.formats.reading import Data
 from hardboot.payload import hb_init
@@ -19,6 +20,7 @@ def add(
     init: str,
     *,
     files: Mapping[str, bytes] = _NOTHING,
+    changed: Mapping[str, bytes] = _NOTHING,
     elsewhere: bool = False,
 ) -> bytes:
     """Return a ramdisk with hb-init in an archive behind the others.
@@ -29,6 +31,7 @@ def add(
         steps: What hb-init does.
         init: Path of the ROM's own init.
         files: What the steps need, by name.
+        changed: New content of files of the ramdisk, by their paths.
         elsewhere: That init lies in another root file system than the ramdisk.
 
     Raises:
@@ -50,7 +53,9 @@ def add(
             state="Nothing was sent.",
             fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
         )
-    more = ramdisk.appended(fragments, hb_init.entries(arch, steps, init, files))
+    entries = [*hb_init.entries(arch, steps, init, files)]
+    entries += [Entry(path, S_IFREG | 0o640, content) for path, content in changed.items()]
+    more = ramdisk.appended(fragments, entries)
     return b"".join((*ramdisk.build(more), bytes(rest)))
 
 

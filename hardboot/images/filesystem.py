@@ -8,6 +8,7 @@ from hardboot.base.errors import InputError
 from hardboot.base.process import attempt, find_tool, run
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
+from hardboot.formats.reading import Data, view
 
 BLOCK = 4096  # bytes
 _TIMEOUT_S = 1800
@@ -17,6 +18,21 @@ _FEATURES = (
     "huge_file,dir_nlink,extra_isize"
 )
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tar.bz2", ".tar.lz4")
+
+
+# Of what Linux mounts as the system of a ROM: the magic, and where it stands.
+_MAGICS = (
+    ("ext4", 0x438, b"\x53\xef"),  # fs/ext4/ext4.h, s_magic
+    ("erofs", 0x400, b"\xe2\xe1\xf5\xe0"),  # fs/erofs/erofs_fs.h, magic
+    ("f2fs", 0x400, b"\x10\x20\xf5\xf2"),  # include/linux/f2fs_fs.h, magic
+    ("squashfs", 0, b"hsqs"),  # fs/squashfs/squashfs_fs.h, s_magic
+)
+
+
+def kind_of(data: Data) -> str | None:
+    """Return the file system in an image, as mount(2) calls it; None for another one."""
+    head = bytes(view(data)[:0x440])
+    return next((name for name, at, magic in _MAGICS if head[at : at + len(magic)] == magic), None)
 
 
 def is_archive(path: Path) -> bool:

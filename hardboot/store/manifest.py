@@ -35,6 +35,7 @@ class StoredImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         name: system, vendor, data, cache, root, …: the file is NAME.img.
         size: Bytes, whole blocks.
         sha256: Of what was written by `rom add`, in hex; None of an image that the ROM writes to.
+        filesystem: What is in it.
         read_only: The ROM cannot write to it.
         runs: Where it lay when it was written: offset in the image, offset in the partition, bytes.
     """
@@ -42,6 +43,7 @@ class StoredImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: _ImageName
     size: Annotated[int, Meta(ge=BLOCK, le=_OFFSET_MAX, multiple_of=BLOCK)]
     sha256: _Sha256 | None = None
+    filesystem: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,15}\Z")] = "ext4"
     read_only: bool = False
     runs: Annotated[tuple[tuple[_Offset, _Offset, _Size], ...], Meta(max_length=8192)] = ()
 

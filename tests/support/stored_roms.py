@@ -3,8 +3,19 @@
 import subprocess
 from pathlib import Path
 
+from hardboot.images import filesystem
 from hardboot.virtual import userland
 from hardboot.virtual.target import Target
+
+
+def system(target: Path, architecture: Target, name: str) -> Path:
+    """Write a system image whose build.prop says `name`; return it."""
+    root = target.parent / f"{target.name}.root"
+    userland.make_system(root, architecture, f"virt-{architecture.arch}.prop")
+    with (root / "build.prop").open("a") as stream:
+        stream.write(f"ro.build.flavor={name}\n")
+    filesystem.make(target, 24 << 20, root)
+    return target
 
 
 def rootfs(target: Path, architecture: Target, name: str) -> Path:

@@ -40,11 +40,13 @@ class NewImage:
         data: Its content.
         changes: The ROM writes to it, so that its hash means nothing later.
         read_only: The ROM cannot write to it.
+        filesystem: What is in it, as mount(2) calls it.
     """
 
     data: Data = field(repr=False)
     changes: bool = True
     read_only: bool = False
+    filesystem: str = "ext4"
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def _store_image(phone: Phone, where: Place, target: str, name: str, image: NewI
         size=size,
         sha256=None if image.changes else digest,
         read_only=image.read_only,
+        filesystem=image.filesystem,
         runs=tuple((one.logical, one.physical, one.length) for one in runs),
     )
 

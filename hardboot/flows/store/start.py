@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hardboot.base import cmdline as cmdlines
 from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.device.copies import Copy
@@ -12,7 +13,7 @@ from hardboot.flows import first_program, phone_images
 from hardboot.flows import rom as roms
 from hardboot.flows.image_set import ImageSet
 from hardboot.flows.rom import Rom
-from hardboot.flows.store import kernel_modules, place, raw, stored
+from hardboot.flows.store import android_fstab, kernel_modules, place, raw, stored
 from hardboot.flows.store.place import Place
 from hardboot.formats.archives import ramdisk
 from hardboot.formats.reading import Data, sha256
@@ -24,7 +25,6 @@ from hardboot.store.manifest import BootFile, Manifest
 
 _AGENT = f"{STAGING}/agent"
 _INIT = "/sbin/init"  # of a Linux root file system
-_FILESYSTEM = "ext4"
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,26 @@ def _ramdisk(
     """Return the ramdisk with hb-init: it loads modules, makes the disks and mounts the root of a Linux."""
     data = rom.ramdisks()
     fragments, _ = ramdisk.parse(data)
-    modules = kernel_modules.needed(first_program.tree_of(fragments))
+    tree = first_program.tree_of(fragments)
+    modules = kernel_modules.needed(tree)
     steps = [hb_init.module_step(name) for name in modules]
-    for one in sorted(found.images, key=lambda one: one.name == found.root):  # the root's is mounted: last
+    # The root's is the last one: it is mounted.
+    images = sorted(found.images, key=lambda one: one.name == found.root)
+    for one in images:
         steps.append(
             hb_init.disk_step(one.name, where.partition, where.device, where.size, read_only=one.read_only)
         )
-    init = "/init"
     if found.root is not None:
-        steps.append(hb_init.root_step(found.root, _FILESYSTEM))
-        init = _INIT
-    files = {hb_init.table_name(name): extents.build_table(runs) for name, runs in tables.items()}
-    arch = phone.profile.arch
+        steps.append(hb_init.root_step(found.root, images[-1].filesystem))
     return first_program.add(
-        data, arch, steps, init, files={**modules, **files}, elsewhere=found.root is not None
+        data,
+        phone.profile.arch,
+        steps,
+        _INIT if found.root is not None else cmdlines.last_value(rom.cmdline, "rdinit") or "/init",
+        files={
+            **modules,
+            **{hb_init.table_name(name): extents.build_table(runs) for name, runs in tables.items()},
+        },
+        changed=android_fstab.changed(tree, images) if found.kind == "android" else {},
+        elsewhere=found.root is not None,
     )

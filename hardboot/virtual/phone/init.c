@@ -142,7 +142,7 @@ static void find_partitions(void)
 	mkdir("/dev/block/by-name", 0755);
 	blocks = opendir("/sys/class/block");
 	while (blocks && (entry = readdir(blocks)))
-		if (!strncmp(entry->d_name, "vda", 3) && entry->d_name[3])
+		if ((!strncmp(entry->d_name, "vda", 3) && entry->d_name[3]) || !strncmp(entry->d_name, "dm-", 3))
 			link_partition(entry->d_name);
 	if (blocks)
 		closedir(blocks);

@@ -35,3 +35,25 @@ def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
     phone("reboot")
     phone("rom", "remove", "linux", "--yes")
     assert phone("--json", "rom", "list").json["roms"] == []
+
+
+def test_an_android_rom_mounts_its_own_system_and_data_by_its_fstab(
+    modern_host_phone: VirtualPhone, modern_rom: Path, tmp_path: Path
+) -> None:
+    phone = modern_host_phone
+    system = stored_roms.system(tmp_path / "system.img", ARM64, "of-the-rom")
+    words = ("rom", "add", "android", modern_rom, "--system", system, "--data", "24M", "--cache", "8M")
+    added = phone.hardboot.process("--json", *words).json
+    assert [one["name"] for one in added["images"]] == ["system", "data", "cache"]
+    done = phone.hardboot.process("rom", "boot", "android")
+    assert "not mounted in this ROM, as it has no image of it: /metadata" in done.err
+    assert phone.run("getprop ro.build.flavor").strip() == "of-the-rom"
+    mounts = phone.run("su -c 'cat /proc/mounts'").splitlines()
+    assert "/dev/block/dm-0 /system ext4 ro,relatime 0 0" in mounts
+    assert "/dev/block/dm-1 /data ext4 rw,nosuid,nodev,relatime 0 0" in mounts
+    assert not [line for line in mounts if "by-name" in line]
+    phone.run("su -c 'echo mine > /data/local/tmp/note; sync'")
+    phone("reboot")
+    assert phone.run("getprop ro.build.flavor").strip() == ""
+    assert phone.run("cat /data/local/tmp/note 2>/dev/null") == ""
+    phone("rom", "remove", "android", "--yes")

@@ -1,0 +1,102 @@
+"""The images of a new ROM, made of what the user has: downloads, archives, folders, and sizes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hardboot.base import log
+from hardboot.base.errors import InputError
+from hardboot.base.mapping import map_file, map_own_file
+from hardboot.base.sizes import human_size
+from hardboot.downloads import Download, ImageSource, open_download
+from hardboot.flows.store.add import NewImage
+from hardboot.formats.reading import Data
+from hardboot.images import filesystem
+from hardboot.store import fstab
+
+# Besides system, what an Android ROM brings, if it does; the order is that of its disks.
+_PARTS = (fstab.SYSTEM, "vendor", "product", "system_ext", "odm")
+_BLOCK = filesystem.BLOCK
+
+
+def linux(rootfs: Path, size: int | None, folder: Path) -> dict[str, NewImage]:
+    """Return the image of a Linux root file system.
+
+    Args:
+        rootfs: A tar archive or a folder with its files, or an image of it.
+        size: Bytes that it gets, for an archive or a folder.
+        folder: Takes what is made.
+
+    Raises:
+        InputError: If it cannot be read, does not fit, or has no size.
+    """
+    if not rootfs.is_dir() and not filesystem.is_archive(rootfs):
+        return {"root": NewImage(_whole_blocks(rootfs, map_file(rootfs)))}
+    if size is None:
+        raise InputError(
+            "it does not say how much room the root file system gets",
+            file=str(rootfs),
+            state="Nothing was sent.",
+            fix="Add its size, its own data included: --data 2G",
+        )
+    target = folder / "root.img"
+    with log.step(f"Making a file system of {rootfs.name}"):
+        filesystem.make(target, size, rootfs)
+    return {"root": NewImage(map_own_file(target))}
+
+
+def android(
+    download: Download, given: Mapping[str, Path], sizes: Mapping[str, int], folder: Path
+) -> dict[str, NewImage]:
+    """Return the images of an Android system: its own, and empty ones for its data and its cache.
+
+    Args:
+        download: Open.
+        given: Files of images in place of those in the download, by name.
+        sizes: Bytes of the empty ones, by name.
+        folder: Takes what is made.
+
+    Raises:
+        InputError: If there is no system image, or one is damaged.
+    """
+    images: dict[str, NewImage] = {}
+    for name in _PARTS:
+        if name in given:
+            with open_download(given[name]) as single:
+                images[name] = _read_only(folder, name, next(iter(single.images.values())))
+        elif name in download.refused:
+            raise download.refused[name]
+        elif name in download.images:
+            images[name] = _read_only(folder, name, download.images[name])
+    if fstab.SYSTEM not in images:
+        raise InputError(
+            "it holds no system image",
+            file=str(download.path),
+            state="Nothing was sent.",
+            fix="Give the file: --system FILE",
+        )
+    for name, size in sizes.items():
+        target = folder / f"{name}.img"
+        filesystem.make(target, size)
+        images[name] = NewImage(map_own_file(target))
+    return images
+
+
+def _read_only(folder: Path, name: str, source: ImageSource) -> NewImage:
+    """Write an image of a download into a file of this computer, and map it."""
+    target = folder / f"{name}.img"
+    with log.progress(f"Reading {name}", source.size) as advance, target.open("wb") as stream:
+        source.write_to(stream, advance)
+        stream.truncate(-(-stream.tell() // _BLOCK) * _BLOCK)
+    data = map_own_file(target)
+    return NewImage(data, changes=False, read_only=True, filesystem=filesystem.kind_of(data) or "ext4")
+
+
+def _whole_blocks(path: Path, data: Data) -> Data:
+    if len(data) % _BLOCK:
+        raise InputError(
+            f"it has {human_size(len(data))}, which is not whole blocks of {_BLOCK} bytes",
+            file=str(path),
+            state="Nothing was sent.",
+            fix="Is it an image of a file system? A sparse one must be unpacked first: simg2img",
+        )
+    return data
