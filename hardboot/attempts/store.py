@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from hardboot.attempts.attempt import TEXT_LIMIT, Attempt
-from hardboot.base import log
+from hardboot.base import documents, log
 from hardboot.base.errors import InputError
 from hardboot.base.files import Data, make_folder, read_bytes, state_dir, write_atomic
 from hardboot.device.phone import safe_serial
@@ -128,8 +128,8 @@ def _order(name: str) -> tuple[str, int]:
 
 def _read(folder: Path) -> Attempt | None:
     try:
-        read = msgspec.json.decode(read_bytes(folder / _DESCRIPTION, limit=_LIMIT), type=Attempt)
-    except (msgspec.DecodeError, UnicodeError, InputError) as error:
+        read = documents.decode(read_bytes(folder / _DESCRIPTION, limit=_LIMIT), Attempt)
+    except (documents.DecodeError, InputError) as error:
         log.detail(f"{folder}: {error}")
         return None
     belongs = (read.id, safe_serial(read.serial)) == (folder.name, folder.parent.name)

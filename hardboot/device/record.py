@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from hardboot.base import log
+from hardboot.base import documents, log
 from hardboot.base.errors import InputError
 from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.device.handset import KernelIdentity
@@ -173,8 +173,8 @@ def encode(record: Loaded) -> bytes:
 def decode(text: str | bytes) -> Loaded | None:
     """Return the record in `text`; None if there is none, or one of another version."""
     try:
-        return msgspec.json.decode(text, type=Loaded)
-    except (msgspec.DecodeError, UnicodeError) as error:
+        return documents.decode(text, Loaded)
+    except documents.DecodeError as error:
         log.detail(f"not a record of what is loaded: {error}")
         return None
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
 
+from hardboot.base import documents
 from hardboot.base.errors import InputError
 from hardboot.base.files import read_bytes, sha256_file, state_dir, write_atomic
 from hardboot.device.phone import safe_serial
@@ -125,8 +125,8 @@ def _no_backup(path: Path, reason: str) -> InputError:
 
 def _parse(text: bytes) -> Backup | None:
     try:
-        return msgspec.json.decode(text, type=Backup)
-    except msgspec.DecodeError:
+        return documents.decode(text, Backup)
+    except documents.DecodeError:
         return None
 
 

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from hardboot.base import log
+from hardboot.base import documents, log
 from hardboot.base.errors import DeviceError, HardbootError
 from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.base.temporary import temporary_folder
@@ -216,8 +216,8 @@ def of_computer(serialno: str) -> Transaction | None:
 def parse(text: str | bytes) -> Transaction | None:
     """Return the record in `text`; None if there is none, or none of this version."""
     try:
-        return msgspec.json.decode(text, type=Transaction) if text.strip() else None
-    except (msgspec.DecodeError, UnicodeError) as error:
+        return documents.decode(text, Transaction) if text.strip() else None
+    except documents.DecodeError as error:
         log.detail(f"not a record of a change: {error}")
         return None
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from hardboot import __version__
 from hardboot import profile as profiles
-from hardboot.base import log
+from hardboot.base import documents, log
 from hardboot.base.errors import InputError
 from hardboot.base.files import make_folder, read_bytes, write_atomic
 from hardboot.probe.survival import Survival
@@ -56,8 +56,8 @@ def path_of(name: str) -> Path:
 def read(name: str) -> Certificate | None:
     """Return the certificate of the profile `name`; None if there is none, or none that can be read."""
     try:
-        return msgspec.json.decode(read_bytes(path_of(name), limit=_LIMIT), type=Certificate)
-    except (InputError, msgspec.DecodeError) as error:
+        return documents.decode(read_bytes(path_of(name), limit=_LIMIT), Certificate)
+    except (InputError, documents.DecodeError) as error:
         log.detail(f"no certificate: {error}")
         return None
 

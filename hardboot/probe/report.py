@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from hardboot import __version__
 from hardboot import profile as profiles
+from hardboot.base import documents
 from hardboot.base.errors import InputError
 from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.base.memory import Range
@@ -149,8 +150,8 @@ def read(path: Path) -> Report:
         InputError: If it cannot be read, or is none.
     """
     try:
-        return msgspec.json.decode(read_bytes(path, limit=_LIMIT), type=Report)
-    except (msgspec.DecodeError, UnicodeError) as error:
+        return documents.decode(read_bytes(path, limit=_LIMIT), Report)
+    except documents.DecodeError as error:
         raise InputError(
             f"this is no report of a selftest: {error}",
             file=str(path),

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from hardboot.base import documents
 from hardboot.base.errors import InputError
 from hardboot.payload.extents import Extent
 from hardboot.store.blocks import BLOCK
@@ -135,11 +136,11 @@ def parse(data: bytes, *, name: str) -> Manifest:
         InputError: If it is damaged, or of another version.
     """
     try:
-        version = msgspec.json.decode(data, type=_Versioned).version
+        version = documents.decode(data, _Versioned).version
         if version != VERSION:
             raise _wrong(name, f"it has version {version}, this hardboot knows {VERSION}", "Update hardboot.")
-        return replace(msgspec.json.decode(data, type=Manifest), name=name)
-    except (msgspec.DecodeError, UnicodeError) as error:
+        return replace(documents.decode(data, Manifest), name=name)
+    except documents.DecodeError as error:
         raise _wrong(name, str(error)) from error
 
 

@@ -22,7 +22,7 @@ FORMATS = (
     "containers",
 )
 BASE = (
-    "errors printable similar sizes terminal",
+    "documents errors printable similar sizes terminal",
     "memory cmdline log interrupts",
     "process",
     "temporary",
