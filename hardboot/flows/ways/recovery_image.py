@@ -97,7 +97,7 @@ def _one_image(rom: Rom, version: int, *, as_v2: bool) -> BootImage:
         packed = (
             "pack it as one of header v2: --as-v2"
             if several and version == _V2
-            else (f"make one of header v{version}: hardboot unpack, hardboot pack")
+            else f"make one of header v{version}: hardboot unpack, hardboot pack"
         )
         raise RefusedError(
             f"the image has header v{image.header_version}, the phone's recovery has v{version}"

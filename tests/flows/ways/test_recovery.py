@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 import recovering
 import scripted_setup as setup
 from cpio_archives import END, newc
-from image_builders import board
 from in_process import hardboot
 from ramdisks import SHELL, ramdisk
 from recovering import ASKED, RECOVERY_IMAGE, Recovering
@@ -21,8 +19,7 @@ from scripted_phone import STOCK, Kernel
 from hardboot import profile
 from hardboot.device.phone import BlockDevice
 from hardboot.flows import backup
-from hardboot.flows.rom_source import RomFiles
-from hardboot.flows.ways import recovery_checks, recovery_image
+from hardboot.flows.ways import recovery_checks
 from hardboot.formats.archives import ramdisk as ramdisks
 from hardboot.formats.boot import bootimg
 from hardboot.profile.schema import CommandLineQuirks, Partition
@@ -413,23 +410,3 @@ def test_auto_takes_it_after_fastboot_and_only_on_a_phone_that_is_known_to_be_un
     refused = hardboot("boot", image, "--dry-run")
     assert refused.returncode == 4
     assert "recovery: the phone does not tell whether its bootloader is unlocked" in refused.stderr
-
-
-def test_overlays_that_the_recovery_brings_for_its_bootloader_are_kept(tmp_path: Path) -> None:
-    held = bootimg.parse(build.boot_v2(1))
-    rom_file = tmp_path / "rom.img"
-    own = bootimg.parse(setup.rom_image(tmp_path, tree=board("mine")).read_bytes())
-    with_overlays = bootimg.renew(replace(own, header_version=1))
-    rom_file.write_bytes(b"".join(map(bytes, bootimg.build(with_overlays))))
-    made = recovery_image.make(
-        RomFiles(rom_file).read().alone(),
-        "mark=1",
-        as_v2=False,
-        arch="arm",
-        misc="vda4",
-        former=bytes(32),
-        init="/init",
-        held=held,
-    )
-    assert bytes(made.recovery_dtbo) == bytes(held.recovery_dtbo)
-    assert bootimg.check_id(made)
