@@ -20,7 +20,11 @@ from hardboot.virtual import kbuild, packages
 from hardboot.virtual.target import ARM, ARM64, Target
 
 LINUX = "6.1"  # of the stock kernel
-SUITES = {"6.1": packages.RELEASE, "6.12": packages.SECURITY}  # Debian's kernel sources, and their suites
+SUITES = {  # of Debian's kernel sources
+    "6.1": packages.RELEASE,
+    "6.12": packages.SECURITY,
+    "5.10": packages.OLDER_SECURITY,
+}
 PHONE = Path(__file__).parent / "phone"
 TREE_FRAGMENT = "hardboot.config"  # written by `hardboot patch apply` at the top of a tree
 # Configuration fragments on top of allnoconfig.

@@ -16,6 +16,7 @@ from hardboot.base.temporary import temporary_folder
 
 RELEASE = "bookworm"
 SECURITY = "bookworm-security"  # has the newer kernels of the release
+OLDER_SECURITY = "bullseye-security"  # and those of the release before, as long as it is kept
 NEWER = "trixie"  # for what the release lacks, or has too old
 ARMHF, ARM64 = "armhf", "arm64"
 ALL = "all"  # packages that are the same for every architecture, from the system's own index
@@ -32,7 +33,7 @@ def package_dir(package: str, *, suite: str = RELEASE, architecture: str) -> Pat
 
     Args:
         package: Name of the package.
-        suite: RELEASE, SECURITY or NEWER.
+        suite: RELEASE, SECURITY, OLDER_SECURITY or NEWER.
         architecture: ARMHF, ARM64 or ALL.
 
     Raises:
@@ -139,7 +140,7 @@ def _prepare(suite: str, architecture: str) -> list[str]:
         (base / name).mkdir(parents=True, exist_ok=True)
     sources = base / "sources.list"
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-    label = "Debian-Security" if suite == SECURITY else "Debian"
+    label = "Debian-Security" if suite.endswith("-security") else "Debian"
     kind = "deb-src" if architecture == _SOURCE else "deb"
     sources.write_text(f"{kind} {signed}{_mirror(label)} {suite} main\n")
     foreign = architecture not in (ALL, _SOURCE)
