@@ -1,6 +1,7 @@
 """hardboot rom: ROMs that are stored on the phone, each with its own data."""
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from hardboot.flows import image_set
 from hardboot.flows import rom as roms
 from hardboot.flows.restart import RESTART_S
 from hardboot.flows.store import add as adding
-from hardboot.flows.store import sources, stored
+from hardboot.flows.store import checking, sources, stored
 from hardboot.flows.store.add import NewImage, NewRom
 from hardboot.flows.store.start import StoredSource
 from hardboot.flows.store.stored import Damaged
@@ -155,6 +156,42 @@ def add(
             return
         made = adding.add(phone, new, where)
     settings.emit(made.document(), lambda: _show(made))
+
+
+@rom.command(cls=Command, example="hardboot rom rename debian bookworm")
+@click.argument("name")
+@click.argument("new")
+@pass_settings
+def rename(settings: Settings, name: str, new: str) -> None:
+    """Give the ROM NAME the name NEW."""
+    _check_name(new)
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+        stored.find(phone, name)
+        stored.rename(phone, name, new)
+    settings.emit({"name": new, "was": name}, lambda: echo(f"{name} is called {new} now."))
+
+
+@rom.command(cls=Command, example="hardboot rom check")
+@pass_settings
+def check(settings: Settings) -> None:
+    """Check the ROMs on the phone, and clear what a cut-off command left.
+
+    Each image must lie where it was written, and its blocks must be nobody else's.
+    """
+    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+        found = checking.check(phone)
+
+    def human() -> None:
+        for name in found.cleared:
+            echo(f"{name}  cleared")
+        for name in found.foreign:
+            echo(f"{name}  not hardboot's, left alone")
+        for one in found.roms:
+            echo(f"{one.name}  {one.problem or 'ok'}")
+        if not found.roms:
+            echo("No ROMs.")
+
+    settings.emit(asdict(found), human)
 
 
 @rom.command(cls=Command, example="hardboot rom remove debian")

@@ -78,9 +78,23 @@ def _boot_image(phone: Phone, name: str, one: BootFile) -> Data:
 
 
 def _runs(phone: Phone, found: Manifest) -> tuple[Place, dict[str, tuple[Extent, ...]]]:
-    """Return where the images lie now, after comparing that with where they were written."""
     where = place.ask(phone)
     phone.stage(agents.binary(phone.profile.arch), "agent", mode=0o755)
+    return where, check_blocks(phone, where, found)
+
+
+def check_blocks(phone: Phone, where: Place, found: Manifest) -> dict[str, tuple[Extent, ...]]:
+    """Return where the images of a ROM lie, by name, after comparing that with where they were written.
+
+    Args:
+        phone: The phone, with the agent in its staging folder.
+        where: The place of its ROMs.
+        found: The ROM.
+
+    Raises:
+        RefusedError: If the blocks have moved, or are not the images' own.
+        DeviceError: If a file is gone, or the phone does not answer.
+    """
     tables = {}
     for one in found.images:
         file = f"{stored.folder(found.name)}/{one.file}"
@@ -93,7 +107,7 @@ def _runs(phone: Phone, found: Manifest) -> tuple[Place, dict[str, tuple[Extent,
             )
         tables[one.name] = now
     blocks.check_disjoint(tables)
-    return where, tables
+    return tables
 
 
 def _ramdisk(

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 
 from hardboot.base import log
-from hardboot.base.errors import InputError
+from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.printable import printable
 from hardboot.base.similar import did_you_mean
 from hardboot.device.copies import Copy
@@ -120,6 +120,23 @@ def clear(phone: Phone, store: Store) -> None:
     for name in store.unfinished:
         log.say(f"Clearing what is left of {name.split('.')[1]}")
         remove_folder(phone, name)
+
+
+def rename(phone: Phone, name: str, new: str) -> None:
+    """Give a ROM another name, at once: a cut leaves the old one or the new one.
+
+    Raises:
+        RefusedError: If there is a ROM of the new name.
+        DeviceError: If it fails.
+    """
+    if new in look(phone).names:
+        raise RefusedError(
+            f"there is a ROM {new} on this phone already",
+            state="Nothing was changed.",
+            fix="Choose another name.",
+        )
+    command = f"mv {folder(name)} {folder(new)} && sync"
+    read(command, phone.root(command))
 
 
 def remove(phone: Phone, name: str) -> None:

@@ -1,0 +1,60 @@
+"""Check all ROMs of the store, and clear what a command that was cut off left."""
+
+from dataclasses import dataclass
+
+from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.device.phone import Phone
+from hardboot.flows.store import place, start, stored
+from hardboot.flows.store.stored import Damaged
+from hardboot.payload import agent
+from hardboot.payload.extents import Extent
+from hardboot.store import blocks
+
+
+@dataclass(frozen=True)
+class CheckedRom:
+    """A ROM, and what is wrong with it; None for nothing."""
+
+    name: str
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The state of the store.
+
+    Attributes:
+        cleared: Folders of ROMs whose adding or removal was cut off, which are gone now.
+        foreign: Other names, left alone.
+    """
+
+    roms: tuple[CheckedRom, ...]
+    cleared: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+
+def check(phone: Phone) -> Checked:
+    """Check each image of each ROM: it lies where it was written, and no other image shares its blocks.
+
+    Raises:
+        RefusedError: If /data cannot hold ROMs.
+        DeviceError: If the phone does not answer.
+    """
+    where = place.ask(phone)
+    found = stored.look(phone)
+    stored.clear(phone, found)
+    phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
+    roms: list[CheckedRom] = []
+    known: dict[str, tuple[Extent, ...]] = {}
+    for one in stored.manifests_of(phone):
+        if isinstance(one, Damaged):
+            roms.append(CheckedRom(one.name, one.problem))
+            continue
+        try:
+            tables = start.check_blocks(phone, where, one)
+            known |= {f"{one.name}/{name}": runs for name, runs in tables.items()}
+            blocks.check_disjoint(known)
+            roms.append(CheckedRom(one.name, None))
+        except (RefusedError, DeviceError) as error:
+            roms.append(CheckedRom(one.name, error.what))
+    return Checked(tuple(roms), found.unfinished, found.foreign)
