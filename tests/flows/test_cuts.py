@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import scripted_setup as setup
 from cuts import KINDS, Cut, CutTransport, Killed, Kind
+from flashed_roms import FlashedRoms
 from flashing import flashed
 from scripted_phone import HOST, ScriptedPhone, flip
 from scripted_phone.files import BlockDevice
@@ -14,8 +15,12 @@ from scripted_phone.files import BlockDevice
 from hardboot.base.errors import HardbootError
 from hardboot.base.files import private_copy
 from hardboot.device.phone import Phone
-from hardboot.flows import transaction, transaction_record, unsettled
+from hardboot.flows import home, transaction, transaction_record, unsettled
+from hardboot.flows.journal import Journal
+from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.transaction import NewBytes
+from hardboot.flows.ways import flash as flash_way
+from hardboot.flows.ways.way import Request
 
 NAMES = ("boot", "recovery", "misc")
 MESSAGE = NewBytes("misc", 0, b"boot-recovery".ljust(32, b"\0"), "the message to the bootloader")
@@ -40,6 +45,13 @@ def changed_and_put_back(phone: Phone, image: Path) -> None:
     unsettled.put_back(phone)
 
 
+def booted_and_home(phone: Phone, image: Path) -> None:
+    rom = setup.rom_image(image.parent)
+    ready = flash_way.way.prepare(phone, Request(RomFiles(rom).read()), Journal("virt-arm", "HBSCRIPT"))
+    ready.start(phone, Journal("virt-arm", "HBSCRIPT"), wait_s=60, quiesce=False)
+    home.go(phone, wait_s=60)
+
+
 def content(phone: ScriptedPhone) -> Content:
     found = {}
     for name in NAMES:
@@ -57,13 +69,16 @@ class Bench:
     folder: Path
     runs: int = 0
 
-    def run(
-        self, do: Do, cut: Cut, *, computer: str = ""
-    ) -> tuple[ScriptedPhone, Content, HardbootError | None]:
+    def run(self, do: Do, cut: Cut) -> tuple[ScriptedPhone, Content, HardbootError | None]:
         """Do it on a new phone, and lose the connection at `cut`; return phone, first content and error."""
         scripted = setup.phone_with_disk()
         scripted.partition("misc", bytes(range(256)) * 16)
+        FlashedRoms(scripted, scripted.boot, HOST)
         self.runs += 1
+        self.monkeypatch.undo()  # hardboot lived on the clock of the phone before
+        # Here no power is lost, and nothing is left over.
+        self.monkeypatch.setattr("os.fsync", lambda _file: None)
+        self.monkeypatch.setattr("hardboot.base.temporary._remove_left_over", lambda _folder: None)
         setup.install(scripted, self.monkeypatch, self.folder / f"{self.runs}")
         phone = setup.connected(scripted)
         before = content(scripted)
@@ -142,6 +157,34 @@ def test_a_cut_at_any_packet_is_told_truly_and_ended_by_the_next_command(
         assert transaction_record.find(phone) is None, at
         assert unsettled.put_back(phone) == [], at
     assert len(left) >= 2
+
+
+def test_a_cut_at_any_packet_of_a_flashed_boot_and_of_home_is_ended_by_home(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    undisturbed = Cut()
+    bench.run(booted_and_home, undisturbed)
+    ran = set()
+    for number in range(undisturbed.seen):
+        at = f"{number}"
+        scripted, before, error = bench.run(booted_and_home, Cut(number, KINDS[number % 2]))
+        assert error is not None
+        scripted.clock.sleep(200)  # it may be restarting
+        assert scripted.running
+        ran.add(scripted.running.kernel.release)
+        if any(text in error.state for text in SAYS_OLD):
+            assert content(scripted) == before, (at, error.state)
+        if error.state.startswith("The ROM is flashed") or "holds the ROM" in error.state:
+            assert content(scripted) != before, (at, error.state)
+        if number % 3:
+            monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / f"another-{number}"))
+        phone = setup.connected(scripted)
+        home.go(phone, wait_s=60)
+        assert scripted.running.kernel == HOST, at
+        assert content(scripted) == before, at
+        again = home.go(phone, wait_s=60)
+        assert (again.restarted, again.change, again.touched) == (False, None, []), at
+    assert ran == {HOST.release, "6.6.0-rom"}
 
 
 @pytest.mark.parametrize(
