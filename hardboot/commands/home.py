@@ -45,7 +45,7 @@ def _print(name: str, done: Returned, *, dry_run: bool) -> None:
             what = f"holds {holds}" if one.held == one.holds else f"held {held}, now holds {holds}"
             echo(f"  {one.partition:<{width}}  {what}  (sha256 {one.sha256[:16]}…)")
     runs_rom = record.is_guest(done.kernel)
-    system = "a ROM" if runs_rom else "its own system"
+    system = "a ROM" if runs_rom else "its recovery" if done.recovery else "its own system"
     echo(f"{name} runs {system} (kernel {done.kernel.release}).")
     if dry_run and done.change:
         echo(f"{done.change.summary[:1].upper()}{done.change.summary[1:]}.")

@@ -6,7 +6,6 @@ from hardboot.base.errors import HardbootError
 from hardboot.doctor.line import Line, missing, ok
 from hardboot.flows import backup
 from hardboot.flows.backup import Backup
-from hardboot.flows.transaction_record import Transaction
 
 
 def of_phone(serialno: str) -> list[Backup]:
@@ -22,11 +21,11 @@ def has_own_boot(backups: list[Backup]) -> bool:
     return any(one.partition.partition("_")[0] == "boot" and one.host is not True for one in backups)
 
 
-def lines(backups: list[Backup], change: Transaction | None) -> list[Line]:
-    """Return the lines of the backups, and of a change to partitions that is not settled."""
+def lines(backups: list[Backup], change: str | None) -> list[Line]:
+    """Return the lines of the backups, and of a change to partitions that is not settled, in words."""
     found = [_backups(backups)]
     if change:
-        found.append(missing("unsettled", change.summary, "hardboot home"))
+        found.append(missing("unsettled", change, "hardboot home"))
     return found
 
 

@@ -25,7 +25,8 @@ from hardboot.doctor import (
 from hardboot.doctor.line import Line, missing, ok
 from hardboot.doctor.next_steps import Running, Situation, Step, next_steps, running
 from hardboot.doctor.questions import Answers, Greeting
-from hardboot.flows import transaction_record
+from hardboot.flows import transaction_record, unsettled
+from hardboot.flows.transaction_record import Transaction
 from hardboot.profile import Profile
 
 
@@ -117,7 +118,7 @@ def _of_phone(
         ],
         "profile": profiled.lines(known.profile, known.path, known.reason, known.fix),
         "host": host_kernel.lines(answers, known.profile),
-        "backups": backups.lines(kept, change),
+        "backups": backups.lines(kept, _told(change, phone) if change else None),
     }
     loaded = host_kernel.load_state(answers)
     situation = Situation(
@@ -168,6 +169,15 @@ def _boot_path(answers: Answers, profile: Profile | None) -> str | None:
         return next(found, None)
     wanted = f"/dev/block/by-name/boot{'_' + slot if slot else ''}"
     return wanted if wanted in answers.paths else None
+
+
+def _told(change: Transaction, phone: Phone | None) -> str:
+    """Return what a change to partitions has left, and what they hold, if that can be read."""
+    try:
+        return unsettled.describe(change, unsettled.look(phone, change)) if phone else change.summary
+    except HardbootError as error:
+        log.detail(error.what)
+        return change.summary
 
 
 def _connection(handset: Handset, answers: Answers, runs: Running) -> Line:

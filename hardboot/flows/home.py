@@ -8,7 +8,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.device import record
-from hardboot.device.handset import KernelIdentity
+from hardboot.device.handset import BOOT_MODE, KERNEL, KernelIdentity, is_recovery, parse_kernel
 from hardboot.device.phone import Phone
 from hardboot.flows import restart, transaction_record, unsettled
 from hardboot.flows.transaction_record import Transaction
@@ -23,12 +23,14 @@ class Returned:
 
     Attributes:
         kernel: That runs now.
+        recovery: Whether that is the recovery's.
         restarted: Whether the phone was restarted.
         change: To partitions, that was not settled; None if there was none.
         touched: Its partitions.
     """
 
     kernel: KernelIdentity
+    recovery: bool
     restarted: bool
     change: Transaction | None
     touched: Sequence[Touched]
@@ -38,6 +40,7 @@ class Returned:
         return {
             "kernel": self.kernel.release,
             "rom": record.is_guest(self.kernel),
+            "recovery": self.recovery,
             "restarted": self.restarted,
             "way": self.change.way if self.change else None,
             "partitions": [
@@ -62,7 +65,7 @@ def look(phone: Phone) -> Returned:
     with if_cut_off("Nothing was changed."):
         change = transaction_record.find(phone)
         touched = unsettled.look(phone, change) if change else []
-        return Returned(phone.kernel(), restarted=False, change=change, touched=touched)
+        return Returned(*_running(phone), restarted=False, change=change, touched=touched)
 
 
 def go(phone: Phone, *, wait_s: float, agree: Agree | None = None) -> Returned:
@@ -81,7 +84,7 @@ def go(phone: Phone, *, wait_s: float, agree: Agree | None = None) -> Returned:
     restarted = _restart_without_root(phone, wait_s)
     change, touched = _put_back(phone, agree)
     with if_cut_off("The partitions hold what they should; the phone was not restarted."):
-        kernel = phone.kernel()
+        kernel, recovery = _running(phone)
     if record.is_guest(kernel):
         kernel = restart.restart(phone, wait_s=wait_s).kernel
         restarted = True
@@ -93,7 +96,13 @@ def go(phone: Phone, *, wait_s: float, agree: Agree | None = None) -> Returned:
             )
         if change is None:  # a ROM may not be able to read the phone's record
             change, touched = _put_back(phone, agree)
-    return Returned(kernel, restarted, change, touched)
+    return Returned(kernel, recovery, restarted, change, touched)
+
+
+def _running(phone: Phone) -> tuple[KernelIdentity, bool]:
+    """Return which kernel runs, and whether it is the recovery's."""
+    kernel, mode = phone.roots(KERNEL, BOOT_MODE)
+    return parse_kernel(kernel), is_recovery(mode)
 
 
 def _put_back(phone: Phone, agree: Agree | None) -> tuple[Transaction | None, Sequence[Touched]]:

@@ -130,6 +130,22 @@ def settle(phone: Phone, agree: Agree) -> bool:
     return True
 
 
+def _end_writer(phone: Phone, known: Transaction) -> None:
+    """End the write of a command of this computer that died: this one keeps all others away.
+
+    Raises:
+        RefusedError: If another computer is writing.
+        DeviceStateError: If it does not end.
+    """
+    if not known.is_local and partition_write.is_running(phone):
+        raise RefusedError(
+            f"{known.computer} is writing to the phone",
+            state="Nothing was written by this computer.",
+            fix="Wait until it has ended, then try again.",
+        )
+    partition_write.end_writer(phone)
+
+
 def _is_left(phone: Phone, known: Transaction) -> bool:
     """Return whether no command is making a change right now; say so if one is."""
     if not (phone.is_in_use() or partition_write.is_running(phone)):
@@ -152,7 +168,7 @@ def require_settled(phone: Phone, *, over: Collection[str] = ()) -> None:
     known = records.find(phone)
     if known is None:
         return
-    partition_write.end_writer(phone)
+    _end_writer(phone, known)
     seen = look(phone, known)
     if is_over(known, seen):
         log.say(f"{describe(known, seen)}. Nothing is left to be done.")
@@ -190,7 +206,7 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
         if known is None:
             return []
         battery.check(phone)
-        partition_write.end_writer(phone)
+        _end_writer(phone, known)
         seen = look(phone, known)
         _save_others(phone, known, seen, agree)
         _lead_home(phone, known)

@@ -16,11 +16,14 @@ import time
 
 import boot_attacks
 import flash_attacks
+import home_attacks
 from adb_proxy import Proxy
 from attacked import FOLDER, NAME, Phone, prepare, required
 from tally import Tally
 
 from hardboot.virtual import machine
+
+_LONGER = 4  # a flashed boot, against a flash: the restart
 
 
 def _measure(phone: Phone, *words: str) -> tuple[float, int]:
@@ -39,13 +42,14 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=20, help="flashes over a bad connection")
     parser.add_argument("--phone-faults", type=int, default=10, help="flashes to a phone that misbehaves")
     parser.add_argument("--boots", type=int, default=10, help="disturbed boots of a ROM")
+    parser.add_argument("--homes", type=int, default=10, help="disturbed flashed boots, and ways home")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.environ["XDG_STATE_HOME"] = str((FOLDER / "state").absolute())
     machine.stop(NAME)
     shutil.rmtree(FOLDER / "state", ignore_errors=True)  # of a phone that is no more
     rng = random.Random(options.seed)
-    kinds = ("power cuts", "killed commands", "connection faults", "phone faults", "boots")
+    kinds = ("power cuts", "killed commands", "connection faults", "phone faults", "homes", "boots")
     tallies = {kind: Tally() for kind in kinds}
     phone = prepare()
     duration_s, traffic = _measure(phone, "flash-host-kernel", str(phone.next_image()))
@@ -65,6 +69,8 @@ def main() -> int:
         for _ in range(options.phone_faults):
             flash_attacks.spoil_phone(phone, tallies["phone faults"], rng, duration_s)
         phone.slow = False
+        for _ in range(options.homes):
+            home_attacks.attack(phone, tallies["homes"], rng, duration_s * _LONGER)
         if options.boots:
             phone.power_off()
             phone.power_on()

@@ -141,14 +141,14 @@ class Phone:
     def bring_back(self) -> str | None:
         """Make the phone run a whole image again, as hardboot tells its user; return what failed."""
         if machine.status(NAME).running and self.is_up():
-            return self.restore() if self.is_broken() else None
+            return self.settle()
         self.power_off()
         if self.power_on():
-            return self.restore() if self.is_broken() else None
+            return self.settle()
         self.power_off()
         if not self.power_on("--recovery"):
             return "recovery does not start"
-        problem = self.restore()
+        problem = self.settle()
         self.power_off()
         return problem or (None if self.power_on() else "the phone does not boot what was restored")
 
@@ -160,8 +160,15 @@ class Phone:
         """Whether the partition holds no whole image."""
         return bootimg.check_id(bootimg.parse(self.content)) is None
 
+    def settle(self) -> str | None:
+        """Settle a write that was cut off, as hardboot says; return what failed."""
+        done = run("home", "--yes", "--serial", self.serial)
+        if done.code:
+            return f"home ended with {done.code}: {done.lines[-3:]}"
+        return self.restore() if self.is_broken() else None
+
     def restore(self) -> str | None:
-        """Write the newest whole backup back, as an error of hardboot says; return what failed."""
+        """Write the newest whole backup back; return what failed."""
         folder = machine.folder(NAME).parents[1] / "backups" / f"HB{NAME.upper()}"
         newest = max(
             folder.glob("boot-*.json"), key=lambda path: float(json.loads(path.read_text())["taken"])

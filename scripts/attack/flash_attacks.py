@@ -13,9 +13,7 @@ from hardboot.base.errors import HardbootError
 
 _SLOWER = 4  # a flash on a slow disk, against one on a usual one
 # What goes wrong on the phone: commands for its shell, and what puts it right again.
-_WRITING = (
-    "w=/data/local/tmp/hardboot*/writer; for i in $(seq 100); do test -e $w && break; usleep 100000; done"
-)
+_WRITING = "w=/dev/hardboot-writer; for i in $(seq 100); do test -e $w && break; usleep 100000; done"
 DEVICE_FAULTS = {
     "the writer is killed": (f"{_WRITING}; kill -9 $(cat $w)", ""),
     "the writer stops": (f"{_WRITING}; kill -STOP $(cat $w)", ""),

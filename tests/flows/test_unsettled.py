@@ -1,5 +1,6 @@
 """A change that is not settled, as every other command sees it, on this computer and on another."""
 
+import platform
 import shlex
 from pathlib import Path
 
@@ -109,11 +110,21 @@ def test_a_flash_by_another_command_right_now_is_not_taken_for_one_that_was_cut_
     assert "writing host.img to boot is under way, begun on 2027-" in done.stderr
 
 
-def test_a_writer_of_another_computer_that_still_runs_is_seen(cut_off: Path, scripted: ScriptedPhone) -> None:
+def test_a_writer_of_another_computer_that_still_runs_is_left_alone(
+    cut_off: Path, scripted: ScriptedPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = platform.node()
     phone = setup.connected(scripted)
     script = "echo $$ >/dev/hardboot-writer; sleep 99 of=/dev/block/vda1"
     phone.root(f"sh -c {shlex.quote(script)} &")
     assert "is under way" in hardboot("status").stderr
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("platform.node", lambda: "another")
+        for words in (("home",), ("flash-host-kernel", "host.img", "--yes")):
+            done = hardboot(*words)
+            assert done.returncode == 4
+            assert f"{here} is writing to the phone" in done.stderr
+    assert scripted.happened("kill*") == []
     scripted.clock.sleep(200)
     assert CUT_OFF in hardboot("status").stderr
 

@@ -79,6 +79,7 @@ def test_a_rom_is_flashed_and_started_until_home_puts_the_own_image_back(
         "dry_run": False,
         "kernel": HOST.release,
         "rom": False,
+        "recovery": False,
         "restarted": True,
         "way": "flash",
     }
