@@ -62,6 +62,12 @@ def test_a_payload_is_read_where_it_lies_in_its_zip(how: int, tmp_path: Path) ->
     }
 
 
+def test_a_file_of_that_name_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "ota.zip", {"payload.bin": b"88xj" * 20})
+    with pytest.raises(InputError, match=r"ota\.zip: OTA payload: magic at offset 0x0: b'88xj', not b'CrAU'"):
+        contents(path)
+
+
 def test_zstd_as_vivo_uses_it_and_zeros_are_read(tmp_path: Path) -> None:
     image = build.image(3) + bytes(2 * BLOCK)
     stored = zstd.compress(image[: 3 * BLOCK])

@@ -141,8 +141,10 @@ def feed(kind: Streamed, decoder: Decoder, data: bytes, offset: int) -> Iterator
     """
     try:
         while True:
-            yield decoder.decompress(data, OUTPUT)
+            content = decoder.decompress(data, OUTPUT)
             data = b""
+            if content:
+                yield content
             if decoder.eof or decoder.needs_input:
                 return
     except _DECODERS[kind][1] as error:

@@ -58,10 +58,3 @@ class PieceReader:
             self.offset += len(piece)
             if piece:
                 yield piece
-
-    def rest(self) -> Iterator[bytes]:
-        """Yield all that is left."""
-        if self._waiting:
-            yield self._waiting
-        self._waiting = b""
-        yield from self._pieces
