@@ -55,6 +55,7 @@ def test_a_locked_phone_is_refused_by_every_way_before_it_restarts(
         "fastboot": "the bootloader is locked: it boots no image by fastboot",
         "recovery": "has no recovery partition, as far as its profile knows",
         "slot": "the bootloader is locked: it starts no other images than its maker's",
+        "flash": "the bootloader is locked: it starts no other images than its maker's",
     }
     for via, reason in words.items():
         assert reason in modern_phone("boot", image, "--via", via, code=4).three_lines[0]
