@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from hardboot.transport.base import Output
 from hardboot.transport.errors import LinkError
 
+# Builtins that change, or end, the shell that runs them.
+_CHANGES_SHELL = re.compile(r"\b(?:cd|exec|exit|return|set|trap|umask|ulimit|unset)\b")
 _OUTPUT_MAX = 16 * 1024 * 1024  # bytes; more than any command hardboot runs may print
 
 
@@ -19,7 +21,8 @@ class CommandBatch:
     """Commands run one after another in one shell, and output and exit code of each from what comes back.
 
     The shell is the batch's own, so that `exit` or broken quoting in the last command cannot hide its code;
-    those before it get a subshell each, and their quoting must be whole.
+    of those before it, each that may change the shell gets a subshell, and their quoting must be whole. Others
+    get none: on a slow phone a fork takes as long as many a command. They share variables.
 
     Args:
         commands: What to run, at least one.
@@ -34,7 +37,7 @@ class CommandBatch:
         marker = secrets.token_hex(8)
         *first, last = commands
         # If echo fails, the computer that asked is gone: the rest must not run.
-        script = "".join(f"(\n{command}\n)\necho {marker}$? || exit\n" for command in first) + last
+        script = "".join(f"{_grouped(command)}\necho {marker}$? || exit\n" for command in first) + last
         self.line = f"{template.format(shlex.quote(script))}; echo {marker}.$?"
         self.ended = False
         self._code = re.compile(rf"{marker}(\.?)(\d{{1,3}})\r?\n".encode())
@@ -64,3 +67,8 @@ class CommandBatch:
         del self._text[: match.end()]
         self._searched = 0
         return Output(printed.decode(errors="replace"), code)
+
+
+def _grouped(command: str) -> str:
+    """Return a command as one, which leaves the shell as it is."""
+    return f"(\n{command}\n)" if _CHANGES_SHELL.search(command) else f"{{\n{command}\n}}"

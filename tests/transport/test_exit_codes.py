@@ -116,3 +116,16 @@ def test_the_template_gets_all_commands_as_one_word() -> None:
     assert re.fullmatch(r"su -c .*; echo [0-9a-f]{16}\.\$\?", batch.line, re.DOTALL)
     quoted = CommandBatch(["echo 'a b'", 'echo "it\'s"'], "sh -c {}")
     assert outputs(quoted, [printed(quoted)]) == [Output("a b\n", 0), Output("it's\n", 0)]
+
+
+def test_no_command_changes_the_shell_for_the_next(tmp_path: Path) -> None:
+    changes = [f"cd {tmp_path}", "umask 077", "set -e; false", "exec true", "trap 'echo over' EXIT", "exit 7"]
+    batch = CommandBatch([*changes, "echo $0; pwd; umask"], SHELL)
+    found = outputs(batch, [printed(batch)])
+    assert [one.code for one in found] == [0, 0, 1, 0, 0, 7, 0]
+    assert found[-1].text.split()[1:] == [os.getcwd(), "0022"]
+
+
+def test_a_command_that_does_not_change_the_shell_needs_no_process_of_its_own() -> None:
+    batch = CommandBatch(["echo $PPID", "true"], "exec sh -c {}")
+    assert "(" not in batch.line
