@@ -21,8 +21,8 @@ class CommandBatch:
     """Commands run one after another in one shell, and output and exit code of each from what comes back.
 
     The shell is the batch's own, so that `exit` or broken quoting in the last command cannot hide its code;
-    of those before it, each that may change the shell gets a subshell, and their quoting must be whole. Others
-    get none: on a slow phone a fork takes as long as many a command. They share variables.
+    of those before it, each that may change the shell gets a subshell, and their quoting must be whole. The
+    others get none: on a slow phone a fork takes as long as many a command. They share variables.
 
     Args:
         commands: What to run, at least one.

@@ -123,7 +123,7 @@ def test_no_command_changes_the_shell_for_the_next(tmp_path: Path) -> None:
     batch = CommandBatch([*changes, "echo $0; pwd; umask"], SHELL)
     found = outputs(batch, [printed(batch)])
     assert [one.code for one in found] == [0, 0, 1, 0, 0, 7, 0]
-    assert found[-1].text.split()[1:] == [os.getcwd(), "0022"]
+    assert found[-1].text.split()[1:] == [str(Path.cwd()), "0022"]
 
 
 def test_a_command_that_does_not_change_the_shell_needs_no_process_of_its_own() -> None:
