@@ -121,6 +121,11 @@ def test_a_longer_header_is_skipped() -> None:
         assert b"".join(sparse_stream.expand_pieces(pieces)) == b"x" * 8192 + b"fill" * 2048
 
 
+@pytest.mark.parametrize("chunks", [RAW + SKIP, SKIP + RAW, SKIP + SKIP])
+def test_what_a_sparse_image_skips_is_zeros(chunks: bytes) -> None:
+    assert b"".join(sparse_stream.expand_pieces([HEADER + chunks])) == bytes(4 * 4096)
+
+
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
