@@ -46,8 +46,7 @@ _MESSAGES = {
     "8 data_sha256_hash bytes",
     "PartitionUpdate": "1 partition_name bytes, 7 new_partition_info PartitionInfo, "
     "8 operations *InstallOperation",
-    "DeltaArchiveManifest": "1 install_operations *InstallOperation, 3 block_size uint32, "
-    "12 minor_version uint32, 13 partitions *PartitionUpdate",
+    "DeltaArchiveManifest": "3 block_size uint32, 12 minor_version uint32, 13 partitions *PartitionUpdate",
 }
 _PACKAGE = "chromeos_update_engine"
 
