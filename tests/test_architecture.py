@@ -104,6 +104,14 @@ def test_no_device_is_named_in_the_code() -> None:
             assert not words & names, f"{path}: a quirk is a profile field"
 
 
+def test_every_command_tells_of_a_write_that_was_cut_off() -> None:
+    """They connect to the phone by `common.connected`; flash and home say more about it themselves."""
+    name = "hardboot.device.phone.connected"
+    files = (PACKAGE / "commands").glob("*.py")
+    found = {path.stem for path in files if name in imported(ast.parse(path.read_text()))}
+    assert found == {"flash", "home"}
+
+
 def test_people_are_shown_nothing_that_is_not_printable() -> None:
     """All lines on stdout go through `echo`, `echo_lines` and the tables, which escape control characters."""
     found = [

@@ -10,7 +10,11 @@ from hardboot.device.phone import connected
 from hardboot.flows import home as flow
 from hardboot.flows.home import Returned
 
-_CONTENT = {"old": "what it held before", "new": "what was written", "neither": "neither of both"}
+_CONTENT = {
+    "old": "what it held before",
+    "new": "what was written",
+    "neither": "neither the old nor the new content",
+}
 
 
 @click.command(cls=Command, example="hardboot home --dry-run\nhardboot home")

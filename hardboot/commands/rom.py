@@ -15,11 +15,10 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.commands.command import Command, Group
-from hardboot.commands.common import Settings, confirm, count, echo, journaled, pass_settings
+from hardboot.commands.common import Settings, confirm, connected, count, echo, journaled, pass_settings
 from hardboot.commands.exec import show as show_start
 from hardboot.commands.exec import start_options
 from hardboot.commands.sizes import SIZE
-from hardboot.device.phone import connected
 from hardboot.downloads import open_download
 from hardboot.flows import image_set
 from hardboot.flows import rom as roms
@@ -56,7 +55,7 @@ def rom() -> None:
 @pass_settings
 def list_(settings: Settings) -> None:
     """List the ROMs on the phone."""
-    with connected(settings.serial, settings.chosen()) as phone:
+    with connected(settings) as phone:
         found = stored.manifests_of(phone)
 
     def human() -> None:
@@ -77,7 +76,7 @@ def list_(settings: Settings) -> None:
 @pass_settings
 def show(settings: Settings, name: str) -> None:
     """Show the ROM NAME: its images, and where they lie."""
-    with connected(settings.serial, settings.chosen()) as phone:
+    with connected(settings) as phone:
         found = stored.find(phone, name)
     settings.emit(found.document(), lambda: _show(found))
 
@@ -146,7 +145,7 @@ def add(
             release=roms.assemble(found).release,
             cmdline=append,
         )
-        phone = stack.enter_context(connected(settings.serial, settings.chosen(), exclusive=True))
+        phone = stack.enter_context(connected(settings, exclusive=True))
         where = adding.check(phone, new)
         if dry_run:
             document = {"name": name, "kind": kind, "size": new.size, "free": where.free}
@@ -165,7 +164,7 @@ def add(
 def rename(settings: Settings, name: str, new: str) -> None:
     """Give the ROM NAME the name NEW."""
     _check_name(new)
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with connected(settings, exclusive=True) as phone:
         stored.find(phone, name)
         stored.rename(phone, name, new)
     settings.emit({"name": new, "was": name}, lambda: echo(f"{name} is called {new} now."))
@@ -178,7 +177,7 @@ def check(settings: Settings) -> None:
 
     Each image must lie where it was written, and its blocks must be nobody else's.
     """
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with connected(settings, exclusive=True) as phone:
         found = checking.check(phone)
 
     def human() -> None:
@@ -200,7 +199,7 @@ def check(settings: Settings) -> None:
 def remove(settings: Settings, name: str) -> None:
     """Remove the ROM NAME and its data, which frees the space."""
     _check_name(name)
-    with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
+    with connected(settings, exclusive=True) as phone:
         found = stored.look(phone)
         stored.clear(phone, found)
         if name not in found.names:

@@ -10,10 +10,10 @@ from hardboot.device.phone import Phone
 MINIMUM = 25  # percent; a write of a minute needs less, and the restarts after it some
 # For `roots`; `parse` reads the output. A recovery has no dumpsys, and some kernels hide their files.
 QUERY = (
-    "for one in /sys/class/power_supply/*; do "
+    "found=$(for one in /sys/class/power_supply/*; do "
     'if [ "$(cat $one/type 2>/dev/null)" = Battery ]; then '
-    'echo "$(cat $one/capacity 2>/dev/null) $(cat $one/status 2>/dev/null)"; fi; done; '
-    "dumpsys battery 2>/dev/null; true"
+    'echo "$(cat $one/capacity 2>/dev/null) $(cat $one/status 2>/dev/null)"; fi; done); '
+    'if [ -n "$found" ]; then echo "$found"; else dumpsys battery 2>/dev/null; true; fi'
 )
 _SYSFS = re.compile(r"^(\d{1,3}) (\S.*)?$", re.MULTILINE)  # Documentation/ABI/testing/sysfs-class-power
 _LEVEL = re.compile(r"^\s*level: (\d{1,3})\s*$", re.MULTILINE)

@@ -33,9 +33,9 @@ MOST_BYTES = 4096  # of a write of bytes: a page
 QUERY = f"head -c {_LIMIT} {_PATH} 2>/dev/null; true"
 
 _Text = Annotated[str, Meta(max_length=4096)]
-_Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+_Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Size = Annotated[int, Meta(ge=0, lt=1 << 48)]
-_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,71}$")]
+_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,71}\Z")]
 State = Literal["planned", "begun", "written"]
 
 
@@ -86,9 +86,9 @@ class Transaction(Struct, frozen=True, kw_only=True):
     """
 
     version: Literal[1] = 1
-    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
     revision: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
-    way: Annotated[str, Meta(pattern=r"^[a-z-]{1,32}$")]
+    way: Annotated[str, Meta(pattern=r"^[a-z-]{1,32}\Z")]
     serial: _Text
     computer: _Text
     begun: Annotated[float, Meta(ge=0, lt=1 << 37)]

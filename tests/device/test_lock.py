@@ -57,3 +57,11 @@ def test_an_error_inside_frees_the_phone(path: Path) -> None:
         raise ValueError("inside")
     with lock.exclusive(path, "a phone"):
         pass
+
+
+def test_whether_a_command_holds_it_is_known_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "locks" / "phone.lock"
+    assert not lock.is_held(path)
+    with lock.exclusive(path, "the phone"):
+        assert lock.is_held(path)
+    assert not lock.is_held(path)

@@ -119,7 +119,7 @@ def test_what_something_else_wrote_since_is_saved_and_overwritten_after_a_questi
         assert "not confirmed: Something else wrote to recovery after hardboot did." in done.stderr
         assert recovery(scripted).flash == OTHER
         return
-    assert "recovery  held neither of both, now holds what it held before" in done.stdout
+    assert "recovery  held neither the old nor the new content, now holds what it held before" in done.stdout
     assert recovery(scripted).flash == before
     saved = [one.path.read_bytes() for one in backup.find("HBSCRIPT", "recovery")]
     assert OTHER in saved
@@ -135,7 +135,7 @@ def test_bytes_that_the_bootloader_changed_since_are_put_back_without_a_question
     misc.write(64, b"slot a")
     misc.flush()
     shown = hardboot("home").stdout
-    assert "misc  held neither of both, now holds what it held before" in shown
+    assert "misc  held neither the old nor the new content, now holds what it held before" in shown
     assert misc.flash == bytes(4096)
 
 

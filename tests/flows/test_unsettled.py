@@ -1,5 +1,6 @@
 """A change that is not settled, as every other command sees it, on this computer and on another."""
 
+import json
 import platform
 import shlex
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_home_puts_the_old_image_back(cut_off: Path, scripted: ScriptedPhone) ->
     done = hardboot("home")
     assert done.returncode == 0, done.stderr
     assert scripted.boot.flash == NEW.ljust(setup.SIZE, b"\3")
-    assert "boot  held neither of both, now holds what it held before" in done.stdout
+    assert "boot  held neither the old nor the new content, now holds what it held before" in done.stdout
     assert transaction_record.of_computer("HBSCRIPT") is None
     again = hardboot("home")
     assert again.stdout.splitlines()[-1] == "Nothing to do."
@@ -129,8 +130,34 @@ def test_a_writer_of_another_computer_that_still_runs_is_left_alone(
     assert CUT_OFF in hardboot("status").stderr
 
 
-def test_a_record_that_cannot_be_read_is_none(cut_off: Path, scripted: ScriptedPhone) -> None:
-    scripted.add_file(f"{KEPT}/transaction.json", b'{"version": 1, "id": "../.."}')
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("id",), "../.."),
+        (("way",), "flash\n"),
+        (("version",), 2),
+        (("writes",), []),
+        (("writes", 0, "partition"), "boot\n"),
+        (("writes", 0, "partition"), "../misc"),
+        (("writes", 0, "new_sha256"), "0" * 63),
+        (("writes", 0, "size"), -1),
+        (("writes", 0, "state"), "done"),
+        (("writes", 0, "old_bytes"), "A" * 5600),
+        (("begun",), 1e300),
+    ],
+)
+def test_a_record_of_the_phone_that_is_not_one_is_none(
+    path: tuple[str | int, ...], value: object, cut_off: Path, scripted: ScriptedPhone
+) -> None:
+    node = scripted.files.find(f"{KEPT}/transaction.json")
+    assert node is not None
+    assert transaction_record.parse(node.read()) is not None
+    document = inside = json.loads(node.read())
+    for step in path[:-1]:
+        inside = inside[step]
+    inside[path[-1]] = value
+    scripted.add_file(f"{KEPT}/transaction.json", json.dumps(document))
+    assert transaction_record.parse(json.dumps(document)) is None
     known = transaction_record.of_computer("HBSCRIPT")
     assert known is not None
     found = transaction_record.find(setup.connected(scripted))
