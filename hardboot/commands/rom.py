@@ -24,7 +24,7 @@ from hardboot.flows import image_set
 from hardboot.flows import rom as roms
 from hardboot.flows.restart import RESTART_S
 from hardboot.flows.store import add as adding
-from hardboot.flows.store import checking, sources, stored
+from hardboot.flows.store import archive, checking, sources, stored
 from hardboot.flows.store.add import NewImage, NewRom
 from hardboot.flows.store.start import StoredSource
 from hardboot.flows.store.stored import Damaged
@@ -168,6 +168,48 @@ def rename(settings: Settings, name: str, new: str) -> None:
         stored.find(phone, name)
         stored.rename(phone, name, new)
     settings.emit({"name": new, "was": name}, lambda: echo(f"{name} is called {new} now."))
+
+
+@rom.command(cls=Command, example="hardboot rom backup debian debian.tar.zst")
+@click.argument("name")
+@click.argument("file", type=_PATH)
+@pass_settings
+def backup(settings: Settings, name: str, file: Path) -> None:
+    """Save the ROM NAME, with its data, into FILE on this computer.
+
+    FILE is a tar archive, compressed with zstd.
+    """
+    with connected(settings, exclusive=True) as phone:
+        found = stored.find(phone, name)
+        archive.save(phone, found, file)
+    size = file.stat().st_size
+    document = {"name": name, "file": str(file), "bytes": size}
+    settings.emit(
+        document, lambda: echo(f"Wrote {file}: {human_size(size)}, {human_size(found.size)} unpacked.")
+    )
+
+
+@rom.command(
+    cls=Command,
+    example="hardboot rom restore debian.tar.zst\nhardboot rom restore debian.tar.zst --name copy",
+)
+@click.argument("file", type=_PATH)
+@click.option("--name", help="Store it under this name. Default: the one it had.")
+@pass_settings
+def restore(settings: Settings, file: Path, name: str | None) -> None:
+    """Store the ROM in FILE, which `rom backup` wrote, on the phone again.
+
+    With another name it is a second, independent copy.
+    """
+    if name is not None:
+        _check_name(name)
+    with (
+        temporary_folder() as folder,
+        archive.opened(file, folder, name=name) as new,
+        connected(settings, exclusive=True) as phone,
+    ):
+        made = adding.add(phone, new, adding.check(phone, new))
+    settings.emit(made.document(), lambda: _show(made))
 
 
 @rom.command(cls=Command, example="hardboot rom check")

@@ -136,11 +136,11 @@ class _Vmcore:
 
     def _chunk(self, runs: str, first: int, count: int, local: Path) -> bytes:
         remote = f"{STAGING}/chunk"
-        command = agent.pages_command(host.AGENT, DUMP, runs, first, count, remote)
+        command = agent.pages_command(host.AGENT, DUMP, runs, first, count)
         pack = f" && gzip -1 -c < {remote} > {remote}.gz" if self._compressed else ""
         sent = f"{remote}.gz" if self._compressed else remote
         output = self._phone.root(
-            f"{command}{pack} && sha256sum < {sent} && chmod 644 {sent}", timeout_s=_CHUNK_S
+            f"{command} > {remote}{pack} && sha256sum < {sent} && chmod 644 {sent}", timeout_s=_CHUNK_S
         )
         if output.code:
             raise agent_errors.failure("pages", output.text)

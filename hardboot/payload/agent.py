@@ -92,8 +92,8 @@ def info_command(agent: str, flag: int | None = None) -> str:
     return shlex.join([agent, "info"] if flag is None else [agent, "info", f"{flag:#x}"])
 
 
-def pages_command(agent: str, file: str, runs: str, first: int, count: int, output: str) -> str:
-    """Return the shell command that copies pages of a large file, without zero pages, to the file `output`.
+def pages_command(agent: str, file: str, runs: str, first: int, count: int) -> str:
+    """Return the shell command that prints pages of a large file, without zero pages, for `parse_pages`.
 
     Args:
         agent: Path of the agent on the phone.
@@ -101,10 +101,8 @@ def pages_command(agent: str, file: str, runs: str, first: int, count: int, outp
         runs: File with the content of `build_runs`.
         first: Number of the first page, counted over all runs.
         count: Number of pages, at most 4096 (PAGES_MAX in pages.c).
-        output: File to write, for `parse_pages`.
     """
-    words = [agent, "pages", file, runs, f"{first:#x}", f"{count:#x}"]
-    return f"{shlex.join(words)} > {shlex.quote(output)}"
+    return shlex.join([agent, "pages", file, runs, f"{first:#x}", f"{count:#x}"])
 
 
 def pour_command(agent: str, file: str, first: int, end: int, runs: str, data: str) -> str:

@@ -129,17 +129,30 @@ def build(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
+def parse_any(data: bytes) -> Manifest:
+    """Return the manifest in the backup of a ROM, which says its name.
+
+    Raises:
+        InputError: If it is damaged, or of another version.
+    """
+    return _decode(data, "in this backup")
+
+
 def parse(data: bytes, *, name: str) -> Manifest:
     """Return the manifest in the folder of the ROM `name`, which is its name, whatever the manifest says.
 
     Raises:
         InputError: If it is damaged, or of another version.
     """
+    return replace(_decode(data, name), name=name)
+
+
+def _decode(data: bytes, name: str) -> Manifest:
     try:
         version = documents.decode(data, _Versioned).version
         if version != VERSION:
             raise _wrong(name, f"it has version {version}, this hardboot knows {VERSION}", "Update hardboot.")
-        return replace(documents.decode(data, Manifest), name=name)
+        return documents.decode(data, Manifest)
     except documents.DecodeError as error:
         raise _wrong(name, str(error)) from error
 
