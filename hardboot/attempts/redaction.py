@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SERIAL, ADDRESS, IMEI, PATH, NAME = "serial number", "network address", "IMEI", "path", "name"
+_MAX_VALUES = 100  # that are looked for everywhere; others only where they were found
 _SHORTEST = 4  # characters of a value that is looked for everywhere: shorter ones are parts of words
 # Names that many have: they tell nobody, and are words in logs.
 _COMMON = frozenset(
@@ -27,10 +28,10 @@ _VALUE = r"[^\s\"'\\,;\])}]+"
 # Parameters and properties whose value is of one phone, as a word (key=value), as a line of the bootconfig
 # (key = "value"), of getprop ([key]: [value]), or in JSON.
 _KEYS = re.compile(
-    r"(?P<key>\b[\w.-]*(?:serial(?:no|number|_no|_number)?|imei\d?|meid|esn|iccid|imsi|"
-    r"(?:bt|wifi|wlan|eth)?[._]?mac(?:addr|_addr|address)?|bdaddr|uniqueno|unique_id|chip_?id|cpu_?id|"
-    r"device_?id|hwid|uid|cid|did))"
-    r"(?P<sign>\]?\s*(?:=|:)\s*[\[\"']?\s*)"
+    r"(?P<key>(?<![\w.-])(?:[\w.-]{0,64}?(?:serial(?:_?no|_?number)?|imei\d?|meid|esn|iccid|imsi|"
+    r"(?:bt|wifi|wlan|eth)?[._]?mac(?:_?addr|address)?|bdaddr|uniqueno|unique_id|chip_?id|cpu_?id|"
+    r"device_?id|hwid)|(?:androidboot|ro\.boot)\.[\w.]{0,40}?(?:uid|cid|did)))"
+    r"(?P<sign>[\]\"']?\s{0,8}[=:]\s{0,8}[\[\"']?)"
     rf"(?P<value>{_VALUE})",
     re.IGNORECASE,
 )
@@ -65,7 +66,7 @@ class Redaction:
     def add(self, kind: str, *values: str) -> None:
         """Remove these values from now on, unless they are too common to tell anything."""
         for value in values:
-            if len(value) >= _SHORTEST and value.lower() not in _COMMON and not _PLAIN.fullmatch(value):
+            if len(value) >= _SHORTEST and _tells(value) and len(self.values) < _MAX_VALUES:
                 self.values.setdefault(value, kind)
 
     def learn(self, texts: Iterable[str]) -> None:
@@ -80,6 +81,7 @@ class Redaction:
         """Return the text without private values."""
         for value in sorted(self.values, key=len, reverse=True):
             text = self._replace(_everywhere(value), self.values[value], text)
+        text = _KEYS.sub(self._value, text)
         text = _HOME.sub(self._home, text)
         for pattern, kind in ((_MAC, ADDRESS), (_IMEI, IMEI), (_BUILDER, NAME)):
             text = self._replace(pattern, kind, text)
@@ -89,6 +91,12 @@ class Redaction:
         text, times = pattern.subn(_WORDS[kind], text)
         self.removed[kind] += times
         return text
+
+    def _value(self, found: "re.Match[str]") -> str:
+        if found["value"] in _WORDS.values() or not _tells(found["value"]):
+            return found[0]
+        kind = _kind(found["key"])
+        return self._count(kind, f"{found['key']}{found['sign']}{_WORDS[kind]}")
 
     def _home(self, found: "re.Match[str]") -> str:
         name = found[1] or found[2]
@@ -113,6 +121,11 @@ def _kind(key: str) -> str:
     if _KEY_ADDRESS.search(key):
         return ADDRESS
     return SERIAL if _KEY_SERIAL.search(key) else IMEI
+
+
+def _tells(value: str) -> bool:
+    """Return whether a value tells one phone or person from others."""
+    return value.lower() not in _COMMON and not _PLAIN.fullmatch(value)
 
 
 def _everywhere(value: str) -> "re.Pattern[str]":

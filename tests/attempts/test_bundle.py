@@ -4,6 +4,7 @@ import getpass
 import io
 import json
 import platform
+import time
 import zipfile
 from pathlib import Path
 
@@ -30,6 +31,7 @@ PRIVATE = {
     "pmsg-ramoops-0.txt": [
         f"[ro.serialno]: [{SERIAL}]",
         f"ro.boot.serialno={SERIAL.lower()}",
+        '{"deviceId": "unlearned1"}',
         "IMEI: 35693803564380 / 356938035643817",
         "ro.ril.oem.imei=356938035643825",
         "/home/carol/x, 86012803564380, /home/alice/roms/rom.img and C:\\Users\\Bob Smith\\rom.img",
@@ -38,7 +40,7 @@ PRIVATE = {
 }
 GONE = [
     SERIAL, SERIAL.lower(), OTHER, "02:00:5e", "02005E1020", "02-00-5E", "192.168.7.23", "3569380356438",
-    "deadbeef01", "alice", "buildhost", "Bob", "Smith", "carol", "86012803564380",
+    "deadbeef01", "unlearned1", "alice", "buildhost", "Bob", "Smith", "carol", "86012803564380",
     "/tmp/of-alice", "secret-folder",
 ]  # fmt: skip
 STAYS = ["Kernel command line: a", "androidboot.serialno=", "Linux version 6.1.0", "(gcc 12) #1", "IMEI: "]
@@ -122,6 +124,34 @@ def test_a_serial_number_is_gone_wherever_it_stands(serial: str, before: str, af
         assert serial not in redaction.redact(f"{before} {serial} {after}").replace(before, "").replace(
             after, ""
         )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 200_000,
+        "serial=" * 60_000,
+        "(a@" * 100_000,
+        "C:\\Users\\" * 40_000,
+        "00:" * 100_000,
+        "1" * 300_000,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_a_log_made_to_take_long_does_not(text: str) -> None:
+    start = time.process_time()
+    redaction = Redaction()
+    redaction.learn([text])
+    redaction.redact(text)
+    assert time.process_time() - start < 10  # seconds; a pattern that goes back and forth takes hours
+
+
+def test_more_values_than_are_looked_for_everywhere_are_removed_where_they_stand() -> None:
+    text = "".join(f"serial{number % 2 * '_no'}=AB{number:06}\n" for number in range(2000))
+    redaction = Redaction()
+    redaction.learn([text])
+    assert "AB0" not in redaction.redact(text)
+    assert redaction.removed["serial number"] == 2000
 
 
 def test_an_attempt_without_files_is_told(tmp_path: Path) -> None:
