@@ -87,22 +87,28 @@ class Slotted:
         self.control = tuple(slots)
 
 
-def install(monkeypatch: pytest.MonkeyPatch, folder: Path, *, host: bool = False) -> Slotted:
-    """Let hardboot find an unlocked phone that runs from slot a; slot b holds the stock image."""
+def install(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, *, host: bool = False, running: str = "a"
+) -> Slotted:
+    """Let hardboot find an unlocked phone that runs from this slot; the other one holds the stock image."""
     phone = ScriptedPhone()
     own = setup.HOST_IMAGE if host else setup.STOCK_IMAGE
     devices = {
-        "boot_a": phone.partition("boot_a", own, size=setup.SIZE),
-        "boot_b": phone.partition("boot_b", setup.STOCK_IMAGE, size=setup.SIZE),
+        f"boot_{slot}": phone.partition(
+            f"boot_{slot}", own if slot == running else setup.STOCK_IMAGE, size=setup.SIZE
+        )
+        for slot in "ab"
+    }
+    devices |= {
         "misc": phone.partition("misc", bytes(setup.SIZE)),
         "vbmeta_a": phone.partition("vbmeta_a", VBMETA, size=4096),
         "vbmeta_b": phone.partition("vbmeta_b", VBMETA, size=4096),
     }
     phone.boots += [(setup.HOST_IMAGE, HOST), (setup.STOCK_IMAGE, STOCK)]
     phone.trees["/sys/firmware/fdt"] = setup.TREE
-    phone.properties |= {"ro.boot.slot_suffix": "_a", "ro.boot.flash.locked": "0"}
+    phone.properties |= {"ro.boot.slot_suffix": f"_{running}", "ro.boot.flash.locked": "0"}
     made = Slotted(phone, devices)
-    made.control = HOME
+    made.control = HOME if running == "a" else HOME[::-1]
     phone.chooses = made._choose
     phone.power_on()
     made.started.clear()

@@ -111,19 +111,24 @@ def test_home_leads_from_the_rom_to_the_own_system(phone: Slotted, image: Path) 
     assert phone.content() == before
 
 
+@pytest.mark.parametrize("home", ["a", "b"])
 @pytest.mark.parametrize("tie", [False, True])
 @pytest.mark.parametrize("late", [False, True])
 def test_a_rom_that_marks_its_slot_as_successful_is_left_by_a_restart_all_the_same(
-    phone: Slotted, image: Path, late: bool, tie: bool
+    image: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, late: bool, tie: bool, home: str
 ) -> None:
-    if tie:  # as a phone is delivered
-        phone.control = (Slot(15, 1, successful=True), Slot(15, 7))
+    monkeypatch.setenv("PATH", str(image.parent))
+    phone = slotted.install(monkeypatch, tmp_path / "state", running=home)
+    (other,) = {"a", "b"} - {home}
+    if tie:  # as a phone is delivered; among equals the bootloader takes slot a
+        slots = (Slot(15, 1, successful=True), Slot(15, 7))
+        phone.control = slots if home == "a" else slots[::-1]
     phone.marks = not late
     boot(image)
     if late:
-        phone._mark(1)
+        phone._mark("ab".index(other))
     restart(phone)
-    assert phone.started == ["b", "a"]
+    assert phone.started == [other, home]
 
 
 def test_a_rom_that_crashes_is_tried_once_and_the_slot_put_back_at_once(phone: Slotted, image: Path) -> None:
