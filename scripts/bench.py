@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import bench_library
+import bench_push
 import benchmarks_page
 from measuring import HARDBOOT, RUNS, TIMEOUT_S, Command, Row, compared, peak_mb, race
 
@@ -75,6 +76,7 @@ def measure(folder: Path) -> list[Row]:
         *bench_library.measure_trees(),
         *bench_library.measure_plans(),
         *bench_library.measure_patches(),
+        *bench_push.measure_push(),
     ]
 
 
@@ -85,7 +87,7 @@ def main() -> None:
     lines = [
         "## Images and trees",
         "",
-        "Written by `make bench`. hardboot and its peers (unpack_bootimg, mkbootimg, git, pylibfdt)",
+        "Written by `make bench`. hardboot and its peers (unpack_bootimg, mkbootimg, git, pylibfdt, adb)",
         f"take turns, {RUNS} runs each; medians. `info` and `unpack` also hash parts with SHA-256 and the",
         "id with SHA-1, and `info` reads the kernel, which the peers do not do. A goal is the largest ratio",
         "or value.",
