@@ -15,7 +15,7 @@ from hardboot.device.connection import open_transport
 TIMEOUT_S = 3600
 AFTER_RESET = "reset and boot"
 # Uptime in seconds, and when each process of adbd started, in hundredths.
-_STARTED = "cat /proc/uptime; for p in $(pidof adbd); do cut -d' ' -f22 /proc/$p/stat; done"
+_STARTED = "cat /proc/uptime; for p in $(pidof adbd); do cut -d' ' -f22 /proc/$p/stat 2>/dev/null; done"
 
 
 @dataclass(frozen=True)
