@@ -25,7 +25,7 @@ from hardboot.attempts.attempt import (
     RunningKernel,
 )
 from hardboot.base import log, process
-from hardboot.base.errors import DeviceError, HardbootError, InputError
+from hardboot.base.errors import DeviceError, HardbootError, InputError, RefusedError
 from hardboot.base.files import sha256_file
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
@@ -63,7 +63,7 @@ def recorded(
 ) -> Iterator[None]:
     """Keep a record of the start of a ROM within the block; an error gets the likely cause.
 
-    A record that cannot be kept stops nothing.
+    A record that cannot be kept stops nothing. After a refusal there is none.
 
     Args:
         phone: The phone.
@@ -77,7 +77,10 @@ def recorded(
     try:
         yield
     except HardbootError as error:
-        record.failed(error)
+        if isinstance(error, RefusedError) and journal.outcome is None:
+            record.drop()  # nothing was tried
+        else:
+            record.failed(error)
         raise
     except BaseException:  # Ctrl-C, or a bug
         record.interrupted()
@@ -139,6 +142,13 @@ class _Record:
             self._file("plan.json", msgspec.json.format(msgspec.json.encode({"loaded": loaded})))
         self._take_before()
         self._write(self._described())
+
+    def drop(self) -> None:
+        """Remove the record."""
+        self._works = False
+        self._journal.attempt = None
+        if self._attempt.id:
+            store.remove(self._attempt)
 
     def succeeded(self) -> None:
         """Write that the ROM came up."""

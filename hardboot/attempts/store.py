@@ -172,7 +172,12 @@ def prune(current: Attempt) -> None:
         if room < 0 and one.id != current.id and one not in drop:
             drop.append(one)
     for one in drop:
-        shutil.rmtree(folder_of(one), ignore_errors=True)
+        remove(one)
+
+
+def remove(attempt: Attempt) -> None:
+    """Remove an attempt; what cannot be removed stays."""
+    shutil.rmtree(folder_of(attempt), ignore_errors=True)
 
 
 def _sizes(attempt: Attempt) -> Iterator[int]:

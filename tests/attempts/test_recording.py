@@ -108,9 +108,12 @@ def test_exec_is_recorded_too(scripted: ScriptedPhone, rom: Path) -> None:
 
 def test_a_dry_run_and_a_refusal_are_no_attempts(scripted: ScriptedPhone, rom: Path) -> None:
     assert hardboot("boot", rom, "--dry-run").returncode == 0
+    refused = hardboot("--json", "exec")
+    assert (refused.returncode, json.loads(refused.stdout)["attempt"]) == (4, None)
     scripted.start(STOCK)
     assert hardboot("boot", rom).returncode == 4
     assert store.find_all() == []
+    assert list((store._root() / "HBSCRIPT").iterdir()) == []
 
 
 def test_a_rom_that_panics_is_told_with_its_last_words(scripted: ScriptedPhone, rom: Path) -> None:
