@@ -161,6 +161,7 @@ def test_misc_holds_what_it_held_to_the_byte(phone: Recovering, image: Path, for
     before = phone.content()
     assert boot(image)["outcome"] == "guest-up"
     assert phone.content() == before
+    assert former.ljust(32, b"\0").hex().encode() in phone.held  # hb-init did it already
 
 
 def test_a_bootloader_that_takes_the_message_back_itself_is_no_obstacle(
