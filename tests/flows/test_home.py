@@ -12,6 +12,7 @@ from scripted_phone import HOST, BlockDevice, Kernel, ScriptedPhone
 from hardboot.base.files import private_copy
 from hardboot.flows import backup, transaction
 from hardboot.flows.transaction import NewBytes
+from hardboot.flows.transaction_record import KEPT
 
 BATTERY = "/sys/class/power_supply/battery"
 WRITER = "echo \\$\\$ >/dev/hardboot-writer; sleep 900 of=/dev/block/vda2"
@@ -179,3 +180,38 @@ def test_a_writer_of_a_command_that_died_is_ended_first(scripted: ScriptedPhone,
     assert hardboot("home").returncode == 0
     scripted.clock.sleep(1000)
     assert recovery(scripted).flash == before
+
+
+def test_what_a_rom_cannot_read_is_put_back_when_the_own_system_runs(
+    scripted: ScriptedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = change(scripted, tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    record = scripted.files.nodes.pop(f"{KEPT}/transaction.json")  # its /data cannot be decrypted
+    scripted.start(ROM)
+    scripted.clock.sleep(60)
+
+    def own_system() -> Kernel:
+        scripted.files.add(f"{KEPT}/transaction.json", record)
+        return HOST
+
+    scripted.chooses = own_system
+    document = json.loads(hardboot("--json", "home").stdout)
+    assert (document["restarted"], document["way"]) == (True, "recovery")
+    assert recovery(scripted).flash == before
+
+
+def test_a_way_home_that_was_cut_off_is_not_taken_for_what_something_else_wrote(
+    scripted: ScriptedPhone, tmp_path: Path
+) -> None:
+    before = change(scripted, tmp_path)
+    saved = backup.find("HBSCRIPT", "recovery")
+    scripted.fault(f"dd if={KEPT}/recovery.img *", most=4097, code=None)
+    first = hardboot("home")
+    assert first.returncode == 6
+    assert "it is not known which" in first.stderr
+    assert recovery(scripted).cached not in (before, b"")
+    done = hardboot("home")
+    assert done.returncode == 0, done.stderr
+    assert recovery(scripted).flash == before
+    assert backup.find("HBSCRIPT", "recovery") == saved

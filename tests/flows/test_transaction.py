@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from scripted_phone import ScriptedPhone
 
-from hardboot.base.errors import DeviceStateError
+from hardboot.base.errors import DeviceError, DeviceStateError
 from hardboot.base.files import private_copy
 from hardboot.device.phone import Phone
-from hardboot.flows import transaction, transaction_record, unsettled
+from hardboot.flows import backup, transaction, transaction_record, unsettled
 from hardboot.flows.transaction import NewBytes
 from hardboot.flows.transaction_record import KEPT, Transaction
 
@@ -108,6 +108,21 @@ def test_a_computer_that_comes_back_with_an_older_record_learns_that_it_is_settl
     assert transaction_record.of_computer(phone.serialno) is None
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_another_computer_did_after_that_counts(
+    ended: bool, phone: Phone, misc: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(phone, tmp_path, "recovery")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+        unsettled.put_back(phone)
+        later = changed(phone, tmp_path, "boot")
+        if ended:
+            unsettled.put_back(phone)
+    found = transaction_record.find(phone)
+    assert found == (None if ended else later)
+
+
 def test_a_phone_whose_data_cannot_be_written_leaves_the_record_to_the_computer(
     phone: Phone, scripted: ScriptedPhone, misc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,5 +134,45 @@ def test_a_phone_whose_data_cannot_be_written_leaves_the_record_to_the_computer(
     known = transaction_record.find(phone)
     assert known is not None
     assert not known.on_phone
+    unsettled.put_back(phone)
+    assert content(scripted) == misc
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("partition", "/dev/block/vda1 changed after its backup was made"),
+        ("backup", "reads back damaged"),
+    ],
+)
+def test_what_changes_between_backup_and_write_is_seen_before_the_write(
+    what: str, told: str, phone: Phone, scripted: ScriptedPhone, misc: bytes, tmp_path: Path
+) -> None:
+    def change() -> None:
+        if what == "partition":
+            scripted.boot.write(0, b"other")
+            scripted.boot.flush()
+        else:
+            backup.find("HBSCRIPT", "boot")[0].path.write_bytes(b"damaged")
+
+    scripted.fault("push */boot-new.img", after=change)
+    with pytest.raises(DeviceError, match=told) as caught:
+        changed(phone, tmp_path, "boot")
+    assert caught.value.state == "Nothing was written to a partition."
+    assert scripted.happened("dd *conv=notrunc,fsync") == []
+    assert transaction_record.find(phone) is None
+
+
+def test_without_room_for_a_backup_on_the_phone_this_computer_has_the_only_one(
+    phone: Phone, scripted: ScriptedPhone, misc: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted.data.capacity = 32 << 20
+    changed(phone, tmp_path, "boot")
+    told = capsys.readouterr().err
+    assert "warning: the phone has no room for a backup of boot: it is on this computer only" in told
+    assert scripted.files.find(f"{KEPT}/boot.img") is None
+    known = transaction_record.find(phone)
+    assert known is not None
+    assert known.on_phone
     unsettled.put_back(phone)
     assert content(scripted) == misc
