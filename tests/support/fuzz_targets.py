@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import boot_control
 import container_builders as build
 import fuzz_seeds as seeds
 import ota_builders
+from boot_control import Slot
 from fit_images import fit_image
 from golden_images import V4_VTS
 from image_builders import board, pack, zimage
@@ -25,6 +27,7 @@ from hardboot.formats.avb import vbmeta as avb
 from hardboot.formats.avb import verify as avbcheck
 from hardboot.formats.boot import (
     bootconfig,
+    bootcontrol,
     bootimg,
     krnl,
     rsce,
@@ -348,7 +351,14 @@ def documents(data: bytes) -> None:
 
 _STARTED = kernel.identify(zimage(payload=pack(seeds.KERNEL, "gzip")))
 
+
 # Each target with the inputs it starts from.
+def boot_control_block(data: bytes) -> None:
+    """Target: the boot control block; with the states that it has it builds back to the same bytes."""
+    found = bootcontrol.parse(data)
+    _same([found.with_slots(*found.slots).stored], data[: bootcontrol.SIZE])
+
+
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "boot_image": (boot_image, seeds.IMAGES),
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
@@ -358,6 +368,10 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
             bootconfig.append(b"ramdisk", 'a.b = "1", c\nd {\n e += f # g\n}\n'),
             b"androidboot.x=1\nandroidboot.y := 'a b', c; z\n",
         ),
+    ),
+    "boot_control_block": (
+        boot_control_block,
+        (boot_control.build("_a", Slot(15, 1, successful=True), Slot(14, 7)),),
     ),
     "image_ends": (image_ends, (*seeds.IMAGES, build.vendor_boot(3), build.vendor_boot(4), build.dtbo())),
     "fits": (fits, (fit_image(seeds.SMALL), fit_image(seeds.SMALL, options=("-E",)))),
