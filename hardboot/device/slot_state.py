@@ -9,6 +9,7 @@ its merge.
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hardboot.base import log
@@ -38,6 +39,7 @@ _SNAPSHOT_BOOT = "/metadata/ota/snapshot-boot"
 MISC = "misc"  # the partition with the boot control block
 VENDOR_KERNEL_BOOT = "vendor_kernel_boot"  # of newer Pixels: modules and device trees
 _FIRST = 4096  # bytes; a partition that begins with so many zeros was never written
+_UNKNOWN = Slot(priority=0, tries=0)
 _HEX = re.compile(r"[0-9a-f]{2}")
 
 
@@ -103,21 +105,22 @@ def parse(output: Output, running: str) -> SlotState:
     block, hal, state, snapshot, virtual, *_ = [*answers(output.text), *[""] * 6]
     home = SLOTS.index(running)
     control, problem = _control(_bytes(block))
-    told = hal.split()
+    told = _told(hal.split(), home)
+    if control is not None and told is not None and not _agree(control, told[0]):
+        control, problem = None, "bootctl says otherwise than the boot control block in misc"
     if control is not None:
-        a, b = control.slots[:2]
-        slots, active = (a, b), control.active
+        (a, b), active = control.slots[:2], control.active
+    elif told is not None:
+        (a, b), active = told
     else:
-        own, other = (_slot(*told[at : at + 2]) for at in (0, 2))
-        slots = (own, other) if home == 0 else (other, own)
-        active = int(told[4]) if len(told) > 4 and told[4] in ("0", "1") else None
+        (a, b), active = (_UNKNOWN, _UNKNOWN), None
     return SlotState(
         running=home,
-        slots=slots,
+        slots=(a, b),
         active=active,
         control=control,
         problem=problem,
-        has_bootctl=len(told) >= 4,
+        has_bootctl=told is not None,
         pending=_pending(_bytes(state), control, snapshot_boot=snapshot.strip() == "yes"),
         virtual_ab=virtual.strip() == "true",
     )
@@ -171,10 +174,29 @@ def _control(block: bytes) -> tuple[BootControl | None, str]:
     return control, ""
 
 
-def _slot(*exit_codes: str) -> Slot:
-    """Return a slot as bootctl tells it: bootable, marked as successful."""
-    bootable, successful = [*(code == "0" for code in exit_codes), False, False][:2]
-    return Slot(priority=1, tries=int(bootable), successful=successful)
+def _told(words: Sequence[str], home: int) -> tuple[tuple[Slot, Slot], int | None] | None:
+    """Return the slots and the active one, as bootctl tells them; None if there is none that works.
+
+    Args:
+        words: The exit codes of its answers, and the active slot if it knows that.
+        home: Index of the running slot, which is asked about first.
+    """
+    if len(words) < 4 or words[0] != "0":  # the running slot is bootable
+        return None
+    own, other = (
+        Slot(priority=1, tries=int(words[at] == "0"), successful=words[at + 1] == "0") for at in (0, 2)
+    )
+    active = int(words[4]) if len(words) > 4 and words[4] in ("0", "1") else None
+    return (own, other) if home == 0 else (other, own), active
+
+
+def _agree(control: BootControl, told: Sequence[Slot]) -> bool:
+    """Return whether the block may be what bootctl reads: HALs differ about slots without tries."""
+    return all(
+        (known.tries == 0 and (known.successful or not said.tries))
+        or (bool(said.tries) and said.successful == known.successful)
+        for known, said in zip(control.slots, told, strict=False)
+    )
 
 
 def _pending(state: bytes, control: BootControl | None, *, snapshot_boot: bool) -> str | None:

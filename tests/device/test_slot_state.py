@@ -26,13 +26,43 @@ def look(phone: ScriptedPhone, *, misc: str = MISC, running: str = "a") -> SlotS
 
 
 def test_the_boot_control_block_comes_first(phone: ScriptedPhone) -> None:
-    phone.bootctl = {0: (True, False), 1: (False, False)}
+    phone.bootctl = {0: (True, True), 1: (True, False)}
     found = look(phone)
     assert (found.running, found.other, found.active) == (0, 1, 0)
     assert found.slots == (bootcontrol.Slot(15, 1, successful=True), bootcontrol.Slot(14, 7))
     assert found.control is not None
     assert found.control.stored == BLOCK
     assert (found.has_bootctl, found.pending, found.virtual_ab) == (True, None, False)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "told", "agree"),
+    [
+        (Slot(15, 1, successful=True), Slot(14, 7), {0: (True, True), 1: (True, False)}, True),
+        (Slot(15, 1, successful=True), Slot(14, 7), {0: (True, True), 1: (True, True)}, False),
+        (Slot(15, 1, successful=True), Slot(14, 7), {0: (True, True), 1: (False, False)}, False),
+        (Slot(15, 1), Slot(14, 7), {0: (True, True), 1: (True, False)}, False),
+        (Slot(15, 1, successful=True), Slot(0, 0), {0: (True, True), 1: (False, False)}, True),
+        (Slot(15, 1, successful=True), Slot(0, 0), {0: (True, True), 1: (True, True)}, False),
+        (Slot(15, 1, successful=True), Slot(9, 0, successful=True), {0: (True, True), 1: (True, True)}, True),
+        (
+            Slot(15, 1, successful=True),
+            Slot(9, 0, successful=True),
+            {0: (True, True), 1: (False, False)},
+            True,
+        ),
+        (Slot(15, 1, successful=True), Slot(14, 7), {0: (False, False), 1: (False, False)}, True),
+    ],
+)
+def test_a_block_that_bootctl_contradicts_is_not_what_the_bootloader_reads(
+    phone: ScriptedPhone, a: Slot, b: Slot, told: dict[int, tuple[bool, bool]], agree: bool
+) -> None:
+    phone.partition("misc", bytes(boot_control.OFFSET) + boot_control.build("_a", a, b), size=8192)
+    phone.bootctl = told
+    found = look(phone)
+    assert (found.control is not None) == agree
+    assert found.problem == ("" if agree else "bootctl says otherwise than the boot control block in misc")
+    assert found.has_bootctl == told[0][0]  # one that calls the running slot unbootable does not work
 
 
 @pytest.mark.parametrize("running", ["a", "b"])
