@@ -108,7 +108,9 @@ def test_when_the_rollback_fails_too_the_error_says_what_to_do(
     # The way out that the error names.
     saved = backup.find("HBVIRT-ARM", "boot")[-1]
     assert str(saved.path) in caught.value.fix
-    stock_phone("restore", saved.path, "--yes")
+    refused = stock_phone("reboot", code=4)
+    assert "boot holds neither the old nor the new content" in refused.three_lines[0]
+    assert "now holds what it held before" in stock_phone("home").out
     assert stock_phone.boot_partition_sha256() == saved.sha256
 
 
