@@ -20,9 +20,9 @@ _NOISE = re.compile(
 )
 # init/main.c, run_init_process(); Android's init and systemd write to the kernel's log, too.
 _USERLAND = re.compile(r"Run \S+ as init process|\binit: |\bsystemd\[1\]")
-# The host kernel's own words: hardboot's series, and others that have CONFIG_KEXEC_HARDBOOT. The mark in a
-# command line is none.
-_HARDBOOT = re.compile(r"(?<!androidboot\.)\bhardboot\b(?!=)", re.IGNORECASE)
+# What the host kernel's hardboot code says itself, at the start of a line, perhaps behind the name
+# of a module. A command line, or who built the kernel, is none of it.
+_HARDBOOT = re.compile(r"(?:\w+: )?(?:hardboot page\b|(?:kexec[_ ])?hardboot: )", re.IGNORECASE)
 _HARDBOOT_INFO = re.compile(r"hardboot page reserved|hardboot: record at", re.IGNORECASE)
 # fs/pstore/platform.c, pstore_register_console(): such a kernel keeps its console over a warm reset.
 _KEEPS_CONSOLE = re.compile(r"console \[(?:ramoops|pstore)-1\] enabled")
@@ -86,9 +86,7 @@ def _read(name: str, lines: Sequence[str]) -> GuestLog:
 def hardboot_problem(kernel_log: str) -> str | None:
     """Return what the host kernel's hardboot code complains about in its log; None if it does not."""
     lines = [_TIME.sub("", line).strip() for line in kernel_log.splitlines()]
-    problems = [one for one in lines if _HARDBOOT.search(one) and not _HARDBOOT_INFO.search(one)]
-    # Words of a command line are no complaint.
-    problems = [one for one in problems if not one.startswith(("Kernel command line", "Command line"))]
+    problems = [one for one in lines if _HARDBOOT.match(one) and not _HARDBOOT_INFO.search(one)]
     return _short(problems[-1]) if problems else None
 
 

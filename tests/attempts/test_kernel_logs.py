@@ -84,6 +84,8 @@ def test_the_first_log_that_is_the_roms_counts() -> None:
         ("[ 1.0] hardboot: record at 0x44000000: entry 0x1", None),
         (f"[ 1.0] Kernel command line: hardboot {MARK}", None),
         (f"[ 1.0] init: {MARK}", None),
+        ("[ 0.0] Linux version 6.1.0 (hardboot@hardboot) (gcc) #1 SMP", None),
+        ("[ 1.0] kexec: hardboot: no board hook", "kexec: hardboot: no board hook"),
         ("", None),
     ],
 )
