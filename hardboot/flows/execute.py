@@ -61,10 +61,19 @@ def start(
     wait_s: float,
     quiesce: bool = True,
     looked: Sequence[Output] | None = None,
+    unbind: bool = False,
 ) -> KernelIdentity | None:
     """Start what is loaded, and return the kernel that answers next; None if none does in time.
 
-    See `execute` for arguments and errors.
+    See `execute` for errors and the other arguments.
+
+    Args:
+        phone: The phone.
+        journal: Takes what is started and the phases.
+        wait_s: Seconds until the next kernel must answer.
+        quiesce: Quiesce the system first.
+        looked: The outputs of LOOK.
+        unbind: Also before a reset, unbind the drivers whose devices would go on writing to RAM.
     """
     with (
         if_cut_off("Nothing was started; what is loaded stays loaded until the phone restarts."),
@@ -94,7 +103,7 @@ def start(
     with journal.phase("start" if soft else "reset and boot"), log.step(title):
         event = _event(loaded)
         with if_cut_off(f"{event} may have been sent; it is not known whether the ROM runs."):
-            _leave_kernel(phone, program, phone.profile.soft.unbind if soft else ())
+            _leave_kernel(phone, program, phone.profile.soft.unbind if soft or unbind else ())
 
         def on_old_kernel(seconds: float) -> None:
             if seconds > _LEAVE_S:

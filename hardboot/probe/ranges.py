@@ -17,7 +17,7 @@ from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.memory import PAGE_SIZE, Range, subtract
 from hardboot.base.sizes import align_down, align_up
 from hardboot.device.phone import Phone
-from hardboot.flows import execute
+from hardboot.flows import execute, verdict
 from hardboot.flows import load as loading
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import Filling, PreparedRom
@@ -153,8 +153,12 @@ class Measurement:
             DeviceError: If it does not come up, or shows no result.
             DeviceStateError: If the phone stays silent.
         """
-        loading.load(self.phone, planned.prepared, planned.journal)
-        execute.execute(self.phone, planned.journal, wait_s=wait_s)
+        journal = planned.journal
+        loading.load(self.phone, planned.prepared, journal)
+        # What devices of the old kernel write after the pattern would be taken for the bootloader's.
+        now = execute.start(self.phone, journal, wait_s=wait_s, unbind=True)
+        assert journal.loaded is not None
+        verdict.judge(journal.loaded, journal, now, wait_s=wait_s)
         shown = self.phone.pull_root_file(_RESULT) or b""
         self._changed += ram_check.parse(shown, planned.placeholder, planned.ranges)
         self._tested += planned.ranges
