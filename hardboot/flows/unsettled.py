@@ -94,20 +94,35 @@ def report(phone: Phone, *, alone: bool, restarts: bool) -> None:
         known = records.find(phone)
         if known is None or not (alone or _is_left(phone, known)):
             return
-        seen = look(phone, known)
-        what = describe(known, seen)
     except DeviceError as error:  # the command itself will tell, if it needs the phone
         log.detail(error.what)
         return
+    try:
+        seen = look(phone, known)
+    except (DeviceError, RefusedError) as error:
+        log.warn(
+            f"{known.summary}; what they hold cannot be read ({error.what}). To settle it: hardboot home"
+        )
+        return
     if is_over(known, seen):
         return  # it is noted by the next command that writes
-    if restarts and any(one.holds == "neither" for one in seen):
+    what = describe(known, seen)
+    if restarts and _has_mix(known, seen):
         raise RefusedError(
             what,
             state="Nothing was sent: the phone may not start again.",
             fix="Put back what it held first: hardboot home",
         )
     log.warn(f"{what}. To settle it: hardboot home")
+
+
+def _has_mix(known: Transaction, seen: Sequence[Touched]) -> bool:
+    """Return whether a write of an image was cut off in the middle; others may have changed the rest."""
+    pairs = zip(known.writes, seen, strict=True)
+    return any(
+        touched.holds == "neither" and one.state == "begun" and one.old_bytes is None
+        for one, touched in pairs
+    )
 
 
 def settle(phone: Phone, agree: Agree) -> bool:

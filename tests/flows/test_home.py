@@ -215,3 +215,24 @@ def test_a_way_home_that_was_cut_off_is_not_taken_for_what_something_else_wrote(
     assert done.returncode == 0, done.stderr
     assert recovery(scripted).flash == before
     assert backup.find("HBSCRIPT", "recovery") == saved
+
+
+def test_a_restart_is_not_refused_for_what_others_changed_since(
+    scripted: ScriptedPhone, tmp_path: Path
+) -> None:
+    change(scripted, tmp_path)
+    recovery(scripted).write(0, OTHER)
+    recovery(scripted).flush()
+    done = hardboot("reboot")
+    assert done.returncode == 0, done.stderr
+    assert "recovery holds neither the old nor the new content. To settle it: hardboot home" in done.stderr
+
+
+def test_a_command_that_only_looks_works_where_a_partition_cannot_be_read(
+    scripted: ScriptedPhone, tmp_path: Path
+) -> None:
+    change(scripted, tmp_path)
+    scripted.files.remove("/dev/block/by-name/recovery")
+    done = hardboot("status")
+    assert done.returncode == 0, done.stderr
+    assert "changed recovery, to be put back; what they hold cannot be read (" in done.stderr
