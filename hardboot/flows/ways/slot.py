@@ -129,13 +129,16 @@ class SlotBoot:
         """
         try:
             touched = unsettled.put_back(phone)
-            slot_control.prefer_home(phone, self.state)
         except HardbootError as error:
             log.warn(
                 f"slot {self.slot} may be started again: {error.what}. Return to slot "
                 f"{SLOTS[self.state.running]}: hardboot home"
             )
             return False
+        try:
+            slot_control.prefer_home(phone, self.state)
+        except HardbootError as error:
+            log.warn(f"slot {self.slot} is started again if the ROM marks it as successful: {error.what}")
         if own and any(one.partition == MISC and one.held == "new" for one in touched):
             log.warn(f"the bootloader did not try slot {self.slot}: it may not read misc")
         return True

@@ -197,6 +197,16 @@ def test_what_cannot_be_put_back_while_the_rom_runs_is_told_and_left_to_home(
     assert phone.content() == before
 
 
+def test_a_priority_that_cannot_be_lowered_is_told(phone: Slotted, image: Path) -> None:
+    phone.control = (Slot(15, 1, successful=True), Slot(15, 7))
+    before = phone.content()
+    phone.phone.fault("dd *of=/dev/block/vda3 *", nth=3, code=1)
+    done = hardboot("boot", image, "--via", "slot")
+    assert done.returncode == 0, done.stderr
+    assert "slot b is started again if the ROM marks it as successful" in done.stderr
+    assert phone.content() == before
+
+
 def _pending(phone: Slotted) -> None:
     phone.phone.add_file("/metadata/ota/state", b"\x08\x03")
 
