@@ -12,20 +12,24 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
-    modern_host_phone: VirtualPhone, modern_rom: Path, tmp_path: Path
+    modern_host_phone: VirtualPhone, modern_debian: Path, tmp_path: Path
 ) -> None:
     phone = modern_host_phone
     rootfs = stored_roms.rootfs(tmp_path / "linux.tar", ARM64, "stored")
     added = phone.hardboot.process(
-        "--json", "rom", "add", "linux", modern_rom, "--rootfs", rootfs, "--data", "96M"
+        "--json", "rom", "add", "linux", modern_debian, "--rootfs", rootfs, "--data", "192M"
     ).json
-    assert [one["size"] for one in added["images"]] == [96 << 20]
+    assert [one["size"] for one in added["images"]] == [192 << 20]
     assert [one["name"] for one in phone("--json", "rom", "list").json["roms"]] == ["linux"]
     done = phone.hardboot.process("--json", "rom", "boot", "linux").json
     assert done["outcome"] == "guest-up"
     mounts = phone.run("su -c 'cat /proc/mounts'").splitlines()
     assert "/hb-init/root-disk / ext4 rw,relatime 0 0" in mounts
     assert not [line for line in mounts if "by-name" in line]  # nothing of the phone's own system
+    assert phone.run("cat /etc/debian_version").startswith("12.")
+    assert phone.run("/usr/bin/bash -c 'echo $BASH_VERSION'").startswith("5.2")  # Debian's programs run
+    modules = phone.run("cat /proc/modules")
+    assert "dm_mod" in modules  # hb-init loaded what the ramdisk lists
     assert phone.run("getprop ro.build.display.id").strip() == "stored"
     phone.run("su -c 'echo kept > /data/note; sync'")
     phone("reboot")
