@@ -92,6 +92,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     Attributes:
         has: The path by which such a tree is recognised; empty if only its version counts.
+        containing: What that file has in it; empty: anything.
         kernels: The versions of such trees; None: all that the series covers.
         instead: The replacement, by the name of the patch that it replaces.
         places: Where places of the feature are then, if elsewhere.
@@ -100,6 +101,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     has: str = ""
+    containing: str = ""
     kernels: KernelRange | None = None
     instead: dict[str, str]
     places: dict[Place, tuple[str, ...]] = {}
@@ -108,13 +110,16 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def __post_init__(self) -> None:
         """Refuse a variant that every tree is of; msgspec adds where it stands to the ValueError."""
-        if not self.has and self.kernels is None:
-            raise ValueError("a variant needs `has` or `kernels`")
+        if not self.has and (self.containing or self.kernels is None):
+            raise ValueError("a variant needs `has`, or `kernels` without `containing`")
 
     def matches(self, tree: Tree) -> bool:
         """Return whether `tree` is of this variant."""
-        covered = self.kernels is None or self.kernels.cover(tree.version())
-        return covered and (not self.has or tree.has(self.has))
+        if self.kernels and not self.kernels.cover(tree.version()):
+            return False
+        if self.containing:
+            return self.containing.encode() in (tree.read(self.has) or b"")
+        return not self.has or tree.has(self.has)
 
 
 class Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

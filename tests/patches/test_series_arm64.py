@@ -95,6 +95,20 @@ def test_the_check_comes_before_all_else(tree: Path, version: str) -> None:
     assert "kimage_start" not in code
 
 
+@pytest.mark.parametrize("version", ["4.9", "4.14", "4.19"])
+def test_qualcomms_stale_declaration_is_replaced_and_comes_back(tmp_path: Path, version: str) -> None:
+    header = "arch/arm64/include/asm/proc-fns.h"
+    tree = build(tmp_path / "linux", "arm64-4.9", version=version, has=header, containing="cpu_soft_restart")
+    before, declared = hashes(tree), "void cpu_soft_restart(phys_addr_t cpu_reset,"
+    assert declared in (tree / header).read_text()
+    assert hardboot("patch", "apply", tree, "--device", "virt-arm64").returncode == 0
+    assert declared not in (tree / header).read_text()
+    found = json.loads(hardboot("--json", "patch", "status", tree).stdout)
+    assert {place["state"] for place in found["places"]} == {"ours"}, found
+    assert hardboot("patch", "revert", tree).returncode == 0
+    assert hashes(tree) == before
+
+
 @pytest.mark.parametrize(("version", "covered"), [("4.9", "4.8"), ("5.15", "5.16"), ("6.6", "6.7")])
 def test_the_next_version_is_not_covered(tmp_path: Path, version: str, covered: str) -> None:
     tree = make(tmp_path / "linux", version)

@@ -103,7 +103,7 @@ def test_a_range_without_versions_is_refused(low: str, below: str, message: str)
         (
             "[config.set]",
             VARIANT.replace('has = "other.c"\n', ""),
-            "a variant needs `has` or `kernels` - at `$.variant[0]`",
+            "a variant needs `has`, or `kernels` without `containing` - at `$.variant[0]`",
         ),
         (
             'flag = ["arch/arm/code.c"]\nkimage = ["arch/arm/code.c"]',
@@ -169,6 +169,9 @@ def test_a_variant_replaces_patches_places_and_reset(shipped: Path, tree: Path) 
         ('has = "other.c"\nkernels = { min = "6.1", below = "6.2" }', 1, True),
         ('has = "none.c"\nkernels = { min = "6.1", below = "6.2" }', 1, False),
         ('has = "other.c"\nkernels = { min = "6.1", below = "6.2" }', 2, False),
+        ('has = "other.c"\ncontaining = "b"', 1, True),
+        ('has = "other.c"\ncontaining = "nothing of this"', 1, False),
+        ('has = "none.c"\ncontaining = "b"', 1, False),
     ],
 )
 def test_a_variant_may_be_that_of_some_versions(

@@ -11,7 +11,13 @@ from hardboot.patches.tree import Tree
 
 
 def build(
-    folder: Path, name: str, *, version: str = "", drift: int = 0, has: str = "arch/arm/mach-msm/board.c"
+    folder: Path,
+    name: str,
+    *,
+    version: str = "",
+    drift: int = 0,
+    has: str = "arch/arm/mach-msm/board.c",
+    containing: str = "",
 ) -> Path:
     """Return a tree in which the series fits: the lines of its hunks in their places, and filling.
 
@@ -21,9 +27,10 @@ def build(
         version: Kernel version, MAJOR.MINOR; the first that the series covers if it is not given.
         drift: So many lines more before each hunk, as in a tree of another vendor.
         has: A file that is there, by which the series knows the variant.
+        containing: What that file has in it.
     """
     (folder / has).parent.mkdir(parents=True)
-    (folder / has).write_text("")
+    (folder / has).write_text(containing)
     series = catalog.load(name)
     major, minor = (version or series.kernels.min).split(".")
     (folder / "Makefile").write_text(f"VERSION = {major}\nPATCHLEVEL = {minor}\nSUBLEVEL = 7\n")
