@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from scripted_phone import File, ScriptedPhone
-from scripted_phone.files import Folder, Link
+from scripted_phone.files import Link
 from told import raises
 
 from hardboot.base.errors import DeviceError, RequestError
@@ -172,13 +172,18 @@ def test_nothing_is_kept_if_the_phone_does_not_tell_which_is_the_oldest(
     assert scripted.files.find(path_of(other)) is None
 
 
-def test_a_link_in_place_of_the_folder_is_not_followed(scripted: ScriptedPhone, tmp_path: Path) -> None:
-    scripted.files.add("/data/elsewhere", Folder())
+def test_a_link_in_place_of_the_folder_is_not_followed(
+    scripted: ScriptedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_files, "_FILES_MAX", 1)
+    others = [f"{'0' * 64}-1", f"{'1' * 64}-1"]
+    for name in others:
+        scripted.add_file(f"/data/elsewhere/{name}", b"")
     scripted.files.add(FOLDER, Link(target="/data/elsewhere"))
     source = file(tmp_path, "a")
     for _ in range(2):
         assert stage(scripted, source) == ["a"]
-    assert scripted.files.names("/data/elsewhere") == []
+    assert scripted.files.names("/data/elsewhere") == others
 
 
 def test_other_files_in_the_folder_are_left_alone(
