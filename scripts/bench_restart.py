@@ -114,7 +114,7 @@ def section(document: dict[str, Any], shares: list[OwnShare], conditions: str) -
             f"hardboot's own share of a boot is all but the reset and what follows; {BOOTS} boots of that",
             "image, of which the phone keeps kernel and ramdisk. *program* is the start of Python,",
             "connecting, and all that belongs to no phase; *notice* is the time from the start of the",
-            "guest's adbd to the end of the command. The goal is 0.50 s without *program*.",
+            "guest's adbd to the end of the command. The goal is 0.50 s for all but *program*.",
             "",
             *bench_own.table(shares),
         ]
