@@ -30,7 +30,7 @@ _STEPS = 6
 _FIXES = {
     test.GUEST_DIED: "Read its last lines: hardboot log. The kernel that was started is the phone's own.",
     test.NOT_TAKEN: "Check the host kernel and its page: hardboot status; hardboot patch status TREE",
-    test.RAM_LOST: "hardboot needs a reset that RAM survives. What is known of others: docs/selftest.md",
+    test.RAM_LOST: "hardboot needs a reset that RAM survives: docs/selftest.md",
     test.UNKNOWN: "Read what the phone kept: hardboot log --all",
 }
 

@@ -157,6 +157,7 @@ def _to_boot(now: Situation, profile: str, untested: str) -> Iterator[Step]:
         boot = Step("Boot an image from RAM; a restart brings the phone's own system back", _boot(untested))
         if now.untested:
             yield Step("Check the facts that are not verified", f"hardboot devices show {profile}")
+            yield Step("Prove hardboot with the phone's own kernel, without a ROM", "hardboot selftest")
         yield from (look, boot) if now.untested else (boot, look)
         return
     if now.host is None:

@@ -138,7 +138,7 @@ def test_an_untested_profile_is_checked_before_it_is_used(
     assert lines["tested"]["state"] == "not"
     assert lines["trust"]["state"] == "unknown"
     assert lines["trust"]["value"].endswith("; unknown: ram")
-    assert steps[:3] == ["hardboot devices show shamu", DRY_RUN, f"{BOOT} --untested"]
+    assert steps[:4] == ["hardboot devices show shamu", "hardboot selftest", DRY_RUN, f"{BOOT} --untested"]
 
 
 def test_a_profile_of_ones_own_is_named_by_its_file(
