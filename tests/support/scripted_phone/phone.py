@@ -327,7 +327,7 @@ class ScriptedPhone:
             self._leave(partial(self._run_guest, running.loaded, dies=rom == "dies"))
         elif isinstance(rom, Kernel):
             shown = self.runs_first(running.loaded) if self.runs_first else {}
-            kernel = replace(rom, files=rom.files | shown)
+            kernel = replace(rom, files=rom.files | shown) if shown else rom
             self._leave(lambda: kernel, running.loaded.cmdline)
         else:
             self._leave(self._bootable if rom == "host" else lambda: None)
