@@ -58,7 +58,10 @@ class FlashBoot:
         return [
             ("image", str(self.loaded)),
             ("cmdline", self.cmdline.text),
-            *((f"to {name}", f"{image.path}, {image.size} bytes") for name, image in self.images.items()),
+            *(
+                ("writes", f"{image.path}, {image.size} bytes, to {name}")
+                for name, image in self.images.items()
+            ),
         ]
 
     def effect(self, phone: Phone) -> str:

@@ -76,7 +76,7 @@ class SlotBoot:
         return [
             ("image", str(self.loaded)),
             ("cmdline", self.cmdline.text),
-            *((f"to {name}", str(image.path)) for name, image in self.images.items()),
+            *(("writes", f"{image.path} to {name}") for name, image in self.images.items()),
             ("tries", "1" if self.state.control else "as many as bootctl gives it"),
         ]
 

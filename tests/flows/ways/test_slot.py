@@ -358,7 +358,7 @@ def test_a_dry_run_shows_what_would_be_written_and_writes_nothing(phone: Slotted
     assert done["image"]["control"] == "misc"
     text = hardboot("boot", image, "--via", "slot", "--dry-run").stdout
     assert "  way           slot\n" in text
-    assert "boot_b" in text
+    assert f"  writes        {image} to boot_b\n" in text
     assert (phone.content(), phone.started) == (before, [])
     assert "there is no memory map" in error(image, "--dry-run", "--svg", "x.svg", code=4)[0]
 
