@@ -41,7 +41,7 @@ _KINDS = {
 
 
 @click.group(
-    cls=Group, example="hardboot rom add debian boot.img --rootfs debian.tar --data 2G\nhardboot rom list"
+    cls=Group, example="hardboot rom add debian boot.img --rootfs root.tar\nhardboot rom boot debian"
 )
 def rom() -> None:
     """Keep ROMs on the phone, each with its own data.
@@ -83,20 +83,23 @@ def show(settings: Settings, name: str) -> None:
 
 @rom.command(
     cls=Command,
-    example="hardboot rom add debian boot.img --rootfs debian.tar --data 2G\n"
+    example="hardboot rom add debian boot.img --rootfs root.img\n"
     "hardboot rom add lineage lineage.zip --data 8G\nhardboot rom add test boot.img",
 )
 @click.argument("name")
 @click.argument("image", type=_PATH)
 @click.option(
-    "--rootfs", type=_PATH, metavar="PATH", help="A Linux root file system: a tar archive, folder or image."
+    "--rootfs",
+    type=_PATH,
+    metavar="PATH",
+    help="Use this Linux root file system: an archive, folder or image.",
 )
-@click.option("--system", type=_PATH, metavar="FILE", help="The system image of an Android ROM.")
-@click.option("--vendor", type=_PATH, metavar="FILE", help="The vendor image of an Android ROM.")
-@click.option("--data", type=SIZE, metavar="SIZE", help="Room for the ROM's own data, such as 512M or 4G.")
-@click.option("--cache", type=SIZE, metavar="SIZE", help="Room for the cache of an Android ROM.")
+@click.option("--system", type=_PATH, metavar="FILE", help="Use this system image of an Android ROM.")
+@click.option("--vendor", type=_PATH, metavar="FILE", help="Use this vendor image of an Android ROM.")
+@click.option("--data", type=SIZE, metavar="SIZE", help="Give it so much room for its own data: 512M, 4G.")
+@click.option("--cache", type=SIZE, metavar="SIZE", help="Give an Android ROM so much room for its cache.")
 @click.option("--append", default="", metavar="TEXT", help="Append TEXT to the kernel command line.")
-@click.option("--description", default="", metavar="TEXT", help="What it is, in your own words.")
+@click.option("--description", default="", metavar="TEXT", help="Describe it in your own words.")
 @click.option("--dry-run", is_flag=True, help="Check files and phone; write nothing.")
 @pass_settings
 def add(

@@ -52,7 +52,7 @@ def plan(capsys: pytest.CaptureFixture[str], image: Path, *arguments: str | Path
 
 
 class HostPhone(Phone):
-    """A phone whose answers are given; it takes nothing, and it has no device tree."""
+    """A phone whose answers are given; it takes nothing, has no device tree, and of partitions only boot."""
 
     header = b""
 
@@ -67,8 +67,7 @@ class HostPhone(Phone):
         if command == "cat /proc/iomem":
             return Output(self.iomem, 0)
         known = self.profile.partitions["boot"]
-        if command.startswith("test -b"):
-            assert known.path in command
+        if command.startswith("test -b") and known.path in command:
             return Output(f"/dev/block/boot\n{known.size or 0}\n0\n", 0)
         fine = command == cpus.QUERY or command.startswith(("test -e", "if test -e"))
         return Output("", 0 if fine else 1)
