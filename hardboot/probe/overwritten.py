@@ -87,7 +87,8 @@ def save(known: Profile, origin: Path | None, kernel: str, result: Overwritten) 
 def draw(known: Profile, result: Overwritten) -> MemoryMap:
     """Return the picture: what was overwritten, and what was not compared."""
     changed = [Extent(one, ExtentKind.BOOTLOADER, "overwritten") for one in joined(result.changed, _CLOSE)]
-    untested = [Extent(one, ExtentKind.RESERVED, "not compared") for one in result.untested]
+    others = subtract(result.untested, [known.page])
+    untested = [Extent(one, ExtentKind.RESERVED, "not compared") for one in others]
     plan = BootPlan(
         segments=(),
         entry=0,

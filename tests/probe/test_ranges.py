@@ -15,7 +15,8 @@ from ram_check_guest import SHOWN, overwriting
 from scripted_phone import HOST, Image, ScriptedPhone
 
 from hardboot import profile
-from hardboot.base.memory import Range
+from hardboot.base.memory import Range, subtract
+from hardboot.memorymap import Kind
 from hardboot.probe import overwritten, ranges
 from hardboot.probe.overwritten import Overwritten, joined
 
@@ -225,6 +226,22 @@ def test_a_profile_learns_what_it_does_not_know(
     found = overwritten.learned(profile.load("virt-arm"), measured(*changed))
     assert [(one.start, one.end) for one in found] == new
     assert [one.name for one in found] == [f"measured-{number + 1}" for number in range(len(new))]
+
+
+def test_the_picture_shows_what_was_overwritten_and_what_was_not_compared() -> None:
+    known = profile.load("virt-arm")
+    bank = Range(0x40000000, 0x80000000)
+    tested = tuple(subtract([bank], [known.page, *known.reserved]))
+    picture = overwritten.draw(known, Overwritten((bank,), tested, (Range(0x50000000, 0x50001000),)))
+    shapes = {
+        (shape.range.name, shape.range.start): shape.kind
+        for panel in picture.panels
+        for shape in panel.shapes
+    }
+    assert shapes["overwritten", 0x50000000] is Kind.BOOTLOADER
+    assert shapes["not compared", 0x44100000] is Kind.RESERVED
+    assert shapes["hardboot page", 0x44000000] is Kind.PAGE
+    assert picture.overlaps == ()
 
 
 def test_ranges_are_joined_over_a_gap() -> None:
