@@ -161,7 +161,7 @@ def test_a_dry_run_shows_what_is_written_and_writes_nothing(
     document = boot(image, "--dry-run")
     assert document["image"]["partitions"] == {"boot": str(image)}
     shown = hardboot("boot", image, "--via", "flash", "--dry-run").stdout
-    assert f"  to boot       {image}, " in shown
+    assert f"  writes        {image}, " in shown
     assert scripted.boot.flash == before
     assert not [one for one in scripted.commands if " of=/dev/block" in one]
 
