@@ -23,7 +23,7 @@ from tally import Tally
 
 from hardboot.virtual import machine
 
-_LONGER = 4  # a flashed boot, against a flash: the restart
+_LONGER = 2  # a flashed boot, against a flash: the restart
 
 
 def _measure(phone: Phone, *words: str) -> tuple[float, int]:
