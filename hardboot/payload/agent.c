@@ -17,28 +17,13 @@
 #include "calls.h"
 #include "agent.h"
 #include "entry.h"
+#include "kexec.h"
 
-#define SEEK_END 2
 #define PROT_NONE 0
-#define PROT_READ 1
-#define MAP_PRIVATE 0x02
 #define MAP_FIXED 0x10
 #define MAP_ANONYMOUS 0x20
-#define MAP_POPULATE 0x8000
 
 #define PAGE_MASK (PAGE_SIZE - 1)
-#define KEXEC_SEGMENT_MAX 16 /* include/linux/kexec.h */
-#define KEXEC_ON_CRASH 0x1UL
-
-#define UTS_FIELD 65 /* struct new_utsname, include/uapi/linux/utsname.h: six fields of this size */
-#define UTS_RELEASE 2
-
-struct segment { /* struct kexec_segment, include/uapi/linux/kexec.h */
-	const void *buf;
-	word bufsz;
-	word mem;
-	word memsz;
-};
 
 static char out[1024];
 static word out_used;
@@ -277,11 +262,6 @@ static void parse_segment(char *text, struct segment *segment)
 	segment->bufsz = (word)size;
 }
 
-static long kexec_load(word entry, word count, const struct segment *segments, word flags)
-{
-	return system_call(NR_KEXEC_LOAD, (long)entry, (long)count, (long)segments, (long)flags, 0, 0);
-}
-
 static void load(int count, char **arguments)
 {
 	static struct segment segments[KEXEC_SEGMENT_MAX];
@@ -325,7 +305,7 @@ static void execute(int count)
 	call3(NR_SYNC, 0, 0, 0);
 	put("synced=1\n");
 	flush();
-	result = system_call(NR_REBOOT, (long)LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, 0, 0, 0);
+	result = reboot(LINUX_REBOOT_CMD_KEXEC);
 	fail("reboot", 0, result < 0 ? -result : 0);
 }
 
@@ -401,7 +381,7 @@ static char show_file(const char *key, const char *path, const char *missing)
 
 static void info(int count, char **arguments)
 {
-	static char names[6 * UTS_FIELD];
+	static char names[UTS_FIELDS * UTS_FIELD];
 	word flag = 0;
 	char loaded;
 	long result;

@@ -41,6 +41,7 @@ class Program:
 
 _SOURCES = {
     "agent": ("agent.c", "pages.c", "extents.c"),
+    "hardboot": ("hardboot.c", "start.c", "images.c"),
     "hb-init": ("hb-init.c", "message.c", "disks.c", "partitions.c", "dm.c", "tell.c"),
 }
 _TARGETS = {

@@ -9,49 +9,34 @@
 #include "calls.h"
 #include "agent.h"
 #include "dm.h"
+#include "fiemap.h"
 
-#define FS_IOC_FIEMAP 0xc020660bUL /* include/uapi/linux/fs.h */
-#define FIEMAP_FLAG_SYNC 1
-#define FIEMAP_EXTENT_LAST 1
-#define F2FS_IOC_SET_PIN_FILE 0x4004f50dUL /* include/uapi/linux/f2fs.h */
 #define BATCH 64
 #define SECTOR 512
 
-static struct { /* include/uapi/linux/fiemap.h */
-	unsigned long long start, length;
-	unsigned flags, mapped, count, reserved;
-	struct {
-		unsigned long long logical, physical, length, reserved64[2];
-		unsigned flags, reserved[3];
-	} extents[BATCH];
-} map;
-
 void extents(int count, char **arguments)
 {
-	long file, result;
+	static struct fiemap map;
+	unsigned long long start = 0;
+	long file, found;
 	int last = 0;
 
 	if (count != 1)
 		usage("usage: agent extents FILE", 0);
 	file = open_or_fail(arguments[0]);
-	map.start = 0;
 	while (!last) {
-		map.length = ~0ULL - map.start;
-		map.flags = FIEMAP_FLAG_SYNC;
-		map.count = BATCH;
-		map.mapped = 0;
-		result = call3(NR_IOCTL, (word)file, FS_IOC_FIEMAP, (word)&map);
-		if (result < 0)
-			fail("extents of", arguments[0], -result);
-		if (!map.mapped)
+		found = ask_extents(file, &map, start);
+		if (found < 0)
+			fail("extents of", arguments[0], -found);
+		if (!found)
 			break;
-		for (unsigned i = 0; i < map.mapped && i < BATCH; i++) {
+		for (long i = 0; i < found; i++) {
 			put("extent=");
 			put_number(map.extents[i].logical, ' ');
 			put_number(map.extents[i].physical, ' ');
 			put_number(map.extents[i].length, ' ');
 			put_number(map.extents[i].flags, '\n');
-			map.start = map.extents[i].logical + map.extents[i].length;
+			start = map.extents[i].logical + map.extents[i].length;
 			last = map.extents[i].flags & FIEMAP_EXTENT_LAST;
 		}
 	}
@@ -59,12 +44,11 @@ void extents(int count, char **arguments)
 
 void pin(int count, char **arguments)
 {
-	unsigned on = 1;
 	long result;
 
 	if (count != 1)
 		usage("usage: agent pin FILE", 0);
-	result = call3(NR_IOCTL, (word)open_to_write(arguments[0]), F2FS_IOC_SET_PIN_FILE, (word)&on);
+	result = pin_blocks(open_to_write(arguments[0]));
 	if (result < 0)
 		fail("pin", arguments[0], -result);
 	put("pinned=1\n");

@@ -19,6 +19,7 @@
 #define NR_CLONE 120
 #define NR_UNAME 122
 #define NR_NANOSLEEP 162
+#define NR_RT_SIGACTION 174
 #define NR_PREAD64 180
 #define NR_PWRITE64 181
 #define NR_MMAP 192 /* mmap2 */

@@ -23,6 +23,7 @@
 #define NR_EXIT_GROUP 94
 #define NR_NANOSLEEP 101
 #define NR_KEXEC_LOAD 104
+#define NR_RT_SIGACTION 134
 #define NR_REBOOT 142
 #define NR_UNAME 160
 #define NR_CLONE 220
