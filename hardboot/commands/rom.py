@@ -10,7 +10,8 @@ import click
 import msgspec
 
 from hardboot.attempts.recording import recorded
-from hardboot.base.errors import InputError
+from hardboot.base import log
+from hardboot.base.errors import HardbootError, InputError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
@@ -19,12 +20,15 @@ from hardboot.commands.common import Settings, confirm, connected, count, echo, 
 from hardboot.commands.exec import show as show_start
 from hardboot.commands.exec import start_options
 from hardboot.commands.sizes import SIZE
+from hardboot.device.phone import Phone
 from hardboot.downloads import open_download
 from hardboot.flows import image_set
 from hardboot.flows import rom as roms
+from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S
 from hardboot.flows.store import add as adding
-from hardboot.flows.store import archive, checking, sources, stored
+from hardboot.flows.store import archive, checking, default, sources, stored
+from hardboot.flows.store import refresh as refreshing
 from hardboot.flows.store.add import NewImage, NewRom
 from hardboot.flows.store.start import StoredSource
 from hardboot.flows.store.stored import Damaged
@@ -57,6 +61,7 @@ def list_(settings: Settings) -> None:
     """List the ROMs on the phone."""
     with connected(settings) as phone:
         found = stored.manifests_of(phone)
+        first = default.ask(phone) if found else None
 
     def human() -> None:
         if not found:
@@ -66,9 +71,10 @@ def list_(settings: Settings) -> None:
                 echo(f"{one.name}  damaged: {one.problem}")
             else:
                 kernel = f"kernel {one.release or 'unknown'}"
-                echo(f"{one.name}  {human_size(one.size)}  {_KINDS[one.kind]}, {kernel}")
+                mark = "  (default)" if one.name == first else ""
+                echo(f"{one.name}  {human_size(one.size)}  {_KINDS[one.kind]}, {kernel}{mark}")
 
-    settings.emit({"roms": [_document(one) for one in found]}, human)
+    settings.emit({"roms": [_document(one) for one in found], "default": first}, human)
 
 
 @rom.command(cls=Command, example="hardboot rom show debian")
@@ -121,7 +127,7 @@ def add(
     Linux system in an image of its own. With --data alone it is an Android system: its system and vendor
     images come from IMAGE, its data is empty. With neither it is a kernel for the phone's own system.
     """
-    _check_name(name)
+    _check_new_name(name)
     if rootfs and (system or vendor or cache):
         raise click.UsageError("--rootfs cannot be combined with --system, --vendor or --cache.")
     if (system or vendor or cache) and data is None:
@@ -157,6 +163,7 @@ def add(
             settings.emit(document, lambda: echo(text))
             return
         made = adding.add(phone, new, where)
+        _make_startable(phone, made)
     settings.emit(made.document(), lambda: _show(made))
 
 
@@ -166,10 +173,11 @@ def add(
 @pass_settings
 def rename(settings: Settings, name: str, new: str) -> None:
     """Give the ROM NAME the name NEW."""
-    _check_name(new)
+    _check_new_name(new)
     with connected(settings, exclusive=True) as phone:
         stored.find(phone, name)
         stored.rename(phone, name, new)
+        default.follow(phone, name, new)
     settings.emit({"name": new, "was": name}, lambda: echo(f"{name} is called {new} now."))
 
 
@@ -205,13 +213,14 @@ def restore(settings: Settings, file: Path, name: str | None) -> None:
     With another name it is a second, independent copy.
     """
     if name is not None:
-        _check_name(name)
+        _check_new_name(name)
     with (
         temporary_folder() as folder,
         archive.opened(file, folder, name=name) as new,
         connected(settings, exclusive=True) as phone,
     ):
         made = adding.add(phone, new, adding.check(phone, new))
+        _make_startable(phone, made)
     settings.emit(made.document(), lambda: _show(made))
 
 
@@ -251,6 +260,7 @@ def remove(settings: Settings, name: str) -> None:
             stored.find(phone, name)
         confirm(settings, f"This removes {name} and all its data from {phone.profile.name} {phone.serialno}.")
         stored.remove(phone, name)
+        default.follow(phone, name, default.HOME)
     settings.emit({"removed": name}, lambda: echo(f"Removed {name}."))
 
 
@@ -274,6 +284,65 @@ def boot(settings: Settings, name: str, wait_s: float, quiesce: bool) -> None:
         ready = kexec.hardboot.prepare(phone, Request(source, append=source.append or None), journal)
         ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
     settings.emit(journal.document(), lambda: show_start(journal))
+
+
+@rom.command(cls=Command, example="hardboot rom refresh debian")
+@click.argument("name")
+@click.option("--untested", is_flag=True, help="Allow phones on which hardboot has never been tested.")
+@pass_settings
+def refresh(settings: Settings, name: str, untested: bool) -> None:
+    """Make the ROM NAME start from the phone itself, without a computer.
+
+    Plans the start for the running host kernel and leaves all it needs on the phone. Run it again after the
+    host kernel has changed. Then, in any terminal on the phone: su -c '/data/hardboot/hardboot boot NAME'
+    """
+    _check_name(name)
+    with journaled(settings) as (phone, journal):
+        found = stored.find(phone, name)
+        refreshing.refresh(phone, found, journal, untested=untested)
+    document = {"name": name, "command": _on_phone(name)}
+    settings.emit(document, lambda: echo(f"{name} starts on the phone: su -c '{_on_phone(name)}'"))
+
+
+@rom.command(name="default", cls=Command, example="hardboot rom default debian\nhardboot rom default home")
+@click.argument("name")
+@pass_settings
+def default_(settings: Settings, name: str) -> None:
+    """Choose what `boot` without a name starts on the phone itself.
+
+    NAME is a ROM, or home, the phone's own system.
+    """
+    _check_name(name)
+    with connected(settings, exclusive=True) as phone:
+        if name != default.HOME:
+            stored.find(phone, name)
+        default.choose(phone, name)
+    settings.emit({"default": None if name == default.HOME else name}, lambda: echo(f"Default: {name}"))
+
+
+def _make_startable(phone: Phone, made: Manifest) -> None:
+    """Make a new ROM start from the phone itself; without that, it still starts from the computer."""
+    try:
+        refreshing.refresh(phone, made, Journal(phone.profile.name, phone.serialno))
+    except HardbootError as error:
+        log.warn(
+            f"{made.name} cannot be started from the phone itself yet: {error.what}. "
+            f"Later, with the host kernel running: hardboot rom refresh {made.name}"
+        )
+
+
+def _on_phone(name: str) -> str:
+    return f"{refreshing.PROGRAM} boot {name}"
+
+
+def _check_new_name(name: str) -> None:
+    _check_name(name)
+    if name == default.HOME:
+        raise InputError(
+            f"no ROM can be called {name}: that is the phone's own system",
+            state="Nothing was written.",
+            fix="Choose another name.",
+        )
 
 
 def _check_name(name: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -197,23 +198,44 @@ def parse(output: Output, kernel: KernelIdentity) -> LoadState:
 
 def remember(phone: Phone, record: Loaded) -> None:
     """Keep the record on this computer, to recognise the guest by its mark."""
-    path = state_dir() / "loaded" / f"{safe_serial(phone.serialno)}.json"
+    _keep(_path(phone), record)
+
+
+def remember_stored(phone: Phone, name: str, record: Loaded) -> None:
+    """Keep the record of a ROM that the phone can start by itself, under the ROM's name."""
+    _keep(_stored_folder(phone) / f"{safe_serial(name)}.json", record)
+
+
+def recall(phone: Phone, kernel: KernelIdentity) -> Loaded | None:
+    """Return the record of the running `kernel` as a guest; None if this computer did not load it.
+
+    It is what was loaded last, or a stored ROM that the phone started by itself.
+    """
+    for path in (_path(phone), *sorted(_stored_folder(phone).glob("*.json"))):
+        try:
+            record = decode(read_bytes(path, limit=_LIMIT))
+        except InputError:
+            continue
+        if record and record.mark in kernel.marks:
+            return record
+    return None
+
+
+def _path(phone: Phone) -> Path:
+    return state_dir() / "loaded" / f"{safe_serial(phone.serialno)}.json"
+
+
+def _stored_folder(phone: Phone) -> Path:
+    return state_dir() / "stored" / safe_serial(phone.serialno)
+
+
+def _keep(path: Path, record: Loaded) -> None:
     try:
         make_folder(path.parent)
     except InputError as error:
         log.detail(error.what)
         return
     write_atomic(path, [encode(record)])
-
-
-def recall(phone: Phone, kernel: KernelIdentity) -> Loaded | None:
-    """Return the record of the running `kernel` as a guest; None if this computer did not load it last."""
-    path = state_dir() / "loaded" / f"{safe_serial(phone.serialno)}.json"
-    try:
-        record = decode(read_bytes(path, limit=_LIMIT))
-    except InputError:
-        return None
-    return record if record and record.mark in kernel.marks else None
 
 
 def is_guest(kernel: KernelIdentity) -> bool:

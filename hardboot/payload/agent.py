@@ -60,10 +60,19 @@ def binary(arch: str) -> Path:
     Raises:
         InputError: If there is no such agent.
     """
-    path = _PAYLOAD / f"agent-{arch}"
+    return _program("agent", arch)
+
+
+def phone_program(arch: str) -> Path:
+    """Return the path of the program that starts stored ROMs on the phone itself; see `binary`."""
+    return _program("hardboot", arch)
+
+
+def _program(name: str, arch: str) -> Path:
+    path = _PAYLOAD / f"{name}-{arch}"
     if not re.fullmatch(r"[a-z0-9]+", arch) or not path.is_file():
         raise InputError(
-            f"there is no agent for the architecture {arch!r}",
+            f"there is no {name} for the architecture {arch!r}",
             state="Nothing was sent.",
             fix="Correct the arch in the profile of this phone; hardboot knows arm and arm64.",
         )

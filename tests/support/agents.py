@@ -18,16 +18,23 @@ Run = Callable[..., subprocess.CompletedProcess[Any]]
 _HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the agent for this computer, with the sanitizers; agent_host/arch.h keeps it off the kernel."""
-    output = tmp_path_factory.mktemp("agent") / "agent"
+def build_for_host(name: str, output: Path) -> Path:
+    """Build a program of the phone for this computer, with the sanitizers; return it.
+
+    agent_host/arch.h keeps it off the kernel.
+    """
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     flags += ["-fno-sanitize-recover=all", f"-I{_HERE / 'agent_host'}"]
     gcc = process.find_tool("gcc", "gcc")
-    sources = [build.PAYLOAD / name for name in build.PROGRAMS["agent-arm"].sources]
+    sources = [build.PAYLOAD / source for source in build.PROGRAMS[f"{name}-arm"].sources]
     process.run([gcc, *flags, *sources, "-o", output], timeout_s=120)
     return output
+
+
+@pytest.fixture(scope="module")
+def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the agent for this computer."""
+    return build_for_host("agent", tmp_path_factory.mktemp("agent") / "agent")
 
 
 @pytest.fixture

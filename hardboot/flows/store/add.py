@@ -12,23 +12,21 @@ from dataclasses import dataclass, field
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
-from hardboot.base.files import write_atomic
 from hardboot.base.interrupts import if_cut_off
 from hardboot.base.sizes import human_size
-from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.device.staging import STAGING
 from hardboot.flows.partition_read import time_for
 from hardboot.flows.store import place, raw, stored
-from hardboot.flows.store.place import STORE, Place
+from hardboot.flows.store.place import RESERVE, STORE, Place
+from hardboot.flows.store.put import damaged, put
 from hardboot.flows.store.send import send
 from hardboot.formats.reading import Data, sha256
 from hardboot.payload import agent as agents
 from hardboot.store import blocks, manifest
 from hardboot.store.manifest import BootFile, Kind, Manifest, StoredImage
 
-RESERVE = 256 << 20  # bytes of /data that stay free: Android behaves badly on a full one
 _AGENT = f"{STAGING}/agent"
 
 
@@ -147,7 +145,7 @@ def _store_image(phone: Phone, where: Place, target: str, name: str, image: NewI
     digest = sha256(image.data)
     with log.step(f"Comparing {name}"):
         if phone.sha256(path, size) != digest:
-            raise _damaged(name)
+            raise damaged(name)
         runs = raw.runs_of(phone, _AGENT, where, path, name=name, size=size)
         # What the ROM will see: the blocks of the raw partition.
         if raw.sha256(phone, _AGENT, where, runs, size=size) != digest:
@@ -167,31 +165,15 @@ def _store_image(phone: Phone, where: Place, target: str, name: str, image: NewI
 
 
 def _store_boot(phone: Phone, target: str, name: str, data: Data) -> BootFile:
-    path = f"{target}/{name}-boot.img"
-    with temporary_folder() as folder:
-        source = folder / f"{name}-boot.img"
-        write_atomic(source, [data])
-        staged = phone.stage(source, source.name)
-    # A copy: files of the staging folder belong to the ADB user.
-    command = f"cat {staged} > {path} && rm {staged} && sync"
-    read(command, phone.root(command, timeout_s=time_for(len(data))))
-    digest = sha256(data)
-    if phone.sha256(path, len(data)) != digest:
-        raise _damaged(name)
+    digest = put(phone, data, f"{target}/{name}-boot.img")
     return BootFile(name=name, size=len(data), sha256=digest)
 
 
 def _finish(phone: Phone, target: str, made: Manifest) -> None:
     """Write the manifest, flush all, and give the folder its name, which makes it a ROM."""
-    with temporary_folder() as folder:
-        source = folder / stored.MANIFEST
-        write_atomic(source, [manifest.build(made)])
-        staged = phone.stage(source, source.name)
+    put(phone, manifest.build(made), f"{target}/{stored.MANIFEST}")
     final = stored.folder(made.name)
-    command = (
-        f"cat {staged} > {target}/{stored.MANIFEST} && chmod 600 {target}/* && sync && "
-        f"test ! -e {final} && mv {target} {final} && sync"
-    )
+    command = f"chmod 600 {target}/* && sync && test ! -e {final} && mv {target} {final} && sync"
     read(command, phone.root(command, timeout_s=time_for(0)))
 
 
@@ -201,11 +183,3 @@ def _give_up(phone: Phone, target: str) -> None:
         read(command, phone.root(command, timeout_s=time_for(0)))
     except DeviceError as error:
         log.detail(f"{target} stays: {error}")
-
-
-def _damaged(name: str) -> DeviceError:
-    return DeviceError(
-        f"{name} does not hold on the phone what was written",
-        state="Nothing was kept on the phone.",
-        fix="Try again; check cable, port and the phone's kernel log (adb shell su -c dmesg).",
-    )

@@ -11,6 +11,7 @@ from hardboot.device.shells import answers, as_one, read
 from hardboot.device.staging import free_bytes
 
 STORE = "/data/hardboot/roms"
+RESERVE = 256 << 20  # bytes of /data that stay free: Android behaves badly on a full one
 _SECTOR = 512  # bytes, of sysfs
 # f2fs moves the blocks of files that are not pinned; ext4 never moves any by itself.
 _FILE_SYSTEMS = ("ext4", "f2fs")

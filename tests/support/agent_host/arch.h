@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * This computer, for the tests of the agent. Files are real, but /sys and /proc are looked up below the folder
- * AGENT_ROOT. kexec_load(2), reboot(2) and sync(2) never reach the kernel: what they were called with is printed
- * on standard error, and they return what AGENT_ERRNO says.
+ * AGENT_ROOT, as are /data and /dev/hardboot*. kexec_load(2), reboot(2) and sync(2) never reach the kernel: what they
+ * were called with is printed on standard error, and they return what AGENT_ERRNO says. With AGENT_EXTENTS, a file of
+ * lines "LOGICAL PHYSICAL LENGTH FLAGS", that is what FIEMAP tells of each file, and pinning is printed.
  */
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
@@ -40,6 +41,10 @@
 #define NR_EXIT_GROUP SYS_exit_group
 #define NR_OPENAT SYS_openat
 #define NR_KEXEC_LOAD 100003
+#define NR_GETDENTS64 SYS_getdents64
+#define NR_NANOSLEEP SYS_nanosleep
+#define NR_RT_SIGACTION SYS_rt_sigaction
+#define NR_UNLINKAT SYS_unlinkat
 
 #define ADDRESS_DIGITS 8
 #define MMAP_OFFSET(bytes) (bytes)
@@ -49,6 +54,32 @@ static inline long recorded(void)
 	const char *error = getenv("AGENT_ERRNO");
 
 	return error ? -atol(error) : 0;
+}
+
+/* FIEMAP from AGENT_EXTENTS; all extents that begin at `start` or later. */
+static inline long told_extents(const char *path, unsigned char *map)
+{
+	unsigned long long start, extent[3];
+	unsigned flags, count = 0;
+	FILE *file = fopen(path, "r");
+
+	memcpy(&start, map, sizeof(start));
+	while (count < 64 && fscanf(file, "%llu %llu %llu %u", &extent[0], &extent[1], &extent[2], &flags) == 4) {
+		if (extent[0] < start)
+			continue;
+		memcpy(map + 32 + 56 * count, extent, sizeof(extent));
+		memcpy(map + 32 + 56 * count + 40, &flags, sizeof(flags));
+		count++;
+	}
+	memcpy(map + 20, &count, sizeof(count));
+	fclose(file);
+	return 0;
+}
+
+static inline int is_of_the_phone(const char *path)
+{
+	return !strncmp(path, "/sys/", 5) || !strncmp(path, "/proc/", 6) || !strncmp(path, "/data/", 6) ||
+	       !strncmp(path, "/dev/hardboot", 13);
 }
 
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
@@ -76,7 +107,13 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 		}
 		return recorded();
 	}
-	if (number == NR_OPENAT && (!strncmp((char *)b, "/sys/", 5) || !strncmp((char *)b, "/proc/", 6))) {
+	if (number == NR_IOCTL && getenv("AGENT_EXTENTS")) {
+		if (b == 0xc020660b)
+			return told_extents(getenv("AGENT_EXTENTS"), (unsigned char *)c);
+		dprintf(2, "pin\n");
+		return 0;
+	}
+	if ((number == NR_OPENAT || number == NR_UNLINKAT) && is_of_the_phone((char *)b)) {
 		snprintf(path, sizeof(path), "%s%s", getenv("AGENT_ROOT"), (char *)b);
 		b = (long)path;
 	}

@@ -20,6 +20,7 @@ def show_kernel(phone: "ScriptedPhone", running: Running) -> None:
     phone.show("/proc/iomem", lambda: IOMEM)
     phone.show("/proc/uptime", lambda: f"{phone.clock.now - running.started:.2f} 0.00\n")
     phone.show("/proc/version", lambda: f"Linux version {kernel.release} (x@y) #1 SMP\n")
+    phone.show("/proc/sys/kernel/version", lambda: "#1 SMP\n")
     phone.show("/proc/sys/kernel/osrelease", lambda: f"{running.kernel.release}\n")
     phone.show("/proc/sys/kernel/random/boot_id", lambda: f"{running.boot_id}\n")
     phone.show("/proc/1/mounts", lambda: "".join(f"{mount}\n" for mount in phone.files.mounts))

@@ -1,0 +1,40 @@
+"""The ROM that `boot` without a name starts on the phone itself."""
+
+import re
+
+from hardboot.device.phone import Phone
+from hardboot.device.shells import line_command, read
+
+HOME = "home"  # the phone's own system
+_FILE = "/data/hardboot/default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
+
+
+def ask(phone: Phone) -> str | None:
+    """Return the name of the default ROM; None if it is the phone's own system.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    name = phone.root(line_command(_FILE)).text.strip()
+    return name if _NAME.fullmatch(name) and name != HOME else None
+
+
+def choose(phone: Phone, name: str) -> None:
+    """Make `name` the default, a ROM or HOME.
+
+    Raises:
+        DeviceError: If it cannot be written.
+    """
+    command = f"echo {name} > {_FILE}.new && mv {_FILE}.new {_FILE} && sync"
+    read(command, phone.root(command))
+
+
+def follow(phone: Phone, name: str, new: str) -> None:
+    """Make `new` the default if `name` is it now: a ROM was renamed or removed.
+
+    Raises:
+        DeviceError: If it cannot be written.
+    """
+    if ask(phone) == name:
+        choose(phone, new)

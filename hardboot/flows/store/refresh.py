@@ -1,0 +1,109 @@
+"""Leave on the phone all that a start of a stored ROM needs: segments, plan and program."""
+
+from msgspec.structs import replace
+
+from hardboot.base import log
+from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.interrupts import if_cut_off
+from hardboot.base.sizes import human_size
+from hardboot.device import host, record
+from hardboot.device.phone import Phone
+from hardboot.device.record import Loaded
+from hardboot.device.shells import line_command, read
+from hardboot.flows.journal import Journal
+from hardboot.flows.load import PreparedRom
+from hardboot.flows.store import place, stored
+from hardboot.flows.store.place import RESERVE, Place
+from hardboot.flows.store.put import put
+from hardboot.flows.store.start import StoredSource
+from hardboot.flows.ways import kexec
+from hardboot.flows.ways.way import Request
+from hardboot.payload import agent, extents
+from hardboot.store import start_file
+from hardboot.store.manifest import Manifest
+from hardboot.store.start_file import Host
+
+PROGRAM = "/data/hardboot/hardboot"
+_VERSION = "/proc/sys/kernel/version"  # `uname -v`
+_PAGE = "/sys/kernel/kexec_hardboot/page"
+
+
+def refresh(phone: Phone, found: Manifest, journal: Journal, *, untested: bool = False) -> Loaded:
+    """Plan the start of a ROM for the running kernel, and leave all it needs on the phone.
+
+    Args:
+        phone: The phone, running its host kernel.
+        found: The ROM.
+        journal: Takes the phases.
+        untested: Also on a phone on which hardboot has never been tested.
+
+    Returns:
+        The record by which `status` will recognise the ROM.
+
+    Raises:
+        RefusedError: If the running kernel is no host, the ROM does not fit, or there is no room on /data.
+        InputError: If one of its boot images is damaged.
+        DeviceError: If it fails; start files that were there before may be gone.
+    """
+    source = StoredSource(found)
+    request = Request(source, append=source.append or None, untested=untested)
+    prepared = kexec.hardboot.prepare(phone, request, journal).prepared
+    kernel, plan = journal.host, prepared.plan
+    assert kernel is not None
+    with if_cut_off("The ROM is as before; it may have no start files."), log.step("Writing the start files"):
+        where = place.ask(phone)
+        planned = _host(phone, prepared, kernel.release)
+        size = sum(len(one.data) for one in plan.segments)
+        if where.free is not None and size + RESERVE > where.free:
+            raise RefusedError(
+                f"the start files of {found.name} need {human_size(size)} on /data, "
+                f"{human_size(where.free)} are free, of which {human_size(RESERVE)} stay free",
+                state=f"The ROM is as before; it starts from the computer: hardboot rom boot {found.name}",
+                fix=f"Free some space, then: hardboot rom refresh {found.name}",
+            )
+        description = record.describe(
+            kernel,
+            plan,
+            image=prepared.rom.path.name,
+            sha256=prepared.rom.sha256,
+            release=prepared.rom.release,
+            mark=prepared.mark,
+            cmdline=plan.cmdline,
+        )
+        description = replace(description, flag=planned.flag)
+        record.remember_stored(phone, found.name, description)
+        _write(phone, found, prepared, planned, where)
+    return description
+
+
+def _host(phone: Phone, prepared: PreparedRom, release: str) -> Host:
+    """Return the running kernel, as the program on the phone will recognise it."""
+    flag = host.check(phone.profile, host.ask(phone, prepared.plan.flag))
+    version, page = phone.roots(line_command(_VERSION), line_command(_PAGE))
+    text = read(_VERSION, version).strip()
+    if not text or not text.isprintable():
+        raise DeviceError(
+            f"the phone does not say which build of its kernel runs: {text[:80]!r}",
+            state="The ROM is as before; it starts from the computer.",
+            fix=f"Look at it on the phone: adb shell cat {_VERSION}",
+        )
+    return Host(release, text, page.text.strip() if page.code == 0 else None, flag, prepared.live)
+
+
+def _write(phone: Phone, found: Manifest, prepared: PreparedRom, planned: Host, where: Place) -> None:
+    final = f"{stored.folder(found.name)}/start"
+    target = f"{final}.new"
+    command = f"rm -rf {target} {final} && mkdir {target} && chmod 700 {target}"
+    read(command, phone.root(command))
+    for segment in prepared.plan.segments:
+        put(phone, segment.data, f"{target}/{segment.name}")
+    for image in found.images:
+        put(phone, extents.build_table(image.extents), f"{target}/{start_file.table_name(image)}")
+    text = start_file.build(prepared.plan, planned, found.images, pin=where.f2fs)
+    put(phone, text, f"{target}/{start_file.NAME}")
+    put(phone, agent.phone_program(phone.profile.arch).read_bytes(), f"{PROGRAM}.new")
+    command = (
+        f"chmod 600 {target}/* && chmod 700 {PROGRAM}.new && mv {PROGRAM}.new {PROGRAM} && "
+        f"mv {target} {final} && sync"
+    )
+    read(command, phone.root(command))
