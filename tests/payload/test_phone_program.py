@@ -7,12 +7,14 @@ from pathlib import Path
 
 import phone_programs as setup
 import pytest
+from agents import PhoneAgent, each_phone_agent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from phone_programs import IOMEM, KERNEL, LIVE, PAGE, RAMDISK, RUNS, OwnPhone
 
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
+from hardboot.payload import agent
 from hardboot.payload.extents import Extent, build_table
 from hardboot.store import blocks
 
@@ -101,6 +103,15 @@ def test_without_roms_the_list_says_how_to_add_one(phone_program: Path, tmp_path
     phone = OwnPhone(phone_program, tmp_path)
     (tmp_path / "data/hardboot/roms").rename(tmp_path / "elsewhere")
     assert phone("list").stdout == "No ROMs. Add one from the computer: hardboot rom add NAME IMAGE\n"
+
+
+@each_phone_agent
+def test_the_committed_binary_runs(phone_agent: PhoneAgent) -> None:
+    program = replace(phone_agent, binary=agent.phone_program)
+    assert program("list").stdout == "No ROMs. Add one from the computer: hardboot rom add NAME IMAGE\n"
+    done = program("boot", "linux")
+    assert (done.returncode, done.stdout) == (3, "Checking linux\n")
+    assert done.stderr.splitlines()[0] == "error: there is no ROM linux, or it has no start files"
 
 
 # What does not fit any more
@@ -235,7 +246,7 @@ def test_reserved_memory_that_the_plan_knew_of_is_no_change(phone: OwnPhone) -> 
 # Any input
 
 CHECKED = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

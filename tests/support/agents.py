@@ -58,6 +58,8 @@ class PhoneAgent:
     machine: str
     """As an ELF header names it."""
     bits: int
+    binary: Callable[[str], Path] = agent.binary
+    """Which program it is."""
 
     def __call__(
         self, *arguments: str, binary: bool = False, strace: bool = False
@@ -72,7 +74,7 @@ class PhoneAgent:
             pytest.skip(f"needs {self.qemu} (Debian: qemu-user) and setpriv (util-linux)")
         drop = ["--no-new-privs", "--inh-caps=-all"]
         drop += ["--bounding-set=-all"] if os.geteuid() == 0 else []
-        words = [setpriv, *drop, qemu, *(["-strace"] if strace else []), str(agent.binary(self.arch))]
+        words = [setpriv, *drop, qemu, *(["-strace"] if strace else []), str(self.binary(self.arch))]
         return subprocess.run([*words, *arguments], capture_output=True, text=not binary, timeout=20)
 
 

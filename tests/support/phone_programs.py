@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +52,30 @@ def plan(*segments: Segment) -> BootPlan:
         extents=(),
         complete=True,
         notes=(),
+    )
+
+
+def run(
+    program: Path, root: Path, extents: Sequence[Extent], *words: str, errno: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run the program on the phone whose files lie below `root`.
+
+    Args:
+        program: Built for this computer.
+        root: Takes a file with the extents.
+        extents: What FIEMAP tells of each file.
+        words: Its arguments.
+        errno: What kexec_load(2) and reboot(2) return.
+    """
+    told = root / "extents"
+    told.write_text("".join(f"{one.logical} {one.physical} {one.length} {one.flags}\n" for one in extents))
+    env = {"AGENT_ROOT": str(root), "AGENT_ERRNO": str(errno), "AGENT_EXTENTS": str(told)}
+    return subprocess.run(
+        [program, *words],
+        env=env | {"ASAN_OPTIONS": "detect_leaks=0"},
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
 
 
@@ -107,15 +132,4 @@ class OwnPhone:
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the program."""
-        told = self.root / "extents"
-        told.write_text(
-            "".join(f"{one.logical} {one.physical} {one.length} {one.flags}\n" for one in self.extents)
-        )
-        env = {"AGENT_ROOT": str(self.root), "AGENT_ERRNO": str(self.errno), "AGENT_EXTENTS": str(told)}
-        return subprocess.run(
-            [self.program, *words],
-            env=env | {"ASAN_OPTIONS": "detect_leaks=0"},
-            capture_output=True,
-            text=True,
-            timeout=20,
-        )
+        return run(self.program, self.root, self.extents, *words, errno=self.errno)

@@ -34,8 +34,16 @@ def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
     phone.run("su -c 'echo kept > /data/note; sync'")
     phone("reboot")
     assert phone.run("su -c 'cat /data/note 2>&1'").strip() != "kept"
-    phone.hardboot.process("rom", "boot", "linux")
+    # Again, from the phone's own shell.
+    phone("rom", "default", "linux")
+    assert phone.run("su -c '/data/hardboot/hardboot list'") == "linux (default)\n"
+    resets = phone.status.resets
+    phone.run("su -c '/data/hardboot/hardboot boot </dev/null >/dev/kmsg 2>&1 &'")
+    phone.wait(resets)
     assert phone.run("su -c 'cat /data/note'").strip() == "kept"
+    known = phone.kernel["guest_image"]
+    assert known["mark"] in phone.run("cat /proc/cmdline").split()
+    assert (known["image"], known["start"]) == ("linux", "hard")
     phone("reboot")
     phone("rom", "remove", "linux", "--yes")
     assert phone("--json", "rom", "list").json["roms"] == []

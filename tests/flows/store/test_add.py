@@ -11,7 +11,7 @@ from told import raises
 
 from hardboot.base.errors import DeviceError, HardbootError, InputError, RefusedError
 from hardboot.flows.store import add, stored
-from hardboot.flows.store.place import STORE
+from hardboot.flows.store.place import RESERVE, STORE
 from hardboot.flows.store.stored import Damaged
 from hardboot.store.manifest import Manifest
 
@@ -63,7 +63,7 @@ def test_a_name_that_is_there_is_refused(phone: StorePhone, tmp_path: Path) -> N
 def test_a_rom_that_does_not_fit_is_refused_before_anything_is_written(
     phone: StorePhone, tmp_path: Path
 ) -> None:
-    phone.scripted.data.capacity = add.RESERVE
+    phone.scripted.data.capacity = RESERVE
     with pytest.raises(RefusedError, match=r"linux needs .* on /data, .* are free, of"):
         added(phone, tmp_path)
     assert phone.names() == []
