@@ -179,6 +179,7 @@ FIRST, SECOND = RUNS
         (extents(), 4, MOVED),
         (lambda phone: phone.refresh(size=2 * PAGE), 4, MOVED),
         (lambda phone: phone.put_start("root.table", build_table([SECOND])), 4, MOVED),
+        (lambda phone: phone.refresh(size=4 * PAGE), 4, MOVED),  # neither file nor table is as long
         (lambda phone: phone.put_start("root.table", build_table([*RUNS, FIRST])), 4, MOVED),
         (lambda phone: phone.put_start("root.table", b"\xff" * 48), 4, MOVED),
         (lambda phone: phone.put_start("root.table", b"short"), 3, "root.table is damaged: not whole runs"),
