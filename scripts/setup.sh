@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages="
 	abootimg adb android-sdk-libsparse-utils bc bison brotli bzip2 cpio device-tree-compiler e2fsprogs f2fs-tools
 	fastboot flex gcc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gdb-multiarch gdisk kmod libc6-dev libc6-dev-arm64-cross
-	libc6-dev-armhf-cross libusb-1.0-0 lz4 make mkbootimg mmdebstrap patch protobuf-compiler python3 python3-dev python3-venv qemu-system-arm
+	libc6-dev-armhf-cross libusb-1.0-0 lz4 make mkbootimg patch protobuf-compiler python3 python3-dev python3-venv qemu-system-arm
 	qemu-user skales swig u-boot-tools xz-utils zstd
 "
 

@@ -1,31 +1,24 @@
-"""Root file systems and system images for ROMs of the store, made by Debian's own tools."""
+"""Root file systems and system images for ROMs of the store, made of Debian's packages."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
-from hardboot.base.files import cache_dir, locked, make_folder
-from hardboot.base.process import find_tool, run
 from hardboot.images import filesystem
-from hardboot.virtual import userland
+from hardboot.virtual import packages, userland
 from hardboot.virtual.target import Target
 
-# A Debian in which a shell runs: its packages are unpacked, and none is configured, as that needs its CPU.
-_PACKAGES = "base-files,bash,coreutils,dash,grep,libc-bin,mount,sed,util-linux"
+# A Debian in which a shell runs: unpacked by dpkg-deb, and not configured, as that needs its CPU.
+_PACKAGES = (
+    *("base-files", "bash", "coreutils", "dash", "grep", "libc6", "libc-bin", "sed"),
+    *("libacl1", "libattr1", "libgmp10", "libpcre2-8-0", "libselinux1", "libtinfo6"),
+)
 
 
-def debian(architecture: Target) -> Path:
-    """Return a tar archive with Debian's root file system for `architecture`, made once."""
-    target = cache_dir() / "rootfs" / f"bookworm-{architecture.debian}.tar"
-    make_folder(target.parent)
-    with locked(target):
-        if not target.exists():
-            part = target.with_name(f".{target.name}")
-            words = [f"--arch={architecture.debian}", "--variant=extract", f"--include={_PACKAGES}"]
-            tool = find_tool("mmdebstrap", "mmdebstrap")
-            run([tool, "--quiet", *words, "--format=tar", "bookworm", part], timeout_s=300)
-            part.replace(target)
-    return target
+def debian(root: Path, architecture: Target) -> None:
+    """Fill the folder of a root file system with Debian for `architecture`."""
+    for name in _PACKAGES:
+        files = packages.package_dir(name, architecture=architecture.debian)
+        subprocess.run(["cp", "-a", f"{files}/.", root], check=True, timeout=60)
 
 
 def rootfs(target: Path, architecture: Target, name: str) -> Path:
@@ -35,16 +28,13 @@ def rootfs(target: Path, architecture: Target, name: str) -> Path:
     """
     root = target.parent / f"{target.name}.root"
     userland.make_root(root, architecture, name)
+    debian(root, architecture)
     userland.make_system(root / "on-disk", architecture, f"virt-{architecture.arch}.prop")
     (root / "system").rmdir()
     (root / "on-disk").rename(root / "system")
     (root / "init").rename(root / "sbin/init")
-    shutil.copyfile(debian(architecture), target)
-    files = [
-        str(path.relative_to(root)) for path in root.rglob("*") if path.is_symlink() or not path.is_dir()
-    ]
-    words = ["tar", "-C", str(root), "--owner=0", "--group=0", "--no-recursion", "-rf", str(target)]
-    subprocess.run([*words, "data", "metadata", *files], check=True, timeout=60)
+    words = ["tar", "-C", str(root), "--owner=0", "--group=0", "-cf", str(target), "."]
+    subprocess.run(words, check=True, timeout=60)
     return target
 
 

@@ -1,0 +1,55 @@
+"""A ROM stored on the phone of the hardboot era: ext4, 32-bit ARM; the phone's own data stays as it is."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import stored_roms
+from phones import VirtualPhone
+
+from hardboot.base.process import find_tool
+from hardboot.virtual.target import ARM
+
+pytestmark = pytest.mark.e2e
+BLOCK = 4096
+
+
+def changed_blocks(before: bytes, after: bytes) -> set[int]:
+    """Return the numbers of the blocks that differ."""
+    assert len(before) == len(after)
+    return {
+        at // BLOCK for at in range(0, len(after), BLOCK) if before[at : at + BLOCK] != after[at : at + BLOCK]
+    }
+
+
+def test_a_stored_rom_writes_to_its_own_blocks_alone(
+    host_phone: VirtualPhone, roms: dict[str, Path], tmp_path: Path
+) -> None:
+    phone = host_phone
+    rootfs = stored_roms.rootfs(tmp_path / "linux.tar", ARM, "stored")
+    words = ("rom", "add", "linux", roms["minimal"], "--rootfs", rootfs, "--data", "192M")
+    (image,) = phone.hardboot.process("--json", *words).json["images"]
+    own = {
+        number
+        for _, start, length in image["runs"]
+        for number in range(start // BLOCK, (start + length) // BLOCK)
+    }
+    assert len(own) == (192 << 20) // BLOCK
+    assert phone.hardboot.process("--json", "rom", "boot", "linux").json["outcome"] == "guest-up"
+    before = phone.read_partition("userdata")
+    phone.run(
+        "su -c 'dd if=/dev/urandom of=/data/noise bs=65536 count=64 2>/dev/null; echo kept > /data/note'"
+    )
+    phone.run("su -c 'sync; cat /etc/debian_version > /data/version; sync'")
+    changed = changed_blocks(before, phone.read_partition("userdata"))
+    assert len(changed) > 1000
+    assert changed <= own
+    phone("reboot")
+    assert phone("--json", "rom", "check").json["roms"] == [{"name": "linux", "problem": None}]
+    phone.hardboot.process("virtual", "stop", "--name", phone.name)
+    userdata = tmp_path / "userdata"
+    userdata.write_bytes(phone.read_partition("userdata"))
+    e2fsck = find_tool("e2fsck", "e2fsprogs")
+    subprocess.run([e2fsck, "-fy", "-E", "journal_only", userdata], capture_output=True, timeout=60)
+    checked = subprocess.run([e2fsck, "-fn", userdata], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout
