@@ -33,7 +33,7 @@ def look(phone: Phone) -> SlotState:
     known = phone.profile.partitions.get(BOOT)
     if known is None or not known.slots:
         raise RefusedError(
-            f"{phone.profile.title} has no slots, as far as its profile knows",
+            "the phone has no slots, as far as its profile knows",
             state="Nothing was sent.",
             fix=OTHER_WAY,
         )

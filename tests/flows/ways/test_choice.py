@@ -28,7 +28,7 @@ NO_RECOVERY = (
     f"{TITLE} has no recovery partition, as far as its profile knows: the recovery of such phones is in "
     "boot or vendor_boot"
 )
-NO_SLOTS = f"{TITLE} has no slots, as far as its profile knows"
+NO_SLOTS = "the phone has no slots, as far as its profile knows"
 BY_NAME = "would work, too; only by name: --via soft"
 ROM = Kernel("6.6.0-rom", page=None, flag=None, takes=1)
 

@@ -244,11 +244,10 @@ def test_a_dry_run_shows_the_image_and_restarts_nothing(
     assert done["image"]["header_version"] == 0
     assert done["image"]["cmdline"].endswith(" console=ttyAMA0")
     assert done["image"]["bootloader"] == scripted.serialno
-    phones = setup.small_profile()
     assert done["other_ways"] == {
         "hardboot": "would work, too: --via hardboot",
         "recovery": "the phone has no partition misc",
-        "slot": f"{phones.title} has no slots, as far as its profile knows",
+        "slot": "the phone has no slots, as far as its profile knows",
         "soft": "would work, too: --via soft",
         "flash": "would work, too: --via flash",
     }
