@@ -1,6 +1,7 @@
 """hardboot on the phone: it checks everything that a start rests on, and starts nothing that does not fit."""
 
 import random
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from phone_programs import IOMEM, KERNEL, LIVE, PAGE, RAMDISK, RUNS, OwnPhone
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
 from hardboot.payload import agent
-from hardboot.payload.extents import Extent, build_table
+from hardboot.payload.extents import Extent, build_table, extents_command, parse_extents
 from hardboot.store import blocks
 
 phone_program = setup.phone_program
@@ -112,6 +113,21 @@ def test_the_committed_binary_runs(phone_agent: PhoneAgent) -> None:
     done = program("boot", "linux")
     assert (done.returncode, done.stdout) == (3, "Checking linux\n")
     assert done.stderr.splitlines()[0] == "error: there is no ROM linux, or it has no start files"
+
+
+@each_phone_agent
+def test_the_committed_binary_gets_as_far_as_the_load(phone_agent: PhoneAgent, phone: OwnPhone) -> None:
+    program = replace(phone_agent, binary=agent.phone_program)
+    image = phone.root / "data/hardboot/roms/linux/root.img"
+    told = phone_agent(*shlex.split(extents_command("agent", str(image)))[1:])
+    runs = blocks.check("root", parse_extents(told.stdout), size=3 * PAGE, partition_size=1 << 60)
+    phone.put_start("root.table", build_table(runs))
+    text("pin 0x1", "pin 0x0")(phone)  # this computer's file system cannot
+    done = program("boot", "linux", root=phone.root)
+    # QEMU runs no kexec_load(2): the answer is ENOSYS, and nothing was loaded.
+    assert done.stderr.splitlines()[0] == "error: the kernel refused to load it: errno 0038"
+    phone.put_start("root.table", build_table([replace(runs[0], physical=runs[0].physical ^ 512)]))
+    assert MOVED in program("boot", "linux", root=phone.root).stderr
 
 
 # What does not fit any more

@@ -62,9 +62,12 @@ class PhoneAgent:
     """Which program it is."""
 
     def __call__(
-        self, *arguments: str, binary: bool = False, strace: bool = False
+        self, *arguments: str, binary: bool = False, strace: bool = False, root: Path | None = None
     ) -> subprocess.CompletedProcess[Any]:
-        """Run it without any capability; never exec, which would restart this computer if it had them."""
+        """Run it without any capability; never exec, which would restart this computer if it had them.
+
+        Files that are there below `root` are read in place of this computer's.
+        """
         assert arguments[:1] != ("exec",) or len(arguments) == 2
         qemu, setpriv = (
             shutil.which(f"{self.qemu}-static") or shutil.which(self.qemu),
@@ -74,7 +77,8 @@ class PhoneAgent:
             pytest.skip(f"needs {self.qemu} (Debian: qemu-user) and setpriv (util-linux)")
         drop = ["--no-new-privs", "--inh-caps=-all"]
         drop += ["--bounding-set=-all"] if os.geteuid() == 0 else []
-        words = [setpriv, *drop, qemu, *(["-strace"] if strace else []), str(self.binary(self.arch))]
+        options = [*(["-strace"] if strace else []), *(["-L", str(root)] if root else [])]
+        words = [setpriv, *drop, qemu, *options, str(self.binary(self.arch))]
         return subprocess.run([*words, *arguments], capture_output=True, text=not binary, timeout=20)
 
 

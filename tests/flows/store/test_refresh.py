@@ -1,5 +1,6 @@
 """The start files of a stored ROM: what the program on the phone gets, and the record for `status`."""
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import phone_programs
 import pytest
 import store_setup as setup
+from cuts import KINDS, Cut, CutTransport, Killed
 from in_process import hardboot
 from phone_programs import phone_program
 from scripted_phone import STOCK
 from store_setup import StorePhone
 
-from hardboot.base.errors import RefusedError
+from hardboot.base.errors import HardbootError, RefusedError
 from hardboot.device import record
 from hardboot.flows.journal import Journal
 from hardboot.flows.store import add, default, refresh, stored
@@ -135,6 +137,37 @@ def test_without_room_nothing_is_written(phone: StorePhone) -> None:
     with pytest.raises(RefusedError, match="the start files of linux need"):
         refreshed(phone)
     assert "start" not in phone.scripted.files.names(f"{STORE}/linux")
+
+
+def test_a_refresh_that_is_cut_off_leaves_all_start_files_or_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    new = setup.linux(tmp_path)
+    add.add(phone.phone, new, add.check(phone.phone, new))
+    undisturbed = cut_off(phone, Cut())
+    assert undisturbed.seen > 15
+    whole = store_files(phone)
+    seen = set()
+    for number in range(undisturbed.seen // 3, undisturbed.seen):  # before that, nothing is written
+        cut_off(phone, Cut(number, KINDS[number % len(KINDS)]))
+        names = phone.scripted.files.names(f"{STORE}/linux")
+        seen.add("start" in names)
+        if "start" in names:
+            assert store_files(phone) == whole
+        assert stored.find(phone.phone, "linux")
+    assert seen == {True, False}
+    refreshed(setup.reconnected(phone))
+    assert "start.new" not in phone.scripted.files.names(f"{STORE}/linux")
+
+
+def cut_off(phone: StorePhone, cut: Cut) -> Cut:
+    """Refresh over a connection that is lost, and connect again."""
+    phone.phone.transport = CutTransport(phone.scripted, cut)
+    with contextlib.suppress(HardbootError, Killed):
+        refreshed(phone)
+    phone.phone = setup.reconnected(phone).phone
+    return cut
 
 
 # The commands
