@@ -37,6 +37,9 @@ from hardboot.flows.ways.way import Request
 from hardboot.store.manifest import Kind, Manifest, RomName
 
 _PATH = click.Path(path_type=Path)
+_untested = click.option(
+    "--untested", is_flag=True, help="Allow phones on which hardboot has never been tested."
+)
 _KINDS = {
     "linux": "Linux, root file system in an image",
     "android": "Android, its own system and data",
@@ -266,9 +269,10 @@ def remove(settings: Settings, name: str) -> None:
 
 @rom.command(cls=Command, example="hardboot rom boot debian")
 @click.argument("name")
+@_untested
 @start_options
 @pass_settings
-def boot(settings: Settings, name: str, wait_s: float, quiesce: bool) -> None:
+def boot(settings: Settings, name: str, untested: bool, wait_s: float, quiesce: bool) -> None:
     """Boot the ROM NAME; a restart brings the phone back to its own system.
 
     Its blocks are checked first: they must be where they were written, and nobody else's.
@@ -281,14 +285,16 @@ def boot(settings: Settings, name: str, wait_s: float, quiesce: bool) -> None:
         with if_cut_off("Nothing was loaded."):
             source = StoredSource(stored.find(phone, name))
         journal.via = kexec.hardboot.name
-        ready = kexec.hardboot.prepare(phone, Request(source, append=source.append or None), journal)
+        ready = kexec.hardboot.prepare(
+            phone, Request(source, append=source.append or None, untested=untested), journal
+        )
         ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
     settings.emit(journal.document(), lambda: show_start(journal))
 
 
 @rom.command(cls=Command, example="hardboot rom refresh debian")
 @click.argument("name")
-@click.option("--untested", is_flag=True, help="Allow phones on which hardboot has never been tested.")
+@_untested
 @pass_settings
 def refresh(settings: Settings, name: str, untested: bool) -> None:
     """Make the ROM NAME start from the phone itself, without a computer.

@@ -73,7 +73,7 @@ void stop(int code, const char *fix, const char *first, ...)
 	va_list pieces;
 
 	output = 2;
-	put("error: ");
+	put("hardboot: ");
 	va_start(pieces, first);
 	put_pieces(first, pieces);
 	va_end(pieces);

@@ -84,7 +84,9 @@ def test_without_a_default_a_name_is_needed(phone: OwnPhone, content: bytes | No
         phone.put("/data/hardboot/default", content)
     done = phone("boot")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("error: there is no default ROM\n  state: Nothing was started.\n  to do: ")
+    assert done.stderr.startswith(
+        "hardboot: there is no default ROM\n  state: Nothing was started.\n  to do: "
+    )
 
 
 @pytest.mark.parametrize("name", ["../linux", ".linux.new", "", "linux/", "l" * 33, "a b", "\x1b[2J"])
@@ -112,7 +114,7 @@ def test_the_committed_binary_runs(phone_agent: PhoneAgent) -> None:
     assert program("list").stdout == "No ROMs. Add one from the computer: hardboot rom add NAME IMAGE\n"
     done = program("boot", "linux")
     assert (done.returncode, done.stdout) == (3, "Checking linux\n")
-    assert done.stderr.splitlines()[0] == "error: there is no ROM linux, or it has no start files"
+    assert done.stderr.splitlines()[0] == "hardboot: there is no ROM linux, or it has no start files"
 
 
 @each_phone_agent
@@ -125,7 +127,7 @@ def test_the_committed_binary_gets_as_far_as_the_load(phone_agent: PhoneAgent, p
     text("pin 0x1", "pin 0x0")(phone)  # this computer's file system cannot
     done = program("boot", "linux", root=phone.root)
     # QEMU runs no kexec_load(2): the answer is ENOSYS, and nothing was loaded.
-    assert done.stderr.splitlines()[0] == "error: the kernel refused to load it: errno 0038"
+    assert done.stderr.splitlines()[0] == "hardboot: the kernel refused to load it: errno 0038"
     phone.put_start("root.table", build_table([replace(runs[0], physical=runs[0].physical ^ 512)]))
     assert MOVED in program("boot", "linux", root=phone.root).stderr
 
@@ -237,7 +239,7 @@ def test_a_start_that_does_not_fit_is_refused(phone: OwnPhone, change: Change, c
     assert what in done.stderr
     assert done.returncode == code
     last = [line for line in done.stderr.splitlines() if line != "pin"]
-    assert last[0].startswith("error: ")
+    assert last[0].startswith("hardboot: ")
     assert last[1] == "  state: Nothing was started."
     assert last[2].startswith("  to do: ")
     assert len(last) == 3  # neither a load nor a report of the sanitizers
@@ -249,7 +251,7 @@ def test_what_the_kernel_refuses_is_told(phone: OwnPhone) -> None:
     phone.errno = 16
     done = phone("boot", "linux")
     assert done.returncode == 5
-    assert "error: the kernel refused to load it: errno 0016\n" in done.stderr
+    assert "hardboot: the kernel refused to load it: errno 0016\n" in done.stderr
     assert "reboot" not in done.stderr
 
 

@@ -5,8 +5,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import phone_programs
 import pytest
+import scripted_setup
 import store_setup as setup
 from cuts import KINDS, Cut, CutTransport, Killed
 from in_process import hardboot
@@ -14,6 +16,7 @@ from phone_programs import phone_program
 from scripted_phone import STOCK
 from store_setup import StorePhone
 
+from hardboot import profile
 from hardboot.base.errors import HardbootError, RefusedError
 from hardboot.device import record
 from hardboot.flows.journal import Journal
@@ -230,3 +233,19 @@ def test_a_restored_rom_starts_on_the_phone_or_says_why_not(phone: StorePhone, t
         done.stderr.split()
     )
     assert "hardboot rom refresh third" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["refresh", "boot"])
+def test_an_untested_phone_needs_the_users_word(
+    phone: StorePhone, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    untested = msgspec.structs.replace(scripted_setup.small_profile(), status="untested")
+    known = profile.match
+    monkeypatch.setattr(
+        profile, "match", lambda product: untested if product == "virt-arm" else known(product)
+    )
+    done = hardboot("rom", command, "linux")
+    assert done.returncode == 4
+    assert "then add --untested" in " ".join(done.stderr.split())
+    done = hardboot("rom", command, "linux", "--untested")
+    assert done.returncode == 0, done.stderr
