@@ -159,7 +159,7 @@ def test_without_steps_the_usual_init_is_started(rom: Rom) -> None:
 
 def test_steps_that_are_too_long_are_not_begun(rom: Rom) -> None:
     misc = rom.partition("vda1", "254:1", "misc", WRITTEN)
-    rom.steps(STEP, "init /other", *["x" * 99] * 50)
+    rom.steps(STEP, "init /other", *["x" * 99] * 400)
     assert rom.run()[:3] == HANDED_OVER
     assert misc.read_bytes() == WRITTEN + BEHIND
     assert log(rom)[0] == "<4>hb-init: /hb-init/steps: cannot read, error 7"
