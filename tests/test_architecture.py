@@ -1,6 +1,7 @@
 """Imports point down the layers, and pure modules do no I/O."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,9 @@ def test_people_are_shown_nothing_that_is_not_printable() -> None:
         and ("click.echo(" in path.read_text() or "click.secho(" in path.read_text())
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_patterns_of_documents_end_where_the_value_ends(path: Path) -> None:
+    """`$` also matches before a newline at the end, which would then pass into commands and names."""
+    assert not re.search(r'Meta\([^)]*pattern=r?f?r?"[^"\n]*\$"', path.read_text())

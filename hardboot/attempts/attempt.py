@@ -14,7 +14,7 @@ INTERRUPTED = "interrupted"  # this computer or the command ended before the out
 TEXT_LIMIT = 16384  # characters of one text
 
 _Text = Annotated[str, Meta(max_length=TEXT_LIMIT)]
-_Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+_Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Image(Struct, frozen=True, kw_only=True):
