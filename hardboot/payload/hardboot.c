@@ -26,23 +26,32 @@ const char *rom;
 const char *state = "Nothing was started.";
 
 static word output = 1;
+static char line[512]; /* what is written at once: other programs may write to the same place */
+static word line_used;
 
-static void put(const char *text)
+static void flush(void)
 {
-	static char clean[512];
-	word used = 0;
-
-	/* Text from outside must not break the lines, nor control the terminal. */
-	for (; *text && used < sizeof(clean); text++)
-		clean[used++] = (*text >= ' ' && *text <= '~') || *text == '\n' ? *text : '?';
-	for (word done = 0; done < used;) {
-		long n = call3(NR_WRITE, output, (word)(clean + done), used - done);
+	for (word done = 0; done < line_used;) {
+		long n = call3(NR_WRITE, output, (word)(line + done), line_used - done);
 
 		if (n == -EINTR)
 			continue;
 		if (n <= 0) /* a terminal that is gone stops nothing */
 			break;
 		done += (word)n;
+	}
+	line_used = 0;
+}
+
+/* Text from outside must not break the lines, nor control the terminal. */
+static void put(const char *text)
+{
+	for (; *text; text++) {
+		if (line_used == sizeof(line))
+			flush();
+		line[line_used++] = (*text >= ' ' && *text <= '~') || *text == '\n' ? *text : '?';
+		if (*text == '\n')
+			flush();
 	}
 }
 
@@ -146,9 +155,10 @@ const char *rom_path(const char *folder, const char *file)
 	return path;
 }
 
+/* Does not wait for a writer where a FIFO lies. */
 static long open_quietly(const char *path, word flags)
 {
-	return system_call(NR_OPENAT, AT_FDCWD, (long)path, (long)(flags | O_CLOEXEC), 0600, 0, 0);
+	return system_call(NR_OPENAT, AT_FDCWD, (long)path, (long)(flags | O_CLOEXEC | O_NONBLOCK), 0600, 0, 0);
 }
 
 long open_file(const char *path, word flags)

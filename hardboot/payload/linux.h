@@ -14,6 +14,7 @@
 #define O_WRONLY 01
 #define O_RDWR 02
 #define O_CREAT 0100
+#define O_NONBLOCK 04000
 #define O_CLOEXEC 02000000
 
 /* include/uapi/linux/reboot.h */

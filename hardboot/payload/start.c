@@ -153,9 +153,11 @@ static int read_line(struct start *start, char *line)
 		return 0;
 	}
 	count = cut(line, words);
-	if (count == 2 && equal(words[0], "flag"))
+	if (count == 2 && equal(words[0], "flag")) {
 		start->flag = machine_word(words[1]);
-	else if (count == 2 && equal(words[0], "entry"))
+		if (start->flag & KEXEC_ON_CRASH) /* it would be loaded for a crash, and nothing started */
+			malformed(words[0]);
+	} else if (count == 2 && equal(words[0], "entry"))
 		start->entry = machine_word(words[1]);
 	else if (count == 2 && equal(words[0], "pin"))
 		start->pin = machine_word(words[1]);

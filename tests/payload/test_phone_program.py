@@ -1,5 +1,6 @@
 """hardboot on the phone: it checks everything that a start rests on, and starts nothing that does not fit."""
 
+import os
 import random
 import shlex
 from collections.abc import Callable
@@ -159,6 +160,12 @@ def extents(*runs: Extent) -> Change:
     return lambda phone: phone.extents.__setitem__(slice(None), runs)
 
 
+def fifo(path: Path) -> None:
+    """Put a FIFO, into which nobody writes, in place of a file."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 KERNEL_CHANGED = "another host kernel runs than the one that this start was planned for: "
 MEMORY = "the memory map of the running kernel is not the one that this start was planned for: "
 MOVED = "the blocks of root.img are not where they were written"
@@ -206,6 +213,8 @@ FIRST, SECOND = RUNS
         (lambda phone: phone.put_start("zImage", KERNEL[::-1]), 3, "start/zImage is damaged"),
         (lambda phone: phone.put_start("zImage", KERNEL + b"k"), 3, "zImage has another size than"),
         (lambda phone: phone.start("initrd").unlink(), 3, "start/initrd cannot be opened: errno 0002"),
+        (lambda phone: fifo(phone.start("initrd")), 3, "initrd has another size than"),
+        (lambda phone: fifo(phone.start("start")), 3, DAMAGED + "lines are missing"),
         (lambda phone: phone.start("start").unlink(), 3, "there is no ROM linux, or it has no start files"),
         (text("hardboot-start 1", "hardboot-start 2"), 3, "the start files are of another version"),
         (text("end\n", ""), 3, DAMAGED + "lines are missing"),
@@ -213,6 +222,7 @@ FIRST, SECOND = RUNS
         (text("end\n", "end\nend\n"), 3, DAMAGED + 'its end is not a line "end"'),
         (text("pin 0x1", "pin 0x1\0"), 3, DAMAGED + "a zero byte"),
         (text("flag 0x4", "flag 4"), 3, DAMAGED + "4"),
+        (text("flag 0x4", "flag 0x5"), 3, DAMAGED + "flag"),
         (text("flag 0x4", "flags 0x4"), 3, DAMAGED + "flags"),
         (text("entry 0x", "entry 0x00000000000000000"), 3, DAMAGED + "0x00000000000000000"),
         (text("image root.img", "image ../../root.img"), 3, DAMAGED + "../../root.img"),

@@ -21,6 +21,7 @@
 #undef O_CREAT
 #undef SEEK_END
 #undef O_WRONLY
+#undef O_NONBLOCK
 #undef O_CLOEXEC
 #undef ENOENT
 #undef EINTR

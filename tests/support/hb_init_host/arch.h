@@ -25,6 +25,7 @@
 #undef O_WRONLY
 #undef O_RDWR
 #undef O_CREAT
+#undef O_NONBLOCK
 #undef O_CLOEXEC
 #undef ENOENT
 #undef EINTR
