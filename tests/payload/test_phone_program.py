@@ -229,7 +229,7 @@ FIRST, SECOND = RUNS
         (text("segment zImage", "segment /dev/zero"), 3, DAMAGED + "/dev/zero"),
         (text("zImage 0x41008000", "zImage 0x41008001"), 3, DAMAGED + "zImage"),
         (text("zImage 0x41008000", "zImage 0xfffffffffffff000"), 3, DAMAGED + "zImage"),
-        (text("0x2000 0x1770", "0x1000 0x1770"), 3, DAMAGED + "zImage"),
+        (text("0x2000 0x1775", "0x1000 0x1775"), 3, DAMAGED + "zImage"),
         (text("end\n", "segment zImage 0x0 0x1000 0x1 0x0\n" * 15 + "end\n"), 3, DAMAGED + "segment"),
         (text("end\n", "image a 0x1 b\n" * 16 + "end\n"), 3, DAMAGED + "image"),
         (text("end\n", "ram 0x0 0x1\n" * 255 + "end\n"), 3, DAMAGED + "ram"),

@@ -17,7 +17,7 @@ from hardboot.store.manifest import StoredImage
 from hardboot.store.start_file import Host
 
 PAGE = 4096
-KERNEL, RAMDISK = b"kernel" * 1000, b"ramdisk" * 3000
+KERNEL, RAMDISK = b"kernel" * 1000 + b"tail5", b"ramdisk" * 3000
 IOMEM = """\
 09000000-09000fff : uart@9000000
 40000000-7fffffff : System RAM
