@@ -27,14 +27,14 @@ def test_a_stored_rom_writes_to_its_own_blocks_alone(
 ) -> None:
     phone = host_phone
     rootfs = stored_roms.rootfs(tmp_path / "linux.tar", ARM, "stored")
-    words = ("rom", "add", "linux", roms["minimal"], "--rootfs", rootfs, "--data", "192M")
+    words = ("rom", "add", "linux", roms["minimal"], "--rootfs", rootfs, "--data", "128M")
     (image,) = phone.hardboot.process("--json", *words).json["images"]
     own = {
         number
         for _, start, length in image["runs"]
         for number in range(start // BLOCK, (start + length) // BLOCK)
     }
-    assert len(own) == (192 << 20) // BLOCK
+    assert len(own) == (128 << 20) // BLOCK
     assert phone.hardboot.process("--json", "rom", "boot", "linux").json["outcome"] == "guest-up"
     before = phone.read_partition("userdata")
     phone.run(

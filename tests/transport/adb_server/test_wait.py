@@ -109,6 +109,7 @@ def test_adb_works_again_with_a_phone_that_restarted_once_hardboot_used_it(
     until(lambda: find_states() == {serial: "offline"})
     with any_adbd.start(port=first.port):
         assert server.run("-s", serial, "shell", "echo up").stdout == b""
+        until(lambda: serial in (find_states() or {}))  # it is gone from the list for a moment
         here = open_transport(serial)
         assert isinstance(here, AdbServer)
         assert here.shell("echo up", timeout_s=5).text == "up\n"
