@@ -44,10 +44,11 @@ def add(
         raise RefusedError(
             f"the ramdisk has a /{hb_init.FOLDER} already",
             state="Nothing was sent.",
-            fix="Use the ROM's own image, not one that hardboot made.",
+            fix="Use the ROM's own image, not one that hardboot made for the recovery partition.",
         )
     found = tree.find(init, follow=True)
-    if not elsewhere and (found is None or found.node.entry is None or not found.node.entry.is_file):
+    is_file = found is not None and found.node.entry is not None and found.node.entry.is_file
+    if not elsewhere and not (is_file and init.isprintable()):
         raise RefusedError(
             f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
             state="Nothing was sent.",

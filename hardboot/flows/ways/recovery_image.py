@@ -7,11 +7,10 @@ from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
 from hardboot.base.files import naming
-from hardboot.flows import image_set
+from hardboot.flows import first_program, image_set
 from hardboot.flows.rom import Rom
 from hardboot.flows.ways import fastboot_image, marked_image
 from hardboot.flows.ways.way import Request
-from hardboot.formats.archives import ramdisk, rootfs
 from hardboot.formats.boot import wrappers
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.bootloader_message import BOOT_RECOVERY, stored_command
@@ -75,7 +74,7 @@ def make(
             log.warn("from the phone's recovery: its overlays (recovery_dtbo), which the image does not have")
             image = replace(image, recovery_dtbo=held.recovery_dtbo)
         step = hb_init.message_step("misc", misc, MESSAGE, former)
-        packed = _with_hb_init(bare_ramdisk(image), arch, step, init)
+        packed = first_program.add(bare_ramdisk(image), arch, [step], init)
         mtk = wrappers.split_mtk(image.ramdisk)
         image = replace(image, ramdisk=mtk.around(packed) if mtk else packed)
         return marked_image.with_command_line(image, cmdline)
@@ -106,30 +105,3 @@ def _one_image(rom: Rom, version: int, *, as_v2: bool) -> BootImage:
             fix=f"Boot it another way (hardboot boot IMAGE --dry-run shows which), or {packed}",
         )
     return image
-
-
-def _with_hb_init(data: Data, arch: str, step: str, init: str) -> bytes:
-    """Return a ramdisk with hb-init in an archive behind the others.
-
-    Raises:
-        InputError: If it is not made of archives, or is damaged.
-        RefusedError: If there is no init for hb-init to become, or another file of its name.
-    """
-    fragments, rest = ramdisk.parse(data)
-    tree = rootfs.unpack(archive for fragment in fragments for archive in fragment.archives)
-    if tree.find(hb_init.FOLDER):
-        raise RefusedError(
-            f"the ramdisk has a /{hb_init.FOLDER} already",
-            state="Nothing was sent.",
-            fix="Use the ROM's own image, not one that hardboot made for the recovery partition.",
-        )
-    found = tree.find(init, follow=True)
-    is_file = found is not None and found.node.entry is not None and found.node.entry.is_file
-    if not is_file or not init.isprintable():
-        raise RefusedError(
-            f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
-            state="Nothing was sent.",
-            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
-        )
-    more = ramdisk.appended(fragments, hb_init.entries(arch, [step], init))
-    return b"".join((*ramdisk.build(more), bytes(rest)))
