@@ -14,9 +14,9 @@ from hardboot.base.memory import Range
 from hardboot.base.temporary import temporary_folder
 from hardboot.device import cpus, host, record
 from hardboot.device import mark as marks
-from hardboot.device.handset import KERNEL, parse_kernel
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
-from hardboot.device.record import LoadState
+from hardboot.device.record import Loaded, LoadState
 from hardboot.device.staging import Batch
 from hardboot.flows import planning
 from hardboot.flows.journal import Journal, RomIdentity
@@ -61,6 +61,23 @@ class PreparedRom:
     cmdline: CommandLine
     live: LiveMemory
     filling: Filling | None = None
+
+    def described(self, kernel: KernelIdentity, plan: BootPlan) -> Loaded:
+        """Return the record of it.
+
+        Args:
+            kernel: The kernel into which it is loaded.
+            plan: As it is loaded: the flag may be the kernel's own.
+        """
+        return record.describe(
+            kernel,
+            plan,
+            image=self.rom.path.name,
+            sha256=self.rom.sha256,
+            release=self.rom.release,
+            mark=self.mark,
+            cmdline=plan.cmdline,
+        )
 
 
 def read_rom(phone: Phone, source: Source, journal: Journal) -> Rom:
@@ -164,15 +181,7 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal, queries: Sequen
             plan = replace(plan, flag=host.check(phone.profile, info))  # the kernel's own, if it shows one
         elif info.probe:
             raise agent_errors.explain("probe", info.probe)
-    description = record.describe(
-        kernel,
-        plan,
-        image=prepared.rom.path.name,
-        sha256=prepared.rom.sha256,
-        release=prepared.rom.release,
-        mark=prepared.mark,
-        cmdline=plan.cmdline,
-    )
+    description = prepared.described(kernel, plan)
     record.remember(phone, description)  # before the load: this computer may be interrupted during it
     with journal.phase("push"), temporary_folder() as folder:
         note = folder / "record"

@@ -102,3 +102,21 @@ def main(action: str, file: str, words: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+
+
+# One round: QEMU's tree, the kernel, U-Boot.
+_RANGES = ("0x40000000-0x42000000", "0x7e000000-0x80000000")
+
+
+def check_ranges(phone: VirtualPhone, kernel: int) -> None:
+    """Compare what `hardboot probe --ranges` finds with a dump of the phone's RAM; `kernel` is its entry."""
+    words = [word for one in _RANGES for word in ("--range", one)]
+    with with_ram_file(phone) as ram:
+        done = phone("--json", "probe", "--ranges", "--yes", *words).json
+        assert phone.is_host
+        tested = [(one["start"], one["end"]) for one in done["tested"]]
+        dumped = overwritten(phone, ram, kernel, tested)
+    assert sum(end - start for start, end in tested) == 64 << 20
+    assert {page for one in done["changed"] for page in range(one["start"], one["end"], PAGE)} == dumped
+    assert len(dumped) > 5000
+    assert done["new"] == [], "the profile knows all of it"

@@ -1,6 +1,6 @@
 """Leave on the phone all that a start of a stored ROM needs: segments, plan and program."""
 
-from msgspec.structs import replace
+from dataclasses import replace
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
@@ -61,16 +61,7 @@ def refresh(phone: Phone, found: Manifest, journal: Journal, *, untested: bool =
                 state=f"The ROM is as before; it starts from the computer: hardboot rom boot {found.name}",
                 fix=f"Free some space, then: hardboot rom refresh {found.name}",
             )
-        description = record.describe(
-            kernel,
-            plan,
-            image=prepared.rom.path.name,
-            sha256=prepared.rom.sha256,
-            release=prepared.rom.release,
-            mark=prepared.mark,
-            cmdline=plan.cmdline,
-        )
-        description = replace(description, flag=planned.flag)
+        description = prepared.described(kernel, replace(plan, flag=planned.flag))
         record.remember_stored(phone, found.name, description)
         _write(phone, found, prepared, planned, where)
     return description
