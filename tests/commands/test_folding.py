@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import container_builders as build
+import container_kinds
 import pytest
 import scripted_setup as setup
 from copied_files import shamu
@@ -20,7 +21,7 @@ WIDE = 2000
 WORD = re.compile(r"[A-Za-z_/'\"(][A-Za-z_/'\".,:;()-]*")
 LONG_WORD = 24  # characters; longer ones, such as paths and hashes, need not fit into a column
 
-IMAGES = build.every_kind()
+IMAGES = container_kinds.every_kind()
 
 
 def shown(*words: str | Path, columns: int) -> list[str]:

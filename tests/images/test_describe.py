@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 import container_builders as build
+import container_kinds
 import pytest
 from image_builders import board, dtb, zimage
 
@@ -35,7 +36,7 @@ def test_a_damaged_tree_in_a_table_has_a_problem_and_the_others_are_shown() -> N
 
 
 def test_the_rest_behind_trees_has_a_size_unless_they_are_compressed() -> None:
-    kinds = build.every_row()
+    kinds = container_kinds.every_row()
     assert document(kinds["one tree and zeros"])["trees"]["trailing_size"] == 100
     assert document(kinds["packed table of trees"])["trees"]["trailing_size"] is None
 
@@ -45,11 +46,11 @@ def test_the_rest_behind_trees_has_a_size_unless_they_are_compressed() -> None:
     [("v0", False), ("v4", True), ("v4 without signature", False), ("AVB footer", True), ("AVB 1.0", True)],
 )
 def test_a_signature_in_or_behind_the_parts_is_shown(name: str, signed: bool) -> None:
-    assert document(build.every_kind()[name])["boot_image"]["signed"] is signed
+    assert document(container_kinds.every_kind()[name])["boot_image"]["signed"] is signed
 
 
 def test_an_id_is_checked_with_its_hash() -> None:
-    kinds = build.every_kind()
+    kinds = container_kinds.every_kind()
     good = document(kinds["v0"])["boot_image"]["id_check"]
     assert (good["algorithm"], good["matches"]) == ("sha1", True)
     wrong = document(kinds["v0 with a wrong id"])["boot_image"]["id_check"]
@@ -66,7 +67,7 @@ def test_vbmeta_behind_an_image_is_found_by_its_offset_in_the_file() -> None:
 
 
 def test_addresses_are_those_of_the_header() -> None:
-    kinds = build.every_kind()
+    kinds = container_kinds.every_kind()
     parts = {part["name"]: part["address"] for part in document(kinds["v2"])["boot_image"]["parts"]}
     assert parts == {
         "kernel": 0x80008000,

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import container_builders as build
+import container_kinds
 import pytest
 from described import described
 from image_builders import (
@@ -26,7 +27,7 @@ from in_process import hardboot
     ],
 )
 def test_what_a_header_states_wrongly_is_shown_and_kept(tmp_path: Path, kind: str, warning: str) -> None:
-    told = described(tmp_path, build.every_kind()[kind])
+    told = described(tmp_path, container_kinds.every_kind()[kind])
     assert (told.get("boot_image") or told["vendor_boot"])["warnings"] == [warning]
     path = tmp_path / "x.img"
     shown = hardboot("info", path).stdout.splitlines()
@@ -55,7 +56,7 @@ def test_what_a_kernels_headers_state_wrongly_is_shown(tmp_path: Path) -> None:
 
 
 def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
-    kinds = build.every_kind()
+    kinds = container_kinds.every_kind()
     image = described(tmp_path, kinds["DHTB"])["boot_image"]
     assert (image["lead"]["kind"], image["lead"]["matches"]) == ("DHTB header", True)
     assert [item["kind"] for item in image["trailing"]] == [
@@ -97,7 +98,7 @@ def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
 
 
 def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
-    rows = build.every_row()
+    rows = container_kinds.every_row()
     found = described(tmp_path, rows["zImage behind a MediaTek header"])
     assert (found["kind"], found["lead"]) == (
         *("ARM zImage kernel", {"kind": "MediaTek header (KERNEL)", "size": 512, "warning": None}),
@@ -115,7 +116,7 @@ def test_content_behind_a_makers_header_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_ramdisk_behind_a_header_with_a_checksum_is_described(tmp_path: Path) -> None:
-    rows = build.every_row()
+    rows = container_kinds.every_row()
     for kind, lead, size in (
         ("Rockchip ramdisk", "Rockchip header (KRNL)", 8),
         ("uInitrd", "U-Boot header (Linux)", 64),
@@ -142,7 +143,7 @@ def test_a_ramdisk_behind_a_header_with_a_checksum_is_described(tmp_path: Path) 
 
 @pytest.mark.parametrize("kind", ["vendor_boot v4", "Sony ELF", "v4", "dtbo", "QCDT"])
 def test_an_image_behind_a_mediatek_header_is_reported_as_without_it(tmp_path: Path, kind: str) -> None:
-    data = build.every_kind()[kind]
+    data = container_kinds.every_kind()[kind]
     alone = described(tmp_path, data)
     behind = described(tmp_path, build.mtk(data, b"DTBO"))
     assert behind.pop("lead") == {"kind": "MediaTek header (DTBO)", "size": 512, "warning": None}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import container_builders as build
+import container_kinds
 import pytest
 from described import described
 from in_process import hardboot, on_terminal
@@ -14,10 +15,10 @@ from hardboot.formats.archives import compression
 from hardboot.images.describe import describe
 
 
-@pytest.mark.parametrize("kind", build.every_kind())
+@pytest.mark.parametrize("kind", container_kinds.every_kind())
 def test_every_kind_is_described_for_people_and_as_json(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x.img"
-    path.write_bytes(build.every_kind()[kind])
+    path.write_bytes(container_kinds.every_kind()[kind])
     told = describe(path, memoryview(path.read_bytes()))
     json.dumps(told)
     assert told["kind"]
@@ -32,7 +33,7 @@ def test_every_kind_is_described_for_people_and_as_json(tmp_path: Path, kind: st
 
 
 def test_a_wrong_id_is_reported_with_the_right_one(tmp_path: Path) -> None:
-    kinds = build.every_kind()
+    kinds = container_kinds.every_kind()
     image = described(tmp_path, kinds["v0 with a wrong id"])["boot_image"]
     assert image["id_check"]["matches"] is False
     assert image["id_check"]["algorithm"] == "sha256"

@@ -4,12 +4,13 @@ import subprocess
 from pathlib import Path
 
 import container_builders as build
+import container_kinds
 from described import described, document
 from in_process import hardboot
 
 
 def test_a_compressed_table_of_trees_is_reported_with_its_compression(tmp_path: Path) -> None:
-    found = described(tmp_path, build.every_row()["packed table of trees"])
+    found = described(tmp_path, container_kinds.every_row()["packed table of trees"])
     assert found["kind"] == "device tree overlay table (dtbo), gzip"
 
 
@@ -34,7 +35,7 @@ def test_the_files_of_resources_are_reported_alone_and_as_second(tmp_path: Path)
 
 
 def test_bytes_behind_a_dtbo_table_are_reported(tmp_path: Path) -> None:
-    found = described(tmp_path, build.every_kind()["dtbo with footer"])
+    found = described(tmp_path, container_kinds.every_kind()["dtbo with footer"])
     assert [item["kind"] for item in found["trailing"]] == ["zeros", "AVB vbmeta", "zeros", "AVB footer"]
     assert "AVB footer" in hardboot("info", tmp_path / "x.img").stdout
 
@@ -83,9 +84,9 @@ def test_the_ramdisks_of_vendor_boot_have_their_names(tmp_path: Path) -> None:
 
 
 def test_header_and_paddings_of_vendor_boot_are_reported(tmp_path: Path) -> None:
-    image = described(tmp_path, build.every_kind()["vendor_boot v4 with padding that is not zeros"])[
-        "vendor_boot"
-    ]
+    image = described(
+        tmp_path, container_kinds.every_kind()["vendor_boot v4 with padding that is not zeros"]
+    )["vendor_boot"]
     assert [part["padding"] for part in image["parts"]] == ["zeros", "other", "other", "other"]
     header = image["header"]
     assert (header["header_size"], header["vendor_ramdisk_size"], header["dtb_addr"]) == (2128, 29, 0x1F00000)

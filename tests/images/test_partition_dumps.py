@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import container_builders as build
+import container_kinds
 import in_process
 import pytest
 from image_builders import arm64_image, board, kernel_with_banner, zimage
@@ -31,10 +32,10 @@ DUMPS = {
     "dtbo": (build.dtbo(), "tree0"),
     "QCDT": (build.qcdt(), "tree0"),
     "DTBH": (build.dtbh(), "tree0"),
-    "AML_ 2": (build.every_kind()["AML_ 2"], "tree0"),
-    "RSCE": (build.every_kind()["RSCE"], "tree0"),
-    "Rockchip kernel": (build.every_row()["Rockchip kernel"], "kernel"),
-    "uInitrd": (build.every_row()["uInitrd"], "ramdisk"),
+    "AML_ 2": (container_kinds.every_kind()["AML_ 2"], "tree0"),
+    "RSCE": (container_kinds.every_kind()["RSCE"], "tree0"),
+    "Rockchip kernel": (container_kinds.every_row()["Rockchip kernel"], "kernel"),
+    "uInitrd": (container_kinds.every_row()["uInitrd"], "ramdisk"),
     "dtbo behind a MediaTek header": (build.mtk(build.dtbo(), b"DTBO"), "tree0"),
     "trees in a row": (board("one") + board("two"), "tree1"),
     "zImage with trees": (zimage() + board("one"), "kernel"),

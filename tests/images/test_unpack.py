@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import container_builders as build
+import container_kinds
 import pytest
 from image_builders import board, words, zimage
 from unpacked import KINDS, edit, packed, taken_apart, tempdir
@@ -15,7 +16,7 @@ from hardboot.formats.boot import bootimg, sonyelf, vendorboot, wrappers
 from hardboot.formats.kernels.kernel import identify
 from hardboot.images.unpack import Packed
 
-ROWS = build.every_row()
+ROWS = container_kinds.every_row()
 
 
 ALL = pytest.mark.parametrize("kind", KINDS)

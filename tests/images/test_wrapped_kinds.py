@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import container_builders as build
+import container_kinds
 import lz4.frame
 import pytest
 from image_builders import board, words, zimage
@@ -15,7 +16,7 @@ from hardboot.formats import sniff
 from hardboot.images.describe import describe
 from hardboot.images.unpack import unpack
 
-IMAGES = build.every_kind() | build.every_row()
+IMAGES = container_kinds.every_kind() | container_kinds.every_row()
 BOOT = (
     *("v0", "v0 with a tree table", "v0 with resources", "v1", "v2", "v3", "v4", "init_boot", "PXA", "MTK"),
     *("GKI certificates", "Amonet with a header of its own"),

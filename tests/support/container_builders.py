@@ -1,13 +1,12 @@
 """One small image of every kind hardboot takes apart, written by hand from the documents of the formats."""
 
-import gzip
 import hashlib
 import struct
 import zlib
 
 import image_builders as builders
 import lz4.block
-from image_builders import arm64_image, board, kernel_with_banner, pack, words, zboot, zimage
+from image_builders import board, words
 
 KERNEL, RAMDISK, SECOND, DTB = b"kernel data" * 300, b"ramdisk data" * 200, b"second data", b"dtb data" * 9
 SAMSUNG = b"SEANDROIDENFORCE"
@@ -308,121 +307,3 @@ def rockchip(content: bytes, magic: bytes = b"KRNL") -> bytes:
 def patched(kernel: bytes, trees: bytes = b"", size: int | None = None) -> bytes:
     """Qualcomm's header in front of an uncompressed kernel; `size` is what it states."""
     return b"UNCOMPRESSED_IMG" + words(len(kernel) if size is None else size) + kernel + trees
-
-
-def every_row() -> dict[str, bytes]:
-    """Files by name that state nowhere what parts they have."""
-    kernel = kernel_with_banner("6.1.0", 60_000, 20_000)
-    trees = board("one") + bytes(5) + board("two")
-    image = arm64_image(kernel)
-    cpio = b"070707" + b"0" * 70 + b"an archive"
-    return {
-        "zImage": zimage(),
-        "zImage with trees": zimage() + board("one") + bytes(3) + board("two") + bytes(100),
-        "zImage with a QCDT": zimage() + bytes(50) + qcdt() + bytes(7),
-        "arm64 Image with a QCDT": image + qcdt(),
-        "Image.gz with a QCDT": pack(image, "gzip") + qcdt(),
-        "arm64 Image": image,
-        "arm64 Image with trees": image + trees + bytes(9),
-        "Image.gz": pack(image, "gzip"),
-        "Image.gz-dtb": pack(image, "gzip") + trees + bytes(77),
-        "Image.lz4-dtb": lz4_legacy(image) + trees,
-        "Image.xz with its size and trees": pack(image, "xz") + trees,
-        "zboot": zboot(pack(image, "gzip")),
-        "uImage with trees": uimage(zimage()) + trees,
-        "UNCOMPRESSED_IMG": patched(image),
-        "UNCOMPRESSED_IMG with trees": patched(image, trees + bytes(9)),
-        "UNCOMPRESSED_IMG with a wrong size": patched(image, trees, 12345),
-        "one tree": board("one"),
-        "one tree and zeros": board("one") + bytes(100),
-        "trees in a row": board("one") + board("two"),
-        "vbmeta": vbmeta(),
-        "vbmeta of a partition": vbmeta() + bytes(65536),
-        "vbmeta of Unisoc's": unisoc_vbmeta(),
-        "cpio": cpio,
-        "ramdisk": gzip.compress(cpio, mtime=0) + bytes(3),
-        "zImage behind a MediaTek header": mtk(zimage(), b"KERNEL"),
-        "ramdisk behind a MediaTek header": mtk(gzip.compress(cpio, mtime=0), b"ROOTFS"),
-        "vbmeta in a DHTB wrapper": dhtb(vbmeta() + bytes(1000)),
-        "uInitrd": uimage(gzip.compress(cpio, mtime=0), 3) + bytes(9),
-        "U-Boot firmware": uimage(board("one"), 5),
-        "U-Boot kernel_noload": uimage(zimage(), 14) + trees,
-        "bootloader": uboot(),
-        "bootloader with trees": uboot() + trees + bytes(90),
-        "bootloader behind a MediaTek header": mtk(uboot() + board("one"), b"lk") + bytes(1000),
-        "Rockchip ramdisk": rockchip(gzip.compress(cpio, mtime=0)) + bytes(8192),
-        "Rockchip kernel": rockchip(zimage() + board("one")),
-        "Rockchip parameters": rockchip(b"FIRMWARE_VER:4.4.2\nCMDLINE:quiet\n", b"PARM"),
-        "Rockchip image of something": rockchip(bytes(range(256))) + b"stale" * 5000,
-        "packed table of trees": gzip.compress(dtbo(), mtime=0),
-    }
-
-
-def every_kind() -> dict[str, bytes]:
-    """Images by name, all of which can be taken apart."""
-    return {
-        "v0": boot(),
-        "v0 with other page": boot(size=131072),
-        "v0 with padding that is not zeros": boot(fill=b"\xff"),
-        "v0 without its last padding": boot(b"k", b"r", size=4096)[:-100],
-        "v0 of a whole partition": boot() + bytes(1 << 20),
-        "v0 with a wrong id": boot().replace(image_id(KERNEL, RAMDISK, SECOND), b"x" * 32),
-        "v0 with a command line that is not UTF-8": boot(cmdline=b'a\xff\xfeb "\\ \x01'),
-        "v0 with a tree table": boot(dt=qcdt()),
-        "v1": boot_v2(1),
-        "v2": boot_v2(2),
-        "v2 that states another header size": boot_v2(2).replace(words(1660), words(1632), 1),
-        "v3": boot_v3(),
-        "v3 that states another header size": boot_v3().replace(words(1580), words(0x5000), 1),
-        "v4": boot_v3(4, vbmeta().ljust(4096, b"\0")),
-        "v4 without signature": boot_v3(4),
-        "v4 with a second vbmeta in its signature": boot_v3(4, (vbmeta() + vbmeta()).ljust(4096, b"\0")),
-        "GKI certificates": gki(),
-        "GKI certificates and a footer": with_footer(gki(), 65536),
-        "init_boot": boot_v3(4, kernel=b""),
-        "PXA": pxa(),
-        "MTK": boot(mtk(KERNEL, b"KERNEL"), mtk(RAMDISK, b"ROOTFS")),
-        "UNCOMPRESSED_IMG": boot(
-            patched(arm64_image(kernel_with_banner("6.1.0", 60_000, 20_000)), board("one"))
-        ),
-        "UNCOMPRESSED_IMG behind a MediaTek header": boot(mtk(patched(KERNEL), b"KERNEL")),
-        "MTK with a wrong size": boot(mtk(KERNEL, b"KERNEL") + b"more"),
-        "SEANDROIDENFORCE": boot() + SAMSUNG,
-        "bump": boot() + BUMP + bytes(100),
-        "DHTB": dhtb(),
-        "Amonet": amonet(),
-        "Amonet with a header of its own": injected(),
-        "Nook HD": nook(boot()),
-        "Nook Tablet": nook(boot(), field=48, mark=b"BauwksBoot", size=256 << 10),
-        "loader that knows the magic in front": b"\x11LK" + b"ANDROID!" * 5 + bytes(5000) + boot(),
-        "loader in front": b"LOADER\0\xff".ljust(5000, b"\x11") + boot(),
-        "AVB footer": with_footer(boot_v3(), 65536),
-        "AVB footer of a nearly full partition": with_footer(boot(bytes(range(256)) * 300), 98304),
-        "AVB 1.0": boot() + avb1_signature() + bytes(32000),
-        "vendor_boot v3": vendor_boot(3, (b"ramdisk",)),
-        "vendor_boot v4": vendor_boot(4),
-        "vendor_boot v4 with padding that is not zeros": vendor_boot(4, fill=b"\xff"),
-        "vendor_boot that states no header size": vendor_boot(4).replace(words(2128), words(0), 1),
-        "vendor_boot v4 with a strange table": vendor_boot(4).replace(words(13, 16, 2), words(12, 16, 2)),
-        "Sony ELF": sony_elf(),
-        "Sony ELF with gaps": sony_elf(100) + bytes(77),
-        "Sony ELF of 64 bits": sony_elf64(),
-        "Sony ELF of 64 bits with a section": sony_elf64(50, sections=True) + bytes(65536),
-        "QCDT": qcdt(),
-        "QCDT with something in it": qcdt(b"hello".ljust(2048, b"\0")) + b"end",
-        "dtbo": dtbo(),
-        "dtbo with footer": with_footer(dtbo(), 65536),
-        "DTBH": dtbh(),
-        "SPRD": builders.sprd([((0x227E, 1, 0x20000), board("one")), ((0x227E, 2, 0x20000), board("two"))]),
-        "PXA-DT": builders.pxa(b"PXA-DT", [((0xF45, 0), board("one")), ((0xF45, 1), board("two"))]),
-        "PXA-19xx": builders.pxa(b"PXA-19xx", [((0xF59, 0), board("one")), ((0xF59, 1), board("two"))]),
-        "RSCE": resources(),
-        "RSCE with SHA-256 in a partition": resources(32) + bytes(65536),
-        "RSCE without hashes": resources(0),
-        "v0 with resources": boot(second=resources()),
-        "AML_ 1": builders.amlogic(1, [(("gxl", "p212", "1g"), board("one"))]),
-        "AML_ 2": builders.amlogic(2, [(("g12a", f"u21{at}", "2g"), board(f"{at}")) for at in range(3)]),
-        **{f"QCDT {version:#x}": qcdt_of(version) for version in (1, 3, 0x103)},
-        "sparse": sparse_of(boot()),
-        "sparse with a footer": sparse_of(with_footer(boot_v3(), 65536), 1024),
-    }

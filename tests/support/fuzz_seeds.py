@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 
 import container_builders as build
+import container_kinds
 import core_builders
 import ota_builders
 from fit_images import FILES
@@ -16,7 +17,7 @@ from image_builders import amlogic, board, hardboot_tag, kernel_with_banner, kls
 
 from hardboot.formats import elf
 
-IMAGES = (*build.every_kind().values(), *build.every_row().values())
+IMAGES = (*container_kinds.every_kind().values(), *container_kinds.every_row().values())
 REFUSED = (
     *(b"CHROMEOS" + bytes(99), b"$OS$" + bytes(99), b"-SIGNED-BY-SIGNBLOB-" + bytes(99)),
     *(b"MSM-RADIO-UPDATE" + bytes(99), build.boot()[:0x400] + b"LOKI" + build.boot()[0x404:]),

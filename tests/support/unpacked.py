@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import container_builders as build
+import container_kinds
 
 from hardboot.images.unpack import Packed, pack, unpack
 
-KINDS = build.every_kind()
+KINDS = container_kinds.every_kind()
 
 
 def taken_apart(folder: Path, data: bytes) -> Path:

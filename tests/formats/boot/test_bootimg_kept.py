@@ -3,7 +3,7 @@
 import struct
 from dataclasses import replace
 
-import container_builders as build
+import container_kinds
 import pytest
 from golden_images import V0, V1, V2, V3, built
 
@@ -26,7 +26,9 @@ def test_a_large_image_is_written_in_pieces() -> None:
     assert sum(sizes) == 4096 * 3 + (5 << 20)
 
 
-BOOT_IMAGES = {name: data for name, data in build.every_kind().items() if b"ANDROID!" in data[:6000]}
+BOOT_IMAGES = {
+    name: data for name, data in container_kinds.every_kind().items() if b"ANDROID!" in data[:6000]
+}
 
 
 @pytest.mark.parametrize("name", [name for name in BOOT_IMAGES if not name.startswith("sparse")])

@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 import container_builders as build
+import container_kinds
 import pytest
 from image_builders import board, words, zimage
 
@@ -15,7 +16,7 @@ from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, Container, open_container, open_frame
 from hardboot.formats.containers.bare import is_bare
 
-KINDS = build.every_kind() | build.every_row()
+KINDS = container_kinds.every_kind() | container_kinds.every_row()
 WITHOUT_SPARSE = [name for name in KINDS if not name.startswith("sparse")]  # unpack expands them first
 
 

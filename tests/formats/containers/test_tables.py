@@ -3,6 +3,7 @@
 from typing import Any
 
 import container_builders as build
+import container_kinds
 import pytest
 from image_builders import board
 
@@ -11,7 +12,7 @@ from hardboot.formats.containers import Changes, Container, devicetrees, open_co
 
 TABLES = {
     name: data
-    for name, data in build.every_kind().items()
+    for name, data in container_kinds.every_kind().items()
     if name.startswith(("QCDT", "DTBH", "SPRD", "PXA-", "dtbo"))
 }
 LONGER = board("a board with a much longer name than before")
