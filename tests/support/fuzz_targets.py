@@ -16,34 +16,38 @@ import fuzz_seeds as seeds
 import ota_builders
 from boot_control import Slot
 from fit_images import fit_image
+from fuzz_images import (
+    LIMIT,
+    boot_configs,
+    boot_image,
+    boot_parameters,
+    elf_headers,
+    image_ends,
+    maker_headers,
+    resources,
+    same_bytes,
+    signatures,
+    sized_images,
+    sony_elf,
+    sparse_image,
+    vendor_boot,
+)
 from golden_images import V4_VTS
 from image_builders import board, pack, zimage
 
 from hardboot.base.errors import InputError
 from hardboot.downloads import open_download
 from hardboot.formats import elf
-from hardboot.formats.archives import compression, cpio, rootfs, sparse, sparse_stream
-from hardboot.formats.avb import vbmeta as avb
-from hardboot.formats.avb import verify as avbcheck
+from hardboot.formats.archives import compression, cpio, rootfs, sparse_stream
 from hardboot.formats.boot import (
     bootconfig,
     bootcontrol,
-    bootimg,
-    krnl,
-    rsce,
-    sonyelf,
-    tail,
-    tail_renewal,
-    vendorboot,
-    wrappers,
 )
-from hardboot.formats.boot.image_end import image_end
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Changes, devicetrees, kernel_part, open_container, open_frame
 from hardboot.formats.crashdump import elfcore, freepages, kernellog, registers, vmcoreinfo
-from hardboot.formats.kernels import atags, bootloader, kernel, uimage
+from hardboot.formats.kernels import bootloader, kernel
 from hardboot.formats.ota import transfer_list, updater_script
-from hardboot.formats.reading import Data, view
 from hardboot.formats.trees import dtbo, fdt, fit, treefiles
 from hardboot.formats.trees.amlogic import AMLOGIC
 from hardboot.formats.trees.dtbh import DTBH
@@ -55,128 +59,6 @@ from hardboot.images.ramdisk import startable
 from hardboot.patches import lint, unified
 
 Target = Callable[[bytes], None]
-LIMIT = 8 << 20  # bytes a target unpacks
-
-
-def _same(chunks: Iterable[Data], data: bytes) -> None:
-    if b"".join(chunks) != data:
-        raise AssertionError("it does not build back to the same bytes")
-
-
-def boot_image(data: bytes) -> None:
-    bootimg.parse_cmdline(data)
-    image = bootimg.parse(data)
-    bootimg.check_id(image)
-    _same(bootimg.build(image), data)
-    if image.tail_offset != min(image.end, len(data)):
-        raise AssertionError("the end is not where the tail begins")
-    b"".join(bootimg.build(bootimg.renew(image)))
-
-
-def vendor_boot(data: bytes) -> None:
-    image = vendorboot.parse(data)
-    _same(vendorboot.build(image), data)
-    if image.tail_offset != min(image.end, len(data)):
-        raise AssertionError("the end is not where the tail begins")
-
-
-def boot_configs(data: bytes) -> None:
-    rest, text = bootconfig.split(data)
-    if text and bytes(rest) != data[: len(rest)]:
-        raise AssertionError("the ramdisk is not what is in front of it")
-    entries = bootconfig.parse(text or bootconfig.decode(data))
-    shown = {key: values or ("",) for key, values in entries.items()}
-    if bootconfig.parse(bootconfig.build(entries)) != shown:
-        raise AssertionError("what is written is not read again")
-
-
-def image_ends(data: bytes) -> None:
-    end = image_end(data[: max(bootimg.PAGE_SIZES)])
-    if end is not None and end < 0:
-        raise AssertionError("an image ends before it begins")
-
-
-def elf_headers(data: bytes) -> None:
-    found = elf.parse("x", data)
-    for index in range(len(found.program_headers)):
-        with contextlib.suppress(InputError):
-            found.span(index)
-    if found.little_endian and found.header.build() != data[: found.header.SIZE]:
-        raise AssertionError("the header does not build back to the same bytes")
-
-
-def sony_elf(data: bytes) -> None:
-    image = sonyelf.parse(data)
-    _same(sonyelf.build(image), data)
-    longer: dict[str, Data] = {part.name: bytes(part.data) + b"longer" for part in image.parts}
-    b"".join(sonyelf.build(sonyelf.with_parts(image, longer)))
-
-
-def sparse_image(data: bytes) -> None:
-    image = sparse.parse(data)
-    size = 0
-    for piece in sparse.expand(image):
-        size += len(piece)
-        if size > LIMIT:
-            return
-    if size != image.size:
-        raise AssertionError("it does not expand to the size it states")
-    raw = b"".join(sparse.expand(image))
-    _same(sparse.restore(b"".join(sparse.skeleton(image, data)), raw), data)
-    _same(sparse.expand(sparse.parse(b"".join(sparse.build(raw, image.block_size)))), raw)
-
-
-def signatures(data: bytes) -> None:
-    size = sum(item.size for item in tail.items(data, 0))
-    if size != len(data):
-        raise AssertionError("the tail is not covered")
-    tail.items(data, 4096)
-    tail_renewal.renew(data, 4096, 8192, grow=True)
-    tail_renewal.renew(data, 8192, 4096)
-    avb.parse_footer(data)
-    found = avb.parse_vbmeta(data)
-    avbcheck.check_signature(found)
-    for one in found.descriptors:
-        avbcheck.compute_hash(one, data)
-
-
-def boot_parameters(data: bytes) -> None:
-    found = atags.parse(data)
-    atags.cmdline(found)
-    if not data.startswith(atags.build(found)[:-8]):
-        raise AssertionError("it does not build back to the same bytes")
-
-
-def maker_headers(data: bytes) -> None:
-    seen = view(data)
-    for lead in wrappers.leads(seen):
-        wrappers.find_loader(seen[lead:])
-    mtk = wrappers.split_mtk(data)
-    if mtk:
-        _same((mtk.around(mtk.data),), data)
-        mtk.around(b"x")
-    if wrappers.is_dhtb(data):
-        wrappers.read_dhtb(seen)
-    if wrappers.has_dhtb_behind(seen):
-        wrappers.read_dhtb_behind(seen)
-
-
-def sized_images(data: bytes) -> None:
-    with contextlib.suppress(InputError):
-        found = krnl.parse(data)
-        krnl.checksum(found.content)
-        if krnl.build(found.magic, found.content)[:-4] != data[: found.end - 4]:
-            raise AssertionError("it does not build back to the same bytes")
-    outer = uimage.parse(data)
-    uimage.with_content(data, b"".join(map(bytes, outer.parts)))
-
-
-def resources(data: bytes) -> None:
-    image = rsce.parse(data)
-    for entry, content in zip(image.entries, image.contents, strict=True):
-        entry.matches(content)
-    if sum(entry.size for entry in image.entries) < LIMIT:
-        rsce.parse(rsce.build(image, [entry.name for entry in image.entries], image.contents))
 
 
 def device_tree(data: bytes) -> None:
@@ -210,13 +92,13 @@ def trees_in_a_row(data: bytes) -> None:
 
 def tree_table(data: bytes) -> None:
     with contextlib.suppress(InputError):
-        _same((dtbo.build(dtbo.parse(data)),), data)
+        same_bytes((dtbo.build(dtbo.parse(data)),), data)
     for table_format in (QCDT, DTBH, SPRD, PXA_DT, PXA_19XX, AMLOGIC):
         try:
             table = table_format.parse(data)
         except InputError:
             continue
-        _same((table_format.build(table),), data)
+        same_bytes((table_format.build(table),), data)
         table_format.build(table_format.with_trees(table, [tree.data for tree in table.trees]))
 
 
@@ -234,7 +116,7 @@ def kernels(data: bytes) -> None:
 
 def kernel_headers(data: bytes) -> None:
     kernel_part.unwrap(data)
-    _same((kernel_part.unwrap(kernel_part.with_kernel(data, b"kernel", b"tree")),), b"kerneltree")
+    same_bytes((kernel_part.unwrap(kernel_part.with_kernel(data, b"kernel", b"tree")),), b"kerneltree")
 
 
 def bootloaders(data: bytes) -> None:
@@ -249,7 +131,7 @@ def unpacked(data: bytes) -> None:
 
 def archives(data: bytes) -> None:
     found, rest = cpio.parse(data)
-    _same((*cpio.build(found), bytes(rest)), data)
+    same_bytes((*cpio.build(found), bytes(rest)), data)
     for parts, _ in rootfs.unpack(found).walk():
         if ".." in parts or "" in parts or any("/" in part or "\0" in part for part in parts):
             raise AssertionError(f"{parts} leaves the folder")
@@ -356,7 +238,7 @@ _STARTED = kernel.identify(zimage(payload=pack(seeds.KERNEL, "gzip")))
 def boot_control_block(data: bytes) -> None:
     """Target: the boot control block; with the states that it has it builds back to the same bytes."""
     found = bootcontrol.parse(data)
-    _same([found.with_slots(*found.slots).stored], data[: bootcontrol.SIZE])
+    same_bytes([found.with_slots(*found.slots).stored], data[: bootcontrol.SIZE])
 
 
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
