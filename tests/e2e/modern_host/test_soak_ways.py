@@ -15,7 +15,7 @@ PARTITIONS = tuple(f"{name}_{slot}" for name in modern.IMAGES for slot in "ab")
 
 @pytest.mark.timeout(7200)
 def test_a_hundred_boots_by_every_way_in_turn(modern_host_phone: VirtualPhone, modern_rom: Path) -> None:
-    ways = {
+    ways: dict[str, list[str | Path]] = {
         "hardboot": [modern_rom],
         "soft": [modern_rom],
         "fastboot": [modern_rom, "--as-v2"],
