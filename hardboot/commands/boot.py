@@ -1,6 +1,7 @@
 """hardboot boot: boot an image from RAM, the best way that this phone has."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import click
@@ -19,7 +20,8 @@ from hardboot.device.phone import Phone
 from hardboot.flows import home
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S
-from hardboot.flows.ways import choice
+from hardboot.flows.store import named
+from hardboot.flows.ways import choice, kexec
 from hardboot.flows.ways.choice import Choice
 from hardboot.flows.ways.fastboot import BootableImage
 from hardboot.flows.ways.flash import FlashBoot
@@ -34,12 +36,16 @@ _HELP_VIA = (
     "(the boot partition, until hardboot home), or auto: hardboot if a host kernel runs, else fastboot if "
     "the bootloader is unlocked, else recovery, else slot."
 )
+# Chooses a way for a phone, and makes the request for it.
+Choose = Callable[[Phone, Journal], tuple[Choice, Request]]
 
 
 @click.command(
-    cls=Command, example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7"
+    cls=Command,
+    example="hardboot boot rom.img --dry-run\nhardboot boot rom.img --append loglevel=7\n"
+    "hardboot boot debian",
 )
-@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT, FLASH), _HELP_VIA)
+@image_options((choice.AUTO, HARDBOOT, SOFT, FASTBOOT, RECOVERY, SLOT, FLASH), _HELP_VIA, stored=True)
 @click.option(
     "--fastboot-serial",
     metavar="SERIAL",
@@ -66,7 +72,8 @@ def boot(
 ) -> None:
     """Boot IMAGE once; a restart brings the phone back to its own system.
 
-    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM.
+    IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM. Where no such path exists, it
+    is the name of a ROM on the phone (hardboot rom); without IMAGE, the default of these is booted.
 
     Checks that the kernel of IMAGE runs. There are several ways; --dry-run shows which one is taken, and why
     not the others. Only recovery, slot and flash write to partitions: the first two put the old content back
@@ -74,7 +81,27 @@ def boot(
     """
     if from_rom and wanted.dry_run:
         raise click.UsageError("--from-rom cannot be combined with --dry-run.")
-    request = replace(wanted.request(wanted.files.read()), fastboot_serial=fastboot_serial, as_v2=as_v2)
+    if named.is_name(wanted.files):
+        if wanted.via not in (choice.AUTO, HARDBOOT) or as_v2 or fastboot_serial:
+            raise click.UsageError("A ROM that is stored on the phone is booted by --via hardboot only.")
+        path = wanted.files.image
+        choose = choose_stored(wanted, None if path is None else str(path))
+    else:
+        request = replace(wanted.request(wanted.files.read()), fastboot_serial=fastboot_serial, as_v2=as_v2)
+        choose = _choose_image(wanted, request)
+    run(settings, wanted, choose, wait_s=wait_s, quiesce=quiesce, from_rom=from_rom)
+
+
+def run(
+    settings: Settings,
+    wanted: Wanted,
+    choose: Choose,
+    *,
+    wait_s: float,
+    quiesce: bool,
+    from_rom: bool = False,
+) -> None:
+    """Connect to the phone, and boot what `choose` returns, or print what would be booted."""
     agree = ask_to_put_back(settings)
     settles = None if wanted.dry_run else agree
     with journaled(settings, connect_s=min(wait_s, RESTART_S), restarts=True, settles=settles) as (
@@ -84,7 +111,7 @@ def boot(
         with if_cut_off("Nothing was loaded."):
             if from_rom and record.is_guest(phone.kernel()):
                 home.go(phone, wait_s=wait_s, agree=agree)
-            chosen, ready, before = _prepare(settings, wanted, phone, request, journal, wait_s)
+            chosen, ready, before = _prepare(settings, wanted, phone, choose, journal, wait_s)
         if not wanted.dry_run:
             if isinstance(ready, FlashBoot):
                 confirm(settings, ready.effect(phone), state="Nothing was written.")
@@ -97,14 +124,35 @@ def boot(
         settings.emit(journal.document(), lambda: show(journal))
 
 
+def _choose_image(wanted: Wanted, request: Request) -> Choose:
+    def choose(phone: Phone, journal: Journal) -> tuple[Choice, Request]:
+        named.warn_of_namesake(phone, wanted.files)
+        return choice.choose(phone, request, wanted.via, journal, explain=wanted.dry_run), request
+
+    return choose
+
+
+def choose_stored(wanted: Wanted, name: str | None, *, is_known: bool = False) -> Choose:
+    """Return what chooses the way of a stored ROM; see `named.source`."""
+
+    def choose(phone: Phone, journal: Journal) -> tuple[Choice, Request]:
+        source = named.source(phone, name, journal, is_known=is_known)
+        journal.via = HARDBOOT
+        request = wanted.request(source)
+        append = " ".join(filter(None, (source.append, wanted.append)))
+        return Choice(kexec.hardboot), replace(request, append=append or None)
+
+    return choose
+
+
 def _prepare(
-    settings: Settings, wanted: Wanted, phone: Phone, request: Request, journal: Journal, wait_s: float
+    settings: Settings, wanted: Wanted, phone: Phone, choose: Choose, journal: Journal, wait_s: float
 ) -> tuple[Choice, Ready, Before]:
     """Prepare the boot; if a ROM runs that is no host, restart into the own system, after a question."""
 
     def prepare() -> tuple[Choice, Ready, Before]:
         before = Before.ask(phone)
-        chosen = choice.choose(phone, request, wanted.via, journal, explain=wanted.dry_run)
+        chosen, request = choose(phone, journal)
         return chosen, chosen.way.prepare(phone, request, journal), before
 
     try:

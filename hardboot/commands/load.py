@@ -22,7 +22,7 @@ from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.planning import Planned
 from hardboot.flows.restart import WAIT_S
-from hardboot.flows.rom_source import RomFiles, RomSource
+from hardboot.flows.rom_source import RomFiles, Source
 from hardboot.flows.ways import kexec
 from hardboot.flows.ways.way import HARDBOOT, SOFT, Request
 from hardboot.profile import Profile
@@ -40,17 +40,20 @@ class Wanted:
     svg: Path | None
     untested: bool
 
-    def request(self, source: RomSource) -> Request:
+    def request(self, source: Source) -> Request:
         """Return what a way to boot needs to know."""
         return Request(source, self.cmdline, self.append, untested=self.untested or self.dry_run)
 
 
-def image_options(ways: Sequence[str], help_via: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def image_options(
+    ways: Sequence[str], help_via: str, *, stored: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return what adds the argument IMAGE and the options for booting it; they are passed as one `wanted`.
 
     Args:
         ways: The values of --via; the first is the default.
         help_via: The help of --via.
+        stored: See `rom_options`.
     """
     via = click.option(
         "--via",
@@ -60,11 +63,11 @@ def image_options(ways: Sequence[str], help_via: str) -> Callable[[Callable[...,
         show_default=True,
         help=help_via,
     )
-    return lambda function: _with_image_options(via, function)
+    return lambda function: _with_image_options(via, function, stored=stored)
 
 
 def _with_image_options(
-    via: Callable[[Callable[..., Any]], Callable[..., Any]], function: Callable[..., Any]
+    via: Callable[[Callable[..., Any]], Callable[..., Any]], function: Callable[..., Any], *, stored: bool
 ) -> Callable[..., Any]:
     @wraps(function)
     def command(**words: Any) -> Any:
@@ -90,7 +93,7 @@ def _with_image_options(
         click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line."),
     ):
         added = option(added)
-    return rom_options(added)
+    return rom_options(added, stored=stored)
 
 
 @click.command(cls=Command, example="hardboot load rom.img\nhardboot load --panic capture.img")

@@ -9,31 +9,28 @@ from typing import Any
 import click
 import msgspec
 
-from hardboot.attempts.recording import recorded
 from hardboot.base import log
 from hardboot.base.errors import HardbootError, InputError
-from hardboot.base.interrupts import if_cut_off
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
+from hardboot.commands import boot as booting
 from hardboot.commands.command import Command, Group
 from hardboot.commands.common import Settings, confirm, connected, count, echo, journaled, pass_settings
-from hardboot.commands.exec import show as show_start
 from hardboot.commands.exec import start_options
+from hardboot.commands.load import Wanted
 from hardboot.commands.sizes import SIZE
 from hardboot.device.phone import Phone
 from hardboot.downloads import open_download
 from hardboot.flows import image_set
 from hardboot.flows import rom as roms
 from hardboot.flows.journal import Journal
-from hardboot.flows.restart import RESTART_S
+from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.store import add as adding
 from hardboot.flows.store import archive, checking, default, sources, stored
 from hardboot.flows.store import refresh as refreshing
 from hardboot.flows.store.add import NewImage, NewRom
-from hardboot.flows.store.start import StoredSource
 from hardboot.flows.store.stored import Damaged
-from hardboot.flows.ways import kexec
-from hardboot.flows.ways.way import Request
+from hardboot.flows.ways.way import HARDBOOT
 from hardboot.store.manifest import Kind, Manifest, RomName
 
 _PATH = click.Path(path_type=Path)
@@ -278,18 +275,11 @@ def boot(settings: Settings, name: str, untested: bool, wait_s: float, quiesce: 
     Its blocks are checked first: they must be where they were written, and nobody else's.
     """
     _check_name(name)
-    with (
-        journaled(settings, connect_s=min(wait_s, RESTART_S), restarts=True) as (phone, journal),
-        recorded(phone, journal, command=settings.words),
-    ):
-        with if_cut_off("Nothing was loaded."):
-            source = StoredSource(stored.find(phone, name))
-        journal.via = kexec.hardboot.name
-        ready = kexec.hardboot.prepare(
-            phone, Request(source, append=source.append or None, untested=untested), journal
-        )
-        ready.start(phone, journal, wait_s=wait_s, quiesce=quiesce)
-    settings.emit(journal.document(), lambda: show_start(journal))
+    wanted = Wanted(
+        RomFiles(None), cmdline=None, append=None, via=HARDBOOT, dry_run=False, svg=None, untested=untested
+    )
+    choose = booting.choose_stored(wanted, name, is_known=True)
+    booting.run(settings, wanted, choose, wait_s=wait_s, quiesce=quiesce)
 
 
 @rom.command(cls=Command, example="hardboot rom refresh debian")

@@ -14,14 +14,19 @@ _PATH = click.Path(path_type=Path)
 _NAMES = ("image", "kernel", "ramdisk", "own_ramdisk", "dtb", "modules")
 
 
-def rom_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the argument IMAGE and the options that name parts of a ROM; they are passed as one `files`."""
+def rom_options(function: Callable[..., Any], *, stored: bool = False) -> Callable[..., Any]:
+    """Add the argument IMAGE and the options that name parts of a ROM; they are passed as one `files`.
+
+    Args:
+        function: The command.
+        stored: Nothing at all may be named, too: the default among the ROMs on the phone is meant.
+    """
 
     @wraps(function)
     def command(**words: Any) -> Any:
         others = {name: words.pop(name) for name in OTHERS}
         files = RomFiles(others=others, **{name: words.pop(name) for name in _NAMES})
-        if files.image is None and files.kernel is None:
+        if files.image is None and files.kernel is None and not (stored and files.image_alone):
             raise click.UsageError("Nothing to start: give IMAGE, or a kernel (--kernel PATH).")
         if files.image is None and any(others.values()):
             raise click.UsageError("--init-boot, --vendor-boot and --dtbo need IMAGE.")

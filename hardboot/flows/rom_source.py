@@ -52,6 +52,11 @@ class RomFiles:
     dtb: Path | None = None
     modules: bool = False
 
+    @property
+    def image_alone(self) -> bool:
+        """Whether nothing is named besides the image."""
+        return replace(self, image=None, others={}) == RomFiles(None) and not any(self.others.values())
+
     def read(self) -> "RomSource":
         """Read the files; what only the phone has is read by `RomSource.complete`.
 

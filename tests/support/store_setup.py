@@ -14,6 +14,7 @@ from hardboot.flows.store.place import STORE
 
 PAGE = 4096
 PARTITION = 64 << 20  # bytes of userdata
+BLOCK_FILES = ("/sys/class/block/vda3/size", "/sys/class/block/vda3/uevent")
 ROOT = bytes(PAGE) + b"root file system".ljust(PAGE, b".") + bytes(2 * PAGE)
 
 
@@ -56,9 +57,9 @@ def reconnected(phone: StorePhone) -> StorePhone:
 def prepare(scripted: ScriptedPhone) -> None:
     """Let a phone tell on which block device its /data lies."""
     scripted.show("/proc/mounts", lambda: "".join(f"{mount}\n" for mount in scripted.files.mounts))
-    block = "/sys/class/block/vda3"
-    scripted.add_file(f"{block}/size", f"{PARTITION // 512}\n")
-    scripted.add_file(f"{block}/uevent", "MAJOR=254\nMINOR=3\nDEVNAME=vda3\nPARTNAME=userdata\n")
+    size, uevent = BLOCK_FILES
+    scripted.add_file(size, f"{PARTITION // 512}\n")
+    scripted.add_file(uevent, "MAJOR=254\nMINOR=3\nDEVNAME=vda3\nPARTNAME=userdata\n")
     blocks_of(scripted.files).pins = scripted.data.kind == "f2fs"
 
 

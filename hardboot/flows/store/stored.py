@@ -18,7 +18,7 @@ from hardboot.store.manifest import Manifest
 MANIFEST = "manifest.json"
 # Folders of ROMs that are being added or removed begin with a dot; no name of a ROM does.
 _NAMES = f"ls -a {STORE} 2>/dev/null; true"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
 _UNFINISHED = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}\.(new|gone)")
 
 
@@ -57,7 +57,7 @@ def look(phone: Phone) -> Store:
         DeviceError: If the phone does not answer.
     """
     found = sorted(set(read(_NAMES, phone.root(_NAMES)).splitlines()) - {"", ".", ".."})
-    names = tuple(name for name in found if _NAME.fullmatch(name))
+    names = tuple(name for name in found if NAME.fullmatch(name))
     unfinished = tuple(name for name in found if _UNFINISHED.fullmatch(name))
     foreign = tuple(printable(name) for name in found if name not in (*names, *unfinished))
     return Store(names, unfinished, foreign)
