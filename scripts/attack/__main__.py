@@ -1,13 +1,16 @@
-"""Attack a virtual phone (`make attack`): power cuts, killed commands, bad connections, bad phones.
+"""Attack virtual phones (`make attack`): power cuts, killed commands, bad connections, bad phones.
 
-After each attack, what hardboot said is compared with the disk and the console, read from outside the phone,
-and the phone must be brought back by the command that hardboot named. Prints a count for each kind of end.
+--cuts and --kills go over flash-host-kernel, `boot --via flash`, `--via recovery` and `--via slot`, and over
+`home` after each of them. After each attack, what hardboot said is compared with the disk and the console,
+read from outside the phone; the next command must say what was left, and `home` must end it. Prints how many
+of them ended how.
 
 Untrue: an end that contradicts what was read. Wrong success: exit code 0 with another result than asked for.
 Lost: a phone that does not come back.
 """
 
 import argparse
+import itertools
 import os
 import random
 import shutil
@@ -16,14 +19,16 @@ import time
 
 import boot_attacks
 import flash_attacks
-import home_attacks
+import prepared
+import way_attacks
 from adb_proxy import Proxy
-from attacked import FOLDER, NAME, Phone, prepare, required
+from attacked import FOLDER, Phone
+from commands import required
+from counts import CUT, KILL, Counts
 from tally import Tally
+from ways import TARGETS
 
 from hardboot.virtual import machine
-
-_LONGER = 2  # a flashed boot, against a flash: the restart
 
 
 def _measure(phone: Phone, *words: str) -> tuple[float, int]:
@@ -31,60 +36,71 @@ def _measure(phone: Phone, *words: str) -> tuple[float, int]:
     begun = time.monotonic()
     with Proxy(phone.port, None) as proxy:
         required(*words, "--yes", "--serial", f"127.0.0.1:{proxy.port}")
-        return time.monotonic() - begun, proxy.moved
+        taken = time.monotonic() - begun
+        print(f"{words[0]} takes {taken:.1f} s and moves {proxy.moved} bytes", flush=True)
+        return taken, proxy.moved
+
+
+def _attack_ways(phone: Phone, options: argparse.Namespace, counts: Counts, rng: random.Random) -> None:
+    """Attack the ways of this phone; all phones together get as many attacks as were asked for."""
+    wanted = {CUT: options.cuts, KILL: options.kills}
+    for kind, number in wanted.items():
+        for target in itertools.islice(itertools.cycle(TARGETS), number):
+            if target.way.phone == phone.name:
+                way_attacks.attack(phone, target, kind, counts, rng)
+
+
+def _spoil(phone: Phone, options: argparse.Namespace, tallies: dict[str, Tally], rng: random.Random) -> None:
+    """Flash over a bad connection and to a bad phone, and disturb boots by kexec."""
+    if options.faults or options.phone_faults:
+        duration_s, traffic = _measure(phone, "flash-host-kernel", str(phone.next_image()))
+    for _ in range(options.faults):
+        flash_attacks.spoil_connection(phone, tallies["connection faults"], rng, traffic)
+    if options.phone_faults:
+        phone.slow = True
+        phone.restart()
+    for _ in range(options.phone_faults):
+        flash_attacks.spoil_phone(phone, tallies["phone faults"], rng, duration_s)
+    phone.slow = False
+    if options.boots:
+        phone.restart()
+        duration_s, traffic = _measure(phone, "boot", str(phone.rom))
+        phone.restart()
+    for _ in range(options.boots):
+        boot_attacks.attack(phone, tallies["boots"], rng, duration_s, traffic)
 
 
 def main() -> int:
     """Run the attacks; 1 if one of them ended badly."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cuts", type=int, default=10, help="power cuts while flashing")
-    parser.add_argument("--kills", type=int, default=10, help="flashes whose command is ended")
+    parser.add_argument("--cuts", type=int, default=16, help="power cuts, spread over the ways and home")
+    parser.add_argument("--kills", type=int, default=16, help="killed commands, spread in the same way")
     parser.add_argument("--faults", type=int, default=20, help="flashes over a bad connection")
     parser.add_argument("--phone-faults", type=int, default=10, help="flashes to a phone that misbehaves")
-    parser.add_argument("--boots", type=int, default=10, help="disturbed boots of a ROM")
-    parser.add_argument("--homes", type=int, default=10, help="disturbed flashed boots, and ways home")
+    parser.add_argument("--boots", type=int, default=10, help="disturbed boots of a ROM by kexec")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.environ["XDG_STATE_HOME"] = str((FOLDER / "state").absolute())
-    machine.stop(NAME)
-    shutil.rmtree(FOLDER / "state", ignore_errors=True)  # of a phone that is no more
+    for name in machine.names():
+        machine.stop(name)
+    shutil.rmtree(FOLDER / "state", ignore_errors=True)  # of phones that are no more
     rng = random.Random(options.seed)
-    kinds = ("power cuts", "killed commands", "connection faults", "phone faults", "homes", "boots")
-    tallies = {kind: Tally() for kind in kinds}
-    phone = prepare()
-    duration_s, traffic = _measure(phone, "flash-host-kernel", str(phone.next_image()))
-    print(f"a flash takes {duration_s:.1f} s and moves {traffic} bytes", flush=True)
+    counts = Counts()
+    tallies = {kind: Tally() for kind in ("connection faults", "phone faults", "boots")}
     try:
-        for _ in range(options.cuts):
-            flash_attacks.cut_power(phone, tallies["power cuts"], rng, duration_s)
-        phone.slow = False
-        for _ in range(options.kills):
-            flash_attacks.kill(phone, tallies["killed commands"], rng, duration_s)
-        for _ in range(options.faults):
-            flash_attacks.spoil_connection(phone, tallies["connection faults"], rng, traffic)
-        if options.phone_faults:
+        for name in (prepared.CLASSIC, prepared.MODERN):
+            phone = prepared.phone(name)
+            _attack_ways(phone, options, counts, rng)
+            if name == prepared.CLASSIC:
+                _spoil(phone, options, tallies, rng)
             phone.power_off()
-            phone.slow = True
-            phone.power_on()
-        for _ in range(options.phone_faults):
-            flash_attacks.spoil_phone(phone, tallies["phone faults"], rng, duration_s)
-        phone.slow = False
-        for _ in range(options.homes):
-            home_attacks.attack(phone, tallies["homes"], rng, duration_s * _LONGER)
-        if options.boots:
-            phone.power_off()
-            phone.power_on()
-            duration_s, traffic = _measure(phone, "boot", str(phone.rom))
-            print(f"a boot takes {duration_s:.1f} s and moves {traffic} bytes", flush=True)
-            phone.power_off()
-            phone.power_on()
-        for _ in range(options.boots):
-            boot_attacks.attack(phone, tallies["boots"], rng, duration_s, traffic)
     finally:
-        machine.stop(NAME)
+        for name in machine.names():
+            machine.stop(name)
         for kind, tally in tallies.items():
             tally.show(kind)
-    return int(any(tally.bad for tally in tallies.values()))
+        counts.show()
+    return int(bool(counts.bad) or any(tally.bad for tally in tallies.values()))
 
 
 if __name__ == "__main__":

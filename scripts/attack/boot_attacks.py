@@ -5,10 +5,9 @@ import signal
 import time
 
 from adb_proxy import KINDS, Fault, Proxy
-from attacked import NAME, Ended, Phone, ended, run, start
+from attacked import Phone
+from commands import Ended, ended, run, start
 from tally import Tally
-
-from hardboot.virtual import machine
 
 _NOT_RESET = ("Nothing was sent", "Nothing was loaded", "Nothing was started", "It was unloaded again")
 _RUNS = "the ROM is running"
@@ -17,7 +16,7 @@ _RUNS = "the ROM is running"
 def attack(phone: Phone, tally: Tally, rng: random.Random, duration_s: float, traffic: int) -> None:
     """Boot a ROM, and cut the power, end the command, or spoil the connection at a random moment."""
     before, seen = phone.content, phone.console.stat().st_size
-    resets = machine.status(NAME).resets
+    resets = phone.resets
     mark = f"attack={rng.randrange(1 << 32):x}"
     words = ("boot", phone.rom, "--append", mark, "--yes", "--wait", "60", "--serial")
     what: str = rng.choice((*KINDS, "SIGINT", "SIGKILL", "power cut"))
@@ -30,32 +29,28 @@ def attack(phone: Phone, tally: Tally, rng: random.Random, duration_s: float, tr
         process = start(*words, phone.serial)
         time.sleep(rng.uniform(0.3, duration_s))
         if what == "power cut":
-            phone.power_off()
-            phone.power_on()
+            phone.restart()
         else:
             process.send_signal(signal.Signals[what])
         done = ended(process)
     time.sleep(1)
-    reset = machine.status(NAME).resets != resets
-    with phone.console.open("rb") as console:
-        console.seek(seen)
-        started = mark.encode() in console.read()
+    reset = phone.resets != resets
+    started = mark.encode() in phone.said(seen)
     problem = _judge(done, reset=reset, started=started)
     if phone.content != before:
         problem = "the boot partition changed"
     tally.add(f"boot, {what}", done, problem)
-    phone.power_off()
-    if not phone.power_on():
+    if not phone.restart():
         tally.bad.append(f"boot, {what}: lost: it does not start")
-        phone.rescue(before)
+        phone.rescue({"boot": before})
 
 
 def _judge(done: Ended, *, reset: bool, started: bool) -> str | None:
     """Return what is wrong with what a boot said, given whether the phone was reset and the ROM started."""
     if done.code == 0:
         return None if started else "wrong success"
-    if done.is_bug:
-        return "a bug: " + " | ".join(done.lines[-3:])
+    if done.bug:
+        return done.bug
     if reset and any(text in done.state for text in _NOT_RESET):
         return f"untrue: {done.state}"
     if not started and _RUNS in done.state and "not known" not in done.state:

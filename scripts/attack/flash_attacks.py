@@ -1,17 +1,16 @@
-"""Attacks on `flash-host-kernel`, and the judgement of what it says afterwards."""
+"""Faults of the connection and of the phone during `flash-host-kernel`, and the judgement of what it says."""
 
 import random
-import signal
 import time
 from pathlib import Path
 
 from adb_proxy import KINDS, Fault, Proxy
-from attacked import Ended, Phone, ended, run, start
+from attacked import Phone
+from commands import Ended, ended, run, start
 from tally import Tally
 
 from hardboot.base.errors import HardbootError
 
-_SLOWER = 4  # a flash on a slow disk, against one on a usual one
 # What goes wrong on the phone: commands for its shell, and what puts it right again.
 _WRITING = "w=/dev/hardboot-writer; for i in $(seq 100); do test -e $w && break; usleep 100000; done"
 DEVICE_FAULTS = {
@@ -24,35 +23,6 @@ DEVICE_FAULTS = {
     "the staged image changes": ("for f in /data/local/tmp/hardboot*/*.img; do echo x >>$f; done", ""),
     "the partition changes": ("printf x | dd of=/dev/block/by-name/boot bs=1 seek=5000 conv=notrunc", ""),
 }
-
-
-def cut_power(phone: Phone, tally: Tally, rng: random.Random, duration_s: float) -> None:
-    """Take the battery out at a random moment of a flash; most times put it back in soon."""
-    wanted, before = phone.next_image(), phone.content
-    slow = phone.slow
-    process = start("flash-host-kernel", wanted, "--yes", "--serial", phone.serial)
-    time.sleep(rng.uniform(0.3, duration_s * (_SLOWER if slow else 1)))
-    phone.power_off()
-    phone.slow = rng.random() < 0.4
-    returned = rng.random() < 0.7
-    if returned:
-        phone.power_on()
-    else:
-        process.send_signal(signal.SIGINT)  # nobody waits three minutes for a phone that is off
-    what = "power cut" + (" with a slow disk" if slow else "") + ("" if returned else ", then Ctrl-C")
-    _settle(phone, tally, ended(process), before, wanted, what)
-
-
-def kill(phone: Phone, tally: Tally, rng: random.Random, duration_s: float) -> None:
-    """End the command at a random moment, by SIGKILL or Ctrl-C."""
-    wanted, before = phone.next_image(), phone.content
-    process = start("flash-host-kernel", wanted, "--yes", "--serial", phone.serial)
-    time.sleep(rng.uniform(0.3, duration_s))
-    number = rng.choice((signal.SIGKILL, signal.SIGINT))
-    process.send_signal(number)
-    done = ended(process)
-    time.sleep(1)  # a writer on the phone ends by itself
-    _settle(phone, tally, done, before, wanted, number.name)
 
 
 def spoil_connection(phone: Phone, tally: Tally, rng: random.Random, traffic: int) -> None:
@@ -104,7 +74,7 @@ def _settle(
     lost = phone.bring_back()
     if lost:
         tally.bad.append(f"{what}: lost: {lost}")
-        phone.rescue(before)
+        phone.rescue({"boot": before})
 
 
 def _judge(done: Ended, before: bytes, after: bytes, wanted: bytes) -> str | None:
@@ -113,8 +83,8 @@ def _judge(done: Ended, before: bytes, after: bytes, wanted: bytes) -> str | Non
     old = after == before
     if done.code == 0:
         return None if new else "wrong success"
-    if done.is_bug:
-        return "a bug: " + " | ".join(done.lines[-3:])
+    if done.bug:
+        return done.bug
     says_old = any(
         text in done.state
         for text in ("holds what it held before", "Nothing was written", "Nothing was sent", "was not sent")

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from attacked import Ended
+from commands import Ended
 
 
 @dataclass
