@@ -11,6 +11,7 @@ import click
 
 from hardboot.base import log, terminal
 from hardboot.base.errors import HardbootError, RefusedError
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.printable import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -136,9 +137,11 @@ def connected(
     patience = phones.WAIT_S if wait_s is None else wait_s
     with phones.connected(settings.serial, settings.chosen(), exclusive=exclusive, wait_s=patience) as phone:
         if settles is None or not unsettled.settle(phone, settles):
-            unsettled.report(phone, alone=exclusive, restarts=restarts)
+            with if_cut_off("Nothing was changed."):
+                unsettled.report(phone, alone=exclusive, restarts=restarts)
         if exclusive:
-            aftermath.collect(phone, alone=True)  # a restart would destroy it
+            with if_cut_off("Nothing was started."):
+                aftermath.collect(phone, alone=True)  # a restart would destroy it
         yield phone
 
 

@@ -3,6 +3,7 @@
 import click
 
 from hardboot.attempts import aftermath
+from hardboot.base.interrupts import if_cut_off
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, ask_to_put_back, echo, pass_settings, wait_option
 from hardboot.device import record
@@ -28,7 +29,8 @@ def home(settings: Settings, dry_run: bool, wait_s: float) -> None:
     off. Each partition is read back and compared. It may be repeated at any time.
     """
     with connected(settings.serial, settings.chosen(), exclusive=True) as phone:
-        aftermath.collect(phone, alone=True)
+        with if_cut_off("Nothing was changed."):
+            aftermath.collect(phone, alone=True)
         agree = ask_to_put_back(settings)
         done = flow.look(phone) if dry_run else flow.go(phone, wait_s=wait_s, agree=agree)
         name = f"{phone.profile.name} {phone.serialno}"

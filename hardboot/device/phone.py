@@ -13,6 +13,7 @@ from hardboot import layout, profile
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.files import state_dir
+from hardboot.base.interrupts import if_cut_off
 from hardboot.device import lock, slots
 from hardboot.device.connection import only_phone, open_transport
 from hardboot.device.copies import Copy
@@ -282,7 +283,8 @@ def connected(
     Raises:
         RefusedError: If one is running.
     """
-    phone = connect(serial, chosen, wait_s=wait_s)
+    with if_cut_off("Nothing was sent."):
+        phone = connect(serial, chosen, wait_s=wait_s)
     try:
         if exclusive:
             with lock.exclusive(_lock_of(phone.serialno), f"{phone.profile.name} {phone.serialno}"):

@@ -18,6 +18,7 @@ _SAYS_UNTOUCHED = (
 )
 _SAYS_OLD = ("holds what it held before", "hold what they held before", "Everything was put back")
 _SAYS_ROM = ("The ROM is flashed", "The ROM is in the", "holds the ROM")
+_SAYS_NOTHING = "The last step may be incomplete"
 Content = Mapping[str, bytes]
 
 
@@ -78,6 +79,8 @@ def judge(case: Case, done: Ended, now: Content, console: bytes) -> str | None:
         or (any(text in state for text in _SAYS_ROM) and old)
         or ("neither" in state and case.is_home(now))
     )
+    if state.startswith(_SAYS_NOTHING) and now != case.begin:
+        return f"not explained: {state}"
     return f"untrue: {state}" if false else None
 
 

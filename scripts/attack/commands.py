@@ -24,9 +24,15 @@ class Ended:
         return found[-1].removeprefix("  state: ") if found else ""
 
     @property
+    def what(self) -> str:
+        """The error."""
+        found = [line for line in self.lines if line.startswith("hardboot: ")]
+        return found[-1].removeprefix("hardboot: ") if found else ""
+
+    @property
     def shown(self) -> str:
         """The end in one line."""
-        return f"exit code {self.code}: {self.state}" if self.code else "done"
+        return f"exit code {self.code}: {self.what}: {self.state}" if self.code else "done"
 
     @property
     def text(self) -> str:

@@ -82,9 +82,10 @@ def _cut(phone: Phone, process: "subprocess.Popen[str]", rng: random.Random) -> 
     waits = rng.random() < 0.5
     if not waits:
         process.send_signal(signal.SIGINT)
-    if not phone.power_on():
+    boots = phone.power_on()
+    if waits and not boots:
         process.send_signal(signal.SIGINT)
-    return "power cut" if waits else "power cut, Ctrl-C"
+    return "power cut" + ("" if waits else ", Ctrl-C") + ("" if boots else ", does not boot")
 
 
 def _quiet(phone: Phone) -> Content:

@@ -87,23 +87,24 @@ class FlashBoot:
             DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
         """
         journal.loaded = self.loaded
-        log.say(f"Booting {self.loaded} {self.loaded.method}")
-        with journal.phase("write"), temporary_folder() as folder:
-            copies = new_images.copies(self.images, folder)
-            transaction.write(phone, FLASH, copies, put_back=True, wait_s=wait_s)
-            journal.pushed_bytes += sum(copy.size for copy in copies.values())
-        record.remember(phone, self.loaded)  # before the start: this computer may be interrupted during it
-        with (
-            if_cut_off("The ROM is flashed; the restart may have been sent.", _HOME),
-            journal.phase("boot"),
-            log.step("Waiting for the ROM", limit_s=wait_s),
-        ):
-            now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
-        failed = now is not None and self.loaded.mark not in now.marks
-        if failed:
-            with journal.phase("put back"):
-                unsettled.put_back(phone)
-        verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=failed)
+        with if_cut_off("The ROM may be flashed, and may have been started.", _HOME):
+            log.say(f"Booting {self.loaded} {self.loaded.method}")
+            with journal.phase("write"), temporary_folder() as folder:
+                copies = new_images.copies(self.images, folder)
+                transaction.write(phone, FLASH, copies, put_back=True, wait_s=wait_s)
+                journal.pushed_bytes += sum(copy.size for copy in copies.values())
+            with (
+                if_cut_off("The ROM is flashed; the restart may have been sent.", _HOME),
+                journal.phase("boot"),
+                log.step("Waiting for the ROM", limit_s=wait_s),
+            ):
+                record.remember(phone, self.loaded)  # this computer may be interrupted during the start
+                now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
+            failed = now is not None and self.loaded.mark not in now.marks
+            if failed:
+                with journal.phase("put back"):
+                    unsettled.put_back(phone)
+            verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=failed)
 
 
 @dataclass(frozen=True)

@@ -84,21 +84,22 @@ class RecoveryBoot:
             DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
         """
         journal.loaded = self.loaded
-        log.say(f"Booting {self.loaded} {self.loaded.method}")
-        with journal.phase("write"):
-            self._write(phone, journal)
-        record.remember(phone, self.loaded)  # before the start: this computer may be interrupted during it
-        with (
-            if_cut_off("The ROM is in the recovery partition; the restart may have been sent.", _HOME),
-            journal.phase("boot"),
-            log.step("Waiting for the ROM", limit_s=wait_s),
-        ):
-            now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
-        settled = False
-        if now:
-            with journal.phase("put back"):
-                settled = _put_back(phone, own=self.loaded.mark not in now.marks)
-        verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
+        with if_cut_off("The ROM may be in the recovery partition, and may have been started.", _HOME):
+            log.say(f"Booting {self.loaded} {self.loaded.method}")
+            with journal.phase("write"):
+                self._write(phone, journal)
+            with (
+                if_cut_off("The ROM is in the recovery partition; the restart may have been sent.", _HOME),
+                journal.phase("boot"),
+                log.step("Waiting for the ROM", limit_s=wait_s),
+            ):
+                record.remember(phone, self.loaded)  # this computer may be interrupted during the start
+                now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
+            settled = False
+            if now:
+                with journal.phase("put back"):
+                    settled = _put_back(phone, own=self.loaded.mark not in now.marks)
+            verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
 
     def _write(self, phone: Phone, journal: Journal) -> None:
         """Write the image, then the message: without the message, the phone starts its own system."""

@@ -90,23 +90,24 @@ class SlotBoot:
             DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
         """
         journal.loaded = self.loaded
-        log.say(f"Booting {self.loaded} {self.loaded.method} ({self.slot})")
-        with journal.phase("write"):
-            self._write(phone, journal)
-        record.remember(phone, self.loaded)  # before the start: this computer may be interrupted during it
-        with (
-            if_cut_off("The ROM is in the other slot; the restart may have been sent.", _HOME),
-            journal.phase("boot"),
-            log.step("Waiting for the ROM", limit_s=wait_s),
-        ):
-            if self.state.control is None:
-                bootctl.start_anew(phone, self.state.other, home=self.state.running)
-            now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
-        settled = False
-        if now:
-            with journal.phase("put back"):
-                settled = self._put_back(phone, own=self.loaded.mark not in now.marks)
-        verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
+        with if_cut_off("The ROM may be in the other slot, and may have been started.", _HOME):
+            log.say(f"Booting {self.loaded} {self.loaded.method} ({self.slot})")
+            with journal.phase("write"):
+                self._write(phone, journal)
+            with (
+                if_cut_off("The ROM is in the other slot; the restart may have been sent.", _HOME),
+                journal.phase("boot"),
+                log.step("Waiting for the ROM", limit_s=wait_s),
+            ):
+                record.remember(phone, self.loaded)  # this computer may be interrupted during the start
+                if self.state.control is None:
+                    bootctl.start_anew(phone, self.state.other, home=self.state.running)
+                now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
+            settled = False
+            if now:
+                with journal.phase("put back"):
+                    settled = self._put_back(phone, own=self.loaded.mark not in now.marks)
+            verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
 
     def _write(self, phone: Phone, journal: Journal) -> None:
         """Write the images, then the boot control block: without it, the phone starts its own slot."""
