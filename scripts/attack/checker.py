@@ -13,7 +13,6 @@ _SAYS_UNTOUCHED = (
     "Nothing was written",
     "Nothing was sent",
     "Nothing was changed",
-    "Nothing was put back yet",
     "was not sent",
 )
 _SAYS_OLD = ("holds what it held before", "hold what they held before", "Everything was put back")
@@ -78,6 +77,7 @@ def judge(case: Case, done: Ended, now: Content, console: bytes) -> str | None:
         or (any(text in state for text in _SAYS_OLD) and not old)
         or (any(text in state for text in _SAYS_ROM) and old)
         or ("neither" in state and case.is_home(now))
+        or ("Nothing was put back yet" in state and not (untouched if case.target.is_home else not old))
     )
     if state.startswith(_SAYS_NOTHING) and now != case.begin:
         return f"not explained: {state}"
