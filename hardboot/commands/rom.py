@@ -28,8 +28,9 @@ from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.store import add as adding
 from hardboot.flows.store import archive, checking, default, sources, stored
 from hardboot.flows.store import refresh as refreshing
-from hardboot.flows.store.add import NewImage, NewRom
+from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.stored import Damaged
+from hardboot.flows.store.write_image import NewImage
 from hardboot.flows.ways.way import HARDBOOT
 from hardboot.store.manifest import Kind, Manifest, RomName
 

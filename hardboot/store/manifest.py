@@ -5,6 +5,7 @@ phone, where a booted ROM could have changed it: what can be looked at is not be
 used as a path before it fits its pattern.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -38,7 +39,10 @@ class StoredImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         sha256: Of what was written by `rom add`, in hex; None of an image that the ROM writes to.
         filesystem: What is in it.
         read_only: The ROM cannot write to it.
-        runs: Where it lay when it was written: offset in the image, offset in the partition, bytes.
+        runs: Where it lay when it was written: offset in the image, offset in the partition, bytes. Empty if
+            its file was given up, to make room for a new one that was not written then.
+        generation: How often it was replaced: each time its file gets another name, so that the manifest
+            decides which file counts.
     """
 
     name: _ImageName
@@ -47,16 +51,21 @@ class StoredImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     filesystem: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,15}\Z")] = "ext4"
     read_only: bool = False
     runs: Annotated[tuple[tuple[_Offset, _Offset, _Size], ...], Meta(max_length=8192)] = ()
+    generation: Annotated[int, Meta(ge=0, le=1 << 30)] = 0
 
     @property
     def file(self) -> str:
         """The name of its file."""
-        return f"{self.name}.img"
+        return f"{self.name}.{self.generation}.img" if self.generation else f"{self.name}.img"
 
     @property
     def extents(self) -> tuple[Extent, ...]:
         """Its runs on the partition."""
         return tuple(Extent(*run) for run in self.runs)
+
+    def lying_at(self, extents: Iterable[Extent]) -> "StoredImage":
+        """Return it with other runs."""
+        return replace(self, runs=tuple((one.logical, one.physical, one.length) for one in extents))
 
 
 class BootFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,6 +117,14 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"there is no image {self.root}")
         if (self.kind == "kernel") != (not self.images):
             raise ValueError("a ROM of kind kernel, and no other, is without images")
+
+    def image(self, name: str) -> StoredImage | None:
+        """Return the image of that name; None if there is none."""
+        return next((one for one in self.images if one.name == name), None)
+
+    def with_image(self, image: StoredImage) -> "Manifest":
+        """Return it with `image` in place of the one of its name."""
+        return replace(self, images=tuple(image if one.name == image.name else one for one in self.images))
 
     @property
     def size(self) -> int:

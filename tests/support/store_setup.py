@@ -9,8 +9,9 @@ from scripted_phone import ScriptedPhone
 from scripted_phone.blocks import Blocks, blocks_of
 
 from hardboot.device.phone import Phone
-from hardboot.flows.store.add import NewImage, NewRom
+from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.place import STORE
+from hardboot.flows.store.write_image import NewImage
 
 PAGE = 4096
 PARTITION = 64 << 20  # bytes of userdata

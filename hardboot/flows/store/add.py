@@ -16,35 +16,14 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.base.sizes import human_size
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
-from hardboot.device.staging import STAGING
 from hardboot.flows.partition_read import time_for
-from hardboot.flows.store import place, raw, stored
+from hardboot.flows.store import place, stored, write_image
 from hardboot.flows.store.place import RESERVE, STORE, Place
-from hardboot.flows.store.put import damaged, put
-from hardboot.flows.store.send import send
-from hardboot.formats.reading import Data, sha256
-from hardboot.payload import agent as agents
+from hardboot.flows.store.put import put
+from hardboot.flows.store.write_image import NewImage
+from hardboot.formats.reading import Data
 from hardboot.store import blocks, manifest
-from hardboot.store.manifest import BootFile, Kind, Manifest, StoredImage
-
-_AGENT = f"{STAGING}/agent"
-
-
-@dataclass(frozen=True)
-class NewImage:
-    """An image that is going to be stored.
-
-    Attributes:
-        data: Its content.
-        changes: The ROM writes to it, so that its hash means nothing later.
-        read_only: The ROM cannot write to it.
-        filesystem: What is in it, as mount(2) calls it.
-    """
-
-    data: Data = field(repr=False)
-    changes: bool = True
-    read_only: bool = False
-    filesystem: str = "ext4"
+from hardboot.store.manifest import BootFile, Kind, Manifest
 
 
 @dataclass(frozen=True)
@@ -114,8 +93,10 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
         command = f"mkdir -p {STORE} && chmod 700 {STORE} && rm -rf {target} && mkdir {target}"
         read(command, phone.root(command))
         try:
-            phone.stage(agents.binary(phone.profile.arch), "agent", mode=0o755)
-            images = tuple(_store_image(phone, where, target, name, one) for name, one in new.images.items())
+            write_image.stage_agent(phone)
+            images = tuple(
+                write_image.write(phone, where, target, name, one) for name, one in new.images.items()
+            )
             blocks.check_disjoint({one.name: one.extents for one in images})
             boot = tuple(_store_boot(phone, target, name, data) for name, data in new.boot.items())
             made = Manifest(
@@ -137,31 +118,6 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
                 _give_up(phone, target)
             raise
     return made
-
-
-def _store_image(phone: Phone, where: Place, target: str, name: str, image: NewImage) -> StoredImage:
-    path, size = f"{target}/{name}.img", len(image.data)
-    send(phone, _AGENT, image.data, path)
-    digest = sha256(image.data)
-    with log.step(f"Comparing {name}"):
-        if phone.sha256(path, size) != digest:
-            raise damaged(name)
-        runs = raw.runs_of(phone, _AGENT, where, path, name=name, size=size)
-        # What the ROM will see: the blocks of the raw partition.
-        if raw.sha256(phone, _AGENT, where, runs, size=size) != digest:
-            raise RefusedError(
-                f"the blocks of {name} on the raw partition hold something else than the file",
-                state="Nothing was kept on the phone.",
-                fix="The phone encrypts or moves what it writes to /data: ROMs cannot be stored on it.",
-            )
-    return StoredImage(
-        name=name,
-        size=size,
-        sha256=None if image.changes else digest,
-        read_only=image.read_only,
-        filesystem=image.filesystem,
-        runs=tuple((one.logical, one.physical, one.length) for one in runs),
-    )
 
 
 def _store_boot(phone: Phone, target: str, name: str, data: Data) -> BootFile:

@@ -18,25 +18,20 @@ from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import atomic_file, naming, open_regular
 from hardboot.base.mapping import map_own_file
-from hardboot.base.temporary import temporary_folder
-from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
-from hardboot.device.staging import STAGING
 from hardboot.flows.store import stored
-from hardboot.flows.store.add import NewImage, NewRom
+from hardboot.flows.store.add import NewRom
+from hardboot.flows.store.receive import pieces
+from hardboot.flows.store.write_image import AGENT, NewImage, stage_agent
 from hardboot.formats.archives.decoders import zstd
 from hardboot.formats.reading import sha256
-from hardboot.payload import agent as agents
 from hardboot.store import manifest as manifests
 from hardboot.store.manifest import Manifest
-from hardboot.store.pages import PAGE_SIZE
 
-_PAGES = 4096  # at once: PAGES_MAX of the agent
 _SUMS = "SHA256SUMS"
 _SUMS_LIMIT = 64 << 10  # bytes
 _PIECE = 1 << 20  # bytes
 _CHECKED: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
-_AGENT = f"{STAGING}/agent"
 
 
 def save(phone: Phone, found: Manifest, output: Path) -> None:
@@ -46,9 +41,9 @@ def save(phone: Phone, found: Manifest, output: Path) -> None:
         DeviceError: If it cannot be read.
         InputError: If the file cannot be written, or a boot image on the phone is damaged.
     """
-    phone.stage(agents.binary(phone.profile.arch), "agent", mode=0o755)
+    stage_agent(phone)
     # Where it lies says nothing about another phone, or about this one later.
-    bare = replace(found, images=tuple(replace(one, runs=()) for one in found.images))
+    bare = replace(found, images=tuple(replace(one, runs=(), generation=0) for one in found.images))
     sums: list[str] = []
     with (
         log.progress(f"Reading {found.name}", found.size) as advance,
@@ -59,10 +54,12 @@ def save(phone: Phone, found: Manifest, output: Path) -> None:
         listed = manifests.build(bare)
         _add_bytes(archive, stored.MANIFEST, listed)
         sums.append(f"{sha256(listed)}  {stored.MANIFEST}\n")
-        members = [(f"{one.name}-boot.img", one.size) for one in found.boot]
-        members += [(one.file, one.size) for one in found.images]
-        for name, size in members:
-            reader = _Reader(_pieces(phone, f"{stored.folder(found.name)}/{name}", size), advance)
+        members = [(f"{one.name}-boot.img", f"{one.name}-boot.img", one.size) for one in found.boot]
+        files = zip(bare.images, found.images, strict=True)
+        members += [(new.file, one.file, one.size) for new, one in files]
+        for name, file_name, size in members:
+            path = f"{stored.folder(found.name)}/{file_name}"
+            reader = _Reader(pieces(phone, AGENT, path, size), advance)
             info = tarfile.TarInfo(name)
             info.size, info.mtime = size, int(found.added)
             archive.addfile(info, reader)
@@ -142,22 +139,6 @@ class _Reader(io.RawIOBase):
         self.digest.update(found)
         self._advance(len(found))
         return bytes(found)
-
-
-def _pieces(phone: Phone, path: str, size: int) -> Iterator[bytes]:
-    """Yield the content of a file of the phone; what is zero is not sent."""
-    pages, rest = divmod(size, PAGE_SIZE)
-    with temporary_folder() as folder:
-        whole = folder / "runs"
-        whole.write_bytes(agents.build_runs([(0, pages)]))
-        runs = phone.stage(whole, whole.name)
-    for first in range(0, pages, _PAGES):
-        count = min(_PAGES, pages - first)
-        command = agents.pages_command(_AGENT, path, runs, first, count)
-        data = phone.pull_copy(Copy("image-part", path, count * PAGE_SIZE + _PAGES, command)) or b""
-        yield b"".join(page or bytes(PAGE_SIZE) for page in agents.parse_pages(data, count))
-    if rest:
-        yield phone.pull_copy(Copy("image-rest", path, rest, f"tail -c {rest} {path}")) or b""
 
 
 def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -6,7 +6,7 @@ from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device.phone import Phone
 from hardboot.flows.store import place, start, stored
 from hardboot.flows.store.stored import Damaged
-from hardboot.payload import agent
+from hardboot.flows.store.write_image import stage_agent
 from hardboot.payload.extents import Extent
 from hardboot.store import blocks
 
@@ -43,7 +43,7 @@ def check(phone: Phone) -> Checked:
     where = place.ask(phone)
     found = stored.look(phone)
     stored.clear(phone, found)
-    phone.stage(agent.binary(phone.profile.arch), "agent", mode=0o755)
+    stage_agent(phone)
     roms: list[CheckedRom] = []
     known: dict[str, tuple[Extent, ...]] = {}
     for one in stored.manifests_of(phone):

@@ -8,7 +8,7 @@ from hardboot.base.errors import InputError
 from hardboot.base.mapping import map_file, map_own_file
 from hardboot.base.sizes import human_size
 from hardboot.downloads import Download, ImageSource, open_download
-from hardboot.flows.store.add import NewImage
+from hardboot.flows.store.write_image import NewImage
 from hardboot.formats.reading import Data
 from hardboot.images import filesystem
 from hardboot.store import fstab
@@ -30,7 +30,8 @@ def linux(rootfs: Path, size: int | None, folder: Path) -> dict[str, NewImage]:
         InputError: If it cannot be read, does not fit, or has no size.
     """
     if not rootfs.is_dir() and not filesystem.is_archive(rootfs):
-        return {"root": NewImage(_whole_blocks(rootfs, map_file(rootfs)))}
+        data = _whole_blocks(rootfs, map_file(rootfs))
+        return {"root": NewImage(data, filesystem=filesystem.kind_of(data) or "ext4")}
     if size is None:
         raise InputError(
             "it does not say how much room the root file system gets",

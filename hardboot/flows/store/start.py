@@ -8,22 +8,20 @@ from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
-from hardboot.device.staging import STAGING
 from hardboot.flows import first_program, phone_images
 from hardboot.flows import rom as roms
 from hardboot.flows.image_set import ImageSet
 from hardboot.flows.rom import Rom
 from hardboot.flows.store import android_fstab, kernel_modules, place, raw, stored
 from hardboot.flows.store.place import Place
+from hardboot.flows.store.write_image import AGENT, stage_agent
 from hardboot.formats.archives import ramdisk
 from hardboot.formats.reading import Data, sha256
-from hardboot.payload import agent as agents
 from hardboot.payload import extents, hb_init
 from hardboot.payload.extents import Extent
 from hardboot.store import blocks
 from hardboot.store.manifest import BootFile, Manifest
 
-_AGENT = f"{STAGING}/agent"
 _INIT = "/sbin/init"  # of a Linux root file system
 
 
@@ -79,7 +77,7 @@ def _boot_image(phone: Phone, name: str, one: BootFile) -> Data:
 
 def _runs(phone: Phone, found: Manifest) -> tuple[Place, dict[str, tuple[Extent, ...]]]:
     where = place.ask(phone)
-    phone.stage(agents.binary(phone.profile.arch), "agent", mode=0o755)
+    stage_agent(phone)
     return where, check_blocks(phone, where, found)
 
 
@@ -98,7 +96,7 @@ def check_blocks(phone: Phone, where: Place, found: Manifest) -> dict[str, tuple
     tables = {}
     for one in found.images:
         file = f"{stored.folder(found.name)}/{one.file}"
-        now = raw.runs_of(phone, _AGENT, where, file, name=one.name, size=one.size)
+        now = raw.runs_of(phone, AGENT, where, file, name=one.name, size=one.size)
         if blocks.digest(now) != blocks.digest(one.extents):
             raise RefusedError(
                 f"the blocks of {file} have moved since it was written",

@@ -1,0 +1,102 @@
+"""Write an image into a file of the store, whole, and find out on which blocks it lies."""
+
+from dataclasses import dataclass, field
+
+from hardboot.base import log
+from hardboot.base.errors import RefusedError
+from hardboot.device.phone import Phone
+from hardboot.device.staging import STAGING
+from hardboot.flows.store import raw
+from hardboot.flows.store.place import Place
+from hardboot.flows.store.put import damaged
+from hardboot.flows.store.send import send
+from hardboot.formats.reading import Data, sha256
+from hardboot.payload import agent as agents
+from hardboot.store.manifest import StoredImage
+
+AGENT = f"{STAGING}/agent"
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """An image that is going to be stored.
+
+    Attributes:
+        data: Its content.
+        changes: The ROM writes to it, so that its hash means nothing later.
+        read_only: The ROM cannot write to it.
+        filesystem: What is in it, as mount(2) calls it.
+    """
+
+    data: Data = field(repr=False)
+    changes: bool = True
+    read_only: bool = False
+    filesystem: str = "ext4"
+
+
+def stage_agent(phone: Phone) -> None:
+    """Put the agent on the phone, at AGENT.
+
+    Raises:
+        DeviceError: If it does not arrive whole.
+    """
+    phone.stage(agents.binary(phone.profile.arch), "agent", mode=0o755)
+
+
+def write(
+    phone: Phone, where: Place, folder: str, name: str, image: NewImage, *, generation: int = 0
+) -> StoredImage:
+    """Write an image into a folder of the phone.
+
+    Args:
+        phone: The phone, with the agent at AGENT.
+        where: The place of its ROMs.
+        folder: Path of the folder.
+        name: Of the image.
+        image: The image.
+        generation: See `StoredImage`.
+
+    Raises:
+        RefusedError: If the file system gave it blocks that cannot be handed to a ROM.
+        DeviceError: If it fails; the file may be there in part.
+    """
+    digest = sha256(image.data)
+    made = StoredImage(
+        name=name,
+        size=len(image.data),
+        sha256=None if image.changes else digest,
+        filesystem=image.filesystem,
+        read_only=image.read_only,
+        generation=generation,
+    )
+    send(phone, AGENT, image.data, f"{folder}/{made.file}")
+    return locate(phone, where, folder, made, digest)
+
+
+def locate(phone: Phone, where: Place, folder: str, image: StoredImage, digest: str) -> StoredImage:
+    """Return an image with its runs, after comparing its file and these blocks with what they must hold.
+
+    Args:
+        phone: The phone, with the agent at AGENT.
+        where: The place of its ROMs.
+        folder: Where its file lies.
+        image: The image.
+        digest: SHA-256 of its content, in hex.
+
+    Raises:
+        RefusedError: If the file system gave it blocks that cannot be handed to a ROM.
+        DeviceError: If it holds something else, or the phone does not answer.
+    """
+    path, name, size = f"{folder}/{image.file}", image.name, image.size
+    with log.step(f"Comparing {name}"):
+        if phone.sha256(path, size) != digest:
+            raise damaged(name)
+        runs = raw.runs_of(phone, AGENT, where, path, name=name, size=size)
+        # What the ROM will see: the blocks of the raw partition.
+        if raw.sha256(phone, AGENT, where, runs, size=size) != digest:
+            raise RefusedError(
+                f"the blocks of {name} on the raw partition hold something else than the file",
+                state="Nothing was kept on the phone.",
+                fix="The phone encrypts or moves what it writes to /data: ROMs cannot be stored on it.",
+            )
+    return image.lying_at(runs)
