@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from hardboot.base import log
-from hardboot.base.errors import HardbootError, InputError
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.commands import boot as booting
@@ -18,12 +15,11 @@ from hardboot.commands.command import Command, Group
 from hardboot.commands.common import Settings, confirm, connected, count, echo, journaled, pass_settings
 from hardboot.commands.exec import start_options
 from hardboot.commands.load import Wanted
+from hardboot.commands.rom_names import check_name, check_new_name
 from hardboot.commands.sizes import SIZE
-from hardboot.device.phone import Phone
 from hardboot.downloads import open_download
 from hardboot.flows import image_set
 from hardboot.flows import rom as roms
-from hardboot.flows.journal import Journal
 from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.store import add as adding
 from hardboot.flows.store import archive, checking, default, sources, stored
@@ -32,7 +28,7 @@ from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.stored import Damaged
 from hardboot.flows.store.write_image import NewImage
 from hardboot.flows.ways.way import HARDBOOT
-from hardboot.store.manifest import Kind, Manifest, RomName
+from hardboot.store.manifest import Kind, Manifest
 
 _PATH = click.Path(path_type=Path)
 _untested = click.option(
@@ -45,8 +41,22 @@ _KINDS = {
 }
 
 
+_OTHERS = {
+    "Commands": {
+        "clone": ("hardboot.commands.rom_change:clone", "Copy the ROM NAME with its data, as NEW."),
+        "resize": (
+            "hardboot.commands.rom_change:resize",
+            "Give the data of the ROM NAME more or less room.",
+        ),
+        "wipe": ("hardboot.commands.rom_change:wipe", "Wipe the data of the ROM NAME."),
+    }
+}
+
+
 @click.group(
-    cls=Group, example="hardboot rom add debian boot.img --rootfs root.tar\nhardboot rom boot debian"
+    cls=Group,
+    sections=_OTHERS,
+    example="hardboot rom add debian boot.img --rootfs root.tar\nhardboot rom boot debian",
 )
 def rom() -> None:
     """Keep ROMs on the phone, each with its own data.
@@ -128,7 +138,7 @@ def add(
     Linux system in an image of its own. With --data alone it is an Android system: its system and vendor
     images come from IMAGE, its data is empty. With neither it is a kernel for the phone's own system.
     """
-    _check_new_name(name)
+    check_new_name(name)
     if rootfs and (system or vendor or cache):
         raise click.UsageError("--rootfs cannot be combined with --system, --vendor or --cache.")
     if (system or vendor or cache) and data is None:
@@ -164,7 +174,7 @@ def add(
             settings.emit(document, lambda: echo(text))
             return
         made = adding.add(phone, new, where)
-        _make_startable(phone, made)
+        refreshing.make_startable(phone, made)
     settings.emit(made.document(), lambda: _show(made))
 
 
@@ -174,7 +184,7 @@ def add(
 @pass_settings
 def rename(settings: Settings, name: str, new: str) -> None:
     """Give the ROM NAME the name NEW."""
-    _check_new_name(new)
+    check_new_name(new)
     with connected(settings, exclusive=True) as phone:
         stored.find(phone, name)
         stored.rename(phone, name, new)
@@ -214,14 +224,14 @@ def restore(settings: Settings, file: Path, name: str | None) -> None:
     With another name it is a second, independent copy.
     """
     if name is not None:
-        _check_new_name(name)
+        check_new_name(name)
     with (
         temporary_folder() as folder,
         archive.opened(file, folder, name=name) as new,
         connected(settings, exclusive=True) as phone,
     ):
         made = adding.add(phone, new, adding.check(phone, new))
-        _make_startable(phone, made)
+        refreshing.make_startable(phone, made)
     settings.emit(made.document(), lambda: _show(made))
 
 
@@ -241,7 +251,8 @@ def check(settings: Settings) -> None:
         for name in found.foreign:
             echo(f"{name}  not hardboot's, left alone")
         for one in found.roms:
-            echo(f"{one.name}  {one.problem or 'ok'}")
+            wiped = f", wiping {' and '.join(one.wiped)} is finished" if one.wiped else ""
+            echo(f"{one.name}  {one.problem or 'ok'}{wiped}")
         if not found.roms:
             echo("No ROMs.")
 
@@ -253,7 +264,7 @@ def check(settings: Settings) -> None:
 @pass_settings
 def remove(settings: Settings, name: str) -> None:
     """Remove the ROM NAME and its data, which frees the space."""
-    _check_name(name)
+    check_name(name)
     with connected(settings, exclusive=True) as phone:
         found = stored.look(phone)
         stored.clear(phone, found)
@@ -275,7 +286,7 @@ def boot(settings: Settings, name: str, untested: bool, wait_s: float, quiesce: 
 
     Its blocks are checked first: they must be where they were written, and nobody else's.
     """
-    _check_name(name)
+    check_name(name)
     wanted = Wanted(
         RomFiles(None), cmdline=None, append=None, via=HARDBOOT, dry_run=False, svg=None, untested=untested
     )
@@ -293,7 +304,7 @@ def refresh(settings: Settings, name: str, untested: bool) -> None:
     Plans the start for the running host kernel and leaves all it needs on the phone. Run it again after the
     host kernel has changed. Then, in any terminal on the phone: su -c '/data/hardboot/hardboot boot NAME'
     """
-    _check_name(name)
+    check_name(name)
     with journaled(settings) as (phone, journal):
         found = stored.find(phone, name)
         refreshing.refresh(phone, found, journal, untested=untested)
@@ -309,7 +320,7 @@ def default_(settings: Settings, name: str) -> None:
 
     NAME is a ROM, or home, the phone's own system.
     """
-    _check_name(name)
+    check_name(name)
     with connected(settings, exclusive=True) as phone:
         if name != default.HOME:
             stored.find(phone, name)
@@ -317,40 +328,8 @@ def default_(settings: Settings, name: str) -> None:
     settings.emit({"default": None if name == default.HOME else name}, lambda: echo(f"Default: {name}"))
 
 
-def _make_startable(phone: Phone, made: Manifest) -> None:
-    """Make a new ROM start from the phone itself; without that, it still starts from the computer."""
-    try:
-        refreshing.refresh(phone, made, Journal(phone.profile.name, phone.serialno))
-    except HardbootError as error:
-        log.warn(
-            f"{made.name} cannot be started from the phone itself yet: {error.what}. "
-            f"Later, with the host kernel running: hardboot rom refresh {made.name}"
-        )
-
-
 def _on_phone(name: str) -> str:
     return f"{refreshing.PROGRAM} boot {name}"
-
-
-def _check_new_name(name: str) -> None:
-    _check_name(name)
-    if name == default.HOME:
-        raise InputError(
-            f"no ROM can be called {name}: that is the phone's own system",
-            state="Nothing was written.",
-            fix="Choose another name.",
-        )
-
-
-def _check_name(name: str) -> None:
-    try:
-        msgspec.convert(name, RomName)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            f"{name!r} is no name for a ROM",
-            state="Nothing was written.",
-            fix="Use letters, digits and . _ + -, at most 32, a letter or digit first.",
-        ) from error
 
 
 def _document(one: Manifest | Damaged) -> dict[str, Any]:

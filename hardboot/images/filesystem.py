@@ -28,16 +28,32 @@ _MAGICS = (
     ("squashfs", 0, b"hsqs"),  # fs/squashfs/squashfs_fs.h, s_magic
 )
 
+_HEAD = 0x440  # bytes
+
 
 def kind_of(data: Data) -> str | None:
     """Return the file system in an image, as mount(2) calls it; None for another one."""
-    head = bytes(view(data)[:0x440])
+    head = bytes(view(data)[:_HEAD])
     return next((name for name, at, magic in _MAGICS if head[at : at + len(magic)] == magic), None)
 
 
 def is_archive(path: Path) -> bool:
     """Return whether a file is a tar archive by its name."""
     return path.name.lower().endswith(_ARCHIVES)
+
+
+def check_size(size: int) -> None:
+    """Refuse what is no size for a file system, in bytes.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if size < (4 << 20) or size % BLOCK:
+        raise InputError(
+            f"{size} bytes are no size for a file system: at least 4 MiB, in steps of {BLOCK} bytes",
+            state="Nothing was written.",
+            fix="Choose another size, for example 512M.",
+        )
 
 
 def make(target: Path, size: int, source: Path | None = None) -> None:
@@ -52,12 +68,7 @@ def make(target: Path, size: int, source: Path | None = None) -> None:
         InputError: If `source` does not fit or cannot be read.
         ToolError: If a program is missing.
     """
-    if size < (4 << 20) or size % BLOCK:
-        raise InputError(
-            f"{size} bytes are no size for a file system: at least 4 MiB, in steps of {BLOCK} bytes",
-            state="Nothing was written.",
-            fix="Choose another size, for example 512M.",
-        )
+    check_size(size)
     with target.open("wb") as stream:
         stream.truncate(size)
     mke2fs = [find_tool("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-m", "0"]
@@ -80,6 +91,57 @@ def make(target: Path, size: int, source: Path | None = None) -> None:
                 str(source),
             ]
             _filled([*words, "-d", str(folder), str(target)], source, size, first=tar)
+
+
+# What resizes a file system in a file: program, package, options, exit codes that are good. e2fsck corrects
+# what a reset left, and says so by 1 (e2fsck(8)).
+_RESIZERS = {
+    "ext4": (("e2fsck", "e2fsprogs", ("-f", "-p"), (0, 1)), ("resize2fs", "e2fsprogs", (), (0,))),
+    "f2fs": (("fsck.f2fs", "f2fs-tools", ("-a",), (0,)), ("resize.f2fs", "f2fs-tools", (), (0,))),
+}
+
+
+def resize(target: Path, size: int) -> None:
+    """Give the file system in `target` another size, with all that is in it; the file gets that size, too.
+
+    Args:
+        target: An image; it is damaged if this fails.
+        size: Bytes, a multiple of BLOCK.
+
+    Raises:
+        InputError: If it is damaged, cannot be resized, or what is in it does not fit.
+        ToolError: If a program is missing.
+    """
+    old = target.stat().st_size
+    with target.open("rb") as stream:
+        kind = kind_of(stream.read(_HEAD))
+    if kind not in _RESIZERS or (kind == "f2fs" and size < old):
+        wish = "larger" if size > old else "smaller"
+        raise InputError(
+            f"a file system of kind {kind or 'unknown'} cannot be made {wish}",
+            state="Nothing was written.",
+            fix="ext4 can be made larger and smaller, f2fs larger.",
+        )
+    os.truncate(target, max(size, old))
+    for name, package, words, good in _RESIZERS[kind]:
+        command = [find_tool(name, package), *words, str(target)]
+        if name == "resize2fs":
+            command.append(f"{size // 1024}K")
+        done = attempt(command, timeout_s=_TIMEOUT_S)
+        if done.code in good:
+            continue
+        if "smaller than minimum" in done.text or "Not enough space" in done.text:
+            raise InputError(
+                f"what is in it does not fit into {human_size(size)}",
+                state="Nothing was written.",
+                fix="Choose a larger size, or delete something in the ROM first.",
+            )
+        raise InputError(
+            f"its file system cannot be resized: {name}: {' '.join(done.text.split())[-300:]}",
+            state="Nothing was written.",
+            fix="Start the ROM, let it check its file systems, shut it down, and try again.",
+        )
+    os.truncate(target, size)
 
 
 def _filled(words: list[str], source: Path, size: int, *, first: list[str] | None = None) -> None:

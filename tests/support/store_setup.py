@@ -12,6 +12,7 @@ from hardboot.device.phone import Phone
 from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.place import STORE
 from hardboot.flows.store.write_image import NewImage
+from hardboot.images import filesystem
 
 PAGE = 4096
 PARTITION = 64 << 20  # bytes of userdata
@@ -68,3 +69,15 @@ def linux(folder: Path, *, name: str = "linux") -> NewRom:
     """Return a Linux ROM with one image."""
     image = setup.rom_image(folder).read_bytes()
     return NewRom(name=name, kind="linux", boot={"boot": image}, images={"root": NewImage(ROOT)}, root="root")
+
+
+def android(folder: Path, *, name: str = "droid", size: int = 4 << 20) -> NewRom:
+    """Return an Android ROM with a system, data that holds a file, and a cache."""
+    made = folder / "data.img"
+    (folder / "content").mkdir(exist_ok=True)
+    (folder / "content/note").write_text("kept\n")
+    filesystem.make(made, size, folder / "content")
+    boot = setup.rom_image(folder).read_bytes()
+    system = NewImage(ROOT, changes=False, read_only=True)
+    images = {"system": system, "data": NewImage(made.read_bytes()), "cache": NewImage(bytes(PAGE))}
+    return NewRom(name=name, kind="android", boot={"boot": boot}, images=images)

@@ -4,25 +4,18 @@ All is written into a folder whose name begins with a dot, compared, and renamed
 removes such a folder.
 """
 
-import shlex
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from hardboot.base import log
-from hardboot.base.errors import DeviceError, RefusedError
-from hardboot.base.interrupts import if_cut_off
-from hardboot.base.sizes import human_size
+from hardboot.base.errors import RefusedError
 from hardboot.device.phone import Phone
-from hardboot.device.shells import read
-from hardboot.flows.partition_read import time_for
-from hardboot.flows.store import place, stored, write_image
-from hardboot.flows.store.place import RESERVE, STORE, Place
+from hardboot.flows.store import new_folder, place, stored, write_image
+from hardboot.flows.store.place import Place
 from hardboot.flows.store.put import put
 from hardboot.flows.store.write_image import NewImage
 from hardboot.formats.reading import Data
-from hardboot.store import blocks, manifest
+from hardboot.store import blocks
 from hardboot.store.manifest import BootFile, Kind, Manifest
 
 
@@ -57,22 +50,28 @@ def check(phone: Phone, new: NewRom) -> Place:
         RefusedError: If a ROM of that name is there, there is no room, or /data does not allow it.
         DeviceError: If the phone does not answer.
     """
-    where = place.ask(phone)
+    return check_new(phone, new.name, new.size, fix="Free some space, or give the ROM less: --data SIZE")
+
+
+def check_new(phone: Phone, name: str, size: int, *, fix: str = "Free some space.") -> Place:
+    """Refuse a ROM that cannot be stored: its name is taken, or there is no room; see `check`.
+
+    Args:
+        phone: The phone.
+        name: Of the ROM.
+        size: Bytes it takes.
+        fix: What to do if there is no room.
+    """
     found = stored.look(phone)
-    if new.name in found.names:
+    if name in found.names:
         raise RefusedError(
-            f"there is a ROM {new.name} on this phone already",
+            f"there is a ROM {name} on this phone already",
             state="Nothing was written.",
-            fix=f"Choose another name, or remove that one: hardboot rom remove {new.name}",
+            fix=f"Choose another name, or remove that one: hardboot rom remove {name}",
         )
     stored.clear(phone, found)
-    if where.free is not None and new.size + RESERVE > where.free:
-        raise RefusedError(
-            f"{new.name} needs {human_size(new.size)} on /data, {human_size(where.free)} are free, of which "
-            f"{human_size(RESERVE)} stay free",
-            state="Nothing was written.",
-            fix="Free some space, or give the ROM less: --data SIZE",
-        )
+    where = place.ask(phone)
+    place.check_room(where, size, name, fix=fix)
     return where
 
 
@@ -88,54 +87,28 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
         RefusedError: If the file system gave it blocks that cannot be handed to a ROM.
         DeviceError: If it fails; the phone is as before, or the next command clears what is left.
     """
-    target = stored.folder(f".{new.name}.new")
-    with if_cut_off(f"{new.name} is not on the phone; the next command clears what was written."):
-        command = f"mkdir -p {STORE} && chmod 700 {STORE} && rm -rf {target} && mkdir {target}"
-        read(command, phone.root(command))
-        try:
-            write_image.stage_agent(phone)
-            images = tuple(
-                write_image.write(phone, where, target, name, one) for name, one in new.images.items()
-            )
-            blocks.check_disjoint({one.name: one.extents for one in images})
-            boot = tuple(_store_boot(phone, target, name, data) for name, data in new.boot.items())
-            made = Manifest(
-                version=1,
-                name=new.name,
-                kind=new.kind,
-                added=time.time(),
-                description=new.description,
-                release=new.release,
-                cmdline=new.cmdline,
-                boot=boot,
-                images=images,
-                root=new.root,
-            )
-            _finish(phone, target, made)
-        except BaseException:
-            with ExitStack() as quietly:
-                quietly.callback(phone.clean)
-                _give_up(phone, target)
-            raise
+    state = f"{new.name} is not on the phone; the next command clears what was written."
+    with new_folder.making(phone, new.name, state=state) as target:
+        write_image.stage_agent(phone)
+        images = tuple(write_image.write(phone, where, target, name, one) for name, one in new.images.items())
+        blocks.check_disjoint({one.name: one.extents for one in images})
+        boot = tuple(_store_boot(phone, target, name, data) for name, data in new.boot.items())
+        made = Manifest(
+            version=1,
+            name=new.name,
+            kind=new.kind,
+            added=time.time(),
+            description=new.description,
+            release=new.release,
+            cmdline=new.cmdline,
+            boot=boot,
+            images=images,
+            root=new.root,
+        )
+        new_folder.finish(phone, target, made)
     return made
 
 
 def _store_boot(phone: Phone, target: str, name: str, data: Data) -> BootFile:
     digest = put(phone, data, f"{target}/{name}-boot.img")
     return BootFile(name=name, size=len(data), sha256=digest)
-
-
-def _finish(phone: Phone, target: str, made: Manifest) -> None:
-    """Write the manifest, flush all, and give the folder its name, which makes it a ROM."""
-    put(phone, manifest.build(made), f"{target}/{stored.MANIFEST}")
-    final = stored.folder(made.name)
-    command = f"chmod 600 {target}/* && sync && test ! -e {final} && mv {target} {final} && sync"
-    read(command, phone.root(command, timeout_s=time_for(0)))
-
-
-def _give_up(phone: Phone, target: str) -> None:
-    try:
-        command = f"rm -rf {shlex.quote(target)}"
-        read(command, phone.root(command, timeout_s=time_for(0)))
-    except DeviceError as error:
-        log.detail(f"{target} stays: {error}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.device.phone import Phone
-from hardboot.flows.store import place, start, stored
+from hardboot.flows.store import place, start, stored, wipe
 from hardboot.flows.store.stored import Damaged
 from hardboot.flows.store.write_image import stage_agent
 from hardboot.payload.extents import Extent
@@ -13,10 +13,17 @@ from hardboot.store import blocks
 
 @dataclass(frozen=True)
 class CheckedRom:
-    """A ROM, and what is wrong with it; None for nothing."""
+    """A ROM.
+
+    Attributes:
+        name: Its name.
+        problem: What is wrong with it; None for nothing.
+        wiped: Its images whose wiping was cut off, and finished now.
+    """
 
     name: str
     problem: str | None
+    wiped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,11 +57,14 @@ def check(phone: Phone) -> Checked:
         if isinstance(one, Damaged):
             roms.append(CheckedRom(one.name, one.problem))
             continue
+        given_up = [image for image in one.images if not image.runs]
         try:
+            for image in given_up:
+                one = wipe.wipe(phone, one, image)
             tables = start.check_blocks(phone, where, one)
             known |= {f"{one.name}/{name}": runs for name, runs in tables.items()}
             blocks.check_disjoint(known)
-            roms.append(CheckedRom(one.name, None))
+            roms.append(CheckedRom(one.name, None, tuple(image.name for image in given_up)))
         except (RefusedError, DeviceError) as error:
             roms.append(CheckedRom(one.name, error.what))
     return Checked(tuple(roms), found.unfinished, found.foreign)

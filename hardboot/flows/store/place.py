@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.printable import printable
+from hardboot.base.sizes import human_size
 from hardboot.device.phone import Phone
 from hardboot.device.shells import answers, as_one, read
 from hardboot.device.staging import free_bytes
@@ -80,6 +81,40 @@ def ask(phone: Phone) -> Place:
         size=int(found[0]) * _SECTOR,
         free=free_bytes(room.text),
     )
+
+
+def has_room(where: Place, size: int) -> bool:
+    """Return whether `size` bytes fit, and the reserve stays free; yes if the phone does not tell."""
+    return where.free is None or size + RESERVE <= where.free
+
+
+def check_room(
+    where: Place,
+    size: int,
+    what: str,
+    *,
+    state: str = "Nothing was written.",
+    fix: str = "Free some space on the phone.",
+) -> None:
+    """Refuse what does not fit.
+
+    Args:
+        where: The place of the ROMs.
+        size: Bytes.
+        what: Takes them.
+        state: For the error.
+        fix: For the error.
+
+    Raises:
+        RefusedError: If it does not.
+    """
+    if where.free is not None and not has_room(where, size):
+        raise RefusedError(
+            f"{what} needs {human_size(size)} on /data, {human_size(where.free)} are free, of which "
+            f"{human_size(RESERVE)} stay free",
+            state=state,
+            fix=fix,
+        )
 
 
 def _mounted(mounts: str) -> tuple[str, str]:

@@ -1,7 +1,10 @@
 """Read a file of the store: what is zero in it is not sent."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
+from hardboot.base import log
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
@@ -9,6 +12,18 @@ from hardboot.payload import agent as agents
 from hardboot.store.pages import PAGE_SIZE
 
 _PAGES = 4096  # at once: PAGES_MAX of the agent
+
+
+def save(phone: Phone, agent: str, path: str, size: int, target: Path) -> None:
+    """Copy a file of the store into a sparse file of this computer; see `pieces`."""
+    with log.progress(f"Reading {target.name}", size) as advance, target.open("wb") as stream:
+        for piece in pieces(phone, agent, path, size):
+            if piece.count(0) == len(piece):
+                stream.seek(len(piece), os.SEEK_CUR)
+            else:
+                stream.write(piece)
+            advance(len(piece))
+        stream.truncate()
 
 
 def pieces(phone: Phone, agent: str, path: str, size: int) -> Iterator[bytes]:

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from hardboot.base import log
-from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.errors import DeviceError, HardbootError
 from hardboot.base.interrupts import if_cut_off
-from hardboot.base.sizes import human_size
 from hardboot.device import host, record
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
@@ -13,7 +12,7 @@ from hardboot.device.shells import line_command, read
 from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.store import place, stored
-from hardboot.flows.store.place import RESERVE, Place
+from hardboot.flows.store.place import Place
 from hardboot.flows.store.put import put
 from hardboot.flows.store.start import StoredSource
 from hardboot.flows.ways import kexec
@@ -54,17 +53,28 @@ def refresh(phone: Phone, found: Manifest, journal: Journal, *, untested: bool =
         where = place.ask(phone)
         planned = _host(phone, prepared, kernel.release)
         size = sum(len(one.data) for one in plan.segments)
-        if where.free is not None and size + RESERVE > where.free:
-            raise RefusedError(
-                f"the start files of {found.name} need {human_size(size)} on /data, "
-                f"{human_size(where.free)} are free, of which {human_size(RESERVE)} stay free",
-                state=f"The ROM is as before; it starts from the computer: hardboot rom boot {found.name}",
-                fix=f"Free some space, then: hardboot rom refresh {found.name}",
-            )
+        place.check_room(
+            where,
+            size,
+            f"the start of {found.name} from the phone itself",
+            state=f"The ROM is as before; it starts from the computer: hardboot rom boot {found.name}",
+            fix=f"Free some space, then: hardboot rom refresh {found.name}",
+        )
         description = prepared.described(kernel, replace(plan, flag=planned.flag))
         record.remember_stored(phone, found.name, description)
         _write(phone, found, prepared, planned, where)
     return description
+
+
+def make_startable(phone: Phone, rom: Manifest) -> None:
+    """Make a new or changed ROM start from the phone itself; without that, it starts from the computer."""
+    try:
+        refresh(phone, rom, Journal(phone.profile.name, phone.serialno))
+    except HardbootError as error:
+        log.warn(
+            f"{rom.name} cannot be started from the phone itself yet: {error.what}. "
+            f"Later, with the host kernel running: hardboot rom refresh {rom.name}"
+        )
 
 
 def _host(phone: Phone, prepared: PreparedRom, release: str) -> Host:

@@ -95,6 +95,12 @@ def check_blocks(phone: Phone, where: Place, found: Manifest) -> dict[str, tuple
     """
     tables = {}
     for one in found.images:
+        if not one.runs:
+            raise RefusedError(
+                f"{found.name} has no {one.name}: it was being wiped, and that was cut off",
+                state="Nothing was started.",
+                fix=f"Wipe it again: hardboot rom wipe {found.name} {one.name}",
+            )
         file = f"{stored.folder(found.name)}/{one.file}"
         now = raw.runs_of(phone, AGENT, where, file, name=one.name, size=one.size)
         if blocks.digest(now) != blocks.digest(one.extents):

@@ -19,7 +19,8 @@ MANIFEST = "manifest.json"
 # Folders of ROMs that are being added or removed begin with a dot; no name of a ROM does.
 _NAMES = f"ls -a {STORE} 2>/dev/null; true"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
-_UNFINISHED = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}\.(new|gone)")
+_UNFINISHED = re.compile(r"\.([A-Za-z0-9][A-Za-z0-9_.+-]{0,31})\.(?:new|gone)")
+_IMAGE = re.compile(r"([a-z][a-z0-9_]{0,31})(?:\.[0-9]{1,10})?\.img")  # StoredImage.file
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Store:
 
     Attributes:
         names: Of the ROMs.
-        unfinished: Folders of ROMs whose adding or removal was cut off.
+        unfinished: Folders of ROMs that were being added, changed or removed when that was cut off.
         foreign: Other names, which hardboot never touches.
     """
 
@@ -50,6 +51,11 @@ def folder(name: str) -> str:
     return f"{STORE}/{name}"
 
 
+def unfinished(name: str) -> str:
+    """Return the name of the folder for what a ROM gets that is not whole yet."""
+    return f".{name}.new"
+
+
 def look(phone: Phone) -> Store:
     """Return what lies in the store.
 
@@ -58,9 +64,9 @@ def look(phone: Phone) -> Store:
     """
     found = sorted(set(read(_NAMES, phone.root(_NAMES)).splitlines()) - {"", ".", ".."})
     names = tuple(name for name in found if NAME.fullmatch(name))
-    unfinished = tuple(name for name in found if _UNFINISHED.fullmatch(name))
-    foreign = tuple(printable(name) for name in found if name not in (*names, *unfinished))
-    return Store(names, unfinished, foreign)
+    halves = tuple(name for name in found if _UNFINISHED.fullmatch(name))
+    foreign = tuple(printable(name) for name in found if name not in (*names, *halves))
+    return Store(names, halves, foreign)
 
 
 def manifests_of(phone: Phone) -> list[Manifest | Damaged]:
@@ -112,14 +118,36 @@ def remove_folder(phone: Phone, name: str) -> None:
 
 
 def clear(phone: Phone, store: Store) -> None:
-    """Remove what is left of ROMs whose adding or removal was cut off.
+    """Remove what is left of adding, changing or removing ROMs that was cut off.
 
     Raises:
         DeviceError: If it fails.
     """
-    for name in store.unfinished:
-        log.say(f"Clearing what is left of {name.split('.')[1]}")
-        remove_folder(phone, name)
+    for half in store.unfinished:
+        match = _UNFINISHED.fullmatch(half)
+        assert match
+        name = match[1]
+        log.say(f"Clearing what is left of {name}")
+        if name in store.names:
+            _remove_old_images(phone, name)
+        remove_folder(phone, half)
+
+
+def _remove_old_images(phone: Phone, name: str) -> None:
+    """Remove the files of images that the manifest of a ROM does not name any more, or not yet."""
+    try:
+        known = _manifest(phone, name)
+    except InputError as error:
+        log.detail(error.what)
+        return
+    listing = f"ls {folder(name)}"
+    named = {one.name for one in known.images}
+    kept = {one.file for one in known.images if one.runs}
+    for file in read(listing, phone.root(listing)).splitlines():
+        match = _IMAGE.fullmatch(file.strip())
+        if match and match[1] in named and match[0] not in kept:
+            command = f"rm -f {folder(name)}/{match[0]}"
+            read(command, phone.root(command, timeout_s=300))
 
 
 def rename(phone: Phone, name: str, new: str) -> None:
@@ -129,7 +157,9 @@ def rename(phone: Phone, name: str, new: str) -> None:
         RefusedError: If there is a ROM of the new name.
         DeviceError: If it fails.
     """
-    if new in look(phone).names:
+    found = look(phone)
+    clear(phone, found)
+    if new in found.names:
         raise RefusedError(
             f"there is a ROM {new} on this phone already",
             state="Nothing was changed.",

@@ -137,7 +137,7 @@ def test_a_kernel_that_is_no_host_is_refused_and_the_old_files_stay(phone: Store
 
 def test_without_room_nothing_is_written(phone: StorePhone) -> None:
     phone.scripted.data.capacity = RESERVE
-    with pytest.raises(RefusedError, match="the start files of linux need"):
+    with pytest.raises(RefusedError, match="the start of linux from the phone itself needs"):
         refreshed(phone)
     assert "start" not in phone.scripted.files.names(f"{STORE}/linux")
 
