@@ -157,6 +157,7 @@ def test_a_recent_arm64_kernel_lies_anywhere_on_2_mib() -> None:
     plan = layout.plan(DIRECT, guest64(), LOW_RAM)
     assert plan.entry == 0x50080000
     assert plan.entry % (2 * MIB) == 0x80000
+    assert layout.plan(DIRECT, guest64(image(text=0)), LOW_RAM).entry == 0x50000000, "as from Linux 5.8 on"
     far = LiveMemory((Range(0x80000000, 0x280000000),))
     above = msgspec.structs.replace(DIRECT, mem_min=0x180000000)
     assert layout.plan(above, guest64(), far).entry == 0x180080000, "beyond 4 GiB"

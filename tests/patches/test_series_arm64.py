@@ -11,6 +11,7 @@ from in_process import hardboot
 from series_machine64 import CASES, cycle
 from series_trees import build, hashes
 
+from hardboot import profile
 from hardboot.patches import catalog
 from hardboot.patches.apply import apply_series
 from hardboot.patches.series import ProfileValues
@@ -142,6 +143,14 @@ def test_a_kernel_without_kexec_for_arm64_is_told_what_it_needs(
     assert f"Linux {version}.49, arm64" in run.stderr
     assert ("has no kexec for arm64" in run.stderr) == said
     assert ("docs/adding-a-series.md" in run.stderr) != said
+
+
+@pytest.mark.parametrize("device", ["angler", "bullhead"])
+def test_their_profiles_say_that_no_series_covers_them(device: str) -> None:
+    notes = profile.load(device).notes
+    assert any(note.startswith("No series of kernel patches covers its 3.10 kernel") for note in notes)
+    series = [one for one in catalog.load_all() if one.arch == "arm64"]
+    assert not [one.name for one in series if one.kernels.cover((3, 10, 0))]
 
 
 # The code itself

@@ -135,11 +135,9 @@ def kernel_with_config(release: str, text: str, size: int = 300_000) -> bytes:
     return bytes(kernel)
 
 
-def arm64_image(kernel: bytes, *, bss: int = 0x10000, flags: int = 0b1010) -> bytes:
+def arm64_image(kernel: bytes, *, text: int = 0x80000, bss: int = 0x10000, flags: int = 0b1010) -> bytes:
     """Return an arm64 kernel: a header over the first 64 bytes of `kernel`."""
-    head = struct.pack(
-        "<IIQQQ24x4sI", 0x91005A4D, 0x14000000, 0x80000, len(kernel) + bss, flags, b"ARM\x64", 64
-    )
+    head = struct.pack("<IIQQQ24x4sI", 0x91005A4D, 0x14000000, text, len(kernel) + bss, flags, b"ARM\x64", 64)
     return head + kernel[len(head) :]
 
 

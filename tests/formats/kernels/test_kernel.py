@@ -48,6 +48,14 @@ def test_an_unpacked_arm64_kernel_says_what_it_is() -> None:
     assert kernel.dtbs == ()
 
 
+def test_an_arm64_kernel_with_text_offset_0_is_one() -> None:
+    for content in (arm64_image(kernel_with_banner(RELEASE), text=0), arm64_image(bytes(64), text=0, bss=0)):
+        kernel = identify(content)
+        assert kernel.kind == "arm64 Image"
+        assert kernel.arm64 is not None
+        assert (kernel.arm64.text_offset, kernel.arm64.image_size) == (0, kernel.memory_size)
+
+
 @TOOLS
 def test_a_packed_arm64_kernel_says_what_it_is(command: str, kind: str) -> None:
     content = arm64_image(kernel_with_config(RELEASE, CONFIG))
