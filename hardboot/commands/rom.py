@@ -168,9 +168,9 @@ def add(
         phone = stack.enter_context(connected(settings, exclusive=True))
         where = adding.check(phone, new)
         if dry_run:
-            document = {"name": name, "kind": kind, "size": new.size, "free": where.free}
+            document = {"name": name, "kind": kind, "size": new.room, "free": where.free}
             place = f"{where.filesystem} on {where.partition}"
-            text = f"{name} would take {human_size(new.size)} of /data ({place})."
+            text = f"{name} would take {human_size(new.room)} of /data ({place})."
             settings.emit(document, lambda: echo(text))
             return
         made = adding.add(phone, new, where)

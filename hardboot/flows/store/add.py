@@ -7,16 +7,24 @@ removes such a folder.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 from hardboot.base.errors import RefusedError
 from hardboot.device.phone import Phone
+from hardboot.flows import rom as roms
+from hardboot.flows.image_set import ImageSet
 from hardboot.flows.store import new_folder, place, stored, write_image
 from hardboot.flows.store.place import Place
 from hardboot.flows.store.put import put
 from hardboot.flows.store.write_image import NewImage
+from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.reading import Data
 from hardboot.store import blocks
 from hardboot.store.manifest import BootFile, Kind, Manifest
+
+# Bytes of hb-init, modules that it loads, the device tree, and the lists of blocks: usually much less.
+_START_REST = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,27 @@ class NewRom:
 
     @property
     def size(self) -> int:
-        """Bytes on the phone."""
+        """Bytes of its images and boot images."""
         return sum(len(one.data) for one in self.images.values()) + sum(map(len, self.boot.values()))
+
+    @cached_property
+    def start_size(self) -> int:
+        """Bytes of what its start from the phone itself needs, as far as its own boot images tell.
+
+        Raises:
+            InputError: If they are not those of a ROM.
+            RefusedError: If vendor_boot has ramdisks for several boards.
+        """
+        path = Path(self.name)
+        images = ImageSet(path, self.boot, dict.fromkeys(self.boot, path))
+        rom = roms.assemble(images)
+        kernel = rom.kernel.kernel if isinstance(rom.kernel, ZImage) else rom.kernel.data
+        return len(kernel) + len(rom.ramdisks()) + _START_REST
+
+    @property
+    def room(self) -> int:
+        """Bytes that it needs on the phone."""
+        return self.size + self.start_size
 
 
 def check(phone: Phone, new: NewRom) -> Place:
@@ -50,7 +77,7 @@ def check(phone: Phone, new: NewRom) -> Place:
         RefusedError: If a ROM of that name is there, there is no room, or /data does not allow it.
         DeviceError: If the phone does not answer.
     """
-    return check_new(phone, new.name, new.size, fix="Free some space, or give the ROM less: --data SIZE")
+    return check_new(phone, new.name, new.room, fix="Free some space, or give the ROM less: --data SIZE")
 
 
 def check_new(phone: Phone, name: str, size: int, *, fix: str = "Free some space.") -> Place:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import store_setup as setup
 from cuts import KINDS, Cut, CutTransport, Killed, Kind
+from scripted_setup import RAMDISK
 from store_setup import StorePhone
 from told import raises
 
@@ -63,10 +64,16 @@ def test_a_name_that_is_there_is_refused(phone: StorePhone, tmp_path: Path) -> N
 def test_a_rom_that_does_not_fit_is_refused_before_anything_is_written(
     phone: StorePhone, tmp_path: Path
 ) -> None:
-    phone.scripted.data.capacity = RESERVE
+    new = setup.linux(tmp_path)
+    assert new.room > new.size + len(RAMDISK)  # what a start from the phone itself needs is counted
+    phone.scripted.data.capacity = 1 << 40
+    kept = (1 << 40) - (phone.scripted.files.free("/data") or 0)
+    phone.scripted.data.capacity = kept + RESERVE + new.room - 2048
     with pytest.raises(RefusedError, match=r"linux needs .* on /data, .* are free, of"):
         added(phone, tmp_path)
     assert phone.names() == []
+    phone.scripted.data.capacity += 4096
+    added(phone, tmp_path)
 
 
 @pytest.mark.parametrize(
