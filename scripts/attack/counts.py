@@ -46,7 +46,7 @@ class Counts:
         """Count an attack, and print it."""
         row = self.rows.setdefault((end.target, end.kind), Counter())
         row["attacks"] += 1
-        row["left" if end.left else "unchanged" if end.done.code else "done"] += 1
+        row["done" if not end.done.code else "left" if end.left else "unchanged"] += 1
         row["bad" if end.problem else "home"] += 1
         number = sum(one["attacks"] for one in self.rows.values())
         print(f"{number:4}  {end.target}, {end.how}: {end.done.shown}", flush=True)

@@ -136,6 +136,7 @@ class _Followed:
         if in_recovery and not self._start_recovery():
             return "lost: it starts neither its system nor its recovery"
         if hurries:
+            self.left = not self.case.is_home(self.phone.partitions)
             if done.bug:
                 return done.bug
         elif problem := self._explained(done):
