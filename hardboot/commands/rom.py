@@ -22,7 +22,7 @@ from hardboot.flows import image_set
 from hardboot.flows import rom as roms
 from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.store import add as adding
-from hardboot.flows.store import archive, checking, default, sources, stored
+from hardboot.flows.store import archive, checking, default, gsi, sources, stored
 from hardboot.flows.store import refresh as refreshing
 from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.stored import Damaged
@@ -146,6 +146,7 @@ def add(
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
         download = stack.enter_context(open_download(image))
+        gsi.check_download(download, data)
         found = image_set.find(image, {})
         kind: Kind = "kernel"
         images: dict[str, NewImage] = {}
@@ -166,6 +167,7 @@ def add(
             cmdline=append,
         )
         phone = stack.enter_context(connected(settings, exclusive=True))
+        gsi.check(phone, new)
         where = adding.check(phone, new)
         if dry_run:
             document = {"name": name, "kind": kind, "size": new.room, "free": where.free}

@@ -14,7 +14,8 @@ from hardboot.base.errors import RefusedError
 from hardboot.device.phone import Phone
 from hardboot.flows import rom as roms
 from hardboot.flows.image_set import ImageSet
-from hardboot.flows.store import new_folder, place, stored, write_image
+from hardboot.flows.rom import Rom
+from hardboot.flows.store import device_mapper, new_folder, place, stored, write_image
 from hardboot.flows.store.place import Place
 from hardboot.flows.store.put import put
 from hardboot.flows.store.write_image import NewImage
@@ -51,6 +52,16 @@ class NewRom:
         return sum(len(one.data) for one in self.images.values()) + sum(map(len, self.boot.values()))
 
     @cached_property
+    def rom(self) -> Rom:
+        """Its boot images, taken apart.
+
+        Raises:
+            InputError: If they are not those of a ROM.
+        """
+        path = Path(self.name)
+        return roms.assemble(ImageSet(path, self.boot, dict.fromkeys(self.boot, path)))
+
+    @property
     def start_size(self) -> int:
         """Bytes of what its start from the phone itself needs, as far as its own boot images tell.
 
@@ -58,11 +69,9 @@ class NewRom:
             InputError: If they are not those of a ROM.
             RefusedError: If vendor_boot has ramdisks for several boards.
         """
-        path = Path(self.name)
-        images = ImageSet(path, self.boot, dict.fromkeys(self.boot, path))
-        rom = roms.assemble(images)
-        kernel = rom.kernel.kernel if isinstance(rom.kernel, ZImage) else rom.kernel.data
-        return len(kernel) + len(rom.ramdisks()) + _START_REST
+        kernel = self.rom.kernel
+        size = len(kernel.kernel if isinstance(kernel, ZImage) else kernel.data)
+        return size + len(self.rom.ramdisks()) + _START_REST
 
     @property
     def room(self) -> int:
@@ -77,6 +86,8 @@ def check(phone: Phone, new: NewRom) -> Place:
         RefusedError: If a ROM of that name is there, there is no room, or /data does not allow it.
         DeviceError: If the phone does not answer.
     """
+    if new.images:
+        device_mapper.check(new.rom)
     return check_new(phone, new.name, new.room, fix="Free some space, or give the ROM less: --data SIZE")
 
 

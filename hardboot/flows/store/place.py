@@ -19,6 +19,7 @@ _FILE_SYSTEMS = ("ext4", "f2fs")
 
 _MOUNTS = "cat /proc/mounts"
 _ROOM = "df -k /data"
+_ENCRYPTION = ("getprop ro.crypto.type", "getprop ro.crypto.metadata.enabled")
 _SOURCE = re.compile(r"/dev/[A-Za-z0-9_./-]{1,120}")
 
 
@@ -60,11 +61,7 @@ def ask(phone: Phone) -> Place:
     node = read(source, phone.root(f"readlink -f {shlex.quote(source)}"))
     device = node.rpartition("/")[2]
     if device.startswith("dm-"):
-        raise RefusedError(
-            f"/data lies on {device}, which device mapper makes: the phone encrypts it as a whole",
-            state="Nothing was written.",
-            fix="Boot ROMs without storing them: hardboot boot IMAGE",
-        )
+        raise _mapped(phone, device)
     if not re.fullmatch(r"[A-Za-z0-9]{1,31}", device):
         raise _unexpected(device)
     block = f"/sys/class/block/{device}"
@@ -80,6 +77,28 @@ def ask(phone: Phone) -> Place:
         partition=named[1] if named else device,
         size=int(found[0]) * _SECTOR,
         free=free_bytes(room.text),
+    )
+
+
+def _mapped(phone: Phone, device: str) -> RefusedError:
+    """Return the error for a /data that lies on a device of device mapper.
+
+    The properties are those by which Magisk tells kinds of encryption apart (topjohnwu/Magisk,
+    find_preinit_device).
+    """
+    kind, metadata = (output.text.strip() for output in phone.roots(*_ENCRYPTION))
+    if metadata == "true":
+        reason = "the phone encrypts all of it by metadata encryption (dm-default-key)"
+    elif kind == "block":
+        reason = "the phone encrypts all of it (full-disk encryption)"
+    else:
+        reason = "device mapper makes that"
+    return RefusedError(
+        f"/data lies on {device}: {reason}. A stored ROM would get blocks of the partition, which hold "
+        "something else than the files",
+        state="Nothing was written.",
+        fix="Boot ROMs from RAM without storing them (hardboot boot IMAGE), or a second Android by DSU: "
+        "docs/multirom.md",
     )
 
 

@@ -12,7 +12,7 @@ from hardboot.flows import first_program, phone_images
 from hardboot.flows import rom as roms
 from hardboot.flows.image_set import ImageSet
 from hardboot.flows.rom import Rom
-from hardboot.flows.store import android_fstab, kernel_modules, place, raw, stored
+from hardboot.flows.store import android_fstab, device_mapper, kernel_modules, place, raw, stored
 from hardboot.flows.store.place import Place
 from hardboot.flows.store.write_image import AGENT, stage_agent
 from hardboot.formats.archives import ramdisk
@@ -122,6 +122,7 @@ def _ramdisk(
     fragments, _ = ramdisk.parse(data)
     tree = first_program.tree_of(fragments)
     modules = kernel_modules.needed(tree)
+    device_mapper.check(rom, modules)
     steps = [hb_init.module_step(name) for name in modules]
     # The root's is the last one: it is mounted.
     images = sorted(found.images, key=lambda one: one.name == found.root)

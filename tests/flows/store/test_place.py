@@ -41,15 +41,31 @@ def test_another_file_system_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
         place.ask(phone.phone)
 
 
-def test_data_below_device_mapper_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        (
+            {"ro.crypto.type": "file", "ro.crypto.metadata.enabled": "true"},
+            "the phone encrypts all of it by metadata encryption (dm-default-key)",
+        ),
+        ({"ro.crypto.type": "block"}, "the phone encrypts all of it (full-disk encryption)"),
+        ({"ro.crypto.type": "file"}, "device mapper makes that"),
+    ],
+)
+def test_data_below_device_mapper_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, properties: dict[str, str], reason: str
+) -> None:
     phone = setup.connected(monkeypatch, tmp_path)
+    phone.scripted.properties |= properties
     phone.scripted.data.device = "/dev/block/dm-7"
     phone.scripted.add_file("/dev/block/dm-7", b"")
     with raises(
         RefusedError,
-        "/data lies on dm-7, which device mapper makes: the phone encrypts it as a whole",
+        f"/data lies on dm-7: {reason}. A stored ROM would get blocks of the partition, which hold "
+        "something else than the files",
         "Nothing was written.",
-        "Boot ROMs without storing them: hardboot boot IMAGE",
+        "Boot ROMs from RAM without storing them (hardboot boot IMAGE), or a second Android by DSU: "
+        "docs/multirom.md",
     ):
         place.ask(phone.phone)
 
