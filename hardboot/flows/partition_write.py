@@ -109,7 +109,13 @@ def old_range(phone: Phone, device: BlockDevice, one: PartitionWrite) -> Partiti
 
 
 def write(
-    phone: Phone, device: BlockDevice, one: PartitionWrite, staged: str, *, wait_s: float
+    phone: Phone,
+    device: BlockDevice,
+    one: PartitionWrite,
+    staged: str,
+    *,
+    before: KernelIdentity,
+    wait_s: float,
 ) -> HardbootError | None:
     """Make a write whose record is kept; return why it failed, if the partition holds what it held before.
 
@@ -118,6 +124,7 @@ def write(
         device: Of the partition.
         one: The write.
         staged: The file on the phone with the new content.
+        before: The kernel that runs.
         wait_s: Seconds to wait for a phone that is gone, to see what the partition holds.
 
     Returns:
@@ -127,7 +134,6 @@ def write(
     Raises:
         DeviceStateError: If it is not known what the partition holds.
     """
-    before = phone.kernel()
     try:
         new_range(phone, device, one).write(staged)
     except DeviceError as error:

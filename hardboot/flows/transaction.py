@@ -223,11 +223,14 @@ def make(
     for number, one in enumerate(pieces):
         with if_cut_off(_not_begun(pieces[:number]), None if not number else "Undo it: hardboot home"):
             known = records.keep(phone, _marked(known, number))
+            before = phone.kernel()
         path = one.device.path
         with if_cut_off(
             f"{partition_write.mixed(path)} A write may still be running.", partition_write.recover(one.write)
         ):
-            failure = partition_write.write(phone, one.device, one.write, staged[number], wait_s=wait_s)
+            failure = partition_write.write(
+                phone, one.device, one.write, staged[number], before=before, wait_s=wait_s
+            )
             if failure:
                 _undo(phone, known, pieces[:number], failure)
     return _finish(phone, known)

@@ -84,6 +84,16 @@ def test_the_second_of_two_writes_that_fails_undoes_the_first(
     assert transaction_record.find(phone) is None
 
 
+def test_a_phone_that_loses_power_as_it_keeps_the_record_holds_what_it_held_and_that_is_told(
+    phone: Phone, scripted: ScriptedPhone, misc: bytes, tmp_path: Path
+) -> None:
+    scripted.fault("*mv *transaction.json*", after=scripted.cut_power)
+    with pytest.raises(DeviceError) as caught:
+        changed(phone, tmp_path, "recovery")
+    assert caught.value.state == "Nothing was written to a partition."
+    assert content(scripted) == misc
+
+
 def test_another_computer_puts_back_from_the_phones_own_record_and_backups(
     phone: Phone, scripted: ScriptedPhone, misc: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
