@@ -1,6 +1,5 @@
 """Print a plan: the map of the memory, the command line word by word, and the other decisions."""
 
-import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from hardboot.memorymap import Kind, MemoryMap
 from hardboot.profile import Profile
 
 _FLASHED = "if flashed"  # what the bootloader does to the command line of an image that it boots itself
-_PIPE_WIDTH = 80  # columns of the map in a pipe
 
 # Colours that can be read on light and dark backgrounds.
 _STYLES = {
@@ -145,8 +143,8 @@ def _show(page: Page) -> None:
 
 def print_picture(out: TextOutput, picture: MemoryMap) -> None:
     """Print a map of the memory."""
-    width = out.width if out.is_terminal else int(os.environ.get("COLUMNS", _PIPE_WIDTH))
-    for pieces in memorymap.lines(picture, width=width, unicode=_takes_unicode(out)):
+    unicode = out.takes(memorymap.GLYPHS)
+    for pieces in memorymap.lines(picture, width=out.picture_width, unicode=unicode):
         _put(out, [(text, _style(kind)) for text, kind in pieces])
 
 
@@ -189,17 +187,9 @@ def _style(kind: Kind | None) -> str:
     return _STYLES.get(kind.name, "") if kind else ""
 
 
-def _takes_unicode(out: TextOutput) -> bool:
-    try:
-        memorymap.GLYPHS.encode(out.encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
 def _say(out: TextOutput, text: str, style: str = "") -> None:
     """Print a text; the lines it is folded into are indented, long words are broken."""
-    text = memorymap.visible(text, unicode=_takes_unicode(out))
+    text = memorymap.visible(text, unicode=out.takes(memorymap.GLYPHS))
     for row in textwrap.wrap(text, out.width, subsequent_indent=" " * 4, break_on_hyphens=False):
         _put(out, [(row, style)])
 

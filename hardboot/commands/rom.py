@@ -2,9 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,9 +10,10 @@ from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.commands import boot as booting
 from hardboot.commands.command import Command, Group
-from hardboot.commands.common import Settings, confirm, connected, count, echo, journaled, pass_settings
+from hardboot.commands.common import Settings, confirm, connected, echo, journaled, pass_settings
 from hardboot.commands.exec import start_options
 from hardboot.commands.load import Wanted
+from hardboot.commands.rom_list import describe
 from hardboot.commands.rom_names import check_name, check_new_name
 from hardboot.commands.sizes import SIZE
 from hardboot.downloads import open_download
@@ -25,29 +24,23 @@ from hardboot.flows.store import add as adding
 from hardboot.flows.store import archive, checking, default, gsi, sources, stored
 from hardboot.flows.store import refresh as refreshing
 from hardboot.flows.store.add import NewRom
-from hardboot.flows.store.stored import Damaged
 from hardboot.flows.store.write_image import NewImage
 from hardboot.flows.ways.way import HARDBOOT
-from hardboot.store.manifest import Kind, Manifest
+from hardboot.store.manifest import Kind
 
 _PATH = click.Path(path_type=Path)
 _untested = click.option(
     "--untested", is_flag=True, help="Allow phones on which hardboot has never been tested."
 )
-_KINDS = {
-    "linux": "Linux, root file system in an image",
-    "android": "Android, its own system and data",
-    "kernel": "a kernel for the phone's own system",
-}
-
-
 _OTHERS = {
     "Commands": {
         "clone": ("hardboot.commands.rom_change:clone", "Copy the ROM NAME with its data, as NEW."),
+        "list": ("hardboot.commands.rom_list:list_", "List the ROMs on the phone, and how userdata is used."),
         "resize": (
             "hardboot.commands.rom_change:resize",
             "Give the data of the ROM NAME more or less room.",
         ),
+        "show": ("hardboot.commands.rom_list:show", "Show the ROM NAME: its images, and where they lie."),
         "wipe": ("hardboot.commands.rom_change:wipe", "Wipe the data of the ROM NAME."),
     }
 }
@@ -64,38 +57,6 @@ def rom() -> None:
     A ROM lies in files on the phone's /data. When it runs, it has the blocks of these files as disks, and
     nothing of the phone's own system. A restart brings the phone back to its own system.
     """
-
-
-@rom.command(name="list", cls=Command, example="hardboot rom list")
-@pass_settings
-def list_(settings: Settings) -> None:
-    """List the ROMs on the phone."""
-    with connected(settings) as phone:
-        found = stored.manifests_of(phone)
-        first = default.ask(phone) if found else None
-
-    def human() -> None:
-        if not found:
-            echo("No ROMs. Add one: hardboot rom add NAME IMAGE")
-        for one in found:
-            if isinstance(one, Damaged):
-                echo(f"{one.name}  damaged: {one.problem}")
-            else:
-                kernel = f"kernel {one.release or 'unknown'}"
-                mark = "  (default)" if one.name == first else ""
-                echo(f"{one.name}  {human_size(one.size)}  {_KINDS[one.kind]}, {kernel}{mark}")
-
-    settings.emit({"roms": [_document(one) for one in found], "default": first}, human)
-
-
-@rom.command(cls=Command, example="hardboot rom show debian")
-@click.argument("name")
-@pass_settings
-def show(settings: Settings, name: str) -> None:
-    """Show the ROM NAME: its images, and where they lie."""
-    with connected(settings) as phone:
-        found = stored.find(phone, name)
-    settings.emit(found.document(), lambda: _show(found))
 
 
 @rom.command(
@@ -177,7 +138,7 @@ def add(
             return
         made = adding.add(phone, new, where)
         refreshing.make_startable(phone, made)
-    settings.emit(made.document(), lambda: _show(made))
+    settings.emit(made.document(), lambda: describe(made))
 
 
 @rom.command(cls=Command, example="hardboot rom rename debian bookworm")
@@ -234,7 +195,7 @@ def restore(settings: Settings, file: Path, name: str | None) -> None:
     ):
         made = adding.add(phone, new, adding.check(phone, new))
         refreshing.make_startable(phone, made)
-    settings.emit(made.document(), lambda: _show(made))
+    settings.emit(made.document(), lambda: describe(made))
 
 
 @rom.command(cls=Command, example="hardboot rom check")
@@ -332,20 +293,3 @@ def default_(settings: Settings, name: str) -> None:
 
 def _on_phone(name: str) -> str:
     return f"{refreshing.PROGRAM} boot {name}"
-
-
-def _document(one: Manifest | Damaged) -> dict[str, Any]:
-    return {"name": one.name, "problem": one.problem} if isinstance(one, Damaged) else one.document()
-
-
-def _show(one: Manifest) -> None:
-    added = datetime.fromtimestamp(one.added).strftime("%Y-%m-%d %H:%M")
-    echo(f"{one.name}: {_KINDS[one.kind]}, added {added}")
-    if one.description:
-        echo(f"  {one.description}")
-    echo(f"  kernel    {one.release or 'unknown'}")
-    for image in one.images:
-        pieces = count(len(image.runs), "piece")
-        access = ", read-only" if image.read_only else ""
-        echo(f"  {image.name:<9} {human_size(image.size)} in {pieces}{access}")
-    echo(f"  on /data  {human_size(one.size)}")

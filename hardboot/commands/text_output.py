@@ -1,5 +1,6 @@
 """Results on stdout: styled and folded on a terminal, plain lines in a pipe."""
 
+import os
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +15,7 @@ _INDENT, _GAP = 2, "  "  # in front of a table, and between its columns
 _LABEL_WIDTH = 18  # columns; more for a longer label
 _LEAST_ROOM = 30  # columns; a last column with less is printed below its row
 _PIPE_WIDTH = 1 << 16  # columns; nothing is folded in a pipe
+_PICTURE_IN_PIPE = 80  # columns
 
 
 class TextOutput(Console):
@@ -22,6 +24,22 @@ class TextOutput(Console):
     def __init__(self) -> None:
         super().__init__(highlight=False, emoji=False)
         self.width = max(self.width, LEAST_WIDTH) if self.is_terminal else _PIPE_WIDTH
+
+    @property
+    def picture_width(self) -> int:
+        """Columns of a picture: those of the terminal; in a pipe those of $COLUMNS, or 80."""
+        if self.is_terminal:
+            return self.width
+        columns = os.environ.get("COLUMNS", "")
+        return int(columns) if columns.isascii() and columns.isdigit() else _PICTURE_IN_PIPE
+
+    def takes(self, glyphs: str) -> bool:
+        """Return whether all these characters can be printed."""
+        try:
+            glyphs.encode(self.encoding)
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
 
     def on_broken_pipe(self) -> None:
         """Raise the BrokenPipeError again; rich would exit with 1."""

@@ -1,0 +1,168 @@
+"""hardboot rom list and show: the stored ROMs, and how userdata is used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from hardboot.attempts import store as attempts
+from hardboot.attempts.attempt import Attempt
+from hardboot.base import log
+from hardboot.base.errors import RefusedError
+from hardboot.base.sizes import human_size
+from hardboot.commands.command import Command
+from hardboot.commands.common import Settings, connected, count, echo, pass_settings
+from hardboot.commands.text_output import TextOutput
+from hardboot.device.phone import Phone
+from hardboot.flows.store import default, place, stored
+from hardboot.flows.store.place import RESERVE, Place
+from hardboot.flows.store.stored import Damaged
+from hardboot.store import picture
+from hardboot.store.manifest import Manifest
+
+_KINDS = {
+    "linux": "Linux, root file system in an image",
+    "android": "Android, its own system and data",
+    "kernel": "a kernel for the phone's own system",
+}
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A ROM, and the last attempt of this computer to boot it; None if there was none."""
+
+    rom: Manifest | Damaged
+    last: Attempt | None
+
+    def document(self) -> dict[str, Any]:
+        if isinstance(self.rom, Damaged):
+            return {"name": self.rom.name, "problem": self.rom.problem}
+        last = self.last and {"id": self.last.id, "began": self.last.began, "outcome": self.last.outcome}
+        return {**self.rom.document(), "last": last}
+
+    def text(self, first: str | None) -> str:
+        one = self.rom
+        if isinstance(one, Damaged):
+            return f"{one.name}  damaged: {one.problem}"
+        mark = "  (default)" if one.name == first else ""
+        last = f", {_time(self.last.began)}: {self.last.outcome_text}" if self.last else ""
+        kernel = f"kernel {one.release or 'unknown'}"
+        return f"{one.name}  {human_size(one.size)}  {_KINDS[one.kind]}, {kernel}{last}{mark}"
+
+
+@click.command(cls=Command, example="hardboot rom list")
+@pass_settings
+def list_(settings: Settings) -> None:
+    """List the ROMs on the phone, and how userdata is used.
+
+    With the outcome of the last boot from this computer.
+    """
+    with connected(settings) as phone:
+        listed = [_Listed(one, _last(phone, one)) for one in stored.manifests_of(phone)]
+        first = default.ask(phone) if listed else None
+        where = _where(phone) if listed else None
+
+    def human() -> None:
+        if not listed:
+            echo("No ROMs. Add one: hardboot rom add NAME IMAGE")
+        for one in listed:
+            echo(one.text(first))
+        if where:
+            _draw_sizes([one.rom for one in listed], where)
+
+    document = {"roms": [one.document() for one in listed], "default": first, "userdata": _userdata(where)}
+    settings.emit(document, human)
+
+
+@click.command(cls=Command, example="hardboot rom show debian")
+@click.argument("name")
+@pass_settings
+def show(settings: Settings, name: str) -> None:
+    """Show the ROM NAME: its images, and where they lie."""
+    with connected(settings) as phone:
+        listed = _Listed(stored.find(phone, name), None)
+        listed = _Listed(listed.rom, _last(phone, listed.rom))
+        where = _where(phone)
+
+    def human() -> None:
+        assert isinstance(listed.rom, Manifest)
+        describe(listed.rom)
+        if listed.last:
+            echo(f"  last boot {_time(listed.last.began)}: {listed.last.outcome_text}")
+        if where and listed.rom.images:
+            _draw_places(listed.rom, where)
+
+    settings.emit({**listed.document(), "userdata": _userdata(where)}, human)
+
+
+def describe(one: Manifest) -> None:
+    """Print what a ROM is."""
+    added = datetime.fromtimestamp(one.added).strftime("%Y-%m-%d %H:%M")
+    echo(f"{one.name}: {_KINDS[one.kind]}, added {added}")
+    if one.description:
+        echo(f"  {one.description}")
+    echo(f"  kernel    {one.release or 'unknown'}")
+    for image in one.images:
+        pieces = count(len(image.runs), "piece")
+        access = ", read-only" if image.read_only else ""
+        echo(f"  {image.name:<9} {human_size(image.size)} in {pieces}{access}")
+    echo(f"  on /data  {human_size(one.size)}")
+
+
+def _last(phone: Phone, rom: Manifest | Damaged) -> Attempt | None:
+    """Return the last attempt to boot a ROM, since it was added."""
+    if isinstance(rom, Damaged):
+        return None
+    for one in attempts.find_all(phone.serialno):
+        if one.began >= rom.added and one.image and one.image.name == rom.name:
+            return one
+    return None
+
+
+def _where(phone: Phone) -> Place | None:
+    """Return the place of the ROMs; None if it is one no more, which `rom check` tells."""
+    try:
+        return place.ask(phone)
+    except RefusedError as error:
+        log.detail(error.what)
+        return None
+
+
+def _userdata(where: Place | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    return {
+        "partition": where.partition,
+        "filesystem": where.filesystem,
+        "size": where.size,
+        "free": where.free,
+        "reserve": RESERVE,
+    }
+
+
+def _draw_sizes(roms: Sequence[Manifest | Damaged], where: Place) -> None:
+    out = TextOutput()
+    sizes = [(one.name, one.size) for one in roms if isinstance(one, Manifest)]
+    parts = picture.parts(sizes, total=where.size, free=where.free, reserve=RESERVE)
+    unicode = out.takes(picture.GLYPHS)
+    _draw(where, picture.sizes(parts, total=where.size, width=out.picture_width, unicode=unicode))
+
+
+def _draw_places(rom: Manifest, where: Place) -> None:
+    out = TextOutput()
+    images = [(one.name, one.size, one.extents) for one in rom.images]
+    unicode = out.takes(picture.GLYPHS)
+    _draw(where, picture.places(images, total=where.size, width=out.picture_width, unicode=unicode))
+
+
+def _draw(where: Place, lines: Sequence[str]) -> None:
+    echo()
+    echo(f"{where.partition}, {human_size(where.size)}, {where.filesystem}")
+    for line in lines:
+        echo(line)
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
