@@ -2,12 +2,16 @@
 
 import os
 import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.process import attempt, find_tool, run
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
+from hardboot.downloads import TreeEntry, TreeSource
 from hardboot.formats.reading import Data, view
 
 BLOCK = 4096  # bytes
@@ -17,7 +21,6 @@ _FEATURES = (
     "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,sparse_super,large_file,flex_bg,"
     "huge_file,dir_nlink,extra_isize"
 )
-_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tar.bz2", ".tar.lz4")
 
 
 # Of what Linux mounts as the system of a ROM: the magic, and where it stands.
@@ -37,11 +40,6 @@ def kind_of(data: Data) -> str | None:
     return next((name for name, at, magic in _MAGICS if head[at : at + len(magic)] == magic), None)
 
 
-def is_archive(path: Path) -> bool:
-    """Return whether a file is a tar archive by its name."""
-    return path.name.lower().endswith(_ARCHIVES)
-
-
 def check_size(size: int) -> None:
     """Refuse what is no size for a file system, in bytes.
 
@@ -56,13 +54,14 @@ def check_size(size: int) -> None:
         )
 
 
-def make(target: Path, size: int, source: Path | None = None) -> None:
+def make(target: Path, size: int, source: Path | TreeSource | None = None) -> None:
     """Write an ext4 file system to `target`, sparse.
 
     Args:
         target: Replaced if it exists.
         size: Bytes, a multiple of BLOCK.
-        source: A folder or tar archive, whose files it will hold with their owners; None for an empty one.
+        source: A folder or file tree, whose files it will hold with their owners, devices and extended
+            attributes; None for an empty one.
 
     Raises:
         InputError: If `source` does not fit or cannot be read.
@@ -76,21 +75,70 @@ def make(target: Path, size: int, source: Path | None = None) -> None:
     words = [*mke2fs, "-O", _FEATURES, "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"]
     if source is None:
         run([*words, str(target)], timeout_s=_TIMEOUT_S)
-    elif source.is_dir():
-        _filled([*words, "-d", str(source), str(target)], source, size)
+    elif isinstance(source, Path):
+        _filled([*words, "-d", str(source), str(target)], size)
     else:
         with temporary_folder(target.parent) as folder:
-            tar = [
+            archive, root = folder / "tree.tar", folder / "root"
+            root.mkdir()
+            noted: list[TreeEntry] = []
+            with archive.open("wb") as stream:
+                replace(source, entries=lambda: _noting(source, noted)).write_tar(stream)
+            unpack = [
                 find_tool("tar", "tar"),
                 "-x",
                 "-p",
                 "--numeric-owner",
                 "-C",
-                str(folder),
+                str(root),
                 "-f",
-                str(source),
+                str(archive),
             ]
-            _filled([*words, "-d", str(folder), str(target)], source, size, first=tar)
+            _filled([*words, "-d", str(root), str(target)], size, first=unpack)
+            _set_xattrs(target, noted, folder)
+
+
+def _noting(source: TreeSource, noted: list[TreeEntry]) -> Iterator[TreeEntry]:
+    """Yield the entries, without their extended attributes; note those that have some."""
+    for entry in source.entries():
+        if entry.xattrs:
+            noted.append(replace(entry, content=lambda: iter(())))
+        yield replace(entry, xattrs={})
+
+
+def _set_xattrs(target: Path, entries: Sequence[TreeEntry], folder: Path) -> None:
+    """Write extended attributes into a file system.
+
+    By debugfs: fakeroot loses the type of a file whose attributes tar sets, and the file system of this
+    computer, through which tar and mke2fs -d would pass them, may not take them.
+    """
+    files: dict[bytes, Path] = {}
+    lines: list[str] = []
+    for entry in entries:
+        path = "/" + "/".join(entry.parts)
+        for name, value in entry.xattrs.items():
+            if value not in files:
+                files[value] = folder / f"xattr{len(files)}"
+                files[value].write_bytes(value)
+            words = (path, name)
+            if any('"' in word or "\n" in word for word in words):
+                log.warn(f"left out the attribute {name} of a file whose name debugfs does not take")
+                continue
+            lines.append(f'ea_set -f "{files[value]}" "{path}" "{name}"\n')
+    if not lines:
+        return
+    script = folder / "xattrs"
+    script.write_text("".join(lines), errors="surrogateescape")
+    debugfs = [find_tool("debugfs", "e2fsprogs"), "-w", "-f", str(script), str(target)]
+    done = attempt(debugfs, timeout_s=_TIMEOUT_S)
+    # It repeats each line, and goes on after an error, of which its exit code does not tell.
+    problems = [line for line in done.text.splitlines() if line.strip() and not line.startswith("debugfs")]
+    if done.code or problems:
+        raise InputError(
+            f"its extended attributes cannot be set: {' '.join(problems)[:300] or done.text[-300:]}",
+            state="Nothing was sent.",
+            fix="Give an archive without them (tar --no-xattrs).",
+        )
 
 
 # What resizes a file system in a file: program, package, options, exit codes that are good. e2fsck corrects
@@ -144,7 +192,7 @@ def resize(target: Path, size: int) -> None:
     os.truncate(target, size)
 
 
-def _filled(words: list[str], source: Path, size: int, *, first: list[str] | None = None) -> None:
+def _filled(words: list[str], size: int, *, first: list[str] | None = None) -> None:
     """Run mke2fs, after unpacking an archive; without root below fakeroot, which keeps owners and devices."""
     line = " && ".join(shlex.join(one) for one in (first, words) if one)
     command = ["sh", "-c", line]
@@ -156,13 +204,11 @@ def _filled(words: list[str], source: Path, size: int, *, first: list[str] | Non
     if "Could not allocate" in done.text:  # libext2fs: of a block or an inode
         raise InputError(
             f"its files do not fit into {human_size(size)}",
-            file=str(source),
             state="Nothing was sent.",
             fix="Give the file system more room: --data SIZE",
         )
     raise InputError(
         f"no file system can be made of it: {' '.join(done.text.split())[-300:]}",
-        file=str(source),
         state="Nothing was sent.",
         fix="Give a folder or a tar archive with the files of a root file system.",
     )
