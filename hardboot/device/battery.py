@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
-from hardboot.device.phone import Phone
+from hardboot.transport.base import Output
 
 MINIMUM = 25  # percent; a write of a minute needs less, and the restarts after it some
 # For `roots`; `parse` reads the output. A recovery has no dumpsys, and some kernels hide their files.
@@ -42,13 +42,13 @@ def parse(text: str) -> Battery | None:
     return None
 
 
-def check(phone: Phone) -> None:
-    """Refuse a phone whose battery may be empty before a write has ended.
+def check(output: Output) -> None:
+    """Refuse a phone whose battery may be empty before a write has ended, according to the output of QUERY.
 
     Raises:
         RefusedError: If it has less than MINIMUM percent and is not being charged.
     """
-    known = parse(phone.root(QUERY).text)
+    known = parse(output.text)
     if known is None:
         log.warn(f"the phone does not tell its battery level: it should have {MINIMUM} % for a write")
     elif known.level < MINIMUM and not known.charging:

@@ -16,6 +16,7 @@ def start_anew(phone: Phone, slot: int, *, home: int) -> None:
         home: Index of the one that runs, for the error.
 
     Raises:
+        RefusedError: If another command uses the phone.
         DeviceStateError: If it fails.
     """
     _run(phone, f"bootctl set-slot-as-unbootable {slot} && bootctl set-active-boot-slot {slot}", home)
@@ -25,13 +26,14 @@ def activate(phone: Phone, home: int) -> None:
     """Let the bootloader start a slot next, and keep its mark of a successful boot.
 
     Raises:
+        RefusedError: If another command uses the phone.
         DeviceStateError: If it fails.
     """
     _run(phone, f"bootctl set-active-boot-slot {home}", home)
 
 
 def _run(phone: Phone, command: str, home: int) -> None:
-    output = phone.root(command)
+    output = phone.root_locked(command)
     if output.code:
         raise DeviceStateError(
             f"bootctl failed with exit code {output.code}: {' '.join(output.text.split())[-200:]}",

@@ -17,7 +17,8 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.device import lock, slots
 from hardboot.device.connection import only_phone, open_transport
 from hardboot.device.copies import Copy
-from hardboot.device.handset import Handset, KernelIdentity
+from hardboot.device.handset import KernelIdentity
+from hardboot.device.phone_lock import LockedHandset
 from hardboot.device.shells import FIND_ROOT, QUICK_S, answers, as_one, parse_root_shell, read
 from hardboot.profile import Partition, Profile
 from hardboot.transport.base import Output, Transport
@@ -55,7 +56,7 @@ class BlockDevice:
 
 
 @dataclass
-class Phone(Handset):
+class Phone(LockedHandset):
     """A connected phone and its profile; made by `connect`.
 
     Attributes:
@@ -292,6 +293,8 @@ def connected(
         else:
             yield phone
     finally:
+        with if_cut_off("The command had ended. The phone may stay locked for other computers for a while."):
+            phone.unlock()
         phone.clean()  # also after an error or Ctrl-C; nothing if the command has done so
         phone.transport.close()
 

@@ -21,8 +21,8 @@ from hardboot.device.shells import QUICK_S, Shells
 from hardboot.transport.base import SHELL, Output
 
 _PARENT = "/data/local/tmp"  # the ADB user may write there on every Android
-_COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
-_NAMES = f"hardboot-{_COMPUTER}-"  # of the folders of this computer's commands, before their process ID
+COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
+_NAMES = f"hardboot-{COMPUTER}-"  # of the folders of this computer's commands, before their process ID
 STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}"  # of this command alone: others work beside it
 # What matters of what lies beside it: a pattern that fits nothing is printed as it is.
 _NAMES_BESIDE = f"{_PARENT}/{_NAMES}* {kept_files.FOLDER}*"

@@ -43,7 +43,8 @@ def execute(
         looked: The outputs of LOOK, if the phone was just asked.
 
     Raises:
-        RefusedError: If nothing is loaded, or something without a record, or a CPU stays online.
+        RefusedError: If nothing is loaded, or something without a record, or a CPU stays online, or another
+            command uses the phone.
         DeviceStateError: If the phone stays silent, or does not leave its kernel.
         DeviceError: If the host kernel came back instead of the guest.
     """
@@ -80,7 +81,7 @@ def start(
         journal.phase("look"),
         log.step("Looking at what is loaded"),
     ):
-        kernel, state, kept = looked or phone.roots(*LOOK)
+        kernel, state, kept = looked or phone.hold(*LOOK)
         journal.host = before = parse_kernel(kernel)
         loaded = startable(record.parse(state, before))
         journal.loaded = loaded
@@ -157,7 +158,7 @@ def _leave_kernel(phone: Phone, program: str, drivers: tuple[str, ...]) -> None:
     commands.append(f"exec {agent.exec_command(program)}")
     # Ignore SIGHUP: the end of the connection must not stop it. `exec` keeps that.
     background = f"({'; '.join(commands)}) </dev/null >{_EXEC_LOG} 2>&1 &"
-    run_detached(phone, f"trap '' HUP; {background}")
+    run_detached(phone, phone.guarded(f"trap '' HUP; {background}"))
 
 
 def _not_left(text: str, *, quiesced: bool) -> DeviceStateError:

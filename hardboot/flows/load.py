@@ -155,7 +155,7 @@ def load(phone: Phone, prepared: PreparedRom, journal: Journal, *queries: str) -
         queries: Commands for root that are run once it is loaded; their outputs are returned.
 
     Raises:
-        RefusedError: If the kernel is no host for this profile.
+        RefusedError: If the kernel is no host for this profile, or another command uses the phone.
         DeviceError: If something did not arrive or the kernel refused it; nothing is loaded then.
     """
     try:
@@ -170,6 +170,7 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal, queries: Sequen
     plan, kernel = prepared.plan, journal.host
     assert kernel is not None
     with journal.phase("ask"), log.step("Asking the running kernel"):
+        phone.lock_with_next()
         info = host.ask(phone, plan.flag)
         if info.kexec_loaded:
             old = record.find(phone, kernel)
@@ -197,16 +198,18 @@ def _load(phone: Phone, prepared: PreparedRom, journal: Journal, queries: Sequen
         # One command: it runs to its end even if this computer is interrupted.
         call = agent.load_command(host.AGENT, plan.flag | agent.KEXEC_ARCH_DEFAULT, plan.entry, segments)
         keep = f"cat {shlex.quote(batch.paths[-1])} >{record.RECORD}"
+        clear = f"[ ! -e {record.RECORD} ] || rm -f {record.RECORD}"
         with if_cut_off("The image may be loaded; nothing was started."):
             output, *looked = phone.run_with(
                 batch,
-                f"[ ! -e {record.RECORD} ] || rm -f {record.RECORD}; {call} && {keep} && {host.KEEP_AGENT}",
+                phone.guarded(f"{clear}; {call} && {keep} && {host.KEEP_AGENT}"),
                 *queries,
                 timeout_s=_LOAD_TIMEOUT_S,
                 last=True,
             )
         journal.pushed_bytes = phone.pushed_bytes
         journal.output["agent load"] = output.text
+        phone.check_lock(output)
         if output.code and "loaded=" in output.text:
             with if_cut_off("The image may be loaded; nothing was started."):
                 _unload(phone)
@@ -251,6 +254,7 @@ def unload(phone: Phone) -> LoadState:
         DeviceError: If there is no root, or the kernel refused.
     """
     with if_cut_off("Nothing was unloaded."), log.step("Asking the running kernel"):
+        phone.lock_with_next()
         host.ask(phone, None)
         state = record.find(phone, phone.kernel())
     try:
@@ -264,7 +268,7 @@ def unload(phone: Phone) -> LoadState:
 
 
 def _unload(phone: Phone) -> None:
-    output = phone.root(agent.unload_command(host.AGENT, 0))
+    output = phone.root_locked(agent.unload_command(host.AGENT, 0))
     if output.code:
         raise agent_errors.failure("unload", output.text)
     phone.root(f"rm -f {record.RECORD}")

@@ -17,6 +17,7 @@ from hardboot.base.files import sha256_file
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import BlockDevice, Phone
+from hardboot.device.shells import read
 from hardboot.flows import partition_read, phone_backup
 from hardboot.flows.partition_read import flush_command, time_for
 from hardboot.flows.transaction_record import MOST_BYTES, PartitionWrite
@@ -65,16 +66,16 @@ class PartitionRange:
 
         Raises:
             DeviceError: If it fails, or reads back differently.
+            RefusedError: If another command uses the phone.
+            DeviceStateError: If one does since.
         """
         path = self.device.path
         with log.step(f"Writing {path}"):
             where = "bs=1048576" if self._is_image else f"bs=1 seek={self.offset}"
             dd = f"exec dd if={shlex.quote(source)} of={shlex.quote(path)} {where} conv=notrunc,fsync"
             write = f"sh -c {shlex.quote(f'echo $$ >{_WRITER}; {dd}')}"
-            self.phone.read(
-                f"{write} && rm -f {_WRITER} && {{ {flush_command(self.device)}; }}",
-                timeout_s=time_for(self.size),
-            )
+            command = f"{write} && rm -f {_WRITER} && {{ {flush_command(self.device)}; }}"
+            read(command, self.phone.root_locked(command, timeout_s=time_for(self.size)))
         with log.step(f"Reading back {path}"):
             current = self.current()
         if current != self.sha256:

@@ -8,7 +8,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError
 from hardboot.base.interrupts import if_cut_off
 from hardboot.device import host
-from hardboot.device.handset import KernelIdentity
+from hardboot.device.handset import KERNEL, KernelIdentity, parse_kernel
 from hardboot.device.phone import Phone
 
 WAIT_S = 180.0
@@ -37,10 +37,12 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
     """Reboot through the bootloader and wait for the phone.
 
     Raises:
+        RefusedError: If another command uses the phone.
         DeviceStateError: If it does not come back within `wait_s` seconds.
     """
     with if_cut_off("The restart was not sent; what came before it is done."):
-        before = phone.kernel()
+        (kernel,) = phone.hold(KERNEL)
+        before = parse_kernel(kernel)
     with log.step("Restarting the phone", limit_s=wait_s):
         after = reboot_and_wait(phone, before, wait_s=wait_s)
     if after is None:
@@ -70,7 +72,7 @@ def reboot(phone: Phone) -> None:
 def run_detached(phone: Phone, command: str, *, timeout_s: float = _DETACHED_S) -> None:
     """Run a command as root that ends the kernel: the connection may be lost before it has answered."""
     try:
-        phone.root(command, timeout_s=timeout_s)
+        phone.check_lock(phone.root(command, timeout_s=timeout_s))
     except DeviceError as error:
         log.detail(error.what)
 

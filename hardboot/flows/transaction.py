@@ -103,16 +103,17 @@ def write(
 
 
 def check(phone: Phone, *, over: Collection[str] = ()) -> None:
-    """Refuse a phone whose partitions should not be written now.
+    """Lock the phone, and refuse one whose partitions should not be written now.
 
     Args:
         phone: The phone.
         over: Partitions that may be overwritten though a write to them was cut off.
 
     Raises:
-        RefusedError: If its battery is low, or an earlier change is not settled.
+        RefusedError: If another command uses it, its battery is low, or an earlier change is not settled.
     """
-    battery.check(phone)
+    (charge,) = phone.hold(battery.QUERY)
+    battery.check(charge)
     unsettled.require_settled(phone, over=over)
 
 

@@ -23,6 +23,7 @@ from hardboot.base.errors import DeviceError, HardbootError
 from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import Phone, safe_serial
+from hardboot.device.shells import read
 
 # Below /data/adb, which belongs to root alone and which updates of Android leave alone.
 KEPT = "/data/adb/hardboot"
@@ -239,4 +240,5 @@ def _keep_on_phone(phone: Phone, known: Transaction) -> None:
         staged = phone.stage(file, "transaction.json")
     part = f"{_PATH}.part"
     command = f"umask 077; mkdir -p {KEPT} && cat {staged} > {part} && sync && mv {part} {_PATH} && sync"
-    phone.read(f"sh -c {shlex.quote(command)}")
+    command = f"sh -c {shlex.quote(command)}"
+    read(command, phone.root_locked(command))

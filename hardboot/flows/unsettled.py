@@ -212,7 +212,8 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
         Its partitions; none if there is no such change.
 
     Raises:
-        RefusedError: If a partition is not there any more, or that is not agreed to.
+        RefusedError: If another command uses the phone, a partition is not there any more, or that is not
+            agreed to.
         DeviceError: If nothing was written.
         DeviceStateError: If it is not known what a partition holds.
     """
@@ -220,7 +221,8 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
         known = records.find(phone)
         if known is None:
             return []
-        battery.check(phone)
+        (charge,) = phone.hold(battery.QUERY)
+        battery.check(charge)
         _end_writer(phone, known)
         seen = look(phone, known)
         _save_others(phone, known, seen, agree)

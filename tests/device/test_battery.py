@@ -56,14 +56,14 @@ def test_a_write_needs_a_charge_or_a_charger(
     phone = setup.connected(scripted)
     if refused:
         with pytest.raises(RefusedError, match=f"the battery has {charge[0]} %; a write needs 25 %"):
-            battery.check(phone)
+            battery.check(phone.root(battery.QUERY))
     else:
-        battery.check(phone)
+        battery.check(phone.root(battery.QUERY))
 
 
 def test_a_phone_without_a_battery_is_warned_about(
     scripted: ScriptedPhone, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scripted.files.remove("/sys/class/power_supply/battery")
-    battery.check(setup.connected(scripted))
+    battery.check(setup.connected(scripted).root(battery.QUERY))
     assert "warning: the phone does not tell its battery level" in capsys.readouterr().err

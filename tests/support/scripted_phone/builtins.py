@@ -38,6 +38,9 @@ def _read(shell: Expansion, words: list[str], stdin: Input) -> int:
 
 
 def _set(shell: Expansion, words: list[str], stdin: Input) -> int:
+    if words[1] in ("-C", "+C"):
+        shell.keeps_files = words[1] == "-C"
+        return 0
     assert words[1] == "--"
     shell.arguments = words[2:]
     return 0

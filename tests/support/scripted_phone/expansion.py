@@ -27,6 +27,7 @@ class Expansion:
     folder: str = "/"
     code: int = 0
     umask: int | None = None  # None is that of su on some phones: nobody else may read
+    keeps_files: bool = False  # `set -C`: > fails on a file that is there
 
     @abstractmethod
     def substitute(self, body: Node, err: Output) -> Text:

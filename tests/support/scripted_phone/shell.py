@@ -10,6 +10,7 @@ from scripted_phone.builtins import BUILTINS
 from scripted_phone.calls import Call, Exit, Killed, Return
 from scripted_phone.clock import FOREVER, Steps
 from scripted_phone.expansion import Expansion, Text
+from scripted_phone.files import File, failure
 from scripted_phone.parser import SyntaxProblem, parse
 from scripted_phone.streams import Collected, Input, Opened, Output
 from scripted_phone.syntax import (
@@ -235,6 +236,8 @@ class Shell(Expansion):
         """
         files = self.system.files
         umask = self.umask if self.umask is not None else 0o077 if self.user == 0 else 0o022
+        if self.keeps_files and not append and isinstance(files.find(path), File):
+            raise failure(errno.EEXIST)
         node = files.create(path, self.user, 0o666 & ~umask)
         if not append:
             node.truncate()

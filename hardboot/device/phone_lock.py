@@ -1,0 +1,206 @@
+"""A lock on the phone: one computer at a time loads, starts, restarts, or writes to partitions.
+
+It is a file in RAM, so a restart of the phone ends it. It names its owner, and every command that writes
+checks it in the same shell: a command whose lock was taken over does nothing more.
+"""
+
+import os
+import platform
+import re
+import secrets
+import shlex
+import sys
+from dataclasses import dataclass, field
+
+from hardboot.base import log
+from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
+from hardboot.base.process import has_ended
+from hardboot.device.handset import Handset, KernelIdentity
+from hardboot.device.shells import QUICK_S, SEPARATOR, answers, as_one, line_command, read
+from hardboot.device.staging import COMPUTER
+from hardboot.transport.base import Output
+
+PATH = "/dev/hardboot-lock"
+# A command takes minutes at most; one that takes longer notices when another computer has taken over.
+_LONGEST_S = 600
+_UNLOCK_S = 5.0
+_LOST = f"lock lost {SEPARATOR}"
+_LINE = re.compile(r"([0-9a-f]{16}) ([0-9]{1,10}) ([0-9a-f]{8}) ([0-9]{1,10}) (.{1,160})")
+_SHOW = as_one(
+    line_command("/proc/sys/kernel/random/boot_id"),
+    line_command("/proc/uptime"),
+    f'line=; {{ IFS= read -r line <{PATH}; }} 2>/dev/null; [ ! -e {PATH} ] || echo "lock $line"',
+)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The command that holds a lock.
+
+    Attributes:
+        token: A random number.
+        since_s: Seconds between the start of the phone's kernel and that of the lock.
+        computer: A short hash that tells computers apart.
+        process: Its ID on that computer.
+        words: The command, and the name of the computer.
+    """
+
+    token: str
+    since_s: int
+    computer: str
+    process: int
+    words: str
+
+    def is_gone(self, now_s: float) -> bool:
+        """Return whether the command has ended, or must have, `now_s` seconds after the kernel's start.
+
+        Two commands of one computer are kept apart by the lock on that (lock.py), so that one of this process
+        is an earlier one.
+        """
+        ended = self.process == os.getpid() or has_ended(self.process)
+        return (self.computer == COMPUTER and ended) or now_s - self.since_s > _LONGEST_S
+
+
+def parse_owner(line: str) -> Owner | None:
+    """Return the owner in the only line of a lock; None if it names none."""
+    found = _LINE.fullmatch(line)
+    return Owner(found[1], int(found[2]), found[3], int(found[4]), found[5]) if found else None
+
+
+@dataclass
+class LockedHandset(Handset):
+    """A connected phone that can be locked."""
+
+    _token: str = field(default_factory=lambda: secrets.token_hex(8), init=False, repr=False)
+    _locked_boot_id: str | None = field(default=None, init=False, repr=False)  # None while it is not locked
+
+    def kernel_anew(self, *, timeout_s: float) -> KernelIdentity:
+        """Connect anew, as any handset; the lock is gone with the kernel that kept it."""
+        now = super().kernel_anew(timeout_s=timeout_s)
+        if now.boot_id != self._locked_boot_id:
+            self._locked_boot_id = None
+        return now
+
+    def lock_query(self) -> str:
+        """Return the command for `roots` that locks the phone, if it is not; `take_lock` reads its output."""
+        make = f'read -r up rest </proc/uptime; {{ echo "{_line(self._token)}" >{PATH}; }} 2>/dev/null'
+        return f"set -C; {make}; set +C; {_SHOW}"  # -C: an existing file is kept
+
+    def take_lock(self, output: Output) -> None:
+        """Read the output of `lock_query`; take over a lock whose owner is gone.
+
+        Raises:
+            RefusedError: If another command holds it.
+            DeviceError: If it cannot be made.
+        """
+        boot_id, now_s, line = _parse(output)
+        owner = parse_owner(line or "")
+        if owner and owner.token != self._token and owner.is_gone(now_s):
+            log.detail(f"taking over the lock of a command that has ended: {owner.words}")
+            boot_id, now_s, line = _parse(self.root(_replace_command(owner.token, self._token)))
+            owner = parse_owner(line or "")
+        if line is None:
+            raise DeviceError(
+                f"the phone cannot be locked: {PATH} cannot be written",
+                state="Nothing was sent.",
+                fix="Check that root may write to /dev on the phone: adb shell su -c 'touch /dev/x'",
+            )
+        if owner is None or owner.token != self._token:
+            raise _held(owner, now_s)
+        self._locked_boot_id = boot_id
+
+    def hold(self, *queries: str) -> list[Output]:
+        """Lock the phone unless it is, and run commands for root in the same shell; return their outputs.
+
+        Raises:
+            RefusedError: If another command holds the lock.
+            DeviceError: If it cannot be made, or the phone does not answer.
+        """
+        taken, *outputs = self.roots(self.lock_query(), *queries)
+        self.take_lock(taken)
+        return outputs
+
+    def lock_with_next(self) -> None:
+        """Lock the phone in the shell of the next `roots`, which then raises what `hold` does."""
+        self.after_next(self.lock_query(), self.take_lock)
+
+    def guarded(self, command: str) -> str:
+        """Return a command for root that does nothing if the lock was lost; `check_lock` reads its output.
+
+        Locks the phone first if needed; see `hold`.
+        """
+        if self._locked_boot_id is None:
+            self.hold()
+        held = f'{{ read -r token rest <{PATH}; }} 2>/dev/null && [ "$token" = {self._token} ]'
+        return f"{held} || {{ echo {_LOST}; exit 1; }}\n{command}"
+
+    def check_lock(self, output: Output) -> None:
+        """Read the output of a command from `guarded`.
+
+        Raises:
+            DeviceStateError: If the lock was lost.
+        """
+        if output.code and _LOST in output.text:
+            raise DeviceStateError(
+                "another computer has taken over the phone, or its lock was removed",
+                state="This command did nothing after that; what it did before stays.",
+                fix="Wait until no other command uses the phone, then look at it: hardboot status",
+            )
+
+    def root_locked(self, command: str, *, timeout_s: float = QUICK_S) -> Output:
+        """Run a command as root unless the lock was lost; lock the phone first if needed.
+
+        Raises:
+            RefusedError: If another command holds the lock.
+            DeviceStateError: If it was lost.
+            DeviceError: If there is no root shell.
+        """
+        output = self.root(self.guarded(command), timeout_s=timeout_s)
+        self.check_lock(output)
+        return output
+
+    def unlock(self) -> None:
+        """Remove the lock if it is held; it stays on a phone that does not answer."""
+        if self._locked_boot_id is None:
+            return
+        self._locked_boot_id = None
+        mine = f'{{ read -r token rest <{PATH}; }} 2>/dev/null && [ "$token" = {self._token} ]'
+        try:
+            self.root(f"{mine} && rm {PATH}", timeout_s=_UNLOCK_S)
+        except DeviceError as error:
+            log.detail(f"the lock {PATH} stays: {error.what}")
+
+
+def _parse(output: Output) -> tuple[str, float, str | None]:
+    """Return the boot ID, the seconds since the kernel's start, and the lock, from the output of _SHOW."""
+    boot_id, uptime, shown = (*answers(read(_SHOW, output)), "", "", "")[:3]
+    seconds = re.match(r"\d{1,10}", uptime)
+    return boot_id, float(seconds[0]) if seconds else 0.0, shown.removeprefix("lock ") if shown else None
+
+
+def _replace_command(old: str, new: str) -> str:
+    """Return the command that replaces the lock with the token `old`, if it is still that one."""
+    return (
+        f"read -r up rest </proc/uptime; {{ read -r token rest <{PATH}; }} 2>/dev/null; "
+        f'[ "$token" != {old} ] || echo "{_line(new)}" >{PATH}; {_SHOW}'
+    )
+
+
+def _line(token: str) -> str:
+    """Return the lock's only line, for double quotes in a shell; $up is what /proc/uptime begins with."""
+    words = f"{shlex.join(['hardboot', *sys.argv[1:]])[:100]} on {platform.node()[:40]}"
+    plain = re.sub(r"[^A-Za-z0-9 ._/:=@+,'-]", "_", words)
+    return f"{token} ${{up%%.*}} {COMPUTER} {os.getpid()} {plain}"
+
+
+def _held(owner: Owner | None, now_s: float) -> RefusedError:
+    who = "it does not say which"
+    if owner is not None:
+        minutes = max(0, int(now_s) - owner.since_s) // 60
+        who = f"{owner.words} (process {owner.process}), for {minutes} min"
+    return RefusedError(
+        f"another command uses the phone: {who}",
+        state="Nothing was sent.",
+        fix=f"Wait until it ends. If it has died, wait {_LONGEST_S // 60} min, or remove its lock: "
+        f"adb shell su -c 'rm {PATH}'",
+    )
