@@ -3,17 +3,22 @@
 import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 
 from hardboot.base.errors import HardbootError, InputError
 from hardboot.base.interrupts import LOOK, Interrupt
-from hardboot.commands import cli, reports
-from hardboot.commands.common import Settings
 
 EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
+try:  # this takes most of the time until a command begins
+    from hardboot.commands import cli, reports
+    from hardboot.commands.common import Settings
+except KeyboardInterrupt:
+    sys.stderr.write("hardboot: interrupted\n  state: Nothing was done.\n  to do: Run it again.\n")
+    sys.exit(EXIT_INTERRUPTED)
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report a program that SIGPIPE ended
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EMFILE}
@@ -31,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:  # a second one, while the first was reported
         code = EXIT_INTERRUPTED
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was told stands, while Python ends
     sys.exit(code)
 
 

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from hardboot.base import log
+from hardboot.base.interrupts import if_cut_off
 from hardboot.commands import completion
 from hardboot.commands.common import Settings
 
@@ -156,7 +157,8 @@ class Group(_Page, click.Group):
         """Return the command of that name; a lazy one is imported now."""
         if cmd_name in self._lazy:
             module, _, attribute = self._lazy[cmd_name].partition(":")
-            command = getattr(import_module(module), attribute)
+            with if_cut_off("Nothing was done.", "Run it again."):
+                command = getattr(import_module(module), attribute)
             assert isinstance(command, click.Command)
             return command
         return super().get_command(ctx, cmd_name)

@@ -32,6 +32,42 @@ def test_what_stops_it_is_told_as_ever(image: Path, monkeypatch: pytest.MonkeyPa
     assert "hardboot: interrupted" in done.stderr
 
 
+def _run(code: str) -> "subprocess.CompletedProcess[str]":
+    """Run Python code as a program of its own, which runs hardboot's entry point."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("module", ["hardboot.commands.cli", "hardboot.commands.info"])
+def test_a_ctrl_c_before_the_command_begins_says_that_nothing_was_done(module: str) -> None:
+    done = _run(
+        "import sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, CtrlC())\n"
+        "from hardboot.__main__ import main\n"
+        "main(['info', 'missing.img'])"
+    )
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == [
+        "hardboot: interrupted",
+        "  state: Nothing was done.",
+        "  to do: Run it again.",
+    ]
+
+
+def test_a_ctrl_c_while_python_ends_does_not_replace_the_exit_code() -> None:
+    done = _run(
+        "import atexit, signal\n"
+        "atexit.register(signal.raise_signal, signal.SIGINT)\n"
+        "from hardboot.__main__ import main\n"
+        "main(['info', 'missing.img'])"
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 3)
+
+
 def test_an_interrupt_says_during_which_step(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> None:
         with log.step("Reading the image"):
