@@ -36,10 +36,13 @@ _OTHERS = {
     "Commands": {
         "clone": ("hardboot.commands.rom_change:clone", "Copy the ROM NAME with its data, as NEW."),
         "list": ("hardboot.commands.rom_list:list_", "List the ROMs on the phone, and how userdata is used."),
+        "pull": ("hardboot.commands.rom_files:pull", "Copy files out of the ROM NAME."),
+        "push": ("hardboot.commands.rom_files:push", "Copy files into the ROM NAME."),
         "resize": (
             "hardboot.commands.rom_change:resize",
             "Give the data of the ROM NAME more or less room.",
         ),
+        "shell": ("hardboot.commands.rom_files:shell", "Look into the ROM NAME with the phone's own shell."),
         "show": ("hardboot.commands.rom_list:show", "Show the ROM NAME: its images, and where they lie."),
         "wipe": ("hardboot.commands.rom_change:wipe", "Wipe the data of the ROM NAME."),
     }

@@ -184,7 +184,12 @@ class StagingFolder(Shells):
         return output
 
     def send(
-        self, files: Sequence[tuple[Path, str]], *, mode: int = 0o644, keep: Collection[str] = ()
+        self,
+        files: Sequence[tuple[Path, str]],
+        *,
+        mode: int = 0o644,
+        keep: Collection[str] = (),
+        advance: log.Advance | None = None,
     ) -> Batch:
         """Send files to the staging folder; `run_with` checks that they arrived.
 
@@ -193,6 +198,7 @@ class StagingFolder(Shells):
             mode: Permission bits.
             keep: Names of files that are to stay on the phone, and that are not sent if they lie there. Which
                 ones do is known after `stage_program`.
+            advance: Called with the bytes sent; None shows the progress of each file.
 
         Raises:
             DeviceError: If one does not arrive.
@@ -200,15 +206,16 @@ class StagingFolder(Shells):
         """
         batch = [_File(source, name, kept_files.describe(source)) for source, name in files]
         there = frozenset(file for file in batch if file.name in keep and file.content in (self._kept or ()))
-        self._push([file for file in batch if file not in there], mode)
+        self._push([file for file in batch if file not in there], mode, advance)
         return Batch(tuple(batch), mode, frozenset(keep), there)
 
-    def _push(self, files: Sequence[_File], mode: int) -> None:
+    def _push(self, files: Sequence[_File], mode: int, advance: log.Advance | None = None) -> None:
         self._reserve(sum(file.content.size for file in files))
         for file in files:
             size = file.content.size
-            with log.progress(f"Pushing {file.name}", size, quiet=size < _SMALL) as advance:
-                self.transport.push(file.source, file.target, mode=mode, progress=advance)
+            quiet = size < _SMALL or advance is not None
+            with log.progress(f"Pushing {file.name}", size, quiet=quiet) as own:
+                self.transport.push(file.source, file.target, mode=mode, progress=advance or own)
             self.pushed_bytes += size
 
     def run_with(

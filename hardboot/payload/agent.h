@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the agent share. */
+/* What the agent and image-files share: answer.c; and what the parts of the agent do. */
 #ifndef HARDBOOT_AGENT_H
 #define HARDBOOT_AGENT_H
 
@@ -10,13 +10,33 @@
 /* Where answers and errors are written: 1 is standard output, 2 standard error. */
 extern word output;
 
+/* The exit code of `fail` and `usage`. */
+extern int failure_code;
+
 /* Say what failed, with Linux's error number, and end; `usage` is for wrong arguments. */
 __attribute__((noreturn)) void fail(const char *what, const char *subject, long error);
 __attribute__((noreturn)) void usage(const char *what, const char *subject);
 
-/* Print to the answer: text, or a hexadecimal number and a character. */
+/* Print what is left of the answer, and end with this exit code. */
+__attribute__((noreturn)) void leave(int code);
+
+/*
+ * Print to the answer: text; a character; a hexadecimal number and a character; a decimal number; text from outside, of
+ * which what is not printable ASCII becomes '?', as it must not break the lines.
+ */
 void put(const char *text);
+void put_char(char c);
 void put_number(unsigned long long value, char end);
+void put_decimal(word value);
+void put_clean(const char *text, word limit);
+
+/* Print what is left of the answer. */
+void flush_answer(void);
+
+int equal(const char *a, const char *b);
+
+/* Read a number up to `end` or the end of the text; returns where it stopped, or 0 if it is not a number. */
+const char *parse_number(const char *text, char end, word *value);
 
 /* An argument as a number; ends with an error if it is none. */
 word number(const char *text);

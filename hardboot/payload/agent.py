@@ -68,6 +68,11 @@ def phone_program(arch: str) -> Path:
     return _program("hardboot", arch)
 
 
+def image_files(arch: str) -> Path:
+    """Return the path of the program that reaches the files in an image; see `binary`."""
+    return _program("image-files", arch)
+
+
 def _program(name: str, arch: str) -> Path:
     path = _PAYLOAD / f"{name}-{arch}"
     if not re.fullmatch(r"[a-z0-9]+", arch) or not path.is_file():

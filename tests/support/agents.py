@@ -25,8 +25,10 @@ def build_for_host(name: str, output: Path) -> Path:
     """
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     flags += ["-fno-sanitize-recover=all", f"-I{_HERE / 'agent_host'}"]
+    flags += [f"-I{_HERE / 'host_mapper'}", f"-I{build.PAYLOAD}"]
     gcc = process.find_tool("gcc", "gcc")
     sources = [build.PAYLOAD / source for source in build.PROGRAMS[f"{name}-arm"].sources]
+    sources.append(_HERE / "host_mapper/mapper.c")
     process.run([gcc, *flags, *sources, "-o", output], timeout_s=120)
     return output
 

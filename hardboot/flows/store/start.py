@@ -20,7 +20,7 @@ from hardboot.formats.reading import Data, sha256
 from hardboot.payload import extents, hb_init
 from hardboot.payload.extents import Extent
 from hardboot.store import blocks
-from hardboot.store.manifest import BootFile, Manifest
+from hardboot.store.manifest import BootFile, Manifest, StoredImage
 
 _INIT = "/sbin/init"  # of a Linux root file system
 
@@ -93,25 +93,28 @@ def check_blocks(phone: Phone, where: Place, found: Manifest) -> dict[str, tuple
         RefusedError: If the blocks have moved, or are not the images' own.
         DeviceError: If a file is gone, or the phone does not answer.
     """
-    tables = {}
-    for one in found.images:
-        if not one.runs:
-            raise RefusedError(
-                f"{found.name} has no {one.name}: it was being wiped, and that was cut off",
-                state="Nothing was started.",
-                fix=f"Wipe it again: hardboot rom wipe {found.name} {one.name}",
-            )
-        file = f"{stored.folder(found.name)}/{one.file}"
-        now = raw.runs_of(phone, AGENT, where, file, name=one.name, size=one.size)
-        if blocks.digest(now) != blocks.digest(one.extents):
-            raise RefusedError(
-                f"the blocks of {file} have moved since it was written",
-                state="Nothing was started.",
-                fix="Something rewrote or defragmented the file. Back the ROM up, remove it and restore it.",
-            )
-        tables[one.name] = now
+    tables = {one.name: check_image(phone, where, found, one) for one in found.images}
     blocks.check_disjoint(tables)
     return tables
+
+
+def check_image(phone: Phone, where: Place, found: Manifest, one: StoredImage) -> tuple[Extent, ...]:
+    """Return where one image of a ROM lies; see `check_blocks`."""
+    if not one.runs:
+        raise RefusedError(
+            f"{found.name} has no {one.name}: it was being wiped, and that was cut off",
+            state="Nothing was started.",
+            fix=f"Wipe it again: hardboot rom wipe {found.name} {one.name}",
+        )
+    file = f"{stored.folder(found.name)}/{one.file}"
+    now = raw.runs_of(phone, AGENT, where, file, name=one.name, size=one.size)
+    if blocks.digest(now) != blocks.digest(one.extents):
+        raise RefusedError(
+            f"the blocks of {file} have moved since it was written",
+            state="Nothing was started.",
+            fix="Something rewrote or defragmented the file. Back the ROM up, remove it and restore it.",
+        )
+    return now
 
 
 def _ramdisk(

@@ -3,6 +3,8 @@
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
+#include "../status.h"
+
 #define NR_READ 3
 #define NR_WRITE 4
 #define NR_CLOSE 6
@@ -13,8 +15,10 @@
 #define NR_SYNC 36
 #define NR_UMOUNT2 52
 #define NR_IOCTL 54
+#define NR_UMASK 60
 #define NR_CHROOT 61
 #define NR_REBOOT 88
+#define NR_WAIT4 114
 #define NR_FSYNC 118
 #define NR_CLONE 120
 #define NR_UNAME 122
@@ -26,12 +30,18 @@
 #define NR_GETDENTS64 217
 #define NR_EXIT_GROUP 248
 #define NR_OPENAT 322
+#define NR_MKDIRAT 323
 #define NR_MKNODAT 324
+#define NR_FSTATAT64 327
 #define NR_UNLINKAT 328
+#define NR_UNSHARE 337
 #define NR_KEXEC_LOAD 347
 #define NR_FINIT_MODULE 379
 
 #define ADDRESS_DIGITS 8
+#define O_DIRECTORY 040000
+#define O_NOFOLLOW 0100000
+#define O_LARGEFILE 0400000 /* without it, no file of 2 GiB and more */
 #define MMAP_OFFSET(bytes) ((bytes) >> 12) /* mmap2 counts pages of 4 KiB */
 
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
@@ -61,6 +71,18 @@ static inline long pread_call(long file, char *data, unsigned long size, unsigne
 static inline long pwrite_call(long file, const char *data, unsigned long size, unsigned long long offset)
 {
 	return system_call(NR_PWRITE64, file, (long)data, (long)size, 0, (long)offset, (long)(offset >> 32));
+}
+
+/* fstatat(2): struct stat64 of arch/arm/include/uapi/asm/stat.h */
+static inline long status_of(long folder, const char *path, long flags, struct status *status)
+{
+	unsigned long raw[26] __attribute__((aligned(8)));
+	long result = system_call(NR_FSTATAT64, folder, (long)path, (long)raw, flags, 0, 0);
+
+	status->mode = (unsigned)raw[4];
+	status->size = (unsigned long long)raw[13] << 32 | raw[12];
+	status->modified = raw[20];
+	return result;
 }
 
 #endif

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import rom_files
 import rom_switches
 import stored_roms
 from phones import VirtualPhone
@@ -39,11 +40,13 @@ def test_a_stored_rom_writes_to_its_own_blocks_alone(
     phone.run(
         "su -c 'dd if=/dev/urandom of=/data/noise bs=65536 count=64 2>/dev/null; echo kept > /data/note'"
     )
-    phone.run("su -c 'sync; cat /etc/debian_version > /data/version; sync'")
+    phone.run(f"su -c 'sync; cat /etc/debian_version > /data/version; {rom_files.LINKED}; sync'")
     changed = changed_blocks(before, phone.read_partition("userdata"))
     assert len(changed) > 1000
     assert changed <= own
     phone("reboot")
+    rom_files.check_push_and_pull(phone, "linux", tmp_path / "files")
+    rom_files.check_shell(phone, "linux")
     assert phone("--json", "rom", "check").json["roms"] == [{"name": "linux", "problem": None}]
     phone.hardboot.process("virtual", "stop", "--name", phone.name)
     userdata = tmp_path / "userdata"

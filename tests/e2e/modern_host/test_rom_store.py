@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import rom_files
 import stored_roms
 from phones import VirtualPhone
 
@@ -31,9 +32,13 @@ def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
     modules = phone.run("cat /proc/modules")
     assert "dm_mod" in modules  # hb-init loaded what the ramdisk lists
     assert phone.run("getprop ro.build.display.id").strip() == "stored"
-    phone.run("su -c 'echo kept > /data/note; sync'")
+    phone.run(f"su -c 'echo kept > /data/note; {rom_files.LINKED}; sync'")
+    refused = phone("rom", "pull", "linux", "/link", ".", code=4)
+    assert "the phone runs linux, not its own system" in refused.err
     phone("reboot")
     assert phone.run("su -c 'cat /data/note 2>&1'").strip() != "kept"
+    rom_files.check_push_and_pull(phone, "linux", tmp_path / "files")
+    rom_files.check_shell(phone, "linux")
     # Again, from the phone's own shell.
     phone("rom", "default", "linux")
     assert phone.run("su -c '/data/hardboot/hardboot list'") == "linux (default)\n"
@@ -41,6 +46,7 @@ def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
     phone.run("su -c '/data/hardboot/hardboot boot </dev/null >/dev/kmsg 2>&1 &'")
     phone.wait(resets)
     assert phone.run("su -c 'cat /data/note'").strip() == "kept"
+    assert phone.run("su -c 'cat /etc/inside /tree/sub/file'") == "pushed through a link\ndeep\nmore\n"
     known = phone.kernel["guest_image"]
     assert known["mark"] in phone.run("cat /proc/cmdline").split()
     assert (known["image"], known["start"]) == ("linux", "hard")

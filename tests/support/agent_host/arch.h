@@ -4,15 +4,23 @@
  * AGENT_ROOT, as are /data and /dev/hardboot*. kexec_load(2), reboot(2) and sync(2) never reach the kernel: what they
  * were called with is printed on standard error, and they return what AGENT_ERRNO says. With AGENT_EXTENTS, a file of
  * lines "LOGICAL PHYSICAL LENGTH FLAGS", that is what FIEMAP tells of each file, and pinning is printed.
+ *
+ * Of `inside`, the calls that mount and make devices are printed on standard error, and do nothing; device nodes are
+ * plain files. What lies in the folder "rom" of its folder is taken for the image, and chroot(2) is real. A call fails
+ * with AGENT_CALL_ERRNO if its line begins with AGENT_CALL, and for ever or AGENT_CALL_TIMES times.
  */
 #ifndef HARDBOOT_ARCH_H
 #define HARDBOOT_ARCH_H
 
 #include <errno.h>
 #include <fcntl.h>
+#include "mapper.h"
+#include "status.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #undef AT_FDCWD
@@ -28,6 +36,27 @@
 #undef EIO
 #undef E2BIG
 #undef EINVAL
+#undef O_EXCL
+#undef O_TRUNC
+#undef O_DIRECTORY
+#undef O_NOFOLLOW
+#undef AT_SYMLINK_NOFOLLOW
+#undef S_IFMT
+#undef S_IFDIR
+#undef S_IFREG
+#undef S_IFLNK
+#undef S_IFCHR
+#undef S_IFBLK
+#undef EEXIST
+#undef ENOTDIR
+#undef EISDIR
+#undef ENAMETOOLONG
+#undef ENXIO
+#undef EBUSY
+#undef ENODEV
+#undef SIGCHLD
+#undef SIG_IGN
+#undef sa_handler
 
 #define NR_READ SYS_read
 #define NR_WRITE SYS_write
@@ -46,8 +75,22 @@
 #define NR_NANOSLEEP SYS_nanosleep
 #define NR_RT_SIGACTION SYS_rt_sigaction
 #define NR_UNLINKAT SYS_unlinkat
+#define NR_MKDIRAT SYS_mkdirat
+#define NR_CHDIR SYS_chdir
+#define NR_CHROOT SYS_chroot
+#define NR_EXECVE SYS_execve
+#define NR_CLONE SYS_clone
+#define NR_WAIT4 SYS_wait4
+#define NR_UMASK SYS_umask
+#define NR_UNSHARE 100004
+#define NR_MOUNT 100005
+#define NR_UMOUNT2 100006
+#define NR_MKNODAT 100007
 
 #define ADDRESS_DIGITS 8
+#define O_DIRECTORY 0200000
+#define O_NOFOLLOW 0400000
+#define O_LARGEFILE 0
 #define MMAP_OFFSET(bytes) (bytes)
 
 static inline long recorded(void)
@@ -83,6 +126,38 @@ static inline int is_of_the_phone(const char *path)
 	       !strncmp(path, "/dev/hardboot", 13);
 }
 
+/* Print a call of `inside`, and return what it is told to. */
+static inline long printed(const char *format, const char *a, const char *b, unsigned long c)
+{
+	static int times;
+	const char *call = getenv("AGENT_CALL"), *most = getenv("AGENT_CALL_TIMES");
+	char line[4096];
+
+	snprintf(line, sizeof(line), format, a, b, c);
+	dprintf(2, "%s\n", line);
+	if (!call || strncmp(line, call, strlen(call)) || (most && times++ >= atoi(most)))
+		return 0;
+	return -atol(getenv("AGENT_CALL_ERRNO"));
+}
+
+static inline long printed_ioctl(unsigned long request, void *call)
+{
+	char text[32];
+
+	if (is_mapper(request)) {
+		snprintf(text, sizeof(text), "%u", print_mapper(stderr, request, call, 0xfd03));
+		return printed("dm %s%s", text, "", 0);
+	}
+	return printed("loop %s%s%#lx", "", "", request);
+}
+
+static inline long made_node(const char *path)
+{
+	int file = creat(path, 0600);
+
+	return file < 0 ? -errno : close(file);
+}
+
 static inline long system_call(long number, long a, long b, long c, long d, long e, long f)
 {
 	struct { const unsigned char *buf; unsigned long bufsz, mem, memsz; } *segment = (void *)c;
@@ -108,6 +183,31 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 		}
 		return recorded();
 	}
+	switch (number) {
+	case NR_UNSHARE:
+		return printed("unshare %s%s%#lx", "", "", (unsigned long)a);
+	case NR_MOUNT:
+		return printed("mount %s %s flags=%#lx", strrchr((char *)b, '/'), c ? (char *)c : "none", (unsigned long)d);
+	case NR_UMOUNT2:
+		return printed("umount %s%s", strrchr((char *)a, '/'), "", 0);
+	case NR_MKNODAT:
+		return printed("node %s%s %#lx", strrchr((char *)b, '/'), "", (unsigned long)d) ?: made_node((char *)b);
+	case NR_CLONE:
+		fflush(NULL);
+		result = printed("clone%s%s", "", "", 0) ?: fork();
+		return result == -1 ? -errno : result;
+	case NR_OPENAT:
+		if (strrchr((char *)b, '/') && !strcmp(strrchr((char *)b, '/'), "/mapper") &&
+		    (result = printed("open /mapper%s%s", "", "", 0)))
+			return result;
+		break;
+	case NR_MKDIRAT:
+		if (!access((char *)b, F_OK) && !strcmp(strrchr((char *)b, '/'), "/rom"))
+			return 0;
+		break;
+	}
+	if (number == NR_IOCTL && (is_mapper((unsigned long)b) || (b & 0xff00) == 0x4c00))
+		return printed_ioctl((unsigned long)b, (void *)c);
 	if (number == NR_IOCTL && getenv("AGENT_EXTENTS")) {
 		if (b == 0xc020660b)
 			return told_extents(getenv("AGENT_EXTENTS"), (unsigned char *)c);
@@ -120,6 +220,16 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 	}
 	result = syscall(number, a, b, c, d, e, f);
 	return result == -1 ? -errno : result;
+}
+
+static inline long status_of(long folder, const char *path, long flags, struct status *status)
+{
+	struct stat found;
+	long result = fstatat((int)folder, path, &found, (int)flags);
+
+	*status = (struct status){result ? 0 : found.st_mode, result ? 0 : (unsigned long long)found.st_size,
+				  result ? 0 : (unsigned long)found.st_mtime};
+	return result ? -errno : 0;
 }
 
 static inline long pread_call(long file, char *data, unsigned long size, unsigned long long offset)

@@ -28,6 +28,7 @@ from scripted_phone.files import (
     failure,
     may,
 )
+from scripted_phone.image_files import image_files
 from scripted_phone.kernel_files import show_kernel
 from scripted_phone.kernels import Image, Kernel, Running
 from scripted_phone.programs import PROGRAMS, stand_still
@@ -369,6 +370,8 @@ class ScriptedPhone:
             raise failure(errno.ENOENT)
         if not isinstance(node, File) or not may(node, user, 1) or self.files.mount(name).noexec:
             raise failure(errno.EACCES)
+        if node.content == agent.image_files("arm").read_bytes():
+            return image_files
         if node.content != agent.binary("arm").read_bytes():
             raise kernels.no_exec()
         return self._agent

@@ -1,0 +1,376 @@
+"""Files of a stored ROM while the phone runs its own system: mounted by its blocks, nothing is left."""
+
+import errno
+import io
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import scripted_setup
+import store_setup as setup
+from in_process import hardboot
+from msgspec.structs import replace
+from scripted_phone import File
+from scripted_phone.image_files import Files, Images, images_of
+from store_setup import StorePhone
+from told import raises
+
+from hardboot.base.errors import DeviceError, InputError, RefusedError
+from hardboot.device import record
+from hardboot.flows.store import add, pull, push
+from hardboot.flows.store.mounted import mounted
+from hardboot.flows.store.place import STORE
+from hardboot.flows.store.shell import ImageShell
+from hardboot.flows.store.write_image import NewImage
+from hardboot.transport.base import Output
+
+DISK = "hardboot.linux.root"
+
+
+@pytest.fixture
+def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
+    found = setup.connected(monkeypatch, tmp_path)
+    new = setup.linux(tmp_path)
+    add.add(found.phone, new, add.check(found.phone, new))
+    found.scripted.commands.clear()
+    return found
+
+
+def images(phone: StorePhone) -> Images:
+    return images_of(phone.scripted.files)
+
+
+def files(phone: StorePhone) -> Files:
+    return images(phone).of(DISK)
+
+
+def pushed(phone: StorePhone, sources: list[Path], target: str) -> push.Pushed:
+    with mounted(phone.phone, "linux", None, "rw") as one:
+        return push.push(one, sources, target)
+
+
+def pulled(phone: StorePhone, paths: list[str], target: Path) -> pull.Pulled:
+    with mounted(phone.phone, "linux", None, "replay") as one:
+        return pull.pull(one, paths, target)
+
+
+def tree(folder: Path) -> Path:
+    """Make a folder with a file, an empty one, a folder in it, and a link."""
+    (folder / "new/sub").mkdir(parents=True)
+    (folder / "new/file").write_bytes(b"content")
+    (folder / "new/sub/a b\n").touch()
+    (folder / "new/link").symlink_to("file")
+    return folder / "new"
+
+
+def test_a_folder_is_pushed_with_all_in_it_but_links(
+    phone: StorePhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files(phone)[b"/etc"] = None
+    assert pushed(phone, [tree(tmp_path)], "etc") == push.Pushed(files=2, folders=2, bytes=7)
+    assert files(phone) == {
+        b"/": None,
+        b"/etc": None,
+        b"/etc/new": None,
+        b"/etc/new/file": b"content",
+        b"/etc/new/sub": None,
+        b"/etc/new/sub/a b\n": b"",
+    }
+    assert "new/link is left out" in capsys.readouterr().err
+    assert images(phone).mounts == [("rw", "ext4")] * 2
+
+
+def test_a_single_file_gets_the_name_that_is_asked_for(phone: StorePhone, tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"1")
+    pushed(phone, [tmp_path / "one"], "/renamed")
+    pushed(phone, [tmp_path / "one"], "/")
+    assert (files(phone)[b"/renamed"], files(phone)[b"/one"]) == (b"1", b"1")
+    for target, sources in (("/none/", 1), ("/none", 2)):
+        with raises(
+            InputError,
+            f"the image root of linux has no folder {target}",
+            "Nothing was written.",
+            "Choose a folder that is there; for a single file, its new path.",
+        ):
+            pushed(phone, [tmp_path / "one"] * sources, target)
+
+
+def test_many_and_large_files_are_sent_in_batches_and_do_not_stay(
+    phone: StorePhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "_BATCH", 10_000)
+    monkeypatch.setattr(pull, "_BATCH", 10_000)
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(150):
+        (folder / f"{number}").write_bytes(bytes([number]) * number)
+    (folder / "large").write_bytes(bytes(range(250)) * 100)
+    assert pushed(phone, [folder], "/") == push.Pushed(files=151, folders=1, bytes=36_175)
+    writes = [command for command in phone.scripted.commands if " write " in command]
+    assert len(writes) == 4
+    assert not [name for name in phone.scripted.files.nodes if "/file-" in name]
+    assert pulled(phone, ["/many"], tmp_path / "back").files == 151
+    for path in folder.iterdir():
+        assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["missing", "fifo"])
+def test_what_cannot_be_pushed_is_refused_before_anything_is(
+    phone: StorePhone, tmp_path: Path, name: str
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(InputError) as caught:
+        pushed(phone, [tmp_path / name], "/")
+    assert caught.value.file == str(tmp_path / name)
+    assert files(phone) == {b"/": None}
+
+
+def test_a_file_that_does_not_fit_into_the_image_is_told(phone: StorePhone, tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"1")
+    with raises(
+        InputError,
+        "in the image root of linux: write /none/one: no such file (ENOENT)",
+        "It is not mounted any more; what was done before stays done.",
+        "Look at it: hardboot rom shell linux --image root",
+    ):
+        pushed(phone, [tmp_path / "one"], "/none/one")
+
+
+def test_folders_and_files_are_pulled_and_what_is_no_file_is_left_out(
+    phone: StorePhone, tmp_path: Path
+) -> None:
+    files(phone).update(
+        {b"/log": None, b"/log/a": b"AAA", b"/log/sub": None, b"/log/sub/\xff": b"", b"/log/tty": b""}
+    )
+    images(phone).kinds[b"/log/tty"] = "o"
+    (tmp_path / "to").mkdir()
+    done = pulled(phone, ["log/../log/", "/log/a"], tmp_path / "to")
+    assert done == pull.Pulled(files=3, folders=2, bytes=6, left_out=("/log/tty",))
+    assert (tmp_path / "to/log/a").read_bytes() == b"AAA"
+    assert (tmp_path / "to/log/sub/\udcff").read_bytes() == b""
+    assert (tmp_path / "to/a").read_bytes() == b"AAA"
+    assert pulled(phone, ["/log/a"], tmp_path / "renamed").files == 1
+    assert (tmp_path / "renamed").read_bytes() == b"AAA"
+    assert images(phone).mounts[0] == ("replay", "ext4")
+
+
+def test_what_is_not_there_is_told_and_nothing_is_copied(phone: StorePhone, tmp_path: Path) -> None:
+    files(phone)[b"/a"] = b"A"
+    with raises(
+        InputError,
+        "the image root of linux has no /b",
+        "Nothing was copied.",
+        "Look at it: hardboot rom shell linux --image root",
+    ):
+        pulled(phone, ["/a", "/b"], tmp_path)
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(InputError, match="there is no such folder"):
+        pulled(phone, ["/a", "/a"], tmp_path / "none")
+
+
+@pytest.mark.parametrize("path", [b"/log/../../up", b"/log/./x", b"/log/.."])
+def test_names_that_lead_out_of_the_folder_are_refused(
+    phone: StorePhone, tmp_path: Path, path: bytes
+) -> None:
+    files(phone).update({b"/log": None, path: b"evil"})
+    with pytest.raises(InputError, match="it leads to another folder"):
+        pulled(phone, ["/log"], tmp_path)
+    assert not [one for one in tmp_path.rglob("*") if one.is_file() and one.read_bytes() == b"evil"]
+
+
+# Mounting
+
+
+def test_a_rom_that_runs_and_one_that_is_not_there_are_refused(
+    phone: StorePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = "androidboot.hardboot=01234567"
+    phone.scripted.start(phone.scripted.boots[0][1], cmdline=f"quiet {mark}", after_s=0)
+    setup.prepare(phone.scripted)
+    phone.scripted.clock.now += 60
+    kernel = phone.phone.kernel()
+    known = record.describe(
+        kernel, "fastboot", image="linux", sha256="0" * 64, release=None, mark=mark, cmdline=""
+    )
+    record.remember(phone.phone, known)
+    for access in ("rw", "replay"):
+        with (
+            raises(
+                RefusedError,
+                "the phone runs linux, not its own system",
+                "Nothing was mounted.",
+                "Reach the files of a running ROM by adb; or restart the phone: hardboot reboot",
+            ),
+            mounted(phone.phone, "linux", None, access),
+        ):
+            pass
+    # Another ROM, which shares the phone's data, keeps nobody away.
+    record.remember(phone.phone, replace(known, image="kernel"))
+    with mounted(phone.phone, "linux", None, "replay"):
+        pass
+    with pytest.raises(RefusedError, match="the phone runs kernel"), mounted(phone.phone, "x", None, "ro"):
+        pass
+
+
+def test_blocks_that_have_moved_are_never_mounted(phone: StorePhone) -> None:
+    node = phone.scripted.files.find(f"{STORE}/linux/root.img")
+    assert isinstance(node, File)
+    phone.blocks.move(node)
+    with pytest.raises(RefusedError, match="have moved"), mounted(phone.phone, "linux", None, "replay"):
+        pass
+    assert images(phone).mounts == []
+
+
+def test_an_image_that_it_does_not_have_is_refused(phone: StorePhone) -> None:
+    told = "linux has no image data: it has root", "Nothing was mounted.", "Choose one: --image root"
+    with raises(InputError, *told), mounted(phone.phone, "linux", "data", "replay"):
+        pass
+
+
+def test_a_kernel_has_no_image_and_a_system_is_read_only(phone: StorePhone, tmp_path: Path) -> None:
+    boot = scripted_setup.rom_image(tmp_path).read_bytes()
+    kernel = add.NewRom(name="kernel", kind="kernel", boot={"boot": boot}, images={})
+    add.add(phone.phone, kernel, add.check(phone.phone, kernel))
+    with (
+        raises(
+            InputError,
+            "kernel has no image of its own: it is a kernel for the phone's own system",
+            "Nothing was mounted.",
+            "Its files are the phone's: adb shell",
+        ),
+        mounted(phone.phone, "kernel", None, "replay"),
+    ):
+        pass
+    system = NewImage(setup.ROOT, changes=False, read_only=True)
+    android = add.NewRom(
+        name="android",
+        kind="android",
+        boot={"boot": boot},
+        images={"system": system, "data": NewImage(setup.ROOT)},
+    )
+    add.add(phone.phone, android, add.check(phone.phone, android))
+    with mounted(phone.phone, "android", "system", "replay") as one:
+        assert one.mount.access == "ro"
+    with mounted(phone.phone, "android", None, "rw") as one:
+        assert (one.image.name, one.mount.access) == ("data", "rw")
+    with (
+        pytest.raises(RefusedError, match="the image system of android is read-only"),
+        mounted(phone.phone, "android", "system", "rw"),
+    ):
+        pass
+
+
+def test_an_image_in_use_is_refused_and_what_a_cut_left_is_cleared(phone: StorePhone) -> None:
+    def leave() -> None:
+        phone.scripted.add_file("/sys/block/dm-0/dm/name", f"{DISK}\n")
+
+    leave()
+    with mounted(phone.phone, "linux", None, "replay") as one:
+        assert one.list([b"/"], below=True)
+    assert phone.scripted.files.find("/sys/block/dm-0/dm/name") is None
+    leave()
+    images(phone).used.add(DISK)
+    told = (
+        "an image of linux is mounted on the phone",
+        "Nothing was changed.",
+        "End what uses it, or restart the phone: hardboot reboot",
+    )
+    with raises(RefusedError, *told), mounted(phone.phone, "linux", None, "replay"):
+        pass
+    phone.scripted.files.nodes.pop("/sys/block/dm-0/dm/name")
+    with raises(RefusedError, *told), mounted(phone.phone, "linux", None, "replay") as one:
+        one.list([b"/"], below=True)
+
+
+def test_an_image_that_stays_mounted_is_told(phone: StorePhone) -> None:
+    with (
+        raises(
+            DeviceError,
+            "the image root of linux is still mounted on the phone",
+            "A program that was started in it may still run.",
+            "End it, or restart the phone: hardboot reboot",
+        ),
+        mounted(phone.phone, "linux", None, "replay"),
+    ):
+        phone.scripted.add_file("/sys/block/dm-7/dm/name", f"{DISK}\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (
+            ("no device mapper", errno.ENODEV),
+            "the host kernel has no device mapper, and through the file its blocks could move",
+        ),
+        (
+            (f"mount {DISK}", errno.ENODEV),
+            f"the image root of linux cannot be mounted: mount {DISK}: no such device (ENODEV)",
+        ),
+        (("in use x", errno.EBUSY), "an image of linux is mounted on the phone"),
+    ],
+)
+def test_a_host_that_cannot_mount_it_is_refused(
+    phone: StorePhone, tmp_path: Path, said: tuple[str, int], what: str
+) -> None:
+    images(phone).unmountable = said
+    for use in (lambda: pulled(phone, ["/"], tmp_path), lambda: pushed(phone, [tmp_path], "/")):
+        with pytest.raises(RefusedError) as caught:
+            use()
+        assert caught.value.what == what
+
+
+# The commands
+
+
+def test_the_commands_say_what_they_did(phone: StorePhone, tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"1")
+    done = hardboot("rom", "push", "linux", tmp_path / "one", "/")
+    assert (done.returncode, done.stdout) == (0, "1 file pushed, 1 B.\n")
+    done = hardboot("--json", "rom", "pull", "linux", "/", tmp_path / "all")
+    assert json.loads(done.stdout) == {
+        "name": "linux",
+        "image": "root",
+        "files": 1,
+        "folders": 1,
+        "bytes": 1,
+        "left_out": [],
+    }
+    images(phone).answer = lambda _script: ("listing\n", 3)
+    done = hardboot("--json", "rom", "shell", "linux", "ls -l")
+    assert (done.returncode, json.loads(done.stdout)["output"]) == (3, "listing\n")
+    assert any("ls -l" in command for command in phone.scripted.commands)
+
+
+def test_a_shell_remembers_its_folder_and_nothing_else(phone: StorePhone, tmp_path: Path) -> None:
+    root = tmp_path / "rom"
+    (root / "a folder").mkdir(parents=True)
+    place = "/data/hardboot/mount"
+
+    def run(script: str) -> tuple[str, int]:
+        words = ["sh", "-c", script.replace(place, str(tmp_path))]
+        done = subprocess.run(words, stdout=-1, stderr=subprocess.STDOUT, text=True, timeout=20)
+        return done.stdout.replace(str(tmp_path), place), done.returncode
+
+    images(phone).answer = run
+    with mounted(phone.phone, "linux", None, "replay") as one:
+        shell = ImageShell(one)
+        assert (shell.run("ls").text, shell.shown) == ("a folder\n", "/")
+        assert shell.run("cd 'a folder'; word=1; false") == Output("", 1)
+        assert (shell.run("pwd; echo $word").text, shell.shown) == (f"{place}/rom/a folder\n\n", "/a folder")
+        assert shell.run("exit 5") == Output("", 5)
+        assert shell.shown == "/a folder"
+        (root / "a folder").rmdir()
+        assert shell.run("pwd").text.endswith(f"{place}/rom\n")  # the folder is gone
+        shell.run("cd ../..")
+        assert shell.shown == str(tmp_path.parent)
+
+
+def test_lines_of_the_standard_input_are_run_until_exit(
+    phone: StorePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images(phone).answer = lambda script: (script.splitlines()[1].upper() + "\n", 0)
+    monkeypatch.setattr("sys.stdin", io.StringIO("ls\n\n  pwd \nexit\nnever\n"))
+    done = hardboot("rom", "shell", "linux")
+    assert (done.returncode, done.stdout) == (0, "LS\nPWD\n")
