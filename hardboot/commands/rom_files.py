@@ -34,8 +34,8 @@ _image = click.option(
 def push(settings: Settings, name: str, files: tuple[Path, ...], dest: str, image: str | None) -> None:
     """Copy files into the ROM NAME.
 
-    The ROM must not run. FILE may be a folder. DEST is a path in the image: a folder, or the new path of a single FILE. A file that
-    is there gets the content, and keeps its owner and mode.
+    The ROM must not run. FILE may be a folder. DEST is a path in the image: a folder, or the new path of a
+    single FILE. A file that is there gets the content, and keeps its owner and mode.
     """
     with connected(settings, exclusive=True) as phone, mounted(phone, name, image, "rw") as one:
         done = pushing.push(one, files, dest)
@@ -56,8 +56,9 @@ def push(settings: Settings, name: str, files: tuple[Path, ...], dest: str, imag
 def pull(settings: Settings, name: str, files: tuple[str, ...], dest: Path, image: str | None) -> None:
     """Copy files out of the ROM NAME.
 
-    The ROM must not run. FILE is a path in the image, and may be a folder. Links lead to files of the image, never of the phone.
-    Nothing in the image is changed; only a journal that the ROM left is replayed, as its next start would do.
+    The ROM must not run. FILE is a path in the image, and may be a folder. Links lead to files of the image,
+    never of the phone. Nothing in the image is changed; only a journal that the ROM left is replayed, as its
+    next start would do.
     """
     with connected(settings, exclusive=True) as phone, mounted(phone, name, image, "replay") as one:
         done = pulling.pull(one, files, dest)

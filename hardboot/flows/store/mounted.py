@@ -13,19 +13,13 @@ from hardboot.base.temporary import temporary_folder
 from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.device.shells import QUICK_S, read
-from hardboot.device.staging import STAGING
-from hardboot.flows.store import place, start, stored
+from hardboot.flows.store import in_use, place, start, stored
 from hardboot.payload import agent as agents
 from hardboot.payload import agent_errors, extents, image_files
 from hardboot.payload.image_files import Access, FileInfo, Mount
 from hardboot.store.manifest import Manifest, StoredImage
 from hardboot.transport.base import Output
 
-PROGRAM = f"{STAGING}/image-files"
-_FOLDER = "/data/hardboot/mount"
-_MAKE_FOLDER = f"mkdir -p {_FOLDER} && chmod 700 {_FOLDER}"
-_DISKS = "cat /sys/block/dm-*/dm/name 2>/dev/null; true"
-_PREFIX = "hardboot."  # of the names of the disks
 _DEFAULTS = {"linux": "root", "android": "data"}
 
 
@@ -52,7 +46,7 @@ class MountedImage:
 
     def command(self, words: Sequence[str]) -> str:
         """Return the shell command that does what `words` say with its files."""
-        return self.mount.command(PROGRAM, words)
+        return self.mount.command(in_use.PROGRAM, words)
 
     def ask(self, words: Sequence[str], *, timeout_s: float = QUICK_S) -> str:
         """Do what `words` say with its files, and return what image-files prints.
@@ -105,7 +99,7 @@ class MountedImage:
                 fix="Turn CONFIG_BLK_DEV_DM on in the host kernel, or look at the ROM while it runs.",
             )
         if found.what.startswith(image_files.IN_USE):
-            raise _in_use(self.rom.name)
+            raise in_use.refused(self.rom.name)
         raise RefusedError(
             f"{self.title} cannot be mounted: {found.what}: {agent_errors.errno_text(found.errno)}",
             state="Nothing is mounted.",
@@ -138,7 +132,7 @@ def mounted(phone: Phone, name: str, image: str | None, access: Access) -> Itera
             state="Nothing was mounted.",
             fix="Choose another one: --image data",
         )
-    check_unused(phone, name)
+    in_use.check(phone, name)
     where = place.ask(phone)
     arch = phone.profile.arch
     phone.stage_all([(agents.binary(arch), "agent"), (agents.image_files(arch), "image-files")], mode=0o755)
@@ -147,42 +141,22 @@ def mounted(phone: Phone, name: str, image: str | None, access: Access) -> Itera
         table = folder / f"{one.name}.table"
         table.write_bytes(extents.build_table(runs))
         staged = phone.stage(table, table.name)
-    read(_MAKE_FOLDER, phone.root(_MAKE_FOLDER))
+    read(in_use.MAKE_FOLDER, phone.root(in_use.MAKE_FOLDER))
     mount = Mount(
         access="ro" if one.read_only else access,
         device=where.node,
         table=staged,
-        disk=f"{_PREFIX}{name}.{one.name}",
+        disk=in_use.disk_name(name, one.name),
         filesystem=one.filesystem,
-        folder=_FOLDER,
+        folder=in_use.FOLDER,
     )
     yield MountedImage(phone, found, one, mount)
-    if mount.disk in _disks(phone):
+    if mount.disk in in_use.disks(phone):
         raise DeviceError(
             f"the image {one.name} of {name} is still mounted on the phone",
             state="A program that was started in it may still run.",
             fix="End it, or restart the phone: hardboot reboot",
         )
-
-
-def check_unused(phone: Phone, name: str) -> None:
-    """Refuse a ROM of which an image is mounted on the phone; clear what a cut-off command left.
-
-    Raises:
-        RefusedError: If one is.
-        DeviceError: If the phone does not answer.
-    """
-    left = [disk for disk in _disks(phone) if disk.startswith(f"{_PREFIX}{name}.")]
-    if not left:
-        return
-    phone.stage(agents.image_files(phone.profile.arch), "image-files", mode=0o755)
-    command = f"{_MAKE_FOLDER} && {image_files.forget_command(PROGRAM, _FOLDER, left)}"
-    if phone.root(command).code:
-        raise _in_use(name)
-
-
-def _disks(phone: Phone) -> list[str]:
-    return read(_DISKS, phone.root(_DISKS)).splitlines()
 
 
 def _choose(found: Manifest, image: str | None) -> StoredImage:
@@ -210,11 +184,3 @@ def _check_home(phone: Phone, name: str) -> None:
             state="Nothing was mounted.",
             fix="Reach the files of a running ROM by adb; or restart the phone: hardboot reboot",
         )
-
-
-def _in_use(name: str) -> RefusedError:
-    return RefusedError(
-        f"an image of {name} is mounted on the phone",
-        state="Nothing was changed.",
-        fix="End what uses it, or restart the phone: hardboot reboot",
-    )

@@ -13,7 +13,8 @@ from hardboot.base.temporary import temporary_folder
 from hardboot.device.copies import Copy
 from hardboot.device.shells import QUICK_S
 from hardboot.flows.partition_read import time_for
-from hardboot.flows.store.mounted import PROGRAM, MountedImage
+from hardboot.flows.store.in_use import PROGRAM
+from hardboot.flows.store.mounted import MountedImage
 from hardboot.images.ramdisk.host_names import problem_of
 from hardboot.payload import image_files
 from hardboot.payload.image_files import FileInfo, Part

@@ -10,7 +10,7 @@ from msgspec.structs import replace as changed
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.flows.partition_read import time_for
-from hardboot.flows.store import new_folder, stored, write_image
+from hardboot.flows.store import in_use, new_folder, stored, write_image
 from hardboot.flows.store.place import Place
 from hardboot.flows.store.put import put
 from hardboot.flows.store.write_image import NewImage
@@ -29,9 +29,10 @@ def replace(phone: Phone, where: Place, rom: Manifest, old: StoredImage, new: Ne
         new: What comes in its place.
 
     Raises:
-        RefusedError: If the file system gave it blocks that cannot be handed to a ROM.
+        RefusedError: If the file system gave it blocks that cannot be handed to a ROM, or it is mounted.
         DeviceError: If it fails; the old image or the new one counts, the next command clears the other.
     """
+    in_use.check(phone, rom.name)
     with new_folder.making(phone, rom.name, state=_state(rom)) as folder:
         write_image.stage_agent(phone)
         image = write_image.write(phone, where, folder, old.name, new, generation=old.generation + 1)
@@ -47,8 +48,10 @@ def give_up(phone: Phone, rom: Manifest, old: StoredImage) -> Manifest:
     """Remove the file of an image, which frees its room; the manifest says so until it is replaced.
 
     Raises:
+        RefusedError: If it is mounted.
         DeviceError: If it fails; the next command clears what is left.
     """
+    in_use.check(phone, rom.name)
     with new_folder.making(phone, rom.name, state=_state(rom)) as folder:
         made = rom.with_image(changed(old, runs=()))
         _commit(phone, folder, made)

@@ -11,6 +11,7 @@ from hardboot.base.similar import did_you_mean
 from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
+from hardboot.flows.store import in_use
 from hardboot.flows.store.place import STORE
 from hardboot.store import manifest as manifests
 from hardboot.store.manifest import Manifest
@@ -173,8 +174,10 @@ def remove(phone: Phone, name: str) -> None:
     """Remove a ROM: at once for everybody who looks, then its blocks.
 
     Raises:
+        RefusedError: If one of its images is mounted.
         DeviceError: If it fails; the next command clears what is left.
     """
+    in_use.check(phone, name)
     gone = f".{name}.gone"
     command = f"rm -rf {folder(gone)}; mv {folder(name)} {folder(gone)} && sync"
     read(command, phone.root(command))

@@ -19,7 +19,7 @@ from told import raises
 
 from hardboot.base.errors import DeviceError, InputError, RefusedError
 from hardboot.device import record
-from hardboot.flows.store import add, pull, push
+from hardboot.flows.store import add, pull, push, stored
 from hardboot.flows.store.mounted import mounted
 from hardboot.flows.store.place import STORE
 from hardboot.flows.store.shell import ImageShell
@@ -262,7 +262,7 @@ def test_a_kernel_has_no_image_and_a_system_is_read_only(phone: StorePhone, tmp_
         pass
 
 
-def test_an_image_in_use_is_refused_and_what_a_cut_left_is_cleared(phone: StorePhone) -> None:
+def test_an_image_in_use_is_refused_and_what_a_cut_left_is_cleared(phone: StorePhone, tmp_path: Path) -> None:
     def leave() -> None:
         phone.scripted.add_file("/sys/block/dm-0/dm/name", f"{DISK}\n")
 
@@ -270,6 +270,10 @@ def test_an_image_in_use_is_refused_and_what_a_cut_left_is_cleared(phone: StoreP
     with mounted(phone.phone, "linux", None, "replay") as one:
         assert one.list([b"/"], below=True)
     assert phone.scripted.files.find("/sys/block/dm-0/dm/name") is None
+    leave()
+    stored.remove(phone.phone, "linux")
+    add_again = setup.linux(tmp_path)
+    add.add(phone.phone, add_again, add.check(phone.phone, add_again))
     leave()
     images(phone).used.add(DISK)
     told = (
@@ -279,6 +283,9 @@ def test_an_image_in_use_is_refused_and_what_a_cut_left_is_cleared(phone: StoreP
     )
     with raises(RefusedError, *told), mounted(phone.phone, "linux", None, "replay"):
         pass
+    with raises(RefusedError, *told):  # its blocks would be given to other files
+        stored.remove(phone.phone, "linux")
+    assert phone.names() == ["linux"]
     phone.scripted.files.nodes.pop("/sys/block/dm-0/dm/name")
     with raises(RefusedError, *told), mounted(phone.phone, "linux", None, "replay") as one:
         one.list([b"/"], below=True)
