@@ -73,7 +73,16 @@ class Phone:
     @property
     def record(self) -> Path:
         """This computer's record of a change to its partitions that is not settled."""
-        return machine.folder(self.name).parents[1] / "transactions" / f"{self.serialno}.json"
+        return self._state / "transactions" / f"{self.serialno}.json"
+
+    @property
+    def owner(self) -> Path:
+        """On this computer, the name of the command that changes it."""
+        return self._state / "locks" / f"{self.serialno}.owner"
+
+    @property
+    def _state(self) -> Path:
+        return machine.folder(self.name).parents[1]
 
     @property
     def resets(self) -> int:
@@ -168,7 +177,7 @@ class Phone:
 
     def restore(self) -> str | None:
         """Write the newest whole backup back; return what failed."""
-        folder = machine.folder(self.name).parents[1] / "backups" / self.serialno
+        folder = self._state / "backups" / self.serialno
         newest = max(
             folder.glob("boot-*.json"), key=lambda path: float(json.loads(path.read_text())["taken"])
         )

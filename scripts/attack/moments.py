@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from attacked import Phone
@@ -19,16 +20,24 @@ _LONGEST = {"begin": 2.5, "write": 3.0, "restart": 3.0, "rom": 6.0, "put back": 
 
 @dataclass(frozen=True)
 class Before:
-    """The phone before the attacked command: where its console, its resets and the record stood."""
+    """The phone before the attacked command.
+
+    Attributes:
+        seen: Bytes on its console.
+        resets: Hardware resets since it was started.
+        owner: When a command took its lock; see `_changed`.
+        record: When the record of a change was written.
+    """
 
     seen: int
     resets: int
+    owner: int
     record: int
 
     @classmethod
     def of(cls, phone: Phone) -> Self:
         """Return how it is now."""
-        return cls(phone.console.stat().st_size, phone.resets, _record(phone))
+        return cls(phone.console.stat().st_size, phone.resets, _changed(phone.owner), _changed(phone.record))
 
 
 def wait(
@@ -56,15 +65,15 @@ def wait_for_rom(phone: Phone, before: Before, mark: str) -> None:
 
 
 def _has_begun(phone: Phone, before: Before, moment: str, mark: str) -> bool:
+    if moment == "begin":
+        return _changed(phone.owner) not in (0, before.owner)
     if moment == "write":
-        return _record(phone) not in (0, before.record)
+        return _changed(phone.record) not in (0, before.record)
     if moment == "restart":
         return phone.resets > before.resets
     if moment == "rom":
         return mark.encode() in phone.said(before.seen)
-    if moment == "put back":
-        return _is_rom_up(phone, before, mark)
-    return True
+    return _is_rom_up(phone, before, mark)
 
 
 def _is_rom_up(phone: Phone, before: Before, mark: str) -> bool:
@@ -72,9 +81,9 @@ def _is_rom_up(phone: Phone, before: Before, mark: str) -> bool:
     return machine.BOOT_COMPLETED.encode() in rest
 
 
-def _record(phone: Phone) -> int:
-    """Return when this computer's record of a change was written; 0 if there is none."""
+def _changed(file: Path) -> int:
+    """Return when a file of this computer was written; 0 if it is not there."""
     try:
-        return phone.record.stat().st_mtime_ns
+        return file.stat().st_mtime_ns
     except FileNotFoundError:
         return 0

@@ -141,14 +141,14 @@ class _Followed:
                 return done.bug
         elif problem := self._explained(done):
             return problem
-        first = _next(self.phone, "home", "--yes")
-        if first.code or first.bug:
-            return f"lost: home ended with {first.code}: {' | '.join(first.lines[-3:])}"
-        if in_recovery and not self.phone.restart():
-            return "lost: the phone does not boot what was put back"
-        again = _next(self.phone, "home", "--yes")
+        home = _next(self.phone, "home", "--yes")
+        if in_recovery and not home.code:
+            if not self.phone.restart():
+                return "lost: the phone does not boot what was put back"
+            home = _next(self.phone, "home", "--yes")
         is_rom = checker.runs_rom(self.phone.said(self.seen), self.case.mark)
-        return checker.judge_home(self.case, again, self.phone.partitions, is_rom=is_rom)
+        problem = checker.judge_home(self.case, home, self.phone.partitions, is_rom=is_rom)
+        return problem or ("lost: home left a record" if self.phone.record.exists() else None)
 
     def _is_up(self) -> bool:
         return machine.status(self.phone.name).running and self.phone.answers()

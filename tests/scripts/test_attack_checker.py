@@ -88,8 +88,7 @@ def test_what_is_left_must_be_told_by_status_and_be_so(
         (["It runs its own system.", "Nothing to do."], 0, HOME, False, None),
         (["It runs its own system.", "Nothing to do."], 0, ROM, False, "lost: recovery"),
         (["It runs its own system.", "Nothing to do."], 0, HOME, True, "lost: the ROM runs"),
-        (["It runs its own system."], 0, HOME, False, "untrue: home says"),
-        (["It runs a ROM.", "Nothing to do."], 0, HOME, False, "untrue: home says"),
+        (["It runs a ROM.", "Nothing to do."], 0, HOME, False, "untrue: not its own"),
         (["hardboot: no phone"], 5, HOME, False, "lost: home ended with 5"),
     ],
 )
