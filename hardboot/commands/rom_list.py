@@ -105,9 +105,9 @@ def describe(one: Manifest) -> None:
         echo(f"  {one.description}")
     echo(f"  kernel    {one.release or 'unknown'}")
     for image in one.images:
-        pieces = count(len(image.runs), "piece")
+        where = f"in {count(len(image.runs), 'piece')}" if image.runs else "gone: wiping it was cut off"
         access = ", read-only" if image.read_only else ""
-        echo(f"  {image.name:<9} {human_size(image.size)} in {pieces}{access}")
+        echo(f"  {image.name:<9} {human_size(image.size)} {where}{access}")
     echo(f"  on /data  {human_size(one.size)}")
 
 

@@ -19,7 +19,7 @@ from hardboot.base.errors import InputError
 from hardboot.base.files import atomic_file, naming, open_regular
 from hardboot.base.mapping import map_own_file
 from hardboot.device.phone import Phone
-from hardboot.flows.store import stored
+from hardboot.flows.store import in_use, stored
 from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.receive import pieces
 from hardboot.flows.store.write_image import AGENT, NewImage, stage_agent
@@ -39,8 +39,10 @@ def save(phone: Phone, found: Manifest, output: Path) -> None:
 
     Raises:
         DeviceError: If it cannot be read.
+        RefusedError: If an image of it is mounted.
         InputError: If the file cannot be written, or a boot image on the phone is damaged.
     """
+    in_use.check(phone, found.name)
     stage_agent(phone)
     # Where it lies says nothing about another phone, or about this one later.
     bare = replace(found, images=tuple(replace(one, runs=(), generation=0) for one in found.images))

@@ -10,7 +10,7 @@ from hardboot.base.sizes import human_size
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.flows.partition_read import time_for
-from hardboot.flows.store import add, new_folder, start, stored, write_image
+from hardboot.flows.store import add, in_use, new_folder, start, stored, write_image
 from hardboot.flows.store.place import Place
 from hardboot.store import blocks
 from hardboot.store.manifest import BootFile, Manifest, StoredImage
@@ -25,10 +25,12 @@ def clone(phone: Phone, rom: Manifest, name: str) -> Manifest:
         name: Of the copy.
 
     Raises:
-        RefusedError: If a ROM of that name is there, there is no room, or the blocks are not as they were.
+        RefusedError: If a ROM of that name is there, there is no room, the blocks are not as they were, or an
+            image is mounted.
         InputError: If one of its boot images is damaged.
         DeviceError: If it fails; the phone is as before, or the next command clears what is left.
     """
+    in_use.check(phone, rom.name)
     where = add.check_new(phone, name, rom.size)
     write_image.stage_agent(phone)
     start.check_blocks(phone, where, rom)

@@ -6,7 +6,7 @@ from hardboot.base.mapping import map_own_file
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import Phone
-from hardboot.flows.store import place, receive, replace_image, start, stored
+from hardboot.flows.store import in_use, place, receive, replace_image, start, stored
 from hardboot.flows.store.write_image import AGENT, NewImage, stage_agent
 from hardboot.images import filesystem
 from hardboot.store import fstab
@@ -52,6 +52,7 @@ def resize(phone: Phone, rom: Manifest, size: int) -> Manifest:
             state="Nothing was written.",
             fix="Choose another size.",
         )
+    in_use.check(phone, rom.name)
     where = place.ask(phone)
     place.check_room(where, size, f"a {image.name} of that size, beside the old one,")
     stage_agent(phone)

@@ -47,7 +47,8 @@ def test_a_stored_rom_writes_to_its_own_blocks_alone(
     phone("reboot")
     rom_files.check_push_and_pull(phone, "linux", tmp_path / "files")
     rom_files.check_shell(phone, "linux")
-    assert phone("--json", "rom", "check").json["roms"] == [{"name": "linux", "problem": None}]
+    fine: dict[str, object] = {"name": "linux", "problem": None, "wiped": []}
+    assert phone("--json", "rom", "check").json["roms"] == [fine]
     phone.hardboot.process("virtual", "stop", "--name", phone.name)
     userdata = tmp_path / "userdata"
     userdata.write_bytes(phone.read_partition("userdata"))

@@ -19,7 +19,7 @@ from told import raises
 
 from hardboot.base.errors import DeviceError, InputError, RefusedError
 from hardboot.device import record
-from hardboot.flows.store import add, pull, push, stored
+from hardboot.flows.store import add, archive, clone, pull, push, resize, stored
 from hardboot.flows.store.mounted import mounted
 from hardboot.flows.store.place import STORE
 from hardboot.flows.store.shell import ImageShell
@@ -285,6 +285,13 @@ def test_an_image_in_use_is_refused_and_what_a_cut_left_is_cleared(phone: StoreP
         pass
     with raises(RefusedError, *told):  # its blocks would be given to other files
         stored.remove(phone.phone, "linux")
+    known = stored.find(phone.phone, "linux")
+    with raises(RefusedError, *told):  # what is in memory of its file may be older than its blocks
+        clone.clone(phone.phone, known, "copy")
+    with raises(RefusedError, *told):
+        resize.resize(phone.phone, known, 8 << 20)
+    with raises(RefusedError, *told):
+        archive.save(phone.phone, known, tmp_path / "backup.tar.zst")
     assert phone.names() == ["linux"]
     phone.scripted.files.nodes.pop("/sys/block/dm-0/dm/name")
     with raises(RefusedError, *told), mounted(phone.phone, "linux", None, "replay") as one:
