@@ -8,8 +8,8 @@
  *   agent exec                                  sync, then start what is loaded; returns only on error
  *   agent info [FLAG]                           what the kernel says; with FLAG, whether it accepts that flag
  *   agent pages FILE LIST FIRST COUNT           pages of a file, without those that are zero, on standard output
- *   agent pour FILE FROM END LIST DATA          pages of a file, those that are zero not given
- *   agent extents|pin|blocks ...                where the blocks of a file lie, see extents.c
+ *   agent pour FILE FROM END                    pages of a file, those that are zero not given
+ *   agent extents|pin|blocks|reread ...         where the blocks of a file lie, see extents.c
  *
  * Numbers are hexadecimal with 0x and fit a machine word. The answer is lines of key=value and exit code 0, or a
  * last line "error=WHAT errno=NUMBER" and exit code 1. Without libc: arch.h brings the system calls.
@@ -227,7 +227,7 @@ __attribute__((noreturn, used)) void start_program(word *stack)
 	char **arguments = (char **)(stack + 1);
 
 	if (count < 2)
-		usage("usage: agent load|unload|exec|info|pages|pour|extents|pin|blocks", 0);
+		usage("usage: agent load|unload|exec|info|pages|pour|extents|pin|blocks|reread", 0);
 	else if (equal(arguments[1], "load"))
 		load(count - 2, arguments + 2);
 	else if (equal(arguments[1], "unload"))
@@ -246,6 +246,8 @@ __attribute__((noreturn, used)) void start_program(word *stack)
 		pin(count - 2, arguments + 2);
 	else if (equal(arguments[1], "blocks"))
 		blocks(count - 2, arguments + 2);
+	else if (equal(arguments[1], "reread"))
+		reread(count - 2, arguments + 2);
 	else
 		usage("no such command:", arguments[1]);
 	leave(0);

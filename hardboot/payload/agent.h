@@ -47,6 +47,9 @@ long open_or_fail(const char *path);
 /* The same for a file or device opened for reading and writing. */
 long open_to_write(const char *path);
 
+/* The same for a device whose reads come from the disk (O_DIRECT): address, place and size must be whole blocks. */
+long open_past_cache(const char *path);
+
 /* As pread(2); a negative error number if it fails. */
 long read_at(long file, char *data, word size, unsigned long long offset);
 
@@ -65,5 +68,6 @@ void pour(int count, char **arguments);
 void extents(int count, char **arguments);
 void pin(int count, char **arguments);
 void blocks(int count, char **arguments);
+void reread(int count, char **arguments);
 
 #endif

@@ -155,6 +155,11 @@ long open_to_write(const char *path)
 	return open_as(path, O_RDWR);
 }
 
+long open_past_cache(const char *path)
+{
+	return open_as(path, O_RDONLY | O_DIRECT);
+}
+
 long create_or_fail(const char *path)
 {
 	return open_as(path, O_RDWR | O_CREAT);

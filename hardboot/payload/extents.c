@@ -5,6 +5,8 @@
  * agent pin FILE: keep f2fs from moving its blocks. Kernels before 5.4 do not tell whether a file is pinned, so that it
  *   is pinned again before each use.
  * agent blocks DEVICE TABLE: what a block device holds in the runs of sectors of TABLE, on standard output.
+ * agent reread FILE DEVICE PAGES: the same for the pages of FILE while `agent pour` writes them, which tells on standard
+ *   input how far it is. DEVICE is read past the cache. Then, on standard error, the lines of `extents` for these pages.
  */
 #include "calls.h"
 #include "agent.h"
@@ -13,6 +15,16 @@
 
 #define BATCH 64
 #define SECTOR 512
+
+static void put_extent(unsigned long long logical, unsigned long long physical, unsigned long long length,
+		       unsigned flags)
+{
+	put("extent=");
+	put_number(logical, ' ');
+	put_number(physical, ' ');
+	put_number(length, ' ');
+	put_number(flags, '\n');
+}
 
 void extents(int count, char **arguments)
 {
@@ -31,11 +43,8 @@ void extents(int count, char **arguments)
 		if (!found)
 			break;
 		for (long i = 0; i < found; i++) {
-			put("extent=");
-			put_number(map.extents[i].logical, ' ');
-			put_number(map.extents[i].physical, ' ');
-			put_number(map.extents[i].length, ' ');
-			put_number(map.extents[i].flags, '\n');
+			put_extent(map.extents[i].logical, map.extents[i].physical, map.extents[i].length,
+				   map.extents[i].flags);
 			start = map.extents[i].logical + map.extents[i].length;
 			last = map.extents[i].flags & FIEMAP_EXTENT_LAST;
 		}
@@ -56,7 +65,7 @@ void pin(int count, char **arguments)
 
 static void copy_run(long device, const char *path, struct run_of_sectors run)
 {
-	static char data[BATCH * PAGE_SIZE] __attribute__((aligned(16)));
+	static char data[BATCH * PAGE_SIZE] __attribute__((aligned(4096))); /* for O_DIRECT */
 	unsigned long long offset = run.physical * SECTOR, left = run.length * SECTOR;
 
 	while (left) {
@@ -91,4 +100,64 @@ void blocks(int count, char **arguments)
 	}
 	if (n)
 		usage("not whole runs of sectors:", arguments[1]);
+}
+
+/* Copy the bytes `at` to `end` of a file from the device, and tell where they lie. */
+static void copy_written(long file, char **arguments, long device, unsigned long long at, unsigned long long end)
+{
+	static struct fiemap map;
+
+	while (at < end) {
+		long found = ask_extents(file, &map, at);
+
+		if (found < 0)
+			fail("extents of", arguments[0], -found);
+		for (long i = 0; i < found && at < end; i++) {
+			unsigned long long inside = at - map.extents[i].logical, length = map.extents[i].length - inside;
+			unsigned long long physical = map.extents[i].physical + inside;
+
+			if (at < map.extents[i].logical || inside >= map.extents[i].length)
+				found = 0;
+			else if (length > end - at)
+				length = end - at;
+			if (!found)
+				break;
+			copy_run(device, arguments[1], (struct run_of_sectors){
+				at / SECTOR, length / SECTOR, physical / SECTOR});
+			put_extent(at, physical, length, map.extents[i].flags);
+			at += length;
+		}
+		if (!found)
+			fail("no blocks in", arguments[0], EIO);
+	}
+	flush_answer();
+}
+
+void reread(int count, char **arguments)
+{
+	static unsigned long long told[512];
+	unsigned long long at = 0, end;
+	long file = -1, device;
+
+	output = 2;
+	if (count != 3)
+		usage("usage: agent reread FILE DEVICE PAGES", 0);
+	end = (unsigned long long)number(arguments[2]) * PAGE_SIZE;
+	device = open_past_cache(arguments[1]);
+	while (at < end) {
+		long n = call3(NR_READ, 0, (word)told, sizeof(told));
+		unsigned long long written;
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0 || n % (long)sizeof(told[0]))
+			usage("past the end of", "standard input");
+		written = told[n / (long)sizeof(told[0]) - 1] * PAGE_SIZE;
+		if (written < at || written > end)
+			usage("not in order, or past the end:", "standard input");
+		if (file < 0)
+			file = open_or_fail(arguments[0]);
+		copy_written(file, arguments, device, at, written);
+		at = written;
+	}
 }

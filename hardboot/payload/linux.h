@@ -16,6 +16,9 @@
 #define O_CREAT 0100
 #define O_NONBLOCK 04000
 #define O_CLOEXEC 02000000
+#ifndef O_DIRECT
+#define O_DIRECT 0200000 /* arch/arm and arch/arm64, include/uapi/asm/fcntl.h */
+#endif
 
 /* include/uapi/linux/reboot.h */
 #define LINUX_REBOOT_MAGIC1 0xfee1dead

@@ -7,16 +7,19 @@
  * binary: the pages that are not zero; then a bitmap, one bit a page from the lowest bit of the first byte on, set if
  * the page is there, filled up to whole bytes.
  *
- * agent pour FILE FROM END LIST DATA: the pages FROM to END of FILE, which is made unless it is there. The pages of the
- * runs in LIST come from DATA, where they lie one behind the other; all others are zero, and written too: no block of
- * the file stays without a place on the disk. The runs are in rising order.
+ * agent pour FILE FROM END: the pages FROM to END of FILE, which is made unless it is there. Standard input has runs of
+ * pages in rising order: two such words, then the pages. All others are zero, and written too: no block of the file
+ * stays without a place on the disk. The answer is binary, for `agent reread`: again and again, how many pages of FILE
+ * are written, as eight bytes.
  */
+#include "calls.h"
 #include "agent.h"
 
 #define PAGES_MAX 0x1000UL
-#define BATCH 64UL /* pages read at once */
+#define BATCH 64UL /* pages read or written at once */
+#define TOLD_EVERY 1024UL
 
-struct run { /* of the list of `pages` */
+struct run {
 	unsigned first, count;
 };
 
@@ -108,16 +111,43 @@ void pages(int count, char **arguments)
 	write_all((const char *)bitmap, (wanted + 7) / 8);
 }
 
-/* Write zeros to the pages `from` to `end`. */
-static void write_zeros(long file, const char *path, word from, word end)
+static word told; /* pages that were told to be written */
+
+/* Write pages, and tell it every few MiB, and at the last page. */
+static void put_pages(long file, const char *path, const char *data, word page, word count, word end)
+{
+	unsigned long long written = page + count;
+
+	write_at(file, path, data, count * PAGE_SIZE, (unsigned long long)page * PAGE_SIZE);
+	if (written - told < TOLD_EVERY && written != end)
+		return;
+	write_all((const char *)&written, sizeof(written));
+	told = page + count;
+}
+
+static void write_zeros(long file, const char *path, word from, word to, word end)
 {
 	static char zeros[BATCH * PAGE_SIZE]; /* not const: it would be part of the binary */
 
-	while (from < end) {
-		word batch = end - from < BATCH ? end - from : BATCH;
+	while (from < to) {
+		word batch = to - from < BATCH ? to - from : BATCH;
 
-		write_at(file, path, zeros, batch * PAGE_SIZE, (unsigned long long)from * PAGE_SIZE);
+		put_pages(file, path, zeros, from, batch, end);
 		from += batch;
+	}
+}
+
+static void read_input(char *data, word size)
+{
+	while (size) {
+		long n = call3(NR_READ, 0, (word)data, size);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			fail(n ? "read" : "past the end of", "standard input", n ? -n : EINVAL);
+		data += n;
+		size -= (word)n;
 	}
 }
 
@@ -125,33 +155,28 @@ void pour(int count, char **arguments)
 {
 	static char data[BATCH * PAGE_SIZE] __attribute__((aligned(16)));
 	struct run run;
-	unsigned long long offset = 0;
-	word at, end, taken = 0;
-	long file, list, source, n;
+	word at, end;
+	long file;
 
-	if (count != 5)
-		usage("usage: agent pour FILE FROM END LIST DATA", 0);
+	output = 2;
+	if (count != 3)
+		usage("usage: agent pour FILE FROM END", 0);
 	at = number(arguments[1]);
 	end = number(arguments[2]);
-	list = open_or_fail(arguments[3]);
-	source = open_or_fail(arguments[4]);
 	file = create_or_fail(arguments[0]);
-	while ((n = read_at(list, (char *)&run, sizeof(run), offset)) == sizeof(run)) {
-		offset += sizeof(run);
+	put_pages(file, arguments[0], data, at, 0, at);
+	while (at < end) {
+		read_input((char *)&run, sizeof(run));
 		if (run.first < at || run.first > end || run.count > end - run.first)
-			usage("not in order, or past the end:", arguments[3]);
-		write_zeros(file, arguments[0], at, run.first);
-		for (at = run.first; run.count; run.count -= (unsigned)n) {
-			n = run.count < BATCH ? run.count : (long)BATCH;
-			read_pages(source, arguments[4], taken, (word)n, data);
-			write_at(file, arguments[0], data, (word)n * PAGE_SIZE, (unsigned long long)at * PAGE_SIZE);
-			taken += (word)n;
-			at += (word)n;
+			usage("not in order, or past the end:", "standard input");
+		write_zeros(file, arguments[0], at, run.first, end);
+		for (at = run.first; run.count;) {
+			word batch = run.count < BATCH ? run.count : BATCH;
+
+			read_input(data, batch * PAGE_SIZE);
+			put_pages(file, arguments[0], data, at, batch, end);
+			run.count -= (unsigned)batch;
+			at += batch;
 		}
 	}
-	if (n)
-		usage("not whole runs:", arguments[3]);
-	write_zeros(file, arguments[0], at, end);
-	flush_file(file, arguments[0]);
-	put("poured=1\n");
 }
