@@ -3,7 +3,7 @@
 import re
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -90,6 +90,21 @@ class Shells:
         except DeviceError as error:
             log.detail(error.what)
         return outputs
+
+    def feed_root(self, command: str, source: Iterable[bytes], *, timeout_s: float) -> Output:
+        """Run `command` as root, with `source` as its standard input; any exit code is an answer.
+
+        Args:
+            command: What to run. It gets no more input once it has printed something.
+            source: The input, in pieces.
+            timeout_s: Seconds it may take none of it, and those after the last byte.
+
+        Raises:
+            DeviceError: If there is no root shell, or it ends early.
+        """
+        template = self.root_shell()
+        log.detail(f"# {command}")
+        return self.transport.feed(command, source, timeout_s=timeout_s, template=template)
 
     def after_next(self, command: str, take: Callable[[Output], None]) -> None:
         """Run `command` as root in the shell of the next `roots`, after that: starting one takes as long.

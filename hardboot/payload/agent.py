@@ -119,18 +119,16 @@ def pages_command(agent: str, file: str, runs: str, first: int, count: int) -> s
     return shlex.join([agent, "pages", file, runs, f"{first:#x}", f"{count:#x}"])
 
 
-def pour_command(agent: str, file: str, first: int, end: int, runs: str, data: str) -> str:
-    """Return the shell command that writes pages of a file, zeros where no run is, and flushes them.
+def pour_command(agent: str, file: str, first: int, end: int) -> str:
+    """Return the shell command that writes pages of a file, zeros where no run is; its input is runs and pages.
 
     Args:
         agent: Path of the agent on the phone.
         file: File to write, made unless it is there.
         first: Number of the first page.
         end: Number of the page behind the last one.
-        runs: File with the content of `build_runs`, in rising order.
-        data: File with the pages of the runs, one behind the other.
     """
-    return shlex.join([agent, "pour", file, f"{first:#x}", f"{end:#x}", runs, data])
+    return shlex.join([agent, "pour", file, f"{first:#x}", f"{end:#x}"])
 
 
 def build_runs(runs: Iterable[tuple[int, int]]) -> bytes:

@@ -53,6 +53,20 @@ def blocks_command(agent: str, device: str, table: str) -> str:
     return shlex.join([agent, "blocks", device, table])
 
 
+def reread_command(agent: str, file: str, device: str, pages: int) -> str:
+    """Return the shell command that prints what a block device holds of a file that `pour_command` writes.
+
+    It reads the output of that command, and prints the extents of the file on standard error.
+
+    Args:
+        agent: Path of the agent on the phone.
+        file: File that is being written.
+        device: Path of the block device below its file system.
+        pages: How many pages it will have.
+    """
+    return shlex.join([agent, "reread", file, device, f"{pages:#x}"])
+
+
 def build_table(extents: Iterable[Extent]) -> bytes:
     """Build the table of a disk (struct run_of_sectors in dm.h).
 

@@ -1,52 +1,50 @@
 """The pages of an image that are not zero: what is sent of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Callable, Iterator
 
-from hardboot.formats.reading import Data, view
+from hardboot.formats.reading import Data, forget, view
 
 PAGE_SIZE = 4096  # bytes
 _ZERO = bytes(PAGE_SIZE)
+_AT_ONCE = 256  # pages
+_RUN = struct.Struct("<II")  # struct run of pages.c
 
 
-@dataclass
-class Part:
-    """Pages `first` to `end` of an image, `end` exclusive.
-
-    Attributes:
-        runs: First page and number of those that are not zero, in rising order.
-        data: These pages, one behind the other.
-    """
-
-    first: int
-    end: int
-    runs: list[tuple[int, int]] = field(default_factory=list)
-    data: bytearray = field(default_factory=bytearray, repr=False)
-
-
-def parts(image: Data, *, most_data: int, most_pages: int) -> Iterator[Part]:
-    """Yield an image in parts.
+def stream(
+    image: Data, first: int = 0, *, progress: Callable[[int], None] = lambda _size: None
+) -> Iterator[bytes]:
+    """Yield what `agent pour` reads: of each run of pages that are not zero its place, and the pages.
 
     Args:
         image: Whole pages.
-        most_data: Bytes of pages that are not zero in each part, a multiple of PAGE_SIZE.
-        most_pages: Pages of each part.
+        first: Page to begin with.
+        progress: Called with the bytes of the image that were taken since the last call.
     """
     content = view(image)
-    count = len(content) // PAGE_SIZE
-    part = Part(0, 0)
-    for number in range(count):
-        page = bytes(content[number * PAGE_SIZE : (number + 1) * PAGE_SIZE])
-        if page != _ZERO:
-            last = part.runs[-1] if part.runs else (0, 0)
-            if sum(last) == number and last[1]:
-                part.runs[-1] = (last[0], last[1] + 1)
-            else:
-                part.runs.append((number, 1))
-            part.data += page
-        part.end = number + 1
-        if len(part.data) >= most_data or part.end - part.first >= most_pages:
-            yield part
-            part = Part(part.end, part.end)
-    if part.end > part.first:
-        yield part
+    end = len(content) // PAGE_SIZE
+    sent = first
+    for start in range(first, end, _AT_ONCE):
+        block = bytes(content[start * PAGE_SIZE : min(start + _AT_ONCE, end) * PAGE_SIZE])
+        for number, count in _runs(block):
+            yield _RUN.pack(start + number, count)
+            yield block[number * PAGE_SIZE : (number + count) * PAGE_SIZE]
+            sent = start + number + count
+        forget(content)
+        progress(len(block))
+    if sent < end:  # the last pages are zero
+        yield _RUN.pack(end, 0)
+
+
+def _runs(block: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the first page and the length of each run of pages that are not zero."""
+    count = len(block) // PAGE_SIZE
+    if _ZERO not in block:  # many times faster than page by page
+        yield 0, count
+        return
+    begin = 0
+    for number in range(count + 1):
+        if number == count or block.startswith(_ZERO, number * PAGE_SIZE):
+            if number > begin:
+                yield begin, number - begin
+            begin = number + 1

@@ -1,6 +1,6 @@
 """What every transport offers: commands, files, and waiting until the phone is back."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,11 @@ class Transport(Protocol):
 
         If the shell itself ends, its exit code is reported for the command that ran, and nothing follows.
         """
+
+    def feed(
+        self, command: str, source: Iterable[bytes], *, timeout_s: float, template: str = SHELL
+    ) -> Output:
+        """Run `command` as `shell` does, with `source` as its standard input, byte for byte."""
 
     def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:
         """Copy a file to the absolute path `remote` with permission bits `mode`."""

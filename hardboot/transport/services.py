@@ -4,7 +4,7 @@ import contextlib
 import stat
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,15 +124,40 @@ class AdbServices(ABC):
             for _, timeout_s in commands:
                 deadline = time.monotonic() + timeout_s
                 channel = channel or services.open(f"shell:{batch.line}".encode(), deadline=deadline)
-                while (output := batch.next()) is None:
-                    data = self._read_in_time(channel.read, deadline, timeout_s)
-                    if not data:
-                        raise LinkError("ended the shell without an exit code", _LOOK)
-                    batch.feed(data)
-                yield output
+                yield self._next_output(batch, channel, deadline, timeout_s)
                 if batch.ended:
                     channel.close(deadline)
                     return
+
+    def feed(
+        self, command: str, source: Iterable[bytes], *, timeout_s: float, template: str = SHELL
+    ) -> Output:
+        """Run `command` with `source` as its standard input, byte for byte.
+
+        It is the end of the input for the command when it knows so: the phone is not told. A command that ends
+        before, or prints something, gets no more of it. Needs Android 5 or newer.
+
+        Args:
+            command: What to run; what it prints goes through no terminal.
+            source: The input, in pieces of any size.
+            timeout_s: Seconds it may take none of the input, and those after the last byte.
+            template: As for `shell`.
+
+        Raises:
+            DeviceError: If the phone cannot be reached, or the command does not go on in time.
+        """
+        batch = CommandBatch([command], template)
+        with self._connected("The command may have run on the phone, or run still.") as services:
+            deadline = time.monotonic() + timeout_s
+            # No terminal changes the bytes, as that of `shell` does before Android 7.
+            channel = services.open(f"exec:{batch.line}".encode(), deadline=deadline)
+            for data in _packets(source, channel.max_data):
+                channel.write(data, time.monotonic() + timeout_s)
+                if channel.pending:
+                    break
+            output = self._next_output(batch, channel, time.monotonic() + timeout_s, timeout_s)
+            channel.close(time.monotonic() + timeout_s)
+            return output
 
     def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:
         """Copy a file to the absolute path `remote` with permission bits `mode`.
@@ -264,6 +289,16 @@ class AdbServices(ABC):
         end = time.monotonic() + self._timeouts.idle_s + size / _SLOWEST
         return lambda: min(end, time.monotonic() + self._timeouts.idle_s)
 
+    def _next_output(
+        self, batch: CommandBatch, channel: Channel, deadline: float, timeout_s: float
+    ) -> Output:
+        while (output := batch.next()) is None:
+            data = self._read_in_time(channel.read, deadline, timeout_s)
+            if not data:
+                raise LinkError("ended the shell without an exit code", _LOOK)
+            batch.feed(data)
+        return output
+
     @staticmethod
     def _read_in_time(read: Callable[[float], bytes], deadline: float, timeout_s: float) -> bytes:
         try:
@@ -272,3 +307,15 @@ class AdbServices(ABC):
             if time.monotonic() < deadline:
                 raise
             raise LinkError(f"did not end the command within {timeout_s:.0f} s", _LOOK) from error
+
+
+def _packets(source: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the bytes of `source` in pieces of `size`, the last one shorter."""
+    rest = bytearray()
+    for piece in source:
+        rest += piece
+        while len(rest) >= size:
+            yield bytes(memoryview(rest)[:size])
+            del rest[:size]
+    if rest:
+        yield bytes(rest)

@@ -1,6 +1,7 @@
-"""The agent's `pour`: pages of a file, written whole although zeros are not given."""
+"""The agent's `pour` and `reread`: an image written whole, although zeros are not given, and read back."""
 
 import shlex
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from agents import PhoneAgent, Run, each_phone_agent
 
 from hardboot.base.memory import PAGE_SIZE
 from hardboot.payload import agent, agent_errors, extents
+from hardboot.payload.extents import Extent
 
 ZERO = bytes(PAGE_SIZE)
 
@@ -18,49 +20,68 @@ def page(number: int) -> bytes:
     return bytes([number % 255 + 1]) * PAGE_SIZE
 
 
+def given(runs: list[tuple[int, int]]) -> bytes:
+    """Return runs of pages that hold their own numbers."""
+    return b"".join(
+        struct.pack("<II", start, count) + b"".join(map(page, range(start, start + count)))
+        for start, count in runs
+    )
+
+
 def pour(
-    run: Run | PhoneAgent,
-    file: Path,
-    runs: list[tuple[int, int]],
-    first: int,
-    end: int,
-    *,
-    data: int | None = None,
+    run: Run | PhoneAgent, file: Path, stdin: bytes, first: int, end: int
 ) -> subprocess.CompletedProcess[Any]:
-    """Pour pages that hold their own numbers; `data` is how many of them there are."""
-    listed, source = file.with_name("runs"), file.with_name("a data")
-    numbers = [number for start, count in runs for number in range(start, start + count)]
-    listed.write_bytes(agent.build_runs(runs))
-    source.write_bytes(b"".join(page(number) for number in numbers[:data]))
-    return run(*shlex.split(agent.pour_command("agent", str(file), first, end, str(listed), str(source)))[1:])
+    return run(*shlex.split(agent.pour_command("agent", str(file), first, end))[1:], stdin=stdin)
+
+
+def failed(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Return what the agent says that failed: on standard error, as its output is binary."""
+    failure = agent_errors.parse_failure(done.stderr.decode())
+    assert failure
+    assert done.returncode == 1
+    return failure.what
 
 
 @each_phone_agent
-@pytest.mark.parametrize("runs", [[], [(0, 300)], [(0, 1), (2, 130), (200, 1)], [(299, 1)], [(5, 0), (5, 2)]])
+@pytest.mark.parametrize(
+    "runs", [[(300, 0)], [(0, 300)], [(0, 1), (2, 130), (200, 1), (300, 0)], [(299, 1)], [(5, 0), (5, 295)]]
+)
 def test_pages_lie_where_the_runs_say_and_all_others_are_zero(
     phone_agent: PhoneAgent, tmp_path: Path, runs: list[tuple[int, int]]
 ) -> None:
     file = tmp_path / "an image"
-    done = pour(phone_agent, file, runs, 0, 300)
-    assert (done.returncode, done.stdout) == (0, "poured=1\n")
-    given = {number for start, count in runs for number in range(start, start + count)}
-    assert file.read_bytes() == b"".join(page(number) if number in given else ZERO for number in range(300))
+    done = pour(phone_agent, file, given(runs), 0, 300)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert struct.unpack("<2Q", done.stdout) == (0, 300)
+    filled = {number for start, count in runs for number in range(start, start + count)}
+    assert file.read_bytes() == b"".join(page(number) if number in filled else ZERO for number in range(300))
     blocks = extents.parse_extents(phone_agent("extents", str(file)).stdout)
     assert sum(one.length for one in blocks) == 300 * PAGE_SIZE
     assert not any(one.flags & 0x800 for one in blocks)  # none is allocated but not written
 
 
+def test_how_far_it_is_is_told_every_few_mib(run: Run, tmp_path: Path) -> None:
+    done = pour(run, tmp_path / "image", given([(2500, 500)]), 100, 3000)
+    told = [number for (number,) in struct.iter_unpack("<Q", done.stdout)]
+    assert told == [100, 1124, 2148, 3000]
+
+
+def test_nothing_is_read_when_all_is_written_already(run: Run, tmp_path: Path) -> None:
+    done = pour(run, tmp_path / "image", b"", 7, 7)
+    assert (done.returncode, done.stdout) == (0, struct.pack("<Q", 7))
+
+
 def test_a_part_of_a_file_replaces_that_part_alone(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "image"
-    pour(run, file, [(0, 10)], 0, 10)
-    assert pour(run, file, [(4, 1)], 3, 6).returncode == 0
+    pour(run, file, given([(0, 10)]), 0, 10)
+    assert pour(run, file, given([(4, 1), (6, 0)]), 3, 6).returncode == 0
     assert file.read_bytes() == b"".join(ZERO if n in (3, 5) else page(n) for n in range(10))
 
 
 @each_phone_agent
 def test_a_page_beyond_4_gib_is_written_there(phone_agent: PhoneAgent, tmp_path: Path) -> None:
     file, far = tmp_path / "image", (5 << 30) // PAGE_SIZE
-    assert pour(phone_agent, file, [(far, 1)], far, far + 2).returncode == 0
+    assert pour(phone_agent, file, given([(far, 1), (far + 2, 0)]), far, far + 2).returncode == 0
     assert file.stat().st_size == (far + 2) * PAGE_SIZE
     with file.open("rb") as stream:
         stream.seek(far * PAGE_SIZE)
@@ -68,37 +89,74 @@ def test_a_page_beyond_4_gib_is_written_there(phone_agent: PhoneAgent, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("runs", "first", "end", "data", "said"),
+    ("stdin", "first", "end", "said"),
     [
-        ([(2, 1)], 3, 6, None, "not in order, or past the end:"),
-        ([(4, 1), (3, 1)], 0, 6, None, "not in order, or past the end:"),
-        ([(4, 2), (5, 1)], 0, 6, None, "not in order, or past the end:"),
-        ([(5, 2)], 0, 6, None, "not in order, or past the end:"),
-        ([(7, 0)], 0, 6, None, "not in order, or past the end:"),
-        ([(0, 0xFFFFFFFF)], 0, 6, 1, "not in order, or past the end:"),
-        ([(0, 3)], 0, 6, 2, "past the end of"),
+        (given([(2, 1)]), 3, 6, "not in order, or past the end:"),
+        (given([(4, 1), (3, 1)]), 0, 6, "not in order, or past the end:"),
+        (given([(4, 1), (4, 1)]), 0, 6, "not in order, or past the end:"),
+        (given([(5, 2)]), 0, 6, "not in order, or past the end:"),
+        (given([(7, 0)]), 0, 6, "not in order, or past the end:"),
+        (struct.pack("<II", 0, 0xFFFFFFFF), 0, 6, "not in order, or past the end:"),
+        (given([(0, 3)])[:-1], 0, 6, "past the end of"),
+        (given([(0, 3)]), 0, 6, "past the end of"),
+        (given([(0, 3)]) + b"\3\0\0", 0, 6, "past the end of"),
+        (b"", 0, 6, "past the end of"),
     ],
 )
-def test_runs_that_do_not_fit_are_refused(
-    run: Run, tmp_path: Path, runs: list[tuple[int, int]], first: int, end: int, data: int | None, said: str
+def test_input_that_does_not_fit_is_refused(
+    run: Run, tmp_path: Path, stdin: bytes, first: int, end: int, said: str
 ) -> None:
     file = tmp_path / "image"
-    many = [(start, min(count, 8)) for start, count in runs]
-    done = pour(run, file, many, first, end, data=data)
-    if many != runs:
-        file.with_name("runs").write_bytes(agent.build_runs(runs))
-        command = agent.pour_command("agent", str(file), first, end, f"{tmp_path}/runs", f"{tmp_path}/a data")
-        done = run(*shlex.split(command)[1:])
-    failure = agent_errors.parse_failure(done.stdout)
-    assert failure
-    assert failure.what.startswith(said)
-    assert not file.exists() or file.stat().st_size <= end * PAGE_SIZE
+    assert failed(pour(run, file, stdin, first, end)) == f"{said} standard input"
+    assert file.stat().st_size <= end * PAGE_SIZE
 
 
-def test_a_list_that_is_cut_off_is_refused(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "runs").write_bytes(agent.build_runs([(0, 1)])[:7])
-    (tmp_path / "data").write_bytes(page(0))
-    done = run("pour", str(tmp_path / "image"), "0x0", "0x2", str(tmp_path / "runs"), str(tmp_path / "data"))
-    failure = agent_errors.parse_failure(done.stdout)
-    assert failure
-    assert failure.what.startswith("not whole runs:")
+# What lies on the device
+
+
+LYING = "0 8192 4096 0\n4096 40960 8192 0\n12288 20480 16384 1\n"
+PARTS = ((8192, 4096), (40960, 8192), (20480, 4096))
+
+
+@pytest.fixture
+def reread(run: Run, tmp_path: Path) -> Run:
+    """Return the agent rereading a file of four pages that lies in three pieces, the last one longer than it."""
+    (tmp_path / "extents").write_text(LYING)
+    (tmp_path / "image").touch()
+    (tmp_path / "device").write_bytes(b"".join(map(page, range(16))))
+    command = extents.reread_command("agent", str(tmp_path / "image"), str(tmp_path / "device"), 4)
+
+    def call(*told: int, cut: int = 0, lying: str = LYING) -> subprocess.CompletedProcess[Any]:
+        (tmp_path / "extents").write_text(lying)
+        stdin = b"".join(struct.pack("<Q", pages) for pages in told)
+        return run(*shlex.split(command)[1:], stdin=stdin[: len(stdin) - cut], extents=tmp_path / "extents")
+
+    return call
+
+
+@pytest.mark.parametrize("told", [(0, 4), (4,), (0, 1, 2, 3, 4), (2, 2, 4), (1, 3, 4)])
+def test_what_is_written_is_read_where_it_lies(reread: Run, tmp_path: Path, told: tuple[int, ...]) -> None:
+    device = (tmp_path / "device").read_bytes()
+    done = reread(*told)
+    assert (done.returncode, done.stdout) == (0, b"".join(device[at : at + size] for at, size in PARTS))
+    lying = extents.parse_extents(done.stderr.decode())
+    assert lying == (Extent(0, 8192, 4096), Extent(4096, 40960, 8192), Extent(12288, 20480, 4096, 1))
+
+
+@pytest.mark.parametrize(
+    ("told", "options", "said"),
+    [
+        ((), {}, "past the end of standard input"),
+        ((0, 2), {}, "past the end of standard input"),
+        ((4,), {"cut": 1}, "past the end of standard input"),
+        ((5,), {}, "not in order, or past the end: standard input"),
+        ((4,), {"lying": "0 8192 4096 0\n"}, "no blocks in"),
+        ((4,), {"lying": "4096 8192 12288 0\n"}, "no blocks in"),
+        ((4,), {"lying": "0 8192 4096 0\n8192 16384 8192 0\n"}, "no blocks in"),
+        ((4,), {"lying": "0 65536 16384 0\n"}, "past the end of"),
+    ],
+)
+def test_what_cannot_be_read_back_is_an_error(
+    reread: Run, told: tuple[int, ...], options: dict[str, Any], said: str
+) -> None:
+    assert failed(reread(*told, **options)).startswith(said)

@@ -41,11 +41,23 @@ def host_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(host_agent: Path, tmp_path: Path) -> Run:
-    def call(*arguments: str, errno: int = 0, binary: bool = False) -> subprocess.CompletedProcess[Any]:
+    def call(
+        *arguments: str,
+        errno: int = 0,
+        binary: bool = False,
+        stdin: bytes | None = None,
+        extents: Path | None = None,
+    ) -> subprocess.CompletedProcess[Any]:
         # LeakSanitizer cannot work under every debugger and container; the agent never allocates.
         env = {"AGENT_ROOT": str(tmp_path), "AGENT_ERRNO": str(errno), "ASAN_OPTIONS": "detect_leaks=0"}
+        env |= {"AGENT_EXTENTS": str(extents)} if extents else {}
         return subprocess.run(
-            [host_agent, *arguments], env=env, capture_output=True, text=not binary, timeout=20
+            [host_agent, *arguments],
+            env=env,
+            capture_output=True,
+            input=stdin,
+            text=not (binary or stdin is not None),
+            timeout=20,
         )
 
     return call
@@ -64,7 +76,12 @@ class PhoneAgent:
     """Which program it is."""
 
     def __call__(
-        self, *arguments: str, binary: bool = False, strace: bool = False, root: Path | None = None
+        self,
+        *arguments: str,
+        binary: bool = False,
+        strace: bool = False,
+        root: Path | None = None,
+        stdin: bytes | None = None,
     ) -> subprocess.CompletedProcess[Any]:
         """Run it without any capability; never exec, which would restart this computer if it had them.
 
@@ -81,7 +98,8 @@ class PhoneAgent:
         drop += ["--bounding-set=-all"] if os.geteuid() == 0 else []
         options = [*(["-strace"] if strace else []), *(["-L", str(root)] if root else [])]
         words = [setpriv, *drop, qemu, *options, str(self.binary(self.arch))]
-        return subprocess.run([*words, *arguments], capture_output=True, text=not binary, timeout=20)
+        text = not (binary or stdin is not None)
+        return subprocess.run([*words, *arguments], capture_output=True, input=stdin, text=text, timeout=20)
 
 
 PHONE_AGENTS = (

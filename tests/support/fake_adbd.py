@@ -111,14 +111,15 @@ class _Connection:
                 return
             self.handshake()
             while True:
-                command, self.host_id, _, data = self.read()
-                if command != b"OPEN":  # the end of an earlier stream
+                opening, self.host_id, _, data = self.read()
+                if opening != b"OPEN":  # the end of an earlier stream
                     continue
                 self.next_id += 1
                 service = data.rstrip(b"\0").decode()
-                if service.startswith("shell:"):
+                name, _, command = service.partition(":")
+                if name in ("shell", "exec"):
                     self.send(b"OKAY", self.next_id, self.host_id)
-                    self.shell(service[len("shell:") :])
+                    self.shell(command, is_terminal=self.adbd.crlf and name == "shell")
                 elif service == "sync:":
                     self.send(b"OKAY", self.next_id, self.host_id)
                     self.sync()
@@ -185,27 +186,40 @@ class _Connection:
                 raise Gone
         self.send(b"CNXN", adbd.version, adbd.max_data, b"device::ro.product.device=fake;")
 
-    def shell(self, command: str) -> None:
+    def shell(self, command: str, *, is_terminal: bool) -> None:
         self.adbd.commands.append(command)
         with subprocess.Popen(
             ["sh", "-c", command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as child:
+            assert child.stdin is not None
             assert child.stdout is not None
             try:
-                while True:
-                    out = child.stdout.fileno()
-                    ready, _, _ = select.select([self.client.fileno(), out], [], [])
-                    if self.client.fileno() in ready and self.read()[0] == b"CLSE":
-                        break
+                client, out, given = self.client.fileno(), child.stdout.fileno(), b""
+                os.set_blocking(child.stdin.fileno(), False)
+                while not self.adbd.stopped.is_set():
+                    ready, takes, _ = select.select(
+                        [out, *([] if given else [client])], [child.stdin] if given else [], [], 0.1
+                    )
+                    if takes:
+                        try:
+                            given = given[os.write(child.stdin.fileno(), given) :]
+                        except BrokenPipeError:
+                            given = b""
+                        if not given:
+                            self.send(b"OKAY", self.next_id, self.host_id)
+                    if client in ready:
+                        request, _, _, given = self.read()
+                        if request == b"CLSE":
+                            break
                     if out in ready:
                         data = os.read(out, min(self.max_data, 1 << 16) // 2)
                         if not data:
                             break
-                        self.write(data.replace(b"\n", b"\r\n") if self.adbd.crlf else data)
+                        self.write(data.replace(b"\n", b"\r\n") if is_terminal else data)
             except _Closed:
                 pass
             finally:

@@ -156,6 +156,37 @@ def test_a_command_of_several_that_hangs_is_given_up_alone(transport: Transport)
     assert transport.shell("echo on", timeout_s=10).text == "on\n"
 
 
+def test_what_is_fed_arrives_byte_for_byte(transport: Transport, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 4096 + random.Random(1).randbytes(3 << 20) + b"\r\n\x04\x03"
+    pieces = [b"", data[:3], data[3 : 2 << 20], data[2 << 20 :]]
+    target = tmp_path / "fed"
+    output = transport.feed(f"head -c {len(data)} > {target}; echo done; exit 3", pieces, timeout_s=20)
+    assert output == Output("done\n", 3)
+    assert target.read_bytes() == data
+    assert transport.shell("echo on", timeout_s=10).text == "on\n"
+
+
+def test_a_command_that_ends_gets_no_more_of_its_input(transport: Transport) -> None:
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while taken < 1 << 30:
+            taken += 1 << 16
+            yield bytes(1 << 16)
+
+    output = transport.feed("head -c 100000 > /dev/null; echo no space; exit 1", endless(), timeout_s=20)
+    assert output == Output("no space\n", 1)
+    assert taken < 1 << 28
+    assert transport.shell("echo on", timeout_s=10).text == "on\n"
+
+
+def test_a_command_that_takes_nothing_is_given_up(transport: Transport) -> None:
+    with pytest.raises(DeviceError):
+        transport.feed("sleep 100", [bytes(1 << 16)] * 1000, timeout_s=1)
+    assert transport.wait(timeout_s=10).code == 0
+
+
 @pytest.mark.parametrize("size", [0, 1, 4087, 4088, 4089, 65536, 300_001])
 def test_a_file_comes_back_as_it_was_sent(
     transport: Transport, tmp_path: Path, size: int, request: pytest.FixtureRequest

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hardboot.base.errors import RefusedError
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.hashes import parse_sha256
 from hardboot.device.phone import Phone
@@ -32,6 +33,34 @@ def runs_of(phone: Phone, agent: str, where: Place, path: str, *, name: str, siz
         _run(phone, "pin", extents.pin_command(agent, path))
     found = extents.parse_extents(_run(phone, "extents", extents.extents_command(agent, path)))
     return blocks.check(name, found, size=size, partition_size=where.size)
+
+
+def settled(
+    phone: Phone, agent: str, where: Place, path: str, seen: Sequence[Extent], *, name: str, size: int
+) -> tuple[Extent, ...]:
+    """Return where the file of an image lies for good; see `runs_of`.
+
+    Args:
+        phone: The phone.
+        agent: Path of the agent on it.
+        where: The place of its ROMs.
+        path: Of the file.
+        seen: Where its content was read on the raw partition.
+        name: Of the image, for the error.
+        size: Bytes it has.
+
+    Raises:
+        RefusedError: If it lies elsewhere now, or its blocks are not its own for good.
+        DeviceError: If the phone does not answer.
+    """
+    runs = runs_of(phone, agent, where, path, name=name, size=size)
+    if runs != blocks.check(name, seen, size=size, partition_size=where.size):
+        raise RefusedError(
+            f"the file system moved {name} while it was written",
+            state="Nothing was kept on the phone.",
+            fix="Try again.",
+        )
+    return runs
 
 
 def sha256(phone: Phone, agent: str, where: Place, runs: Sequence[Extent], *, size: int) -> str:

@@ -1,53 +1,75 @@
-"""Write an image into a file on the phone, whole: zero pages are not sent, but written there."""
+"""Write an image into a file on the phone, whole, while the phone reads it back from the raw partition.
 
-import shlex
+Pages that are zero are not sent, but written there. All goes through one pipe on the phone: the agent writes,
+a second one reads what has reached the disk past the phone's cache, and sha256sum hashes that.
+"""
+
+from dataclasses import dataclass
 
 from hardboot.base import log
-from hardboot.base.temporary import temporary_folder
+from hardboot.device.hashes import parse_sha256, time_for
 from hardboot.device.phone import Phone
-from hardboot.device.shells import QUICK_S
-from hardboot.flows.partition_read import SLOW_BYTES_PER_S
+from hardboot.flows.store.place import Place
 from hardboot.formats.reading import Data
 from hardboot.payload import agent as agents
-from hardboot.payload import agent_errors
-from hardboot.store.pages import PAGE_SIZE, Part, parts
-
-_DATA = 32 << 20  # bytes that are pushed at once
-_PAGES = (512 << 20) // PAGE_SIZE  # written at once: no more than a command is waited for
+from hardboot.payload import agent_errors, extents
+from hardboot.payload.extents import Extent
+from hardboot.store.pages import PAGE_SIZE, stream
 
 
-def send(phone: Phone, agent: str, image: Data, target: str) -> int:
-    """Write `image` to the file `target`, and return the bytes that were sent.
+@dataclass(frozen=True)
+class Written:
+    """What the raw partition holds of an image.
+
+    Attributes:
+        sha256: Of all its bytes, in hex.
+        extents: Where they lie.
+    """
+
+    sha256: str
+    extents: tuple[Extent, ...]
+
+
+def send(phone: Phone, agent: str, where: Place, image: Data, target: str) -> Written:
+    """Write `image` to the file `target`, and return what the raw partition holds of it.
 
     Args:
         phone: The phone.
         agent: Path of the agent on the phone.
+        where: The place of its ROMs.
         image: Whole pages.
         target: Absolute path; nothing is there yet.
 
     Raises:
         DeviceError: If it fails; the file may be there in part.
     """
-    sent = 0
-    name = target.rpartition("/")[2]
-    with log.progress(f"Writing {name}", len(image)) as advance:
-        for part in parts(image, most_data=_DATA, most_pages=_PAGES):
-            _pour(phone, agent, part, target)
-            sent += len(part.data)
-            advance((part.end - part.first) * PAGE_SIZE)
-    return sent
+    size = len(image)
+    command = write_command(agent, where, target, size)
+    with log.progress(f"Writing {target.rpartition('/')[2]}", size) as advance:
+        pages = stream(image, progress=advance)
+        output = phone.feed_root(command, pages, timeout_s=time_for(size))
+    return parse(output.text, where)
 
 
-def _pour(phone: Phone, agent: str, part: Part, target: str) -> None:
-    with temporary_folder() as folder:
-        runs, data = folder / "runs", folder / "pages"
-        runs.write_bytes(agents.build_runs(part.runs))
-        data.write_bytes(part.data)
-        staged = phone.stage_all([(runs, runs.name), (data, data.name)])
-    command = agents.pour_command(agent, target, part.first, part.end, *staged)
-    size = (part.end - part.first) * PAGE_SIZE
-    output = phone.root(
-        f"{command} && rm {' '.join(map(shlex.quote, staged))}", timeout_s=QUICK_S + size / SLOW_BYTES_PER_S
+def write_command(agent: str, where: Place, target: str, size: int) -> str:
+    """Return the command that writes what it reads to a file, and prints what `parse` reads."""
+    pages = size // PAGE_SIZE
+    steps = (
+        agents.pour_command(agent, target, 0, pages),
+        extents.reread_command(agent, target, where.node, pages),
+        "sha256sum",
     )
-    if output.code:
-        raise agent_errors.failure("pour", output.text)
+    return " | ".join(steps)
+
+
+def parse(text: str, where: Place) -> Written:
+    """Return what the output of `write_command` says.
+
+    Raises:
+        DeviceError: If something failed.
+    """
+    *lines, last = text.rstrip("\r\n").split("\n")
+    if agent_errors.parse_failure(text) or any(not line.startswith("extent=") for line in lines):
+        raise agent_errors.failure("pour", text)
+    return Written(parse_sha256(where.node, last), extents.parse_extents("\n".join(lines)))
+

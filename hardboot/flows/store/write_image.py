@@ -69,8 +69,13 @@ def write(
         read_only=image.read_only,
         generation=generation,
     )
-    send(phone, AGENT, image.data, f"{folder}/{made.file}")
-    return locate(phone, where, folder, made, digest)
+    path = f"{folder}/{made.file}"
+    written = send(phone, AGENT, where, image.data, path)
+    if written.sha256 != digest:
+        if phone.sha256(path, made.size) != digest:
+            raise damaged(name)
+        raise _encrypted(name)
+    return made.lying_at(raw.settled(phone, AGENT, where, path, written.extents, name=name, size=made.size))
 
 
 def locate(phone: Phone, where: Place, folder: str, image: StoredImage, digest: str) -> StoredImage:
@@ -94,9 +99,13 @@ def locate(phone: Phone, where: Place, folder: str, image: StoredImage, digest: 
         runs = raw.runs_of(phone, AGENT, where, path, name=name, size=size)
         # What the ROM will see: the blocks of the raw partition.
         if raw.sha256(phone, AGENT, where, runs, size=size) != digest:
-            raise RefusedError(
-                f"the blocks of {name} on the raw partition hold something else than the file",
-                state="Nothing was kept on the phone.",
-                fix="The phone encrypts or moves what it writes to /data: ROMs cannot be stored on it.",
-            )
+            raise _encrypted(name)
     return image.lying_at(runs)
+
+
+def _encrypted(name: str) -> RefusedError:
+    return RefusedError(
+        f"the blocks of {name} on the raw partition hold something else than the file",
+        state="Nothing was kept on the phone.",
+        fix="The phone encrypts or moves what it writes to /data: ROMs cannot be stored on it.",
+    )

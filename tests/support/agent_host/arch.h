@@ -31,6 +31,7 @@
 #undef O_WRONLY
 #undef O_NONBLOCK
 #undef O_CLOEXEC
+#undef O_DIRECT
 #undef ENOENT
 #undef EINTR
 #undef EIO
@@ -87,6 +88,7 @@
 #define NR_UMOUNT2 100006
 #define NR_MKNODAT 100007
 
+#define O_DIRECT 0 /* not every file system knows it */
 #define ADDRESS_DIGITS 8
 #define O_DIRECTORY 0200000
 #define O_NOFOLLOW 0400000
@@ -100,7 +102,7 @@ static inline long recorded(void)
 	return error ? -atol(error) : 0;
 }
 
-/* FIEMAP from AGENT_EXTENTS; all extents that begin at `start` or later. */
+/* FIEMAP from AGENT_EXTENTS; all extents that end behind `start`. */
 static inline long told_extents(const char *path, unsigned char *map)
 {
 	unsigned long long start, extent[3];
@@ -109,7 +111,7 @@ static inline long told_extents(const char *path, unsigned char *map)
 
 	memcpy(&start, map, sizeof(start));
 	while (count < 64 && fscanf(file, "%llu %llu %llu %u", &extent[0], &extent[1], &extent[2], &flags) == 4) {
-		if (extent[0] < start)
+		if (extent[0] + extent[2] <= start)
 			continue;
 		memcpy(map + 32 + 56 * count, extent, sizeof(extent));
 		memcpy(map + 32 + 56 * count + 40, &flags, sizeof(flags));

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from scripted_phone.calls import Call
 from scripted_phone.files import File, FileSystem
 from scripted_phone.kernels import PAGE, AgentError, open_file
+from scripted_phone.streams import Opened
 
 LAST = 1  # FIEMAP_EXTENT_LAST
 Run = tuple[int, int, int, int]  # offset in the file, on the device, bytes, flags
@@ -74,24 +75,47 @@ def blocks_of(files: FileSystem) -> Blocks:
 
 
 def pour(call: Call, words: list[str]) -> None:
-    """Write pages of a file; what no run gives is zero."""
-    name, first, end = words[0], int(words[1], 16), int(words[2], 16)
-    listed, data = open_file(call, words[3]), open_file(call, words[4])
+    """Write pages of a file; what no run gives is zero. Tell how many pages are written."""
+    name, at, end = words[0], int(words[1], 16), int(words[2], 16)
+    path = call.shell.path(name)
     try:
-        node = call.files.create(call.shell.path(name), call.user, 0o600)
-        content = bytearray((end - first) * PAGE)
-        taken = 0
-        for start, count in struct.iter_unpack("<II", listed):
-            at = (start - first) * PAGE
-            content[at : at + count * PAGE] = data[taken : taken + count * PAGE]
-            taken += count * PAGE
-        room = call.files.free(call.shell.path(name))
-        if room is not None and room < len(content):
-            raise AgentError(f"write {name}", errno.ENOSPC)
-        node.write(first * PAGE, bytes(content))
+        node = call.files.create(path, call.user, 0o600)
+        out = Opened(call.files, path, node, at * PAGE)
+        call.out.write(struct.pack("<Q", at))
+        while at < end:
+            start, count = struct.unpack("<II", _input(call, 8))
+            out.write(bytes((start - at) * PAGE))
+            for _ in range(count):
+                out.write(_input(call, PAGE))
+            at = start + count
+            call.out.write(struct.pack("<Q", at))
     except OSError as error:
-        raise AgentError(f"open {name}", error.errno or 0) from error
-    call.out.write(b"poured=1\n")
+        raise AgentError(f"write {name}", error.errno or 0) from error
+
+
+def _input(call: Call, size: int) -> bytes:
+    data = call.stdin.read(size)
+    if len(data) < size:
+        raise AgentError("past the end of standard input", errno.EINVAL)
+    return data
+
+
+def reread(call: Call, words: list[str]) -> None:
+    """Print what a device holds of a file that is being written, and where."""
+    open_file(call, words[1])
+    at, end = 0, int(words[2], 16) * PAGE
+    while at < end:
+        written = struct.unpack("<Q", _input(call, 8))[0] * PAGE
+        path = call.shell.path(words[0])
+        node = call.files.find(path)
+        assert isinstance(node, File)
+        for logical, physical, length, flags in blocks_of(call.files).of(path, node):
+            low, high = max(at, logical), min(written, logical + length)
+            if low < high:
+                place = physical + low - logical
+                call.out.write(blocks_of(call.files).read(place, high - low))
+                call.err.write(f"extent={low:#x} {place:#x} {high - low:#x} {flags:#x}\n".encode())
+        at = written
 
 
 def extents(call: Call, words: list[str]) -> None:

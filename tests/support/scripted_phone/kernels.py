@@ -123,6 +123,9 @@ class AgentError(Exception):
 AgentCommand = Callable[[Call, list[str]], None]
 
 
+_BINARY = ("pages", "pour", "reread", "blocks")  # what they print is no text
+
+
 def agent(call: Call, running: Running, leave: "Steps", more: Mapping[str, AgentCommand]) -> Steps:
     """Return the agent, as payload/agent.c: `leave` are the steps of reboot(2), `more` other commands."""
     try:
@@ -140,7 +143,8 @@ def agent(call: Call, running: Running, leave: "Steps", more: Mapping[str, Agent
             {"load": _load, "unload": _unload, "info": _info, "pages": _pages}[command](call, running, words)
         return 0
     except AgentError as error:
-        call.out.write(f"error={error.what} errno={error.number}\n".encode())
+        out = call.err if command in _BINARY else call.out
+        out.write(f"error={error.what} errno={error.number}\n".encode())
         return 1
 
 

@@ -57,7 +57,13 @@ def _fault(kind: Callable[_P, Fault]) -> Callable[Concatenate["ScriptedPhone", _
     return fault
 
 
-_BLOCK_COMMANDS = {"pour": blocks.pour, "extents": blocks.extents, "pin": blocks.pin, "blocks": blocks.read}
+_BLOCK_COMMANDS = {
+    "pour": blocks.pour,
+    "reread": blocks.reread,
+    "extents": blocks.extents,
+    "pin": blocks.pin,
+    "blocks": blocks.read,
+}
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The way to the scripted phone: hardboot's own interface of a transport, without bytes in between."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,16 @@ class ScriptedTransport:
 
     def shells(self, commands: Sequence[tuple[str, float]], *, template: str = SHELL) -> Iterator[Output]:
         """See the interface."""
+        return self._run(commands, template, b"")
+
+    def feed(
+        self, command: str, source: Iterable[bytes], *, timeout_s: float, template: str = SHELL
+    ) -> Output:
+        """See the interface."""
+        (output,) = self._run([(command, timeout_s)], template, b"".join(source))
+        return output
+
+    def _run(self, commands: Sequence[tuple[str, float]], template: str, data: bytes) -> Iterator[Output]:
         phone = self._phone
         self._reach("Nothing was sent.")
         user, denied = phone.user_of(template)
@@ -47,7 +57,7 @@ class ScriptedTransport:
             phone.commands.append(command)
             kept = Collected()
             ends: list[int] = []
-            process = phone.clock.start("shell", self._command(shell, command, kept, ends))
+            process = phone.clock.start("shell", self._command(shell, command, Input(data=data), kept, ends))
             phone.clock.run(phone.clock.now + timeout_s, done=process)
             if phone.dropped or not phone.is_up:
                 phone.dropped = False
@@ -59,9 +69,9 @@ class ScriptedTransport:
                 return
 
     @staticmethod
-    def _command(shell: Shell, command: str, kept: Collected, ends: list[int]) -> Steps:
+    def _command(shell: Shell, command: str, stdin: Input, kept: Collected, ends: list[int]) -> Steps:
         try:
-            return (yield from shell.subshell().script(command, Input(), kept, kept))
+            return (yield from shell.subshell().script(command, stdin, kept, kept))
         except Killed as end:
             ends.append(end.code)
             return end.code
