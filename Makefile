@@ -1,7 +1,7 @@
 # Needs Debian 12 or newer; scripts/setup.sh installs what is missing.
 PYTHON = .venv/bin/python
 PARALLEL = --numprocesses=auto --no-loadscope-reorder
-.PHONY: demo test check attack soak usb fuzz judge mutants bench bench-restart agent clean
+.PHONY: demo test check attack soak usb fuzz judge mutants bench bench-restart bench-store agent clean
 
 demo: .venv/ready
 	$(PYTHON) scripts/demo.py $(PHONE)
@@ -39,6 +39,9 @@ bench: .venv/ready
 
 bench-restart: .venv/ready
 	$(PYTHON) scripts/bench_restart.py
+
+bench-store: .venv/ready
+	$(PYTHON) scripts/bench_store.py
 
 agent: .venv/ready
 	$(PYTHON) -m hardboot.payload.build

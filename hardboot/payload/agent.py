@@ -120,7 +120,7 @@ def pages_command(agent: str, file: str, runs: str, first: int, count: int) -> s
 
 
 def pour_command(agent: str, file: str, first: int, end: int) -> str:
-    """Return the shell command that writes pages of a file, zeros where no run is; its input is runs and pages.
+    """Return the shell command that writes pages of a file, which it reads; zeros where it is given none.
 
     Args:
         agent: Path of the agent on the phone.

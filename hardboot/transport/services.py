@@ -134,8 +134,8 @@ class AdbServices(ABC):
     ) -> Output:
         """Run `command` with `source` as its standard input, byte for byte.
 
-        It is the end of the input for the command when it knows so: the phone is not told. A command that ends
-        before, or prints something, gets no more of it. Needs Android 5 or newer.
+        The command has to know where it ends: the phone is not told. One that ends before, or prints
+        something, gets no more of it. Needs Android 5 or newer.
 
         Args:
             command: What to run; what it prints goes through no terminal.

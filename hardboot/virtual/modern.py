@@ -34,7 +34,7 @@ TABLE = disk.Table(
             )
             for slot in SLOTS
         ),
-        Partition("userdata", 2560 * MIB, "f2fs"),
+        Partition("userdata", 3072 * MIB, "f2fs"),
     )
 )
 # A version of its own: the device tree that QEMU gives belongs to it, and lies in vendor_boot.

@@ -120,7 +120,7 @@ PARTS = ((8192, 4096), (40960, 8192), (20480, 4096))
 
 @pytest.fixture
 def reread(run: Run, tmp_path: Path) -> Run:
-    """Return the agent rereading a file of four pages that lies in three pieces, the last one longer than it."""
+    """Return the agent rereading a file of four pages; the last of its three pieces is longer."""
     (tmp_path / "extents").write_text(LYING)
     (tmp_path / "image").touch()
     (tmp_path / "device").write_bytes(b"".join(map(page, range(16))))

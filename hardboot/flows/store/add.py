@@ -1,12 +1,12 @@
 """Add a ROM to the store: whole or not at all, whatever cuts it off.
 
-All is written into a folder whose name begins with a dot, compared, and renamed at the end. The next command
-removes such a folder.
+All is written into a folder whose name begins with a dot, compared, and renamed at the end. If that is cut
+off, the same command goes on there; any other one removes such a folder.
 """
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -107,8 +107,12 @@ def check_new(phone: Phone, name: str, size: int, *, fix: str = "Free some space
             state="Nothing was written.",
             fix=f"Choose another name, or remove that one: hardboot rom remove {name}",
         )
-    stored.clear(phone, found)
+    half = stored.unfinished(name)  # its images are used, see `leftover`
+    stored.clear(phone, replace(found, unfinished=tuple(one for one in found.unfinished if one != half)))
     where = place.ask(phone)
+    if half in found.unfinished and not place.has_room(where, size):
+        stored.clear(phone, found)
+        where = place.ask(phone)
     place.check_room(where, size, name, fix=fix)
     return where
 
@@ -123,12 +127,18 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
 
     Raises:
         RefusedError: If the file system gave it blocks that cannot be handed to a ROM.
-        DeviceError: If it fails; the phone is as before, or the next command clears what is left.
+        DeviceError: If it fails; the phone is as before, or has what the same command goes on with.
     """
-    state = f"{new.name} is not on the phone; the next command clears what was written."
-    with new_folder.making(phone, new.name, state=state) as target:
+    state = f"{new.name} is not on the phone; run the same command again to go on where it was cut off."
+    files = [f"{name}.img" for name in new.images]
+    with new_folder.making(phone, new.name, state=state, going_on_with=files) as target:
         write_image.stage_agent(phone)
-        images = tuple(write_image.write(phone, where, target, name, one) for name, one in new.images.items())
+        # What a ROM writes to is hardly ever what another one began with.
+        twins = stored.unchanging(phone) if any(not one.changes for one in new.images.values()) else {}
+        images = tuple(
+            write_image.write(phone, where, target, name, one, twins=twins)
+            for name, one in new.images.items()
+        )
         blocks.check_disjoint({one.name: one.extents for one in images})
         boot = tuple(_store_boot(phone, target, name, data) for name, data in new.boot.items())
         made = Manifest(

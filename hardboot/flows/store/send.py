@@ -7,6 +7,7 @@ a second one reads what has reached the disk past the phone's cache, and sha256s
 from dataclasses import dataclass
 
 from hardboot.base import log
+from hardboot.base.temporary import temporary_folder
 from hardboot.device.hashes import parse_sha256, time_for
 from hardboot.device.phone import Phone
 from hardboot.flows.store.place import Place
@@ -30,7 +31,7 @@ class Written:
     extents: tuple[Extent, ...]
 
 
-def send(phone: Phone, agent: str, where: Place, image: Data, target: str) -> Written:
+def send(phone: Phone, agent: str, where: Place, image: Data, target: str, *, first: int = 0) -> Written:
     """Write `image` to the file `target`, and return what the raw partition holds of it.
 
     Args:
@@ -38,38 +39,50 @@ def send(phone: Phone, agent: str, where: Place, image: Data, target: str) -> Wr
         agent: Path of the agent on the phone.
         where: The place of its ROMs.
         image: Whole pages.
-        target: Absolute path; nothing is there yet.
+        target: Absolute path.
+        first: Page to begin with; those before it are there.
 
     Raises:
         DeviceError: If it fails; the file may be there in part.
     """
     size = len(image)
-    command = write_command(agent, where, target, size)
+    command = _write_command(agent, where, target, first, size)
     with log.progress(f"Writing {target.rpartition('/')[2]}", size) as advance:
-        pages = stream(image, progress=advance)
+        advance(first * PAGE_SIZE)
+        pages = stream(image, first, progress=advance)
         output = phone.feed_root(command, pages, timeout_s=time_for(size))
-    return parse(output.text, where)
+    return _parse(output.text, where)
 
 
-def write_command(agent: str, where: Place, target: str, size: int) -> str:
-    """Return the command that writes what it reads to a file, and prints what `parse` reads."""
+def copy(phone: Phone, agent: str, where: Place, source: str, size: int, target: str) -> Written | None:
+    """Write the file `source` of the phone to the file `target`; None if it cannot be read; see `send`."""
+    with temporary_folder() as folder:
+        runs = folder / "whole"
+        runs.write_bytes(agents.build_runs([(0, size // PAGE_SIZE)]))
+        staged = phone.stage(runs, runs.name)
+    command = f"if [ -r {source} ]; then cat {staged} {source} | {_write_command(agent, where, target, 0, size)}; fi"
+    output = phone.root(command, timeout_s=2 * time_for(size))
+    return _parse(output.text, where) if output.text else None
+
+
+def _write_command(agent: str, where: Place, target: str, first: int, size: int) -> str:
+    """Return the command that writes what it reads to a file, and prints what `_parse` reads."""
     pages = size // PAGE_SIZE
     steps = (
-        agents.pour_command(agent, target, 0, pages),
+        agents.pour_command(agent, target, first, pages),
         extents.reread_command(agent, target, where.node, pages),
         "sha256sum",
     )
     return " | ".join(steps)
 
 
-def parse(text: str, where: Place) -> Written:
-    """Return what the output of `write_command` says.
+def _parse(text: str, where: Place) -> Written:
+    """Return what the output of a `_write_command` says.
 
     Raises:
         DeviceError: If something failed.
     """
     *lines, last = text.rstrip("\r\n").split("\n")
-    if agent_errors.parse_failure(text) or any(not line.startswith("extent=") for line in lines):
+    if any(not line.startswith("extent=") for line in lines):
         raise agent_errors.failure("pour", text)
     return Written(parse_sha256(where.node, last), extents.parse_extents("\n".join(lines)))
-

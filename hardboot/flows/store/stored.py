@@ -86,6 +86,21 @@ def manifests_of(phone: Phone) -> list[Manifest | Damaged]:
     return found
 
 
+def unchanging(phone: Phone) -> dict[str, str]:
+    """Return the files of images that no ROM can write to: path by SHA-256.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    return {
+        image.sha256: f"{folder(rom.name)}/{image.file}"
+        for rom in manifests_of(phone)
+        if isinstance(rom, Manifest)
+        for image in rom.images
+        if image.read_only and image.sha256
+    }
+
+
 def find(phone: Phone, name: str) -> Manifest:
     """Return the manifest of a ROM.
 

@@ -1,18 +1,21 @@
 """Write an image into a file of the store, whole, and find out on which blocks it lies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
+from hardboot.base.sizes import human_size
 from hardboot.device.phone import Phone
 from hardboot.device.staging import STAGING
-from hardboot.flows.store import raw
-from hardboot.flows.store.place import Place
+from hardboot.flows.store import leftover, raw
+from hardboot.flows.store.place import STORE, Place
 from hardboot.flows.store.put import damaged
-from hardboot.flows.store.send import send
+from hardboot.flows.store.send import Written, copy, send
 from hardboot.formats.reading import Data, sha256
 from hardboot.payload import agent as agents
 from hardboot.store.manifest import StoredImage
+from hardboot.store.pages import PAGE_SIZE
 
 AGENT = f"{STAGING}/agent"
 
@@ -44,9 +47,16 @@ def stage_agent(phone: Phone) -> None:
 
 
 def write(
-    phone: Phone, where: Place, folder: str, name: str, image: NewImage, *, generation: int = 0
+    phone: Phone,
+    where: Place,
+    folder: str,
+    name: str,
+    image: NewImage,
+    *,
+    generation: int = 0,
+    twins: Mapping[str, str] = {},
 ) -> StoredImage:
-    """Write an image into a folder of the phone.
+    """Write an image into a folder of the phone; what a cut-off command wrote of it is not sent again.
 
     Args:
         phone: The phone, with the agent at AGENT.
@@ -55,6 +65,7 @@ def write(
         name: Of the image.
         image: The image.
         generation: See `StoredImage`.
+        twins: Files on the phone whose content is not sent, but copied: by its SHA-256.
 
     Raises:
         RefusedError: If the file system gave it blocks that cannot be handed to a ROM.
@@ -70,12 +81,26 @@ def write(
         generation=generation,
     )
     path = f"{folder}/{made.file}"
-    written = send(phone, AGENT, where, image.data, path)
+    written = _write(phone, where, image.data, digest, path, twins.get(digest))
     if written.sha256 != digest:
         if phone.sha256(path, made.size) != digest:
             raise damaged(name)
         raise _encrypted(name)
     return made.lying_at(raw.settled(phone, AGENT, where, path, written.extents, name=name, size=made.size))
+
+
+def _write(phone: Phone, where: Place, data: Data, digest: str, path: str, twin: str | None) -> Written:
+    first = min(leftover.begin(phone, path, digest), len(data) // PAGE_SIZE)
+    written = None
+    if first:
+        log.say(f"Going on where an earlier command was cut off, after {human_size(first * PAGE_SIZE)}")
+        written = send(phone, AGENT, where, data, path, first=first)
+    elif twin:
+        with log.step(f"Copying {twin.removeprefix(f'{STORE}/')}, which is the same"):
+            written = copy(phone, AGENT, where, twin, len(data), path)
+    if written and written.sha256 == digest:
+        return written
+    return send(phone, AGENT, where, data, path)
 
 
 def locate(phone: Phone, where: Place, folder: str, image: StoredImage, digest: str) -> StoredImage:

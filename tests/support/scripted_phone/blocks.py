@@ -35,8 +35,19 @@ class Blocks:
         """Return where a file lies; it is given a place when that is first asked for."""
         if id(file) not in self._places:
             self.move(file)
+        self._extend(file)
         flags = self.flags.get(path.rpartition("/")[2], 0)
         return [(*run[:3], run[3] | flags) for run in self._places[id(file)][1]]
+
+    def _extend(self, file: File) -> None:
+        """Give what a file has grown by a place of its own."""
+        runs = self._places[id(file)][1]
+        end = runs[-1][0] + runs[-1][2] if runs else 0
+        grown = (len(file.content) + PAGE - 1) // PAGE * PAGE - end
+        if grown > 0:
+            runs[:] = [(*run[:3], run[3] & ~LAST) for run in runs]
+            runs.append((end, self._free, grown, LAST))
+            self._free += grown + PAGE
 
     def move(self, file: File) -> None:
         """Give a file another place."""
