@@ -95,7 +95,7 @@ class Shells:
         """Run `command` as root, with `source` as its standard input; any exit code is an answer.
 
         Args:
-            command: What to run. It gets no more input once it has printed something.
+            command: What to run; it has to know where its input ends.
             source: The input, in pieces.
             timeout_s: Seconds it may take none of it, and those after the last byte.
 

@@ -134,8 +134,8 @@ class AdbServices(ABC):
     ) -> Output:
         """Run `command` with `source` as its standard input, byte for byte.
 
-        The command has to know where it ends: the phone is not told. One that ends before, or prints
-        something, gets no more of it. Needs Android 5 or newer.
+        The command has to know where it ends: the phone is not told. One that ends before gets no more of
+        it. Needs Android 5 or newer.
 
         Args:
             command: What to run; what it prints goes through no terminal.
@@ -151,11 +151,14 @@ class AdbServices(ABC):
             deadline = time.monotonic() + timeout_s
             # No terminal changes the bytes, as that of `shell` does before Android 7.
             channel = services.open(f"exec:{batch.line}".encode(), deadline=deadline)
+            output = None
             for data in _packets(source, channel.max_data):
                 channel.write(data, time.monotonic() + timeout_s)
-                if channel.pending:
+                while output is None and channel.pending:
+                    output = self._read_output(batch, channel, time.monotonic() + timeout_s, timeout_s)
+                if output is not None:
                     break
-            output = self._next_output(batch, channel, time.monotonic() + timeout_s, timeout_s)
+            output = output or self._next_output(batch, channel, time.monotonic() + timeout_s, timeout_s)
             channel.close(time.monotonic() + timeout_s)
             return output
 
@@ -292,12 +295,19 @@ class AdbServices(ABC):
     def _next_output(
         self, batch: CommandBatch, channel: Channel, deadline: float, timeout_s: float
     ) -> Output:
-        while (output := batch.next()) is None:
-            data = self._read_in_time(channel.read, deadline, timeout_s)
-            if not data:
-                raise LinkError("ended the shell without an exit code", _LOOK)
-            batch.feed(data)
+        output = batch.next()
+        while output is None:
+            output = self._read_output(batch, channel, deadline, timeout_s)
         return output
+
+    def _read_output(
+        self, batch: CommandBatch, channel: Channel, deadline: float, timeout_s: float
+    ) -> Output | None:
+        data = self._read_in_time(channel.read, deadline, timeout_s)
+        if not data:
+            raise LinkError("ended the shell without an exit code", _LOOK)
+        batch.feed(data)
+        return batch.next()
 
     @staticmethod
     def _read_in_time(read: Callable[[float], bytes], deadline: float, timeout_s: float) -> bytes:

@@ -198,7 +198,8 @@ class _Connection:
             assert child.stdin is not None
             assert child.stdout is not None
             try:
-                client, out, given = self.client.fileno(), child.stdout.fileno(), b""
+                client, out = self.client.fileno(), child.stdout.fileno()
+                given, owed = b"", False  # to the child; whether the client waits until it took that
                 os.set_blocking(child.stdin.fileno(), False)
                 while not self.adbd.stopped.is_set():
                     ready, takes, _ = select.select(
@@ -209,17 +210,19 @@ class _Connection:
                             given = given[os.write(child.stdin.fileno(), given) :]
                         except BrokenPipeError:
                             given = b""
-                        if not given:
+                        if not given and owed:
                             self.send(b"OKAY", self.next_id, self.host_id)
+                            owed = False
                     if client in ready:
                         request, _, _, given = self.read()
                         if request == b"CLSE":
                             break
+                        owed = request == b"WRTE"
                     if out in ready:
                         data = os.read(out, min(self.max_data, 1 << 16) // 2)
                         if not data:
                             break
-                        self.write(data.replace(b"\n", b"\r\n") if is_terminal else data)
+                        given += self.write(data.replace(b"\n", b"\r\n") if is_terminal else data)
             except _Closed:
                 pass
             finally:

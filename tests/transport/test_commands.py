@@ -166,6 +166,12 @@ def test_what_is_fed_arrives_byte_for_byte(transport: Transport, tmp_path: Path)
     assert transport.shell("echo on", timeout_s=10).text == "on\n"
 
 
+def test_a_command_may_print_while_it_is_fed(transport: Transport) -> None:
+    command = "for i in 1 2 3 4 5 6 7 8; do head -c 262144 | wc -c; done"
+    output = transport.feed(command, [bytes(1 << 20)] * 2, timeout_s=20)
+    assert [int(line) for line in output.text.split()] == [262144] * 8
+
+
 def test_a_command_that_ends_gets_no_more_of_its_input(transport: Transport) -> None:
     taken = 0
 

@@ -60,7 +60,8 @@ def copy(phone: Phone, agent: str, where: Place, source: str, size: int, target:
         runs = folder / "whole"
         runs.write_bytes(agents.build_runs([(0, size // PAGE_SIZE)]))
         staged = phone.stage(runs, runs.name)
-    command = f"if [ -r {source} ]; then cat {staged} {source} | {_write_command(agent, where, target, 0, size)}; fi"
+    steps = f"cat {staged} {source} | {_write_command(agent, where, target, 0, size)}"
+    command = f"if [ -r {source} ]; then {steps}; fi"
     output = phone.root(command, timeout_s=2 * time_for(size))
     return _parse(output.text, where) if output.text else None
 
