@@ -20,7 +20,8 @@ from hardboot.device.phone import Phone
 from hardboot.flows import home
 from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S
-from hardboot.flows.store import named
+from hardboot.flows.store import multirom, named
+from hardboot.flows.store.multirom_boot import MultiRomSource
 from hardboot.flows.ways import choice, kexec
 from hardboot.flows.ways.choice import Choice
 from hardboot.flows.ways.fastboot import BootableImage
@@ -141,6 +142,19 @@ def choose_stored(wanted: Wanted, name: str | None, *, is_known: bool = False) -
         request = wanted.request(source)
         append = " ".join(filter(None, (source.append, wanted.append)))
         return Choice(kexec.hardboot), replace(request, append=append or None)
+
+    return choose
+
+
+def choose_multirom(wanted: Wanted, name: str) -> Choose:
+    """Return what chooses the way of a ROM of MultiROM."""
+
+    def choose(phone: Phone, journal: Journal) -> tuple[Choice, Request]:
+        journal.host = phone.kernel()
+        host.look(phone)
+        source = MultiRomSource(*multirom.get(phone, name))
+        journal.via = HARDBOOT
+        return Choice(kexec.hardboot), replace(wanted.request(source), append=source.append)
 
     return choose
 

@@ -26,6 +26,7 @@ from hardboot.flows.store import refresh as refreshing
 from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.write_image import NewImage
 from hardboot.flows.ways.way import HARDBOOT
+from hardboot.store import multirom
 from hardboot.store.manifest import Kind
 
 _PATH = click.Path(path_type=Path)
@@ -35,6 +36,7 @@ _untested = click.option(
 _OTHERS = {
     "Commands": {
         "clone": ("hardboot.commands.rom_change:clone", "Copy the ROM NAME with its data, as NEW."),
+        "import": ("hardboot.commands.rom_import:import_", "Store a copy of MultiROM's ROM NAME."),
         "list": ("hardboot.commands.rom_list:list_", "List the ROMs on the phone, and how userdata is used."),
         "pull": ("hardboot.commands.rom_files:pull", "Copy files out of the ROM NAME."),
         "push": ("hardboot.commands.rom_files:push", "Copy files into the ROM NAME."),
@@ -250,13 +252,17 @@ def remove(settings: Settings, name: str) -> None:
 def boot(settings: Settings, name: str, untested: bool, wait_s: float, quiesce: bool) -> None:
     """Boot the ROM NAME; a restart brings the phone back to its own system.
 
-    Its blocks are checked first: they must be where they were written, and nobody else's.
+    Its blocks are checked first: they must be where they were written, and nobody else's. A ROM of MultiROM
+    is multirom:NAME: it runs where MultiROM keeps it, in the phone's own userdata.
     """
-    check_name(name)
     wanted = Wanted(
         RomFiles(None), cmdline=None, append=None, via=HARDBOOT, dry_run=False, svg=None, untested=untested
     )
-    choose = booting.choose_stored(wanted, name, is_known=True)
+    if name.startswith(multirom.PREFIX):
+        choose = booting.choose_multirom(wanted, name.removeprefix(multirom.PREFIX))
+    else:
+        check_name(name)
+        choose = booting.choose_stored(wanted, name, is_known=True)
     booting.run(settings, wanted, choose, wait_s=wait_s, quiesce=quiesce)
 
 

@@ -109,7 +109,7 @@ def _converse(session: ImageShell) -> None:
     asks = sys.stdin.isatty()
     while True:
         if asks:
-            print(printable(f"{session.image.rom.name}:{session.shown}# "), end="", flush=True)
+            print(printable(f"{session.image.rom}:{session.shown}# "), end="", flush=True)
         line = sys.stdin.readline()
         if not line or line.strip() == "exit":
             return

@@ -16,11 +16,13 @@ from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, connected, count, echo, pass_settings
 from hardboot.commands.text_output import TextOutput
 from hardboot.device.phone import Phone
-from hardboot.flows.store import default, place, stored
+from hardboot.flows.store import default, multirom, place, stored
+from hardboot.flows.store.multirom import MultiRomFolder
 from hardboot.flows.store.place import RESERVE, Place
 from hardboot.flows.store.stored import Damaged
 from hardboot.store import picture
 from hardboot.store.manifest import Manifest
+from hardboot.store.multirom import TYPES
 
 _KINDS = {
     "linux": "Linux, root file system in an image",
@@ -57,12 +59,13 @@ class _Listed:
 def list_(settings: Settings) -> None:
     """List the ROMs on the phone, and how userdata is used.
 
-    With the outcome of the last boot from this computer.
+    With the outcome of the last boot from this computer; and with the ROMs in a folder of MultiROM.
     """
     with connected(settings) as phone:
         listed = [_Listed(one, _last(phone, one)) for one in stored.manifests_of(phone)]
         first = default.ask(phone) if listed else None
         where = _where(phone) if listed else None
+        other = multirom.find(phone)
 
     def human() -> None:
         if not listed:
@@ -71,8 +74,15 @@ def list_(settings: Settings) -> None:
             echo(one.text(first))
         if where:
             _draw_sizes([one.rom for one in listed], where)
+        if other:
+            _list_multirom(other)
 
-    document = {"roms": [one.document() for one in listed], "default": first, "userdata": _userdata(where)}
+    document = {
+        "roms": [one.document() for one in listed],
+        "default": first,
+        "userdata": _userdata(where),
+        "multirom": other and _multirom_document(other),
+    }
     settings.emit(document, human)
 
 
@@ -109,6 +119,32 @@ def describe(one: Manifest) -> None:
         access = ", read-only" if image.read_only else ""
         echo(f"  {image.name:<9} {human_size(image.size)} {where}{access}")
     echo(f"  on /data  {human_size(one.size)}")
+
+
+def _list_multirom(folder: MultiRomFolder) -> None:
+    echo()
+    echo(f"MultiROM, {folder.base}")
+    for one in folder.roms:
+        reasons = {"boot": one.not_booted, "import": one.not_imported}
+        can = [verb for verb, reason in reasons.items() if reason is None]
+        usable = f"rom {' or '.join(can)}" if can else f"only listed: {one.not_booted}"
+        echo(f"{one.title}  {TYPES[one.type]}, {one.kernel} ({usable})")
+    if not folder.roms:
+        echo("No ROMs.")
+
+
+def _multirom_document(folder: MultiRomFolder) -> dict[str, Any]:
+    roms = [
+        {
+            "name": one.title,
+            "type": one.type,
+            "kernel": one.kernel,
+            "not_booted": one.not_booted,
+            "not_imported": one.not_imported,
+        }
+        for one in folder.roms
+    ]
+    return {"folder": folder.base, "roms": roms}
 
 
 def _last(phone: Phone, rom: Manifest | Damaged) -> Attempt | None:

@@ -91,6 +91,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         boot: Its boot images, by the names of partitions.
         images: Its block devices, in the order in which they are made.
         root: Name of the image that holds the root file system, of kind `linux`.
+        init: Path of its first program, of kind `android`, where that is not /init.
     """
 
     version: Literal[1]
@@ -103,6 +104,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     boot: Annotated[tuple[BootFile, ...], Meta(min_length=1, max_length=8)]
     images: Annotated[tuple[StoredImage, ...], Meta(max_length=16)] = ()
     root: _ImageName | None = None
+    init: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9_./-]{1,100}\Z")] | None = None
 
     def __post_init__(self) -> None:
         for kind, names in (("image", self.images), ("boot image", self.boot)):

@@ -13,6 +13,7 @@ from pathlib import Path
 import boot_control
 import container_builders as build
 import fuzz_seeds as seeds
+import multirom_folders
 import ota_builders
 from boot_control import Slot
 from fit_images import fit_image
@@ -57,6 +58,7 @@ from hardboot.formats.trees.sprd import SPRD
 from hardboot.images.describe import describe
 from hardboot.images.ramdisk import startable
 from hardboot.patches import lint, unified
+from hardboot.store import rom_info
 
 Target = Callable[[bytes], None]
 
@@ -241,7 +243,12 @@ def boot_control_block(data: bytes) -> None:
     same_bytes([found.with_slots(*found.slots).stored], data[: bootcontrol.SIZE])
 
 
+def rom_info_file(data: bytes) -> None:
+    rom_info.parse(data)
+
+
 TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
+    "rom_info": (rom_info_file, (multirom_folders.ROM_INFO,)),
     "boot_image": (boot_image, seeds.IMAGES),
     "vendor_boot": (vendor_boot, (build.vendor_boot(3), build.vendor_boot(4))),
     "boot_configs": (

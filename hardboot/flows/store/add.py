@@ -140,7 +140,7 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
             for name, one in new.images.items()
         )
         blocks.check_disjoint({one.name: one.extents for one in images})
-        boot = tuple(_store_boot(phone, target, name, data) for name, data in new.boot.items())
+        boot = tuple(store_boot(phone, target, name, data) for name, data in new.boot.items())
         made = Manifest(
             version=1,
             name=new.name,
@@ -157,6 +157,11 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
     return made
 
 
-def _store_boot(phone: Phone, target: str, name: str, data: Data) -> BootFile:
+def store_boot(phone: Phone, target: str, name: str, data: Data) -> BootFile:
+    """Write a boot image into the folder `target` of the phone.
+
+    Raises:
+        DeviceError: If it does not arrive whole.
+    """
     digest = put(phone, data, f"{target}/{name}-boot.img")
     return BootFile(name=name, size=len(data), sha256=digest)

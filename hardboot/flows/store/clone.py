@@ -1,5 +1,6 @@
 """Copy a ROM inside the phone: no byte of its images comes from the computer."""
 
+import shlex
 import time
 
 from msgspec.structs import replace
@@ -54,20 +55,24 @@ def _copy_image(phone: Phone, where: Place, source: str, target: str, image: Sto
         digest = phone.sha256(path, image.size)
         if image.sha256 not in (None, digest):
             raise _changed(path)
-        _run_copy(phone, path, f"{target}/{made.file}", image.size)
+        run_copy(phone, path, f"{target}/{made.file}", image.size)
     return write_image.locate(phone, where, target, made, digest)
 
 
 def _copy_boot(phone: Phone, source: str, target: str, boot: BootFile) -> None:
     name = f"{boot.name}-boot.img"
-    _run_copy(phone, f"{source}/{name}", f"{target}/{name}", boot.size)
+    run_copy(phone, f"{source}/{name}", f"{target}/{name}", boot.size)
     if phone.sha256(f"{target}/{name}", boot.size) != boot.sha256:
         raise _changed(f"{source}/{name}")
 
 
-def _run_copy(phone: Phone, source: str, target: str, size: int) -> None:
-    # A copy of all bytes: cp may share blocks, or leave out zeros.
-    command = f"cat {source} > {target} && sync"
+def run_copy(phone: Phone, source: str, target: str, size: int) -> None:
+    """Copy a file of the phone into a file of the store, whole: cp may share blocks, or leave out zeros.
+
+    Raises:
+        DeviceError: If it fails.
+    """
+    command = f"cat {shlex.quote(source)} > {target} && sync"
     read(command, phone.root(command, timeout_s=2 * time_for(size)))
 
 

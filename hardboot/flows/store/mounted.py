@@ -13,9 +13,11 @@ from hardboot.base.temporary import temporary_folder
 from hardboot.device import record
 from hardboot.device.phone import Phone
 from hardboot.device.shells import QUICK_S, read
-from hardboot.flows.store import in_use, place, start, stored
+from hardboot.flows.store import in_use, place, start, stored, write_image
+from hardboot.flows.store.place import Place
 from hardboot.payload import agent as agents
 from hardboot.payload import agent_errors, extents, image_files
+from hardboot.payload.extents import Extent
 from hardboot.payload.image_files import Access, FileInfo, Mount
 from hardboot.store.manifest import Manifest, StoredImage
 from hardboot.transport.base import Output
@@ -29,20 +31,20 @@ class MountedImage:
 
     Attributes:
         phone: The phone, with image-files in its staging folder.
-        rom: The ROM.
+        rom: Name of the ROM.
         image: Its image.
         mount: How each command mounts it.
     """
 
     phone: Phone
-    rom: Manifest
+    rom: str
     image: StoredImage
     mount: Mount
 
     @property
     def title(self) -> str:
         """What messages call it."""
-        return f"the image {self.image.name} of {self.rom.name}"
+        return f"the image {self.image.name} of {self.rom}"
 
     def command(self, words: Sequence[str]) -> str:
         """Return the shell command that does what `words` say with its files."""
@@ -84,7 +86,7 @@ class MountedImage:
         return InputError(
             f"in {self.title}: {found.what}: {agent_errors.errno_text(found.errno)}",
             state="It is not mounted any more; what was done before stays done.",
-            fix=f"Look at it: hardboot rom shell {self.rom.name} --image {self.image.name}",
+            fix=f"Look at it: hardboot rom shell {self.rom} --image {self.image.name}",
         )
 
     def refuse(self, text: str) -> None:
@@ -99,7 +101,7 @@ class MountedImage:
                 fix="Turn CONFIG_BLK_DEV_DM on in the host kernel, or look at the ROM while it runs.",
             )
         if found.what.startswith(image_files.IN_USE):
-            raise in_use.refused(self.rom.name)
+            raise in_use.refused(self.rom)
         raise RefusedError(
             f"{self.title} cannot be mounted: {found.what}: {agent_errors.errno_text(found.errno)}",
             state="Nothing is mounted.",
@@ -134,26 +136,48 @@ def mounted(phone: Phone, name: str, image: str | None, access: Access) -> Itera
         )
     in_use.check(phone, name)
     where = place.ask(phone)
-    arch = phone.profile.arch
-    phone.stage_all([(agents.binary(arch), "agent"), (agents.image_files(arch), "image-files")], mode=0o755)
+    write_image.stage_agent(phone)
     runs = start.check_image(phone, where, found, one)
+    with attached(phone, where, name, one, runs, access) as made:
+        yield made
+
+
+@contextmanager
+def attached(
+    phone: Phone, where: Place, rom: str, image: StoredImage, runs: Sequence[Extent], access: Access
+) -> Iterator[MountedImage]:
+    """Yield an image whose blocks were checked; prove at the end that it is not mounted.
+
+    Args:
+        phone: The phone.
+        where: The place of its ROMs.
+        rom: Name of the ROM.
+        image: The image.
+        runs: Where it lies now.
+        access: Who may write to it; an image that the ROM cannot write to is read only.
+
+    Raises:
+        DeviceError: If the phone does not answer, or the image stays mounted.
+    """
     with temporary_folder() as folder:
-        table = folder / f"{one.name}.table"
+        table = folder / f"{image.name}.table"
         table.write_bytes(extents.build_table(runs))
+        program = agents.image_files(phone.profile.arch)
+        phone.stage(program, "image-files", mode=0o755)
         staged = phone.stage(table, table.name)
     read(in_use.MAKE_FOLDER, phone.root(in_use.MAKE_FOLDER))
     mount = Mount(
-        access="ro" if one.read_only else access,
+        access="ro" if image.read_only else access,
         device=where.node,
         table=staged,
-        disk=in_use.disk_name(name, one.name),
-        filesystem=one.filesystem,
+        disk=in_use.disk_name(rom, image.name),
+        filesystem=image.filesystem,
         folder=in_use.FOLDER,
     )
-    yield MountedImage(phone, found, one, mount)
+    yield MountedImage(phone, rom, image, mount)
     if mount.disk in in_use.disks(phone):
         raise DeviceError(
-            f"the image {one.name} of {name} is still mounted on the phone",
+            f"the image {image.name} of {rom} is still mounted on the phone",
             state="A program that was started in it may still run.",
             fix="End it, or restart the phone: hardboot reboot",
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.base.files import atomic_file, make_folder
+from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.copies import Copy
 from hardboot.device.shells import QUICK_S
@@ -70,7 +71,7 @@ def pull(image: MountedImage, paths: Sequence[str], target: Path) -> Pulled:
                 raise InputError(
                     f"{image.title} has no {os.fsdecode(one.path)}",
                     state="Nothing was copied.",
-                    fix=f"Look at it: hardboot rom shell {image.rom.name} --image {image.image.name}",
+                    fix=f"Look at it: hardboot rom shell {image.rom} --image {image.image.name}",
                 )
             own = place.joinpath(*map(_safe, _below(top, one.path)))
             if one.kind == "folder":
@@ -82,7 +83,7 @@ def pull(image: MountedImage, paths: Sequence[str], target: Path) -> Pulled:
     for folder in folders:
         make_folder(folder)
     total = sum(one.size for one, _ in files)
-    with log.progress(f"Pulling from {image.rom.name}", total) as advance:
+    with log.progress(f"Pulling from {image.rom}", total) as advance:
         _copy(image, files, advance)
     return Pulled(len(files), len(folders), total, tuple(left_out))
 
@@ -107,11 +108,32 @@ def _safe(part: bytes) -> str:
     return name
 
 
+def read_file(image: MountedImage, path: bytes, *, limit: int) -> bytes:
+    """Return the content of a file of an image; links lead to files of the image.
+
+    Raises:
+        InputError: If it is not there, no plain file, or larger than `limit` bytes.
+        DeviceError: If it cannot be read.
+    """
+    (found,) = image.list([path], below=False)
+    if found.kind != "file" or found.size > limit:
+        problem = f"{human_size(found.size)}, more than {human_size(limit)}"
+        raise InputError(
+            f"{image.title} has no usable {os.fsdecode(path)}: it is "
+            f"{problem if found.kind == 'file' else f'a {found.kind}'}",
+            state="Nothing was copied.",
+            fix="Look at the ROM in its own system.",
+        )
+    parts = _parts(found)
+    return b"".join(_content(image, parts))
+
+
+def _parts(one: FileInfo) -> list[Part]:
+    return [Part(one.path, at, min(_BATCH, one.size - at)) for at in range(0, one.size, _BATCH)]
+
+
 def _copy(image: MountedImage, files: Sequence[tuple[FileInfo, Path]], advance: log.Advance) -> None:
-    parts = {
-        one.path: [Part(one.path, at, min(_BATCH, one.size - at)) for at in range(0, one.size, _BATCH)]
-        for one, _ in files
-    }
+    parts = {one.path: _parts(one) for one, _ in files}
     content = _content(image, [part for one, _ in files for part in parts[one.path]])
     for one, target in files:
         with atomic_file(target, durable=False) as stream:

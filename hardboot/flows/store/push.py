@@ -52,7 +52,7 @@ def push(image: MountedImage, sources: Sequence[Path], target: str) -> Pushed:
     """
     found = list(_found(image, sources, target))
     total = sum(one.size or 0 for one in found)
-    with log.progress(f"Pushing into {image.rom.name}", total) as advance:
+    with log.progress(f"Pushing into {image.rom}", total) as advance:
         for batch in _batches(found):
             _write(image, batch, advance)
     folders = sum(one.size is None for one in found)

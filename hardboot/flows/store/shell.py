@@ -4,6 +4,7 @@ import secrets
 import shlex
 from dataclasses import dataclass, field
 
+from hardboot.base.errors import DeviceError
 from hardboot.device.shells import read
 from hardboot.flows.store.mounted import MountedImage
 from hardboot.payload import image_files
@@ -11,6 +12,22 @@ from hardboot.transport.base import Output
 
 COMMAND_S = 600.0  # seconds that a command may take
 _FIND = "command -v sh"
+
+
+def run_checked(image: MountedImage, command: str) -> None:
+    """Run a command in the root folder of an image, which must succeed.
+
+    Raises:
+        RefusedError: If the image cannot be mounted.
+        DeviceError: If the command fails.
+    """
+    output = ImageShell(image).run(command)
+    if output.code:
+        raise DeviceError(
+            f"a command on the phone failed in {image.title}: {' '.join(output.text.split())[-200:]}",
+            state="Nothing was kept on the phone.",
+            fix=f"The command was: {command}",
+        )
 
 
 @dataclass

@@ -117,6 +117,10 @@ def check_image(phone: Phone, where: Place, found: Manifest, one: StoredImage) -
     return now
 
 
+def _first_program(rom: Rom, found: Manifest) -> str:
+    return found.init or cmdlines.last_value(rom.cmdline, "rdinit") or "/init"
+
+
 def _ramdisk(
     phone: Phone, rom: Rom, found: Manifest, where: Place, tables: dict[str, tuple[Extent, ...]]
 ) -> bytes:
@@ -139,7 +143,7 @@ def _ramdisk(
         data,
         phone.profile.arch,
         steps,
-        _INIT if found.root is not None else cmdlines.last_value(rom.cmdline, "rdinit") or "/init",
+        _INIT if found.root is not None else _first_program(rom, found),
         files={
             **modules,
             **{hb_init.table_name(name): extents.build_table(runs) for name, runs in tables.items()},

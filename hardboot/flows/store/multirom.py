@@ -1,0 +1,150 @@
+"""MultiROM's folder on a phone; it is only ever read."""
+
+import shlex
+from dataclasses import dataclass
+
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.base.printable import printable
+from hardboot.base.similar import did_you_mean
+from hardboot.device.copies import Copy
+from hardboot.device.phone import Phone
+from hardboot.device.shells import SEPARATOR, read
+from hardboot.store import multirom, rom_info
+from hardboot.store.multirom import BASES, MARKERS, ROM_INFO, MultiRom
+from hardboot.store.rom_info import RomInfo
+
+# Prints the folder, then name and files of each ROM, each behind the separator.
+_LIST = f"""\
+b=
+for c in {" ".join(BASES)}; do
+if [ -z "$b" ] && [ -d $c/roms ]; then b=$c; fi
+done
+if [ -n "$b" ]; then
+echo {SEPARATOR}; echo $b
+for d in $b/roms/*; do
+if [ -d "$d" ]; then
+echo {SEPARATOR}; echo "${{d##*/}}"; echo {SEPARATOR}
+for f in {" ".join(MARKERS)}; do
+if [ -d "$d/$f" ]; then echo "$f/"; elif [ -f "$d/$f" ]; then echo "$f"; fi
+done; fi; done; fi; true"""
+_LOOPS = "cat /sys/block/loop*/loop/backing_file 2>/dev/null; true"
+_INI_LIMIT = 64 << 10  # bytes
+
+
+@dataclass(frozen=True)
+class MultiRomFolder:
+    """MultiROM's folder: its path, and the ROMs in it."""
+
+    base: str
+    roms: tuple[MultiRom, ...]
+
+    def path(self, rom: MultiRom, file: str = "") -> str:
+        """Return the path of a ROM's folder, or of a file in it."""
+        return f"{self.base}/roms/{rom.name}" + (f"/{file}" if file else "")
+
+
+def find(phone: Phone) -> MultiRomFolder | None:
+    """Return the first folder of MultiROM, as MultiROM searches for it; None if there is none.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    text = read(_LIST, phone.root(_LIST)).replace("\r\n", "\n")
+    _, *parts = f"{text}\n".split(f"{SEPARATOR}\n")
+    if not parts:
+        return None
+    base, *others = [part.removesuffix("\n") for part in parts]
+    return MultiRomFolder(base, multirom.parse(zip(others[::2], others[1::2], strict=True)))
+
+
+def get(phone: Phone, name: str) -> tuple[MultiRomFolder, MultiRom]:
+    """Return MultiROM's folder, and a ROM in it.
+
+    Raises:
+        InputError: If there is none.
+        DeviceError: If the phone does not answer.
+    """
+    folder = find(phone)
+    roms = {one.name: one for one in folder.roms} if folder else {}
+    if folder is None or name not in roms:
+        where = f"in {folder.base}" if folder else "on this phone: it has no folder of MultiROM"
+        raise InputError(
+            f"there is no ROM {printable(name)} of MultiROM {where}{did_you_mean(name, list(roms))}",
+            state="Nothing was written or started.",
+            fix="List the ROMs: hardboot rom list",
+        )
+    return folder, roms[name]
+
+
+def read_info(phone: Phone, folder: MultiRomFolder, rom: MultiRom) -> RomInfo:
+    """Return what rom_info.txt of a Linux ROM says.
+
+    Raises:
+        InputError: If it cannot be used.
+        DeviceError: If it cannot be read.
+    """
+    path = folder.path(rom, ROM_INFO)
+    return rom_info.parse(phone.pull_root_file(path, first=rom_info.LIMIT + 1) or b"")
+
+
+def current(phone: Phone, folder: MultiRomFolder) -> str | None:
+    """Return the ROM that MultiROM has chosen; None if it does not say.
+
+    Raises:
+        DeviceError: If the phone does not answer.
+    """
+    data = phone.pull_copy(Copy("multirom-ini", f"{folder.base}/multirom.ini", _INI_LIMIT)) or b""
+    return multirom.current_rom(data.decode("utf-8", "replace"))
+
+
+def resolved(phone: Phone, folder: str, path: str, *, wildcard: bool = False) -> str | None:
+    """Return the path of a plain file below a folder, links followed; None if there is none.
+
+    Args:
+        phone: The phone.
+        folder: Absolute path.
+        path: Relative to it.
+        wildcard: Whether more characters may follow; then the first such file counts.
+
+    Raises:
+        RefusedError: If a link leads out of the folder.
+        DeviceError: If the phone does not answer.
+    """
+    pattern = shlex.quote(f"{folder}/{path}") + ("*" if wildcard else "")
+    command = f'for f in {pattern}; do if [ -f "$f" ]; then readlink -f "$f"; fi; done; true'
+    found = read(command, phone.root(command)).partition("\n")[0]
+    if not found:
+        return None
+    above = f"readlink -f {shlex.quote(folder)}"
+    if not found.startswith(f"{read(above, phone.root(above))}/") or printable(found) != found:
+        raise RefusedError(
+            f"{printable(path)} in {folder} is a link that leads out of it: {printable(found)[:120]}",
+            state="Nothing was written or started.",
+            fix="Put the file itself there.",
+        )
+    return found
+
+
+def check_image(phone: Phone, path: str) -> int:
+    """Return the bytes of an image file, after checking that it is one, and that nobody has it mounted.
+
+    Raises:
+        RefusedError: If it is a link or no plain file, or is mounted.
+        DeviceError: If the phone does not answer.
+    """
+    name = shlex.quote(path)
+    command = f"if [ -f {name} ] && [ ! -L {name} ]; then stat -c %s {name}; fi"
+    size = read(command, phone.root(command))
+    if not (size.isascii() and size.isdecimal() and len(size) < 16):
+        raise RefusedError(
+            f"{path} is no plain file",
+            state="Nothing was written.",
+            fix=f"Look at it on the phone: adb shell su -c 'ls -l {name}'",
+        )
+    if path in read(_LOOPS, phone.root(_LOOPS)).splitlines():
+        raise RefusedError(
+            f"{path} is mounted: MultiROM runs this ROM now",
+            state="Nothing was written.",
+            fix="Start the phone's own system (Internal in MultiROM's menu), then try again.",
+        )
+    return int(size)

@@ -1,0 +1,143 @@
+"""The ROMs in MultiROM's folder: which there are, of which type, and what of them can be used.
+
+A type is told by the files of a ROM, as MultiROM does; it is stored nowhere. Source: multirom.c of
+Tasssadar/multirom at 3b11f02e (multirom_get_rom_type); system.sparse.img and the like are of the forks
+(AdrianDC/multirom_core at 7f794152). Nothing of MultiROM's is ever written.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from hardboot.base.printable import printable
+
+PREFIX = "multirom:"  # of names on the command line
+# Where MultiROM looks for its folder, in its order, the forks' first: multirom_find_base_dir.
+BASES = (
+    "/data/media/0/MultiROM/multirom",
+    "/data/media/MultiROM/multirom",
+    "/data/media/0/multirom",
+    "/data/media/multirom",
+)
+BOOT_IMAGE = "boot.img"
+ROM_INFO = "rom_info.txt"
+INTERNAL = "Internal"  # the phone's own system; it has no files of its own
+PARTS = ("system", "vendor", "data", "cache")
+_NEEDED = ("system", "data", "cache")
+_IMAGES = tuple(f"{part}{end}" for part in PARTS for end in (".img", ".sparse.img"))
+# What tells the type; a name that ends with a slash is a folder's.
+MARKERS = ("boot", *PARTS, *_IMAGES, "root", "root.img", BOOT_IMAGE, ROM_INFO)
+_NAME_MAX = 26  # characters: MAX_ROM_NAME_LEN
+_UBUNTU = f"it has no {ROM_INFO}, which MultiROM writes when it starts it"
+_CURRENT = re.compile(r"^current_rom=(.*)$", re.MULTILINE)
+
+Type = Literal["android-folders", "android-images", "linux", "ubuntu", "unknown"]
+TYPES: Mapping[Type, str] = {
+    "android-folders": "Android in folders",
+    "android-images": "Android in images",
+    "linux": f"Linux ({ROM_INFO})",
+    "ubuntu": "Ubuntu of 2013",
+    "unknown": "unknown",
+}
+
+
+@dataclass(frozen=True)
+class MultiRom:
+    """A ROM of MultiROM.
+
+    Attributes:
+        name: Of its folder.
+        files: Those of MARKERS that it has; a folder's name ends with a slash.
+    """
+
+    name: str
+    files: frozenset[str]
+
+    @property
+    def title(self) -> str:
+        """Its name on the command line."""
+        return f"{PREFIX}{self.name}"
+
+    @property
+    def type(self) -> Type:
+        """Its type, by the tests of MultiROM, in their order."""
+        if "boot/" in self.files and all(f"{part}/" in self.files for part in _NEEDED):
+            return "android-folders"
+        if "boot/" in self.files and all(f"{part}.img" in self.files for part in _NEEDED):
+            return "android-images"
+        if "system.sparse.img" in self.files and all(
+            f"{part}/" in self.files or f"{part}.sparse.img" in self.files for part in ("data", "cache")
+        ):
+            return "android-images" if self._whole else "android-folders"
+        if ROM_INFO in self.files:
+            return "linux"
+        if "root/" in self.files or "root.img" in self.files:
+            return "ubuntu"
+        return "unknown"
+
+    @property
+    def kernel(self) -> str:
+        """Whose kernel it runs, in words."""
+        if self.type == "linux":
+            return f"its own kernel ({ROM_INFO})"
+        return f"its own kernel ({BOOT_IMAGE})" if self.has_kernel else "the phone's kernel"
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether it brings a boot image."""
+        return BOOT_IMAGE in self.files
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The names of its image files by what they hold; a folder of that name comes first in MultiROM."""
+        found = {
+            part: next((name for name in (f"{part}.img", f"{part}.sparse.img") if name in self.files), None)
+            for part in PARTS
+            if f"{part}/" not in self.files
+        }
+        return {part: name for part, name in found.items() if name is not None}
+
+    @property
+    def not_imported(self) -> str | None:
+        """Why `rom import` does not take it, in words; None if it does."""
+        if self.type == "linux":
+            return None
+        if self.type == "android-images":
+            return None if self.has_kernel else f"it has no {BOOT_IMAGE}: it needs MultiROM's own ramdisk"
+        if self.type == "android-folders":
+            return "its files lie in folders of /data, not in images"
+        return _UBUNTU
+
+    @property
+    def not_booted(self) -> str | None:
+        """Why `rom boot` cannot start it in any case, in words; None if it may."""
+        if self.type == "linux" or (self.type.startswith("android") and self.has_kernel):
+            return None
+        if self.type.startswith("android"):
+            return "it shares the phone's kernel: only MultiROM's own menu starts it"
+        return _UBUNTU
+
+    @property
+    def _whole(self) -> bool:
+        return set(_NEEDED) <= set(self.images)
+
+
+def parse(records: Iterable[tuple[str, str]]) -> tuple[MultiRom, ...]:
+    """Return the ROMs in a folder of MultiROM, without those that MultiROM does not show either.
+
+    Args:
+        records: Name of each folder, and which of MARKERS it has, one a line.
+    """
+    found = (
+        MultiRom(name, frozenset(files.split()))
+        for name, files in records
+        if name != INTERNAL and 0 < len(name) <= _NAME_MAX and printable(name) == name and name[0] != "."
+    )
+    return tuple(one for one in found if one.type != "unknown")
+
+
+def current_rom(text: str) -> str | None:
+    """Return the ROM that MultiROM has chosen, from multirom.ini; None if it says none."""
+    found = _CURRENT.search(text)
+    return found[1].strip("\r") if found else None

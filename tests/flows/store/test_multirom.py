@@ -1,0 +1,267 @@
+"""MultiROM's folder on a phone: listed, imported, started, and never written to."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import container_builders as build
+import multirom_folders
+import pytest
+import scripted_setup
+import store_setup as setup
+from cpio_archives import END, newc
+from in_process import hardboot
+from multirom_folders import BASE, ROM_INFO
+from ramdisks import ARCHIVE, ramdisk
+from scripted_phone.files import Link
+from scripted_phone.image_files import Files, images_of
+from store_setup import StorePhone
+from told import raises
+
+from hardboot.base.errors import InputError, RefusedError
+from hardboot.flows.store import multirom, multirom_import, stored
+from hardboot.flows.store.start import StoredSource
+from hardboot.formats.boot import bootimg
+
+EXT4 = (bytes(0x438) + b"\x53\xef").ljust(3 * 4096, b"e")
+KERNEL = bytes(bootimg.parse(scripted_setup.own_image()).kernel)
+INITRD = ramdisk(1000)
+FSTAB = b"".join(
+    b"/dev/block/vda%d /%s ext4 rw wait\n" % (number, name)
+    for number, name in enumerate((b"system", b"data", b"cache"), 2)
+)
+BOOT: Files = {b"/boot": None, b"/boot/vmlinuz": KERNEL, b"/boot/initrd.img": INITRD}
+# As MultiROM's trampoline leaves a ramdisk.
+INJECTED = newc(b"main_init", b"own init", mode=0o100750) + newc(b"fstab.virt", FSTAB) + ARCHIVE
+
+
+def injected(name: bytes = b"tr_ver27") -> bytes:
+    """Return a boot image with MultiROM's trampoline."""
+    image = bytearray(build.boot(KERNEL, INJECTED + END, cmdline=b"console=ttyAMA0"))
+    image[48:64] = name.ljust(16, b"\0")  # the name in the header
+    return bytes(image)
+
+
+@pytest.fixture
+def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StorePhone]:
+    """Yield a phone with MultiROM's folder, in which nothing may change."""
+    found = setup.connected(monkeypatch, tmp_path)
+    contents = {
+        f"{rom}/{part}{end}": EXT4
+        for rom, end in (("In images", ".img"), ("Sparse", ".sparse.img"))
+        for part in ("system", "data", "cache")
+    }
+    contents |= {f"{rom}/boot.img": injected() for rom in ("Chosen", "In images", "Sparse", "Ubuntu")}
+    contents["Linux/root.img"] = EXT4
+    contents["LinuxFolder/root/boot/vmlinuz"] = KERNEL
+    contents["LinuxFolder/root/boot/initrd.img"] = INITRD
+    multirom_folders.put(found.scripted, contents)
+    images_of(found.scripted.files).of("hardboot.Linux.root").update(BOOT)
+    before = multirom_folders.snapshot(found.scripted.files)
+    yield found
+    assert multirom_folders.snapshot(found.scripted.files) == before
+
+
+def change(phone: StorePhone, path: str, content: bytes) -> None:
+    """Give a file of MultiROM another content; the fixture sees it, and so it is put back."""
+    node = phone.scripted.files.find(f"{BASE}/roms/{path}")
+    assert node
+    node.truncate()
+    node.write(0, content)
+
+
+def test_each_type_is_listed_with_its_kernel_and_what_can_be_done(phone: StorePhone) -> None:
+    assert hardboot("rom", "list").stdout.splitlines() == [
+        "No ROMs. Add one: hardboot rom add NAME IMAGE",
+        "",
+        f"MultiROM, {BASE}",
+        "multirom:Android  Android in folders, the phone's kernel (only listed: it shares the phone's "
+        "kernel: only MultiROM's own menu starts it)",
+        "multirom:Chosen  Android in folders, its own kernel (boot.img) (rom boot)",
+        "multirom:In images  Android in images, its own kernel (boot.img) (rom boot or import)",
+        "multirom:Linux  Linux (rom_info.txt), its own kernel (rom_info.txt) (rom boot or import)",
+        "multirom:LinuxFolder  Linux (rom_info.txt), its own kernel (rom_info.txt) (rom boot or import)",
+        "multirom:Sparse  Android in images, its own kernel (boot.img) (rom boot or import)",
+        "multirom:Ubuntu  Ubuntu of 2013, its own kernel (boot.img) (only listed: it has no rom_info.txt, "
+        "which MultiROM writes when it starts it)",
+    ]
+    listed = json.loads(hardboot("--json", "rom", "list").stdout)["multirom"]
+    assert listed["folder"] == BASE
+    assert listed["roms"][2] == {
+        "name": "multirom:In images",
+        "type": "android-images",
+        "kernel": "its own kernel (boot.img)",
+        "not_booted": None,
+        "not_imported": None,
+    }
+
+
+def test_the_folder_of_the_forks_comes_first_and_a_phone_without_any_lists_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    assert multirom.find(phone.phone) is None
+    assert json.loads(hardboot("--json", "rom", "list").stdout)["multirom"] is None
+    with pytest.raises(InputError, match="it has no folder of MultiROM"):
+        multirom.get(phone.phone, "x")
+    multirom_folders.put(phone.scripted, {})
+    fork = "/data/media/0/MultiROM/multirom"
+    phone.scripted.make_folder(f"{fork}/roms")
+    found = multirom.find(phone.phone)
+    assert found == multirom.MultiRomFolder(fork, ())
+    assert hardboot("rom", "list").stdout.splitlines()[-2:] == [f"MultiROM, {fork}", "No ROMs."]
+
+
+def test_a_linux_rom_in_an_image_is_imported_with_its_kernel_out_of_the_image(phone: StorePhone) -> None:
+    done = hardboot("--json", "rom", "import", "Linux")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["name"], made["kind"], made["root"]) == ("Linux", "linux", "root")
+    assert phone.content("Linux/root.img") == EXT4
+    boot = bootimg.parse(phone.content("Linux/boot-boot.img"))
+    assert (bytes(boot.kernel), bytes(boot.ramdisk)) == (KERNEL, INITRD)
+    assert boot.cmdline == "rw console=tty0 quiet splash rootflags=defaults,noatime,nodiratime"
+    assert images_of(phone.scripted.files).mounts[0] == ("replay", "ext4")
+    assert phone.phone.pushed_bytes < len(EXT4)  # copied on the phone
+
+
+def test_a_linux_rom_in_a_folder_is_copied_into_a_new_file_system(phone: StorePhone) -> None:
+    images = images_of(phone.scripted.files)
+    images.of("hardboot.folder.root").update(BOOT)
+    scripts: list[str] = []
+
+    def run(script: str) -> tuple[str, int]:
+        scripts.append(script)
+        return "", 0
+
+    images.answer = run
+    refused = hardboot("rom", "import", "LinuxFolder")
+    assert refused.returncode == 3
+    assert "hardboot rom import LinuxFolder --data 4G" in refused.stderr
+    done = hardboot("--json", "rom", "import", "multirom:LinuxFolder", "--name", "folder", "--data", "4M")
+    assert done.returncode == 0, done.stderr
+    assert f"cp -a {BASE}/roms/LinuxFolder/root/. ." in scripts[0]
+    assert [one["size"] for one in json.loads(done.stdout)["images"]] == [4 << 20]
+    assert [access for access, _ in images.mounts[:2]] == ["rw", "replay"]
+
+
+def test_an_android_rom_in_images_is_imported_and_starts_without_the_trampoline(phone: StorePhone) -> None:
+    for source, name in (("In images", "In-images"), ("Sparse", "Sparse")):
+        done = hardboot("--json", "rom", "import", source)
+        assert done.returncode == 0, done.stderr
+        made = json.loads(done.stdout)
+        assert (made["name"], made["kind"], made["init"]) == (name, "android", "/main_init")
+        assert [(one["name"], one["read_only"]) for one in made["images"]] == [
+            ("system", True),
+            ("data", False),
+            ("cache", False),
+        ]
+        assert phone.content(f"{name}/data.img") == EXT4
+        assert phone.content(f"{name}/boot-boot.img") == injected()
+    started = StoredSource(stored.find(phone.phone, "Sparse")).complete(phone.phone).ramdisks()
+    assert b"init /main_init\n" in bytes(started)
+    assert b"/dev/block/dm-1 /data ext4" in bytes(started)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Android", "its files lie in folders of /data, not in images"),
+        ("Chosen", "its files lie in folders of /data, not in images"),
+        ("Ubuntu", "it has no rom_info.txt, which MultiROM writes when it starts it"),
+    ],
+)
+def test_what_cannot_be_imported_is_told(phone: StorePhone, name: str, reason: str) -> None:
+    with raises(
+        RefusedError,
+        f"multirom:{name} cannot be imported: {reason}",
+        "Nothing was written.",
+        "Add it anew, from the files that it was installed from: hardboot rom add",
+    ):
+        multirom_import.import_rom(phone.phone, name, "new", size=None)
+
+
+def test_an_image_that_is_no_file_system_or_mounted_is_refused(phone: StorePhone) -> None:
+    path = f"{BASE}/roms/Linux/root.img"
+
+    def refuses(kind: type[Exception], text: str) -> None:
+        with pytest.raises(kind, match=text):
+            multirom_import.import_rom(phone.phone, "Linux", "new", size=None)
+
+    phone.scripted.add_file("/sys/block/loop0/loop/backing_file", f"{path}\n")
+    refuses(RefusedError, "is mounted: MultiROM runs this ROM now")
+    phone.scripted.files.nodes.pop("/sys/block/loop0/loop/backing_file")
+    for content, text in (
+        (b"\x3a\xff\x26\xed".ljust(4096, b"\0"), "it is an Android sparse image"),
+        (bytes(4096), "it holds no file system that is known"),
+        (EXT4[:-1], "which is not whole blocks"),
+    ):
+        change(phone, "Linux/root.img", content)
+        refuses(InputError, text)
+    change(phone, "Linux/root.img", EXT4)
+    node = phone.scripted.files.nodes.pop(path)
+    phone.scripted.files.nodes[path] = Link(target=f"{BASE}/roms/In images/data.img")
+    refuses(RefusedError, "is a link that leads out|is no plain file")
+    phone.scripted.files.nodes[path] = node
+    assert phone.names() == []
+
+
+def test_hostile_rom_infos_and_links_reach_nothing_outside(phone: StorePhone) -> None:
+    evil = ROM_INFO.replace(b"%m/root.img", b"%m/../../../../../system/secret")
+    change(phone, "Linux/rom_info.txt", evil)
+    with pytest.raises(InputError, match="which is no path in the folder of the ROM"):
+        multirom_import.import_rom(phone.phone, "Linux", "new", size=None)
+    change(phone, "Linux/rom_info.txt", ROM_INFO.replace(b"%r/boot/vmlinuz", b"kernel"))
+    kernel = f"{BASE}/roms/Linux/kernel"
+    phone.scripted.add_file("/data/secret", KERNEL)
+    phone.scripted.files.nodes[kernel] = Link(target="/data/secret")
+    with pytest.raises(RefusedError, match="is a link that leads out of it: /data/secret"):
+        multirom_import.import_rom(phone.phone, "Linux", "new", size=None)
+    phone.scripted.files.nodes.pop(kernel)
+    with pytest.raises(InputError, match="multirom:Linux has no kernel: kernel"):
+        multirom_import.import_rom(phone.phone, "Linux", "new", size=None)
+    assert phone.names() == []
+    change(phone, "Linux/rom_info.txt", ROM_INFO)
+
+
+def test_a_linux_rom_boots_where_it_lies_with_multiroms_own_words(phone: StorePhone) -> None:
+    done = hardboot("rom", "boot", "multirom:LinuxFolder")
+    assert done.returncode == 0, done.stderr
+    assert "runs in the phone's own userdata, and is not kept apart from it" in done.stderr
+    running = phone.scripted.running
+    assert running
+    assert "root=/dev/vda3 rootfstype=ext4 rw console=tty0" in running.cmdline
+    assert "rootsubdir=/media/0/multirom/roms/LinuxFolder/root" in running.cmdline
+    assert "%" not in running.cmdline
+
+
+def test_an_android_rom_boots_by_its_trampoline_if_multirom_has_chosen_it(phone: StorePhone) -> None:
+    done = hardboot("rom", "boot", "multirom:Chosen")
+    assert done.returncode == 0, done.stderr
+    assert phone.scripted.running
+    assert "mrom_kexecd=1" in phone.scripted.running.cmdline.split()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Android", "it shares the phone's kernel: only MultiROM's own menu starts it"),
+        (
+            "In images",
+            "its trampoline starts what multirom.ini names, Chosen, and hardboot never writes to that",
+        ),
+        ("Linux", "its kernel lies in its image"),
+        ("Ubuntu", "it has no rom_info.txt, which MultiROM writes when it starts it"),
+    ],
+)
+def test_what_only_multirom_starts_is_told(phone: StorePhone, name: str, reason: str) -> None:
+    done = hardboot("rom", "boot", f"multirom:{name}")
+    assert done.returncode == 4
+    assert f"hardboot cannot start multirom:{name}: {reason}" in " ".join(done.stderr.split())
+
+
+def test_a_boot_image_without_a_trampoline_is_refused(phone: StorePhone) -> None:
+    change(phone, "Chosen/boot.img", injected(b""))
+    done = hardboot("rom", "boot", "multirom:Chosen")
+    assert "its boot.img has no trampoline of MultiROM" in done.stderr
+    change(phone, "Chosen/boot.img", injected())
