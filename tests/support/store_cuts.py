@@ -176,6 +176,8 @@ class Cuts:
         assert set(names) - {"other"} == {"droid", "keep"}
         listed = self.phone.run(f"su -c 'ls -a {STORE}'").split()
         assert sorted(set(listed) - {".", ".."}) == sorted(names)
+        for name in names:
+            self._check_files(name)
         assert self._own_files() == self.own
         wiped = [one["name"] for one in checked["roms"] if one["wiped"]]
         if operation == "backup":
@@ -192,6 +194,14 @@ class Cuts:
         (image,) = self.phone("--json", "rom", "show", "other").json["images"]
         assert self._check_image("other", "root", image["size"]) == "with files"
         return "whole"
+
+    def _check_files(self, name: str) -> None:
+        """Check that there is nothing in the folder of a ROM but what its manifest names."""
+        rom = self.phone("--json", "rom", "show", name).json
+        files = [f"{one['name']}.{one['generation']}.img".replace(".0.", ".") for one in rom["images"]]
+        files += [f"{one['name']}-boot.img" for one in rom["boot"]]
+        found = set(self.phone.run(f"su -c 'ls {STORE}/{name}'").split())
+        assert found - {"start", "start.new"} == {"manifest.json", *files}
 
     def _check_backup(self) -> str:
         path = self.folder / "backup.tar.zst"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hardboot.base.errors import DeviceError, RefusedError
+from hardboot.base.errors import DeviceError, InputError, RefusedError, ToolError
 from hardboot.device.phone import Phone
 from hardboot.flows.store import place, start, stored, wipe
 from hardboot.flows.store.stored import Damaged
@@ -65,6 +65,6 @@ def check(phone: Phone) -> Checked:
             known |= {f"{one.name}/{name}": runs for name, runs in tables.items()}
             blocks.check_disjoint(known)
             roms.append(CheckedRom(one.name, None, tuple(image.name for image in given_up)))
-        except (RefusedError, DeviceError) as error:
+        except (RefusedError, DeviceError, InputError, ToolError) as error:
             roms.append(CheckedRom(one.name, error.what))
     return Checked(tuple(roms), found.unfinished, found.foreign)

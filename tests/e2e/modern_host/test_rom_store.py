@@ -51,7 +51,17 @@ def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
     assert known["mark"] in phone.run("cat /proc/cmdline").split()
     assert (known["image"], known["start"]) == ("linux", "hard")
     phone("reboot")
+    # A copy with less room, booted by its name.
+    phone.hardboot.process("rom", "clone", "linux", "copy")
+    phone.hardboot.process("rom", "resize", "copy", "--data", "160M")
+    assert phone.hardboot.process("--json", "boot", "copy").json["outcome"] == "guest-up"
+    assert phone.run("su -c 'cat /data/note'").strip() == "kept"
+    (disk,) = [line.split() for line in phone.run("cat /proc/partitions").splitlines() if "dm-0" in line]
+    assert int(disk[2]) == 160 << 10
+    phone("reboot")
     phone("rom", "remove", "linux", "--yes")
+    assert [one["problem"] for one in phone("--json", "rom", "check").json["roms"]] == [None]
+    phone("rom", "remove", "copy", "--yes")
     assert phone("--json", "rom", "list").json["roms"] == []
 
 
@@ -74,4 +84,9 @@ def test_an_android_rom_mounts_its_own_system_and_data_by_its_fstab(
     phone("reboot")
     assert phone.run("getprop ro.build.flavor").strip() == ""
     assert phone.run("cat /data/local/tmp/note 2>/dev/null") == ""
+    phone.hardboot.process("--yes", "rom", "wipe", "android")
+    phone.hardboot.process("boot", "android")
+    assert phone.run("getprop ro.build.flavor").strip() == "of-the-rom"
+    assert phone.run("cat /data/local/tmp/note 2>/dev/null") == ""
+    phone("reboot")
     phone("rom", "remove", "android", "--yes")
