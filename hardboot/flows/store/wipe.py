@@ -4,6 +4,7 @@ from hardboot.base import log
 from hardboot.base.errors import RefusedError
 from hardboot.base.mapping import map_own_file
 from hardboot.base.printable import printable
+from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import Phone
 from hardboot.flows.store import place, replace_image
@@ -45,10 +46,19 @@ def wipe(phone: Phone, rom: Manifest, image: StoredImage) -> Manifest:
     the manifest says so, and `rom check` wipes again.
 
     Raises:
-        RefusedError: If the file system gave it blocks that cannot be handed to a ROM.
+        RefusedError: If there is no room for it at all, or the file system gave it blocks that cannot be
+            handed to a ROM.
         DeviceError: If it fails.
     """
     where = place.ask(phone)
+    most = where.size if image.runs or where.free is None else where.free
+    if image.size > most:
+        raise RefusedError(
+            f"{image.name} of {rom.name} has {human_size(image.size)}, more than the {human_size(most)} that "
+            "there can be on /data",
+            state="Nothing was written.",
+            fix="Free some space on the phone, or remove the ROM.",
+        )
     with temporary_folder() as folder:
         target = folder / image.file
         filesystem.make(target, image.size)

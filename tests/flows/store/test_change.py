@@ -9,6 +9,7 @@ import pytest
 import store_setup as setup
 from cuts import KINDS, Cut, CutTransport, Killed
 from in_process import hardboot
+from msgspec.structs import replace
 from scripted_phone import File
 from store_setup import StorePhone
 from told import raises
@@ -166,6 +167,20 @@ def test_without_room_for_both_the_old_data_is_wiped_first_and_a_cut_is_mended_b
         assert checking.check(again.phone).roms == (CheckedRom("droid", None, told),)
         assert len(files(again)) == len(OTHERS) + 1
     assert given_up > 5
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_size_that_no_image_on_the_phone_can_have_is_refused(phone: StorePhone, *, given_up: bool) -> None:
+    rom = stored.find(phone.phone, "droid")
+    image = wipe.find_image(rom, "data")
+    phone.scripted.data.capacity = 20 << 20
+    size = (20 << 20) if given_up else setup.PARTITION + 4096  # what a ROM wrote into its manifest
+    changed = replace(image, size=size, runs=() if given_up else image.runs)
+    with pytest.raises(
+        RefusedError, match="MiB that there can be on /data" if given_up else "more than the 64"
+    ):
+        wipe.wipe(phone.phone, rom, changed)
+    assert files(phone) == sorted([*OTHERS, "data.img"])
 
 
 @pytest.mark.parametrize(
