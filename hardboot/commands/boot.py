@@ -37,6 +37,9 @@ _HELP_VIA = (
     "(the boot partition, until hardboot home), or auto: hardboot if a host kernel runs, else fastboot if "
     "the bootloader is unlocked, else recovery, else slot."
 )
+from_rom_option = click.option(
+    "--from-rom", is_flag=True, help="Restart the phone into its own system first, if a ROM runs."
+)
 # Chooses a way for a phone, and makes the request for it.
 Choose = Callable[[Phone, Journal], tuple[Choice, Request]]
 
@@ -59,7 +62,7 @@ Choose = Callable[[Phone, Journal], tuple[Choice, Request]]
     is_flag=True,
     help="Send a ROM of several images as one of header v2, with --via fastboot or recovery.",
 )
-@click.option("--from-rom", is_flag=True, help="Restart the phone into its own system first, if a ROM runs.")
+@from_rom_option
 @start_options
 @pass_settings
 def boot(

@@ -247,9 +247,10 @@ def remove(settings: Settings, name: str) -> None:
 @rom.command(cls=Command, example="hardboot rom boot debian")
 @click.argument("name")
 @_untested
+@booting.from_rom_option
 @start_options
 @pass_settings
-def boot(settings: Settings, name: str, untested: bool, wait_s: float, quiesce: bool) -> None:
+def boot(settings: Settings, name: str, untested: bool, from_rom: bool, wait_s: float, quiesce: bool) -> None:
     """Boot the ROM NAME; a restart brings the phone back to its own system.
 
     Its blocks are checked first: they must be where they were written, and nobody else's. A ROM of MultiROM
@@ -263,7 +264,7 @@ def boot(settings: Settings, name: str, untested: bool, wait_s: float, quiesce: 
     else:
         check_name(name)
         choose = booting.choose_stored(wanted, name, is_known=True)
-    booting.run(settings, wanted, choose, wait_s=wait_s, quiesce=quiesce)
+    booting.run(settings, wanted, choose, wait_s=wait_s, quiesce=quiesce, from_rom=from_rom)
 
 
 @rom.command(cls=Command, example="hardboot rom refresh debian")

@@ -91,9 +91,10 @@ def test_what_is_neither_is_refused(phone: StorePhone, words: str, code: int, wh
     assert (done.returncode, what in said(done.stderr)) == (code, True), done.stderr
 
 
+@pytest.mark.parametrize("command", [("boot",), ("rom", "boot")])
 @pytest.mark.parametrize("is_host", [False, True])
 def test_while_a_rom_runs_the_phone_is_restarted_first_if_that_is_agreed(
-    phone: StorePhone, *, is_host: bool
+    phone: StorePhone, command: tuple[str, ...], *, is_host: bool
 ) -> None:
     kernel = Kernel("6.6.0-rom")
     phone.scripted.rom = kernel if is_host else replace(kernel, page=None, flag=None, takes=1)
@@ -106,7 +107,7 @@ def test_while_a_rom_runs_the_phone_is_restarted_first_if_that_is_agreed(
     assert hardboot("boot", "linux").returncode == 0
     store = {path: one for path, one in phone.scripted.files.nodes.items() if path.startswith(STORE)}
     phone.scripted.files.remove(STORE)  # the ROM's /data is another one
-    done = hardboot("boot", "linux")
+    done = hardboot(*command, "linux")
     assert done.returncode == 4
     told = "the system that runs is a ROM, which sees no stored ROMs" if is_host else "a ROM is running"
     assert told in said(done.stderr)
@@ -117,7 +118,7 @@ def test_while_a_rom_runs_the_phone_is_restarted_first_if_that_is_agreed(
         return phone.scripted.boots[0][1]
 
     phone.scripted.chooses = restarted
-    done = hardboot("boot", "linux", "--from-rom")
+    done = hardboot(*command, "linux", "--from-rom")
     assert done.returncode == 0, done.stderr
     assert boots_stored(phone)
 
