@@ -28,16 +28,17 @@ def new_file(series: str, path: str) -> str:
     raise AssertionError(path)
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+@pytest.fixture(scope="module", params=["arm64-4.9", "arm64-6.6"])
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a program for each way to reset; headers that only kernels have are empty."""
-    folder = tmp_path_factory.mktemp("checks")
-    code = new_file("arm64-4.9", "arch/arm64/kernel/kexec_hardboot.c")
+    series: str = request.param
+    folder = tmp_path_factory.mktemp(series)
+    code = new_file(series, "arch/arm64/kernel/kexec_hardboot.c")
     for header in set(re.findall(r"#include <(.+)>", code)) - {"linux/errno.h"}:
         (folder / header).parent.mkdir(parents=True, exist_ok=True)
         (folder / header).write_text("")
     header = "include/linux/kexec_hardboot.h"
-    (folder / "linux/kexec_hardboot.h").write_text(new_file("arm64-4.9", header))
+    (folder / "linux/kexec_hardboot.h").write_text(new_file(series, header))
     (folder / "kexec_hardboot.c").write_text(code)
     gcc, made = process.find_tool("gcc", "gcc"), {}
     for name, way in RESETS.items():
@@ -180,10 +181,41 @@ def test_a_watchdog_that_nobody_starts_is_refused(programs: dict[str, Path]) -> 
     assert prepared(programs["watchdog"], "hook=0") == 0
 
 
-def test_both_series_have_the_same_code() -> None:
-    for path in ("kexec_hardboot.c", "kexec_hardboot_reset.S"):
-        texts = {new_file(series, f"arch/arm64/kernel/{path}") for series in ("arm64-4.9", "arm64-6.6")}
-        assert len(texts) == 1, path
+# How large the relocation code is: a variable up to 5.15, two names of the linker script from 5.16 on.
+SIZE = {
+    "arm64-4.9": {
+        "extern const unsigned long arm64_relocate_new_kernel_size;",
+        "\tif (arm64_relocate_new_kernel_size > HB_CODE ||",
+    },
+    "arm64-6.6": {
+        "#include <asm/sections.h>",
+        "\tif (__relocate_new_kernel_end - __relocate_new_kernel_start > HB_CODE ||",
+    },
+}
+
+
+def test_both_series_have_the_same_code_but_for_the_size_of_the_relocation_code() -> None:
+    folder = "arch/arm64/kernel"
+    assert len({new_file(series, f"{folder}/kexec_hardboot_reset.S") for series in SIZE}) == 1
+    lines = {series: new_file(series, f"{folder}/kexec_hardboot.c").splitlines() for series in SIZE}
+    old, new = (set(lines[series]) for series in SIZE)
+    assert {"arm64-4.9": old - new, "arm64-6.6": new - old} == SIZE
+
+
+@pytest.mark.parametrize(
+    ("series", "others"), [("arm64-4.9", {"arm64_relocate_new_kernel_size"}), ("arm64-6.6", set())]
+)
+def test_what_the_code_declares_itself_is_its_own(series: str, others: set[str]) -> None:
+    """A name of the kernel's is declared by its headers: if a version lacks it, its objects do not compile.
+
+    The variable of 5.15 and older is in no header; machine_kexec.c declares it too.
+    """
+    code, assembly = (
+        new_file(series, f"arch/arm64/kernel/kexec_hardboot{end}") for end in (".c", "_reset.S")
+    )
+    declared = set(re.findall(r"^extern .*?(\w+)(?:\[\])?;$", code, re.MULTILINE))
+    assert declared - set(re.findall(r"\.globl\s+(\w+)", assembly)) == others
+    assert len(declared) == 3 + len(others)
 
 
 def test_no_patch_holds_an_address_of_a_device() -> None:

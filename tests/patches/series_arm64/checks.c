@@ -197,6 +197,9 @@ __asm__(".globl kexec_hardboot_reset, kexec_hardboot_words, kexec_hardboot_end\n
 	".data\n.balign 8\narm64_relocate_new_kernel_size: relocation_size: .quad 512\nkexec_hardboot_reset: .fill 16, 4, 0x11223344\n"
 	"kexec_hardboot_words: .quad 0, 0, 0, 0\nkexec_hardboot_end: .byte 0\n.text\n");
 extern unsigned long relocation_size; /* the same, but not const */
+/* Where 6.6 has it instead */
+#define __relocate_new_kernel_start ((char *)0)
+#define __relocate_new_kernel_end ((char *)relocation_size)
 
 #include SOURCE
 
