@@ -39,10 +39,12 @@ def save(phone: Phone, found: Manifest, output: Path) -> None:
 
     Raises:
         DeviceError: If it cannot be read.
-        RefusedError: If an image of it is mounted.
+        RefusedError: If an image of it is mounted, or was given up.
         InputError: If the file cannot be written, or a boot image on the phone is damaged.
     """
     in_use.check(phone, found.name)
+    for one in found.images:
+        stored.check_there(found, one)
     stage_agent(phone)
     # Where it lies says nothing about another phone, or about this one later.
     bare = replace(found, images=tuple(replace(one, runs=(), generation=0) for one in found.images))

@@ -100,12 +100,7 @@ def check_blocks(phone: Phone, where: Place, found: Manifest) -> dict[str, tuple
 
 def check_image(phone: Phone, where: Place, found: Manifest, one: StoredImage) -> tuple[Extent, ...]:
     """Return where one image of a ROM lies; see `check_blocks`."""
-    if not one.runs:
-        raise RefusedError(
-            f"{found.name} has no {one.name}: it was being wiped, and that was cut off",
-            state="Nothing was started.",
-            fix=f"Wipe it again: hardboot rom wipe {found.name} {one.name}",
-        )
+    stored.check_there(found, one)
     file = f"{stored.folder(found.name)}/{one.file}"
     now = raw.runs_of(phone, AGENT, where, file, name=one.name, size=one.size)
     if blocks.digest(now) != blocks.digest(one.extents):

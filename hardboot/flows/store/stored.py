@@ -14,7 +14,7 @@ from hardboot.device.shells import read
 from hardboot.flows.store import in_use
 from hardboot.flows.store.place import STORE
 from hardboot.store import manifest as manifests
-from hardboot.store.manifest import Manifest
+from hardboot.store.manifest import Manifest, StoredImage
 
 MANIFEST = "manifest.json"
 # Folders of ROMs that are being added or removed begin with a dot; no name of a ROM does.
@@ -116,6 +116,20 @@ def find(phone: Phone, name: str) -> Manifest:
             fix="List the ROMs: hardboot rom list" if names else "Add one: hardboot rom add NAME IMAGE",
         )
     return _manifest(phone, name)
+
+
+def check_there(rom: Manifest, image: StoredImage) -> None:
+    """Refuse a ROM whose image was given up, and not replaced.
+
+    Raises:
+        RefusedError: If it was.
+    """
+    if not image.runs:
+        raise RefusedError(
+            f"{rom.name} has no {image.name}: it was being wiped, and that was cut off",
+            state="Nothing was started or written.",
+            fix=f"Wipe it again: hardboot rom wipe {rom.name} {image.name}",
+        )
 
 
 def _manifest(phone: Phone, name: str) -> Manifest:

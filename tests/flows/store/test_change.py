@@ -16,7 +16,7 @@ from told import raises
 
 from hardboot.base.errors import HardbootError, InputError, RefusedError
 from hardboot.base.process import find_tool
-from hardboot.flows.store import add, checking, place, resize, start, stored, wipe
+from hardboot.flows.store import add, archive, checking, place, resize, start, stored, wipe
 from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.checking import CheckedRom
 from hardboot.flows.store.place import RESERVE, STORE
@@ -156,15 +156,17 @@ def test_without_room_for_both_the_old_data_is_wiped_first_and_a_cut_is_mended_b
         if not found.images[1].runs:
             given_up += 1
             where = place.ask(again.phone)
-            with raises(
-                RefusedError,
+            told = (
                 "droid has no data: it was being wiped, and that was cut off",
-                "Nothing was started.",
+                "Nothing was started or written.",
                 "Wipe it again: hardboot rom wipe droid data",
-            ):
+            )
+            with raises(RefusedError, *told):
                 start.check_blocks(again.phone, where, found)
-        told = ("data",) if not found.images[1].runs else ()
-        assert checking.check(again.phone).roms == (CheckedRom("droid", None, told),)
+            with raises(RefusedError, *told):
+                archive.save(again.phone, found, tmp_path / "backup.tar.zst")
+        wiped_now = ("data",) if not found.images[1].runs else ()
+        assert checking.check(again.phone).roms == (CheckedRom("droid", None, wiped_now),)
         assert len(files(again)) == len(OTHERS) + 1
     assert given_up > 5
 
