@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
@@ -105,6 +106,8 @@ class _Record:
         self._phone = phone
         self._journal = journal
         self._before: Before | None = before
+        # While the phone is busy: they take longer than everything else at the end.
+        self._clients = _in_background(_client_versions)
         self._works = True
         began = time.time()
         self._attempt = Attempt(
@@ -243,13 +246,15 @@ class _Record:
         return answered[host.boot_id][1] if host.boot_id in answered else None, back
 
     def _end(self, attempt: Attempt) -> None:
-        clients = {name: _client_version(shutil.which(name)) for name in ("adb", "fastboot")}
         if self._journal.output:
             text = "".join(
                 f"==> {name} <==\n{said[-_OUTPUT_LIMIT:]}\n" for name, said in self._journal.output.items()
             )
             self._file("output.txt", text.encode("utf-8", "backslashreplace"))
-        self._write(replace(attempt, ended=time.time(), versions=attempt.versions | clients), durable=True)
+        self._write(
+            replace(attempt, ended=time.time(), versions=attempt.versions | self._clients.result()),
+            durable=True,
+        )
 
     def _write(self, attempt: Attempt, *, durable: bool = False) -> Attempt:
         self._attempt = attempt
@@ -284,6 +289,18 @@ def _own_versions(phone: Phone) -> dict[str, str | None]:
         "computer": f"{platform.system()} {platform.machine()}",
         "agent": f"sha256 {sha256_file(agent.binary(phone.profile.arch))[:16]}",
     }
+
+
+def _client_versions() -> dict[str, str | None]:
+    return {name: _client_version(shutil.which(name)) for name in ("adb", "fastboot")}
+
+
+def _in_background(work: Callable[[], _T]) -> Future[_T]:
+    """Run `work` in a thread; what it returns is known later."""
+    executor = ThreadPoolExecutor(1)
+    future = executor.submit(work)
+    executor.shutdown(wait=False)
+    return future
 
 
 @cache

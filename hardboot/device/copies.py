@@ -1,13 +1,14 @@
 """Files of the phone that only root may read: copied into the staging folder, pulled, compared by SHA-256."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base.errors import RequestError
 from hardboot.base.files import read_bytes, sha256_file
 from hardboot.base.temporary import temporary_folder
-from hardboot.device.hashes import parse_sha256, sha256_command, time_for
+from hardboot.device.hashes import no_sha256, parse_all_sha256, parse_sha256, sha256_command, time_for
 from hardboot.device.shells import read
 from hardboot.device.staging import STAGING, StagingFolder
 from hardboot.transport.base import Output, Progress
@@ -44,10 +45,19 @@ class Copy:
     @property
     def query(self) -> str:
         """The command that makes the copy, for `roots`; `fetch` reads its output."""
-        path = shlex.quote(self.path)
-        command = self.command or f"head -c {self.limit} < {path}"
-        make = f"umask 022 && {command} > {self.target} && {sha256_command(self.target)}"
-        return f"if test -e {path}; then {make}; else echo {_NONE}; fi"
+        return copies_query([self])
+
+
+def copies_query(copies: Sequence[Copy]) -> str:
+    """Return the command that makes copies, for `roots`; `fetch` reads its output, one after the other."""
+    lines = ["umask 022; made="]
+    for one in copies:
+        path = shlex.quote(one.path)
+        command = one.command or f"head -c {one.limit} < {path}"
+        make = f'{command} > {one.target} && made="$made {one.target}" || exit 1'
+        lines.append(f"if test -e {path}; then {make}; else echo {_NONE} {one.target}; fi")
+    lines.append('[ -z "$made" ] || sha256sum $made')  # one program for all: to start it takes the longest
+    return "\n".join(lines)
 
 
 @dataclass
@@ -74,12 +84,14 @@ class Copies(StagingFolder):
 
         Args:
             copy: What was copied.
-            output: Of its query.
+            output: Of its query, or of that of several copies.
         """
         text = read(copy.query, output)
-        if text == _NONE:
+        if f"{_NONE} {copy.target}" in text.splitlines():
             return None
-        digest = parse_sha256(copy.path, text)
+        digest = parse_all_sha256(text).get(copy.target)
+        if digest is None:
+            raise no_sha256(copy.path, text)
         with temporary_folder() as folder:
             target = folder / "file"
             self.pull_proven(copy.target, target, digest, name=copy.path)

@@ -15,7 +15,8 @@ from hardboot.formats.trees.fdt import Fdt
 from hardboot.transport.base import Output
 
 _TAR_LIMIT = 64 << 20  # bytes; a tar has at least 1 KiB for each property
-TREE = Copy("tree", "/sys/firmware/fdt")
+_TREE = "/sys/firmware/fdt"
+TREE = Copy("tree", _TREE, command=f"cat {_TREE}")  # no program of its own in Android's shell
 _TREE_FILES = Copy("tree", "/proc/device-tree", _TAR_LIMIT, "tar -cf - -C /proc/device-tree .")
 # For `roots`, together with other queries; `parse_kernel` reads the output.
 KERNEL = as_one(

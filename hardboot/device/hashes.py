@@ -7,6 +7,7 @@ from hardboot.base.errors import DeviceError
 from hardboot.device.shells import QUICK_S
 
 _BLOCK = 1 << 20  # bytes that dd reads at a time
+_LINE = re.compile(r"^([0-9a-f]{64}) [ *](/.*)$", re.MULTILINE)  # of sha256sum, for a file
 _BYTES_PER_S = 1 << 20  # the slowest flash and CPU we wait for
 
 
@@ -33,6 +34,11 @@ def parse_sha256(path: str, text: str) -> str:
     if digest is None:
         raise no_sha256(path, text)
     return digest[0]
+
+
+def parse_all_sha256(text: str) -> dict[str, str]:
+    """Return the SHA-256 in hex of each file that `sha256sum FILE…` names, by path; the first one counts."""
+    return {path: digest for digest, path in reversed(_LINE.findall(text))}
 
 
 def no_sha256(path: str, text: str) -> DeviceError:

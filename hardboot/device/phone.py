@@ -162,14 +162,32 @@ class Phone(LockedHandset):
     def parse_partition(self, name: str, output: Output) -> BlockDevice:
         """Return the block device in the output of `partition_query`; see `partition`."""
         known = self._partition(name)
-        lines = output.text.split()
-        if output.code or len(lines) != 3:
+        device, size, read_only = _words(known, output, 3)
+        found = BlockDevice(device, self._parse_size(known, size))
+        if read_only != "0":
             raise RefusedError(
-                f"{known.path} is not a block device on this phone",
+                f"{known.path} is write-protected",
                 state="Nothing was written.",
-                fix="Check that the profile is the right one (--device): adb shell ls -l /dev/block/by-name",
+                fix="A locked bootloader protects it: unlock the phone the way its maker intends.",
             )
-        device, size, read_only = lines
+        return found
+
+    def size_query(self, name: str) -> str:
+        """Return a command for `roots`; `check_size` reads its output. See `partition_query`."""
+        path = shlex.quote(self.partition_path(name))
+        return f"test -b {path} && blockdev --getsize64 {path}"
+
+    def check_size(self, name: str, output: Output) -> None:
+        """Refuse a partition that is not as the profile says, according to the output of `size_query`.
+
+        Raises:
+            RefusedError: If it is no block device, or has another size.
+        """
+        known = self._partition(name)
+        self._parse_size(known, *_words(known, output, 1))
+
+    def _parse_size(self, known: Partition, size: str) -> int:
+        """Return the size that blockdev gives; refuse another one than the profile's."""
         if not re.fullmatch(r"[0-9]{1,18}", size):
             raise DeviceError(
                 f"blockdev on the phone gives {size[:40]!r} as the size of {known.path}",
@@ -182,13 +200,7 @@ class Phone(LockedHandset):
                 state="Nothing was written.",
                 fix="This is another phone or another model: choose its profile with --device or --profile.",
             )
-        if read_only != "0":
-            raise RefusedError(
-                f"{known.path} is write-protected",
-                state="Nothing was written.",
-                fix="A locked bootloader protects it: unlock the phone the way its maker intends.",
-            )
-        return BlockDevice(device, int(size))
+        return int(size)
 
     def pull_partition(self, name: str) -> bytes:
         """Return the whole content of a partition of the profile.
@@ -206,6 +218,18 @@ class Phone(LockedHandset):
         if f"partitions.{name}" in self.profile.evidence:
             return f"How to find it: {self.profile.how_to_find(f'partitions.{name}')}"
         return f"It knows: {', '.join(sorted(self.profile.all_partitions)) or 'none'}."
+
+
+def _words(known: Partition, output: Output, count: int) -> list[str]:
+    """Return the words that a query about a partition printed, if it is a block device."""
+    words = output.text.split()
+    if output.code or len(words) != count:
+        raise RefusedError(
+            f"{known.path} is not a block device on this phone",
+            state="Nothing was written.",
+            fix="Check that the profile is the right one (--device): adb shell ls -l /dev/block/by-name",
+        )
+    return words
 
 
 def connect(serial: str | None, chosen: Profile | None, *, wait_s: float = 0.0) -> Phone:

@@ -42,7 +42,7 @@ _LOADED = "/sys/kernel/kexec_loaded"
 # For `roots`, together with other queries; `parse` reads the output.
 QUERY = as_one(
     f"{line_command(_LOADED)} || echo unknown",
-    f"[ ! -e {RECORD} ] || head -c {_LIMIT} {RECORD} 2>/dev/null; echo",
+    f"[ ! -e {RECORD} ] || cat {RECORD} 2>/dev/null; echo",
 )
 
 _Text = Annotated[str, Meta(max_length=4096)]

@@ -15,7 +15,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError
 from hardboot.base.process import has_ended
 from hardboot.device import kept_files
-from hardboot.device.hashes import no_sha256, time_for
+from hardboot.device.hashes import no_sha256, parse_all_sha256, time_for
 from hardboot.device.kept_files import KeptFile
 from hardboot.device.shells import QUICK_S, Shells
 from hardboot.transport.base import SHELL, Output
@@ -27,22 +27,39 @@ STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}"  # of this command alone: others wo
 # What matters of what lies beside it: a pattern that fits nothing is printed as it is.
 _NAMES_BESIDE = f"{_PARENT}/{_NAMES}* {kept_files.FOLDER}*"
 _ADB_USER = 2000  # AID_SHELL of AOSP's android_filesystem_config.h
-_HASH_LINE = re.compile(r"^([0-9a-f]{64}) [ *](/.*)$", re.MULTILINE)  # of sha256sum
 _SMALL = 256 << 10  # bytes; a push without a progress bar, and without asking for free space first
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file of this computer on its way: its name on the phone, and its content."""
+    """A file of this computer on its way.
+
+    Attributes:
+        name: What it is called.
+        content: Its hash and size.
+        keep: Whether it is to stay on the phone.
+        was_kept: Whether it lies there, with the name of a kept file.
+    """
 
     source: Path
     name: str
     content: KeptFile
+    keep: bool
+    was_kept: bool
 
     @property
     def target(self) -> str:
         """Its path on the phone."""
-        return f"{STAGING}/{self.name}"
+        return f"{STAGING}/{self._file_name}"
+
+    @property
+    def shell_path(self) -> str:
+        """The same for a shell in which $s is the folder."""
+        return f"$s/{shlex.quote(self._file_name)}"
+
+    @property
+    def _file_name(self) -> str:
+        return self.content.name if self.was_kept else self.name
 
 
 @dataclass(frozen=True)
@@ -52,13 +69,11 @@ class Batch:
     Attributes:
         files: All of them.
         mode: Their permission bits.
-        keep: Names of those that are to stay on the phone.
         there: Those that were not sent, as they lie on the phone.
     """
 
     files: tuple[_File, ...]
     mode: int
-    keep: frozenset[str]
     there: frozenset[_File]
 
     @property
@@ -74,33 +89,27 @@ class Batch:
     @property
     def to_keep(self) -> list[_File]:
         """The files that were sent and are to stay."""
-        return [file for file in self.files if file.name in self.keep and file not in self.there]
+        return [file for file in self.files if file.keep and file not in self.there]
 
     def check_script(self) -> str:
         """Return the script that takes the kept files, prints all hashes, and ends if one is not right."""
-        links = "".join(
-            f"ln -f $k/{file.content.name} {_shell_path(file)} 2>/dev/null\n"
-            for file in self.files
-            if file in self.there
-        )
-        taken = " ".join(_shell_path(file) for file in self.files if file in self.there)
+        there = [file for file in self.files if file in self.there]
+        kept = " ".join(f"$k/{file.content.name}" for file in there)
+        links = f"ln -f {kept} $s/ 2>/dev/null\n" if there else ""
+        taken = " ".join(file.shell_path for file in there)
         removal = f"rm -f {taken}; " if taken else ""
         return (
             f"s={STAGING} k={kept_files.FOLDER}\n{links}"
-            f'sums=$(sha256sum {" ".join(map(_shell_path, self.files))})\necho "$sums"\n'
+            f'sums=$(sha256sum {" ".join(file.shell_path for file in self.files)})\necho "$sums"\n'
             f"case $sums in {'*'.join(file.content.digest for file in self.files)}*) ;; "
             f"*) {removal}exit 1 ;; esac\n"
         )
 
     def find_wrong(self, text: str) -> dict[_File, str | None]:
         """Return the files whose hash in the output of `check_script` is not right, and that hash."""
-        hashes = {path: digest for digest, path in reversed(_HASH_LINE.findall(text))}
+        hashes = parse_all_sha256(text)
         found = {file: hashes.get(file.target) for file in self.files}
         return {file: digest for file, digest in found.items() if digest != file.content.digest}
-
-
-def _shell_path(file: _File) -> str:
-    return f"$s/{shlex.quote(file.name)}"
 
 
 @dataclass
@@ -204,10 +213,14 @@ class StagingFolder(Shells):
             DeviceError: If one does not arrive.
             InputError: If one cannot be read.
         """
-        batch = [_File(source, name, kept_files.describe(source)) for source, name in files]
-        there = frozenset(file for file in batch if file.name in keep and file.content in (self._kept or ()))
+        batch = [self._describe(source, name, keep=name in keep) for source, name in files]
+        there = frozenset(file for file in batch if file.was_kept)
         self._push([file for file in batch if file not in there], mode, advance)
-        return Batch(tuple(batch), mode, frozenset(keep), there)
+        return Batch(tuple(batch), mode, there)
+
+    def _describe(self, source: Path, name: str, *, keep: bool) -> _File:
+        content = kept_files.describe(source)
+        return _File(source, name, content, keep, was_kept=keep and content in (self._kept or ()))
 
     def _push(self, files: Sequence[_File], mode: int, advance: log.Advance | None = None) -> None:
         self._reserve(sum(file.content.size for file in files))
@@ -285,14 +298,14 @@ class StagingFolder(Shells):
 
     def _finish(self, batch: Batch) -> str:
         """Return the command that keeps what is to stay, as far as the limits allow, and removes the rest."""
-        if self._kept is None or not batch.keep:
+        if self._kept is None or not any(file.keep for file in batch.files):
             return self._removal
         files = [file.content for file in batch.to_keep]
         files += [file.content for file in batch.there]
         files += [file for file in self._kept if file not in files]
         room = math.inf if self._room is None else self._room + sum(file.size for file in files)
         unwanted = kept_files.choose_unwanted(files, room)
-        new = [(f"$s/{file.name}", file.content) for file in batch.to_keep if file.content not in unwanted]
+        new = [(file.shell_path, file.content) for file in batch.to_keep if file.content not in unwanted]
         gone = [file for file in unwanted if file in self._kept]
         return f"{kept_files.keep_command(new, gone)}; {self._removal}"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hardboot import devicetree
 from hardboot.base import cmdline as cmdlines
 from hardboot.base.sizes import align_up
-from hardboot.device.copies import Copy
+from hardboot.device.copies import Copy, copies_query
 from hardboot.device.phone import Phone
 from hardboot.formats.boot import bootconfig, bootimg, vendorboot
 from hardboot.formats.boot.bootconfig import NO_ENTRIES, Entries
@@ -15,6 +15,7 @@ from hardboot.profile import Profile
 from hardboot.transport.base import Output
 
 _VENDOR_BOOT = "vendor_boot"
+_VENDOR_HEADER = 4096  # bytes, more than VendorHeaderV4 has; nothing is in front of it
 _OVERLAYS = "androidboot.dtbo_idx"
 _BOOTCONFIG = Copy("bootconfig", "/proc/bootconfig", 1 << 20)
 _BLOCK = min(bootimg.PAGE_SIZES)  # bytes; parts of an image begin at a multiple of them
@@ -46,38 +47,36 @@ class BootloaderWords:
         return None if told is None else devicetree.parse_indexes(told)
 
 
-def queries(phone: Phone) -> list[str]:
-    """Return the commands for `roots` whose outputs `parse` reads.
+def copies(phone: Phone) -> list[Copy]:
+    """Return the copies whose content `parse` reads.
 
     Raises:
         DeviceError: If the phone does not answer.
         RefusedError: If the profile knows no boot partition.
     """
-    found = [phone.partition_query("boot"), _header(phone, "boot").query]
+    found = [_header(phone, "boot")]
     if _VENDOR_BOOT in phone.profile.partitions:
-        found += [_header(phone, _VENDOR_BOOT).query, _BOOTCONFIG.query]
+        found += [_header(phone, _VENDOR_BOOT), _BOOTCONFIG]
     return found
 
 
-def parse(phone: Phone, running: str, outputs: list[Output]) -> BootloaderWords:
-    """Return the words from the outputs of `queries`.
+def parse(phone: Phone, running: str, size: Output, copied: Output) -> BootloaderWords:
+    """Return the words.
 
     Args:
         phone: The phone.
         running: /proc/cmdline of the host kernel.
-        outputs: In the order of the queries.
+        size: Of `size_query` for the boot partition.
+        copied: Of the query of `copies`.
 
     Raises:
         DeviceError: If the phone does not answer.
         RefusedError: If its boot partition is not the profile's.
         InputError: If that holds no boot image, or a bootconfig is malformed.
     """
-    partition, header, *others = outputs
-    phone.parse_partition("boot", partition)
-    boot, vendor, config = phone.fetch(_header(phone, "boot"), header) or b"", b"", b""
-    if others:
-        vendor = phone.fetch(_header(phone, _VENDOR_BOOT), others[0]) or b""
-        config = phone.fetch(_BOOTCONFIG, others[1]) or b""
+    phone.check_size("boot", size)
+    boot, *others = (phone.fetch(copy, copied) or b"" for copy in copies(phone))
+    vendor, config = others or (b"", b"")
     added = NO_ENTRIES
     if config and _uses_vendor_boot(boot):
         added = bootconfig_additions(config, _own_bootconfig(phone, vendor))
@@ -86,14 +85,17 @@ def parse(phone: Phone, running: str, outputs: list[Output]) -> BootloaderWords:
 
 def ask(phone: Phone, running: str) -> BootloaderWords:
     """Do as `parse` does, after asking the phone."""
-    made, *outputs = phone.roots(phone.staging_query(), *queries(phone))
+    made, size, copied = phone.roots(
+        phone.staging_query(), phone.size_query("boot"), copies_query(copies(phone))
+    )
     phone.take_staging(made)
-    return parse(phone, running, outputs)
+    return parse(phone, running, size, copied)
 
 
 def _header(phone: Phone, name: str) -> Copy:
-    """Return how the first page of an image is copied from its partition."""
-    return Copy(f"{name}-header", phone.partition_path(name), max(bootimg.PAGE_SIZES))
+    """Return how the header of an image is copied; a boot image may have more in front of it."""
+    size = _VENDOR_HEADER if name == _VENDOR_BOOT else max(bootimg.PAGE_SIZES)
+    return Copy(f"{name}-header", phone.partition_path(name), size)
 
 
 def _uses_vendor_boot(boot: bytes) -> bool:

@@ -7,7 +7,7 @@ from hardboot.base import cmdline as cmdlines
 from hardboot.base import log
 from hardboot.base.cmdline import CommandLine
 from hardboot.base.errors import RefusedError
-from hardboot.device.copies import Copy
+from hardboot.device.copies import Copy, copies_query
 from hardboot.device.handset import TREE
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
@@ -64,8 +64,8 @@ def queries(phone: Phone) -> list[str]:
     return [
         phone.staging_query(),
         _IOMEM,
-        _tree(phone.profile).query,
-        *bootloader_words.queries(phone),
+        phone.size_query("boot"),
+        copies_query([_tree(phone.profile), *bootloader_words.copies(phone)]),
     ]
 
 
@@ -77,15 +77,15 @@ def parse(phone: Phone, running_cmdline: str, outputs: list[Output]) -> tuple[Li
         RefusedError: If its kernel does not show its ATAGS, or its boot partition is not the profile's.
         InputError: If an output is malformed.
     """
-    made, iomem, tree, *others = outputs
+    made, iomem, size, copied = outputs
     phone.take_staging(made)
     live = layout.parse_iomem(read(_IOMEM, iomem))
     has_atags = phone.profile.has_atags
     return live, PhoneFacts(
         live,
-        tree=None if has_atags else phone.fetch_device_tree(tree),
-        atags=_parse_atags(phone.fetch(_ATAGS, tree)) if has_atags else None,
-        bootloader=bootloader_words.parse(phone, running_cmdline, others),
+        tree=None if has_atags else phone.fetch_device_tree(copied),
+        atags=_parse_atags(phone.fetch(_ATAGS, copied)) if has_atags else None,
+        bootloader=bootloader_words.parse(phone, running_cmdline, size, copied),
         hardware=other_phone.hardware(running_cmdline),
     )
 

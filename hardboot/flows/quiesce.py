@@ -15,14 +15,16 @@ from hardboot.transport.base import Output
 
 _QUICK_S = 20.0
 _SYNC_S = 60.0  # an eMMC writes back some hundred MiB in this time
+# Seconds between looks, 10 in all; short at first. A `sleep` that knows whole seconds only takes 0 for them.
+_PAUSES = f"0.1 0.2 0.3 0.4 {'1 ' * 9}"
 
 # Android's `stop` ends zygote and with it all apps; the property says when it has.
-_FRAMEWORK = """
-[ "$(getprop init.svc.zygote)" = running ] || { echo none is running; exit 0; }
+_FRAMEWORK = f"""
+[ "$(getprop init.svc.zygote)" = running ] || {{ echo none is running; exit 0; }}
 stop
-for second in 1 2 3 4 5 6 7 8 9 10; do
+for pause in {_PAUSES}; do
 	[ "$(getprop init.svc.zygote)" = running ] || exit 0
-	sleep 1
+	sleep $pause 2>/dev/null || sleep 1
 done
 echo it is still running; exit 1"""
 # The mounts of init: a root shell may have a mount namespace of its own. The last mounted comes first: it may
@@ -46,10 +48,10 @@ done
 writable
 [ -n "$points" ] || exit 0
 echo u >/proc/sysrq-trigger
-for second in 1 2 3 4 5 6 7 8 9 10; do
+for pause in {_PAUSES}; do
 	writable
 	[ -n "$points" ] || exit 0
-	sleep 1
+	sleep $pause 2>/dev/null || sleep 1
 done
 set -- $points
 while [ $# -ge 2 ]; do

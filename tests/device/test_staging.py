@@ -11,7 +11,7 @@ from told import raises
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, InputError, RequestError
 from hardboot.device import hashes
-from hardboot.device.copies import Copy
+from hardboot.device.copies import Copy, copies_query
 from hardboot.device.handset import Handset
 from hardboot.device.staging import STAGING
 from hardboot.formats.trees import fdt
@@ -232,8 +232,7 @@ def test_a_copy_that_fails_is_told_with_its_command(handset: Handset, scripted: 
     scripted.add_file("/data/x", b"0123456789")
     copy = Copy("x", "/data/x", 5)
     assert copy.target == f"{STAGING}/x"
-    make = f"umask 022 && head -c 5 < /data/x > {STAGING}/x && sha256sum < {STAGING}/x"
-    assert copy.query == f"if test -e /data/x; then {make}; else echo none; fi"
+    assert f"head -c 5 < /data/x > {STAGING}/x && " in copy.query
     scripted.fault("head -c 5 *", code=1, says="head: I/O error\n")
     with raises(
         RequestError,
@@ -348,3 +347,17 @@ def test_a_phone_that_is_gone_keeps_its_folder_silently(
     scripted.make_folder(STAGING)
     handset.clean()
     assert scripted.files.find(STAGING) is None
+
+
+def test_copies_that_are_made_together_are_hashed_by_one_program(
+    handset: Handset, scripted: ScriptedPhone
+) -> None:
+    scripted.add_file("/data/x", b"01234")
+    scripted.add_file("/data/y", b"56789")
+    copies = [Copy("x", "/data/x"), Copy("none", "/data/none"), Copy("y", "/data/y", 2)]
+    made, output = handset.roots(handset.staging_query(), copies_query(copies))
+    handset.take_staging(made)
+    assert [handset.fetch(copy, output) for copy in copies] == [b"01234", None, b"56"]
+    assert scripted.happened("sha256sum *") == [f"sha256sum {STAGING}/x {STAGING}/y"]
+    with pytest.raises(DeviceError, match="the phone did not compute a SHA-256 of /data/z"):
+        handset.fetch(Copy("z", "/data/z"), output)

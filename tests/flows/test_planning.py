@@ -48,10 +48,9 @@ def test_a_phone_tells_its_memory_its_tree_and_its_bootloaders_words(
     assert facts.bootloader.cmdline == "androidboot.serialno=1"
     assert scripted.happened("mkdir *") == [f"mkdir -p {STAGING}"]
     assert scripted.happened("head *") == [
-        f"head -c 4194304 </sys/firmware/fdt >{STAGING}/tree",
         f"head -c 131072 </dev/block/by-name/boot >{STAGING}/boot-header",
     ]
-    assert len(scripted.commands) == 5  # the folder, and one shell for all queries
+    assert len(scripted.commands) == 4  # the folder, and one shell for all queries
     assert facts.hardware is None
     assert facts_of(phone, f"{RUNNING} androidboot.hardware=bullet").hardware == "bullet"
 

@@ -58,7 +58,7 @@ def test_where_no_android_runs_nothing_is_stopped(phone: Phone, scripted: Script
 def test_a_framework_that_takes_a_while_is_waited_for(phone: Phone, scripted: ScriptedPhone) -> None:
     scripted.zygote_stops = False
     scripted.fault(
-        "sleep 1", nth=3, after=lambda: scripted.properties.__setitem__("init.svc.zygote", "stopped")
+        "sleep 1", nth=2, after=lambda: scripted.properties.__setitem__("init.svc.zygote", "stopped")
     )
     steps = quiesce_system(phone)
     assert results(steps) == ALL_DONE

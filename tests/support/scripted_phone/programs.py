@@ -132,17 +132,21 @@ def _kill(call: Call) -> int:
 def _ln(call: Call) -> int:
     """Hard links: two names of one file."""
     assert call.words[1] == "-f"
-    source, target = (call.shell.path(word) for word in call.words[2:])
-    try:
-        node = call.files.open(source, ROOT)
-        call.files.writable(target)
-        if not isinstance(call.files.find(target.rpartition("/")[0]), Folder):
-            raise failure(errno.ENOENT)
-    except OSError as error:
-        return call.fail(target, error)
-    node.touched = call.shell.system.clock.now
-    call.files.nodes[call.files.resolve(target)] = node
-    return 0
+    *sources, last = (call.shell.path(word) for word in call.words[2:])
+    code = 0
+    for source in sources:
+        target = last + source.rpartition("/")[2] if last.endswith("/") else last
+        try:
+            node = call.files.open(source, ROOT)
+            call.files.writable(target)
+            if not isinstance(call.files.find(target.rpartition("/")[0]), Folder):
+                raise failure(errno.ENOENT)
+        except OSError as error:
+            code = call.fail(target, error)
+            continue
+        node.touched = call.shell.system.clock.now
+        call.files.nodes[call.files.resolve(target)] = node
+    return code
 
 
 def _ls(call: Call) -> int:
