@@ -61,6 +61,7 @@ def recorded(
     command: Sequence[str],
     plan: Mapping[str, object] | None = None,
     before: Before | None = None,
+    only_failed: bool = False,
 ) -> Iterator[None]:
     """Keep a record of the start of a ROM within the block; an error gets the likely cause.
 
@@ -72,6 +73,7 @@ def recorded(
         command: The command line.
         plan: What is planned, as --dry-run prints it with --json; None if another command has loaded it.
         before: What the phone told; None asks it.
+        only_failed: Drop the record if the ROM comes up: of many starts, those that work tell nothing.
     """
     record = _Record(phone, journal, command, plan, before or Before.ask(phone))
     journal.on_change = record.update
@@ -87,7 +89,10 @@ def recorded(
         record.interrupted()
         raise
     else:
-        record.succeeded()
+        if only_failed:
+            record.drop()
+        else:
+            record.succeeded()
     finally:
         journal.on_change = lambda: None
 

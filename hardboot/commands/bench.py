@@ -1,9 +1,11 @@
 """hardboot bench: measure how long each restart method of the phone takes."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
+from hardboot.attempts.recording import recorded
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, connected, count, echo, pass_settings, wait_option
 from hardboot.flows import bench as flow
@@ -43,7 +45,8 @@ def bench(settings: Settings, image: Path | None, rounds: int, untested: bool, w
         times = count(rounds * len(methods), "time")
         confirm(settings, f"This restarts {phone.profile.name} {phone.serialno} {times} ({titles}).")
         guest = source.complete(phone) if source else phone_images.own(phone)
-        found = flow.bench(phone, guest, methods, rounds=rounds, wait_s=wait_s)
+        kept = partial(recorded, phone, command=settings.words, only_failed=True)
+        found = flow.bench(phone, guest, methods, rounds=rounds, wait_s=wait_s, recorded=kept)
     settings.emit(found.document(), lambda: _print(found))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from hardboot import memorymap
 from hardboot import profile as profiles
+from hardboot.attempts.recording import recorded
 from hardboot.base.errors import HardbootError
 from hardboot.base.files import write_atomic
 from hardboot.base.memory import Range
@@ -70,7 +72,13 @@ def measure(
             return Journal(phone.profile.name, phone.serialno)
 
         try:
-            result = ranges.measure(measurement, first, wait_s=wait_s, journal=another)
+            result = ranges.measure(
+                measurement,
+                first,
+                wait_s=wait_s,
+                journal=another,
+                recorded=partial(recorded, phone, command=settings.words, only_failed=True),
+            )
         except HardbootError as error:
             error.result = _document(phone, measurement.result, None, [])
             raise

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from hardboot import profile as profiles
+from hardboot.attempts.recording import recorded
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, HardbootError
 from hardboot.base.interrupts import if_cut_off
@@ -109,7 +110,8 @@ def _prove(
     _step(6, "Starting it")
     effect = f"This resets {_name(phone)}, starts its own kernel from RAM, and restarts it again."
     confirm(settings, effect, state="The guest is loaded, and gone after a restart.")
-    return test.run(phone, words, memory, journal, wait_s=wait_s)
+    with recorded(phone, journal, command=settings.words, plan={"guest": _segments(prepared.plan)}):
+        return test.run(phone, words, memory, journal, wait_s=wait_s)
 
 
 def _name(phone: Phone) -> str:

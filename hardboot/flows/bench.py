@@ -6,7 +6,8 @@ before the clock starts: to load ahead is the purpose of kexec.
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
@@ -20,6 +21,7 @@ from hardboot.flows.journal import Journal
 from hardboot.flows.restart import reboot_and_wait
 from hardboot.flows.rom import Rom
 
+Recorded = Callable[[Journal], AbstractContextManager[None]]
 _STAMP = r"^(?:<\d+>)?\[ *(\d+\.\d+)\] "
 # init/main.c: run_init_process(), free_initmem() of arch/arm/mm/init.c before it said that.
 _INIT = re.compile(_STAMP + r"(?:Run \S+ as init process|Freeing (?:unused kernel|init) )", re.MULTILINE)
@@ -28,6 +30,10 @@ _INIT = re.compile(_STAMP + r"(?:Run \S+ as init process|Freeing (?:unused kerne
 _LAST = re.compile(
     _STAMP + r"(?:reboot: |kexec_core: |kexec: )?(?:Restarting system|Starting new kernel|Bye!)", re.MULTILINE
 )
+
+
+def _unrecorded(_journal: Journal) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def supported_methods(phone: Phone, *, untested: bool) -> tuple[str, ...]:
@@ -55,8 +61,24 @@ def supported_methods(phone: Phone, *, untested: bool) -> tuple[str, ...]:
     return tuple(methods)
 
 
-def bench(phone: Phone, image: Rom, methods: Sequence[str], *, rounds: int, wait_s: float) -> Bench:
+def bench(
+    phone: Phone,
+    image: Rom,
+    methods: Sequence[str],
+    *,
+    rounds: int,
+    wait_s: float,
+    recorded: Recorded = _unrecorded,
+) -> Bench:
     """Restart the phone `rounds` times by each method; it runs its host kernel before and after.
+
+    Args:
+        phone: The phone.
+        image: The guest.
+        methods: REBOOT, HARDBOOT, SOFT.
+        rounds: How often by each.
+        wait_s: Seconds to wait at most for each.
+        recorded: Keeps a record of what goes wrong with a guest.
 
     Raises:
         DeviceError: If the wrong kernel came up.
@@ -68,7 +90,7 @@ def bench(phone: Phone, image: Rom, methods: Sequence[str], *, rounds: int, wait
     for number in range(rounds):
         for method in methods:
             before = return_to_host(phone, now, wait_s)
-            run, now = measure(phone, image, method, before, wait_s)
+            run, now = measure(phone, image, method, before, wait_s, recorded)
             runs.append(run)
             log.say(f"round {number + 1} of {rounds}: {method} {run.seconds:.2f} s")
             guest = guest if method == REBOOT else now
@@ -109,7 +131,12 @@ def _require_host(kernel: KernelIdentity | None, wait_s: float) -> KernelIdentit
 
 
 def measure(
-    phone: Phone, image: Rom, method: str, before: KernelIdentity, wait_s: float
+    phone: Phone,
+    image: Rom,
+    method: str,
+    before: KernelIdentity,
+    wait_s: float,
+    recorded: Recorded = _unrecorded,
 ) -> tuple[Run, KernelIdentity]:
     """Restart once by `method`; the times are those of this computer's clock.
 
@@ -119,6 +146,7 @@ def measure(
         method: REBOOT, HARDBOOT or SOFT.
         before: The kernel that is running.
         wait_s: Seconds to wait at most.
+        recorded: See `bench`.
 
     Returns:
         The run, and the kernel that came up.
@@ -136,12 +164,13 @@ def measure(
         end = time.monotonic()
     else:
         journal = Journal(phone.profile.name, phone.serialno)
-        prepared = load.prepare(phone, image, journal, soft=method == SOFT)
-        load.load(phone, prepared, journal)
-        journal.phases.clear()
-        old_start = _kernel_start(phone)
-        start = time.monotonic()
-        execute(phone, journal, wait_s=wait_s)
+        with recorded(journal):
+            prepared = load.prepare(phone, image, journal, soft=method == SOFT)
+            load.load(phone, prepared, journal)
+            journal.phases.clear()
+            old_start = _kernel_start(phone)
+            start = time.monotonic()
+            execute(phone, journal, wait_s=wait_s)
         assert journal.guest is not None
         now = journal.guest
         *first, _ = (phase.seconds for phase in journal.phases)

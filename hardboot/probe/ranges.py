@@ -8,6 +8,7 @@ differ in the guest's device tree. A round is a hardboot like any other, and its
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -167,7 +168,12 @@ class Measurement:
 
 
 def measure(
-    measurement: Measurement, first: Round, *, wait_s: float, journal: Callable[[], Journal]
+    measurement: Measurement,
+    first: Round,
+    *,
+    wait_s: float,
+    journal: Callable[[], Journal],
+    recorded: Callable[[Journal], AbstractContextManager[None]],
 ) -> Overwritten:
     """Do all rounds, and return what they showed; the phone runs its own system then.
 
@@ -176,12 +182,14 @@ def measure(
         first: The first round.
         wait_s: Seconds that each guest may take.
         journal: Makes a journal for each round.
+        recorded: Keeps a record of what goes wrong in a round.
     """
     planned: Round | None = first
     number = 0
     while planned:
         number += 1
-        with log.step(f"Round {number} of about {number + measurement.rounds() - 1}"):
+        title = f"Round {number} of about {number + measurement.rounds() - 1}"
+        with log.step(title), recorded(planned.journal):
             measurement.run(planned, wait_s=wait_s)
         # The guest is no host, although it has the same kernel: its tree reserves the page.
         restart(measurement.phone, wait_s=wait_s)

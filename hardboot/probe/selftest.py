@@ -18,7 +18,7 @@ from hardboot.crash.lastlog import KeptLog
 from hardboot.device.phone import Phone
 from hardboot.flows import execute
 from hardboot.flows import load as loading
-from hardboot.flows.journal import HOST_CAME_BACK, PHONE_SILENT, Journal
+from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.rom_source import RomSource
 from hardboot.formats.archives import cpio
@@ -146,13 +146,16 @@ def run(phone: Phone, words: Words, memory: LogMemory, journal: Journal, *, wait
             state="Nothing was flashed: the boot partition is unchanged.",
             fix="Hold the power button for 10 s to restart it, then read what the guest said: hardboot log",
         )
-    journal.outcome = HOST_CAME_BACK  # as it should: the guest has no ADB
+    journal.outcome = HOST_CAME_BACK  # as it should: the guest has no ADB, its word tells whether it was up
     with journal.phase("read logs"), if_cut_off("The phone is home; the logs that it kept were not read."):
         found = lastlog.read(phone)
     for one in found:
         log.detail(f"{one.path}: {len(one.text)} characters")
     assert journal.loaded is not None
-    return judge(found, words, journal.loaded.mark, certain=bool(memory.is_kept(panic=False)))
+    verdict = judge(found, words, journal.loaded.mark, certain=bool(memory.is_kept(panic=False)))
+    if verdict.outcome == PASSED:
+        journal.outcome = GUEST_UP
+    return verdict
 
 
 def judge(logs: tuple[KeptLog, ...], words: Words, mark: str, *, certain: bool) -> Verdict:

@@ -404,3 +404,15 @@ def test_a_record_that_cannot_be_written_stops_no_boot(
     ran = hardboot("boot", rom)
     assert ran.returncode == 5
     assert "likely cause: the ROM's kernel crashed" in ran.stderr  # told without a record, too
+
+
+@pytest.mark.parametrize(("works", "outcomes"), [(True, []), (False, ["host-came-back"])])
+def test_of_a_benchmark_only_the_start_that_fails_is_recorded(
+    scripted: ScriptedPhone, rom: Path, works: bool, outcomes: list[str]
+) -> None:
+    if not works:
+        host_comes_back(scripted)
+    ran = hardboot("bench", rom, "-n", "2", "--yes")
+    assert ran.returncode == (0 if works else 5)
+    assert [one.outcome for one in store.find_all()] == outcomes
+    assert works or "hardboot attempts show" in ran.stderr

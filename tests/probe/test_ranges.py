@@ -15,6 +15,7 @@ from ram_check_guest import SHOWN, overwriting
 from scripted_phone import HOST, Image, ScriptedPhone
 
 from hardboot import profile
+from hardboot.attempts import store
 from hardboot.base.memory import Range, subtract
 from hardboot.memorymap import Kind
 from hardboot.probe import overwritten, ranges
@@ -103,6 +104,7 @@ def test_nothing_new_is_not_written(phone: ScriptedPhone, own_profiles: Path) ->
 def test_what_the_profile_fears_and_nothing_touches_is_told(phone: ScriptedPhone) -> None:
     phone.runs_first = overwriting()
     ran = hardboot("probe", "--ranges", "--yes", "--range", "0x42e00000-0x43000000")
+    assert store.find_all() == []  # a round that works is no attempt
     assert "The profile's dtb-load was not touched." in ran.stdout
 
 
@@ -126,14 +128,21 @@ def test_it_is_asked_for_before_anything_is_loaded(phone: ScriptedPhone) -> None
 
 
 @pytest.mark.parametrize(
-    ("rom", "code", "says"),
-    [("host", 5, "the host kernel came back"), ("nothing", 6, "has been silent for 60 s")],
+    ("rom", "code", "says", "outcome"),
+    [
+        ("host", 5, "the host kernel came back", "host-came-back"),
+        ("nothing", 6, "has been silent for 60 s", "phone-silent"),
+    ],
 )
-def test_a_round_that_fails_is_told(rom: Any, code: int, says: str, phone: ScriptedPhone) -> None:
+def test_a_round_that_fails_is_told_and_recorded(
+    rom: Any, code: int, says: str, outcome: str, phone: ScriptedPhone
+) -> None:
     phone.rom = rom
     ran = hardboot("probe", "--ranges", "--yes", *WHERE, "--wait", "60")
     assert ran.returncode == code
     assert says in ran.stderr
+    (known,) = store.find_all()
+    assert (known.outcome, known.image and known.image.name) == (outcome, ranges.NAME)
 
 
 def test_a_guest_without_a_result_is_told(phone: ScriptedPhone) -> None:

@@ -12,6 +12,7 @@ from in_process import hardboot
 from scripted_phone import HOST, STOCK, ScriptedPhone
 
 from hardboot import profile
+from hardboot.attempts import store
 from hardboot.base.files import data_dir
 from hardboot.crash.lastlog import KeptLog
 from hardboot.device import record
@@ -61,6 +62,11 @@ def test_a_phone_on_which_hardboot_works_passes_and_is_home(testable: ScriptedPh
     assert testable.running.kernel == HOST
     assert testable.boot.flash == boot
     assert len(testable.happened("reboot*")) == 1
+    (known,) = store.find_all()
+    assert (known.outcome, known.command[:3]) == ("guest-up", ("hardboot", "--json", "selftest"))
+    assert {one.name for one in known.phases} >= {"load", "quiesce", "reset and boot"}
+    assert known.ended
+    assert "The last boot" not in hardboot("--yes", "reboot").stderr
 
 
 def test_the_run_is_guided_step_by_step(testable: ScriptedPhone) -> None:
@@ -132,6 +138,7 @@ def test_each_way_to_fail_is_told_with_its_reason_and_the_phone_is_home(
     assert len(testable.happened("reboot*")) == restarts
     assert testable.running
     assert testable.running.kernel == HOST
+    assert [one.outcome for one in store.find_all()] == ["host-came-back"] * (restarts == 1)
     refused = hardboot("devices", "check", "--report", done["path"], "--yes")
     assert refused.returncode == 3
     assert f"the selftest did not pass: {outcome}" in refused.stderr
@@ -142,6 +149,10 @@ def test_a_silent_guest_ends_with_code_6(testable: ScriptedPhone) -> None:
     ran = hardboot("selftest", "--yes", "--wait", "60")
     assert ran.returncode == 6
     assert "the phone was reset and has been silent for 60 s" in ran.stderr
+    (known,) = store.find_all()
+    assert known.outcome == "phone-silent"
+    assert known.failure
+    assert f"hardboot attempts show {known.id}" in ran.stderr
 
 
 def test_a_kernel_that_is_no_host_is_refused_before_anything_is_restarted(testable: ScriptedPhone) -> None:
