@@ -158,7 +158,8 @@ const char *rom_path(const char *folder, const char *file)
 /* Does not wait for a writer where a FIFO lies. */
 static long open_quietly(const char *path, word flags)
 {
-	return system_call(NR_OPENAT, AT_FDCWD, (long)path, (long)(flags | O_CLOEXEC | O_NONBLOCK), 0600, 0, 0);
+	return system_call(NR_OPENAT, AT_FDCWD, (long)path, (long)(flags | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE),
+			   0600, 0, 0);
 }
 
 long open_file(const char *path, word flags)

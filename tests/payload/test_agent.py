@@ -4,10 +4,12 @@ import contextlib
 import os
 import re
 import shlex
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from agents import PhoneAgent, Run, each_phone_agent
+from agents import PHONE_AGENTS, PhoneAgent, Run, each_phone_agent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +87,19 @@ def test_the_binary_calls_the_kernel_with_whole_machine_words(
     called = re.search(r"kexec_load\((\d+),(\d+),\d+,(\d+),", done.stderr)
     assert called, done.stderr
     assert list(map(int, called.groups())) == [entry, 1, 0x8000]
+
+
+@pytest.mark.parametrize(
+    ("binary", "words"), [(agent.binary, ("extents", "/missing")), (agent.phone_program, ("list",))]
+)
+def test_on_32_bit_arm_files_of_two_gib_and_more_are_opened(
+    binary: Callable[[str], Path], words: tuple[str, ...]
+) -> None:
+    """Linux opens no such file without this flag where a machine word has 32 bits (fs/open.c)."""
+    done = replace(PHONE_AGENTS[0], binary=binary)(*words, strace=True)
+    opened = [line for line in done.stderr.splitlines() if "openat(" in line]
+    assert opened
+    assert all("O_LARGEFILE" in line for line in opened)
 
 
 @each_phone_agent
