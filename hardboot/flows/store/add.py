@@ -45,6 +45,7 @@ class NewRom:
     description: str = ""
     release: str | None = None
     cmdline: str = ""
+    init: str | None = None
 
     @property
     def size(self) -> int:
@@ -152,6 +153,7 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
             boot=boot,
             images=images,
             root=new.root,
+            init=new.init,
         )
         new_folder.finish(phone, target, made)
     return made

@@ -116,6 +116,7 @@ def opened(path: Path, folder: Path, *, name: str | None) -> Iterator[NewRom]:
         description=known.description,
         release=known.release,
         cmdline=known.cmdline,
+        init=known.init,
     )
 
 

@@ -1,5 +1,6 @@
 """MultiROM's folder on a phone: listed, imported, started, and never written to."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import scripted_setup
 import store_setup as setup
 from cpio_archives import END, newc
+from cuts import KINDS, Cut, CutTransport, Killed, Kind
 from in_process import hardboot
 from multirom_folders import BASE, ROM_INFO
 from ramdisks import ARCHIVE, ramdisk
@@ -18,8 +20,8 @@ from scripted_phone.image_files import Files, images_of
 from store_setup import StorePhone
 from told import raises
 
-from hardboot.base.errors import InputError, RefusedError
-from hardboot.flows.store import multirom, multirom_import, stored
+from hardboot.base.errors import HardbootError, InputError, RefusedError
+from hardboot.flows.store import add, archive, multirom, multirom_import, stored
 from hardboot.flows.store.start import StoredSource
 from hardboot.formats.boot import bootimg
 
@@ -161,6 +163,42 @@ def test_an_android_rom_in_images_is_imported_and_starts_without_the_trampoline(
     started = StoredSource(stored.find(phone.phone, "Sparse")).complete(phone.phone).ramdisks()
     assert b"init /main_init\n" in bytes(started)
     assert b"/dev/block/dm-1 /data ext4" in bytes(started)
+
+
+def test_an_imported_rom_is_restored_as_it_was(phone: StorePhone, tmp_path: Path) -> None:
+    made = multirom_import.import_rom(phone.phone, "Sparse", "sparse", size=None)
+    archive.save(phone.phone, made, tmp_path / "sparse.tar.zst")
+    (tmp_path / "work").mkdir()
+    with archive.opened(tmp_path / "sparse.tar.zst", tmp_path / "work", name="copy") as new:
+        restored = add.add(phone.phone, new, add.check(phone.phone, new))
+    same = ("kind", "init", "boot", "root", "release", "cmdline", "description")
+    assert [getattr(restored, name) for name in same] == [getattr(made, name) for name in same]
+    assert phone.content("copy/data.img") == EXT4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wherever_an_import_is_cut_off_the_rom_is_whole_or_absent(phone: StorePhone, kind: Kind) -> None:
+    def cut_off(cut: Cut) -> Cut:
+        phone.phone.transport = CutTransport(phone.scripted, cut)
+        with contextlib.suppress(HardbootError, Killed):
+            multirom_import.import_rom(phone.phone, "Linux", "Linux", size=None)
+        phone.phone = setup.reconnected(phone).phone
+        return cut
+
+    steps = cut_off(Cut()).seen
+    assert phone.names() == ["Linux"]
+    seen = set()
+    for number in range(0, steps, 5):
+        stored.remove(phone.phone, "Linux")
+        cut_off(Cut(number, kind))
+        seen.add(tuple(phone.names()))
+        stored.clear(phone.phone, stored.look(phone.phone))
+        if "Linux" not in phone.names():
+            multirom_import.import_rom(phone.phone, "Linux", "Linux", size=None)
+        assert phone.names() == ["Linux"]
+        assert phone.content("Linux/root.img") == EXT4
+    assert seen <= {(), (".Linux.new",), ("Linux",)}
+    assert len(seen) > 1
 
 
 @pytest.mark.parametrize(
