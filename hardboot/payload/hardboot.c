@@ -19,7 +19,7 @@
 #define SIGHUP 1
 #define SIGPIPE 13
 #define SIG_IGN 1
-#define POLL_MS 100
+#define POLL_MS 10
 #define WAIT_MS 10000
 
 const char *rom;
