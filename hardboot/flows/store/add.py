@@ -17,7 +17,7 @@ from hardboot.flows.image_set import ImageSet
 from hardboot.flows.rom import Rom
 from hardboot.flows.store import device_mapper, new_folder, place, stored, write_image
 from hardboot.flows.store.place import Place
-from hardboot.flows.store.put import put
+from hardboot.flows.store.put import put_all
 from hardboot.flows.store.write_image import NewImage
 from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.reading import Data
@@ -141,7 +141,7 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
             for name, one in new.images.items()
         )
         blocks.check_disjoint({one.name: one.extents for one in images})
-        boot = tuple(store_boot(phone, target, name, data) for name, data in new.boot.items())
+        boot = store_boot(phone, target, new.boot)
         made = Manifest(
             version=1,
             name=new.name,
@@ -159,11 +159,14 @@ def add(phone: Phone, new: NewRom, where: Place) -> Manifest:
     return made
 
 
-def store_boot(phone: Phone, target: str, name: str, data: Data) -> BootFile:
-    """Write a boot image into the folder `target` of the phone.
+def store_boot(phone: Phone, target: str, boot: Mapping[str, Data]) -> tuple[BootFile, ...]:
+    """Write boot images into the folder `target` of the phone.
 
     Raises:
-        DeviceError: If it does not arrive whole.
+        DeviceError: If one does not arrive whole.
     """
-    digest = put(phone, data, f"{target}/{name}-boot.img")
-    return BootFile(name=name, size=len(data), sha256=digest)
+    digests = put_all(phone, {f"{target}/{name}-boot.img": data for name, data in boot.items()})
+    return tuple(
+        BootFile(name=name, size=len(data), sha256=digest)
+        for (name, data), digest in zip(boot.items(), digests.values(), strict=True)
+    )

@@ -202,7 +202,7 @@ def _finish(
         added=time.time(),
         description="Imported from MultiROM",
         release=made.release,
-        boot=tuple(add.store_boot(phone, target, one, data) for one, data in stored.items()),
+        boot=add.store_boot(phone, target, stored),
         images=images,
         root=_ROOT if kind == "linux" else None,
         init=init,

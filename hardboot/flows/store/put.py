@@ -1,11 +1,14 @@
-"""Write a small file of the store: as root, and compared afterwards."""
+"""Write small files of the store: as root, and compared afterwards."""
+
+import shlex
+from collections.abc import Mapping
 
 from hardboot.base.errors import DeviceError
 from hardboot.base.files import write_atomic
 from hardboot.base.temporary import temporary_folder
+from hardboot.device.hashes import parse_sha256, time_for
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
-from hardboot.flows.partition_read import time_for
 from hardboot.formats.reading import Data, sha256
 
 
@@ -15,18 +18,38 @@ def put(phone: Phone, data: Data, path: str) -> str:
     Raises:
         DeviceError: If it does not arrive whole.
     """
-    name = path.rpartition("/")[2]
+    return put_all(phone, {path: data})[path]
+
+
+def put_all(phone: Phone, files: Mapping[str, Data]) -> dict[str, str]:
+    """Write files on the phone, by one command; return the SHA-256 of each, in hex.
+
+    Args:
+        phone: The phone.
+        files: By their paths; no two have the same name.
+
+    Raises:
+        DeviceError: If one does not arrive whole.
+    """
+    names = {path: path.rpartition("/")[2] for path in files}
+    assert len(set(names.values())) == len(files)
     with temporary_folder() as folder:
-        source = folder / name
-        write_atomic(source, [data])
-        staged = phone.stage(source, name)
-    # A copy: files of the staging folder belong to the ADB user.
-    command = f"cat {staged} > {path} && rm {staged} && sync"
-    read(command, phone.root(command, timeout_s=time_for(len(data))))
-    digest = sha256(data)
-    if phone.sha256(path, len(data)) != digest:
-        raise damaged(name)
-    return digest
+        for path, data in files.items():
+            write_atomic(folder / names[path], [data])
+        batch = phone.send([(folder / name, name) for name in names.values()])
+        # Copies: files of the staging folder belong to the ADB user.
+        steps = [
+            f"cat {shlex.quote(staged)} > {path} && rm {shlex.quote(staged)}"
+            for staged, path in zip(batch.paths, files, strict=True)
+        ]
+        command = f"{' && '.join(steps)} && sync && sha256sum {' '.join(files)}"
+        (output,) = phone.run_with(batch, command, timeout_s=time_for(batch.size))
+    lines = read(command, output).splitlines()
+    digests = {path: sha256(data) for path, data in files.items()}
+    for number, (path, digest) in enumerate(digests.items()):
+        if parse_sha256(path, lines[number] if number < len(lines) else "") != digest:
+            raise damaged(names[path])
+    return digests
 
 
 def damaged(name: str) -> DeviceError:

@@ -13,7 +13,7 @@ from hardboot.flows.journal import Journal
 from hardboot.flows.load import PreparedRom
 from hardboot.flows.store import place, stored
 from hardboot.flows.store.place import Place
-from hardboot.flows.store.put import put
+from hardboot.flows.store.put import put_all
 from hardboot.flows.store.start import StoredSource
 from hardboot.flows.ways import kexec
 from hardboot.flows.ways.way import Request
@@ -96,13 +96,13 @@ def _write(phone: Phone, found: Manifest, prepared: PreparedRom, planned: Host, 
     target = f"{final}.new"
     command = f"rm -rf {target} {final} && mkdir {target} && chmod 700 {target}"
     read(command, phone.root(command))
-    for segment in prepared.plan.segments:
-        put(phone, segment.data, f"{target}/{segment.name}")
-    for image in found.images:
-        put(phone, extents.build_table(image.extents), f"{target}/{start_file.table_name(image)}")
-    text = start_file.build(prepared.plan, planned, found.images, pin=where.f2fs)
-    put(phone, text, f"{target}/{start_file.NAME}")
-    put(phone, agent.phone_program(phone.profile.arch).read_bytes(), f"{PROGRAM}.new")
+    files = {
+        **{segment.name: segment.data for segment in prepared.plan.segments},
+        **{start_file.table_name(image): extents.build_table(image.extents) for image in found.images},
+        start_file.NAME: start_file.build(prepared.plan, planned, found.images, pin=where.f2fs),
+    }
+    program = agent.phone_program(phone.profile.arch).read_bytes()
+    put_all(phone, {**{f"{target}/{name}": data for name, data in files.items()}, f"{PROGRAM}.new": program})
     command = (
         f"chmod 600 {target}/* && chmod 700 {PROGRAM}.new && mv {PROGRAM}.new {PROGRAM} && "
         f"mv {target} {final} && sync"
