@@ -12,7 +12,7 @@ from attacked import Phone
 
 from hardboot.virtual import machine
 
-_LIMIT_S = 120
+_LIMIT_S = 240
 _POLL_S = 0.01
 # The longest time after the beginning of a phase, in seconds: it is over then.
 _LONGEST = {"begin": 2.5, "write": 3.0, "restart": 3.0, "rom": 6.0, "put back": 5.0}
