@@ -171,6 +171,10 @@ def measure_add(on: Bench, kind: str, image: Path, rounds: int) -> list[Row]:
         seconds, written = add(on, "rom", image)
         adds.append(seconds)
         writes.append(written)
+        print(
+            f"{kind}: push {pushes[-1]:.1f} s, rom add {seconds:.1f} s, of which image {written:.1f} s",
+            file=sys.stderr,
+        )
     title = f"{image.stat().st_size >> 20} MiB of {kind}"
     theirs = statistics.median(pushes)
     return [
@@ -212,6 +216,7 @@ def measure_start(on: Bench, rounds: int) -> list[Row]:
         seen = status.console.stat().st_size
         on.run(f"{PROGRAM} boot rom </dev/null >/dev/kmsg 2>&1 &")
         runs.append(_start_phases(status.console, seen))
+        print(f"start: {runs[-1]}", file=sys.stderr)
         transport = open_transport(on.serial)
         transport.wait(timeout_s=TIMEOUT_S)
         transport.close()
