@@ -97,7 +97,7 @@ class Shells:
         Args:
             command: What to run; it has to know where its input ends.
             source: The input, in pieces.
-            timeout_s: Seconds it may take none of it, and those after the last byte.
+            timeout_s: Seconds it may take after the last byte.
 
         Raises:
             DeviceError: If there is no root shell, or it ends early.

@@ -19,6 +19,7 @@ from hardboot.transport.sync import Channel, Sync
 
 _SLOWEST = 256 * 1024  # bytes per second; a transfer slower than this as a whole has failed
 _UNSIZED_MAX = 512 * 1024 * 1024  # bytes; the most of a file whose size the phone does not report
+_FEED_PAUSES = 3  # times idle_s: a command that writes to flash takes nothing for longer than adbd itself
 _LAST_WORDS_S = 1.0  # in which adbd says why it does not restart
 _LOOK = "Look at what the phone does, then try again."
 _PAUSE_SHARE = 0.01  # of the time waited so far
@@ -140,7 +141,7 @@ class AdbServices(ABC):
         Args:
             command: What to run; what it prints goes through no terminal.
             source: The input, in pieces of any size.
-            timeout_s: Seconds it may take none of the input, and those after the last byte.
+            timeout_s: Seconds it may take after the last byte.
             template: As for `shell`.
 
         Raises:
@@ -148,18 +149,19 @@ class AdbServices(ABC):
         """
         batch = CommandBatch([command], template)
         with self._connected("The command may have run on the phone, or run still.") as services:
-            deadline = time.monotonic() + timeout_s
+            deadline = time.monotonic() + self._timeouts.connect_s
             # No terminal changes the bytes, as that of `shell` does before Android 7.
             channel = services.open(f"exec:{batch.line}".encode(), deadline=deadline)
             output = None
             for data in _packets(source, channel.max_data):
-                channel.write(data, time.monotonic() + timeout_s)
+                idle_s = _FEED_PAUSES * self._timeouts.idle_s
+                channel.write(data, time.monotonic() + idle_s)
                 while output is None and channel.pending:
-                    output = self._read_output(batch, channel, time.monotonic() + timeout_s, timeout_s)
+                    output = self._read_output(batch, channel, time.monotonic() + idle_s, idle_s)
                 if output is not None:
                     break
             output = output or self._next_output(batch, channel, time.monotonic() + timeout_s, timeout_s)
-            channel.close(time.monotonic() + timeout_s)
+            channel.close(time.monotonic() + self._timeouts.idle_s)
             return output
 
     def push(self, source: Path, remote: str, *, mode: int, progress: Progress) -> None:

@@ -187,7 +187,10 @@ def test_a_command_that_ends_gets_no_more_of_its_input(transport: Transport) -> 
     assert transport.shell("echo on", timeout_s=10).text == "on\n"
 
 
-def test_a_command_that_takes_nothing_is_given_up(transport: Transport) -> None:
+def test_a_command_that_takes_nothing_is_given_up(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardboot.transport.services._FEED_PAUSES", 0.1)
     with pytest.raises(DeviceError):
         transport.feed("sleep 100", [bytes(1 << 16)] * 1000, timeout_s=1)
     assert transport.wait(timeout_s=10).code == 0
