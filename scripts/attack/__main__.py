@@ -26,7 +26,7 @@ from attacked import FOLDER, Phone
 from commands import required
 from counts import CUT, KILL, Counts
 from tally import Tally
-from ways import TARGETS
+from ways import TARGETS, WAYS, Target
 
 from hardboot.virtual import machine
 
@@ -41,13 +41,14 @@ def _measure(phone: Phone, *words: str) -> tuple[float, int]:
         return taken, proxy.moved
 
 
-def _attack_ways(phone: Phone, options: argparse.Namespace, counts: Counts, rng: random.Random) -> None:
-    """Attack the ways of this phone; all phones together get as many attacks as were asked for."""
-    wanted = {CUT: options.cuts, KILL: options.kills}
-    for kind, number in wanted.items():
-        for target in itertools.islice(itertools.cycle(TARGETS), number):
-            if target.way.phone == phone.name:
-                way_attacks.attack(phone, target, kind, counts, rng)
+def _chosen(options: argparse.Namespace) -> list[tuple[Target, str]]:
+    """Return what is attacked, and whether by a cut or by killing the command."""
+    targets = [target for target in TARGETS if target.way.name in options.ways]
+    return [
+        (target, kind)
+        for kind, number in ((CUT, options.cuts), (KILL, options.kills))
+        for target in itertools.islice(itertools.cycle(targets), number)
+    ]
 
 
 def _spoil(phone: Phone, options: argparse.Namespace, tallies: dict[str, Tally], rng: random.Random) -> None:
@@ -75,6 +76,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=16, help="power cuts, spread over the ways and home")
     parser.add_argument("--kills", type=int, default=16, help="killed commands, spread in the same way")
+    names = [way.name for way in WAYS]
+    parser.add_argument("--ways", nargs="+", choices=names, default=names, help="those that get them")
     parser.add_argument("--faults", type=int, default=20, help="flashes over a bad connection")
     parser.add_argument("--phone-faults", type=int, default=10, help="flashes to a phone that misbehaves")
     parser.add_argument("--boots", type=int, default=10, help="disturbed boots of a ROM by kexec")
@@ -89,9 +92,14 @@ def main() -> int:
     tallies = {kind: Tally() for kind in ("connection faults", "phone faults", "boots")}
     try:
         for name in (prepared.CLASSIC, prepared.MODERN):
+            attacks = [(target, kind) for target, kind in _chosen(options) if target.way.phone == name]
+            spoils = name == prepared.CLASSIC and (options.faults or options.phone_faults or options.boots)
+            if not (attacks or spoils):
+                continue
             phone = prepared.phone(name)
-            _attack_ways(phone, options, counts, rng)
-            if name == prepared.CLASSIC:
+            for target, kind in attacks:
+                way_attacks.attack(phone, target, kind, counts, rng)
+            if spoils:
                 _spoil(phone, options, tallies, rng)
             phone.power_off()
     finally:
