@@ -233,7 +233,8 @@ def put_back(phone: Phone, *, agree: Agree | None = None) -> list[Touched]:
         if seen[number].holds != goal:
             known = _put_back_one(phone, known, number, done)
             done[number] = _touched(known.writes[number], seen[number].held, goal)
-    with if_cut_off("Everything was put back, read back and compared."):
+    told = "Everything was put back" if goal == "old" else "The new content is in all partitions"
+    with if_cut_off(f"{told}, read back and compared."):
         records.settle(phone, known)
     return done
 

@@ -32,7 +32,9 @@ class Ended:
     @property
     def shown(self) -> str:
         """The end in one line."""
-        return f"exit code {self.code}: {self.what}: {self.state}" if self.code else "done"
+        if not self.state:
+            return f"exit code {self.code}" if self.code else "done"
+        return f"exit code {self.code}: {self.what}: {self.state}"
 
     @property
     def text(self) -> str:

@@ -60,12 +60,12 @@ class Counts:
         "done": the command ended well; "unchanged": nothing was to be undone; "left": something was, and the
         next command had to end it; "home": it did.
         """
-        print(f"{'':<28}{'':<6}" + "".join(f"  {name}" for name in _COLUMNS))
+        print(f"{'':<30}{'':<6}" + "".join(f"  {name}" for name in _COLUMNS))
         for (target, kind), row in sorted(self.rows.items()):
             cells = "".join(f"{row[name]:>{len(name) + 2}}" for name in _COLUMNS)
-            print(f"{target:<28}{kind:<6}{cells}")
+            print(f"{target:<30}{kind:<6}{cells}")
         total = sum(self.rows.values(), Counter())
         cells = "".join(f"{total[name]:>{len(name) + 2}}" for name in _COLUMNS)
-        print(f"{'all':<34}{cells}")
+        print(f"{'all':<36}{cells}")
         for line in self.bad:
             print(f"BAD  {line}")

@@ -162,3 +162,28 @@ def test_a_record_of_the_phone_that_is_not_one_is_none(
     assert known is not None
     found = transaction_record.find(setup.connected(scripted))
     assert found == known
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_ctrl_c_when_all_is_put_back_says_so(cut_off: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transaction_record, "settle", _interrupt)
+    done = hardboot("home", "--yes")
+    assert done.returncode == 130
+    assert "  state: Everything was put back, read back and compared." in done.stderr
+
+
+def test_a_ctrl_c_when_all_that_was_to_be_written_is_there_says_so(
+    scripted: ScriptedPhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.boot.flash = scripted.boot.cached = NEW.ljust(setup.SIZE, b"\3")
+    image = tmp_path / "host.img"
+    image.write_bytes(setup.HOST_IMAGE)
+    monkeypatch.setattr(transaction_record, "settle", _interrupt)
+    assert hardboot("flash-host-kernel", image, "--yes").returncode == 130
+    done = hardboot("home", "--yes")
+    assert done.returncode == 130
+    assert "  state: The new content is in all partitions, read back and compared." in done.stderr
+    assert scripted.boot.flash.startswith(setup.HOST_IMAGE)
