@@ -82,10 +82,7 @@ def write(
     )
     path = f"{folder}/{made.file}"
     written = _write(phone, where, image.data, digest, path, twins.get(digest))
-    if written.sha256 != digest:
-        if phone.sha256(path, made.size) != digest:
-            raise damaged(name)
-        raise _encrypted(name)
+    _check_content(phone, path, made, digest, written.sha256)
     return made.lying_at(raw.settled(phone, AGENT, where, path, written.extents, name=name, size=made.size))
 
 
@@ -104,7 +101,7 @@ def _write(phone: Phone, where: Place, data: Data, digest: str, path: str, twin:
 
 
 def locate(phone: Phone, where: Place, folder: str, image: StoredImage, digest: str) -> StoredImage:
-    """Return an image with its runs, after comparing its file and these blocks with what they must hold.
+    """Return an image with its runs, after comparing what these blocks hold with what they must.
 
     Args:
         phone: The phone, with the agent at AGENT.
@@ -119,18 +116,21 @@ def locate(phone: Phone, where: Place, folder: str, image: StoredImage, digest: 
     """
     path, name, size = f"{folder}/{image.file}", image.name, image.size
     with log.step(f"Comparing {name}"):
-        if phone.sha256(path, size) != digest:
-            raise damaged(name)
         runs = raw.runs_of(phone, AGENT, where, path, name=name, size=size)
         # What the ROM will see: the blocks of the raw partition.
-        if raw.sha256(phone, AGENT, where, runs, size=size) != digest:
-            raise _encrypted(name)
+        found = raw.sha256(phone, AGENT, where, runs, size=size)
+        _check_content(phone, path, image, digest, found)
     return image.lying_at(runs)
 
 
-def _encrypted(name: str) -> RefusedError:
-    return RefusedError(
-        f"the blocks of {name} on the raw partition hold something else than the file",
+def _check_content(phone: Phone, path: str, image: StoredImage, digest: str, found: str) -> None:
+    """Say what is wrong if the blocks of an image have another SHA-256, `found`."""
+    if found == digest:
+        return
+    if phone.sha256(path, image.size) != digest:
+        raise damaged(image.name)
+    raise RefusedError(
+        f"the blocks of {image.name} on the raw partition hold something else than the file",
         state="Nothing was kept on the phone.",
         fix="The phone encrypts or moves what it writes to /data: ROMs cannot be stored on it.",
     )
