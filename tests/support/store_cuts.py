@@ -106,8 +106,10 @@ class Cuts:
         print(f"cut {number + 1:2}: {operation:8} after {delay:4.1f} s: {found}", flush=True)
 
     def end(self) -> None:
-        """Check the file system once more, with nothing that repairs it, after an orderly end."""
-        self.phone.run("su -c sync")
+        """Remove everything, and check the file system once more."""
+        for name in self._names():
+            self.phone("--yes", "rom", "remove", name)
+        self.phone.run(f"su -c 'rm -r {OWN}; sync'")
         self.phone.hardboot.process("virtual", "stop", "--name", self.phone.name)
         self._check_filesystem()
         for (operation, found), times in sorted(self.results.items()):
