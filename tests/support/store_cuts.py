@@ -12,9 +12,11 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from phones import Ran, VirtualPhone
 
+from hardboot.base.files import sha256_file
 from hardboot.base.process import find_tool
 from hardboot.flows.store.place import STORE
 from hardboot.images import filesystem
@@ -75,6 +77,7 @@ class Cuts:
         hardboot.process(*android)
         hardboot.process("rom", "add", "keep", self.boot, "--rootfs", self.image)
         hardboot.process("rom", "backup", "keep", self.saved)
+        self.saved_content = sha256_file(self.image)
         fill = "for n in 1 2 3 4 5 6 7 8; do head -c $((n * 300000)) /dev/urandom > $n; done"
         self.phone.run(f"su -c 'mkdir {OWN} && cd {OWN} && {fill}; sync'")
         self.own = self._own_files()
@@ -90,6 +93,8 @@ class Cuts:
         operation = _OPERATIONS[number % len(_OPERATIONS)]
         self._make_ready(operation)
         old = self._root_size()
+        if operation in ("add", "restore", "clone"):
+            self.wanted = self._wanted(operation)
         began = self.phone.hardboot.start(*self.words(operation))
         delay = self.random.uniform(0.2, 1.0) * self.seconds[operation]
         try:
@@ -107,7 +112,7 @@ class Cuts:
 
     def end(self) -> None:
         """Remove everything, and check the file system once more."""
-        for name in self._names():
+        for name in self._roms():
             self.phone("--yes", "rom", "remove", name)
         self.phone.run(f"su -c 'rm -r {OWN}; sync'")
         self.phone.hardboot.process("virtual", "stop", "--name", self.phone.name)
@@ -116,12 +121,18 @@ class Cuts:
             print(f"{operation:8} {found:12} {times}")
 
     def _make_ready(self, operation: str) -> None:
-        there = "other" in self._names()
+        there = "other" in self._roms()
         if operation == "remove" and not there:
             self.phone.hardboot.process("rom", "clone", "keep", "other")
         elif operation in ("add", "restore", "clone") and there:
             self.phone("--yes", "rom", "remove", "other")
         (self.folder / "backup.tar.zst").unlink(missing_ok=True)
+
+    def _wanted(self, operation: str) -> str:
+        """Return the SHA-256 of the root image that `other` must have."""
+        if operation == "add":
+            return sha256_file(self.image)
+        return self._content("keep", "root*.img") if operation == "clone" else self.saved_content
 
     def _power_off(self) -> None:
         name = self.phone.name
@@ -138,11 +149,11 @@ class Cuts:
 
     # What must be true afterwards
 
-    def _names(self) -> list[str]:
-        return [one["name"] for one in self.phone("--json", "rom", "list").json["roms"]]
+    def _roms(self) -> dict[str, dict[str, Any]]:
+        return {one["name"]: one for one in self.phone("--json", "rom", "list").json["roms"]}
 
     def _root_size(self) -> int:
-        (image,) = self.phone("--json", "rom", "show", "keep").json["images"]
+        (image,) = self._roms()["keep"]["images"]
         size: int = image["size"]
         return size
 
@@ -171,15 +182,12 @@ class Cuts:
 
     def _check_roms(self, operation: str, old: int) -> str:
         """Check all ROMs; return what became of the one that was being changed."""
-        checked = self.phone.hardboot.process("--json", "rom", "check").json
+        checked = self.phone("--json", "rom", "check").json
         assert [one for one in checked["roms"] if one["problem"]] == []
         assert checked["foreign"] == []
-        names = [one["name"] for one in checked["roms"]]
-        assert set(names) - {"other"} == {"droid", "keep"}
-        listed = self.phone.run(f"su -c 'ls -a {STORE}'").split()
-        assert sorted(set(listed) - {".", ".."}) == sorted(names)
-        for name in names:
-            self._check_files(name)
+        roms = self._roms()
+        assert set(roms) - {"other"} == {"droid", "keep"}
+        assert self._files() == {name: _files_of(rom) for name, rom in roms.items()}
         assert self._own_files() == self.own
         wiped = [one["name"] for one in checked["roms"] if one["wiped"]]
         if operation == "backup":
@@ -187,23 +195,26 @@ class Cuts:
         if operation == "wipe":
             return "wiped by check" if wiped else self._check_image("droid", "data", DATA)
         if operation == "resize":
-            size = self._root_size()
-            assert size in (ROOT, LARGER)
-            assert self._check_image("keep", "root", size) == "with files"
-            return "as before" if size == old else "resized"
-        if "other" not in names:
+            (image,) = roms["keep"]["images"]
+            assert image["size"] in (ROOT, LARGER)
+            assert self._check_image("keep", "root", image["size"]) == "with files"
+            return "as before" if image["size"] == old else "resized"
+        if "other" not in roms:
             return "absent"
-        (image,) = self.phone("--json", "rom", "show", "other").json["images"]
-        assert self._check_image("other", "root", image["size"]) == "with files"
+        if operation != "remove":
+            assert self._content("other", "root.img") == self.wanted
         return "whole"
 
-    def _check_files(self, name: str) -> None:
-        """Check that there is nothing in the folder of a ROM but what its manifest names."""
-        rom = self.phone("--json", "rom", "show", name).json
-        files = [f"{one['name']}.{one['generation']}.img".replace(".0.", ".") for one in rom["images"]]
-        files += [f"{one['name']}-boot.img" for one in rom["boot"]]
-        found = set(self.phone.run(f"su -c 'ls {STORE}/{name}'").split())
-        assert found - {"start", "start.new"} == {"manifest.json", *files}
+    def _files(self) -> dict[str, set[str]]:
+        """Return the names in the folders of all ROMs, without those that a start from the phone needs."""
+        found: dict[str, set[str]] = {}
+        for path in self.phone.run(f"su -c 'find {STORE}'").split()[1:]:
+            name, _, file = path.removeprefix(f"{STORE}/").partition("/")
+            found.setdefault(name, set()).add(file.partition("/")[0])
+        return {name: files - {"", "start", "start.new"} for name, files in found.items()}
+
+    def _content(self, name: str, file: str) -> str:
+        return self.phone.run(f"su -c 'cat {STORE}/{name}/{file} | sha256sum'").split()[0]
 
     def _check_backup(self) -> str:
         path = self.folder / "backup.tar.zst"
@@ -232,6 +243,12 @@ class Cuts:
         _run("debugfs", "e2fsprogs", "-R", f"dump /noise {noise}", file)
         assert noise.read_bytes() == (self.content / "noise").read_bytes()
         return "with files"
+
+
+def _files_of(rom: dict[str, Any]) -> set[str]:
+    """Return the names of the files that its manifest names."""
+    images = [f"{one['name']}.{one['generation']}.img".replace(".0.", ".") for one in rom["images"]]
+    return {"manifest.json", *images, *(f"{one['name']}-boot.img" for one in rom["boot"])}
 
 
 def _run(name: str, package: str, *words: str | Path) -> Ran:
