@@ -91,9 +91,12 @@ class Sync:
             used += _ID_SIZE.size + len(data)
             unreported += len(data)
             total += len(data)
-        self._write(batch, remote)
+        if used + _ID_SIZE.size > self._channel.max_data:
+            self._write(batch, remote)
+            batch = []
+        batch.append(_ID_SIZE.pack(b"DONE", mtime))
+        self._channel.write(b"".join(batch), self._deadline())  # the answer to DONE may be here at once
         moved(unreported)
-        self._channel.write(_ID_SIZE.pack(b"DONE", mtime), self._deadline())  # its answer may be here at once
         name, size = _ID_SIZE.unpack(self._read_exactly(_ID_SIZE.size))
         if name != b"OKAY":
             raise self._failure(name, size, remote)

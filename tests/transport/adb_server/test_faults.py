@@ -66,7 +66,7 @@ def test_the_answer_to_the_end_of_a_file_may_be_there_at_once() -> None:
     class Prompt(ServerChannel):
         def write(self, data: bytes, deadline: float) -> None:
             super().write(data, deadline)
-            if data.startswith(b"DONE"):
+            if b"DONE" in data:
                 there.sendall(b"OKAY\0\0\0\0")
 
     with here, there:
