@@ -1,11 +1,13 @@
 """The files of a stored ROM, reached while the phone runs its own system."""
 
+import hashlib
 import time
 from pathlib import Path
 
 from phones import VirtualPhone
 
 LINKED = "ln -sf /etc/inside /link; ln -sfn / /root-link; mkdir -p /tree/sub; echo deep > /tree/sub/file"
+_STORE = "/data/hardboot/roms"
 _DISKS = "cat /sys/block/dm-*/dm/name 2>/dev/null"
 _LOOPS = "cat /sys/block/loop*/loop/backing_file 2>/dev/null"
 _MOUNTS = "su -c 'cat /proc/mounts'"
@@ -16,6 +18,17 @@ def leaves_nothing(phone: VirtualPhone) -> bool:
     return phone.run(f"{_DISKS}; {_LOOPS}") == "" and "hardboot" not in phone.run(_MOUNTS)
 
 
+def file_and_disk(phone: VirtualPhone, name: str) -> tuple[str, str]:
+    """Return the SHA-256 of an image as its file shows it, and as the flash memory holds it."""
+    (image,) = phone("--json", "rom", "show", name).json["images"]
+    file = phone.run(f"su -c 'sha256sum < {_STORE}/{name}/root.img; sync'").split()[0]
+    userdata = phone.read_partition("userdata")
+    disk = hashlib.sha256()
+    for _, start, length in image["runs"]:
+        disk.update(userdata[start : start + length])
+    return file, disk.hexdigest()
+
+
 def check_push_and_pull(phone: VirtualPhone, name: str, folder: Path) -> None:
     """Copy files in and out of a ROM that ran LINKED; it does not run now."""
     folder.mkdir()
@@ -23,11 +36,16 @@ def check_push_and_pull(phone: VirtualPhone, name: str, folder: Path) -> None:
     (folder / "new/large").write_bytes(bytes(range(256)) * 20_000)
     (folder / "new/empty").touch()
     (folder / "inside").write_text("pushed through a link\n")
+    # All of the file is cached before; what is pushed goes to its blocks, and must be seen in it.
+    before, same = file_and_disk(phone, name)
+    assert before == same
     pushed = phone("--json", "rom", "push", name, folder / "new", "/tree").json
     assert pushed == {"name": name, "image": "root", "files": 2, "folders": 1, "bytes": 5_120_000}
     phone("rom", "push", name, folder / "inside", "/link")
     assert phone.run("cat /etc/inside 2>/dev/null") == ""  # not in the phone's own /etc
     assert leaves_nothing(phone)
+    after, same = file_and_disk(phone, name)
+    assert before != after == same
     pulled = phone("--json", "rom", "pull", name, "/tree", "/root-link/etc/inside", folder / "new").json
     assert (pulled["files"], pulled["folders"], pulled["left_out"]) == (4, 3, [])
     assert (folder / "new/tree/new/large").read_bytes() == (folder / "new/large").read_bytes()
