@@ -24,6 +24,7 @@
 #define ID_WINDOW 5
 #define PACKET_HEADER 5
 #define CHUNK (32 * 1024)
+#define INPUT_CHUNK (256 * 1024)	/* AOSP's adbd has nothing between the stream and an exec: command */
 #define WINDOW_TEXT_MAX 63
 #define TERMINAL_MAX 64
 #define END_GRACE_MS 500	/* a command whose stdin just ended may still finish its work */
@@ -42,7 +43,7 @@ struct relay {
 	bool fd_ended;
 	int64_t deadline;	/* after fd_ended: hang up then */
 	struct command command;
-	uint8_t up[CHUNK], down[PACKET_HEADER + CHUNK];
+	uint8_t up[INPUT_CHUNK], down[PACKET_HEADER + CHUNK];
 	size_t up_begin, up_end, down_begin, down_end;
 	uint8_t header[PACKET_HEADER];
 	size_t header_have;
@@ -164,6 +165,7 @@ static bool start_on_pipes(const struct config *config, const struct shell_reque
 
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || (request->v2 && pipe2(err, O_CLOEXEC)))
 		return false;
+	fcntl(in[1], F_SETPIPE_SZ, INPUT_CHUNK);	/* else 64 KiB, which is slower */
 	command->in = in[1];
 	command->out = out[0];
 	command->err = err[0];
