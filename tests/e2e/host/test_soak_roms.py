@@ -19,7 +19,7 @@ def test_fifty_switches_between_two_roms_and_home(
     names = ("first", "second")
     for name in names:
         rootfs = stored_roms.rootfs(tmp_path / f"{name}.tar", ARM, name)
-        words = ("rom", "add", name, roms["minimal"], "--rootfs", rootfs, "--data", "128M")
+        words = ("rom", "add", name, roms["minimal"], "--rootfs", rootfs, "--data", "88M")
         host_phone.hardboot.process(*words)
     rom_switches.switch(host_phone, names, 50)
     userdata = tmp_path / "userdata"
