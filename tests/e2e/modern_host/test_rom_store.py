@@ -12,6 +12,7 @@ from hardboot.virtual.target import ARM64
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.timeout(600)
 def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
     modern_host_phone: VirtualPhone, modern_debian: Path, tmp_path: Path
 ) -> None:
