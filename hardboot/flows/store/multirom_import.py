@@ -75,7 +75,8 @@ def _import_android(phone: Phone, folder: MultiRomFolder, rom: MultiRom, name: s
     made = multirom_kernel.assemble(rom.title, boot)
     device_mapper.check(made)
     images = {part: _image(phone, folder.path(rom, file), part) for part, file in rom.images.items()}
-    where = add.check_new(phone, name, sum(one.size for one in images.values()) + len(boot))
+    start = add.NewRom(name=name, kind="android", boot={"boot": boot}, images={})
+    where = add.check_new(phone, name, sum(one.size for one in images.values()) + start.room)
     with new_folder.making(phone, name, state=_state(name)) as target:
         write_image.stage_agent(phone)
         stored = tuple(

@@ -22,6 +22,7 @@ from told import raises
 
 from hardboot.base.errors import HardbootError, InputError, RefusedError
 from hardboot.flows.store import add, archive, multirom, multirom_import, stored
+from hardboot.flows.store.place import RESERVE
 from hardboot.flows.store.start import StoredSource
 from hardboot.formats.boot import bootimg
 
@@ -163,6 +164,17 @@ def test_an_android_rom_in_images_is_imported_and_starts_without_the_trampoline(
     started = StoredSource(stored.find(phone.phone, "Sparse")).complete(phone.phone).ramdisks()
     assert b"init /main_init\n" in bytes(started)
     assert b"/dev/block/dm-1 /data ext4" in bytes(started)
+
+
+def test_room_for_the_start_files_is_asked_for_before_anything_is_copied(phone: StorePhone) -> None:
+    data = phone.scripted.data
+    data.capacity = 1 << 40
+    free = phone.scripted.files.free("/data")
+    assert free is not None
+    data.capacity += 3 * len(EXT4) + len(injected()) + RESERVE - free
+    with pytest.raises(RefusedError, match=r"sparse needs .* on /data, .* are free"):
+        multirom_import.import_rom(phone.phone, "Sparse", "sparse", size=None)
+    assert phone.names() == []
 
 
 def test_an_imported_rom_is_restored_as_it_was(phone: StorePhone, tmp_path: Path) -> None:
