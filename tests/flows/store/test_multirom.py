@@ -171,7 +171,7 @@ def test_room_for_the_start_files_is_asked_for_before_anything_is_copied(phone: 
     data.capacity = 1 << 40
     free = phone.scripted.files.free("/data")
     assert free is not None
-    data.capacity += 3 * len(EXT4) + len(injected()) + RESERVE - free
+    data.capacity += 3 * len(EXT4) + len(injected()) + RESERVE + (1 << 20) - free
     with pytest.raises(RefusedError, match=r"sparse needs .* on /data, .* are free"):
         multirom_import.import_rom(phone.phone, "Sparse", "sparse", size=None)
     assert phone.names() == []
