@@ -76,6 +76,18 @@ class Phone(LockedHandset):
         """Return whether a command of this computer keeps others away from the phone."""
         return lock.is_held(_lock_of(self.serialno))
 
+    def slot_with_next(self) -> None:
+        """Ask for the slot in the shell of the next `roots`, if the phone has slots and it is not known."""
+
+        def take(output: Output) -> None:
+            try:
+                self._slot = slots.parse(output)
+            except RefusedError as error:  # told by whoever needs it
+                log.detail(error.what)
+
+        if self._slot is None and any(one.slots for one in self.profile.partitions.values()):
+            self.after_next(slots.QUERY, take)
+
     def slot(self) -> str:
         """Return the slot that the phone runs from, "a" or "b".
 

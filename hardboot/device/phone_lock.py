@@ -16,7 +16,7 @@ from hardboot.base import log
 from hardboot.base.errors import DeviceError, DeviceStateError, RefusedError
 from hardboot.base.process import has_ended
 from hardboot.device.handset import Handset, KernelIdentity
-from hardboot.device.shells import QUICK_S, SEPARATOR, answers, as_one, line_command, read
+from hardboot.device.shells import QUICK_S, SEPARATOR, read
 from hardboot.device.staging import COMPUTER
 from hardboot.transport.base import Output
 
@@ -26,11 +26,8 @@ _LONGEST_S = 600
 _UNLOCK_S = 5.0
 _LOST = f"lock lost {SEPARATOR}"
 _LINE = re.compile(r"([0-9a-f]{16}) ([0-9]{1,10}) ([0-9a-f]{8}) ([0-9]{1,10}) (.{1,160})")
-_SHOW = as_one(
-    line_command("/proc/sys/kernel/random/boot_id"),
-    line_command("/proc/uptime"),
-    f'line=; {{ IFS= read -r line <{PATH}; }} 2>/dev/null; [ ! -e {PATH} ] || echo "lock $line"',
-)
+# One cat, as Android's shell has it built in; a point after the last line tells that there is a lock.
+_SHOW = f"cat /proc/sys/kernel/random/boot_id /proc/uptime {PATH} 2>/dev/null; [ ! -e {PATH} ] || echo ."
 
 
 @dataclass(frozen=True)
@@ -173,9 +170,10 @@ class LockedHandset(Handset):
 
 def _parse(output: Output) -> tuple[str, float, str | None]:
     """Return the boot ID, the seconds since the kernel's start, and the lock, from the output of _SHOW."""
-    boot_id, uptime, shown = (*answers(read(_SHOW, output)), "", "", "")[:3]
+    boot_id, uptime, *lock = [*read(_SHOW, output).splitlines(), "", ""]
     seconds = re.match(r"\d{1,10}", uptime)
-    return boot_id, float(seconds[0]) if seconds else 0.0, shown.removeprefix("lock ") if shown else None
+    is_there = "." in lock
+    return boot_id, float(seconds[0]) if seconds else 0.0, lock[0] if is_there else None
 
 
 def _replace_command(old: str, new: str) -> str:

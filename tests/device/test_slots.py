@@ -1,5 +1,7 @@
 """The slot a phone runs from, and its partitions there, on the scripted phone."""
 
+from pathlib import Path
+
 import pytest
 import scripted_setup as setup
 from scripted_phone import ScriptedPhone
@@ -97,3 +99,31 @@ def test_the_slot_is_asked_once_and_again_after_a_restart(two_slots: Phone, scri
 def test_a_phone_without_slots_is_not_asked_for_one(scripted: ScriptedPhone) -> None:
     setup.connected(scripted).partition("boot")
     assert not [command for command in scripted.commands if PROPERTY in command]
+
+
+def test_the_slot_comes_with_the_next_command_for_root(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripted = setup.install(setup.phone_with_disk(), monkeypatch, tmp_path)
+    setup.add_slots(scripted, monkeypatch, running="b")
+    phone = setup.connected(scripted)
+    phone.slot_with_next()
+    phone.root("true")
+    asked = len(scripted.commands)
+    assert phone.slot() == "b"
+    phone.slot_with_next()
+    phone.root("true")
+    assert len(scripted.commands) == asked + 1
+
+
+def test_a_phone_that_does_not_say_its_slot_is_refused_only_where_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripted = setup.install(setup.phone_with_disk(), monkeypatch, tmp_path)
+    setup.add_slots(scripted, monkeypatch, running="b")
+    del scripted.properties["ro.boot.slot_suffix"]
+    phone = setup.connected(scripted)
+    phone.slot_with_next()
+    phone.root("true")
+    with pytest.raises(RefusedError, match="does not say which slot"):
+        phone.slot()

@@ -39,6 +39,7 @@ class Kexec:
             load.check_soft(phone, untested=request.untested)
             cpus.check(phone)
         else:
+            phone.slot_with_next()
             host.look(phone)
 
     def prepare(self, phone: Phone, request: Request, journal: Journal) -> PlannedRom:
