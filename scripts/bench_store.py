@@ -319,7 +319,7 @@ def main() -> None:
         "Written by `make bench-store`, on virt-arm64. hardboot and Debian's adb push the same file in",
         "turn; both end with the data on the disk, which `adb push` needs the",
         "phone's `sync` for. hardboot then also knows what the raw partition holds: the phone reads it back",
-        "and hashes it while it writes. The emulated CPU has no quick SHA-256, that of a real phone has.",
+        "and hashes it while it writes, which an emulated CPU does slowly.",
         "The start on the phone is that of its own program, by the kernel's clock. Reads are made by dd, in",
         f"the running ROM. Medians of {options.rounds} runs, reads of {2 * options.rounds + 1}.",
         "",

@@ -5,13 +5,14 @@
  * agent pin FILE: keep f2fs from moving its blocks. Kernels before 5.4 do not tell whether a file is pinned, so that it
  *   is pinned again before each use.
  * agent blocks DEVICE TABLE: what a block device holds in the runs of sectors of TABLE, on standard output.
- * agent reread FILE DEVICE PAGES: the same for the pages of FILE while `agent pour` writes them, which tells on standard
- *   input how far it is. DEVICE is read past the cache. Then, on standard error, the lines of `extents` for these pages.
+ * agent reread FILE DEVICE PAGES: what DEVICE holds of the pages of FILE while `agent pour` writes them, which tells on
+ *   standard input how far it is. It is read past the cache. The lines of `extents`, then "sha256=" and the hash.
  */
 #include "calls.h"
 #include "agent.h"
 #include "dm.h"
 #include "fiemap.h"
+#include "sha256.h"
 
 #define BATCH 64
 #define SECTOR 512
@@ -63,7 +64,7 @@ void pin(int count, char **arguments)
 	put("pinned=1\n");
 }
 
-static void copy_run(long device, const char *path, struct run_of_sectors run)
+static void read_run(long device, const char *path, struct run_of_sectors run, void (*use)(const char *data, word size))
 {
 	static char data[BATCH * PAGE_SIZE] __attribute__((aligned(4096))); /* for O_DIRECT */
 	unsigned long long offset = run.physical * SECTOR, left = run.length * SECTOR;
@@ -75,7 +76,7 @@ static void copy_run(long device, const char *path, struct run_of_sectors run)
 			continue;
 		if (n <= 0)
 			fail(n ? "read" : "past the end of", path, n ? -n : EINVAL);
-		write_all(data, (word)n);
+		use(data, (word)n);
 		offset += (word)n;
 		left -= (word)n;
 	}
@@ -96,14 +97,21 @@ void blocks(int count, char **arguments)
 		at += sizeof(run);
 		if (run.physical >> 54 || run.length >> 54)
 			usage("past the last byte:", arguments[1]);
-		copy_run(device, arguments[0], run);
+		read_run(device, arguments[0], run, write_all);
 	}
 	if (n)
 		usage("not whole runs of sectors:", arguments[1]);
 }
 
-/* Copy the bytes `at` to `end` of a file from the device, and tell where they lie. */
-static void copy_written(long file, char **arguments, long device, unsigned long long at, unsigned long long end)
+static struct sha256 hash = SHA256_START;
+
+static void add_to_hash(const char *data, word size)
+{
+	sha256_add(&hash, data, size);
+}
+
+/* Hash the bytes `at` to `end` of a file as the device holds them, and tell where they lie. */
+static void hash_written(long file, char **arguments, long device, unsigned long long at, unsigned long long end)
 {
 	static struct fiemap map;
 
@@ -122,15 +130,14 @@ static void copy_written(long file, char **arguments, long device, unsigned long
 				length = end - at;
 			if (!found)
 				break;
-			copy_run(device, arguments[1], (struct run_of_sectors){
-				at / SECTOR, length / SECTOR, physical / SECTOR});
+			read_run(device, arguments[1], (struct run_of_sectors){
+				at / SECTOR, length / SECTOR, physical / SECTOR}, add_to_hash);
 			put_extent(at, physical, length, map.extents[i].flags);
 			at += length;
 		}
 		if (!found)
 			fail("no blocks in", arguments[0], EIO);
 	}
-	flush_answer();
 }
 
 void reread(int count, char **arguments)
@@ -139,7 +146,6 @@ void reread(int count, char **arguments)
 	unsigned long long at = 0, end;
 	long file = -1, device;
 
-	output = 2;
 	if (count != 3)
 		usage("usage: agent reread FILE DEVICE PAGES", 0);
 	end = (unsigned long long)number(arguments[2]) * PAGE_SIZE;
@@ -157,7 +163,12 @@ void reread(int count, char **arguments)
 			usage("not in order, or past the end:", "standard input");
 		if (file < 0)
 			file = open_or_fail(arguments[0]);
-		copy_written(file, arguments, device, at, written);
+		hash_written(file, arguments, device, at, written);
 		at = written;
 	}
+	sha256_end(&hash);
+	put("sha256=");
+	for (int i = 0; i < 64; i++)
+		put_char("0123456789abcdef"[hash.state[i / 8] >> (28 - i % 8 * 4) & 15]);
+	put_char('\n');
 }

@@ -12,6 +12,7 @@ from hardboot.payload.agent_errors import STILL_RUNS
 SECTOR = 512  # bytes; the unit of device mapper, whatever the device's own sectors are
 RUNS_MAX = 8192  # DM_TARGETS_MAX in dm.h
 
+_HASH = re.compile(r"sha256=([0-9a-f]{64})")
 _EXTENT = re.compile(r"extent=(0x[0-9a-f]{1,16}) (0x[0-9a-f]{1,16}) (0x[0-9a-f]{1,16}) (0x[0-9a-f]{1,8})")
 
 
@@ -54,9 +55,9 @@ def blocks_command(agent: str, device: str, table: str) -> str:
 
 
 def reread_command(agent: str, file: str, device: str, pages: int) -> str:
-    """Return the shell command that prints what a block device holds of a file that `pour_command` writes.
+    """Return the shell command that hashes what a block device holds of a file that `pour_command` writes.
 
-    It reads the output of that command, and prints the extents of the file on standard error.
+    It reads the output of that command; `parse_reread` reads its own.
 
     Args:
         agent: Path of the agent on the phone.
@@ -93,6 +94,19 @@ def parse_extents(text: str) -> tuple[Extent, ...]:
         elif line:
             raise _unexpected(line)
     return tuple(found)
+
+
+def parse_reread(text: str) -> tuple[str, tuple[Extent, ...]]:
+    """Return the SHA-256, in hex, and where the file lies, from the answer to `reread_command`.
+
+    Raises:
+        DeviceError: If it is no such answer.
+    """
+    *lines, last = text.rstrip("\r\n").split("\n")
+    match = _HASH.fullmatch(last)
+    if match is None:
+        raise _unexpected(last)
+    return match[1], parse_extents("\n".join(lines))
 
 
 def _unexpected(text: str) -> DeviceError:

@@ -1,5 +1,7 @@
 """The agent's `pour` and `reread`: an image written whole, although zeros are not given, and read back."""
 
+import hashlib
+import os
 import shlex
 import struct
 import subprocess
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from agents import PhoneAgent, Run, each_phone_agent
 
+from hardboot.base.errors import DeviceError
 from hardboot.base.memory import PAGE_SIZE
 from hardboot.payload import agent, agent_errors, extents
 from hardboot.payload.extents import Extent
@@ -35,8 +38,8 @@ def pour(
 
 
 def failed(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Return what the agent says that failed: on standard error, as its output is binary."""
-    failure = agent_errors.parse_failure(done.stderr.decode())
+    """Return what the agent says that failed: `pour` on standard error, as its output is binary."""
+    failure = agent_errors.parse_failure((done.stderr + done.stdout).decode(errors="replace"))
     assert failure
     assert done.returncode == 1
     return failure.what
@@ -138,8 +141,9 @@ def reread(run: Run, tmp_path: Path) -> Run:
 def test_what_is_written_is_read_where_it_lies(reread: Run, tmp_path: Path, told: tuple[int, ...]) -> None:
     device = (tmp_path / "device").read_bytes()
     done = reread(*told)
-    assert (done.returncode, done.stdout) == (0, b"".join(device[at : at + size] for at, size in PARTS))
-    lying = extents.parse_extents(done.stderr.decode())
+    assert done.returncode == 0
+    digest, lying = extents.parse_reread(done.stdout.decode())
+    assert digest == hashlib.sha256(b"".join(device[at : at + size] for at, size in PARTS)).hexdigest()
     assert lying == (Extent(0, 8192, 4096), Extent(4096, 40960, 8192), Extent(12288, 20480, 4096, 1))
 
 
@@ -160,3 +164,28 @@ def test_what_cannot_be_read_back_is_an_error(
     reread: Run, told: tuple[int, ...], options: dict[str, Any], said: str
 ) -> None:
     assert failed(reread(*told, **options)).startswith(said)
+
+
+@each_phone_agent
+def test_the_committed_agent_reads_back_what_it_wrote(phone_agent: PhoneAgent, tmp_path: Path) -> None:
+    image, device = tmp_path / "image", tmp_path / "device"
+    told = pour(phone_agent, image, given([(0, 200), (250, 1), (300, 0)]), 0, 300).stdout
+    with image.open("rb") as stream:
+        os.fsync(stream.fileno())
+    content = image.read_bytes()
+    with device.open("wb") as stream:  # a sparse file as long as the disk below this file system
+        for one in extents.parse_extents(phone_agent("extents", str(image)).stdout):
+            stream.seek(one.physical)
+            stream.write(content[one.logical : one.logical + one.length])
+    command = extents.reread_command("agent", str(image), str(device), 300)
+    done = phone_agent(*shlex.split(command)[1:], stdin=told)
+    assert done.returncode == 0, done.stdout
+    digest, lying = extents.parse_reread(done.stdout.decode())
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert sum(one.length for one in lying) == len(content)
+
+
+@pytest.mark.parametrize("text", ["", "extent=0x0 0x0 0x1000 0x0\n", "sha256=12\n", "x\nsha256=" + "0" * 64])
+def test_an_answer_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(DeviceError, match="unexpected answer from the agent"):
+        extents.parse_reread(text)

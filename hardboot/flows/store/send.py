@@ -1,14 +1,14 @@
 """Write an image into a file on the phone, whole, while the phone reads it back from the raw partition.
 
-Pages that are zero are not sent, but written there. All goes through one pipe on the phone: the agent writes,
-a second one reads what has reached the disk past the phone's cache, and sha256sum hashes that.
+Pages that are zero are not sent, but written there. The agent writes, and a second one hashes meanwhile what
+has reached the disk, past the phone's cache.
 """
 
 from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.temporary import temporary_folder
-from hardboot.device.hashes import parse_sha256, time_for
+from hardboot.device.hashes import time_for
 from hardboot.device.phone import Phone
 from hardboot.flows.store.place import Place
 from hardboot.formats.reading import Data
@@ -51,7 +51,7 @@ def send(phone: Phone, agent: str, where: Place, image: Data, target: str, *, fi
         advance(first * PAGE_SIZE)
         pages = stream(image, first, progress=advance)
         output = phone.feed_root(command, pages, timeout_s=time_for(size))
-    return _parse(output.text, where)
+    return _parse(output.text)
 
 
 def copy(phone: Phone, agent: str, where: Place, source: str, size: int, target: str) -> Written | None:
@@ -63,7 +63,7 @@ def copy(phone: Phone, agent: str, where: Place, source: str, size: int, target:
     steps = f"cat {staged} {source} | {_write_command(agent, where, target, 0, size)}"
     command = f"if [ -r {source} ]; then {steps}; fi"
     output = phone.root(command, timeout_s=2 * time_for(size))
-    return _parse(output.text, where) if output.text else None
+    return _parse(output.text) if output.text else None
 
 
 def _write_command(agent: str, where: Place, target: str, first: int, size: int) -> str:
@@ -72,18 +72,16 @@ def _write_command(agent: str, where: Place, target: str, first: int, size: int)
     steps = (
         agents.pour_command(agent, target, first, pages),
         extents.reread_command(agent, target, where.node, pages),
-        "sha256sum",
     )
     return " | ".join(steps)
 
 
-def _parse(text: str, where: Place) -> Written:
+def _parse(text: str) -> Written:
     """Return what the output of a `_write_command` says.
 
     Raises:
         DeviceError: If something failed.
     """
-    *lines, last = text.rstrip("\r\n").split("\n")
-    if any(not line.startswith("extent=") for line in lines):
+    if agent_errors.parse_failure(text) or not text.startswith("extent="):
         raise agent_errors.failure("pour", text)
-    return Written(parse_sha256(where.node, last), extents.parse_extents("\n".join(lines)))
+    return Written(*extents.parse_reread(text))

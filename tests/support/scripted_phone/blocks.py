@@ -1,6 +1,7 @@
 """Where files lie on the block device of their file system, as the agent tells and reads it."""
 
 import errno
+import hashlib
 import struct
 from dataclasses import dataclass, field
 
@@ -112,9 +113,9 @@ def _input(call: Call, size: int) -> bytes:
 
 
 def reread(call: Call, words: list[str]) -> None:
-    """Print what a device holds of a file that is being written, and where."""
+    """Hash what a device holds of a file that is being written, and tell where it lies."""
     open_file(call, words[1])
-    at, end = 0, int(words[2], 16) * PAGE
+    at, end, digest = 0, int(words[2], 16) * PAGE, hashlib.sha256()
     while at < end:
         written = struct.unpack("<Q", _input(call, 8))[0] * PAGE
         path = call.shell.path(words[0])
@@ -124,9 +125,10 @@ def reread(call: Call, words: list[str]) -> None:
             low, high = max(at, logical), min(written, logical + length)
             if low < high:
                 place = physical + low - logical
-                call.out.write(blocks_of(call.files).read(place, high - low))
-                call.err.write(f"extent={low:#x} {place:#x} {high - low:#x} {flags:#x}\n".encode())
+                digest.update(blocks_of(call.files).read(place, high - low))
+                call.out.write(f"extent={low:#x} {place:#x} {high - low:#x} {flags:#x}\n".encode())
         at = written
+    call.out.write(f"sha256={digest.hexdigest()}\n".encode())
 
 
 def extents(call: Call, words: list[str]) -> None:

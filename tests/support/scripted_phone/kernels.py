@@ -123,7 +123,7 @@ class AgentError(Exception):
 AgentCommand = Callable[[Call, list[str]], None]
 
 
-_BINARY = ("pages", "pour", "reread", "blocks")  # what they print is no text
+_BINARY = ("pages", "pour", "blocks")  # what they print is no text
 
 
 def agent(call: Call, running: Running, leave: "Steps", more: Mapping[str, AgentCommand]) -> Steps:
