@@ -56,11 +56,22 @@ def restart(phone: Phone, *, wait_s: float = WAIT_S) -> Restarted:
         return Restarted(after, host.has_hardboot(phone))
 
 
-def reboot_and_wait(phone: Phone, before: KernelIdentity, *, wait_s: float) -> KernelIdentity | None:
-    """Reboot and return the kernel that comes up, which is not `before`; None if none answers in time."""
-    with if_cut_off("The restart may have been sent; which kernel runs is not known."):
+def reboot_and_wait(
+    phone: Phone, before: KernelIdentity, *, wait_s: float, left: str = "", fix: str | None = None
+) -> KernelIdentity | None:
+    """Reboot and return the kernel that comes up, which is not `before`; None if none answers in time.
+
+    Args:
+        phone: The phone.
+        before: The kernel that runs.
+        wait_s: Seconds to wait at most.
+        left: Told if it is cut off, before the rest: what is on the phone, in a sentence.
+        fix: Told then, too: what to do next; see `if_cut_off`.
+    """
+    told = f"{left} " if left else ""
+    with if_cut_off(f"{told}The restart may have been sent; which kernel runs is not known.", fix):
         reboot(phone)
-    with if_cut_off("The restart had been sent; which kernel runs is not known."):
+    with if_cut_off(f"{told}The restart had been sent; which kernel runs is not known.", fix):
         return wait_for_change(phone, before, wait_s=wait_s)
 
 

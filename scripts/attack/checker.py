@@ -79,9 +79,15 @@ def judge(case: Case, done: Ended, now: Content, console: bytes) -> str | None:
         or ("neither" in state and case.is_home(now))
         or ("Nothing was put back yet" in state and not (untouched if case.target.is_home else not old))
     )
-    if state.startswith(_SAYS_NOTHING) and now != case.begin:
+    if (state.startswith(_SAYS_NOTHING) and now != case.begin) or not _names_home(case, done, now):
         return f"not explained: {state}"
     return f"untrue: {state}" if false else None
+
+
+def _names_home(case: Case, done: Ended, now: Content) -> bool:
+    """Return whether a boot that left something in a partition says what ends that, unless it was killed."""
+    is_killed = done.code < 0 and not done.state
+    return is_killed or case.target.is_home or case.is_home(now) or "hardboot home" in done.text
 
 
 def _is_done(case: Case, now: Content, console: bytes) -> bool:

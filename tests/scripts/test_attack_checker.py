@@ -24,7 +24,7 @@ def case(name: str, begin: dict[str, bytes] = HOME) -> Case:
 
 
 def failed(state: str, code: int = 6) -> Ended:
-    return Ended(code, ["hardboot: the phone is gone", f"  state: {state}", "  to do: look"])
+    return Ended(code, ["hardboot: the phone is gone", f"  state: {state}", "  to do: hardboot home"])
 
 
 DONE = Ended(0, [])
@@ -54,6 +54,8 @@ DONE = Ended(0, [])
         (case("flash-host-kernel"), failed("It holds neither."), NEW, b"", "untrue: It"),
         (case("flash"), failed("The last step may be incomplete;", 130), HOME, b"", None),
         (case("flash"), failed("The last step may be incomplete;", 130), NEW, b"", "not explained"),
+        (case("slot"), Ended(130, ["  state: The restart had been sent."]), ROM, b"", "not explained"),
+        (case("slot"), Ended(-9, []), ROM, b"", None),
         (case("flash"), failed("it is not known which.", 1), MIX, b"", "a bug"),
     ],
 )

@@ -93,13 +93,11 @@ class FlashBoot:
                 copies = new_images.copies(self.images, folder)
                 transaction.write(phone, FLASH, copies, put_back=True, wait_s=wait_s)
                 journal.pushed_bytes += sum(copy.size for copy in copies.values())
-            with (
-                if_cut_off("The ROM is flashed; the restart may have been sent.", _HOME),
-                journal.phase("boot"),
-                log.step("Waiting for the ROM", limit_s=wait_s),
-            ):
+            with journal.phase("boot"), log.step("Waiting for the ROM", limit_s=wait_s):
                 record.remember(phone, self.loaded)  # this computer may be interrupted during the start
-                now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
+                now = restarts.reboot_and_wait(
+                    phone, self.before, wait_s=wait_s, left="The ROM is flashed.", fix=_HOME
+                )
             failed = now is not None and self.loaded.mark not in now.marks
             if failed:
                 with journal.phase("put back"):

@@ -88,13 +88,11 @@ class RecoveryBoot:
             log.say(f"Booting {self.loaded} {self.loaded.method}")
             with journal.phase("write"):
                 self._write(phone, journal)
-            with (
-                if_cut_off("The ROM is in the recovery partition; the restart may have been sent.", _HOME),
-                journal.phase("boot"),
-                log.step("Waiting for the ROM", limit_s=wait_s),
-            ):
+            with journal.phase("boot"), log.step("Waiting for the ROM", limit_s=wait_s):
                 record.remember(phone, self.loaded)  # this computer may be interrupted during the start
-                now = restarts.reboot_and_wait(phone, self.before, wait_s=wait_s)
+                now = restarts.reboot_and_wait(
+                    phone, self.before, wait_s=wait_s, left="The ROM is in the recovery partition.", fix=_HOME
+                )
             settled = False
             if now:
                 with journal.phase("put back"):

@@ -15,8 +15,10 @@ from scripted_phone import HOST, ScriptedPhone
 from hardboot.attempts import recording
 from hardboot.device import phone as phones
 from hardboot.device import record
+from hardboot.flows import restart
 
 Content = Callable[[], object]
+Install = Callable[[pytest.MonkeyPatch, Path], Content]
 
 
 @dataclass
@@ -30,6 +32,10 @@ class CtrlC:
         self.seen += 1
         if self.seen == self.nth:
             raise KeyboardInterrupt
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def told(*words: str | Path) -> tuple[int, str]:
@@ -52,11 +58,14 @@ def in_a_slot(patch: pytest.MonkeyPatch, folder: Path) -> Content:
     return slotted.install(patch, folder).content
 
 
-@pytest.mark.parametrize(
+WAYS = pytest.mark.parametrize(
     ("install", "via"), [(flashed, "flash"), (recovered, "recovery"), (in_a_slot, "slot")]
 )
+
+
+@WAYS
 def test_between_any_two_steps_of_a_boot_it_says_that_the_rom_may_be_in_a_partition(
-    install: Callable[[pytest.MonkeyPatch, Path], Content], via: str, tmp_path: Path
+    install: Install, via: str, tmp_path: Path
 ) -> None:
     image = setup.rom_image(tmp_path)
 
@@ -80,6 +89,21 @@ def test_between_any_two_steps_of_a_boot_it_says_that_the_rom_may_be_in_a_partit
     assert left > 1
 
 
+@WAYS
+@pytest.mark.parametrize(("where", "sent"), [("reboot", "may have been"), ("wait_for_change", "had been")])
+def test_while_the_phone_restarts_it_says_where_the_rom_is_and_how_to_get_home(
+    install: Install, via: str, where: str, sent: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(monkeypatch, tmp_path / "state")
+    monkeypatch.setattr(restart, where, interrupt)
+    done = hardboot("--yes", "boot", setup.rom_image(tmp_path), "--via", via)
+    state, fix = done.stderr.splitlines()[-2:]
+    place = {"flash": "flashed", "recovery": "in the recovery partition", "slot": "in the other slot"}[via]
+    ends = f"The restart {sent} sent; which kernel runs is not known."
+    assert state == f"  state: The ROM is {place}. {ends}"
+    assert fix.endswith("hardboot home")
+
+
 @pytest.mark.parametrize(
     "words", [("boot", "rom.img"), ("home",), ("backup",), ("status",)], ids=lambda w: w[0]
 )
@@ -88,7 +112,7 @@ def test_before_the_phone_is_reached_it_says_that_nothing_was_sent(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     setup.rom_image(tmp_path)
-    monkeypatch.setattr(phones, "connect", CtrlC(1))
+    monkeypatch.setattr(phones, "connect", interrupt)
     assert told(*words) == (130, "Nothing was sent.")
 
 
@@ -98,6 +122,6 @@ def test_while_an_earlier_boot_is_looked_after_it_says_that_nothing_was_done_yet
 ) -> None:
     monkeypatch.chdir(tmp_path)
     setup.rom_image(tmp_path)
-    monkeypatch.setattr("hardboot.attempts.aftermath.collect", lambda *_, **__: CtrlC(1)())
+    monkeypatch.setattr("hardboot.attempts.aftermath.collect", interrupt)
     code, state = told(*words)
     assert (code, state) in ((130, "Nothing was started."), (130, "Nothing was changed."))

@@ -323,7 +323,6 @@ def test_what_cannot_be_flashed_is_refused_before_anything_is_written(
         ("flows.ways.marked_image.command_line", NOTHING),
         ("flows.partition_read.pull", "Nothing was written to a partition."),
         ("flows.partition_write.PartitionRange.write", "A write may still be running."),
-        ("flows.restart.reboot_and_wait", "The ROM is flashed; the restart may have been sent."),
     ],
 )
 def test_ctrl_c_tells_what_had_been_done_by_then(
