@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import multirom_phone
 import pytest
 import rom_files
 import rom_switches
@@ -27,14 +28,14 @@ def test_a_stored_rom_writes_to_its_own_blocks_alone(
 ) -> None:
     phone = host_phone
     rootfs = stored_roms.rootfs(tmp_path / "linux.tar", ARM, "stored")
-    words = ("rom", "add", "linux", roms["minimal"], "--rootfs", rootfs, "--data", "128M")
+    words = ("rom", "add", "linux", roms["minimal"], "--rootfs", rootfs, "--data", "80M")
     (image,) = phone.hardboot.process("--json", *words).json["images"]
     own = {
         number
         for _, start, length in image["runs"]
         for number in range(start // BLOCK, (start + length) // BLOCK)
     }
-    assert len(own) == (128 << 20) // BLOCK
+    assert len(own) == (80 << 20) // BLOCK
     assert phone.hardboot.process("--json", "rom", "boot", "linux").json["outcome"] == "guest-up"
     before = phone.read_partition("userdata")
     phone.run(
@@ -49,6 +50,8 @@ def test_a_stored_rom_writes_to_its_own_blocks_alone(
     rom_files.check_shell(phone, "linux")
     fine: dict[str, object] = {"name": "linux", "problem": None, "wiped": []}
     assert phone("--json", "rom", "check").json["roms"] == [fine]
+    multirom_phone.move_to_multirom(phone, "linux", roms["minimal"], tmp_path)
+    multirom_phone.check_import(phone)
     phone.hardboot.process("virtual", "stop", "--name", phone.name)
     userdata = tmp_path / "userdata"
     userdata.write_bytes(phone.read_partition("userdata"))
