@@ -51,7 +51,7 @@ def test_a_phone_that_kept_nothing_has_no_logs(phone: Phone) -> None:
 def test_a_log_that_cannot_be_read_is_an_error_with_its_name(phone: Phone, scripted: ScriptedPhone) -> None:
     scripted.add_file("/proc/last_kmsg", b"x")
     scripted.fault(
-        "*/proc/last_kmsg*", nth=2, code=errno.EIO, says="cat: /proc/last_kmsg: Input/output error\n"
+        "head * </proc/last_kmsg *", code=errno.EIO, says="head: /proc/last_kmsg: Input/output error\n"
     )
     with pytest.raises(DeviceError, match=r"^/proc/last_kmsg cannot be read: ") as error:
         lastlog.read(phone)

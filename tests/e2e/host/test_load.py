@@ -73,6 +73,11 @@ def test_a_load_replaces_the_one_before_and_unload_drops_it(
     assert second.json["loaded"]["start"] == "soft"
     assert "minimal.img" in host_phone("status").out
     assert host_phone.run("ls -l /dev/hardboot-loaded").split()[:3] == ["-rw-r--r--", "1", "0"]
+    assert "No such file" in host_phone.run("ls /dev/hardboot-lock 2>&1; true")
+    line = "0123456789abcdef ${up%%.*} 00000000 4194300 hardboot boot x.img on laptop"
+    host_phone.run(f"su -c 'read -r up rest </proc/uptime; echo \"{line}\" >/dev/hardboot-lock'")
+    assert "another command uses the phone: hardboot boot" in host_phone("unload", code=4).three_lines[0]
+    host_phone.run("su -c 'rm /dev/hardboot-lock'")
     assert host_phone("unload").out.startswith("Unloaded minimal.img (kernel 6.1.")
     assert host_phone("unload").out == "Nothing was loaded.\n"
     assert host_phone("exec", code=4).three_lines[0] == "hardboot: nothing is loaded on this phone"
