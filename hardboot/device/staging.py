@@ -321,7 +321,10 @@ class StagingFolder(Shells):
             raise DeviceError(
                 f"the staging folder {STAGING} cannot be made: {output.text.strip()[-200:]}",
                 state="Nothing was sent.",
-                fix="Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
+                # Linux's words for EROFS: the file systems are made so right before a start.
+                fix="A start that was cut off left it so, until a restart: hardboot reboot"
+                if "Read-only file system" in output.text
+                else "Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
             )
         names = output.text.split()
         self._left_over = [name for name in names if _is_left_over(name)]

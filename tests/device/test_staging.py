@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_made_is_told(handset: Handset, scripted: Script
         DeviceError,
         f"the staging folder {STAGING} cannot be made: mkdir: {STAGING}: Read-only file system",
         "Nothing was sent.",
-        "Check that /data is mounted and writable, and that /data/local/tmp belongs to shell.",
+        "A start that was cut off left it so, until a restart: hardboot reboot",
     ):
         handset.make_staging()
     scripted.fault("mkdir *", code=1, says="x" * 300)
