@@ -16,7 +16,7 @@ class _Words:
     """What is said of a start.
 
     Attributes:
-        event: What happened to the phone.
+        event: What the phone was told to do; if the connection was lost just then, it may not have heard it.
         own: What comes up if not the ROM.
         cause: Of that, besides a crash of the ROM.
         written: What the start left in partitions; None for nothing.
@@ -45,19 +45,19 @@ class _Words:
 
 
 _WORDS = {
-    HARD: _Words("was reset", "host kernel", ", or the record did not survive the reset"),
-    SOFT: _Words("left its kernel", "host kernel"),
+    HARD: _Words("was to be reset", "host kernel", ", or the record did not survive the reset"),
+    SOFT: _Words("was to leave its kernel", "host kernel"),
     FASTBOOT: _Words(
         "took the image from fastboot", "own system", ", or its bootloader did not start the image"
     ),
     SLOT: _Words(
-        "was restarted into its other slot",
+        "was to restart into its other slot",
         "own system",
         ", or its bootloader did not start the other slot",
         "The other slot still holds the ROM, until: hardboot home",
     ),
     RECOVERY: _Words(
-        "was restarted into its recovery partition",
+        "was to restart into its recovery partition",
         "own system",
         ", or its bootloader did not start the recovery partition",
         "The recovery partition still holds the ROM, until: hardboot home",
@@ -65,7 +65,7 @@ _WORDS = {
         "back: flash the backup of the recovery (hardboot backups) by fastboot, and restart from there. ",
     ),
     FLASH: _Words(
-        "was restarted into the flashed ROM",
+        "was to restart into the flashed ROM",
         "recovery, or another system,",
         ", or its bootloader did not start the boot partition",
         "The boot partition still holds the ROM, until: hardboot home",

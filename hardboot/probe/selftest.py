@@ -142,7 +142,7 @@ def run(phone: Phone, words: Words, memory: LogMemory, journal: Journal, *, wait
     if now is None:
         journal.outcome = PHONE_SILENT
         raise DeviceStateError(
-            f"the phone was reset and has been silent for {wait_s:.0f} s",
+            f"the phone was to be reset and has been silent for {wait_s:.0f} s",
             state="Nothing was flashed: the boot partition is unchanged.",
             fix="Hold the power button for 10 s to restart it, then read what the guest said: hardboot log",
         )

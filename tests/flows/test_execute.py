@@ -169,7 +169,7 @@ def test_a_phone_that_stays_silent_is_told(
     start = scripted.clock.now
     with raises(
         DeviceStateError,
-        "the phone was reset and has been silent for 50 s",
+        "the phone was to be reset and has been silent for 50 s",
         "Nothing was flashed: the boot partition is unchanged.",
         "Hold the power button to restart it into its host kernel. Read the log of the ROM: hardboot log. "
         "If the ROM is slow, wait longer: --wait SECONDS",
@@ -230,7 +230,9 @@ def test_a_soft_start_that_fails_blames_no_record(
     assert said[-1].startswith("Starting the guest by soft kexec: ")
     loaded(phone, tmp_path, soft=True)
     scripted.rom = "nothing"
-    with pytest.raises(DeviceStateError, match="the phone left its kernel and has been silent for 100 s"):
+    with pytest.raises(
+        DeviceStateError, match="the phone was to leave its kernel and has been silent for 100 s"
+    ):
         execute.execute(phone, journal, wait_s=100)
 
 

@@ -111,7 +111,7 @@ def lost(scripted: ScriptedPhone) -> None:
             "boot",
             lambda phone: setattr(phone, "rom", "nothing"),
             6,
-            "the phone was reset and has been silent",
+            "the phone was to be reset and has been silent",
         ),
         ("boot", lambda phone: setattr(phone, "rom", "stays"), 6, "the phone did not leave its kernel: "),
         ("boot", lost, 5, "the phone did not come back within 60 s: the phone at 127.0.0.1:5599 does not"),

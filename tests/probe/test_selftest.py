@@ -148,7 +148,7 @@ def test_a_silent_guest_ends_with_code_6(testable: ScriptedPhone) -> None:
     testable.rom = "nothing"
     ran = hardboot("selftest", "--yes", "--wait", "60")
     assert ran.returncode == 6
-    assert "the phone was reset and has been silent for 60 s" in ran.stderr
+    assert "the phone was to be reset and has been silent for 60 s" in ran.stderr
     (known,) = store.find_all()
     assert known.outcome == "phone-silent"
     assert known.failure

@@ -231,7 +231,7 @@ def test_a_silent_phone_is_told_and_home_in_its_recovery_puts_it_in_order(
     before = scripted.boot.flash
     roms.rom = None
     told, state, fix = error(image, "--yes", "--wait", "40", code=6)
-    assert told == "the phone was restarted into the flashed ROM and has been silent for 40 s"
+    assert told == "the phone was to restart into the flashed ROM and has been silent for 40 s"
     assert state == "The boot partition still holds the ROM, until: hardboot home"
     assert fix.startswith(
         "Start its recovery (most phones: hold power and volume up), then run hardboot home."

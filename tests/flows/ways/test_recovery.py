@@ -160,7 +160,7 @@ def test_a_kernel_that_dies_at_once_is_replaced_by_hand_and_home_puts_all_in_ord
     before = phone.content()
     phone.rom = "dies"
     what, state, fix = error(image, "--wait", "100", code=6)
-    assert what == "the phone was restarted into its recovery partition and has been silent for 100 s"
+    assert what == "the phone was to restart into its recovery partition and has been silent for 100 s"
     assert state == "The recovery partition still holds the ROM, until: hardboot home"
     assert "flash the backup of the recovery (hardboot backups) by fastboot, and restart from there" in fix
     assert phone.command == ASKED

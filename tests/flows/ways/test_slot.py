@@ -111,7 +111,7 @@ def test_a_silent_phone_is_told_and_home_puts_it_in_order(phone: Slotted, image:
     before = phone.content()
     phone.rom = Kernel("6.6.0-rom", boot_s=10_000)
     what, state, fix = error(image, "--wait", "40", code=6)
-    assert what == "the phone was restarted into its other slot and has been silent for 40 s"
+    assert what == "the phone was to restart into its other slot and has been silent for 40 s"
     assert state == "The other slot still holds the ROM, until: hardboot home"
     assert fix.startswith("Hold the power button to restart it into its own system.")
     phone.phone.cut_power()
