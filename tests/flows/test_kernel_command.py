@@ -47,7 +47,6 @@ def test_load_and_plan_take_a_kernel_too(command: str, scripted: ScriptedPhone, 
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ([], "nothing to start: give IMAGE, or a kernel (--kernel PATH)"),
         (["--dtb", "x"], "nothing to start: give IMAGE, or a kernel (--kernel PATH)"),
         (["--kernel", "x", "--dtbo", "y"], "--init-boot, --vendor-boot and --dtbo need IMAGE"),
         (["rom.img", "--ramdisk", "x", "--own-ramdisk"], "--ramdisk cannot be combined with --own-ramdisk"),
@@ -58,6 +57,13 @@ def test_options_that_do_not_fit_are_refused(words: list[str], problem: str) -> 
         done = hardboot(command, *words)
         assert done.returncode == 2
         assert done.stderr.splitlines()[0] == f"hardboot: {problem}"
+
+
+@pytest.mark.parametrize("command", ["load", "plan"])
+def test_load_and_plan_need_an_image_while_boot_has_a_default(command: str) -> None:
+    done = hardboot(command)
+    assert done.returncode == 2
+    assert done.stderr.startswith("hardboot: nothing to start: give IMAGE, or a kernel (--kernel PATH)\n")
 
 
 def test_a_set_that_lacks_an_image_is_refused_without_a_phone_that_has_it(
