@@ -1,7 +1,6 @@
 """Measure hardboot against its peers in one run and write a section of docs/benchmarks.md: `make bench`."""
 
 import os
-import platform
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import bench_library
 import bench_push
 import benchmarks_page
-from measuring import HARDBOOT, RUNS, TIMEOUT_S, Command, Row, compared, peak_mb, race
+from measuring import HARDBOOT, RUNS, TIMEOUT_S, Command, Row, compared, peak_mb, race, table
 
 MIB = 1 << 20
 PEAK_GOAL = "60 MB"
@@ -92,12 +91,7 @@ def main() -> None:
         "id with SHA-1, and `info` reads the kernel, which the peers do not do. A goal is the largest ratio",
         "or value.",
         "",
-        f"Measured on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
-        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}.",
-        "",
-        "| what | hardboot | peer | ratio | goal |",
-        "|---|---|---|---|---|",
-        *(f"| {' | '.join(row.cells())} |" for row in rows),
+        *table(rows),
     ]
     text = "\n".join(lines)
     print(text)

@@ -8,7 +8,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import benchmarks_page as page
 from bench_own import TIMEOUT_S, hardboot
-from measuring import Row, compared
+from measuring import Row, compared, table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
@@ -323,12 +322,7 @@ def main() -> None:
         "The start on the phone is that of its own program, by the kernel's clock. Reads are made by dd, in",
         f"the running ROM. Medians of {options.rounds} runs, reads of {2 * options.rounds + 1}.",
         "",
-        f"Measured on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
-        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}.",
-        "",
-        "| what | hardboot | peer | ratio | goal |",
-        "|---|---|---|---|---|",
-        *(f"| {' | '.join(row.cells())} |" for row in rows),
+        *table(rows),
     ]
     text = "\n".join(lines)
     print(text)

@@ -1,6 +1,7 @@
 """Measure commands and functions: peers take turns, and the median of the runs counts."""
 
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -78,3 +79,15 @@ def best(work: Callable[[], object]) -> float:
         work()
         found.append(time.perf_counter() - start)
     return statistics.median(found)
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Return the lines of a table of rows, below the machine and its load."""
+    return [
+        f"Measured on {platform.system()} {platform.machine()} with {os.cpu_count()} CPUs, "
+        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}.",
+        "",
+        "| what | hardboot | peer | ratio | goal |",
+        "|---|---|---|---|---|",
+        *(f"| {' | '.join(row.cells())} |" for row in rows),
+    ]

@@ -19,11 +19,10 @@ from hardboot.device import record, unlocked
 from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
-from hardboot.flows import load, transaction, unsettled, verdict
-from hardboot.flows import restart as restarts
+from hardboot.flows import load, transaction, unsettled
 from hardboot.flows.journal import Journal
 from hardboot.flows.transaction import NewBytes
-from hardboot.flows.ways import bootloader_checks, marked_image, recovery_checks, recovery_image
+from hardboot.flows.ways import bootloader_checks, marked_image, one_boot, recovery_checks, recovery_image
 from hardboot.flows.ways.recovery_checks import MISC, PARTITION, RecoveryState
 from hardboot.flows.ways.way import RECOVERY, Request
 from hardboot.formats.boot import bootimg
@@ -83,21 +82,18 @@ class RecoveryBoot:
             DeviceError: If it cannot be written, or another kernel comes up.
             DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
         """
-        journal.loaded = self.loaded
-        with if_cut_off("The ROM may be in the recovery partition, and may have been started.", _HOME):
-            log.say(f"Booting {self.loaded} {self.loaded.method}")
-            with journal.phase("write"):
-                self._write(phone, journal)
-            with journal.phase("boot"), log.step("Waiting for the ROM", limit_s=wait_s):
-                record.remember(phone, self.loaded)  # this computer may be interrupted during the start
-                now = restarts.reboot_and_wait(
-                    phone, self.before, wait_s=wait_s, left="The ROM is in the recovery partition.", fix=_HOME
-                )
-            settled = False
-            if now:
-                with journal.phase("put back"):
-                    settled = _put_back(phone, own=self.loaded.mark not in now.marks)
-            verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
+        one_boot.start(
+            phone,
+            journal,
+            self.loaded,
+            self.before,
+            title=f"Booting {self.loaded} {self.loaded.method}",
+            place="the recovery partition",
+            home=_HOME,
+            write=lambda: self._write(phone, journal),
+            put_back=lambda own: _put_back(phone, own=own),
+            wait_s=wait_s,
+        )
 
     def _write(self, phone: Phone, journal: Journal) -> None:
         """Write the image, then the message: without the message, the phone starts its own system."""

@@ -20,13 +20,13 @@ from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.device.record import Loaded
 from hardboot.device.slot_state import MISC, SlotState
-from hardboot.flows import load, transaction, unsettled, verdict
-from hardboot.flows import restart as restarts
+from hardboot.flows import load, transaction, unsettled
 from hardboot.flows.journal import Journal
 from hardboot.flows.ways import (
     bootloader_checks,
     marked_image,
     new_images,
+    one_boot,
     slot_checks,
     slot_control,
     slot_images,
@@ -89,23 +89,22 @@ class SlotBoot:
             DeviceError: If a write failed, or another kernel comes up.
             DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
         """
-        journal.loaded = self.loaded
-        with if_cut_off("The ROM may be in the other slot, and may have been started.", _HOME):
-            log.say(f"Booting {self.loaded} {self.loaded.method} ({self.slot})")
-            with journal.phase("write"):
-                self._write(phone, journal)
-            with journal.phase("boot"), log.step("Waiting for the ROM", limit_s=wait_s):
-                record.remember(phone, self.loaded)  # this computer may be interrupted during the start
-                if self.state.control is None:
-                    bootctl.start_anew(phone, self.state.other, home=self.state.running)
-                now = restarts.reboot_and_wait(
-                    phone, self.before, wait_s=wait_s, left="The ROM is in the other slot.", fix=_HOME
-                )
-            settled = False
-            if now:
-                with journal.phase("put back"):
-                    settled = self._put_back(phone, own=self.loaded.mark not in now.marks)
-            verdict.judge(self.loaded, journal, now, wait_s=wait_s, settled=settled)
+        one_boot.start(
+            phone,
+            journal,
+            self.loaded,
+            self.before,
+            title=f"Booting {self.loaded} {self.loaded.method} ({self.slot})",
+            place="the other slot",
+            home=_HOME,
+            write=lambda: self._write(phone, journal),
+            restart_into=None if self.state.control else lambda: self._activate(phone),
+            put_back=lambda own: self._put_back(phone, own=own),
+            wait_s=wait_s,
+        )
+
+    def _activate(self, phone: Phone) -> None:
+        bootctl.start_anew(phone, self.state.other, home=self.state.running)
 
     def _write(self, phone: Phone, journal: Journal) -> None:
         """Write the images, then the boot control block: without it, the phone starts its own slot."""
