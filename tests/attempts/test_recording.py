@@ -2,74 +2,29 @@
 
 import errno
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import scripted_setup as setup
 import slotted
 from fake_fastboot import FakeFastboot
 from in_process import hardboot
+from recorded_boots import (
+    CONSOLE,
+    GUEST_LOG,
+    HOST_BACK,
+    MARK,
+    PANIC,
+    RECORD_LOG,
+    boot,
+    host_comes_back,
+    kept,
+    newest,
+)
 from scripted_phone import HOST, STOCK, Kernel, ScriptedPhone
 
 from hardboot.attempts import presence, store
-from hardboot.attempts.attempt import Attempt
 from hardboot.attempts.presence import Presence
-from hardboot.device import mark as marks
-from hardboot.flows import execute
-
-MARK = "androidboot.hardboot=0123abcd"
-CONSOLE = "/sys/fs/pstore/console-ramoops-0"
-GUEST_LOG = (
-    f"[    0.000000] Linux version 6.6.0-rom (me@here) #1\n[    0.1] Kernel command line: a {MARK} b\n"
-    "[    1.5] Run /init as init process\n"
-)
-PANIC = "[    1.9] Kernel panic - not syncing: No working init found.\n[    1.95] ---[ end Kernel panic\n"
-RECORD_LOG = "[    0.0] Linux version 6.1.0-host\n[   99.1] hardboot: record at 0x44000000: entry 0x1\n"
-HOST_BACK = "the host kernel came back (6.1.0-host) instead of the ROM"
-
-
-@pytest.fixture
-def rom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(marks, "new", lambda: MARK)
-    return setup.rom_image(tmp_path)
-
-
-def boot(rom: Path, *words: str, code: int = 0) -> Any:
-    """Return the document that `boot` prints, after checking that the record tells the same."""
-    ran = hardboot("--json", "boot", rom, *words)
-    assert ran.returncode == code, ran.stderr
-    document = json.loads(ran.stdout)
-    known = newest()
-    assert document["attempt"] == known.id
-    assert known.outcome == (document["outcome"] or known.outcome)
-    told = known.cause and {
-        "kind": known.cause.kind,
-        "sentence": known.cause.sentence,
-        "fix": known.cause.fix,
-    }
-    assert document["cause"] == told
-    if code:
-        assert known.failure
-        assert known.failure.exit_code == code
-    return document
-
-
-def newest() -> Attempt:
-    return store.get(store.LAST)
-
-
-def kept(name: str) -> str:
-    return (store.folder_of(newest()) / name).read_text()
-
-
-def host_comes_back(phone: ScriptedPhone, console: str = "", *, log: str = "") -> None:
-    """Let the ROM die, and the host come back with a console log in pstore, and with one of its own."""
-    phone.rom = "host"
-    files: dict[str, bytes | None] = {CONSOLE: console.encode()} if console else {}
-    phone.boots = [(setup.HOST_IMAGE, replace(HOST, files=files, log=log or HOST.log))]
 
 
 def test_a_boot_that_works_keeps_its_plan_phases_and_outcome(scripted: ScriptedPhone, rom: Path) -> None:
@@ -338,81 +293,3 @@ def test_a_slot_that_is_not_started_because_the_phone_stays_is_told(
     assert then == f". {document['cause']['fix']}"
     assert (newest().via, newest().start, newest().gone) == ("slot", "slot", None)
     assert json.loads(kept("plan.json"))["image"]
-
-
-def test_ctrl_c_leaves_a_record_that_says_where(
-    scripted: ScriptedPhone, rom: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(execute, "quiesce_system", interrupt)
-    assert hardboot("boot", rom).returncode == 130
-    assert (newest().outcome, newest().outcome_text) == (
-        "interrupted",
-        "unknown: interrupted at phase 'quiesce'",
-    )
-    assert newest().ended
-    hardboot("status")
-    assert newest().afterwards is None, "it may be leaving right now"
-    # A later command sees that the phone never left its kernel.
-    scripted.clock.sleep(100)
-    hardboot("status")
-    assert (newest().outcome, newest().afterwards) == ("interrupted", "same")
-
-
-@pytest.mark.parametrize("phase", ["push", "load", "quiesce", "reset and boot"])
-def test_a_computer_that_dies_leaves_a_record_that_says_where(
-    phase: str, scripted: ScriptedPhone, rom: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child = os.fork()
-    if child == 0:  # a real process, which ends at once
-        write = store.write
-
-        def write_and_die(attempt: Attempt, *, durable: bool = False) -> None:
-            write(attempt, durable=durable)
-            if attempt.phase == phase and attempt.phases[-1].seconds is None:
-                os._exit(9)
-
-        monkeypatch.setattr(store, "write", write_and_die)
-        hardboot("boot", rom)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    known = newest()
-    assert (known.outcome, known.phase, known.ended) == (None, phase, None)
-    assert known.outcome_text == f"unknown: interrupted at phase {phase!r}"
-    assert known.document()["outcome"] == "interrupted"
-    assert known.phases[-1].seconds is None
-    assert json.loads(kept("plan.json"))
-    # The phone of this process was not touched; its ROM died meanwhile.
-    scripted.start(replace(HOST, files={CONSOLE: (GUEST_LOG + PANIC).encode()}))
-    assert "likely cause: the ROM's kernel crashed" in hardboot("status").stderr
-    assert newest().outcome == "interrupted"
-
-
-def test_a_record_that_cannot_be_written_stops_no_boot(
-    scripted: ScriptedPhone, rom: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "state/hardboot").mkdir(parents=True)
-    (tmp_path / "state/hardboot/attempts").write_text("no folder")
-    ran = hardboot("--json", "boot", rom)
-    assert (ran.returncode, json.loads(ran.stdout)["attempt"]) == (0, None)
-    assert ran.stderr.count("the record of this attempt is incomplete") == 1
-    scripted.rom = Kernel("6.6.0-rom")
-    scripted.start(HOST)
-    host_comes_back(scripted, GUEST_LOG + PANIC)
-    ran = hardboot("boot", rom)
-    assert ran.returncode == 5
-    assert "likely cause: the ROM's kernel crashed" in ran.stderr  # told without a record, too
-
-
-@pytest.mark.parametrize(("works", "outcomes"), [(True, []), (False, ["host-came-back"])])
-def test_of_a_benchmark_only_the_start_that_fails_is_recorded(
-    scripted: ScriptedPhone, rom: Path, works: bool, outcomes: list[str]
-) -> None:
-    if not works:
-        host_comes_back(scripted)
-    ran = hardboot("bench", rom, "-n", "2", "--yes")
-    assert ran.returncode == (0 if works else 5)
-    assert [one.outcome for one in store.find_all()] == outcomes
-    assert works or "hardboot attempts show" in ran.stderr
