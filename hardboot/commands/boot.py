@@ -22,6 +22,7 @@ from hardboot.flows.journal import Journal
 from hardboot.flows.restart import RESTART_S
 from hardboot.flows.store import multirom, named
 from hardboot.flows.store.multirom_boot import MultiRomSource
+from hardboot.flows.store.start import StoredSource
 from hardboot.flows.ways import choice, kexec
 from hardboot.flows.ways.choice import Choice
 from hardboot.flows.ways.fastboot import BootableImage
@@ -30,6 +31,7 @@ from hardboot.flows.ways.kexec import PlannedRom
 from hardboot.flows.ways.recovery import RecoveryBoot
 from hardboot.flows.ways.slot import SlotBoot
 from hardboot.flows.ways.way import FASTBOOT, FLASH, HARDBOOT, RECOVERY, SLOT, SOFT, Ready, Request
+from hardboot.store.multirom import PREFIX
 
 _HELP_VIA = (
     "Boot by hardboot (a hardware reset, with a host kernel), soft (plain kexec), fastboot (the bootloader), "
@@ -77,7 +79,7 @@ def boot(
     """Boot IMAGE once; a restart brings the phone back to its own system.
 
     IMAGE is a boot image, or a folder, archive or OTA with the images of a ROM. Where no such path exists, it
-    is the name of a ROM on the phone (hardboot rom); without IMAGE, the default of these is booted.
+    is the name of a ROM on the phone (hardboot rom list); without IMAGE, the default of these is booted.
 
     Checks that the kernel of IMAGE runs. There are several ways; --dry-run shows which one is taken, and why
     not the others. Only recovery, slot and flash write to partitions: the first two put the old content back
@@ -89,7 +91,7 @@ def boot(
         if wanted.via not in (choice.AUTO, HARDBOOT) or as_v2 or fastboot_serial:
             raise click.UsageError("A ROM that is stored on the phone is booted by --via hardboot only.")
         path = wanted.files.image
-        choose = choose_stored(wanted, None if path is None else str(path))
+        choose = choose_named(wanted, None if path is None else str(path))
     else:
         request = replace(wanted.request(wanted.files.read()), fastboot_serial=fastboot_serial, as_v2=as_v2)
         choose = _choose_image(wanted, request)
@@ -136,28 +138,20 @@ def _choose_image(wanted: Wanted, request: Request) -> Choose:
     return choose
 
 
-def choose_stored(wanted: Wanted, name: str | None, *, is_known: bool = False) -> Choose:
-    """Return what chooses the way of a stored ROM; see `named.source`."""
+def choose_named(wanted: Wanted, name: str | None, *, is_known: bool = False) -> Choose:
+    """Return what chooses the way of a ROM on the phone: a stored one, see `named.source`, or MultiROM's."""
 
     def choose(phone: Phone, journal: Journal) -> tuple[Choice, Request]:
-        source = named.source(phone, name, journal, is_known=is_known)
+        source: StoredSource | MultiRomSource
+        if name is not None and name.startswith(PREFIX):
+            journal.host = phone.kernel()
+            host.look(phone)
+            source = MultiRomSource(*multirom.get(phone, name.removeprefix(PREFIX)))
+        else:
+            source = named.source(phone, name, journal, is_known=is_known)
         journal.via = HARDBOOT
-        request = wanted.request(source)
         append = " ".join(filter(None, (source.append, wanted.append)))
-        return Choice(kexec.hardboot), replace(request, append=append or None)
-
-    return choose
-
-
-def choose_multirom(wanted: Wanted, name: str) -> Choose:
-    """Return what chooses the way of a ROM of MultiROM."""
-
-    def choose(phone: Phone, journal: Journal) -> tuple[Choice, Request]:
-        journal.host = phone.kernel()
-        host.look(phone)
-        source = MultiRomSource(*multirom.get(phone, name))
-        journal.via = HARDBOOT
-        return Choice(kexec.hardboot), replace(wanted.request(source), append=source.append)
+        return Choice(kexec.hardboot), replace(wanted.request(source), append=append or None)
 
     return choose
 

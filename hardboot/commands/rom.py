@@ -259,11 +259,9 @@ def boot(settings: Settings, name: str, untested: bool, from_rom: bool, wait_s: 
     wanted = Wanted(
         RomFiles(None), cmdline=None, append=None, via=HARDBOOT, dry_run=False, svg=None, untested=untested
     )
-    if name.startswith(multirom.PREFIX):
-        choose = booting.choose_multirom(wanted, name.removeprefix(multirom.PREFIX))
-    else:
+    if not name.startswith(multirom.PREFIX):
         check_name(name)
-        choose = booting.choose_stored(wanted, name, is_known=True)
+    choose = booting.choose_named(wanted, name, is_known=True)
     booting.run(settings, wanted, choose, wait_s=wait_s, quiesce=quiesce, from_rom=from_rom)
 
 

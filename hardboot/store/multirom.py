@@ -2,10 +2,9 @@
 
 A type is told by the files of a ROM, as MultiROM does; it is stored nowhere. Source: multirom.c of
 Tasssadar/multirom at 3b11f02e (multirom_get_rom_type); system.sparse.img and the like are of the forks
-(AdrianDC/multirom_core at 7f794152). Nothing of MultiROM's is ever written.
+(AdrianDC/multirom_core at 7f794152, vasishath/multirom at 350f3eda). Nothing of MultiROM's is ever written.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -28,16 +27,17 @@ _NEEDED = ("system", "data", "cache")
 _IMAGES = tuple(f"{part}{end}" for part in PARTS for end in (".img", ".sparse.img"))
 # What tells the type; a name that ends with a slash is a folder's.
 MARKERS = ("boot", *PARTS, *_IMAGES, "root", "root.img", BOOT_IMAGE, ROM_INFO)
-_NAME_MAX = 26  # characters: MAX_ROM_NAME_LEN
-_UBUNTU = f"it has no {ROM_INFO}, which MultiROM writes when it starts it"
-_CURRENT = re.compile(r"^current_rom=(.*)$", re.MULTILINE)
+_NAME_MAX = 26  # bytes: MAX_ROM_NAME_LEN
+_CURRENT = "current_rom"
+_DRIVE = "curr_rom_part"  # the USB drive or SD card that it lies on
 
-Type = Literal["android-folders", "android-images", "linux", "ubuntu", "unknown"]
+Type = Literal["android-folders", "android-images", "linux", "ubuntu", "unsupported", "unknown"]
 TYPES: Mapping[Type, str] = {
     "android-folders": "Android in folders",
     "android-images": "Android in images",
     "linux": f"Linux ({ROM_INFO})",
-    "ubuntu": "Ubuntu of 2013",
+    "ubuntu": "Ubuntu 13.04",
+    "unsupported": "Ubuntu 12.10",
     "unknown": "unknown",
 }
 
@@ -62,18 +62,12 @@ class MultiRom:
     @property
     def type(self) -> Type:
         """Its type, by the tests of MultiROM, in their order."""
-        if "boot/" in self.files and all(f"{part}/" in self.files for part in _NEEDED):
-            return "android-folders"
-        if "boot/" in self.files and all(f"{part}.img" in self.files for part in _NEEDED):
-            return "android-images"
-        if "system.sparse.img" in self.files and all(
-            f"{part}/" in self.files or f"{part}.sparse.img" in self.files for part in ("data", "cache")
-        ):
-            return "android-images" if self._whole else "android-folders"
+        if "boot/" in self.files and self._is_android:
+            return "android-folders" if any(f"{part}/" in self.files for part in PARTS) else "android-images"
         if ROM_INFO in self.files:
             return "linux"
-        if "root/" in self.files or "root.img" in self.files:
-            return "ubuntu"
+        if "root/" in self.files:
+            return "ubuntu" if self.has_kernel else "unsupported"
         return "unknown"
 
     @property
@@ -107,20 +101,35 @@ class MultiRom:
             return None if self.has_kernel else f"it has no {BOOT_IMAGE}: it needs MultiROM's own ramdisk"
         if self.type == "android-folders":
             return "its files lie in folders of /data, not in images"
-        return _UBUNTU
+        return self._not_linux
 
     @property
     def not_booted(self) -> str | None:
         """Why `rom boot` cannot start it in any case, in words; None if it may."""
-        if self.type == "linux" or (self.type.startswith("android") and self.has_kernel):
-            return None
-        if self.type.startswith("android"):
-            return "it shares the phone's kernel: only MultiROM's own menu starts it"
-        return _UBUNTU
+        if self.type == "linux":
+            return "its name has a space: MultiROM does not start it either" if " " in self.name else None
+        if not self.type.startswith("android"):
+            return self._not_linux
+        return None if self.has_kernel else "it shares the phone's kernel: only MultiROM's own menu starts it"
 
     @property
-    def _whole(self) -> bool:
-        return set(_NEEDED) <= set(self.images)
+    def _is_android(self) -> bool:
+        """Whether system, data and cache are there: in folders, as .img, or mixed as the forks have it."""
+        return (
+            all(f"{part}/" in self.files for part in _NEEDED)
+            or all(f"{part}.img" in self.files for part in _NEEDED)
+            or ("system.sparse.img" in self.files and all(self._in_fork(part) for part in ("data", "cache")))
+        )
+
+    def _in_fork(self, part: str) -> bool:
+        return f"{part}/" in self.files or f"{part}.sparse.img" in self.files
+
+    @property
+    def _not_linux(self) -> str:
+        """Why an old Ubuntu cannot be used."""
+        if self.type == "ubuntu":
+            return f"it has no {ROM_INFO}, which MultiROM writes as soon as its menu lists the ROM"
+        return "MultiROM itself does not support it any more"
 
 
 def parse(records: Iterable[tuple[str, str]]) -> tuple[MultiRom, ...]:
@@ -132,12 +141,24 @@ def parse(records: Iterable[tuple[str, str]]) -> tuple[MultiRom, ...]:
     found = (
         MultiRom(name, frozenset(files.split()))
         for name, files in records
-        if name != INTERNAL and 0 < len(name) <= _NAME_MAX and printable(name) == name and name[0] != "."
+        if name != INTERNAL
+        and 0 < len(name.encode("utf-8", "replace")) <= _NAME_MAX
+        and printable(name) == name
+        and name[0] != "."
     )
     return tuple(one for one in found if one.type != "unknown")
 
 
 def current_rom(text: str) -> str | None:
-    """Return the ROM that MultiROM has chosen, from multirom.ini; None if it says none."""
-    found = _CURRENT.search(text)
-    return found[1].strip("\r") if found else None
+    """Return the ROM that MultiROM has chosen, from multirom.ini; None if none, or one on a drive.
+
+    Source: multirom_load_status, which splits lines at equals signs; of two values the last one counts.
+    """
+    chosen, on_drive = None, False
+    for line in text.split("\n"):
+        key, value = ([word for word in line.split("=") if word] + ["", ""])[:2]
+        if value and _CURRENT in key:
+            chosen = value
+        elif value and _DRIVE in key:
+            on_drive = True
+    return None if on_drive else chosen

@@ -1,12 +1,14 @@
 """rom_info.txt of MultiROM: where the root file system and the kernel of a Linux ROM are.
 
-Lines KEY="VALUE", from the first to the last quotation mark; # begins a comment. Anything can be in it: no
-path that leads out of the ROM's own folder is taken. Source: rom_info.txt and multirom.c of
-Tasssadar/multirom at 3b11f02e (multirom_parse_rom_info, multirom_fill_kexec_linux, find_boot_file). Of a root
-image and a root folder, multirom.c takes the image if it is there, whatever its comments say.
+Lines KEY="VALUE", from the first to the last quotation mark; # begins a comment, and an empty value is none.
+Anything can be in it: no path that leads out of the ROM's own folder is taken. Source: rom_info.txt and
+multirom.c of Tasssadar/multirom at 3b11f02e (multirom_parse_rom_info, multirom_fill_kexec_linux,
+find_boot_file). Of a root image and a root folder, multirom.c takes the image if it is there, whatever its
+comments say.
 """
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +21,7 @@ _KEY_MAX = 30  # characters that MultiROM reads
 _NEEDED = ("type", "kernel_path", "base_cmdline")
 _ROOTS = ("root_img", "root_dir")
 _FOLDER = "%m"  # the ROM's folder, from the root of its partition
-_INSIDE = "%r/"  # inside of the root file system
+_INSIDE = "%r"  # inside of the root file system
 _DTB = "%r/dtb.img"  # where MultiROM looks for a device tree that is not named
 
 
@@ -30,7 +32,7 @@ class BootFile:
     Attributes:
         path: From the root of the root file system, or from the ROM's folder; without a slash in front.
         inside: Whether it is in the root file system.
-        wildcard: Whether more characters may follow.
+        wildcard: Whether the name of the file may have more characters than that, before and behind.
     """
 
     path: str
@@ -46,6 +48,7 @@ class RomInfo:
         root_image: Its image, if it names one.
         root_folder: Its folder, if it names one.
         filesystem: Of the image.
+        initrd: Without it, it starts without one, as in MultiROM.
         dtb_named: Whether the device tree must be there.
         cmdlines: `base_cmdline`, `img_cmdline` and `dir_cmdline`, with their aliases.
     """
@@ -68,8 +71,7 @@ class RomInfo:
         """
         root = self.cmdlines["img_cmdline" if image else "dir_cmdline"]
         text = f"{self.cmdlines['base_cmdline']} {root}"
-        for letter, value in values.items():
-            text = text.replace(f"%{letter}", value)
+        text = re.sub(r"%(.?)", lambda alias: values.get(alias[1], ""), text)
         return " ".join(text.split())
 
     @property
@@ -111,17 +113,17 @@ def parse(data: bytes) -> RomInfo:
 
 
 def _values(text: str) -> dict[str, str]:
-    """Return the values by their keys; of a key that stands there twice, the first one counts."""
+    """Return the values by their keys; of a key that stands there twice, the last one counts."""
     found: dict[str, str] = {}
     for line in text.split("\n"):
         key, equals, value = line.partition("=")
         first, last = value.find('"'), value.rfind('"')
-        if line.startswith("#") or not equals or len(key) > _KEY_MAX or last <= first:
+        if line.startswith("#") or not equals or len(key) > _KEY_MAX or last <= first + 1:
             continue
         inner = value[first + 1 : last]
         if printable(inner) != inner:
             raise _wrong(f"the value of {printable(key)} holds control characters")
-        found.setdefault(key, inner)
+        found[key] = inner
     return found
 
 

@@ -19,12 +19,17 @@ from hardboot.store.rom_info import BootFile
         ("boot/ system/ data/ cache/", "android-folders", "the phone's kernel"),
         ("boot/ system/ data/ cache/ boot.img", "android-folders", "its own kernel (boot.img)"),
         ("boot/ system.img data.img cache.img boot.img", "android-images", "its own kernel (boot.img)"),
-        ("system.sparse.img data.sparse.img cache.sparse.img", "android-images", "the phone's kernel"),
-        ("system.sparse.img data/ cache/ boot.img", "android-folders", "its own kernel (boot.img)"),
+        ("boot/ system.img data.img cache.img data/", "android-folders", "the phone's kernel"),
+        ("boot/ system.img vendor/ data.img cache.img", "android-folders", "the phone's kernel"),
+        ("boot/ system.sparse.img data.sparse.img cache.sparse.img", "android-images", "the phone's kernel"),
+        ("boot/ system.sparse.img data/ cache/ boot.img", "android-folders", "its own kernel (boot.img)"),
+        ("boot/ system.sparse.img data.img cache/", "unknown", "the phone's kernel"),
+        ("system.sparse.img data.sparse.img cache.sparse.img", "unknown", "the phone's kernel"),
         ("rom_info.txt root/", "linux", "its own kernel (rom_info.txt)"),
         ("boot/ system/ rom_info.txt boot.img", "linux", "its own kernel (rom_info.txt)"),
         ("root/ boot.img", "ubuntu", "its own kernel (boot.img)"),
-        ("root/", "ubuntu", "the phone's kernel"),
+        ("root/", "unsupported", "the phone's kernel"),
+        ("root.img boot.img", "unknown", "its own kernel (boot.img)"),
         ("system/ data/ cache/", "unknown", "the phone's kernel"),
         ("boot/ system.img data.img", "unknown", "the phone's kernel"),
         ("boot system data cache", "unknown", "the phone's kernel"),
@@ -43,14 +48,21 @@ def test_a_type_is_told_by_the_files(files: str, kind: str, kernel: str) -> None
         ("boot/ system/ data/ cache/", False, False),
         ("boot/ system.img data.img cache.img boot.img", True, True),
         ("boot/ system.img data.img cache.img", False, False),
-        ("system.sparse.img data/ cache.sparse.img boot.img", False, True),
+        ("boot/ system.sparse.img data/ cache.sparse.img boot.img", False, True),
         ("rom_info.txt", True, True),
         ("root/ boot.img", False, False),
+        ("root/", False, False),
     ],
 )
 def test_what_cannot_be_used_has_a_reason(files: str, imported: bool, booted: bool) -> None:
     one = MultiRom("a", frozenset(files.split()))
     assert (one.not_imported is None, one.not_booted is None) == (imported, booted)
+
+
+def test_a_linux_rom_whose_name_has_a_space_is_only_imported() -> None:
+    one = MultiRom("a b", frozenset(["rom_info.txt"]))
+    assert one.not_imported is None
+    assert one.not_booted == "its name has a space: MultiROM does not start it either"
 
 
 def test_of_an_image_and_a_folder_the_folder_counts() -> None:
@@ -63,7 +75,7 @@ def test_of_an_image_and_a_folder_the_folder_counts() -> None:
 
 
 def test_names_that_multirom_skips_and_that_could_control_a_terminal_are_left_out() -> None:
-    names = ["a b", "Internal", ".hidden", "", "x" * 26, "x" * 27, "a\nb", "\x1b[2J", "ä"]
+    names = ["a b", "Internal", ".hidden", "", "x" * 26, "x" * 27, "a\nb", "\x1b[2J", "ä", "ä" * 14]
     found = multirom.parse((name, "rom_info.txt") for name in names)
     assert [one.name for one in found] == ["a b", "x" * 26, "ä"]
 
@@ -72,8 +84,11 @@ def test_names_that_multirom_skips_and_that_could_control_a_terminal_are_left_ou
     ("text", "name"),
     [
         ("current_rom=Debian\nauto_boot_seconds=5\n", "Debian"),
-        ("auto_boot_rom=A\ncurrent_rom=a b\r\n", "a b"),
-        ("xcurrent_rom=A\n", None),
+        ("auto_boot_rom=A\ncurrent_rom=a b\ncurr_rom_part=\n", "a b"),
+        ("current_rom=A\ncurrent_rom=B\n", "B"),
+        ("current_rom=\n", None),
+        ("current_rom=A=B", "A"),
+        ("current_rom=A\ncurr_rom_part=1234-ABCD\n", None),  # on a drive; here it is another one
         ("", None),
     ],
 )
@@ -99,7 +114,7 @@ def test_the_template_is_read() -> None:
 def changed(**values: str) -> bytes:
     """Return the template with other values."""
     lines = [f'{key}="{value}"'.encode() for key, value in values.items()]
-    return b"\n".join([*lines, TEMPLATE])  # the first value of a key counts
+    return b"\n".join([TEMPLATE, *lines])  # the last value of a key counts
 
 
 def test_paths_beside_the_root_and_wildcards_are_read() -> None:
@@ -110,19 +125,31 @@ def test_paths_beside_the_root_and_wildcards_are_read() -> None:
     assert info.root_image == "a/b"
 
 
+def test_an_empty_value_is_none() -> None:
+    info = rom_info.parse(TEMPLATE.replace(b'"%r/boot/initrd.img"', b'""'))
+    assert info.initrd is None
+    assert rom_info.parse(changed(initrd_path="", root_img="")).root_image == "root.img"
+
+
+def test_aliases_are_replaced_once_and_others_are_left_out() -> None:
+    info = rom_info.parse(changed(base_cmdline="a=%z b%b %d%%", dir_cmdline="c=%s%"))
+    values = {"b": "", "d": "%s", "s": "50%f", "f": "ext4"}
+    assert info.cmdline(values, image=False) == "a= b %s c=50%f"
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
         ({"type": "halium"}, "its type is 'halium', not 'kexec'"),
         ({"root_img": "/media/0/multirom/roms/other/root.img"}, "its root_img is "),
         ({"root_img": "%m/../other/root.img"}, "its root_img is "),
+        ({"kernel_path": "%r"}, "its kernel_path is "),
         ({"root_dir": "%mroot"}, "its root_dir is "),
         ({"root_dir": "%m/"}, "its root_dir is "),
         ({"root_dir": "%m/%m"}, "its root_dir is "),
         ({"kernel_path": "%r/../../etc/shadow"}, "its kernel_path is "),
         ({"kernel_path": "boot*/vmlinuz"}, "its kernel_path is "),
         ({"kernel_path": "*"}, "its kernel_path is "),
-        ({"initrd_path": ""}, "its initrd_path is ''"),
         ({"root_img_fs": "ext4 -o exec"}, "its root_img_fs is "),
         ({"base_cmdline": "a\x1b[2Jb"}, "the value of base_cmdline holds control characters"),
     ],

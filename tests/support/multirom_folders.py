@@ -28,10 +28,11 @@ ROMS = {
     "Android": ("boot/init.rc", "system/build.prop", "data/app/x", "cache/recovery/log"),
     "Chosen": ("boot/init.rc", "system/build.prop", "data/app/x", "cache/recovery/log", "boot.img"),
     "In images": ("boot/init.rc", "system.img", "data.img", "cache.img", "boot.img"),
-    "Sparse": ("system.sparse.img", "data.sparse.img", "cache.sparse.img", "boot.img"),
+    "Sparse": ("boot/init.rc", "system.sparse.img", "data.sparse.img", "cache.sparse.img", "boot.img"),
     "Linux": ("rom_info.txt", "root.img"),
     "LinuxFolder": ("rom_info.txt", "root/boot/vmlinuz", "root/boot/initrd.img", "root/etc/passwd"),
     "Ubuntu": ("root/etc/passwd", "boot.img"),
+    "Ubuntu old": ("root/etc/passwd",),
     "Nothing": ("readme",),
     "a name that is much too long": ("rom_info.txt",),
 }

@@ -22,7 +22,7 @@ done
 if [ -n "$b" ]; then
 echo {SEPARATOR}; echo $b
 for d in $b/roms/*; do
-if [ -d "$d" ]; then
+if [ -d "$d" ] && [ ! -L "$d" ]; then
 echo {SEPARATOR}; echo "${{d##*/}}"; echo {SEPARATOR}
 for f in {" ".join(MARKERS)}; do
 if [ -d "$d/$f" ]; then echo "$f/"; elif [ -f "$d/$f" ]; then echo "$f"; fi
@@ -104,25 +104,51 @@ def resolved(phone: Phone, folder: str, path: str, *, wildcard: bool = False) ->
         phone: The phone.
         folder: Absolute path.
         path: Relative to it.
-        wildcard: Whether more characters may follow; then the first such file counts.
+        wildcard: Whether its name may have more characters; the first file counts, one that begins so before
+            others.
 
     Raises:
         RefusedError: If a link leads out of the folder.
         DeviceError: If the phone does not answer.
     """
-    pattern = shlex.quote(f"{folder}/{path}") + ("*" if wildcard else "")
+    above, _, name = f"{folder}/{path}".rpartition("/")
+    pattern = shlex.quote(f"{above}/{name}")
+    if wildcard:
+        pattern += f"* {shlex.quote(f'{above}/')}*{shlex.quote(name)}*"
     command = f'for f in {pattern}; do if [ -f "$f" ]; then readlink -f "$f"; fi; done; true'
     found = read(command, phone.root(command)).partition("\n")[0]
     if not found:
         return None
-    above = f"readlink -f {shlex.quote(folder)}"
-    if not found.startswith(f"{read(above, phone.root(above))}/") or printable(found) != found:
+    home = f"readlink -f {shlex.quote(folder)}"
+    if not found.startswith(f"{read(home, phone.root(home))}/") or printable(found) != found:
         raise RefusedError(
             f"{printable(path)} in {folder} is a link that leads out of it: {printable(found)[:120]}",
             state="Nothing was written or started.",
             fix="Put the file itself there.",
         )
     return found
+
+
+def root_image(phone: Phone, folder: MultiRomFolder, rom: MultiRom, info: RomInfo) -> str | None:
+    """Return the path of the image with the root file system of a Linux ROM; None if it lies in a folder.
+
+    Raises:
+        InputError: If neither is there.
+        RefusedError: If a link leads out of the ROM's folder.
+        DeviceError: If the phone does not answer.
+    """
+    home = folder.path(rom)
+    if info.root_image and resolved(phone, home, info.root_image):
+        return f"{home}/{info.root_image}"
+    command = f"[ -d {shlex.quote(f'{home}/{info.root_folder}')} ] && echo yes; true"
+    if info.root_folder is None or read(command, phone.root(command)) != "yes":
+        named = " and no ".join(filter(None, (info.root_image, info.root_folder)))
+        raise InputError(
+            f"{rom.title} has no root file system: no {named}",
+            state="Nothing was written or started.",
+            fix="Correct its rom_info.txt. Does the ROM start in MultiROM?",
+        )
+    return None
 
 
 def check_image(phone: Phone, path: str) -> int:

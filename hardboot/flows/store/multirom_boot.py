@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
+from hardboot.base.printable import printable
 from hardboot.device.phone import Phone
 from hardboot.flows import phone_images
 from hardboot.flows.rom import Rom
@@ -53,16 +54,17 @@ class MultiRomSource:
             raise self._refused(f"its {BOOT_IMAGE} has no trampoline of MultiROM, which mounts its system")
         chosen = multirom.current(phone, self.folder)
         if chosen != self.rom.name:
+            named = printable(chosen) if chosen else "which is none in this folder"
             raise self._refused(
-                f"its trampoline starts what multirom.ini names, {chosen or 'nothing'}, and hardboot never "
-                "writes to that file"
+                f"its trampoline starts the ROM that multirom.ini names, {named}, and hardboot never writes "
+                "to that file"
             )
         return boot
 
     def _linux(self, phone: Phone) -> bytes:
         info = multirom.read_info(phone, self.folder, self.rom)
         home = self.folder.path(self.rom)
-        image = bool(info.root_image and multirom.resolved(phone, home, info.root_image))
+        image = multirom.root_image(phone, self.folder, self.rom, info) is not None
         root = f"{home}/{info.root_folder}"
         found: dict[str, bytes] = {}
         for what, file, needed in multirom_kernel.files(info):
@@ -72,9 +74,7 @@ class MultiRomSource:
                     raise self._refused(f"its {what} lies in its image")
             elif file is not None:
                 data = multirom_kernel.read_beside(phone, root if file.inside else home, file)
-            if data is None and needed:
-                raise multirom_kernel.missing(self.rom, what, file)
-            found[what] = data or b""
+            found[what] = multirom_kernel.check(self.rom, what, file, data, needed=needed)
         cmdline = info.cmdline(self._values(phone, info), image=image)
         return linux_boot.build(found["kernel"], found["initrd"], found["dtb"], cmdline)
 
@@ -93,9 +93,13 @@ class MultiRomSource:
 
     def _refused(self, reason: str) -> RefusedError:
         rom = self.rom
-        fix = "Start it in MultiROM's own menu"
-        if rom.not_imported is None:
-            fix += ", or make a ROM of the store of it: hardboot rom import"
+        menu, copy = "Start it in MultiROM's own menu", "Make a ROM of the store of it: hardboot rom import"
+        if rom.type == "linux":
+            fix = copy
+        elif rom.type == "unsupported":
+            fix = "Add it anew, from the files that it was installed from: hardboot rom add"
+        else:
+            fix = menu if rom.not_imported else f"{menu}. Or {copy[0].lower()}{copy[1:]}"
         return RefusedError(
-            f"hardboot cannot start {rom.title}: {reason}", state="Nothing was started.", fix=f"{fix}."
+            f"hardboot cannot start {rom.title}: {reason}", state="Nothing was started.", fix=fix
         )

@@ -15,6 +15,7 @@ from hardboot.base.mapping import map_own_file
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import Phone
+from hardboot.flows.partition_read import time_for
 from hardboot.flows.rom import Rom
 from hardboot.flows.store import (
     add,
@@ -42,6 +43,7 @@ from hardboot.store.rom_info import RomInfo
 _HEAD = 4096  # bytes of an image that tell its file system
 _READ_ONLY = ("system", "vendor")
 _ROOT = "root"
+_COPY_FACTOR = 4  # many small files are slower than one large one
 
 
 def import_rom(phone: Phone, source: str, name: str, *, size: int | None) -> Manifest:
@@ -51,7 +53,7 @@ def import_rom(phone: Phone, source: str, name: str, *, size: int | None) -> Man
         phone: The phone, with its host kernel running.
         source: Name of MultiROM's ROM.
         name: Of the new one.
-        size: Bytes for a root file system that lies in a folder.
+        size: Bytes for a root file system that lies in a folder; None for images, which keep their sizes.
 
     Raises:
         InputError: If there is no such ROM, or one of its files cannot be used.
@@ -67,6 +69,7 @@ def import_rom(phone: Phone, source: str, name: str, *, size: int | None) -> Man
         )
     if rom.type == "linux":
         return _import_linux(phone, folder, rom, name, size)
+    _check_no_size(rom, size)
     return _import_android(phone, folder, rom, name)
 
 
@@ -93,11 +96,12 @@ def _import_linux(
     phone: Phone, folder: MultiRomFolder, rom: MultiRom, name: str, size: int | None
 ) -> Manifest:
     info = multirom.read_info(phone, folder, rom)
-    image, source = None, None
-    if info.root_image and multirom.resolved(phone, folder.path(rom), info.root_image):
-        source = folder.path(rom, info.root_image)
+    image = None
+    source = multirom.root_image(phone, folder, rom, info)
+    if source is not None:
+        _check_no_size(rom, size)
         image = _image(phone, source, _ROOT)
-    elif info.root_folder is None or size is None:
+    elif size is None:
         raise InputError(
             f"the root file system of {rom.title} lies in a folder: it does not say how much room it gets",
             state="Nothing was written.",
@@ -131,10 +135,17 @@ def _linux_boot(
             data = multirom_kernel.read_inside(image, file)
         elif file is not None:
             data = multirom_kernel.read_beside(phone, folder.path(rom), file)
-        if data is None and needed:
-            raise multirom_kernel.missing(rom, what, file)
-        found[what] = data or b""
+        found[what] = multirom_kernel.check(rom, what, file, data, needed=needed)
     return linux_boot.build(found["kernel"], found["initrd"], found["dtb"], info.plain_cmdline)
+
+
+def _check_no_size(rom: MultiRom, size: int | None) -> None:
+    if size is not None:
+        raise InputError(
+            f"the files of {rom.title} lie in images, which keep their sizes",
+            state="Nothing was written.",
+            fix="Leave out --data. Afterwards: hardboot rom resize NAME --data SIZE",
+        )
 
 
 def _image(phone: Phone, path: str, name: str) -> StoredImage:
@@ -179,7 +190,9 @@ def _fill(phone: Phone, where: Place, target: str, name: str, source: str, size:
         image = write_image.write(phone, where, target, _ROOT, NewImage(map_own_file(empty)))
     with log.step("Copying the root file system"):
         with mounted.attached(phone, where, name, image, image.extents, "rw") as one:
-            shell.run_checked(one, f"cp -a {shlex.quote(source)}/. .")
+            shell.run_checked(
+                one, f"cp -a {shlex.quote(source)}/. .", timeout_s=_COPY_FACTOR * time_for(size)
+            )
         digest = phone.sha256(f"{target}/{image.file}", size)
     return write_image.locate(phone, where, target, image, digest)
 

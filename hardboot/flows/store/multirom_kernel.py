@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from hardboot.base import log
 from hardboot.base.errors import InputError
 from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
@@ -67,9 +68,12 @@ def own_init(rom: Rom) -> str | None:
 
 
 def files(info: RomInfo) -> Iterator[tuple[str, BootFile | None, bool]]:
-    """Yield what is booted of a Linux ROM: what it is, where it is, and whether it must be there."""
+    """Yield what is booted of a Linux ROM: what it is, where it is, and whether it must be there.
+
+    Source: multirom_fill_kexec_linux, which starts a ROM without an initrd that it names and lacks.
+    """
     yield "kernel", info.kernel, True
-    yield "initrd", info.initrd, info.initrd is not None
+    yield "initrd", info.initrd, False
     yield "dtb", info.dtb, info.dtb_named
 
 
@@ -95,9 +99,11 @@ def read_inside(image: MountedImage, file: BootFile) -> bytes | None:
     path = PurePosixPath("/", file.path)
     if file.wildcard:
         there = image.list([os.fsencode(str(path.parent))], below=True)
-        names = sorted(one.path for one in there if one.kind in ("file", "link"))
-        start = os.fsencode(str(path))
-        paths = [one for one in names if one.startswith(start) and b"/" not in one[len(start) :]]
+        files = [one.path for one in there if one.kind in ("file", "link")]
+        depth, name = len(path.parts), os.fsencode(path.name)
+        names = [one for one in files if len(PurePosixPath(os.fsdecode(one)).parts) == depth]
+        fitting = [one for one in names if name in one.rpartition(b"/")[2]]
+        paths = sorted(fitting, key=lambda one: (not one.rpartition(b"/")[2].startswith(name), one))
     else:
         paths = [os.fsencode(str(path))]
     for one in paths[:1]:
@@ -107,11 +113,21 @@ def read_inside(image: MountedImage, file: BootFile) -> bytes | None:
     return None
 
 
-def missing(rom: MultiRom, what: str, file: BootFile | None) -> InputError:
-    """Return the error that a file is not there."""
-    path = "" if file is None else f": {file.path}{'*' if file.wildcard else ''}"
-    return InputError(
-        f"{rom.title} has no {what}{path}",
-        state="Nothing was kept on the phone.",
-        fix="Correct its rom_info.txt. Does the ROM start in MultiROM?",
-    )
+def check(rom: MultiRom, what: str, file: BootFile | None, data: bytes | None, *, needed: bool) -> bytes:
+    """Return the content of a file, or nothing if it is not there and not needed.
+
+    Raises:
+        InputError: If it is needed.
+    """
+    if data is not None or file is None:
+        return data or b""
+    problem = f"{rom.title} has no {what}: {file.path}{'*' if file.wildcard else ''}"
+    if needed:
+        raise InputError(
+            problem,
+            state="Nothing was kept on the phone.",
+            fix="Correct its rom_info.txt. Does the ROM start in MultiROM?",
+        )
+    if what == "initrd":
+        log.warn(f"{problem}; it starts without one, as in MultiROM")
+    return b""

@@ -12,13 +12,17 @@ from hardboot.flows.journal import Journal
 from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.store import default, stored
 from hardboot.flows.store.start import StoredSource
+from hardboot.store.multirom import PREFIX
 
 
 def is_name(files: RomFiles) -> bool:
-    """Return whether the user named a ROM of the store and no file: one name of no existing path, or none."""
+    """Return whether the user named a ROM on the phone and no file: one name of no existing path, or none."""
     if files.kernel is not None or not files.image_alone:
         return False
-    return files.image is None or (_may_be_name(files) and not os.path.lexists(files.image))
+    if files.image is None:
+        return True
+    named = _may_be_name(files) or str(files.image).startswith(PREFIX)
+    return named and not os.path.lexists(files.image)
 
 
 def source(phone: Phone, name: str | None, journal: Journal, *, is_known: bool) -> StoredSource:

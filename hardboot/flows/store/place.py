@@ -20,6 +20,8 @@ _FILE_SYSTEMS = ("ext4", "f2fs")
 _MOUNTS = "cat /proc/mounts"
 _ROOM = "df -k /data"
 _ENCRYPTION = ("getprop ro.crypto.type", "getprop ro.crypto.metadata.enabled")
+# Where MultiROM has userdata while one of its ROMs runs, whose /data is another (trampoline.c, REALDATA).
+_MULTIROM = "/realdata"
 _SOURCE = re.compile(r"/dev/[A-Za-z0-9_./-]{1,120}")
 
 
@@ -138,7 +140,14 @@ def check_room(
 
 def _mounted(mounts: str) -> tuple[str, str]:
     """Return what is mounted on /data, and its file system, from /proc/mounts; the last mount counts."""
-    mounted = [fields for line in mounts.splitlines() if (fields := line.split())[1:2] == ["/data"]]
+    lines = [line.split() for line in mounts.splitlines()]
+    if any(fields[1:2] == [_MULTIROM] for fields in lines):
+        raise RefusedError(
+            "the phone runs a ROM of MultiROM, whose /data is not that of the phone's own system",
+            state="Nothing was written.",
+            fix="Restart the phone, and start Internal in MultiROM's menu.",
+        )
+    mounted = [fields for fields in lines if fields[1:2] == ["/data"]]
     if not mounted or len(mounted[-1]) < 3:
         raise RefusedError(
             "nothing is mounted on /data",

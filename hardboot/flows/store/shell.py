@@ -14,14 +14,19 @@ COMMAND_S = 600.0  # seconds that a command may take
 _FIND = "command -v sh"
 
 
-def run_checked(image: MountedImage, command: str) -> None:
+def run_checked(image: MountedImage, command: str, *, timeout_s: float) -> None:
     """Run a command in the root folder of an image, which must succeed.
+
+    Args:
+        image: Mounted.
+        command: For the phone's own shell.
+        timeout_s: Seconds that it may take.
 
     Raises:
         RefusedError: If the image cannot be mounted.
         DeviceError: If the command fails.
     """
-    output = ImageShell(image).run(command)
+    output = ImageShell(image).run(command, timeout_s=timeout_s)
     if output.code:
         raise DeviceError(
             f"a command on the phone failed in {image.title}: {' '.join(output.text.split())[-200:]}",
@@ -59,8 +64,8 @@ class ImageShell:
         below = self.folder.removeprefix(self.root)
         return (below or "/") if self.folder == self.root or below != self.folder else self.folder
 
-    def run(self, command: str) -> Output:
-        """Run a command; any exit code is an answer.
+    def run(self, command: str, *, timeout_s: float = COMMAND_S) -> Output:
+        """Run a command, for `timeout_s` seconds at most; any exit code is an answer.
 
         Raises:
             RefusedError: If the image cannot be mounted, or it is mounted already.
@@ -72,7 +77,7 @@ class ImageShell:
             f"code=$?; echo {marker}$PWD; exit $code"
         )
         words = image_files.run_words(self._shell, script)
-        output = self.image.phone.root(self.image.command(words), timeout_s=COMMAND_S)
+        output = self.image.phone.root(self.image.command(words), timeout_s=timeout_s)
         if output.code == image_files.NOT_MOUNTED:
             self.image.refuse(output.text)
         text, found, rest = output.text.rpartition(marker)

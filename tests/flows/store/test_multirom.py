@@ -85,8 +85,10 @@ def test_each_type_is_listed_with_its_kernel_and_what_can_be_done(phone: StorePh
         "multirom:Linux  Linux (rom_info.txt), its own kernel (rom_info.txt) (rom boot or import)",
         "multirom:LinuxFolder  Linux (rom_info.txt), its own kernel (rom_info.txt) (rom boot or import)",
         "multirom:Sparse  Android in images, its own kernel (boot.img) (rom boot or import)",
-        "multirom:Ubuntu  Ubuntu of 2013, its own kernel (boot.img) (only listed: it has no rom_info.txt, "
-        "which MultiROM writes when it starts it)",
+        "multirom:Ubuntu  Ubuntu 13.04, its own kernel (boot.img) (only listed: it has no rom_info.txt, "
+        "which MultiROM writes as soon as its menu lists the ROM)",
+        "multirom:Ubuntu old  Ubuntu 12.10, the phone's kernel (only listed: MultiROM itself does not "
+        "support it any more)",
     ]
     listed = json.loads(hardboot("--json", "rom", "list").stdout)["multirom"]
     assert listed["folder"] == BASE
@@ -108,6 +110,10 @@ def test_the_folder_of_the_forks_comes_first_and_a_phone_without_any_lists_none(
     with pytest.raises(InputError, match="it has no folder of MultiROM"):
         multirom.get(phone.phone, "x")
     multirom_folders.put(phone.scripted, {})
+    phone.scripted.files.nodes[f"{BASE}/roms/linked"] = Link(target=f"{BASE}/roms/Linux")
+    listed = multirom.find(phone.phone)
+    assert listed
+    assert "linked" not in [one.name for one in listed.roms]
     fork = "/data/media/0/MultiROM/multirom"
     phone.scripted.make_folder(f"{fork}/roms")
     found = multirom.find(phone.phone)
@@ -141,6 +147,10 @@ def test_a_linux_rom_in_a_folder_is_copied_into_a_new_file_system(phone: StorePh
     refused = hardboot("rom", "import", "LinuxFolder")
     assert refused.returncode == 3
     assert "hardboot rom import LinuxFolder --data 4G" in refused.stderr
+    for source in ("Linux", "In images"):
+        refused = hardboot("rom", "import", source, "--data", "4M")
+        assert refused.returncode == 3
+        assert f"the files of multirom:{source} lie in images, which keep their sizes" in refused.stderr
     done = hardboot("--json", "rom", "import", "multirom:LinuxFolder", "--name", "folder", "--data", "4M")
     assert done.returncode == 0, done.stderr
     assert f"cp -a {BASE}/roms/LinuxFolder/root/. ." in scripts[0]
@@ -218,7 +228,8 @@ def test_wherever_an_import_is_cut_off_the_rom_is_whole_or_absent(phone: StorePh
     [
         ("Android", "its files lie in folders of /data, not in images"),
         ("Chosen", "its files lie in folders of /data, not in images"),
-        ("Ubuntu", "it has no rom_info.txt, which MultiROM writes when it starts it"),
+        ("Ubuntu", "it has no rom_info.txt, which MultiROM writes as soon as its menu lists the ROM"),
+        ("Ubuntu old", "MultiROM itself does not support it any more"),
     ],
 )
 def test_what_cannot_be_imported_is_told(phone: StorePhone, name: str, reason: str) -> None:
@@ -274,6 +285,38 @@ def test_hostile_rom_infos_and_links_reach_nothing_outside(phone: StorePhone) ->
     change(phone, "Linux/rom_info.txt", ROM_INFO)
 
 
+def test_a_root_file_system_that_is_not_there_is_told(phone: StorePhone) -> None:
+    for key in (b"root_dir", b"root_img"):
+        info = b"\n".join(line for line in ROM_INFO.split(b"\n") if not line.startswith(key + b"="))
+        change(phone, "Linux/rom_info.txt", info.replace(b"root.img", b"gone.img"))
+        with pytest.raises(InputError, match=r"multirom:Linux has no root file system: no (gone\.img|root)$"):
+            multirom_import.import_rom(phone.phone, "Linux", "new", size=4 << 20)
+    change(phone, "Linux/rom_info.txt", ROM_INFO.replace(b"root.img", b"gone.img"))
+    done = hardboot("rom", "boot", "multirom:Linux")
+    assert done.returncode == 3
+    assert "multirom:Linux has no root file system: no gone.img and no root" in done.stderr
+    change(phone, "Linux/rom_info.txt", ROM_INFO)
+
+
+def test_files_are_found_by_a_part_of_their_name_and_the_initrd_may_be_missing(phone: StorePhone) -> None:
+    info = ROM_INFO.replace(b"/vmlinuz", b"/linu*").replace(b"/initrd.img", b"/none*")
+    for rom in ("Linux", "LinuxFolder"):
+        change(phone, f"{rom}/rom_info.txt", info)
+    files = images_of(phone.scripted.files).of("hardboot.Linux.root")
+    files.update({b"/boot/a-linux": b"other", b"/boot/linux-5": KERNEL, b"/boot/sub": None})
+    files[b"/boot/sub/linux"] = b"deeper"
+    done = hardboot("--json", "rom", "import", "Linux")
+    assert done.returncode == 0, done.stderr
+    assert "multirom:Linux has no initrd: boot/none*; it starts without one, as in MultiROM" in done.stderr
+    boot = bootimg.parse(phone.content("Linux/boot-boot.img"))
+    assert (bytes(boot.kernel), bytes(boot.ramdisk).startswith(b"070701")) == (KERNEL, True)
+    done = hardboot("rom", "boot", "multirom:LinuxFolder")
+    assert done.returncode == 0, done.stderr
+    assert "has no initrd" in done.stderr
+    for rom in ("Linux", "LinuxFolder"):
+        change(phone, f"{rom}/rom_info.txt", ROM_INFO)
+
+
 def test_a_linux_rom_boots_where_it_lies_with_multiroms_own_words(phone: StorePhone) -> None:
     done = hardboot("rom", "boot", "multirom:LinuxFolder")
     assert done.returncode == 0, done.stderr
@@ -283,6 +326,16 @@ def test_a_linux_rom_boots_where_it_lies_with_multiroms_own_words(phone: StorePh
     assert "root=/dev/vda3 rootfstype=ext4 rw console=tty0" in running.cmdline
     assert "rootsubdir=/media/0/multirom/roms/LinuxFolder/root" in running.cmdline
     assert "%" not in running.cmdline
+
+
+def test_boot_takes_its_name_too_and_adds_to_its_command_line(phone: StorePhone) -> None:
+    done = hardboot("boot", "multirom:Chosen", "--append", "loglevel=7", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "mrom_kexecd=1 loglevel=7" in done.stdout
+    done = hardboot("boot", "multirom:LinuxFolder", "--append", "loglevel=7")
+    assert done.returncode == 0, done.stderr
+    assert phone.scripted.running
+    assert "loglevel=7" in phone.scripted.running.cmdline.split()
 
 
 def test_an_android_rom_boots_by_its_trampoline_if_multirom_has_chosen_it(phone: StorePhone) -> None:
@@ -298,10 +351,11 @@ def test_an_android_rom_boots_by_its_trampoline_if_multirom_has_chosen_it(phone:
         ("Android", "it shares the phone's kernel: only MultiROM's own menu starts it"),
         (
             "In images",
-            "its trampoline starts what multirom.ini names, Chosen, and hardboot never writes to that",
+            "its trampoline starts the ROM that multirom.ini names, Chosen, and hardboot never writes to",
         ),
         ("Linux", "its kernel lies in its image"),
-        ("Ubuntu", "it has no rom_info.txt, which MultiROM writes when it starts it"),
+        ("Ubuntu", "it has no rom_info.txt, which MultiROM writes as soon as its menu lists the ROM"),
+        ("Ubuntu old", "MultiROM itself does not support it any more"),
     ],
 )
 def test_what_only_multirom_starts_is_told(phone: StorePhone, name: str, reason: str) -> None:

@@ -77,6 +77,18 @@ def test_data_that_is_not_mounted_is_refused(monkeypatch: pytest.MonkeyPatch, tm
         place.ask(phone.phone)
 
 
+def test_the_data_of_a_rom_of_multirom_is_not_the_phones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    phone.scripted.show(
+        "/proc/mounts",
+        lambda: "/dev/block/vda3 /realdata ext4 rw 0 0\n/dev/block/vda3 /data ext4 rw 0 0\n",
+    )
+    with pytest.raises(RefusedError, match="the phone runs a ROM of MultiROM, whose /data is not that of"):
+        place.ask(phone.phone)
+
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
