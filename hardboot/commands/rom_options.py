@@ -1,5 +1,6 @@
 """The argument IMAGE and the options that name what is started, shared by `boot`, `load` and `plan`."""
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,6 +13,14 @@ from hardboot.flows.rom_source import RomFiles
 
 _PATH = click.Path(path_type=Path)
 _NAMES = ("image", "kernel", "ramdisk", "own_ramdisk", "dtb", "modules")
+
+
+class _ImagePath(click.Path):
+    """A path; one that is written as such (./debian) does not become what may be the name of a stored ROM."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(super().convert(value, param, ctx))
+        return path.absolute() if os.sep in str(value) and os.sep not in str(path) else path
 
 
 def rom_options(function: Callable[..., Any], *, stored: bool = False) -> Callable[..., Any]:
@@ -57,7 +66,7 @@ def rom_options(function: Callable[..., Any], *, stored: bool = False) -> Callab
             )
             for name in reversed(OTHERS)
         ),
-        click.argument("image", type=_PATH, required=False),
+        click.argument("image", type=_ImagePath(path_type=Path), required=False),
     ):
         command = option(command)
     return command

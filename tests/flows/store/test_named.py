@@ -127,3 +127,20 @@ def read(phone: StorePhone, path: str) -> bytes:
     node = phone.scripted.files.find(path)
     assert node
     return node.read()
+
+
+@pytest.mark.parametrize("written", ["./linux", "linux/", ".//linux"])
+def test_what_is_written_as_a_path_is_no_name_of_a_rom(phone: StorePhone, written: str) -> None:
+    done = hardboot("boot", written)
+    assert done.returncode == 3
+    assert not boots_stored(phone)
+    assert "linux" in done.stderr
+    assert "ROM" not in done.stderr
+
+
+def test_a_file_that_is_written_as_a_path_is_booted_without_a_word(phone: StorePhone, tmp_path: Path) -> None:
+    scripted_setup.rom_image(tmp_path).rename("linux")
+    done = hardboot("boot", "./linux")
+    assert done.returncode == 0, done.stderr
+    assert not boots_stored(phone)
+    assert "The ROM of that name" not in said(done.stderr)
