@@ -1,6 +1,7 @@
 """hardboot rom list and show: the stored ROMs, and how userdata is used."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +17,9 @@ from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, connected, count, echo, pass_settings
 from hardboot.commands.text_output import TextOutput
 from hardboot.device.phone import Phone
-from hardboot.flows.store import default, multirom, place, stored
+from hardboot.flows.store import default, multirom, phone_log, place, stored
 from hardboot.flows.store.multirom import MultiRomFolder
+from hardboot.flows.store.phone_log import PhoneStart
 from hardboot.flows.store.place import RESERVE, Place
 from hardboot.flows.store.stored import Damaged
 from hardboot.store import picture
@@ -32,24 +34,43 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
+class _Last:
+    """The last start of a ROM that is known.
+
+    Attributes:
+        began: In seconds since 1970 (UTC).
+        outcome: See `Attempt` and `PhoneStart`.
+        text: The outcome in words.
+        id: Of the attempt; None if it was started from the phone itself.
+    """
+
+    began: float
+    outcome: str | None
+    text: str
+    id: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        return {"id": self.id, "began": self.began, "outcome": self.outcome}
+
+
+@dataclass(frozen=True)
 class _Listed:
-    """A ROM, and the last attempt of this computer to boot it; None if there was none."""
+    """A ROM and its last start; None if there was none."""
 
     rom: Manifest | Damaged
-    last: Attempt | None
+    last: _Last | None
 
     def document(self) -> dict[str, Any]:
         if isinstance(self.rom, Damaged):
             return {"name": self.rom.name, "problem": self.rom.problem}
-        last = self.last and {"id": self.last.id, "began": self.last.began, "outcome": self.last.outcome}
-        return {**self.rom.document(), "last": last}
+        return {**self.rom.document(), "last": self.last and self.last.document()}
 
     def text(self, first: str | None) -> str:
         one = self.rom
         if isinstance(one, Damaged):
             return f"{one.name}  damaged: {one.problem}"
         mark = "  (default)" if one.name == first else ""
-        last = f", {_time(self.last.began)}: {self.last.outcome_text}" if self.last else ""
+        last = f", {_time(self.last.began)}: {self.last.text}" if self.last else ""
         kernel = f"kernel {one.release or 'unknown'}"
         return f"{one.name}  {human_size(one.size)}  {_KINDS[one.kind]}, {kernel}{last}{mark}"
 
@@ -59,10 +80,11 @@ class _Listed:
 def list_(settings: Settings) -> None:
     """List the ROMs on the phone, and how userdata is used.
 
-    With the outcome of the last boot from this computer; and with the ROMs in a folder of MultiROM.
+    With the last boot from this computer or the phone itself; and with the ROMs in a folder of MultiROM.
     """
     with connected(settings) as phone:
-        listed = [_Listed(one, _last(phone, one)) for one in stored.manifests_of(phone)]
+        found = stored.manifests_of(phone)
+        listed = _with_last(phone, found) if found else []
         first = default.ask(phone) if listed else None
         where = _where(phone) if listed else None
         other = multirom.find(phone)
@@ -92,15 +114,14 @@ def list_(settings: Settings) -> None:
 def show(settings: Settings, name: str) -> None:
     """Show the ROM NAME: its images, and where they lie."""
     with connected(settings) as phone:
-        listed = _Listed(stored.find(phone, name), None)
-        listed = _Listed(listed.rom, _last(phone, listed.rom))
+        (listed,) = _with_last(phone, [stored.find(phone, name)])
         where = _where(phone)
 
     def human() -> None:
         assert isinstance(listed.rom, Manifest)
         describe(listed.rom)
         if listed.last:
-            echo(f"  last boot {_time(listed.last.began)}: {listed.last.outcome_text}")
+            echo(f"  last boot {_time(listed.last.began)}: {listed.last.text}")
         if where and listed.rom.images:
             _draw_places(listed.rom, where)
 
@@ -147,14 +168,24 @@ def _multirom_document(folder: MultiRomFolder) -> dict[str, Any]:
     return {"folder": folder.base, "roms": roms}
 
 
-def _last(phone: Phone, rom: Manifest | Damaged) -> Attempt | None:
-    """Return the last attempt to boot a ROM, since it was added."""
-    if isinstance(rom, Damaged):
-        return None
-    for one in attempts.find_all(phone.serialno):
-        if one.began >= rom.added and one.image and one.image.name == rom.name:
-            return one
-    return None
+def _with_last(phone: Phone, roms: Sequence[Manifest | Damaged]) -> list[_Listed]:
+    """Return ROMs with the last start of each since it was added, from this computer or the phone itself."""
+    known = attempts.find_all(phone.serialno)
+    starts = phone_log.last_starts(phone)
+    return [_Listed(one, None if isinstance(one, Damaged) else _last(one, known, starts)) for one in roms]
+
+
+def _last(rom: Manifest, known: Sequence[Attempt], starts: Mapping[str, PhoneStart]) -> _Last | None:
+    found = [
+        _Last(one.began, one.outcome, one.outcome_text, one.id)
+        for one in known
+        if one.image and one.image.name == rom.name
+    ]
+    if start := starts.get(rom.name):
+        found.append(_Last(start.began, start.outcome, start.outcome))
+    return max(
+        (one for one in found if one.began >= rom.added), key=operator.attrgetter("began"), default=None
+    )
 
 
 def _where(phone: Phone) -> Place | None:

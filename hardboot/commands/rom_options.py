@@ -19,7 +19,7 @@ class _ImagePath(click.Path):
     """A path; one that is written as such (./debian) does not become what may be the name of a stored ROM."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         return path.absolute() if os.sep in str(value) and os.sep not in str(path) else path
 
 

@@ -23,7 +23,6 @@
 #define S_IFREG 0100000
 #define S_IFLNK 0120000
 #define O_EXCL 0200
-#define O_TRUNC 01000
 #define EEXIST 17
 #define ENOTDIR 20
 #define EISDIR 21

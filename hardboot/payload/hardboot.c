@@ -5,14 +5,13 @@
  *   hardboot list          list the stored ROMs
  *   hardboot boot [NAME]   start a ROM; without NAME the default one
  *   hardboot home          restart the phone, which starts its own system
+ *   hardboot log           show what was started here, and what was not and why
  *
  * `hardboot rom refresh` on the computer leaves in the folder "start" of a ROM what a start needs; see start.c.
  */
 #include "hardboot.h"
 #include "entry.h"
 #include "kexec.h"
-
-#include <stdarg.h>
 
 #define DEFAULT "/data/hardboot/default" /* one line: the name of a ROM, or "home" */
 #define RECORD "/dev/hardboot-loaded"	 /* what the computer wrote about an earlier load */
@@ -21,92 +20,6 @@
 #define SIG_IGN 1
 #define POLL_MS 10
 #define WAIT_MS 10000
-
-const char *rom;
-const char *state = "Nothing was started.";
-
-static word output = 1;
-static char line[512]; /* what is written at once: other programs may write to the same place */
-static word line_used;
-
-static void flush(void)
-{
-	for (word done = 0; done < line_used;) {
-		long n = call3(NR_WRITE, output, (word)(line + done), line_used - done);
-
-		if (n == -EINTR)
-			continue;
-		if (n <= 0) /* a terminal that is gone stops nothing */
-			break;
-		done += (word)n;
-	}
-	line_used = 0;
-}
-
-/* Text from outside must not break the lines, nor control the terminal. */
-static void put(const char *text)
-{
-	for (; *text; text++) {
-		if (line_used == sizeof(line))
-			flush();
-		line[line_used++] = (*text >= ' ' && *text <= '~') || *text == '\n' ? *text : '?';
-		if (*text == '\n')
-			flush();
-	}
-}
-
-static void put_pieces(const char *first, va_list pieces)
-{
-	for (const char *piece = first; piece; piece = va_arg(pieces, const char *))
-		put(piece);
-	put("\n");
-}
-
-void say(const char *first, ...)
-{
-	va_list pieces;
-
-	va_start(pieces, first);
-	put_pieces(first, pieces);
-	va_end(pieces);
-}
-
-__attribute__((noreturn)) static void leave(int code)
-{
-	for (;;)
-		call3(NR_EXIT_GROUP, (word)code, 0, 0);
-}
-
-void stop(int code, const char *fix, const char *first, ...)
-{
-	va_list pieces;
-
-	output = 2;
-	put("hardboot: ");
-	va_start(pieces, first);
-	put_pieces(first, pieces);
-	va_end(pieces);
-	put("  state: ");
-	put(state);
-	put("\n  to do: ");
-	if (fix == REFRESH) {
-		put("Run on the computer: hardboot rom refresh ");
-		fix = rom ? rom : "NAME";
-	}
-	put(fix);
-	put("\n");
-	leave(code);
-}
-
-const char *error_text(long error)
-{
-	static char text[] = "errno 0000";
-	word value = (word)-error % 10000;
-
-	for (word at = sizeof(text) - 2; at >= sizeof("errno ") - 1; at--, value /= 10)
-		text[at] = (char)('0' + value % 10);
-	return text;
-}
 
 int equal(const char *a, const char *b)
 {
@@ -155,8 +68,7 @@ const char *rom_path(const char *folder, const char *file)
 	return path;
 }
 
-/* Does not wait for a writer where a FIFO lies. */
-static long open_quietly(const char *path, word flags)
+long open_quietly(const char *path, word flags)
 {
 	return system_call(NR_OPENAT, AT_FDCWD, (long)path, (long)(flags | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE),
 			   0600, 0, 0);
@@ -315,6 +227,7 @@ static void boot(const char *name)
 		check_image(&start, &start.images[i]);
 	call3(NR_UNLINKAT, (word)AT_FDCWD, (word)RECORD, 0);
 	load(&start);
+	log_start("starting", (char *)0);
 	state = "The ROM is loaded, and not started; the file systems may be read-only.";
 	quiesce();
 	say("Starting ", rom, " through a hardware reset", (char *)0);
@@ -347,9 +260,11 @@ __attribute__((noreturn, used)) void start_program(word *stack)
 		list();
 	else if (count == 2 && equal(arguments[1], "home"))
 		home();
+	else if (count == 2 && equal(arguments[1], "log"))
+		show_log();
 	else if ((count == 2 || count == 3) && equal(arguments[1], "boot"))
 		boot(count == 3 ? arguments[2] : 0);
 	else
-		stop(WRONG_USAGE, "hardboot list, hardboot boot [NAME] or hardboot home", "wrong arguments", (char *)0);
+		stop(WRONG_USAGE, "hardboot list, hardboot boot [NAME], hardboot home or hardboot log", "wrong arguments", (char *)0);
 	leave(0);
 }

@@ -5,6 +5,8 @@
 
 #include "calls.h"
 
+#include <stdarg.h>
+
 #define STORE "/data/hardboot/roms/"
 #define NAME_MAX 32
 #define FILE_NAME_MAX 64
@@ -58,6 +60,17 @@ __attribute__((sentinel)) void say(const char *first, ...);
 /* Say in three lines what is wrong (pieces of text, the last one 0), the state, and what to do next; then end. */
 __attribute__((noreturn, sentinel)) void stop(int code, const char *fix, const char *first, ...);
 
+/* Print a line to a file: the texts of `before`, which a 0 ends, then pieces of text. */
+void say_into(word file, const char *const *before, const char *first, va_list pieces);
+
+/* End the program. */
+__attribute__((noreturn)) void leave(int code);
+
+/* Add a line to the log: what became of the start of `rom`, in pieces of text, the last one 0. */
+__attribute__((sentinel)) void log_start(const char *first, ...);
+void log_pieces(const char *first, va_list pieces);
+void show_log(void);
+
 /* "errno N" for a negative error number. */
 const char *error_text(long error);
 
@@ -69,6 +82,9 @@ int is_name(const char *text, word limit);
 
 /* Join a path below the folder of the ROM; valid until the next call. */
 const char *rom_path(const char *folder, const char *file);
+
+/* Open a file without waiting for a writer where a FIFO lies. Returns a negative error number if that fails. */
+long open_quietly(const char *path, word flags);
 
 /* Open a file; ends with an error that names it. */
 long open_file(const char *path, word flags);

@@ -14,6 +14,8 @@
 #define O_WRONLY 01
 #define O_RDWR 02
 #define O_CREAT 0100
+#define O_TRUNC 01000
+#define O_APPEND 02000
 #define O_NONBLOCK 04000
 #define O_CLOEXEC 02000000
 #ifndef O_DIRECT

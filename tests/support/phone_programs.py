@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,7 +56,12 @@ def plan(*segments: Segment) -> BootPlan:
 
 
 def run(
-    program: Path, root: Path, extents: Sequence[Extent], *words: str, errno: int = 0
+    program: Path,
+    root: Path,
+    extents: Sequence[Extent],
+    *words: str,
+    errno: int = 0,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run the program on the phone whose files lie below `root`.
 
@@ -66,13 +71,14 @@ def run(
         extents: What FIEMAP tells of each file.
         words: Its arguments.
         errno: What kexec_load(2) and reboot(2) return.
+        env: More for the program, see agent_host/arch.h.
     """
     told = root / "extents"
     told.write_text("".join(f"{one.logical} {one.physical} {one.length} {one.flags}\n" for one in extents))
-    env = {"AGENT_ROOT": str(root), "AGENT_ERRNO": str(errno), "AGENT_EXTENTS": str(told)}
+    own = {"AGENT_ROOT": str(root), "AGENT_ERRNO": str(errno), "AGENT_EXTENTS": str(told)}
     return subprocess.run(
         [program, *words],
-        env=env | {"ASAN_OPTIONS": "detect_leaks=0"},
+        env={**own, **(env or {}), "ASAN_OPTIONS": "detect_leaks=0"},
         capture_output=True,
         text=True,
         timeout=20,
@@ -130,6 +136,6 @@ class OwnPhone:
         """Return a start file."""
         return self.root / "data/hardboot/roms/linux/start" / name
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the program."""
-        return run(self.program, self.root, self.extents, *words, errno=self.errno)
+        return run(self.program, self.root, self.extents, *words, errno=self.errno, env=env)

@@ -29,6 +29,7 @@
 #define NR_MMAP 192 /* mmap2 */
 #define NR_GETDENTS64 217
 #define NR_EXIT_GROUP 248
+#define NR_CLOCK_GETTIME 263
 #define NR_OPENAT 322
 #define NR_MKDIRAT 323
 #define NR_MKNODAT 324

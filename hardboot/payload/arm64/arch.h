@@ -28,6 +28,7 @@
 #define NR_UNSHARE 97
 #define NR_NANOSLEEP 101
 #define NR_KEXEC_LOAD 104
+#define NR_CLOCK_GETTIME 113
 #define NR_RT_SIGACTION 134
 #define NR_REBOOT 142
 #define NR_UNAME 160

@@ -52,6 +52,9 @@ def test_a_linux_rom_keeps_its_own_data_and_leaves_the_phones_alone(
     assert known["mark"] in phone.run("cat /proc/cmdline").split()
     assert (known["image"], known["start"]) == ("linux", "hard")
     phone("reboot")
+    assert phone.run("su -c '/data/hardboot/hardboot log'").endswith(" UTC linux: starting\n")
+    (listed,) = phone("--json", "rom", "list").json["roms"]
+    assert listed["last"]["outcome"] == "started-on-phone"
     # A copy with less room, booted by its name.
     phone.hardboot.process("rom", "clone", "linux", "copy")
     phone.hardboot.process("rom", "resize", "copy", "--data", "160M")

@@ -90,3 +90,40 @@ def test_a_store_on_a_place_that_fits_no_more_is_listed_without_a_picture(phone:
     assert done.returncode == 0, done.stderr
     assert "userdata" not in done.stdout
     assert json.loads(hardboot("--json", "rom", "list").stdout)["userdata"] is None
+
+
+def test_the_last_start_from_the_phone_itself_is_told(phone: StorePhone) -> None:
+    def last(name: str) -> dict[str, object] | None:
+        (found,) = [
+            one for one in json.loads(hardboot("--json", "rom", "list").stdout)["roms"] if one["name"] == name
+        ]
+        shown: dict[str, object] | None = found["last"]
+        return shown
+
+    phone.scripted.add_file(
+        "/data/hardboot/starts",
+        "2001-01-01 00:00:00 UTC droid: starting\n"  # before it was added
+        "2097-01-01 00:00:00 UTC linux: starting\n"
+        "2098-01-01 00:00:00 UTC linux: another host kernel runs\n"
+        "2098-02-30 00:00:00 UTC linux: there is no such day\n"
+        "no line of the log\n",
+    )
+    assert last("droid") is None
+    assert last("linux") == {"id": None, "began": 4039372800, "outcome": "another host kernel runs"}
+    assert "2098-01-01" in hardboot("rom", "show", "linux", TZ="UTC").stdout
+    phone.scripted.add_file("/data/hardboot/starts", "2097-01-01 00:00:00 UTC linux: starting\n")
+    shown = last("linux")
+    assert shown
+    assert shown["outcome"] == "started-on-phone"
+    (line,) = [line for line in hardboot("rom", "list").stdout.splitlines() if line.startswith("linux ")]
+    assert line.endswith(": started-on-phone")
+
+
+def test_the_newer_of_both_starts_counts(phone: StorePhone) -> None:
+    phone.scripted.rom = "host"
+    assert hardboot("rom", "boot", "linux").returncode == 5
+    setup.prepare(phone.scripted)
+    phone.scripted.add_file("/data/hardboot/starts", "2001-01-01 00:00:00 UTC linux: starting\n")
+    assert "host-came-back" in hardboot("rom", "show", "linux").stdout
+    phone.scripted.add_file("/data/hardboot/starts", "2097-01-01 00:00:00 UTC linux: starting\n")
+    assert "started-on-phone" in hardboot("rom", "show", "linux").stdout

@@ -3,7 +3,8 @@
  * This computer, for the tests of the agent. Files are real, but /sys and /proc are looked up below the folder
  * AGENT_ROOT, as are /data and /dev/hardboot*. kexec_load(2), reboot(2) and sync(2) never reach the kernel: what they
  * were called with is printed on standard error, and they return what AGENT_ERRNO says. With AGENT_EXTENTS, a file of
- * lines "LOGICAL PHYSICAL LENGTH FLAGS", that is what FIEMAP tells of each file, and pinning is printed.
+ * lines "LOGICAL PHYSICAL LENGTH FLAGS", that is what FIEMAP tells of each file, and pinning is printed. With
+ * AGENT_TIME, that is the time, in seconds since 1970.
  *
  * Of `inside`, the calls that mount and make devices are printed on standard error, and do nothing; device nodes are
  * plain files. What lies in the folder "rom" of its folder is taken for the image, and chroot(2) is real. A call fails
@@ -27,6 +28,7 @@
 #undef O_RDONLY
 #undef O_RDWR
 #undef O_CREAT
+#undef O_APPEND
 #undef SEEK_END
 #undef O_WRONLY
 #undef O_NONBLOCK
@@ -74,6 +76,7 @@
 #define NR_KEXEC_LOAD 100003
 #define NR_GETDENTS64 SYS_getdents64
 #define NR_NANOSLEEP SYS_nanosleep
+#define NR_CLOCK_GETTIME SYS_clock_gettime
 #define NR_RT_SIGACTION SYS_rt_sigaction
 #define NR_UNLINKAT SYS_unlinkat
 #define NR_MKDIRAT SYS_mkdirat
@@ -168,6 +171,10 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 
 	if (number == NR_SYNC) {
 		dprintf(2, "sync\n");
+		return 0;
+	}
+	if (number == NR_CLOCK_GETTIME && getenv("AGENT_TIME")) {
+		*(long *)b = atol(getenv("AGENT_TIME"));
 		return 0;
 	}
 	if (number == NR_REBOOT) {

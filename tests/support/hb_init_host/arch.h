@@ -25,6 +25,8 @@
 #undef O_WRONLY
 #undef O_RDWR
 #undef O_CREAT
+#undef O_APPEND
+#undef O_TRUNC
 #undef O_NONBLOCK
 #undef O_CLOEXEC
 #undef ENOENT
