@@ -21,28 +21,32 @@ def debian(root: Path, architecture: Target) -> None:
         subprocess.run(["cp", "-a", f"{files}/.", root], check=True, timeout=60)
 
 
-def rootfs(target: Path, architecture: Target, name: str) -> Path:
-    """Write a tar archive with Debian, whose /sbin/init is that of the virtual phone; return it.
+def make_linux(root: Path, architecture: Target, name: str) -> None:
+    """Fill the folder of a root file system whose /sbin/init is that of the virtual phone.
 
     It has no fstab: what it shows at /data and /system is its own.
     """
-    root = target.parent / f"{target.name}.root"
     userland.make_root(root, architecture, name)
-    debian(root, architecture)
-    userland.make_system(root / "on-disk", architecture, f"virt-{architecture.arch}.prop")
     (root / "system").rmdir()
-    (root / "on-disk").rename(root / "system")
+    userland.make_system(root / "system", architecture, f"virt-{architecture.arch}.prop")
     (root / "init").rename(root / "sbin/init")
+
+
+def rootfs(target: Path, architecture: Target, name: str) -> Path:
+    """Write a tar archive with Debian and what `make_linux` makes; return it."""
+    root = target.parent / f"{target.name}.root"
+    make_linux(root, architecture, name)
+    debian(root, architecture)
     words = ["tar", "-C", str(root), "--owner=0", "--group=0", "-cf", str(target), "."]
     subprocess.run(words, check=True, timeout=60)
     return target
 
 
-def system(target: Path, architecture: Target, name: str) -> Path:
-    """Write a system image whose build.prop says `name`; return it."""
+def system(target: Path, architecture: Target, name: str, *, size: int = 24 << 20) -> Path:
+    """Write a system image of `size` bytes whose build.prop says `name`; return it."""
     root = target.parent / f"{target.name}.root"
     userland.make_system(root, architecture, f"virt-{architecture.arch}.prop")
     with (root / "build.prop").open("a") as stream:
         stream.write(f"ro.build.flavor={name}\n")
-    filesystem.make(target, 24 << 20, root)
+    filesystem.make(target, size, root)
     return target

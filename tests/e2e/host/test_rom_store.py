@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import multirom_phone
 import pytest
 import rom_files
 import rom_switches
@@ -50,8 +49,6 @@ def test_a_stored_rom_writes_to_its_own_blocks_alone(
     rom_files.check_shell(phone, "linux")
     fine: dict[str, object] = {"name": "linux", "problem": None, "wiped": []}
     assert phone("--json", "rom", "check").json["roms"] == [fine]
-    multirom_phone.move_to_multirom(phone, "linux", roms["minimal"], tmp_path)
-    multirom_phone.check_import(phone)
     phone.hardboot.process("virtual", "stop", "--name", phone.name)
     userdata = tmp_path / "userdata"
     userdata.write_bytes(phone.read_partition("userdata"))
