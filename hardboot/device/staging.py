@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import re
+import secrets
 import shlex
 import uuid
 from collections.abc import Collection, Sequence
@@ -23,9 +24,12 @@ from hardboot.transport.base import SHELL, Output
 _PARENT = "/data/local/tmp"  # the ADB user may write there on every Android
 COMPUTER = hashlib.sha256(f"{platform.node()} {uuid.getnode():x}".encode()).hexdigest()[:8]
 _NAMES = f"hardboot-{COMPUTER}-"  # of the folders of this computer's commands, before their process ID
-STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}"  # of this command alone: others work beside it
+# Of this command alone: others work beside it, and one before it may have had its process ID. What a power
+# cut left of that one can belong to root.
+STAGING = f"{_PARENT}/{_NAMES}{os.getpid()}-{secrets.token_hex(4)}"
 # What matters of what lies beside it: a pattern that fits nothing is printed as it is.
 _NAMES_BESIDE = f"{_PARENT}/{_NAMES}* {kept_files.FOLDER}*"
+_FOLDER = re.compile(rf"{_PARENT}/{_NAMES}([0-9]{{1,10}})(?:-[0-9a-f]+)?")
 _ADB_USER = 2000  # AID_SHELL of AOSP's android_filesystem_config.h
 _SMALL = 256 << 10  # bytes; a push without a progress bar, and without asking for free space first
 
@@ -346,8 +350,11 @@ def free_bytes(text: str) -> int | None:
 
 def _is_left_over(name: str) -> bool:
     """Return whether a folder is that of a command of this computer that no longer runs."""
-    number = name.removeprefix(f"{_PARENT}/{_NAMES}")
-    return number != name and number.isascii() and number.isdecimal() and has_ended(int(number))
+    found = _FOLDER.fullmatch(name)
+    if found is None or name == STAGING:
+        return False
+    process = int(found[1])
+    return process == os.getpid() or has_ended(process)
 
 
 def _damaged(name: str) -> DeviceError:

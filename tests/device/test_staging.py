@@ -1,6 +1,7 @@
 """Files to and from the scripted phone: each proven, and what is said when one is not whole."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -326,6 +327,27 @@ def test_the_folder_is_removed_if_it_was_used(
     assert scripted.events == []
     handset.make_staging()
     assert scripted.happened("mkdir *") != []
+
+
+def test_what_a_command_with_the_same_process_id_left_is_in_nobodys_way(
+    handset: Handset, scripted: ScriptedPhone, tmp_path: Path
+) -> None:
+    """A power cut can leave it to root, between its making and its change of owner."""
+    earlier = STAGING.rpartition("-")[0]
+    names = earlier.rpartition("-")[0]
+    left = [earlier, f"{earlier}-0123abcd", f"{names}-999999999", f"{names}-999999999-ff"]
+    stays = [
+        f"{names}-{os.getppid()}-ff",
+        f"{names}-x",
+        f"{earlier}-x",
+        "/data/local/tmp/hardboot-0123abcd-1-ff",
+    ]
+    for folder in left + stays:
+        scripted.make_folder(folder)
+    handset.stage(file(tmp_path, "a"), "a")
+    handset.make_staging()
+    handset.clean()
+    assert [folder for folder in left + stays if scripted.files.find(folder)] == stays
 
 
 def test_a_phone_that_is_gone_keeps_its_folder_silently(
