@@ -49,10 +49,12 @@ class MultiRom:
     Attributes:
         name: Of its folder.
         files: Those of MARKERS that it has; a folder's name ends with a slash.
+        current: The ROM that multirom.ini names; see `current_rom`.
     """
 
     name: str
     files: frozenset[str]
+    current: str | None
 
     @property
     def title(self) -> str:
@@ -110,7 +112,12 @@ class MultiRom:
             return "its name has a space: MultiROM does not start it either" if " " in self.name else None
         if not self.type.startswith("android"):
             return self._not_linux
-        return None if self.has_kernel else "it shares the phone's kernel: only MultiROM's own menu starts it"
+        if not self.has_kernel:
+            return "it shares the phone's kernel: only MultiROM's own menu starts it"
+        if self.current != self.name:
+            named = printable(self.current) if self.current else "none in this folder"
+            return f"its trampoline starts the ROM that multirom.ini names: {named}"
+        return None
 
     @property
     def _is_android(self) -> bool:
@@ -132,14 +139,16 @@ class MultiRom:
         return "MultiROM itself does not support it any more"
 
 
-def parse(records: Iterable[tuple[str, str]]) -> tuple[MultiRom, ...]:
+def parse(records: Iterable[tuple[str, str]], ini: str) -> tuple[MultiRom, ...]:
     """Return the ROMs in a folder of MultiROM, without those that MultiROM does not show either.
 
     Args:
         records: Name of each folder, and which of MARKERS it has, one a line.
+        ini: Content of multirom.ini.
     """
+    current = current_rom(ini)
     found = (
-        MultiRom(name, frozenset(files.split()))
+        MultiRom(name, frozenset(files.split()), current)
         for name, files in records
         if name != INTERNAL
         and 0 < len(name.encode("utf-8", "replace")) <= _NAME_MAX
@@ -150,9 +159,10 @@ def parse(records: Iterable[tuple[str, str]]) -> tuple[MultiRom, ...]:
 
 
 def current_rom(text: str) -> str | None:
-    """Return the ROM that MultiROM has chosen, from multirom.ini; None if none, or one on a drive.
+    """Return the ROM that multirom.ini names; None if none, or one on a drive.
 
-    Source: multirom_load_status, which splits lines at equals signs; of two values the last one counts.
+    MultiROM writes the one there that it starts, also Internal, and starts this one after a kexec. Source:
+    multirom, multirom_load_status, which splits lines at equals signs; of two values the last one counts.
     """
     chosen, on_drive = None, False
     for line in text.split("\n"):

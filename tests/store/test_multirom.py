@@ -37,7 +37,7 @@ from hardboot.store.rom_info import BootFile
     ],
 )
 def test_a_type_is_told_by_the_files(files: str, kind: str, kernel: str) -> None:
-    one = MultiRom("a", frozenset(files.split()))
+    one = MultiRom("a", frozenset(files.split()), None)
     assert (one.type, one.kernel) == (kind, kernel)
 
 
@@ -55,19 +55,30 @@ def test_a_type_is_told_by_the_files(files: str, kind: str, kernel: str) -> None
     ],
 )
 def test_what_cannot_be_used_has_a_reason(files: str, imported: bool, booted: bool) -> None:
-    one = MultiRom("a", frozenset(files.split()))
+    one = MultiRom("a", frozenset(files.split()), "a")
     assert (one.not_imported is None, one.not_booted is None) == (imported, booted)
 
 
+@pytest.mark.parametrize(
+    ("current", "named"), [("Internal", "Internal"), (None, "none in this folder"), ("\x1b[2J", r"\x1b[2J")]
+)
+def test_an_android_rom_that_multirom_did_not_start_last_is_not_booted(
+    current: str | None, named: str
+) -> None:
+    files = frozenset(["boot/", "system/", "data/", "cache/", "boot.img"])
+    reason = f"its trampoline starts the ROM that multirom.ini names: {named}"
+    assert MultiRom("a", files, current).not_booted == reason
+
+
 def test_a_linux_rom_whose_name_has_a_space_is_only_imported() -> None:
-    one = MultiRom("a b", frozenset(["rom_info.txt"]))
+    one = MultiRom("a b", frozenset(["rom_info.txt"]), None)
     assert one.not_imported is None
     assert one.not_booted == "its name has a space: MultiROM does not start it either"
 
 
 def test_of_an_image_and_a_folder_the_folder_counts() -> None:
     files = "system.img vendor.sparse.img data.img data/ cache.img cache.sparse.img"
-    assert MultiRom("a", frozenset(files.split())).images == {
+    assert MultiRom("a", frozenset(files.split()), None).images == {
         "system": "system.img",
         "vendor": "vendor.sparse.img",
         "cache": "cache.img",
@@ -76,7 +87,7 @@ def test_of_an_image_and_a_folder_the_folder_counts() -> None:
 
 def test_names_that_multirom_skips_and_that_could_control_a_terminal_are_left_out() -> None:
     names = ["a b", "Internal", ".hidden", "", "x" * 26, "x" * 27, "a\nb", "\x1b[2J", "ä", "ä" * 14]
-    found = multirom.parse((name, "rom_info.txt") for name in names)
+    found = multirom.parse(((name, "rom_info.txt") for name in names), "")
     assert [one.name for one in found] == ["a b", "x" * 26, "ä"]
 
 

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.printable import printable
 from hardboot.base.similar import did_you_mean
-from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
 from hardboot.device.shells import SEPARATOR, read
 from hardboot.store import multirom, rom_info
 from hardboot.store.multirom import BASES, MARKERS, ROM_INFO, MultiRom
 from hardboot.store.rom_info import RomInfo
 
-# Prints the folder, then name and files of each ROM, each behind the separator.
+_INI_LIMIT = 64 << 10  # bytes
+# Prints the folder, multirom.ini, then name and files of each ROM, each behind the separator.
 _LIST = f"""\
 b=
 for c in {" ".join(BASES)}; do
 if [ -z "$b" ] && [ -d $c/roms ]; then b=$c; fi
 done
 if [ -n "$b" ]; then
-echo {SEPARATOR}; echo $b
+echo {SEPARATOR}; echo $b; echo {SEPARATOR}
+if [ -f $b/multirom.ini ]; then head -c {_INI_LIMIT} $b/multirom.ini; echo; fi
 for d in $b/roms/*; do
 if [ -d "$d" ] && [ ! -L "$d" ]; then
 echo {SEPARATOR}; echo "${{d##*/}}"; echo {SEPARATOR}
@@ -28,7 +29,6 @@ for f in {" ".join(MARKERS)}; do
 if [ -d "$d/$f" ]; then echo "$f/"; elif [ -f "$d/$f" ]; then echo "$f"; fi
 done; fi; done; fi; true"""
 _LOOPS = "cat /sys/block/loop*/loop/backing_file 2>/dev/null; true"
-_INI_LIMIT = 64 << 10  # bytes
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def find(phone: Phone) -> MultiRomFolder | None:
     _, *parts = f"{text}\n".split(f"{SEPARATOR}\n")
     if not parts:
         return None
-    base, *others = [part.removesuffix("\n") for part in parts]
-    return MultiRomFolder(base, multirom.parse(zip(others[::2], others[1::2], strict=True)))
+    base, ini, *others = [part.removesuffix("\n") for part in parts]
+    return MultiRomFolder(base, multirom.parse(zip(others[::2], others[1::2], strict=True), ini))
 
 
 def get(phone: Phone, name: str) -> tuple[MultiRomFolder, MultiRom]:
@@ -85,16 +85,6 @@ def read_info(phone: Phone, folder: MultiRomFolder, rom: MultiRom) -> RomInfo:
     """
     path = folder.path(rom, ROM_INFO)
     return rom_info.parse(phone.pull_root_file(path, first=rom_info.LIMIT + 1) or b"")
-
-
-def current(phone: Phone, folder: MultiRomFolder) -> str | None:
-    """Return the ROM that MultiROM has chosen; None if it does not say.
-
-    Raises:
-        DeviceError: If the phone does not answer.
-    """
-    data = phone.pull_copy(Copy("multirom-ini", f"{folder.base}/multirom.ini", _INI_LIMIT)) or b""
-    return multirom.current_rom(data.decode("utf-8", "replace"))
 
 
 def resolved(phone: Phone, folder: str, path: str, *, wildcard: bool = False) -> str | None:

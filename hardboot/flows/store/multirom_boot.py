@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from hardboot.base import log
 from hardboot.base.errors import RefusedError
-from hardboot.base.printable import printable
 from hardboot.device.phone import Phone
 from hardboot.flows import phone_images
 from hardboot.flows.rom import Rom
@@ -52,13 +51,6 @@ class MultiRomSource:
         boot = multirom_kernel.read(phone, self.folder.path(self.rom, BOOT_IMAGE))
         if not multirom_kernel.is_injected(multirom_kernel.assemble(self.rom.title, boot)):
             raise self._refused(f"its {BOOT_IMAGE} has no trampoline of MultiROM, which mounts its system")
-        chosen = multirom.current(phone, self.folder)
-        if chosen != self.rom.name:
-            named = printable(chosen) if chosen else "which is none in this folder"
-            raise self._refused(
-                f"its trampoline starts the ROM that multirom.ini names, {named}, and hardboot never writes "
-                "to that file"
-            )
         return boot
 
     def _linux(self, phone: Phone) -> bytes:

@@ -81,10 +81,10 @@ def test_each_type_is_listed_with_its_kernel_and_what_can_be_done(phone: StorePh
         "multirom:Android  Android in folders, the phone's kernel (only listed: it shares the phone's "
         "kernel: only MultiROM's own menu starts it)",
         "multirom:Chosen  Android in folders, its own kernel (boot.img) (rom boot)",
-        "multirom:In images  Android in images, its own kernel (boot.img) (rom boot or import)",
+        "multirom:In images  Android in images, its own kernel (boot.img) (rom import)",
         "multirom:Linux  Linux (rom_info.txt), its own kernel (rom_info.txt) (rom boot or import)",
         "multirom:LinuxFolder  Linux (rom_info.txt), its own kernel (rom_info.txt) (rom boot or import)",
-        "multirom:Sparse  Android in images, its own kernel (boot.img) (rom boot or import)",
+        "multirom:Sparse  Android in images, its own kernel (boot.img) (rom import)",
         "multirom:Ubuntu  Ubuntu 13.04, its own kernel (boot.img) (only listed: it has no rom_info.txt, "
         "which MultiROM writes as soon as its menu lists the ROM)",
         "multirom:Ubuntu old  Ubuntu 12.10, the phone's kernel (only listed: MultiROM itself does not "
@@ -96,7 +96,7 @@ def test_each_type_is_listed_with_its_kernel_and_what_can_be_done(phone: StorePh
         "name": "multirom:In images",
         "type": "android-images",
         "kernel": "its own kernel (boot.img)",
-        "not_booted": None,
+        "not_booted": "its trampoline starts the ROM that multirom.ini names: Chosen",
         "not_imported": None,
     }
 
@@ -351,7 +351,7 @@ def test_an_android_rom_boots_by_its_trampoline_if_multirom_has_chosen_it(phone:
         ("Android", "it shares the phone's kernel: only MultiROM's own menu starts it"),
         (
             "In images",
-            "its trampoline starts the ROM that multirom.ini names, Chosen, and hardboot never writes to",
+            "its trampoline starts the ROM that multirom.ini names: Chosen",
         ),
         ("Linux", "its kernel lies in its image"),
         ("Ubuntu", "it has no rom_info.txt, which MultiROM writes as soon as its menu lists the ROM"),
