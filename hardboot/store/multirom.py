@@ -21,12 +21,13 @@ BASES = (
 )
 BOOT_IMAGE = "boot.img"
 ROM_INFO = "rom_info.txt"
+FIRMWARE = "firmware.img"  # mounted in place of the phone's firmware partition
 INTERNAL = "Internal"  # the phone's own system; it has no files of its own
 PARTS = ("system", "vendor", "data", "cache")
 _NEEDED = ("system", "data", "cache")
 _IMAGES = tuple(f"{part}{end}" for part in PARTS for end in (".img", ".sparse.img"))
-# What tells the type; a name that ends with a slash is a folder's.
-MARKERS = ("boot", *PARTS, *_IMAGES, "root", "root.img", BOOT_IMAGE, ROM_INFO)
+# What tells the type, and what is used of it; a name that ends with a slash is a folder's.
+MARKERS = ("boot", *PARTS, *_IMAGES, "root", BOOT_IMAGE, ROM_INFO, FIRMWARE)
 _NAME_MAX = 26  # bytes: MAX_ROM_NAME_LEN
 _CURRENT = "current_rom"
 _DRIVE = "curr_rom_part"  # the USB drive or SD card that it lies on

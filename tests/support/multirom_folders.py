@@ -27,7 +27,7 @@ ROMS = {
     "Internal": (),
     "Android": ("boot/init.rc", "system/build.prop", "data/app/x", "cache/recovery/log"),
     "Chosen": ("boot/init.rc", "system/build.prop", "data/app/x", "cache/recovery/log", "boot.img"),
-    "In images": ("boot/init.rc", "system.img", "data.img", "cache.img", "boot.img"),
+    "In images": ("boot/init.rc", "system.img", "data.img", "cache.img", "boot.img", "firmware.img"),
     "Sparse": ("boot/init.rc", "system.sparse.img", "data.sparse.img", "cache.sparse.img", "boot.img"),
     "Linux": ("rom_info.txt", "root.img"),
     "LinuxFolder": ("rom_info.txt", "root/boot/vmlinuz", "root/boot/initrd.img", "root/etc/passwd"),

@@ -37,7 +37,7 @@ from hardboot.formats.archives.sparse import SPARSE_MAGIC
 from hardboot.images import filesystem
 from hardboot.store import blocks
 from hardboot.store.manifest import Kind, Manifest, StoredImage
-from hardboot.store.multirom import BOOT_IMAGE, MultiRom
+from hardboot.store.multirom import BOOT_IMAGE, FIRMWARE, MultiRom
 from hardboot.store.rom_info import RomInfo
 
 _HEAD = 4096  # bytes of an image that tell its file system
@@ -77,6 +77,8 @@ def _import_android(phone: Phone, folder: MultiRomFolder, rom: MultiRom, name: s
     boot = multirom_kernel.read(phone, folder.path(rom, BOOT_IMAGE))
     made = multirom_kernel.assemble(rom.title, boot)
     device_mapper.check(made)
+    if FIRMWARE in rom.files:
+        log.warn(f"{FIRMWARE} of {rom.title} is not copied: the new ROM runs with the phone's own firmware")
     images = {part: _image(phone, folder.path(rom, file), part) for part, file in rom.images.items()}
     start = add.NewRom(name=name, kind="android", boot={"boot": boot}, images={})
     where = add.check_new(phone, name, sum(one.size for one in images.values()) + start.room)

@@ -162,6 +162,10 @@ def test_an_android_rom_in_images_is_imported_and_starts_without_the_trampoline(
     for source, name in (("In images", "In-images"), ("Sparse", "Sparse")):
         done = hardboot("--json", "rom", "import", source)
         assert done.returncode == 0, done.stderr
+        warning = (
+            f"firmware.img of multirom:{source} is not copied: the new ROM runs with the phone's own firmware"
+        )
+        assert (warning in done.stderr) == (source == "In images")
         made = json.loads(done.stdout)
         assert (made["name"], made["kind"], made["init"]) == (name, "android", "/main_init")
         assert [(one["name"], one["read_only"]) for one in made["images"]] == [
