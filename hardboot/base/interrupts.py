@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hardboot.base.errors import DeviceError, RequestError
+from hardboot.base.errors import DeviceError, DeviceStateError, RequestError
 
 LOOK = "If a phone is involved, look at it before you go on: hardboot status"
 
@@ -25,16 +25,18 @@ class Interrupt(KeyboardInterrupt):
 
 
 @contextmanager
-def if_cut_off(state: str, fix: str | None = None) -> Iterator[None]:
+def if_cut_off(state: str, fix: str | None = None, *, unknown: bool = False) -> Iterator[None]:
     """Let a Ctrl-C or a failed request within the block tell `state`, unless a block inside it has done so.
 
     Args:
         state: What is changed and what is not, or not known.
         fix: What to do next; None is LOOK after a Ctrl-C, and else what the failed request says.
+        unknown: What was sent may have had its effect, or not: trying again is not safe then.
 
     Raises:
         Interrupt: In place of the KeyboardInterrupt, with its notes.
         DeviceError: In place of the RequestError.
+        DeviceStateError: The same, if `unknown`.
     """
     try:
         yield
@@ -46,7 +48,8 @@ def if_cut_off(state: str, fix: str | None = None) -> Iterator[None]:
             told.add_note(note)
         raise told from interrupt
     except RequestError as error:
-        raise DeviceError(error.what, state=state, fix=fix or error.fix) from error
+        kind = DeviceStateError if unknown else DeviceError
+        raise kind(error.what, state=state, fix=fix or error.fix) from error
 
 
 @contextmanager

@@ -39,9 +39,9 @@ def trigger(phone: Phone, journal: Journal, *, wait_s: float) -> None:
     journal.host = before = phone.kernel()
     title = "Crashing the running kernel and waiting for the next one"
     with journal.phase("crash"), log.step(title, limit_s=wait_s):
-        with if_cut_off("The crash may have been sent; which kernel runs is not known."):
+        with if_cut_off("The crash may have been sent; which kernel runs is not known.", unknown=True):
             run_detached(phone, CRASH, timeout_s=_SYNC_S)
-        with if_cut_off("The crash had been sent; which kernel runs is not known."):
+        with if_cut_off("The crash had been sent; which kernel runs is not known.", unknown=True):
             now = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=_refuse_old_kernel)
     if now is None:
         journal.outcome = PHONE_SILENT

@@ -103,7 +103,7 @@ def start(
     title = "Starting the guest by soft kexec" if soft else "Resetting the hardware, waiting for the guest"
     with journal.phase("start" if soft else "reset and boot"), log.step(title):
         event = _event(loaded)
-        with if_cut_off(f"{event} may have been sent; it is not known whether the ROM runs."):
+        with if_cut_off(f"{event} may have been sent; it is not known whether the ROM runs.", unknown=True):
             _leave_kernel(phone, program, phone.profile.soft.unbind if soft or unbind else ())
 
         def on_old_kernel(seconds: float) -> None:
@@ -112,7 +112,7 @@ def start(
                 journal.outcome = NOT_LEFT
                 raise _not_left(text, quiesced=quiesce)
 
-        with if_cut_off(f"{event} had been sent; it is not known whether the ROM runs."):
+        with if_cut_off(f"{event} had been sent; it is not known whether the ROM runs.", unknown=True):
             return wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
 
 

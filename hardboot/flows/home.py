@@ -118,11 +118,11 @@ def _restart_without_root(phone: Phone, wait_s: float) -> bool:
         return False
     except DeviceError as error:
         log.warn(f"{error.what}; restarting the phone")
-    with if_cut_off("The restart may have been sent; nothing was written."):
+    with if_cut_off("The restart may have been sent; nothing was written.", unknown=True):
         before = KernelIdentity("", phone.shell(_BOOT_ID).text.strip(), "")
         phone.transport.reboot("")
     with (
-        if_cut_off("The restart had been sent; nothing was written."),
+        if_cut_off("The restart had been sent; nothing was written.", unknown=True),
         log.step("Waiting for the phone", limit_s=wait_s),
     ):
         if restart.wait_for_change(phone, before, wait_s=wait_s) is None:

@@ -69,9 +69,11 @@ def reboot_and_wait(
         fix: Told then, too: what to do next; see `if_cut_off`.
     """
     told = f"{left} " if left else ""
-    with if_cut_off(f"{told}The restart may have been sent; which kernel runs is not known.", fix):
+    with if_cut_off(
+        f"{told}The restart may have been sent; which kernel runs is not known.", fix, unknown=True
+    ):
         reboot(phone)
-    with if_cut_off(f"{told}The restart had been sent; which kernel runs is not known.", fix):
+    with if_cut_off(f"{told}The restart had been sent; which kernel runs is not known.", fix, unknown=True):
         return wait_for_change(phone, before, wait_s=wait_s)
 
 

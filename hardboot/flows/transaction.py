@@ -227,7 +227,9 @@ def make(
             before = phone.kernel()
         path = one.device.path
         with if_cut_off(
-            f"{partition_write.mixed(path)} A write may still be running.", partition_write.recover(one.write)
+            f"{partition_write.mixed(path)} A write may still be running.",
+            partition_write.recover(one.write),
+            unknown=True,
         ):
             failure = partition_write.write(
                 phone, one.device, one.write, staged[number], before=before, wait_s=wait_s

@@ -285,7 +285,9 @@ def _put_back_one(phone: Phone, known: Transaction, number: int, done: Sequence[
         writes[number] = replace(one, state="begun")  # what a cut leaves is no content of others
         known = records.keep(phone, replace(known, writes=tuple(writes)))
     with if_cut_off(
-        f"{partition_write.mixed(device.path)} A write may still be running.", partition_write.recover(one)
+        f"{partition_write.mixed(device.path)} A write may still be running.",
+        partition_write.recover(one),
+        unknown=True,
     ):
         try:
             partition_write.write_rescue(phone, device, one, computer=known.computer)

@@ -81,9 +81,9 @@ def measure(phone: Phone, restart: Restart, memory: LogMemory, *, wait_s: float)
 
     try:
         with log.step(f"Restarting the phone ({restart.name})", limit_s=wait_s):
-            with if_cut_off("The restart may have been sent; which kernel runs is not known."):
+            with if_cut_off("The restart may have been sent; which kernel runs is not known.", unknown=True):
                 run_detached(phone, restart.command, timeout_s=_SEND_S)
-            with if_cut_off("The restart had been sent; which kernel runs is not known."):
+            with if_cut_off("The restart had been sent; which kernel runs is not known.", unknown=True):
                 after = wait_for_change(phone, before, wait_s=wait_s, on_old_kernel=on_old_kernel)
     except _NotLeftError:
         return Survival(restart=restart.name, kept=None, why="the phone did not restart")

@@ -87,14 +87,14 @@ class BootableImage:
             file = Path(folder, "boot.img")
             write_atomic(file, bootimg.build(self.image))
             with (
-                if_cut_off("The phone may be in its bootloader; nothing was flashed.", _LOOK),
+                if_cut_off("The phone may be in its bootloader; nothing was flashed.", _LOOK, unknown=True),
                 journal.phase("enter bootloader"),
                 log.step("Restarting into the bootloader"),
             ):
                 bootloader.enter(phone, self.client, self.before, journal)
                 self._check_bootloader(journal)
             with (
-                if_cut_off("The image may have been sent; nothing was flashed.", _LOOK),
+                if_cut_off("The image may have been sent; nothing was flashed.", _LOOK, unknown=True),
                 journal.phase("send"),
                 log.step("Sending the image to the bootloader"),
             ):
@@ -106,7 +106,7 @@ class BootableImage:
                 if not answer.done:  # some start the image before they answer
                     log.detail(f"the bootloader did not answer: {answer.text}")
         with (
-            if_cut_off("The image had been sent; it is not known whether the ROM runs.", _LOOK),
+            if_cut_off("The image had been sent; it is not known whether the ROM runs.", _LOOK, unknown=True),
             journal.phase("boot"),
             log.step("Waiting for the ROM", limit_s=wait_s),
         ):

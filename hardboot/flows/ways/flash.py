@@ -87,7 +87,7 @@ class FlashBoot:
             DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
         """
         journal.loaded = self.loaded
-        with if_cut_off("The ROM may be flashed, and may have been started.", _HOME):
+        with if_cut_off("The ROM may be flashed, and may have been started.", _HOME, unknown=True):
             log.say(f"Booting {self.loaded} {self.loaded.method}")
             with journal.phase("write"), temporary_folder() as folder:
                 copies = new_images.copies(self.images, folder)

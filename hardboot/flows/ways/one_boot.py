@@ -47,7 +47,7 @@ def start(
         DeviceStateError: If the phone stays silent, or it is not known what a partition holds.
     """
     journal.loaded = loaded
-    with if_cut_off(f"The ROM may be in {place}, and may have been started.", home):
+    with if_cut_off(f"The ROM may be in {place}, and may have been started.", home, unknown=True):
         log.say(title)
         with journal.phase("write"):
             write()
