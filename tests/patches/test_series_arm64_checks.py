@@ -1,4 +1,7 @@
-"""What the arm64 series for phones' kernels refuse and prepare: their C code, in a model of the kernel."""
+"""What the arm64 series for phones' kernels refuse and prepare: their C code, in a model of the kernel.
+
+Of the mainline series only the board's hook; the rest is seen on whole kernels.
+"""
 
 import re
 import subprocess
@@ -28,12 +31,9 @@ def new_file(series: str, path: str) -> str:
     raise AssertionError(path)
 
 
-@pytest.fixture(scope="module", params=["arm64-4.9", "arm64-6.6"])
-def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def build(folder: Path, series: str, path: str, *flags: str) -> dict[str, Path]:
     """Return a program for each way to reset; headers that only kernels have are empty."""
-    series: str = request.param
-    folder = tmp_path_factory.mktemp(series)
-    code = new_file(series, "arch/arm64/kernel/kexec_hardboot.c")
+    code = new_file(series, path)
     for header in set(re.findall(r"#include <(.+)>", code)) - {"linux/errno.h"}:
         (folder / header).parent.mkdir(parents=True, exist_ok=True)
         (folder / header).write_text("")
@@ -46,10 +46,22 @@ def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         options |= {"warm": {"RESET_PSCI_WARM": 1}, "reserved": {"PAGE_RESERVED": 1}}.get(name, {})
         defines = [f"-DCONFIG_KEXEC_HARDBOOT_{key}={value:#x}" for key, value in options.items()]
         made[name] = folder / name
-        words: list[str | Path] = [gcc, "-Wall", "-Werror", *defines]
+        words: list[str | Path] = [gcc, "-Wall", "-Werror", *defines, *flags]
         words += ["-DCONFIG_KEXEC_HARDBOOT", '-DSOURCE="kexec_hardboot.c"', f"-I{folder}", PROGRAM]
         process.run([*words, "-o", made[name]], timeout_s=60)
     return made
+
+
+@pytest.fixture(scope="module", params=["arm64-4.9", "arm64-6.6"])
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    series: str = request.param
+    return build(tmp_path_factory.mktemp(series), series, "arch/arm64/kernel/kexec_hardboot.c")
+
+
+@pytest.fixture(scope="module")
+def mainline(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("mainline")
+    return build(folder, "arm64-6.1", "kernel/kexec_hardboot.c", "-DMAINLINE", "-DCONFIG_64BIT")
 
 
 def run(program: Path, *settings: str) -> list[str]:
@@ -149,16 +161,27 @@ def test_an_image_without_the_flag_is_left_alone(programs: dict[str, Path]) -> N
     assert {"start 0x50000000", "written 4096-4096"} <= set(said)
 
 
+FAILED_HOOK = [
+    "hook",
+    "emerg hardboot: the board is not ready for the reset (-5); restarting without the image",
+    "restart",
+]
+
+
 @pytest.mark.parametrize("way", ["psci", "warm", "mmio", "watchdog"])
 def test_a_hook_that_fails_restarts_the_host_with_nothing_written(
     programs: dict[str, Path], way: str
 ) -> None:
-    said = run(programs[way], "hook=5")
-    assert said[-3:] == [
-        "hook",
-        "emerg hardboot: the board is not ready for the reset (-5); restarting without the image",
-        "restart",
-    ]
+    assert run(programs[way], "hook=5")[-3:] == FAILED_HOOK
+
+
+@pytest.mark.parametrize("way", ["psci", "mmio", "watchdog"])
+def test_the_mainline_series_notice_a_failed_hook_too(mainline: dict[str, Path], way: str) -> None:
+    assert run(mainline[way], "hook=5")[-3:] == FAILED_HOOK
+    said = run(mainline[way], "hook=0")
+    at = said.index("hook")
+    assert said[at + 1] == "record 0x4a5db007 0x50000000 0x60000000"
+    assert prepared(mainline[way]) == (NO_DEVICE if way == "watchdog" else 0)
 
 
 NODE = (f"node_start={PAGE:#x}", f"node_end={PAGE + 0x2000:#x}")
@@ -216,6 +239,11 @@ def test_what_the_code_declares_itself_is_its_own(series: str, others: set[str])
     declared = set(re.findall(r"^extern .*?(\w+)(?:\[\])?;$", code, re.MULTILINE))
     assert declared - set(re.findall(r"\.globl\s+(\w+)", assembly)) == others
     assert len(declared) == 3 + len(others)
+
+
+def test_the_mainline_series_have_the_same_code() -> None:
+    series = ("arm-6.1", "arm-6.12", "arm64-6.1", "arm64-6.12")
+    assert len({new_file(one, "kernel/kexec_hardboot.c") for one in series}) == 1
 
 
 def test_no_patch_holds_an_address_of_a_device() -> None:

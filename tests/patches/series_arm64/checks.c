@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * kexec_hardboot.c of a patched arm64 tree (SOURCE) in a model of the kernel: what it refuses when an image is
- * loaded, and what it leaves in the control page. Arguments are NAME=VALUE settings; see main().
+ * loaded, and what it leaves in the control page; with MAINLINE, that of a mainline series, which fills in a
+ * record instead. Arguments are NAME=VALUE settings; see main().
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -37,6 +38,9 @@ typedef uint32_t __be32;
 #define page_to_phys(page) ((void)(page), CONTROL)
 #define CONTROL 0x80001000UL
 #define scnprintf snprintf
+#define sysfs_emit sprintf
+#define IS_ENABLED(option) 0
+#define boot_phys_to_phys(address) (address)
 #define pr_emerg(...) say("emerg", __VA_ARGS__)
 #define pr_err(...) say("err", __VA_ARGS__)
 #define pr_info(...) say("info", __VA_ARGS__)
@@ -66,6 +70,10 @@ struct kobj_attribute {
 struct attribute_group {
 	struct attribute **attrs;
 };
+#define ATTRIBUTE_GROUPS(name) \
+	static const struct attribute_group name##_group = { .attrs = name##_attrs }, \
+					    *name##_groups[] = { &name##_group, NULL }
+#define sysfs_create_groups(folder, groups) sysfs_create_group(folder, *(groups))
 struct of_device_id {
 	const char *compatible;
 };
@@ -270,13 +278,23 @@ int main(int count, char **settings)
 			abort();
 	}
 	kexec_hardboot_reserve();
+#ifdef MAINLINE
+	unsigned long record[KEXEC_HARDBOOT_REC_SIZE / sizeof(long)];
+	int result = kexec_hardboot_prepare(&image, 0x60000000);
+#else
 	int result = kexec_hardboot_prepare(&image);
+#endif
 
 	printf("prepare %d\n", result);
 	if (result)
 		return 0;
+#ifdef MAINLINE
+	kexec_hardboot_start(&image, record, 0x60000000);
+	printf("record %#lx %#lx %#lx\n", record[0], record[1], record[2]);
+#else
 	memset(page, 0xee, sizeof(page));
 	kexec_hardboot_start(&image);
+#endif
 	printf("start %#lx\n", image.start);
 	if (initcall())
 		abort();
@@ -286,6 +304,7 @@ int main(int count, char **settings)
 		one->show(NULL, one, text);
 		printf("%s %s", one->attr.name, text);
 	}
+#ifndef MAINLINE
 	unsigned first = 0, last = sizeof(page);
 
 	while (first < sizeof(page) && page[first] == 0xee)
@@ -300,5 +319,6 @@ int main(int count, char **settings)
 
 	printf("code %#x words %#lx %#lx %#lx %#lx\n", *(uint32_t *)(page + first), (long)words[0], (long)words[1],
 	       (long)words[2], (long)words[3]);
+#endif
 	return 0;
 }
