@@ -22,6 +22,7 @@ from hardboot.flows import rom as roms
 from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.store import add as adding
 from hardboot.flows.store import archive, checking, default, gsi, sources, stored
+from hardboot.flows.store import initramfs as own_initramfs
 from hardboot.flows.store import refresh as refreshing
 from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.write_image import NewImage
@@ -77,6 +78,11 @@ def rom() -> None:
     metavar="PATH",
     help="Use this Linux root file system: an archive, folder or image.",
 )
+@click.option(
+    "--initramfs",
+    is_flag=True,
+    help="Let IMAGE's own initial ramdisk mount the root file system, which is /dev/dm-0.",
+)
 @click.option("--system", type=_PATH, metavar="FILE", help="Use this system image of an Android ROM.")
 @click.option("--vendor", type=_PATH, metavar="FILE", help="Use this vendor image of an Android ROM.")
 @click.option("--data", type=SIZE, metavar="SIZE", help="Give it so much room for its own data: 512M, 4G.")
@@ -90,6 +96,7 @@ def add(
     name: str,
     image: Path,
     rootfs: Path | None,
+    initramfs: bool,
     system: Path | None,
     vendor: Path | None,
     data: int | None,
@@ -107,6 +114,8 @@ def add(
     check_new_name(name)
     if rootfs and (system or vendor or cache):
         raise click.UsageError("--rootfs cannot be combined with --system, --vendor or --cache.")
+    if initramfs and not rootfs:
+        raise click.UsageError("--initramfs needs --rootfs.")
     if (system or vendor or cache) and data is None:
         raise click.UsageError("An Android ROM needs --data SIZE, the room for its own data.")
     with ExitStack() as stack:
@@ -122,6 +131,7 @@ def add(
             given = {key: path for key, path in (("system", system), ("vendor", vendor)) if path}
             sizes = {"data": data, **({"cache": cache} if cache else {})}
             kind, images = "android", sources.android(download, given, sizes, folder)
+        assembled = roms.assemble(found)
         new = NewRom(
             name=name,
             kind=kind,
@@ -129,8 +139,9 @@ def add(
             images=images,
             root="root" if kind == "linux" else None,
             description=description,
-            release=roms.assemble(found).release,
-            cmdline=append,
+            release=assembled.release,
+            cmdline=own_initramfs.command_line(append) if initramfs else append,
+            init=own_initramfs.program(assembled) if initramfs else None,
         )
         phone = stack.enter_context(connected(settings, exclusive=True))
         gsi.check(phone, new)

@@ -46,9 +46,7 @@ def add(
             state="Nothing was sent.",
             fix="Use the ROM's own image, not one that hardboot made for the recovery partition.",
         )
-    found = tree.find(init, follow=True)
-    is_file = found is not None and found.node.entry is not None and found.node.entry.is_file
-    if not elsewhere and not (is_file and init.isprintable()):
+    if not elsewhere and not is_file(tree, init):
         raise RefusedError(
             f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
             state="Nothing was sent.",
@@ -63,3 +61,10 @@ def add(
 def tree_of(fragments: Sequence[ramdisk.Fragment]) -> Rootfs:
     """Return the root file system that the kernel makes of a ramdisk."""
     return rootfs.unpack(archive for fragment in fragments for archive in fragment.archives)
+
+
+def is_file(tree: Rootfs, path: str) -> bool:
+    """Return whether a path leads to a file, and can be written into a line of steps."""
+    found = tree.find(path, follow=True)
+    entry = found.node.entry if found else None
+    return entry is not None and entry.is_file and path.isprintable()

@@ -91,7 +91,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         boot: Its boot images, by the names of partitions.
         images: Its block devices, in the order in which they are made.
         root: Name of the image that holds the root file system, of kind `linux`.
-        init: Path of its first program, of kind `android`, where that is not /init.
+        init: Path of the first program in its ramdisk: of kind `android`, where that is not /init; of kind
+            `linux`, where that program mounts the root file system, and not hb-init.
     """
 
     version: Literal[1]

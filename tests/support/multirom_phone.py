@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import ramdisk_scripts
 import stored_roms
 from multirom_folders import BASE, INI, ROM_INFO
 from phones import VirtualPhone
@@ -15,7 +16,6 @@ from phones import VirtualPhone
 from hardboot.device.connection import open_transport
 from hardboot.formats.boot import bootimg
 from hardboot.images import filesystem
-from hardboot.virtual import packages, userland
 from hardboot.virtual.target import ARM
 
 ANDROID, FOLDER, IMAGE = "Android", "Folder", "Image"  # the names of the ROMs
@@ -23,15 +23,9 @@ NOTE = "kept"  # what a file in the data of each ROM says
 _MIB = 1 << 20
 # Names, owners, modes and times of all, and what is in the files.
 _STATE = f"cd {BASE}; find . | sort | xargs ls -ldn; find . -type f | sort | xargs md5sum"
-_START = """\
-#!/mrom/busybox sh
-/mrom/busybox mount -t proc proc /proc
-mount -t devtmpfs devtmpfs /dev
-mount -t sysfs sysfs /sys
-"""
 # What MultiROM's trampoline and menu do after a kexec (trampoline.c, multirom_prep_android_mounts), but all
 # read-only: MultiROM lets a ROM write to its images, and here a change must be hardboot's.
-_TRAMPOLINE = f"""{_START}\
+_TRAMPOLINE = f"""{ramdisk_scripts.START}\
 grep -q mrom_kexecd=1 /proc/cmdline || reboot -f
 disk=$(grep -l PARTNAME=userdata /sys/class/block/*/uevent | cut -d / -f 5)
 mount -t ext4 /dev/$disk /realdata
@@ -42,7 +36,7 @@ sed -i 's/^/#/' /fstab.*
 exec /main_init
 """
 # What the initial ramdisk of an Ubuntu for MultiROM does with rootsubdir=; read-only for the same reason.
-_ROOT_FOLDER = f"""{_START}\
+_ROOT_FOLDER = f"""{ramdisk_scripts.START}\
 for word in $(cat /proc/cmdline); do case $word in
 root=*) disk=${{word#root=}} ;;
 rootfstype=*) type=${{word#rootfstype=}} ;;
@@ -144,7 +138,7 @@ def _make_android(rom: Path, boot_image: Path, work: Path) -> None:
     (root / "cache").mkdir()
     with (root / "fstab.virt-arm").open("a") as stream:
         stream.write("/dev/block/by-name/cache /cache ext4 nosuid,nodev wait\n")
-    ramdisk = _with_script(root, _TRAMPOLINE, "realdata")
+    ramdisk = ramdisk_scripts.pack(root, ARM, _TRAMPOLINE, "realdata")
     made = bootimg.renew(replace(boot, ramdisk=ramdisk, name="tr_ver27"))
     (rom / "boot.img").write_bytes(b"".join(bytes(piece) for piece in bootimg.build(made)))
 
@@ -162,20 +156,6 @@ def _make_linux(rom: Path, boot_image: Path, work: Path) -> None:
     initrd = work / "initrd"
     initrd.mkdir()
     (root / "boot/initrd.img").write_bytes(
-        _with_script(initrd, _ROOT_FOLDER, "dev", "proc", "sys", "host", "root")
+        ramdisk_scripts.pack(initrd, ARM, _ROOT_FOLDER, "dev", "proc", "sys", "host", "root")
     )
     (rom / "rom_info.txt").write_bytes(ROM_INFO.replace(b"%r/boot/vmlinuz", b"%r/boot/vmlinuz*"))
-
-
-def _with_script(root: Path, script: str, *folders: str) -> bytes:
-    """Return a ramdisk of the files in a folder, in which busybox runs a script as init."""
-    for name in ("mrom", *folders):
-        (root / name).mkdir()
-    busybox = packages.package_dir("busybox-static", architecture=ARM.debian)
-    shutil.copyfile(busybox / "bin/busybox", root / "mrom/busybox")
-    (root / "init").write_text(script)
-    for name in ("init", "mrom/busybox"):
-        (root / name).chmod(0o755)
-    output = root.with_name(f"{root.name}.gz")
-    userland.pack_ramdisk(root, output)
-    return output.read_bytes()

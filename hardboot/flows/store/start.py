@@ -132,17 +132,18 @@ def _ramdisk(
         steps.append(
             hb_init.disk_step(one.name, where.partition, where.device, where.size, read_only=one.read_only)
         )
-    if found.root is not None:
+    mounts = found.root is not None and found.init is None
+    if found.root is not None and mounts:
         steps.append(hb_init.root_step(found.root, images[-1].filesystem))
     return first_program.add(
         data,
         phone.profile.arch,
         steps,
-        _INIT if found.root is not None else _first_program(rom, found),
+        _INIT if mounts else _first_program(rom, found),
         files={
             **modules,
             **{hb_init.table_name(name): extents.build_table(runs) for name, runs in tables.items()},
         },
         changed=android_fstab.changed(tree, images) if found.kind == "android" else {},
-        elsewhere=found.root is not None,
+        elsewhere=mounts,
     )

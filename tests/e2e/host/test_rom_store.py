@@ -1,13 +1,16 @@
 """A ROM stored on the phone of the hardboot era: ext4, 32-bit ARM; the phone's own data stays as it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import ramdisk_scripts
 import rom_files
 import rom_switches
 import stored_roms
 from phones import VirtualPhone
 
+from hardboot.formats.boot import bootimg
 from hardboot.virtual.target import ARM
 
 pytestmark = pytest.mark.e2e
@@ -47,9 +50,34 @@ def test_a_stored_rom_writes_to_its_own_blocks_alone(
     phone("reboot")
     rom_files.check_push_and_pull(phone, "linux", tmp_path / "files")
     rom_files.check_shell(phone, "linux")
+    # Again, from the phone's own shell.
+    resets = phone.status.resets
+    phone.run("su -c '/data/hardboot/hardboot boot linux </dev/null >/dev/kmsg 2>&1 &'")
+    phone.wait(resets)
+    assert phone.run("su -c 'cat /data/note'").strip() == "kept"
+    phone("reboot")
+    assert phone.run("su -c '/data/hardboot/hardboot log'").endswith(" UTC linux: starting\n")
     fine: dict[str, object] = {"name": "linux", "problem": None, "wiped": []}
     assert phone("--json", "rom", "check").json["roms"] == [fine]
     phone.hardboot.process("virtual", "stop", "--name", phone.name)
     userdata = tmp_path / "userdata"
     userdata.write_bytes(phone.read_partition("userdata"))
     rom_switches.check_ext4(userdata)
+
+
+def test_the_initial_ramdisk_of_a_rom_can_mount_its_root(
+    host_phone: VirtualPhone, roms: dict[str, Path], tmp_path: Path
+) -> None:
+    phone = host_phone
+    root, initrd, boot = tmp_path / "root", tmp_path / "initrd", tmp_path / "boot.img"
+    stored_roms.make_linux(root, ARM, "by-initramfs")
+    initrd.mkdir()
+    ramdisk = ramdisk_scripts.pack(initrd, ARM, ramdisk_scripts.MOUNTS_ROOT, "dev", "proc", "sys", "root")
+    made = bootimg.renew(replace(bootimg.parse(roms["minimal"].read_bytes()), ramdisk=ramdisk))
+    boot.write_bytes(b"".join(bytes(piece) for piece in bootimg.build(made)))
+    phone.hardboot.process("rom", "add", "own", boot, "--rootfs", root, "--data", "24M", "--initramfs")
+    assert phone.hardboot.process("--json", "rom", "boot", "own").json["outcome"] == "guest-up"
+    assert phone.run("getprop ro.build.display.id").strip() == "by-initramfs"
+    assert "/dev/dm-0 / ext4 rw,relatime 0 0" in phone.run("su -c 'cat /proc/mounts'").splitlines()
+    phone("reboot")
+    phone("rom", "remove", "own", "--yes")

@@ -3,16 +3,19 @@
 from pathlib import Path
 
 import pytest
+import scripted_setup
 import store_setup as setup
+from in_process import hardboot
 from scripted_phone.files import File
 from store_setup import StorePhone
 from told import raises
 
 from hardboot.base.errors import HardbootError, InputError, RefusedError
-from hardboot.flows.store import add, stored
+from hardboot.flows.store import add, initramfs, stored
 from hardboot.flows.store.place import STORE
 from hardboot.flows.store.start import StoredSource
 from hardboot.formats.archives import ramdisk
+from hardboot.images import filesystem
 from hardboot.payload import extents
 from hardboot.store.manifest import Manifest
 
@@ -87,3 +90,44 @@ def test_a_file_that_is_gone_is_refused(phone: StorePhone, name: str) -> None:
     phone.scripted.files.remove(f"{STORE}/linux/{name}")
     with pytest.raises(HardbootError):
         StoredSource(known or manifest(phone)).complete(phone.phone)
+
+
+def test_a_rom_whose_own_ramdisk_mounts_the_root_gets_the_disk_alone(
+    phone: StorePhone, tmp_path: Path
+) -> None:
+    boot, image = scripted_setup.rom_image(tmp_path), tmp_path / "root.img"
+    filesystem.make(image, 4 << 20)
+    words = ("rom", "add", "own", boot, "--rootfs", image, "--initramfs", "--append", "quiet")
+    done = hardboot(*words)
+    assert done.returncode == 0, done.stderr
+    known = stored.find(phone.phone, "own")
+    assert (known.init, known.cmdline) == ("/init", "root=/dev/dm-0 quiet")
+    found = files(bytes(StoredSource(known).complete(phone.phone).ramdisks()))
+    assert found["hb-init/steps"].decode().splitlines() == [
+        f"disk root userdata vda3 {setup.PARTITION} rw",
+        "init /init",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("append", "line"),
+    [
+        ("", "root=/dev/dm-0"),
+        ("quiet", "root=/dev/dm-0 quiet"),
+        ("root=LABEL=x quiet", "root=LABEL=x quiet"),
+        ("datapart=/dev/dm-0", "datapart=/dev/dm-0"),
+        ("rootflags=x", "root=/dev/dm-0 rootflags=x"),
+    ],
+)
+def test_the_disk_is_named_unless_the_user_has_named_one(append: str, line: str) -> None:
+    assert initramfs.command_line(append) == line
+
+
+def test_an_initial_ramdisk_that_cannot_mount_a_root_is_refused(phone: StorePhone, tmp_path: Path) -> None:
+    boot, image = scripted_setup.rom_image(tmp_path, cmdline=b"rdinit=/none"), tmp_path / "root.img"
+    filesystem.make(image, 4 << 20)
+    done = hardboot("rom", "add", "own", boot, "--rootfs", image, "--initramfs")
+    assert done.returncode == 3
+    assert "there is no /none in the initial ramdisk" in " ".join(done.stderr.split())
+    assert phone.names() == ["linux"]
+    assert hardboot("rom", "add", "own", boot, "--initramfs").returncode == 2
