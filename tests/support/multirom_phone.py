@@ -1,6 +1,7 @@
 """MultiROM's folder with ROMs that boot, for a virtual phone, and what must not change of it."""
 
 import gzip
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,12 +15,15 @@ from multirom_folders import BASE, INI, ROM_INFO
 from phones import VirtualPhone
 
 from hardboot.device.connection import open_transport
+from hardboot.flows.store.place import STORE
 from hardboot.formats.boot import bootimg
 from hardboot.images import filesystem
 from hardboot.virtual.target import ARM
 
+LONG_AGO = 1_000_000_000  # seconds: the time of all files, so that ls shows a newer one
 ANDROID, FOLDER, IMAGE = "Android", "Folder", "Image"  # the names of the ROMs
 NOTE = "kept"  # what a file in the data of each ROM says
+LINUX_NOTE = f"640 {LONG_AGO}"  # mode and time of that of a Linux ROM, as stat -c "%a %Y" prints them
 _MIB = 1 << 20
 # Names, owners, modes and times of all, and what is in the files.
 _STATE = f"cd {BASE}; find . | sort | xargs ls -ldn; find . -type f | sort | xargs md5sum"
@@ -79,9 +83,9 @@ class MultiRomOnPhone:
         assert f"./roms/{FOLDER}/root/etc/note" in self.state
 
     def remove(self) -> None:
-        """Remove it from the phone."""
+        """Remove it from the phone, and what was imported."""
         if self.phone and self.phone.status.running:
-            self.phone.run(f"su -c 'rm -rf {BASE}'")
+            self.phone.run(f"su -c 'rm -rf {BASE} {STORE}'")
 
     @contextmanager
     def booted(self, *words: str) -> Iterator[VirtualPhone]:
@@ -89,7 +93,6 @@ class MultiRomOnPhone:
         phone = self.phone
         assert phone
         assert phone.hardboot.process("--json", *words).json["outcome"] == "guest-up"
-        assert phone.kernel["guest"]
         yield phone
         phone("reboot")
         assert phone.is_host
@@ -113,8 +116,9 @@ def make(folder: Path, boot_image: Path) -> MultiRomOnPhone:
     ini = INI.replace(b"current_rom=Chosen", f"current_rom={ANDROID}".encode())
     (folder / "multirom/multirom.ini").write_bytes(ini)
     archive = folder / "multirom.tar.gz"
-    words = ["tar", "-C", str(folder), "--owner=0", "--group=0", "--use-compress-program=gzip -1"]
-    subprocess.run([*words, "-cf", str(archive), "multirom"], check=True, timeout=60)
+    words = ["tar", "-C", str(folder), "--owner=0", "--group=0", f"--mtime=@{LONG_AGO}"]
+    pack = [*words, "--use-compress-program=gzip -1", "-cf", str(archive), "multirom"]
+    subprocess.run(pack, check=True, timeout=60)
     return MultiRomOnPhone(archive)
 
 
@@ -148,7 +152,10 @@ def _make_linux(rom: Path, boot_image: Path, work: Path) -> None:
     root = rom / "root"
     stored_roms.make_linux(root, ARM, rom.name)
     (root / "etc").mkdir()
-    (root / "etc/note").write_text(NOTE)
+    note = root / "etc/note"
+    note.write_text(NOTE)
+    note.chmod(0o640)
+    os.utime(note, (LONG_AGO, LONG_AGO))
     (root / "data/local/tmp").mkdir(parents=True)
     (root / "boot").mkdir()
     boot = bootimg.parse(boot_image.read_bytes())

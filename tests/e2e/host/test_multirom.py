@@ -5,7 +5,7 @@ from pathlib import Path
 
 import multirom_phone
 import pytest
-from multirom_phone import ANDROID, FOLDER, IMAGE, NOTE, MultiRomOnPhone
+from multirom_phone import ANDROID, FOLDER, IMAGE, LINUX_NOTE, NOTE, MultiRomOnPhone
 from phones import VirtualPhone
 
 pytestmark = pytest.mark.e2e
@@ -46,20 +46,19 @@ def test_an_android_rom_in_images_is_imported_and_mounts_its_copies(
         ]
         assert phone.run("su -c 'cat /data/note'") == NOTE
         phone.run("su -c 'echo more > /data/note; sync'")
-    host_phone("rom", "remove", ANDROID, "--yes")
 
 
 @pytest.mark.parametrize(("name", "words"), [(IMAGE, ()), (FOLDER, ("--data", "20M"))])
 def test_a_linux_rom_is_imported_from_an_image_and_from_a_folder(
     multirom: MultiRomOnPhone, host_phone: VirtualPhone, name: str, words: tuple[str, ...]
 ) -> None:
-    made = host_phone.hardboot.process("--json", "rom", "import", name, *words, "--name", "own").json
+    made = host_phone.hardboot.process("--json", "rom", "import", name, *words).json
     assert [(one["name"], one["size"]) for one in made["images"]] == [("root", (20 if words else 16) << 20)]
-    with multirom.booted("rom", "boot", "own") as phone:
+    with multirom.booted("rom", "boot", name) as phone:
         assert "/hb-init/root-disk / ext4 rw,relatime 0 0" in phone.run("su -c 'cat /proc/mounts'")
+        assert phone.run("""su -c 'stat -c "%a %Y" /etc/note'""").strip() == LINUX_NOTE
         assert phone.run("su -c 'cat /etc/note; echo more > /etc/note; sync'") == NOTE
         assert phone.run("getprop ro.build.display.id").strip() == FOLDER
-    host_phone("rom", "remove", "own", "--yes")
 
 
 def test_an_android_rom_boots_where_it_lies_by_its_trampoline(multirom: MultiRomOnPhone) -> None:
@@ -76,6 +75,6 @@ def test_an_android_rom_boots_where_it_lies_by_its_trampoline(multirom: MultiRom
 
 def test_a_linux_rom_boots_where_it_lies_by_its_own_ramdisk(multirom: MultiRomOnPhone) -> None:
     with multirom.booted("boot", f"multirom:{FOLDER}") as phone:
-        assert phone.run("cat /etc/note") == NOTE
+        assert phone.run("su -c 'cat /etc/note'") == NOTE
         assert phone.run("getprop ro.build.display.id").strip() == FOLDER
         assert f"rootsubdir=/media/0/multirom/roms/{FOLDER}/root" in phone.run("cat /proc/cmdline").split()
