@@ -87,7 +87,9 @@ def read_info(phone: Phone, folder: MultiRomFolder, rom: MultiRom) -> RomInfo:
     return rom_info.parse(phone.pull_root_file(path, first=rom_info.LIMIT + 1) or b"")
 
 
-def resolved(phone: Phone, folder: str, path: str, *, wildcard: bool = False) -> str | None:
+def resolved(
+    phone: Phone, folder: str, path: str, *, wildcard: bool = False, is_folder: bool = False
+) -> str | None:
     """Return the path of a plain file below a folder, links followed; None if there is none.
 
     Args:
@@ -96,6 +98,7 @@ def resolved(phone: Phone, folder: str, path: str, *, wildcard: bool = False) ->
         path: Relative to it.
         wildcard: Whether its name may have more characters; the first file counts, one that begins so before
             others.
+        is_folder: Whether it is a folder in place of a file.
 
     Raises:
         RefusedError: If a link leads out of the folder.
@@ -105,7 +108,8 @@ def resolved(phone: Phone, folder: str, path: str, *, wildcard: bool = False) ->
     pattern = shlex.quote(f"{above}/{name}")
     if wildcard:
         pattern += f"* {shlex.quote(f'{above}/')}*{shlex.quote(name)}*"
-    command = f'for f in {pattern}; do if [ -f "$f" ]; then readlink -f "$f"; fi; done; true'
+    test = "-d" if is_folder else "-f"
+    command = f'for f in {pattern}; do if [ {test} "$f" ]; then readlink -f "$f"; fi; done; true'
     found = read(command, phone.root(command)).partition("\n")[0]
     if not found:
         return None
@@ -130,8 +134,7 @@ def root_image(phone: Phone, folder: MultiRomFolder, rom: MultiRom, info: RomInf
     home = folder.path(rom)
     if info.root_image and resolved(phone, home, info.root_image):
         return f"{home}/{info.root_image}"
-    command = f"[ -d {shlex.quote(f'{home}/{info.root_folder}')} ] && echo yes; true"
-    if info.root_folder is None or read(command, phone.root(command)) != "yes":
+    if not info.root_folder or not resolved(phone, home, info.root_folder, is_folder=True):
         named = " and no ".join(filter(None, (info.root_image, info.root_folder)))
         raise InputError(
             f"{rom.title} has no root file system: no {named}",

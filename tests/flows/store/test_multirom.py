@@ -289,6 +289,21 @@ def test_hostile_rom_infos_and_links_reach_nothing_outside(phone: StorePhone) ->
     change(phone, "Linux/rom_info.txt", ROM_INFO)
 
 
+def test_a_root_folder_that_is_a_link_out_of_the_rom_is_refused(phone: StorePhone) -> None:
+    root = f"{BASE}/roms/LinuxFolder/root"
+    nodes = {
+        path: node for path, node in phone.scripted.files.nodes.items() if f"{path}/".startswith(f"{root}/")
+    }
+    for path in nodes:
+        phone.scripted.files.nodes.pop(path)
+    phone.scripted.files.nodes[root] = Link(target="/data/local")
+    for words in (("import", "LinuxFolder", "--data", "4M"), ("boot", "multirom:LinuxFolder")):
+        done = hardboot("rom", *words)
+        assert done.returncode == 4
+        assert f"root in {BASE}/roms/LinuxFolder is a link that leads out of it: /data/local" in done.stderr
+    phone.scripted.files.nodes.update(nodes)
+
+
 def test_a_root_file_system_that_is_not_there_is_told(phone: StorePhone) -> None:
     for key in (b"root_dir", b"root_img"):
         info = b"\n".join(line for line in ROM_INFO.split(b"\n") if not line.startswith(key + b"="))
