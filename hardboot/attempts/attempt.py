@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from hardboot.base.documents import Time
 from hardboot.base.process import has_ended
-from hardboot.flows.backup import Time
 
 INTERRUPTED = "interrupted"  # this computer or the command ended before the outcome was known
 

@@ -1,11 +1,14 @@
 """Documents in JSON, decoded strictly into the type that is expected."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import DecodeError
+from msgspec import DecodeError, Meta
 
-__all__ = ["DecodeError", "decode"]
+__all__ = ["TIME_END", "DecodeError", "Time", "decode"]
+
+TIME_END = 1 << 37
+Time = Annotated[float, Meta(ge=0, lt=TIME_END)]  # seconds since 1970 (UTC), of a year with four digits
 
 _T = TypeVar("_T")
 

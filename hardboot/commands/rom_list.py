@@ -130,8 +130,7 @@ def show(settings: Settings, name: str) -> None:
 
 def describe(one: Manifest) -> None:
     """Print what a ROM is."""
-    added = datetime.fromtimestamp(one.added).strftime("%Y-%m-%d %H:%M")
-    echo(f"{one.name}: {_KINDS[one.kind]}, added {added}")
+    echo(f"{one.name}: {_KINDS[one.kind]}, added {_time(one.added)}")
     if one.description:
         echo(f"  {one.description}")
     echo(f"  kernel    {one.release or 'unknown'}")

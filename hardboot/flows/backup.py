@@ -4,18 +4,16 @@ import json
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
-
-from msgspec import Meta
+from typing import Any
 
 from hardboot.base import documents
+from hardboot.base.documents import Time
 from hardboot.base.errors import InputError
 from hardboot.base.files import read_bytes, sha256_file, state_dir, write_atomic
 from hardboot.device.phone import safe_serial
 from hardboot.flows.partition_content import Content
 
 _LIMIT = 64 << 10  # bytes of a description, which has less than one KiB
-Time = Annotated[float, Meta(ge=0, lt=1 << 37)]  # seconds since 1970 (UTC), of a year with four digits
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from hardboot.base import documents, log
+from hardboot.base.documents import Time
 from hardboot.base.errors import DeviceError, HardbootError
 from hardboot.base.files import make_folder, read_bytes, state_dir, write_atomic
 from hardboot.base.temporary import temporary_folder
@@ -92,7 +93,7 @@ class Transaction(Struct, frozen=True, kw_only=True):
     way: Annotated[str, Meta(pattern=r"^[a-z-]{1,32}\Z")]
     serial: _Text
     computer: _Text
-    begun: Annotated[float, Meta(ge=0, lt=1 << 37)]
+    begun: Time
     put_back: bool
     writes: Annotated[tuple[PartitionWrite, ...], Meta(min_length=1, max_length=16)]
     on_phone: bool = False

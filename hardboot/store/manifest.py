@@ -98,7 +98,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Literal[1]
     name: RomName
     kind: Kind
-    added: Annotated[float, Meta(ge=0)]
+    added: documents.Time
     description: _Text = ""
     release: _Text | None = None
     cmdline: _Text = ""

@@ -63,6 +63,9 @@ def test_the_folder_says_the_name() -> None:
         {"name": "n" * 33},
         {"kind": "windows"},
         {"unknown": 1},
+        {"added": -1},
+        {"added": 1 << 37},  # no date can be made of it
+        {"added": 1e300},
         {"boot": []},
         {"boot": [{"name": "boot", "size": 1, "sha256": SHA}] * 2},
         {"root": None},

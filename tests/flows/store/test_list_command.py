@@ -119,6 +119,30 @@ def test_the_last_start_from_the_phone_itself_is_told(phone: StorePhone) -> None
     assert line.endswith(": started-on-phone")
 
 
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("2097-01-01 00:00:00 UTC linux: star2098-01-01 00:00:00 UTC linux: starting", "started-on-phone"),
+        ("\0" * 50 + "2097-01-01 00:00:00 UTC linux: starting", "started-on-phone"),
+        ("2097-01-01 00:00:00 UTC linux: " + "x" * 60000, "x" * 200),
+        ("2097-01-01 00:00:00 UTC linux: \x1b[2J", r"\x1b[2J"),
+        ("9999-12-31 23:59:59 UTC linux: starting", None),
+        ("0001-01-01 00:00:00 UTC linux: starting", None),
+        ("1970-01-01 00:00:10 UTC linux: starting", None),  # a clock that was never set
+        ("2097-01-01 00:00:60 UTC linux: starting", None),
+        ("2097-01-01 00:00:00 UTC ../linux: starting", None),
+    ],
+)
+def test_a_log_that_is_damaged_is_told_as_far_as_it_can_be_read(
+    phone: StorePhone, line: str, outcome: str | None
+) -> None:
+    phone.scripted.add_file("/data/hardboot/starts", f"{line}\n".encode())
+    done = hardboot("rom", "show", "linux", TZ="Pacific/Kiritimati", COLUMNS="60")
+    assert done.returncode == 0, done.stderr
+    found = [text for text in done.stdout.splitlines() if "last boot" in text]
+    assert [text.partition(": ")[2] for text in found] == ([outcome] if outcome is not None else [])
+
+
 def test_the_newer_of_both_starts_counts(phone: StorePhone) -> None:
     phone.scripted.rom = "host"
     assert hardboot("rom", "boot", "linux").returncode == 5
