@@ -147,10 +147,11 @@ def choose_named(wanted: Wanted, name: str | None, *, is_known: bool = False) ->
             journal.host = phone.kernel()
             host.look(phone)
             source = MultiRomSource(*multirom.get(phone, name.removeprefix(PREFIX)))
+            append = " ".join(filter(None, (source.append, wanted.append)))
         else:
-            source = named.source(phone, name, journal, is_known=is_known)
+            source = named.source(phone, name, journal, is_known=is_known).appending(wanted.append)
+            append = source.append
         journal.via = HARDBOOT
-        append = " ".join(filter(None, (source.append, wanted.append)))
         return Choice(kexec.hardboot), replace(wanted.request(source), append=append or None)
 
     return choose

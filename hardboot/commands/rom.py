@@ -141,7 +141,7 @@ def add(
             description=description,
             release=assembled.release,
             cmdline=own_initramfs.command_line(append) if initramfs else append,
-            init=own_initramfs.program(assembled) if initramfs else None,
+            init=own_initramfs.program(assembled, append) if initramfs else None,
         )
         phone = stack.enter_context(connected(settings, exclusive=True))
         gsi.check(phone, new)

@@ -1,7 +1,9 @@
 """The ramdisk of a ROM with hb-init behind it, the program that runs before the ROM's own init."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
+from hardboot.base import cmdline as cmdlines
 from hardboot.base.errors import RefusedError
 from hardboot.formats.archives import ramdisk, rootfs
 from hardboot.formats.archives.cpio import S_IFREG, Entry
@@ -9,7 +11,9 @@ from hardboot.formats.archives.rootfs import Rootfs
 from hardboot.formats.reading import Data
 from hardboot.payload import hb_init
 
-RDINIT = f"rdinit={hb_init.RDINIT}"  # the word for its kernel command line
+NAME = "rdinit"  # of the word that names the first program in a ramdisk
+RDINIT = f"{NAME}={hb_init.RDINIT}"  # the word for its kernel command line
+DEFAULT = "/init"  # Linux init/main.c, ramdisk_execute_command
 _NOTHING: Mapping[str, bytes] = {}
 
 
@@ -56,6 +60,18 @@ def add(
     entries += [Entry(path, S_IFREG | 0o640, content) for path, content in changed.items()]
     more = ramdisk.appended(fragments, entries)
     return b"".join((*ramdisk.build(more), bytes(rest)))
+
+
+def command_line(append: str) -> str:
+    """Return words for a kernel command line with hb-init as the first program, whatever else they name."""
+    return " ".join([RDINIT, *(word for word in cmdlines.split(append) if cmdlines.key(word) != NAME)])
+
+
+def named_in(cmdline: str) -> str | None:
+    """Return the path of the first program that a kernel command line names; None if it names none."""
+    words = itertools.takewhile(lambda word: word != "--", cmdlines.split(cmdline))  # init's words follow
+    name = cmdlines.last_value(" ".join(words), NAME)
+    return f"/{name.lstrip('/')}" if name else None  # the kernel starts it in the root folder
 
 
 def tree_of(fragments: Sequence[ramdisk.Fragment]) -> Rootfs:

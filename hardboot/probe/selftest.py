@@ -16,7 +16,7 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.crash import lastlog
 from hardboot.crash.lastlog import KeptLog
 from hardboot.device.phone import Phone
-from hardboot.flows import execute
+from hardboot.flows import execute, first_program
 from hardboot.flows import load as loading
 from hardboot.flows.journal import GUEST_UP, HOST_CAME_BACK, PHONE_SILENT, Journal
 from hardboot.flows.load import PreparedRom
@@ -108,7 +108,7 @@ def prepare(phone: Phone, words: Words, restart: str, journal: Journal) -> Prepa
         InputError: If they are malformed.
     """
     steps = [hb_init.tell_step(words.guest), hb_init.restart_step(restart)]
-    entries = hb_init.entries(phone.profile.arch, steps, "/init")
+    entries = hb_init.entries(phone.profile.arch, steps, first_program.DEFAULT)
     source = RomSource(
         base=None,
         path=Path(NAME),
@@ -120,7 +120,7 @@ def prepare(phone: Phone, words: Words, restart: str, journal: Journal) -> Prepa
         modules=False,
     )
     rom = loading.read_rom(phone, source, journal)
-    return loading.prepare(phone, rom, journal, append=f"rdinit={hb_init.RDINIT}")
+    return loading.prepare(phone, rom, journal, append=first_program.RDINIT)
 
 
 def run(phone: Phone, words: Words, memory: LogMemory, journal: Journal, *, wait_s: float) -> Verdict:

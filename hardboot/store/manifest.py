@@ -27,6 +27,7 @@ _Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Text = Annotated[str, Meta(max_length=4096)]
 _Offset = Annotated[int, Meta(ge=0, le=_OFFSET_MAX)]
 _Size = Annotated[int, Meta(ge=1, le=_OFFSET_MAX)]
+_Path = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9_./-]{1,100}\Z")]
 Kind = Literal["linux", "android", "kernel"]
 
 
@@ -105,7 +106,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     boot: Annotated[tuple[BootFile, ...], Meta(min_length=1, max_length=8)]
     images: Annotated[tuple[StoredImage, ...], Meta(max_length=16)] = ()
     root: _ImageName | None = None
-    init: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9_./-]{1,100}\Z")] | None = None
+    init: _Path | None = None
 
     def __post_init__(self) -> None:
         for kind, names in (("image", self.images), ("boot image", self.boot)):
@@ -142,6 +143,31 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class _Versioned(Struct):
     version: int
+
+
+class _Texts(Struct):
+    """Those of a manifest that the user or an image says."""
+
+    description: _Text
+    release: _Text | None
+    cmdline: _Text
+    init: _Path | None
+
+
+def check_texts(*, description: str, release: str | None, cmdline: str, init: str | None) -> None:
+    """Refuse what cannot be written into a manifest; see `Manifest`.
+
+    Raises:
+        InputError: If one is too long, or is no text.
+    """
+    try:
+        documents.decode(msgspec.json.encode(_Texts(description, release, cmdline, init)), _Texts)
+    except (UnicodeError, documents.DecodeError) as error:
+        raise InputError(
+            f"the ROM cannot be described: {error}",
+            state="Nothing was written.",
+            fix="Give shorter texts, in UTF-8 (--description, --append).",
+        ) from error
 
 
 def build(manifest: Manifest) -> bytes:

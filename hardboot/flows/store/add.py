@@ -21,7 +21,7 @@ from hardboot.flows.store.put import put_all
 from hardboot.flows.store.write_image import NewImage
 from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.reading import Data
-from hardboot.store import blocks
+from hardboot.store import blocks, manifest
 from hardboot.store.manifest import BootFile, Kind, Manifest
 
 # Bytes of hb-init, modules that it loads, the device tree, and the lists of blocks: usually much less.
@@ -84,9 +84,11 @@ def check(phone: Phone, new: NewRom) -> Place:
     """Refuse what cannot be stored on this phone; nothing is written. Return where it will lie.
 
     Raises:
+        InputError: If its texts are too long, or no texts.
         RefusedError: If a ROM of that name is there, there is no room, or /data does not allow it.
         DeviceError: If the phone does not answer.
     """
+    manifest.check_texts(description=new.description, release=new.release, cmdline=new.cmdline, init=new.init)
     if new.images:
         device_mapper.check(new.rom)
     return check_new(phone, new.name, new.room, fix="Free some space, or give the ROM less: --data SIZE")

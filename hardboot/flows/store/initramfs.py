@@ -12,13 +12,18 @@ DISK = "/dev/dm-0"
 _NAMES = ("root", "datapart")
 
 
-def program(rom: Rom) -> str:
+def program(rom: Rom, append: str) -> str:
     """Return the path of the first program in a ROM's initial ramdisk.
+
+    Args:
+        rom: The ROM.
+        append: What the user appends to its kernel command line.
 
     Raises:
         InputError: If there is none: the kernel alone would mount its root.
     """
-    path = cmdlines.last_value(rom.cmdline, "rdinit") or "/init"
+    named = first_program.named_in(append) or first_program.named_in(rom.cmdline)
+    path = named or first_program.DEFAULT
     fragments, _ = ramdisk.parse(rom.ramdisks())
     if not first_program.is_file(first_program.tree_of(fragments), path):
         raise InputError(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hardboot.base import cmdline as cmdlines
+from msgspec import structs
+
 from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.device.copies import Copy
@@ -38,8 +39,13 @@ class StoredSource:
     @property
     def append(self) -> str:
         """What its kernel command line needs besides its own."""
-        words = [first_program.RDINIT] if self.manifest.images else []
-        return " ".join([*words, *([self.manifest.cmdline] if self.manifest.cmdline else [])])
+        words = self.manifest.cmdline
+        return first_program.command_line(words) if self.manifest.images else words
+
+    def appending(self, text: str | None) -> "StoredSource":
+        """Return it with more words for its kernel command line."""
+        words = " ".join(filter(None, (self.manifest.cmdline, text)))
+        return StoredSource(structs.replace(self.manifest, cmdline=words))
 
     def complete(self, phone: Phone) -> Rom:
         """Return the ROM: its boot images read from the phone, and hb-init in its ramdisk.
@@ -113,7 +119,9 @@ def check_image(phone: Phone, where: Place, found: Manifest, one: StoredImage) -
 
 
 def _first_program(rom: Rom, found: Manifest) -> str:
-    return found.init or cmdlines.last_value(rom.cmdline, "rdinit") or "/init"
+    """Return the path of the first program in a ROM's ramdisk; what its user has named comes first."""
+    named = first_program.named_in(found.cmdline), found.init, first_program.named_in(rom.cmdline)
+    return next(filter(None, named), first_program.DEFAULT)
 
 
 def _ramdisk(

@@ -18,9 +18,7 @@ from hardboot.formats.reading import Data
 from hardboot.payload import hb_init
 from hardboot.profile import Profile
 
-_RDINIT = "rdinit"
 _V2 = 2
-_DEFAULT_INIT = "/init"  # Linux init/main.c, ramdisk_execute_command
 _SKIPPED = "skip_initramfs"  # Android's kernels mount root= then, and start nothing from the ramdisk
 MESSAGE = stored_command(BOOT_RECOVERY)
 
@@ -39,10 +37,10 @@ def command_line(profile: Profile, rom: Rom, request: Request, mark: str) -> tup
             state="Nothing was sent.",
             fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
         )
-    init = cmdlines.last_value(line.text, _RDINIT) or _DEFAULT_INIT
-    parts = [(word.source, word.text) for word in line.words if cmdlines.key(word.text) != _RDINIT]
+    init = first_program.named_in(line.text) or first_program.DEFAULT
+    parts = [(word.source, word.text) for word in line.words if cmdlines.key(word.text) != first_program.NAME]
     place = next(at for at, (source, _) in enumerate(parts) if source == cmdlines.MARK)
-    parts.insert(place + 1, (cmdlines.MARK, f"{_RDINIT}={hb_init.RDINIT}"))
+    parts.insert(place + 1, (cmdlines.MARK, first_program.RDINIT))
     own = marked_image.own_cmdline(rom, as_v2=request.as_v2)
     return cmdlines.compose(own, parts, size=line.size), init
 

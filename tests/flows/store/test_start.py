@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import scripted_setup
 import store_setup as setup
+from cpio_archives import newc
 from in_process import hardboot
+from ramdisks import ARCHIVE
 from scripted_phone.files import File
 from store_setup import StorePhone
 from told import raises
@@ -36,6 +38,11 @@ def files(data: bytes) -> dict[str, bytes]:
     """Return the files of all archives of a ramdisk."""
     fragments, _ = ramdisk.parse(data)
     return {entry.name: bytes(entry.data) for entry in ramdisk.entries(fragments)}
+
+
+def steps(phone: StorePhone, source: StoredSource) -> bytes:
+    """Return what hb-init does when a ROM is started."""
+    return files(bytes(source.complete(phone.phone).ramdisks()))["hb-init/steps"]
 
 
 def test_the_ramdisk_gets_hb_init_and_the_tables_of_the_disks(phone: StorePhone) -> None:
@@ -107,6 +114,36 @@ def test_a_rom_whose_own_ramdisk_mounts_the_root_gets_the_disk_alone(
         f"disk root userdata vda3 {setup.PARTITION} rw",
         "init /init",
     ]
+
+
+@pytest.mark.parametrize(("own", "append"), [(b"rdinit=own", ""), (b"rdinit=/x", "rdinit=/own"), (b"", "")])
+def test_the_first_program_that_the_user_has_named_comes_after_hb_init(
+    phone: StorePhone, tmp_path: Path, own: bytes, append: str
+) -> None:
+    init = b"/own" if own else b"/init"
+    data = newc(b"own", b"#!", mode=0o100755) + ARCHIVE
+    boot, image = scripted_setup.rom_image(tmp_path, cmdline=own, ramdisk=data), tmp_path / "root.img"
+    filesystem.make(image, 4 << 20)
+    done = hardboot("rom", "add", "own", boot, "--rootfs", image, "--initramfs", "--append", append)
+    assert done.returncode == 0, done.stderr
+    source = StoredSource(stored.find(phone.phone, "own"))
+    assert source.append == "rdinit=/hb-init/init root=/dev/dm-0"
+    assert steps(phone, source).endswith(b"\ninit %s\n" % init)
+    other = source.appending("quiet rdinit=/init -- rdinit=x single")
+    assert other.append == "rdinit=/hb-init/init root=/dev/dm-0 quiet -- single"
+    assert steps(phone, other).endswith(b"\ninit /init\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "text"), [("--append", "x" * 4097), ("--description", "x" * 4097), ("--description", "\udcff")]
+)
+def test_what_no_manifest_can_say_is_refused_before_anything_is_written(
+    phone: StorePhone, tmp_path: Path, option: str, text: str
+) -> None:
+    done = hardboot("rom", "add", "own", scripted_setup.rom_image(tmp_path), option, text)
+    assert done.returncode == 3, done.stderr
+    assert "the ROM cannot be described" in done.stderr
+    assert phone.names() == ["linux"]
 
 
 @pytest.mark.parametrize(
