@@ -12,15 +12,7 @@ from hardboot.flows.image_set import OTHERS
 from hardboot.flows.rom_source import RomFiles
 
 _PATH = click.Path(path_type=Path)
-_NAMES = ("image", "kernel", "ramdisk", "own_ramdisk", "dtb", "modules")
-
-
-class _ImagePath(click.Path):
-    """A path; one that is written as such (./debian) does not become what may be the name of a stored ROM."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        return path.absolute() if os.sep in str(value) and os.sep not in str(path) else path
+_NAMES = ("kernel", "ramdisk", "own_ramdisk", "dtb", "modules")
 
 
 def rom_options(function: Callable[..., Any], *, stored: bool = False) -> Callable[..., Any]:
@@ -34,7 +26,13 @@ def rom_options(function: Callable[..., Any], *, stored: bool = False) -> Callab
     @wraps(function)
     def command(**words: Any) -> Any:
         others = {name: words.pop(name) for name in OTHERS}
-        files = RomFiles(others=others, **{name: words.pop(name) for name in _NAMES})
+        image: str | None = words.pop("image")
+        files = RomFiles(
+            None if image is None else Path(image),
+            is_path=image is not None and os.sep in image,
+            others=others,
+            **{name: words.pop(name) for name in _NAMES},
+        )
         if files.image is None and files.kernel is None and not (stored and files.image_alone):
             raise click.UsageError("Nothing to start: give IMAGE, or a kernel (--kernel PATH).")
         if files.image is None and any(others.values()):
@@ -66,7 +64,7 @@ def rom_options(function: Callable[..., Any], *, stored: bool = False) -> Callab
             )
             for name in reversed(OTHERS)
         ),
-        click.argument("image", type=_ImagePath(path_type=Path), required=False),
+        click.argument("image", type=click.Path(), required=False),
     ):
         command = option(command)
     return command

@@ -42,6 +42,7 @@ class RomFiles:
         own_ramdisk: Use the phone's own ramdisk in place of the ROM's.
         dtb: A device tree, or several to choose from, in place of the ROM's.
         modules: Compare the modules in the ramdisk with the kernel.
+        is_path: It was written as a path (./debian), and cannot be the name of a stored ROM.
     """
 
     image: Path | None
@@ -51,11 +52,13 @@ class RomFiles:
     own_ramdisk: bool = False
     dtb: Path | None = None
     modules: bool = False
+    is_path: bool = False
 
     @property
     def image_alone(self) -> bool:
         """Whether nothing is named besides the image."""
-        return replace(self, image=None, others={}) == RomFiles(None) and not any(self.others.values())
+        bare = RomFiles(self.image, is_path=self.is_path)
+        return replace(self, others={}) == bare and not any(self.others.values())
 
     def read(self) -> "RomSource":
         """Read the files; what only the phone has is read by `RomSource.complete`.

@@ -166,7 +166,8 @@ def check_texts(*, description: str, release: str | None, cmdline: str, init: st
         raise InputError(
             f"the ROM cannot be described: {error}",
             state="Nothing was written.",
-            fix="Give shorter texts, in UTF-8 (--description, --append).",
+            fix="Give short texts in UTF-8 (--description, --append), and a plain path of letters and digits "
+            "for the first program (rdinit=).",
         ) from error
 
 

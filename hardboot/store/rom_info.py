@@ -139,6 +139,8 @@ def _boot_file(key: str, value: str) -> BootFile:
     inside = value.startswith(_INSIDE)
     path = value[len(_INSIDE) :] if inside else value
     wildcard = path.endswith("*")
+    if path.endswith("/*"):  # any file: which one depends on the file system
+        raise _outside(key, value)
     return BootFile(_below(key, value, path.removesuffix("*")), inside, wildcard)
 
 

@@ -161,6 +161,7 @@ def test_aliases_are_replaced_once_and_others_are_left_out() -> None:
         ({"kernel_path": "%r/../../etc/shadow"}, "its kernel_path is "),
         ({"kernel_path": "boot*/vmlinuz"}, "its kernel_path is "),
         ({"kernel_path": "*"}, "its kernel_path is "),
+        ({"kernel_path": "%r/boot/*"}, "its kernel_path is "),
         ({"root_img_fs": "ext4 -o exec"}, "its root_img_fs is "),
         ({"base_cmdline": "a\x1b[2Jb"}, "the value of base_cmdline holds control characters"),
     ],

@@ -69,7 +69,7 @@ def get(phone: Phone, name: str) -> tuple[MultiRomFolder, MultiRom]:
     if folder is None or name not in roms:
         where = f"in {folder.base}" if folder else "on this phone: it has no folder of MultiROM"
         raise InputError(
-            f"there is no ROM {printable(name)} of MultiROM {where}{did_you_mean(name, list(roms))}",
+            f"there is no ROM {printable(name)!r} of MultiROM {where}{did_you_mean(name, list(roms))}",
             state="Nothing was written or started.",
             fix="List the ROMs: hardboot rom list",
         )

@@ -21,7 +21,7 @@ def is_name(files: RomFiles) -> bool:
         return False
     if files.image is None:
         return True
-    named = _may_be_name(files) or str(files.image).startswith(PREFIX)
+    named = _may_be_name(files) or (not files.is_path and str(files.image).startswith(PREFIX))
     return named and not os.path.lexists(files.image)
 
 
@@ -82,4 +82,4 @@ def warn_of_namesake(phone: Phone, files: RomFiles) -> None:
 
 
 def _may_be_name(files: RomFiles) -> bool:
-    return stored.NAME.fullmatch(str(files.image)) is not None
+    return not files.is_path and stored.NAME.fullmatch(str(files.image)) is not None

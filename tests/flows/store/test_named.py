@@ -138,6 +138,18 @@ def test_what_is_written_as_a_path_is_no_name_of_a_rom(phone: StorePhone, writte
     assert "ROM" not in done.stderr
 
 
+def test_a_path_in_a_folder_that_is_gone_is_no_file(
+    phone: StorePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Path("gone").absolute()
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    done = hardboot("boot", "./linux")
+    assert done.returncode == 3
+    assert "hardboot: linux: no such file" in done.stderr
+
+
 def test_a_file_that_is_written_as_a_path_is_booted_without_a_word(phone: StorePhone, tmp_path: Path) -> None:
     scripted_setup.rom_image(tmp_path).rename("linux")
     done = hardboot("boot", "./linux")
