@@ -1,6 +1,7 @@
 """hardboot rom push, pull, shell: the files of a stored ROM, while the phone runs its own system."""
 
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from hardboot.base import log
+from hardboot.base.interrupts import if_cut_off
 from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
 from hardboot.commands.command import Command
@@ -90,9 +92,10 @@ def shell(settings: Settings, name: str, command: tuple[str, ...], image: str | 
     ):
         session = ImageShell(one)
         if not command and not settings.json:
-            _converse(session)
+            _converse(session, write=write)
             return
-        output = session.run(" ".join(command))
+        with _told_if_cut_off(write=write):
+            output = session.run(" ".join(command))
     document: dict[str, Any] = {
         "name": name,
         "image": one.image.name,
@@ -104,7 +107,12 @@ def shell(settings: Settings, name: str, command: tuple[str, ...], image: str | 
         raise click.exceptions.Exit(output.code)
 
 
-def _converse(session: ImageShell) -> None:
+def _told_if_cut_off(*, write: bool) -> AbstractContextManager[None]:
+    """Let a command of the user that is cut off tell that it may have run: once more may not be the same."""
+    return if_cut_off("The command may have run on the phone, or run still.", unknown=write)
+
+
+def _converse(session: ImageShell, *, write: bool) -> None:
     """Run the lines of the standard input, until it ends or one is `exit`."""
     asks = sys.stdin.isatty()
     while True:
@@ -114,7 +122,9 @@ def _converse(session: ImageShell) -> None:
         if not line or line.strip() == "exit":
             return
         if line.strip():
-            _print(session.run(line.strip()).text)
+            with _told_if_cut_off(write=write):
+                output = session.run(line.strip())
+            _print(output.text)
 
 
 def _print(text: str) -> None:

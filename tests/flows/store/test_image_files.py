@@ -357,6 +357,18 @@ def test_the_commands_say_what_they_did(phone: StorePhone, tmp_path: Path) -> No
     assert any("ls -l" in command for command in phone.scripted.commands)
 
 
+@pytest.mark.parametrize(("words", "code"), [((), 5), (("--write",), 6)])
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_command_that_changes_files_is_not_safe_to_try_again_after_a_cut(
+    phone: StorePhone, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], code: int, typed: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("echo x >>y\n"))
+    phone.scripted.fault("*echo x >>y*", after=phone.scripted.cut_power)
+    done = hardboot("rom", "shell", "linux", *words, *([] if typed else ["echo x >>y"]))
+    assert done.returncode == code, done.stderr
+    assert "state: The command may have run on the phone, or run still." in done.stderr
+
+
 def test_a_shell_remembers_its_folder_and_nothing_else(phone: StorePhone, tmp_path: Path) -> None:
     root = tmp_path / "rom"
     (root / "a folder").mkdir(parents=True)
