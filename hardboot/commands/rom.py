@@ -298,7 +298,7 @@ def refresh(settings: Settings, name: str, untested: bool) -> None:
 @click.argument("name")
 @pass_settings
 def default_(settings: Settings, name: str) -> None:
-    """Choose what `boot` without a name starts on the phone itself.
+    """Choose what `boot` without a name starts, on this computer and on the phone itself.
 
     NAME is a ROM, or home, the phone's own system.
     """

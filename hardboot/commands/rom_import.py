@@ -30,8 +30,8 @@ _NAME_MAX = 32  # characters of a name in the store
 def import_(settings: Settings, source: str, name: str | None, data: int | None) -> None:
     """Store a copy of MultiROM's ROM NAME.
 
-    With its data. The phone copies its images by itself. MultiROM's own files are only read; remove them in
-    MultiROM when the copy works.
+    Its data is copied, too; the phone does that by itself. MultiROM's own files are only read; remove the old
+    ROM in MultiROM when the copy boots.
     """
     source = source.removeprefix(PREFIX)
     new = name or re.sub(r"[^A-Za-z0-9_.+-]+", "-", source).strip("-")[:_NAME_MAX]

@@ -80,7 +80,8 @@ class _Listed:
 def list_(settings: Settings) -> None:
     """List the ROMs on the phone, and how userdata is used.
 
-    With the last boot from this computer or the phone itself; and with the ROMs in a folder of MultiROM.
+    Shows how the last boot of each ended, from this computer or from the phone itself, and the ROMs of
+    MultiROM.
     """
     with connected(settings) as phone:
         found = stored.manifests_of(phone)

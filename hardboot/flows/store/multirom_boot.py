@@ -85,13 +85,13 @@ class MultiRomSource:
 
     def _refused(self, reason: str) -> RefusedError:
         rom = self.rom
-        menu, copy = "Start it in MultiROM's own menu", "Make a ROM of the store of it: hardboot rom import"
+        menu = "Start it in MultiROM's own menu"
         if rom.type == "linux":
-            fix = copy
+            fix = "Import it: hardboot rom import"
         elif rom.type == "unsupported":
             fix = "Add it anew, from the files that it was installed from: hardboot rom add"
         else:
-            fix = menu if rom.not_imported else f"{menu}. Or {copy[0].lower()}{copy[1:]}"
+            fix = menu if rom.not_imported else f"{menu}, or import it: hardboot rom import"
         return RefusedError(
             f"hardboot cannot start {rom.title}: {reason}", state="Nothing was started.", fix=fix
         )
