@@ -43,9 +43,10 @@ class MultiRomSource:
         """
         if self.rom.not_booted is not None:
             raise self._refused(self.rom.not_booted)
-        log.warn(f"{self.rom.title} runs in the phone's own userdata, and is not kept apart from it")
         boot = self._linux(phone) if self.rom.type == "linux" else self._android(phone)
-        return phone_images.complete(phone, multirom_kernel.assemble(self.rom.title, boot))
+        rom = phone_images.complete(phone, multirom_kernel.assemble(self.rom.title, boot))
+        log.warn(f"{self.rom.title} runs in the phone's own userdata, and is not kept apart from it")
+        return rom
 
     def _android(self, phone: Phone) -> bytes:
         boot = multirom_kernel.read(phone, self.folder.path(self.rom, BOOT_IMAGE))
@@ -62,7 +63,7 @@ class MultiRomSource:
         for what, file, needed in multirom_kernel.files(info):
             data = None
             if file is not None and file.inside and image:
-                if needed:
+                if needed or file is info.initrd:  # which may be there; a dtb that is not named seldom is
                     raise self._refused(f"its {what} lies in its image")
             elif file is not None:
                 data = multirom_kernel.read_beside(phone, root if file.inside else home, file)

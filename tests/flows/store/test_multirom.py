@@ -336,6 +336,21 @@ def test_files_are_found_by_a_part_of_their_name_and_the_initrd_may_be_missing(p
         change(phone, f"{rom}/rom_info.txt", ROM_INFO)
 
 
+@pytest.mark.parametrize("inside", ["kernel", "initrd"])
+def test_a_linux_rom_whose_files_lie_in_its_image_is_not_started_without_them(
+    phone: StorePhone, inside: str
+) -> None:
+    info = ROM_INFO if inside == "kernel" else ROM_INFO.replace(b"%r/boot/vmlinuz", b"kernel")
+    change(phone, "Linux/rom_info.txt", info)
+    phone.scripted.add_file(f"{BASE}/roms/Linux/kernel", KERNEL)
+    done = hardboot("rom", "boot", "multirom:Linux")
+    phone.scripted.files.nodes.pop(f"{BASE}/roms/Linux/kernel")
+    assert done.returncode == 4, done.stderr
+    assert f"hardboot cannot start multirom:Linux: its {inside} lies in its image" in done.stderr
+    assert "warning" not in done.stderr
+    change(phone, "Linux/rom_info.txt", ROM_INFO)
+
+
 def test_a_linux_rom_boots_where_it_lies_with_multiroms_own_words(phone: StorePhone) -> None:
     done = hardboot("rom", "boot", "multirom:LinuxFolder")
     assert done.returncode == 0, done.stderr
