@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hardboot.base.documents import TIME_END
 from hardboot.base.errors import InputError
 from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
@@ -108,13 +109,14 @@ def read(path: Path) -> Dump:
     except InputError as error:
         lines, problem = None, error.what
     cpus = registers.cpus(core)
-    time = info.fields.get("CRASHTIME", "")
+    seconds = info.fields.get("CRASHTIME", "")
+    time = int(seconds) if re.fullmatch(r"[0-9]{1,15}", seconds) else TIME_END
     return Dump(
         path=path,
         arch=_MACHINES.get(core.machine, str(core.machine)),
         bits=core.bits,
         release=info.release,
-        time=int(time) if re.fullmatch(r"\d{1,15}", time) else None,
+        time=time if time < TIME_END else None,
         kernel_offset=info.kernel_offset,
         ram=_ram(core),
         stored=sum(load.filesz for load in core.loads),

@@ -9,6 +9,7 @@ from core_builders import (
     prstatus,
     with_ring,
 )
+from in_process import hardboot
 
 from hardboot.base.errors import InputError
 from hardboot.base.memory import Range
@@ -34,6 +35,16 @@ def test_the_registers_of_each_cpu_are_read_and_the_one_that_panicked_is_named(t
     assert (found.panic.process, found.panic.cpu) == ((274, "sh"), 1)
     assert (found.arch, found.release, found.time) == ("arm", "6.1.176", 1795428433)
     assert found.ram == (Range.sized(PHYS, SIZE),)
+
+
+@pytest.mark.parametrize("seconds", ["999999999999999", "137438953472", "-1", "now", ""])
+def test_a_time_that_is_none_is_not_told(tmp_path: Path, seconds: str) -> None:
+    dump = with_ring()
+    dump.info["CRASHTIME"] = seconds
+    (tmp_path / "dump").write_bytes(dump.build())
+    done = hardboot("crash", "show", tmp_path / "dump")
+    assert done.returncode == 0, done.stderr
+    assert "crashed" not in done.stdout
 
 
 def test_a_cpu_is_not_called_the_one_that_panicked_without_proof(tmp_path: Path) -> None:
