@@ -118,8 +118,9 @@ def _restart_without_root(phone: Phone, wait_s: float) -> bool:
         return False
     except DeviceError as error:
         log.warn(f"{error.what}; restarting the phone")
-    with if_cut_off("The restart may have been sent; nothing was written.", unknown=True):
+    with if_cut_off("The restart was not sent; nothing was written."):
         before = KernelIdentity("", phone.shell(_BOOT_ID).text.strip(), "")
+    with if_cut_off("The restart may have been sent; nothing was written.", unknown=True):
         phone.transport.reboot("")
     with (
         if_cut_off("The restart had been sent; nothing was written.", unknown=True),

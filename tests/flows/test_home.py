@@ -97,6 +97,23 @@ def test_a_phone_that_comes_back_without_root_is_told(scripted: ScriptedPhone) -
     assert "grant root to the ADB shell" in fix
 
 
+@pytest.mark.parametrize(
+    ("event", "code", "state"),
+    [
+        ("cat /proc/sys/kernel/random/boot_id", 5, "The restart was not sent; nothing was written."),
+        ("reboot *", 6, "The restart may have been sent; nothing was written."),
+    ],
+)
+def test_a_system_without_root_that_is_cut_off_tells_whether_the_restart_was_sent(
+    scripted: ScriptedPhone, event: str, code: int, state: str
+) -> None:
+    scripted.root = None
+    fault = scripted.fault(event, code=1) if code == 6 else scripted.fault(event, before=scripted.cut_power)
+    done = hardboot("home", "--wait", "60")
+    assert fault.seen
+    assert (done.returncode, done.stderr.splitlines()[-2]) == (code, f"  state: {state}"), done.stderr
+
+
 def test_a_rom_that_comes_up_again_is_told(scripted: ScriptedPhone) -> None:
     scripted.start(ROM)
     scripted.clock.sleep(60)
