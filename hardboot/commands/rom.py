@@ -17,7 +17,7 @@ from hardboot.commands.rom_list import describe
 from hardboot.commands.rom_names import check_name, check_new_name
 from hardboot.commands.sizes import SIZE
 from hardboot.downloads import open_download
-from hardboot.flows import image_set
+from hardboot.flows import first_program, image_set
 from hardboot.flows import rom as roms
 from hardboot.flows.rom_source import RomFiles
 from hardboot.flows.store import add as adding
@@ -116,6 +116,8 @@ def add(
         raise click.UsageError("--rootfs cannot be combined with --system, --vendor or --cache.")
     if initramfs and not rootfs:
         raise click.UsageError("--initramfs needs --rootfs.")
+    if rootfs and not initramfs and first_program.named_in(append):
+        raise click.UsageError("rdinit= needs --initramfs; without it, hardboot starts /sbin/init.")
     if (system or vendor or cache) and data is None:
         raise click.UsageError("An Android ROM needs --data SIZE, the room for its own data.")
     with ExitStack() as stack:

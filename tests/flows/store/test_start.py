@@ -168,3 +168,6 @@ def test_an_initial_ramdisk_that_cannot_mount_a_root_is_refused(phone: StorePhon
     assert "there is no /none in the initial ramdisk" in " ".join(done.stderr.split())
     assert phone.names() == ["linux"]
     assert hardboot("rom", "add", "own", boot, "--initramfs").returncode == 2
+    done = hardboot("rom", "add", "own", boot, "--rootfs", image, "--append", "rdinit=/linuxrc")
+    assert (done.returncode, phone.names()) == (2, ["linux"])
+    assert "rdinit= needs --initramfs" in done.stderr
