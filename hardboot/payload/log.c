@@ -73,8 +73,9 @@ static void shorten(word size)
 /* A log that cannot be written stops no start. */
 void log_pieces(const char *first, va_list pieces)
 {
-	const char *before[] = {now(), "UTC ", rom, ": ", 0};
 	long size = read_text(FILE, text, sizeof(text)), file;
+	int cut_off = size > 0 && text[size - 1] != '\n'; /* the power, while the last line was written */
+	const char *before[] = {cut_off ? "\n" : "", now(), "UTC ", rom, ": ", 0};
 
 	if (size > LIMIT / 4 * 3)
 		shorten((word)size);
@@ -100,11 +101,16 @@ void show_log(void)
 
 	if (size == -ENOENT)
 		say("Nothing was started on this phone yet.", (char *)0);
+	else if (size == -E2BIG)
+		stop(WRONG_INPUT, "Remove it: rm " FILE, FILE " is longer than a log can be", (char *)0);
 	else if (size < 0)
 		stop(PHONE_ERROR, "Run it as root.", FILE " cannot be read: ", error_text(size), (char *)0);
 	else {
 		if (size && text[size - 1] == '\n')
-			text[size - 1] = 0;
+			text[--size] = 0;
+		for (long i = 0; i < size; i++)
+			if (!text[i]) /* what a power cut leaves of a line */
+				text[i] = '?';
 		say(text, (char *)0);
 	}
 }

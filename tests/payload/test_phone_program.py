@@ -385,3 +385,24 @@ def test_a_log_that_cannot_be_written_stops_no_start(phone: OwnPhone) -> None:
     done = phone("log")
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("hardboot: /data/hardboot/starts cannot be read: errno 0021\n")
+
+
+def test_what_a_power_cut_left_of_a_log_hides_nothing(phone: OwnPhone) -> None:
+    lines = b"2026-01-01 00:00:00 UTC linux: starting\n" + bytes(3) + b"2026-01-02 00:00:00 UTC lin"
+    phone.put("/data/hardboot/starts", lines)
+    phone("boot", "second")
+    first, damaged, last = phone("log").stdout.splitlines()
+    assert first == "2026-01-01 00:00:00 UTC linux: starting"
+    assert damaged == "???2026-01-02 00:00:00 UTC lin"
+    assert last.endswith(" UTC second: there is no ROM second, or it has no start files")
+
+
+def test_a_file_that_is_too_long_for_a_log_is_told(phone: OwnPhone) -> None:
+    phone.put("/data/hardboot/starts", b"x" * 65536)
+    done = phone("log")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "hardboot: /data/hardboot/starts is longer than a log can be\n"
+        "  state: Nothing was started.\n"
+        "  to do: Remove it: rm /data/hardboot/starts\n"
+    )
