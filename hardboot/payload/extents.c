@@ -14,7 +14,7 @@
 #include "fiemap.h"
 #include "sha256.h"
 
-#define BATCH 64
+#define BATCH 256
 #define SECTOR 512
 
 static void put_extent(unsigned long long logical, unsigned long long physical, unsigned long long length,

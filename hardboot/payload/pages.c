@@ -16,7 +16,7 @@
 #include "agent.h"
 
 #define PAGES_MAX 0x1000UL
-#define BATCH 64UL /* pages read or written at once */
+#define BATCH 256UL /* pages read or written at once */
 #define TOLD_EVERY 1024UL
 
 struct run {
