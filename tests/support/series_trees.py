@@ -47,6 +47,8 @@ def build(
                     lines += hunk.old
                 if patch.hunks[-1].trailing:
                     lines.append(b"/* the end */\n")
+                starts = [line.split(None, 1)[0][:3] for line in lines if line.startswith((b"#if", b"#end"))]
+                lines += [b"#endif\n"] * (2 * starts.count(b"#if") - len(starts))
                 (folder / patch.path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / patch.path).write_bytes(b"".join(lines))
             made.add(patch.path)
