@@ -147,7 +147,7 @@ def add(
         )
         phone = stack.enter_context(connected(settings, exclusive=True))
         gsi.check(phone, new)
-        where = adding.check(phone, new)
+        where = adding.check(phone, new, frees=not dry_run)
         if dry_run:
             document = {"name": name, "kind": kind, "size": new.room, "free": where.free}
             place = f"{where.filesystem} on {where.partition}"

@@ -80,8 +80,13 @@ class NewRom:
         return self.size + self.start_size
 
 
-def check(phone: Phone, new: NewRom) -> Place:
+def check(phone: Phone, new: NewRom, *, frees: bool = True) -> Place:
     """Refuse what cannot be stored on this phone; nothing is written. Return where it will lie.
+
+    Args:
+        phone: The phone.
+        new: The ROM.
+        frees: See `check_new`.
 
     Raises:
         InputError: If its texts are too long, or no texts.
@@ -91,10 +96,13 @@ def check(phone: Phone, new: NewRom) -> Place:
     manifest.check_texts(description=new.description, release=new.release, cmdline=new.cmdline, init=new.init)
     if new.images:
         device_mapper.check(new.rom)
-    return check_new(phone, new.name, new.room, fix="Free some space, or give the ROM less: --data SIZE")
+    fix = "Free some space, or give the ROM less: --data SIZE"
+    return check_new(phone, new.name, new.room, fix=fix, frees=frees)
 
 
-def check_new(phone: Phone, name: str, size: int, *, fix: str = "Free some space.") -> Place:
+def check_new(
+    phone: Phone, name: str, size: int, *, fix: str = "Free some space.", frees: bool = True
+) -> Place:
     """Refuse a ROM that cannot be stored: its name is taken, or there is no room; see `check`.
 
     Args:
@@ -102,6 +110,7 @@ def check_new(phone: Phone, name: str, size: int, *, fix: str = "Free some space
         name: Of the ROM.
         size: Bytes it takes.
         fix: What to do if there is no room.
+        frees: Whether the files that are kept for later loads may be removed to make room.
     """
     found = stored.look(phone)
     if name in found.names:
@@ -116,6 +125,8 @@ def check_new(phone: Phone, name: str, size: int, *, fix: str = "Free some space
     if half in found.unfinished and not place.has_room(where, size):
         stored.clear(phone, found)
         where = place.ask(phone)
+    if frees:
+        where = place.make_room(phone, where, size)
     place.check_room(where, size, name, fix=fix)
     return where
 

@@ -109,6 +109,18 @@ def has_room(where: Place, size: int) -> bool:
     return where.free is None or size + RESERVE <= where.free
 
 
+def make_room(phone: Phone, where: Place, size: int) -> Place:
+    """Remove the files kept for later loads if `size` bytes do not fit beside them; return the place.
+
+    Raises:
+        DeviceError: If they cannot be removed.
+    """
+    if has_room(where, size):
+        return where
+    phone.forget_kept()
+    return ask(phone)
+
+
 def check_room(
     where: Place,
     size: int,

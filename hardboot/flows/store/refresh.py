@@ -50,9 +50,9 @@ def refresh(phone: Phone, found: Manifest, journal: Journal, *, untested: bool =
     kernel, plan = journal.host, prepared.plan
     assert kernel is not None
     with if_cut_off("The ROM is as before; it may have no start files."), log.step("Writing the start files"):
-        where = place.ask(phone)
         planned = _host(phone, prepared, kernel.release)
         size = sum(len(one.data) for one in plan.segments)
+        where = place.make_room(phone, place.ask(phone), size)
         place.check_room(
             where,
             size,

@@ -53,7 +53,7 @@ def resize(phone: Phone, rom: Manifest, size: int) -> Manifest:
             fix="Choose another size.",
         )
     in_use.check(phone, rom.name)
-    where = place.ask(phone)
+    where = place.make_room(phone, place.ask(phone), size)
     place.check_room(where, size, f"a {image.name} of that size, beside the old one,")
     stage_agent(phone)
     start.check_blocks(phone, where, rom)

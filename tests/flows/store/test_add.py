@@ -11,6 +11,7 @@ from store_setup import StorePhone
 from told import raises
 
 from hardboot.base.errors import DeviceError, HardbootError, InputError, RefusedError
+from hardboot.device import kept_files
 from hardboot.flows.store import add, stored
 from hardboot.flows.store.place import RESERVE, STORE
 from hardboot.flows.store.stored import Damaged
@@ -188,3 +189,17 @@ def test_a_rom_that_is_not_there_is_refused_with_the_nearest_name(phone: StorePh
         "List the ROMs: hardboot rom list",
     ):
         stored.find(phone.phone, "linus")
+
+
+def test_files_kept_for_later_loads_make_room_for_a_rom(phone: StorePhone, tmp_path: Path) -> None:
+    new = setup.linux(tmp_path)
+    phone.scripted.add_file(f"{kept_files.FOLDER}/{'0' * 64}-8388608", bytes(8 << 20))
+    phone.scripted.data.capacity = 1 << 40
+    used = (1 << 40) - (phone.scripted.files.free("/data") or 0)
+    phone.scripted.data.capacity = used + RESERVE + new.room - (4 << 20)
+    with pytest.raises(RefusedError, match=r"needs .* on /data"):
+        add.check(phone.phone, new, frees=False)
+    assert phone.scripted.files.find(kept_files.FOLDER)
+    add.add(phone.phone, new, add.check(phone.phone, new))
+    assert phone.names() == ["linux"]
+    assert phone.scripted.files.find(kept_files.FOLDER) is None
