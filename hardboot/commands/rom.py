@@ -169,7 +169,6 @@ def rename(settings: Settings, name: str, new: str) -> None:
     with connected(settings, exclusive=True) as phone:
         stored.find(phone, name)
         stored.rename(phone, name, new)
-        default.follow(phone, name, new)
     settings.emit({"name": new, "was": name}, lambda: echo(f"{name} is called {new} now."))
 
 
@@ -253,7 +252,6 @@ def remove(settings: Settings, name: str) -> None:
             stored.find(phone, name)
         confirm(settings, f"This removes {name} and all its data from {phone.profile.name} {phone.serialno}.")
         stored.remove(phone, name)
-        default.follow(phone, name, default.HOME)
     settings.emit({"removed": name}, lambda: echo(f"Removed {name}."))
 
 

@@ -1,6 +1,8 @@
 """The ROM that `boot` without a name starts on the phone itself."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hardboot.device.phone import Phone
 from hardboot.device.shells import line_command, read
@@ -30,11 +32,18 @@ def choose(phone: Phone, name: str) -> None:
     read(command, phone.root(command))
 
 
-def follow(phone: Phone, name: str, new: str) -> None:
-    """Make `new` the default if `name` is it now: a ROM was renamed or removed.
+@contextmanager
+def following(phone: Phone, name: str, new: str) -> Iterator[None]:
+    """Make `new` the default after the block if `name` was it: the block renames or removes that ROM.
+
+    Within the block it is the phone's own system: a cut never leaves the name of a ROM that is not there.
 
     Raises:
         DeviceError: If it cannot be written.
     """
-    if ask(phone) == name:
+    was_default = ask(phone) == name
+    if was_default:
+        choose(phone, HOME)
+    yield
+    if was_default and new != HOME:
         choose(phone, new)

@@ -11,7 +11,7 @@ from hardboot.base.similar import did_you_mean
 from hardboot.device.copies import Copy
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
-from hardboot.flows.store import in_use
+from hardboot.flows.store import default, in_use
 from hardboot.flows.store.place import STORE
 from hardboot.store import manifest as manifests
 from hardboot.store.manifest import Manifest, StoredImage
@@ -196,7 +196,8 @@ def rename(phone: Phone, name: str, new: str) -> None:
             fix="Choose another name.",
         )
     command = f"mv {folder(name)} {folder(new)} && sync"
-    read(command, phone.root(command))
+    with default.following(phone, name, new):
+        read(command, phone.root(command))
 
 
 def remove(phone: Phone, name: str) -> None:
@@ -209,5 +210,6 @@ def remove(phone: Phone, name: str) -> None:
     in_use.check(phone, name)
     gone = f".{name}.gone"
     command = f"rm -rf {folder(gone)}; mv {folder(name)} {folder(gone)} && sync"
-    read(command, phone.root(command))
+    with default.following(phone, name, default.HOME):
+        read(command, phone.root(command))
     remove_folder(phone, gone)

@@ -20,7 +20,7 @@ from hardboot import profile
 from hardboot.base.errors import HardbootError, RefusedError
 from hardboot.device import record
 from hardboot.flows.journal import Journal
-from hardboot.flows.store import add, default, refresh, stored
+from hardboot.flows.store import add, refresh, stored
 from hardboot.flows.store.place import RESERVE, STORE
 from hardboot.payload import agent
 from hardboot.payload.extents import Extent
@@ -181,44 +181,6 @@ def test_refresh_says_how_the_rom_is_started_on_the_phone(phone: StorePhone) -> 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "linux starts on the phone: su -c '/data/hardboot/hardboot boot linux'\n"
     assert "start" in phone.scripted.files.names(f"{STORE}/linux")
-
-
-def test_the_default_is_kept_on_the_phone_and_follows_its_rom(phone: StorePhone) -> None:
-    file = "/data/hardboot/default"
-
-    def chosen() -> bytes:
-        node = phone.scripted.files.find(file)
-        assert node
-        return node.read()
-
-    assert default.ask(phone.phone) is None
-    assert hardboot("rom", "default", "linux").stdout == "Default: linux\n"
-    assert chosen() == b"linux\n"
-    assert hardboot("rom", "list").stdout.splitlines()[0].endswith("(default)")
-    assert hardboot("rom", "rename", "linux", "bookworm").returncode == 0
-    assert chosen() == b"bookworm\n"
-    assert hardboot("--yes", "rom", "remove", "bookworm").returncode == 0
-    assert chosen() == b"home\n"
-    assert default.ask(phone.phone) is None
-
-
-def test_only_a_rom_that_is_there_can_be_the_default(phone: StorePhone) -> None:
-    done = hardboot("rom", "default", "linus")
-    assert done.returncode == 3
-    assert "there is no ROM linus on this phone" in done.stderr
-    assert hardboot("rom", "default", "home").stdout == "Default: home\n"
-
-
-def test_no_rom_can_be_called_home(phone: StorePhone) -> None:
-    done = hardboot("rom", "rename", "linux", "home")
-    assert done.returncode == 3
-    assert "no ROM can be called home: that is the phone's own system" in done.stderr
-
-
-def test_what_the_phone_says_is_the_default_is_not_believed(phone: StorePhone) -> None:
-    for content in (b"../x\n", b"\x1b[2J\n", b"a b\n", b""):
-        phone.scripted.add_file("/data/hardboot/default", content.decode())
-        assert default.ask(phone.phone) is None
 
 
 def test_a_restored_rom_starts_on_the_phone_or_says_why_not(phone: StorePhone, tmp_path: Path) -> None:
