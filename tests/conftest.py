@@ -20,6 +20,7 @@ from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from hardboot.base import process
+from hardboot.flows.store.place import STORE
 from hardboot.virtual import kernel, model
 
 # No test asserts a time: a busy machine takes longer for an example.
@@ -198,11 +199,12 @@ def _host_phone(host_zimage: Path) -> Iterator[VirtualPhone]:
 
 
 def _running_host(phone: VirtualPhone) -> VirtualPhone:
-    """Return the phone, running its host kernel."""
+    """Return the phone, running its host kernel, without the ROMs that an earlier test stored."""
     if not phone.status.running:
         phone.hardboot.process("virtual", "start", "--name", phone.name)
     elif not phone.is_host:
         phone.restart()
+    phone.run(f"su -c 'rm -rf {STORE} && sync'")
     return phone
 
 

@@ -15,7 +15,6 @@ from multirom_folders import BASE, INI, ROM_INFO
 from phones import VirtualPhone
 
 from hardboot.device.connection import open_transport
-from hardboot.flows.store.place import STORE
 from hardboot.formats.boot import bootimg
 from hardboot.images import filesystem
 from hardboot.virtual.target import ARM
@@ -83,9 +82,9 @@ class MultiRomOnPhone:
         assert f"./roms/{FOLDER}/root/etc/note" in self.state
 
     def remove(self) -> None:
-        """Remove it from the phone, and what was imported."""
+        """Remove it from the phone, for good: a later test may end the machine as a power cut does."""
         if self.phone and self.phone.status.running:
-            self.phone.run(f"su -c 'rm -rf {BASE} {STORE}'")
+            self.phone.run(f"su -c 'rm -rf {BASE} && sync'")
 
     @contextmanager
     def booted(self, *words: str) -> Iterator[VirtualPhone]:
