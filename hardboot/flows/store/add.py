@@ -110,7 +110,8 @@ def check_new(
         name: Of the ROM.
         size: Bytes it takes.
         fix: What to do if there is no room.
-        frees: Whether the files that are kept for later loads may be removed to make room.
+        frees: Whether the files kept for later loads are removed if it does not fit beside them; else only
+            their room counts.
     """
     found = stored.look(phone)
     if name in found.names:
@@ -125,8 +126,7 @@ def check_new(
     if half in found.unfinished and not place.has_room(where, size):
         stored.clear(phone, found)
         where = place.ask(phone)
-    if frees:
-        where = place.make_room(phone, where, size)
+    where = place.make_room(phone, where, size) if frees else place.without_kept(phone, where)
     place.check_room(where, size, name, fix=fix)
     return where
 

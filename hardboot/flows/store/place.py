@@ -2,11 +2,12 @@
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
+from hardboot.device import kept_files
 from hardboot.device.phone import Phone
 from hardboot.device.shells import answers, as_one, read
 from hardboot.device.staging import free_bytes
@@ -119,6 +120,12 @@ def make_room(phone: Phone, where: Place, size: int) -> Place:
         return where
     phone.forget_kept()
     return ask(phone)
+
+
+def without_kept(phone: Phone, where: Place) -> Place:
+    """Return the place as `make_room` would make it; nothing is removed."""
+    kept = kept_files.parse(phone.root(kept_files.LIST)) or ()
+    return replace(where, free=None if where.free is None else where.free + sum(one.size for one in kept))
 
 
 def check_room(

@@ -197,9 +197,12 @@ def test_files_kept_for_later_loads_make_room_for_a_rom(phone: StorePhone, tmp_p
     phone.scripted.data.capacity = 1 << 40
     used = (1 << 40) - (phone.scripted.files.free("/data") or 0)
     phone.scripted.data.capacity = used + RESERVE + new.room - (4 << 20)
+    add.check(phone.phone, new, frees=False)
+    assert phone.scripted.files.find(kept_files.FOLDER)
+    phone.scripted.data.capacity -= 8 << 20
     with pytest.raises(RefusedError, match=r"needs .* on /data"):
         add.check(phone.phone, new, frees=False)
-    assert phone.scripted.files.find(kept_files.FOLDER)
+    phone.scripted.data.capacity += 8 << 20
     add.add(phone.phone, new, add.check(phone.phone, new))
     assert phone.names() == ["linux"]
     assert phone.scripted.files.find(kept_files.FOLDER) is None
