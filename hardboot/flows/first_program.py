@@ -44,12 +44,7 @@ def add(
     """
     fragments, rest = ramdisk.parse(data)
     tree = tree_of(fragments)
-    if tree.find(hb_init.FOLDER):
-        raise RefusedError(
-            f"the ramdisk has a /{hb_init.FOLDER} already",
-            state="Nothing was sent.",
-            fix="Use the ROM's own image, not one that hardboot made for the recovery partition.",
-        )
+    check_absent(tree)
     if not elsewhere and not is_file(tree, init):
         raise RefusedError(
             f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
@@ -60,6 +55,20 @@ def add(
     entries += [Entry(path, S_IFREG | 0o640, content) for path, content in changed.items()]
     more = ramdisk.appended(fragments, entries)
     return b"".join((*ramdisk.build(more), bytes(rest)))
+
+
+def check_absent(tree: Rootfs) -> None:
+    """Refuse a ramdisk that has a file or folder of hb-init's name.
+
+    Raises:
+        RefusedError: If it has.
+    """
+    if tree.find(hb_init.FOLDER):
+        raise RefusedError(
+            f"the ramdisk has a /{hb_init.FOLDER} already",
+            state="Nothing was sent.",
+            fix="Use the ROM's own image, not one that hardboot made for the recovery partition.",
+        )
 
 
 def command_line(append: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hardboot.base.errors import RefusedError
 from hardboot.device.phone import Phone
+from hardboot.flows import first_program
 from hardboot.flows import rom as roms
 from hardboot.flows.image_set import ImageSet
 from hardboot.flows.rom import Rom
@@ -19,6 +20,7 @@ from hardboot.flows.store import device_mapper, new_folder, place, stored, write
 from hardboot.flows.store.place import Place
 from hardboot.flows.store.put import put_all
 from hardboot.flows.store.write_image import NewImage
+from hardboot.formats.archives import ramdisk
 from hardboot.formats.kernels.zimage import ZImage
 from hardboot.formats.reading import Data
 from hardboot.store import blocks, manifest
@@ -90,14 +92,24 @@ def check(phone: Phone, new: NewRom, *, frees: bool = True) -> Place:
 
     Raises:
         InputError: If its texts are too long, or no texts.
-        RefusedError: If a ROM of that name is there, there is no room, or /data does not allow it.
+        RefusedError: If a ROM of that name is there, there is no room, /data does not allow it, or hb-init
+            cannot be put into its ramdisk.
         DeviceError: If the phone does not answer.
     """
     manifest.check_texts(description=new.description, release=new.release, cmdline=new.cmdline, init=new.init)
     if new.images:
         device_mapper.check(new.rom)
+        _check_ramdisk(new.rom)
     fix = "Free some space, or give the ROM less: --data SIZE"
     return check_new(phone, new.name, new.room, fix=fix, frees=frees)
+
+
+def _check_ramdisk(rom: Rom) -> None:
+    """Refuse a ramdisk into which hb-init cannot be put; a ROM may have none, and get the phone's own."""
+    data = rom.ramdisks()
+    if data:
+        fragments, _ = ramdisk.parse(data)
+        first_program.check_absent(first_program.tree_of(fragments))
 
 
 def check_new(

@@ -1,12 +1,15 @@
 """Adding, listing and removing ROMs: whole or not at all, wherever it is cut off."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import store_setup as setup
+from cpio_archives import newc
 from cuts import KINDS, Cut, CutTransport, Killed, Kind
-from scripted_setup import RAMDISK
+from image_sets import boot_v4
+from scripted_setup import RAMDISK, rom_image
 from store_setup import StorePhone
 from told import raises
 
@@ -75,6 +78,17 @@ def test_a_rom_that_does_not_fit_is_refused_before_anything_is_written(
     assert phone.names() == []
     phone.scripted.data.capacity += 4096
     added(phone, tmp_path)
+
+
+def test_a_ramdisk_that_has_hb_init_is_refused_before_anything_is_written(
+    phone: StorePhone, tmp_path: Path
+) -> None:
+    new = setup.linux(tmp_path)
+    image = rom_image(tmp_path, ramdisk=newc(b"hb-init", mode=0o040755) + RAMDISK)
+    with pytest.raises(RefusedError, match="the ramdisk has a /hb-init already"):
+        add.check(phone.phone, replace(new, boot={"boot": image.read_bytes()}))
+    # The generic kernel of Android 13 and later: its ramdisk is in the phone's init_boot.
+    add.check(phone.phone, replace(new, boot={"boot": boot_v4(ramdisk=b"")}))
 
 
 @pytest.mark.parametrize(
