@@ -146,6 +146,19 @@ def connected(
 
 
 @contextmanager
+def locked(settings: Settings) -> "Iterator[Phone]":
+    """Connect to the phone, and keep other commands away from it to the end, also those of other computers.
+
+    Args:
+        settings: The global options.
+    """
+    with connected(settings, exclusive=True) as phone:
+        with if_cut_off("Nothing was changed."):
+            phone.keep_locked()
+        yield phone
+
+
+@contextmanager
 def journaled(
     settings: Settings,
     *,

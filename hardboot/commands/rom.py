@@ -10,7 +10,7 @@ from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.commands import boot as booting
 from hardboot.commands.command import Command, Group
-from hardboot.commands.common import Settings, confirm, connected, echo, journaled, pass_settings
+from hardboot.commands.common import Settings, confirm, connected, echo, journaled, locked, pass_settings
 from hardboot.commands.exec import start_options
 from hardboot.commands.load import Wanted
 from hardboot.commands.rom_list import describe
@@ -145,7 +145,8 @@ def add(
             cmdline=own_initramfs.command_line(append) if initramfs else append,
             init=own_initramfs.program(assembled, append) if initramfs else None,
         )
-        phone = stack.enter_context(connected(settings, exclusive=True))
+        # What writes nothing needs no lock on the phone.
+        phone = stack.enter_context(connected(settings, exclusive=True) if dry_run else locked(settings))
         gsi.check(phone, new)
         where = adding.check(phone, new, frees=not dry_run)
         if dry_run:
@@ -166,7 +167,7 @@ def add(
 def rename(settings: Settings, name: str, new: str) -> None:
     """Give the ROM NAME the name NEW."""
     check_new_name(new)
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         stored.find(phone, name)
         stored.rename(phone, name, new)
     settings.emit({"name": new, "was": name}, lambda: echo(f"{name} is called {new} now."))
@@ -181,7 +182,7 @@ def backup(settings: Settings, name: str, file: Path) -> None:
 
     FILE is a tar archive, compressed with zstd.
     """
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         found = stored.find(phone, name)
         archive.save(phone, found, file)
     size = file.stat().st_size
@@ -208,7 +209,7 @@ def restore(settings: Settings, file: Path, name: str | None) -> None:
     with (
         temporary_folder() as folder,
         archive.opened(file, folder, name=name) as new,
-        connected(settings, exclusive=True) as phone,
+        locked(settings) as phone,
     ):
         made = adding.add(phone, new, adding.check(phone, new))
         refreshing.make_startable(phone, made)
@@ -222,7 +223,7 @@ def check(settings: Settings) -> None:
 
     Each image must lie where it was written, and its blocks must be nobody else's.
     """
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         found = checking.check(phone)
 
     def human() -> None:
@@ -245,7 +246,7 @@ def check(settings: Settings) -> None:
 def remove(settings: Settings, name: str) -> None:
     """Remove the ROM NAME and its data, which frees the space."""
     check_name(name)
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         found = stored.look(phone)
         stored.clear(phone, found)
         if name not in found.names:
@@ -288,6 +289,7 @@ def refresh(settings: Settings, name: str, untested: bool) -> None:
     """
     check_name(name)
     with journaled(settings) as (phone, journal):
+        phone.keep_locked()
         found = stored.find(phone, name)
         refreshing.refresh(phone, found, journal, untested=untested)
     document = {"name": name, "command": _on_phone(name)}
@@ -303,7 +305,7 @@ def default_(settings: Settings, name: str) -> None:
     NAME is a ROM, or home, the phone's own system.
     """
     check_name(name)
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         if name != default.HOME:
             stored.find(phone, name)
         default.choose(phone, name)

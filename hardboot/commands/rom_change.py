@@ -4,7 +4,7 @@ import click
 
 from hardboot.base.sizes import human_size
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, confirm, connected, echo, pass_settings
+from hardboot.commands.common import Settings, confirm, echo, locked, pass_settings
 from hardboot.commands.rom_names import check_name, check_new_name
 from hardboot.commands.sizes import SIZE
 from hardboot.device.phone import Phone
@@ -32,7 +32,7 @@ def wipe(settings: Settings, name: str, image: str) -> None:
     IMAGE is data or cache; by default it is data.
     """
     check_name(name)
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         found = _find(phone, name)
         old = wiping.find_image(found, image)
         confirm(
@@ -57,7 +57,7 @@ def resize(settings: Settings, name: str, size: int) -> None:
     Of a Linux ROM, that is its root file system. The phone needs room for the old and the new one meanwhile.
     """
     check_name(name)
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         found = _find(phone, name)
         old = resizing.find_image(found)
         made = resizing.resize(phone, found, size)
@@ -77,7 +77,7 @@ def clone(settings: Settings, name: str, new: str) -> None:
     """
     check_name(name)
     check_new_name(new)
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         made = cloning.clone(phone, _find(phone, name), new)
         make_startable(phone, made)
     settings.emit(made.document(), lambda: echo(f"Copied {name} to {new}: {human_size(made.size)} on /data."))

@@ -13,7 +13,7 @@ from hardboot.base.interrupts import if_cut_off
 from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, connected, count, echo, echo_lines, pass_settings
+from hardboot.commands.common import Settings, count, echo, echo_lines, locked, pass_settings
 from hardboot.flows.store import pull as pulling
 from hardboot.flows.store import push as pushing
 from hardboot.flows.store.mounted import mounted
@@ -39,7 +39,7 @@ def push(settings: Settings, name: str, files: tuple[Path, ...], dest: str, imag
     The ROM must not run. FILE may be a folder. DEST is a path in the image: a folder, or the new path of a
     single FILE. A file that is there gets the content, and keeps its owner and mode.
     """
-    with connected(settings, exclusive=True) as phone, mounted(phone, name, image, "rw") as one:
+    with locked(settings) as phone, mounted(phone, name, image, "rw") as one:
         done = pushing.push(one, files, dest)
         used = one.image.name
     document = {"name": name, "image": used, **asdict(done)}
@@ -62,7 +62,7 @@ def pull(settings: Settings, name: str, files: tuple[str, ...], dest: Path, imag
     never of the phone. Nothing in the image is changed; only a journal that the ROM left is replayed, as its
     next start would do.
     """
-    with connected(settings, exclusive=True) as phone, mounted(phone, name, image, "replay") as one:
+    with locked(settings) as phone, mounted(phone, name, image, "replay") as one:
         done = pulling.pull(one, files, dest)
         used = one.image.name
     if done.left_out:
@@ -87,7 +87,7 @@ def shell(settings: Settings, name: str, command: tuple[str, ...], image: str | 
     for each command alone, read-only unless --write is given. No program of the image is run.
     """
     with (
-        connected(settings, exclusive=True) as phone,
+        locked(settings) as phone,
         mounted(phone, name, image, "rw" if write else "replay") as one,
     ):
         session = ImageShell(one)

@@ -5,7 +5,7 @@ import re
 import click
 
 from hardboot.commands.command import Command
-from hardboot.commands.common import Settings, connected, pass_settings
+from hardboot.commands.common import Settings, locked, pass_settings
 from hardboot.commands.rom_list import describe
 from hardboot.commands.rom_names import check_new_name
 from hardboot.commands.sizes import SIZE
@@ -36,7 +36,7 @@ def import_(settings: Settings, source: str, name: str | None, data: int | None)
     source = source.removeprefix(PREFIX)
     new = name or re.sub(r"[^A-Za-z0-9_.+-]+", "-", source).strip("-")[:_NAME_MAX]
     check_new_name(new)
-    with connected(settings, exclusive=True) as phone:
+    with locked(settings) as phone:
         made = multirom_import.import_rom(phone, source, new, size=data)
         make_startable(phone, made)
     settings.emit(made.document(), lambda: describe(made))

@@ -1,7 +1,8 @@
 """A lock on the phone: one computer at a time loads, starts, restarts, or writes to partitions.
 
 It is a file in RAM, so a restart of the phone ends it. It names its owner, and every command that writes
-checks it in the same shell: a command whose lock was taken over does nothing more.
+checks it in the same shell: a command whose lock was taken over does nothing more. What takes longer than one
+command renews it each time, for as long as that one may take.
 """
 
 import os
@@ -10,6 +11,8 @@ import re
 import secrets
 import shlex
 import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hardboot.base import log
@@ -36,7 +39,8 @@ class Owner:
 
     Attributes:
         token: A random number.
-        since_s: Seconds between the start of the phone's kernel and that of the lock.
+        since_s: Seconds between the start of the phone's kernel and that of the lock; of one that is kept,
+            and the end of the time that its last command may take.
         computer: A short hash that tells computers apart.
         process: Its ID on that computer.
         words: The command, and the name of the computer.
@@ -70,12 +74,14 @@ class LockedHandset(Handset):
 
     _token: str = field(default_factory=lambda: secrets.token_hex(8), init=False, repr=False)
     _locked_boot_id: str | None = field(default=None, init=False, repr=False)  # None while it is not locked
+    _kernel_start: float = field(default=0.0, init=False, repr=False)  # by time.monotonic()
+    _is_kept: bool = field(default=False, init=False, repr=False)  # see `keep_locked`
 
     def kernel_anew(self, *, timeout_s: float) -> KernelIdentity:
         """Connect anew, as any handset; the lock is gone with the kernel that kept it."""
         now = super().kernel_anew(timeout_s=timeout_s)
         if now.boot_id != self._locked_boot_id:
-            self._locked_boot_id = None
+            self._locked_boot_id, self._is_kept = None, False
         return now
 
     def lock_query(self) -> str:
@@ -105,6 +111,52 @@ class LockedHandset(Handset):
         if owner is None or owner.token != self._token:
             raise _held(owner, now_s)
         self._locked_boot_id = boot_id
+        self._kernel_start = time.monotonic() - now_s
+
+    def keep_locked(self) -> None:
+        """Lock the phone until `unlock`: each command for root renews that, or does nothing if it was lost.
+
+        For what looks and changes in many steps, of which one may take an hour.
+
+        Raises:
+            RefusedError: If another command holds the lock.
+            DeviceError: If it cannot be made, or the phone does not answer.
+        """
+        self.hold()
+        self._is_kept = True
+
+    def root_steps(self, commands: Sequence[tuple[str, float]]) -> Iterator[Output]:
+        """Run commands as any phone does, each guarded while the lock is kept; see `keep_locked`.
+
+        Raises:
+            DeviceStateError: If the lock was lost.
+        """
+        if not self._is_kept:
+            return super().root_steps(commands)
+        kept = [(self._keeping(command, timeout_s), timeout_s) for command, timeout_s in commands]
+        return self._checked(super().root_steps(kept))
+
+    def feed_root(self, command: str, source: Iterable[bytes], *, timeout_s: float) -> Output:
+        """Run a command as any phone does, guarded while the lock is kept; see `keep_locked`.
+
+        Raises:
+            DeviceStateError: If the lock was lost.
+        """
+        if not self._is_kept:
+            return super().feed_root(command, source, timeout_s=timeout_s)
+        output = super().feed_root(self._keeping(command, timeout_s), source, timeout_s=timeout_s)
+        self.check_lock(output)
+        return output
+
+    def _keeping(self, command: str, timeout_s: float) -> str:
+        """Return a command that renews the lock for `timeout_s` seconds, or does nothing if it was lost."""
+        end_s = time.monotonic() - self._kernel_start + timeout_s
+        return self._guard(command, f'echo "{_line(self._token, str(int(end_s)))}" >{PATH}; ')
+
+    def _checked(self, outputs: Iterator[Output]) -> Iterator[Output]:
+        for output in outputs:
+            self.check_lock(output)
+            yield output
 
     def hold(self, *queries: str) -> list[Output]:
         """Lock the phone unless it is, and run commands for root in the same shell; return their outputs.
@@ -128,8 +180,11 @@ class LockedHandset(Handset):
         """
         if self._locked_boot_id is None:
             self.hold()
+        return self._guard(command)
+
+    def _guard(self, command: str, first: str = "") -> str:
         held = f'{{ read -r token rest <{PATH}; }} 2>/dev/null && [ "$token" = {self._token} ]'
-        return f"{held} || {{ echo {_LOST}; exit 1; }}\n{command}"
+        return f"{held} || {{ echo {_LOST}; exit 1; }}\n{first}{command}"
 
     def check_lock(self, output: Output) -> None:
         """Read the output of a command from `guarded`.
@@ -160,7 +215,7 @@ class LockedHandset(Handset):
         """Remove the lock if it is held; it stays on a phone that does not answer."""
         if self._locked_boot_id is None:
             return
-        self._locked_boot_id = None
+        self._locked_boot_id, self._is_kept = None, False
         mine = f'{{ read -r token rest <{PATH}; }} 2>/dev/null && [ "$token" = {self._token} ]'
         try:
             self.root(f"{mine} && rm {PATH}", timeout_s=_UNLOCK_S)
@@ -184,21 +239,21 @@ def _replace_command(old: str, new: str) -> str:
     )
 
 
-def _line(token: str) -> str:
+def _line(token: str, since: str = "${up%%.*}") -> str:
     """Return the lock's only line, for double quotes in a shell; $up is what /proc/uptime begins with."""
     words = f"{shlex.join(['hardboot', *sys.argv[1:]])[:100]} on {platform.node()[:40]}"
     plain = re.sub(r"[^A-Za-z0-9 ._/:=@+,'-]", "_", words)
-    return f"{token} ${{up%%.*}} {COMPUTER} {os.getpid()} {plain}"
+    return f"{token} {since} {COMPUTER} {os.getpid()} {plain}"
 
 
 def _held(owner: Owner | None, now_s: float) -> RefusedError:
-    who = "it does not say which"
+    who, wait = "it does not say which", ""
     if owner is not None:
-        minutes = max(0, int(now_s) - owner.since_s) // 60
-        who = f"{owner.words} (process {owner.process}), for {minutes} min"
+        age_s = int(now_s) - owner.since_s
+        who = f"{owner.words} (process {owner.process}), for {max(0, age_s) // 60} min"
+        wait = f"wait {max(_LONGEST_S - age_s, 0) // 60 + 1} min, or "
     return RefusedError(
         f"another command uses the phone: {who}",
         state="Nothing was sent.",
-        fix=f"Wait until it ends. If it has died, wait {_LONGEST_S // 60} min, or remove its lock: "
-        f"adb shell su -c 'rm {PATH}'",
+        fix=f"Wait until it ends. If it has died, {wait}remove its lock: adb shell su -c 'rm {PATH}'",
     )
