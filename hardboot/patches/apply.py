@@ -18,7 +18,11 @@ from hardboot.patches.series import (
     fragment_phone,
     same_options,
 )
+from hardboot.patches.status import status
 from hardboot.patches.tree import Tree, Version
+
+_OTHER_SOURCE = "Use a source tree that it was made for, without changes to these lines."
+_REVERT_OTHER = "Revert the other author's patch first; `hardboot patch status TREE` shows where it is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,10 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
     """
     tree = Tree(root)
     now = compare_series(tree, series)
-    contents = _contents(tree, series.name, now, "absent")
+    every_place = f"Every place: hardboot patch check {series.name} --tree TREE"
+    contents = _contents(tree, series.name, now, "absent", f"{_OTHER_SOURCE} {every_place}")
+    if now.overall == "absent":
+        _check_author(tree)
     changed = tuple(contents)
     before = tree.read(CONFIG_NAME)
     if before is not None and not before.startswith(CONFIG_MARK):
@@ -65,6 +72,18 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
     if not dry_run:
         tree.write(contents, now.executable)
     return Report(now.overall if dry_run else "applied", series.name, tree.version(), changed, now.offsets)
+
+
+def _check_author(tree: Tree) -> None:
+    """Refuse to add the series to what is left of another author's: both may fit, and define the same."""
+    found = status(tree.root)
+    if found.author == "foreign":
+        place = next(place for place in found.places if place.state in ("foreign", "damaged"))
+        raise RefusedError(
+            f"{tree.root} has hardboot support by another author: {place.file}, line {place.line}",
+            state="The tree is unchanged.",
+            fix=_REVERT_OTHER,
+        )
 
 
 def _check_phone(root: Path, before: bytes, fragment: bytes) -> None:
@@ -131,14 +150,14 @@ def _change(
     return Report(now.overall if dry_run else _OTHER[state], name, version, tuple(contents), now.offsets)
 
 
-def _contents(tree: Tree, name: str, now: Comparison, state: PatchState) -> dict[str, bytes | None]:
+def _contents(
+    tree: Tree, name: str, now: Comparison, state: PatchState, conflict_fix: str = _OTHER_SOURCE
+) -> dict[str, bytes | None]:
     """Return what to write to get from `state`, absent or applied, to the other; nothing if it is there."""
     if now.overall == state:
         return dict(now.contents)
     if now.overall in ("applied", "absent"):
         return {}
-    from hardboot.patches.status import status  # slow to load, and only a refusal needs it
-
     problems = [str(problem) for patch in now.patches for problem in patch.problems]
     problems += [f"{patch.name} is not applied" for patch in now.patches if patch.state == "absent"]
     if state == "applied" and now.not_reverted:
@@ -147,6 +166,8 @@ def _contents(tree: Tree, name: str, now: Comparison, state: PatchState) -> dict
     if state == "applied":
         what = "cannot be reverted"
     fix = "Start from a fresh source tree; `hardboot patch status TREE` lists every place."
+    if now.overall == "conflict" and state == "absent":
+        fix = conflict_fix
     if status(tree.root).author == "foreign":
-        fix = "Revert the other author's patch first; `hardboot patch status TREE` shows where it is."
+        fix = _REVERT_OTHER
     raise RefusedError(f"{name} {what}: {problems[0]}", state="The tree is unchanged.", fix=fix)

@@ -8,7 +8,7 @@ import msgspec
 from hardboot.base import files
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.similar import did_you_mean
-from hardboot.patches.compare import PatchState, compare
+from hardboot.patches.compare import Comparison, PatchState, compare
 from hardboot.patches.series import Arch, Place, Series, invalid
 from hardboot.patches.tree import Tree, dotted
 
@@ -85,6 +85,12 @@ def find(root: Path, arch: str | None = None) -> Series:
                 f"This kernel has no kexec for arm64 ({_ARM64_MACHINE_KEXEC} is missing; Linux has it since "
                 "4.8). Apply another author's kexec and hardboot: hardboot patch apply TREE --patch FILE."
             )
+        like = next(
+            (item for one in get_args(Arch) if arch in (None, one) for item in _like(tree, one)), None
+        )
+        if like:
+            missing = _missing_file(tree, like.for_tree(tree))
+            fix = f"{like.name} is for this version, but the tree lacks {missing}: check that it is complete."
         raise RefusedError(
             f"no series covers {root} (Linux {dotted(tree.version())}{f', {arch}' if arch else ''})",
             state="The tree is unchanged.",
@@ -92,25 +98,47 @@ def find(root: Path, arch: str | None = None) -> Series:
         )
     if len(found) == 1:
         return found[0]
-    order: tuple[PatchState, ...] = ("applied", "partial", "conflict", "absent")
-    return min(found, key=lambda item: order.index(compare(tree, item.read()).overall))
+    # Trees for phones may have lost the other architectures.
+    found = [item for item in found if not _missing_file(tree, item)] or found
+    return min(found, key=lambda item: _distance(compare(tree, item.read())))
+
+
+_DISTANCE: tuple[PatchState, ...] = ("applied", "partial", "conflict", "absent")
+
+
+def _distance(now: Comparison) -> tuple[int, int]:
+    """Return how far a tree is from having a series, for comparison; of equals, more of one is there."""
+    present = sum(patch.state in ("applied", "partial") for patch in now.patches)
+    return _DISTANCE.index(now.overall), -present
 
 
 def find_for(tree: Tree, arch: str) -> Series | None:
     """Return the series for the version and flavour of `tree` on `arch`; None if there is none."""
-    version = tree.version()
     found = [
         item
-        for item in load_all()
-        if item.arch == arch and item.kernels.cover(version) and all(map(tree.has, item.requires))
+        for item in _like(tree, arch)
+        if not item.requires or not _missing_file(tree, item.for_tree(tree))
     ]
-    found = [item for item in found if not item.requires or _has_files(tree, item.for_tree(tree))]
     special = max(found, key=lambda item: len(item.requires), default=None)
     return special.for_tree(tree) if special else None
 
 
-def _has_files(tree: Tree, series: Series) -> bool:
-    """Return whether `tree` has the files that `series` changes: other makers' trees share some folders."""
+def _like(tree: Tree, arch: str) -> list[Series]:
+    """Return the series for the version of `tree` on `arch` whose required folders it has."""
+    version = tree.version()
+    return [
+        item
+        for item in load_all()
+        if item.arch == arch and item.kernels.cover(version) and all(map(tree.has, item.requires))
+    ]
+
+
+def _missing_file(tree: Tree, series: Series) -> str:
+    """Return a file that `series` changes and `tree` lacks; empty if there is none.
+
+    Other makers' trees share some folders.
+    """
     patches = [patch for parts in series.read().values() for patch in parts]
     made = {patch.path for patch in patches if patch.creates}
-    return all(tree.has(patch.old_path) for patch in patches if patch.old_path not in made)
+    changed = (patch.old_path for patch in patches if patch.old_path not in made)
+    return next((path for path in changed if not tree.has(path)), "")

@@ -128,14 +128,15 @@ def test_any_patches_are_applied_and_reverted_without_a_fragment(tree: Path) -> 
 def test_any_patches_that_conflict_are_refused_with_their_name(tree: Path) -> None:
     patches = {"p": parse(b"--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,3 @@\n a\n-x\n+y\n c\n", "p")}
     at = 'other.c, hunk 1, line 2: found "b", expected'
-    for change, what in (
-        (apply_patches, f'x.patch does not apply: {at} "x"'),
-        (revert_patches, f'x.patch cannot be reverted: {at} "y"'),
+    other = "Use a source tree that it was made for, without changes to these lines."
+    fresh = "Start from a fresh source tree; `hardboot patch status TREE` lists every place."
+    for change, what, fix in (
+        (apply_patches, f'x.patch does not apply: {at} "x"', other),
+        (revert_patches, f'x.patch cannot be reverted: {at} "y"', fresh),
     ):
         error = refused(partial(change, tree, "x.patch", patches), tree)
         assert error.what == what
         assert error.state == "The tree is unchanged."
-        fix = "Start from a fresh source tree; `hardboot patch status TREE` lists every place."
         assert error.fix == fix
 
 

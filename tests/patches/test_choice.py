@@ -91,6 +91,51 @@ def test_of_two_series_that_share_a_patch_the_whole_one_is_there(
     assert catalog.find(tree) == other
 
 
+def test_of_two_series_that_share_a_patch_the_one_with_more_of_it_is_there(
+    tree: Path, series: Series, shipped: Path
+) -> None:
+    (shipped / "0003-more.patch").touch()
+    more = ('"0002-two.patch"]', '"0002-two.patch", "0003-more.patch"]')
+    other = twin(shipped, "twin-6.1", ('"arm"', '"arm64"'), more)
+    folder = shipped.parent / other.name
+    added = "--- /dev/null\n+++ b/sub/folder/new.c\n@@ -0,0 +1 @@\n+new\n"
+    (folder / other.patches[0]).write_text(added)
+    (shipped / series.patches[0]).write_text(added)
+    for patch, line in zip(other.patches[1:], (2, 30), strict=True):
+        place = f"@@ -{line},2 +{line},3 @@\n line {line}\n+d\n line {line + 1}\n"
+        (folder / patch).write_text(f"--- a/arch/arm/code.c\n+++ b/arch/arm/code.c\n{place}")
+    code = (tree / "arch/arm/code.c").read_text()
+    apply(tree, catalog.load(other.name))
+    (tree / "arch/arm/code.c").write_text(code.replace("line 2\n", "line 2\nd\n"))
+    overall = [compare_series(Tree(tree), catalog.load(name)).overall for name in catalog.names()]
+    assert overall == ["partial", "partial"]
+    assert catalog.find(tree).name == other.name
+
+
+def test_a_series_whose_files_a_tree_lacks_is_not_taken_for_one_that_is_there(
+    tree: Path, series: Series, shipped: Path
+) -> None:
+    lacking = twin(shipped, "arm-6.1")
+    text = "--- a/arch/arm/gone.c\n+++ b/arch/arm/gone.c\n@@ -1 +1,2 @@\n a\n+d\n"
+    (shipped.parent / lacking.name / lacking.patches[1]).write_text(text)
+    shutil.rmtree(shipped)
+    there = twin(shipped.parent / lacking.name, "arm64-6.1", ('"arm"', '"arm64"'))
+    text = "--- a/other.c\n+++ b/other.c\n@@ -1,3 +1,4 @@\n a\n b\n c\n+d\n"
+    (shipped.parent / there.name / there.patches[1]).write_text(text)
+    assert catalog.find(tree).name == there.name
+    assert revert_series(tree, catalog.find(tree)).files == ()
+    assert catalog.find(tree, "arm").name == lacking.name
+
+
+def test_a_file_that_a_tree_lacks_is_named(tree: Path, series: Series, shipped: Path) -> None:
+    (tree / "arch/arm/mach-msm").mkdir()
+    wanted = ('arch = "arm"\n', 'arch = "arm"\nrequires = ["arch/arm/mach-msm"]\n')
+    (shipped / "series.toml").write_text(SERIES.replace(*wanted))
+    (tree / "other.c").unlink()
+    error = refused(lambda: catalog.find(tree, "arm"), tree)
+    assert error.fix == "toy-6.1 is for this version, but the tree lacks other.c: check that it is complete."
+
+
 def test_a_flavour_is_told_by_what_its_trees_have(tree: Path, series: Series, shipped: Path) -> None:
     msm = twin(shipped, "toy-6.1-msm", ('arch = "arm"\n', 'arch = "arm"\nrequires = ["arch/arm/mach-msm"]\n'))
     assert catalog.find(tree, "arm") == series
@@ -179,4 +224,4 @@ def test_every_error_says_what_to_do(tree: Path, series: Series) -> None:
     with pytest.raises(HardbootError) as caught:
         apply(tree, series)
     assert caught.value.state == "The tree is unchanged."
-    assert "hardboot patch status" in caught.value.fix
+    assert "hardboot patch check toy-6.1" in caught.value.fix

@@ -157,3 +157,12 @@ def test_a_tree_without_the_files_that_a_series_changes_is_of_another_maker(
     (tree / "other.c").unlink()
     with pytest.raises(RefusedError, match="no series covers"):
         catalog.find(tree)
+
+
+def test_a_series_is_not_added_to_what_is_left_of_another_authors(tree: Path, series: Series) -> None:
+    (tree / "arch/arm/Kconfig").write_text("config KEXEC_HARDBOOT\n\tbool\n")
+    error = refused(lambda: apply(tree, series), tree)
+    assert error.what == f"{tree} has hardboot support by another author: arch/arm/Kconfig, line 1"
+    assert error.fix.startswith("Revert the other author's patch first")
+    (tree / "arch/arm/Kconfig").unlink()
+    assert apply(tree, series).overall == "applied"
