@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
+from command_pages import ALL
 from layers import FLOORS
 
 from hardboot import __main__ as entry
+from hardboot.attempts.causes import Kind
 from hardboot.base import errors
 from hardboot.flows import journal
 from hardboot.patches import catalog, config
 from hardboot.patches.series import KernelRange, Place
 from hardboot.profile import schema
+from hardboot.suggest import findings
 from hardboot.virtual import classic, modern
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +38,7 @@ NUMBERS = (
     "twelve",
 )
 SERIES = catalog.load_all()
+SHIPPED = ("hardboot", "scripts", "devices", "patches", "stubs")
 
 each_page = pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -150,13 +154,56 @@ def test_the_table_of_exit_codes_is_complete() -> None:
 
 def test_every_outcome_of_a_boot_is_explained_with_its_exit_code() -> None:
     table = section("docs/how-it-works.md", "Which kernel came up")
+    failed, unknown = errors.DeviceError.exit_code, errors.DeviceStateError.exit_code
     wanted = {
         journal.GUEST_UP: 0,
-        journal.HOST_CAME_BACK: errors.DeviceError.exit_code,
-        journal.PHONE_SILENT: errors.DeviceStateError.exit_code,
+        journal.HOST_CAME_BACK: failed,
+        journal.PHONE_SILENT: unknown,
+        journal.NOT_STARTED: failed,
+        journal.NOT_LEFT: unknown,
+        journal.BOOTLOADER_SILENT: unknown,
+        journal.BOOTLOADER_REFUSED: failed,
+        journal.BOOTLOADER_CAME_BACK: failed,
     }
+    assert set(wanted) == {value for name, value in vars(journal).items() if name.isupper()}
     for outcome, code in wanted.items():
-        assert f"| `{outcome}` | {code} |" in table
+        assert re.search(rf"\| `{outcome}` \| {code}\b", table), outcome
+    (listed,) = re.findall(r"^Outcomes: .*?\n\n", page("docs/attempts.md"), re.MULTILINE | re.DOTALL)
+    assert set(wanted) - set(re.findall(r"`([\w-]+)`", listed)) == set()
+
+
+def test_every_likely_cause_is_explained() -> None:
+    table = first_column(section("docs/attempts.md", "The likely cause"))
+    assert set(table) == {f"`{kind}`" for kind in Kind}
+
+
+def test_every_file_of_a_draft_is_listed() -> None:
+    listed = section("docs/profiles.md", "Write one for a new phone")
+    told = ALL["hardboot devices suggest"].command.help or ""
+    for name in (*findings.COMMANDS, "fdt", "device-tree.tar", "atags", "boot.img"):
+        assert f"`{name}`" in listed, name
+        assert re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", told), name
+
+
+def test_what_every_status_of_evidence_means_is_explained() -> None:
+    statuses = get_args(get_type_hints(schema.Evidence)["status"])
+    assert set(first_column(section("docs/profiles.md", "Unknown stays unknown"))) == {
+        f"`{one}`" for one in statuses
+    }
+    assert [one for one in statuses if one not in section("README.md", "Warnings")] == []
+
+
+def test_every_file_under_another_licence_is_in_a_folder_that_the_readme_names() -> None:
+    (told,) = re.findall(r"^Licence: .*", page("README.md"), re.MULTILINE)
+    folders = [ROOT / name for name in re.findall(r"`([\w/]+/)`", told)]
+    found = [
+        path
+        for suffix in ("patch", "c", "h", "S", "py", "toml", "sh")
+        for path in (file for room in SHIPPED for file in (ROOT / room).rglob(f"*.{suffix}"))
+        if "SPDX-License-Identifier: GPL" in path.read_text()
+    ]
+    assert len(found) > 40
+    assert [path for path in found if not any(path.is_relative_to(folder) for folder in folders)] == []
 
 
 def test_the_number_of_profiles_is_right() -> None:

@@ -1,5 +1,6 @@
 """hardboot attempts: what became of boots, and why they failed."""
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 
@@ -20,8 +21,9 @@ _argument = click.argument("id", default=store.LAST, shell_complete=completion.a
 def attempts() -> None:
     """Show what became of boots, and why they failed.
 
-    `boot` and `exec` keep a record of each start on this computer: plan, phases, outcome, logs, likely cause.
-    The newest 20 of each phone are kept, and at most 64 MiB.
+    `boot`, `exec`, `rom boot` and `selftest` keep a record of each start on this computer: plan, phases,
+    outcome, logs, likely cause; `bench` and `probe --ranges` of one that fails. The newest 20 of each phone
+    are kept, and at most 64 MiB.
     """
 
 
@@ -33,7 +35,7 @@ def list_attempts(settings: Settings) -> None:
 
     def human() -> None:
         if not found:
-            echo("No attempts. Each boot and exec is recorded: hardboot boot IMAGE")
+            echo("No attempts. Each start of a ROM is recorded: hardboot boot IMAGE")
         for one in found:
             image = one.image.name if one.image else "unknown image"
             way = f" by {one.via}" if one.via else ""
@@ -62,7 +64,7 @@ def _show(one: Attempt, paths: list[Path]) -> None:
     rows = [
         ("began", _time(one.began)),
         ("phone", f"{one.device} {one.serial}"),
-        ("command", " ".join(one.command)),
+        ("command", shlex.join(one.command)),
     ]
     if one.image:
         release = f", kernel {one.image.release}" if one.image.release else ""

@@ -69,7 +69,7 @@ _SECTIONS = {
     example="hardboot boot rom.img --dry-run\nhardboot boot rom.img",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 bug, 2 wrong usage, 3 wrong file or missing tool, 4 refused, "
-    "5 phone error, 6 unknown phone state, 130 interrupted.",
+    "5 phone error, 6 unknown phone state, 130 interrupted, 141 output closed.",
 )
 @click.version_option(__version__, message="hardboot %(version)s")
 def root() -> None:

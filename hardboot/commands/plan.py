@@ -31,7 +31,7 @@ _LIMIT = 8 << 20  # bytes of a file copied from a phone
 @rom_options
 @click.option("--cmdline", metavar="TEXT", help="Replace the image's kernel command line.")
 @click.option("--append", metavar="TEXT", help="Append TEXT to the kernel command line.")
-@from_option("Read files copied from the phone: those of `hardboot devices suggest`, and atags.")
+@from_option("Read files copied from the phone: those of `hardboot devices suggest`.")
 @click.option(
     "--iomem",
     type=click.Path(path_type=Path),

@@ -20,6 +20,7 @@ def failed() -> str:
     made = attempt(
         outcome="host-came-back",
         via="hardboot",
+        command=("hardboot", "boot", "rom.img", "--append", "panic=5 quiet"),
         image=Image(name="rom.img", sha256="0" * 64, release="6.6.0"),
         host=RunningKernel(release="6.1.0", boot_id="a"),
         phases=(
@@ -61,6 +62,7 @@ def test_an_attempt_is_shown(word: str | None) -> None:
     words = [name if word == "ID" else word] if word else []
     shown = hardboot("attempts", "show", *words).stdout
     rows = {line[2:].partition("  ")[0]: line[2:].partition("  ")[2].strip() for line in shown.splitlines()}
+    assert rows["command"] == "hardboot boot rom.img --append 'panic=5 quiet'"  # a shell takes it as it is
     assert rows["outcome"] == "host-came-back"
     assert rows["phase push"].endswith("1.2 s")
     assert rows["phase boot"].endswith("not ended")

@@ -85,6 +85,6 @@ def _check_alone(rom: Rom) -> None:
         raise RefusedError(
             f"fastboot boots the boot image alone: {', '.join(extra)} would be those that are flashed",
             state="Nothing was sent.",
-            fix="Send all in one image of header v2, if the bootloader takes that: --as-v2. Or give "
-            "boot.img alone.",
+            fix="Send all in one image of header v2, if the bootloader takes that: --as-v2. On a phone with "
+            "slots, boot it from the other one: --via slot. Or give boot.img alone.",
         )

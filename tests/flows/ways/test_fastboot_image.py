@@ -79,7 +79,8 @@ def test_v3_and_v4_are_sent_alone_and_the_rest_stays_as_flashed(tmp_path: Path, 
         RefusedError,
         f"fastboot boots the boot image alone: {given} would be those that are flashed",
         "Nothing was sent.",
-        "Send all in one image of header v2, if the bootloader takes that: --as-v2. Or give boot.img alone.",
+        "Send all in one image of header v2, if the bootloader takes that: --as-v2. On a phone with slots, "
+        "boot it from the other one: --via slot. Or give boot.img alone.",
     ):
         fastboot_image.make(whole, MARK, as_v2=False)
 
