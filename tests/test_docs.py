@@ -144,7 +144,7 @@ def test_the_page_on_profiles_names_every_field() -> None:
 def test_the_page_on_series_shows_every_key_and_names_every_field() -> None:
     text = (ROOT / "docs/adding-a-series.md").read_text()
     example = tomllib.loads(next(block for language, block in BLOCK.findall(text) if language == "toml"))
-    shown = {
+    shown: dict[type[Struct], list[dict[str, object]]] = {
         series.Series: [example],
         series.KernelRange: [example["kernels"]],
         series.Variant: example["variant"],
