@@ -1,16 +1,16 @@
 """Set a patched tree's options in a kernel configuration, by its own Kconfig, and check the result."""
 
-import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base import files
-from hardboot.base.errors import InputError, ToolError
+from hardboot.base.errors import InputError
 from hardboot.base.process import find_tool, run
 from hardboot.base.temporary import temporary_folder
-from hardboot.patches import dotconfig
+from hardboot.patches import compiler, dotconfig
 from hardboot.patches.kconfig import Kconfig
 from hardboot.patches.series import CONFIG_NAME
 from hardboot.patches.tree import Tree
@@ -18,11 +18,6 @@ from hardboot.patches.tree import Tree
 _LIMIT = 4 << 20  # bytes of a configuration
 _TIMEOUT_S = 900
 _OLDDEFCONFIG = (3, 7, 0)  # older kernels call it oldnoconfig
-_CHECKS_COMPILER = (4, 18, 0)  # since this version Kconfig runs the compiler
-_COMPILERS = {
-    "arm": ("arm-linux-gnueabihf-", "arm-linux-gnueabi-", "arm-none-linux-gnueabihf-", "arm-none-eabi-"),
-    "arm64": ("aarch64-linux-gnu-", "aarch64-none-linux-gnu-"),
-}
 _OWN = re.compile(r"KEXEC_HARDBOOT(?:_\w+)?")  # options that only a series has
 # Options that must be off, although no dependency says so: no image could be loaded, or none is looked for.
 FORBIDDEN = {
@@ -32,7 +27,6 @@ FORBIDDEN = {
     "SECURITY_LOADPIN_ENFORCE": "LoadPin refuses kexec_load(2) with EPERM: there is no file to check",
     "IMA_APPRAISE_REQUIRE_KEXEC_SIGS": "IMA refuses kexec_load(2) with EACCES: there is no file to appraise",
 }
-_PACKAGES = {"arm": "gcc-arm-linux-gnueabihf", "arm64": "gcc-aarch64-linux-gnu"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +39,31 @@ class WrongOption:
     reason: str
 
 
-def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What became of a configuration.
+
+    Attributes:
+        wrong: The options that are not as hardboot needs them; if there are any, nothing was written.
+        dropped: Other options that were on, can be set, and are off now: the tree or the compiler lacks
+            something for them.
+        compilers: What it was made for and what it is made for now: "clang", "gcc", or None if not told.
+    """
+
+    wrong: tuple[WrongOption, ...]
+    dropped: tuple[str, ...]
+    compilers: tuple[str | None, str | None]
+
+
+def configure(root: Path, arch: str, path: Path, variables: Sequence[str] = ()) -> Configured:
     """Merge the tree's hardboot.config into the configuration at `path`, if Kconfig accepts all of it.
 
     Args:
         root: Top of a patched kernel source tree. Its Kconfig programs are built in it if it was built in
             before, otherwise outside it: it stays clean for builds with O=.
         arch: Architecture of the kernel.
-        path: The configuration; read, and replaced.
-
-    Returns:
-        The options that are wrong afterwards; if there are any, `path` is unchanged.
+        path: The configuration; read, and replaced unless an option is wrong.
+        variables: Variables for make, such as "CC=clang-16".
 
     Raises:
         InputError: If there is no fragment or no configuration.
@@ -83,7 +91,7 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
     # Options that another phone needed must not stay.
     merged = dotconfig.merge(dotconfig.without(before, _OWN), fragment.decode("latin-1"))
     make = find_tool("make", "make")
-    compiler = _compiler(arch, needed=version >= _CHECKS_COMPILER)
+    chosen = compiler.options(arch, before, version, variables)
     with temporary_folder() as folder:
         work = folder / ".config"
         work.write_text(merged, encoding="latin-1")
@@ -96,20 +104,23 @@ def configure(root: Path, arch: str, path: Path) -> tuple[WrongOption, ...]:
                 make,
                 "-C",
                 root.resolve(),
+                *_host_compiler(tree),
+                *chosen,
                 f"ARCH={arch}",
-                f"CROSS_COMPILE={compiler}",
                 f"KCONFIG_CONFIG={work}",
                 *outside,
-                *_host_compiler(tree),
                 target,
             ],
             timeout_s=_TIMEOUT_S,
         )
         result = work.read_text(encoding="latin-1")
     wrong = find_wrong(tree, arch, fragment.decode("latin-1"), result)
-    if not wrong:
-        files.write_atomic(path, [result.encode("latin-1")])
-    return wrong
+    compilers = compiler.kind(before), compiler.kind(result)
+    if wrong:
+        return Configured(wrong, (), compilers)
+    dropped = _find_dropped(tree, arch, merged, result)
+    files.write_atomic(path, [result.encode("latin-1")])
+    return Configured((), dropped, compilers)
 
 
 def find_wrong(tree: Tree, arch: str, fragment: str, result: str) -> tuple[WrongOption, ...]:
@@ -129,6 +140,16 @@ def find_wrong(tree: Tree, arch: str, fragment: str, result: str) -> tuple[Wrong
     return tuple(wrong)
 
 
+def _find_dropped(tree: Tree, arch: str, before: str, result: str) -> tuple[str, ...]:
+    """Return the options that are on in `before`, off in `result`, and can be set in this tree."""
+    have = dotconfig.parse_on(result)
+    off = [symbol for symbol in dotconfig.parse_on(before) if symbol not in have]
+    if not off:
+        return ()
+    kconfig = Kconfig(tree, arch)
+    return tuple(symbol for symbol in off if kconfig.can_be_set(symbol))
+
+
 def _same(found: str, wanted: str) -> bool:
     if found.startswith("0x") and wanted.startswith("0x"):
         return int(found, 16) == int(wanted, 16)
@@ -139,18 +160,3 @@ def _host_compiler(tree: Tree) -> list[str]:
     """Return the option of make that replaces a compiler of the tree's Makefile that is not installed."""
     named = re.search(rb"^HOSTCC[ \t]*[:?]?=[ \t]*([^\s$]+)", tree.read("Makefile") or b"", re.MULTILINE)
     return ["HOSTCC=gcc"] if named and not shutil.which(named[1].decode("latin-1")) else []
-
-
-def _compiler(arch: str, *, needed: bool) -> str:
-    """Return the prefix of a cross compiler for `arch`: that of CROSS_COMPILE, else one that is installed."""
-    own = os.environ.get("CROSS_COMPILE")
-    if own:
-        return own
-    found = next((prefix for prefix in _COMPILERS[arch] if shutil.which(f"{prefix}gcc")), "")
-    if needed and not found:
-        raise ToolError(
-            f"no cross compiler for {arch} found: {', '.join(f'{prefix}gcc' for prefix in _COMPILERS[arch])}",
-            state="The tree is unchanged.",
-            fix=f"Set CROSS_COMPILE, or install one; on Debian: apt-get install {_PACKAGES[arch]}",
-        )
-    return found

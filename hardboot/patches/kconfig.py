@@ -33,6 +33,10 @@ class Kconfig:
         self._outside: list[str] = []  # sourced files outside the tree, such as a maker's beside it
         self._read("Kconfig" if tree.has("Kconfig") else f"arch/{arch}/Kconfig", [])
 
+    def can_be_set(self, symbol: str) -> bool:
+        """Return whether users can set `symbol`; others follow from what they set."""
+        return symbol in self._options and self._options[symbol].prompt
+
     def explain_off(self, symbol: str, config: ConfigValues) -> str:
         """Explain why `symbol` is off in `config`, down to the options that can be set."""
         return (

@@ -38,7 +38,12 @@ def test_the_trees_own_make_completes_the_configuration(tree: Path) -> None:
     (tree / ".config").write_text("CONFIG_DEBUG=y\nCONFIG_SMP=y\n")
     run = hardboot("--json", "patch", "config", tree)
     assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout) == {"config": str(tree / ".config"), "lost": []}
+    assert json.loads(run.stdout) == {
+        "config": str(tree / ".config"),
+        "lost": [],
+        "dropped": [],
+        "compiler": {"was": None, "is": None},
+    }
     assert dotconfig.parse_on((tree / ".config").read_text()) == {
         "SMP": "y",
         "KEXEC": "y",
@@ -86,7 +91,7 @@ def test_an_option_of_the_fragment_that_stays_on_is_told(tree: Path) -> None:
 def test_what_another_phone_needed_does_not_stay(tree: Path) -> None:
     others = "KEXEC_HARDBOOT_KERNEL_LOC=0x3208000", "KEXEC_HARDBOOT_MOVE_R2=y", "KEXEC_HARDBOOT_PAGE=0x1000"
     (tree / ".config").write_text("".join(f"CONFIG_{one}\n" for one in (*others, "KEXEC_FILE=y")))
-    assert config.configure(tree, "arm", tree / ".config") == ()
+    assert config.configure(tree, "arm", tree / ".config").wrong == ()
     now = dotconfig.parse_on((tree / ".config").read_text())
     assert now == {"KEXEC": "y", "KEXEC_FILE": "y", "KEXEC_HARDBOOT_PAGE": "0x3E9DF000", "MORE": "y"}
 
@@ -159,9 +164,9 @@ def test_make_runs_in_the_tree_with_a_configuration_of_its_own(
     trees.write(tree, {".config": "CONFIG_\xe9=y\n"}, version)
     monkeypatch.chdir(tree.parent)
     monkeypatch.setattr(shutil, "which", lambda name: name)
-    assert config.configure(Path(tree.name), "arm", tree / ".config") == ()
+    assert config.configure(Path(tree.name), "arm", tree / ".config").wrong == ()
     ((command, timeout_s),) = calls
-    make, option, folder, arch, compiler, own, goal = map(str, command)
+    make, option, folder, compiler, arch, own, goal = map(str, command)
     assert (make, option, folder) == ("make/make", "-C", str(tree))
     assert (arch, compiler) == ("ARCH=arm", "CROSS_COMPILE=arm-linux-gnueabihf-")
     assert own.startswith("KCONFIG_CONFIG=")
@@ -273,3 +278,31 @@ def test_a_folder_is_no_configuration(tree: Path) -> None:
     (tree / ".config").mkdir()
     with pytest.raises(InputError, match="a folder, not a kernel configuration"):
         config.configure(tree, "arm", tree / ".config")
+
+
+# The compiler
+
+
+def test_what_is_turned_off_and_another_compiler_are_told(tree: Path) -> None:
+    (tree / "dropped").write_text("CONFIG_SMP\nCONFIG_CC_IS_CLANG\nCONFIG_HIDDEN\n")
+    with (tree / "arch/arm/Kconfig").open("a") as more:
+        more.write('config SMP\n\tbool "SMP"\nconfig HIDDEN\n\tbool\n')
+    with (tree / "Makefile").open("a") as makefile:
+        makefile.write("\t@test $(CC) = own-gcc\n\t@echo CONFIG_CC_IS_GCC=y >>$(KCONFIG_CONFIG)\n")
+    (tree / ".config").write_text("CONFIG_CC_IS_CLANG=y\nCONFIG_SMP=y\nCONFIG_HIDDEN=y\nCONFIG_OTHERS=y\n")
+    before = (tree / ".config").read_text()
+    run = hardboot("--json", "patch", "config", tree, "CC=own-gcc")
+    assert run.returncode == 0, run.stderr
+    done = json.loads(run.stdout)
+    assert (done["dropped"], done["compiler"]) == (["SMP"], {"was": "clang", "is": "gcc"})
+    (tree / ".config").write_text(before)
+    run = hardboot("patch", "config", tree, "CC=own-gcc")
+    assert "was made for clang, and now for gcc: modules of the old kernel may not load" in run.stderr
+    assert "Turned off, as this tree or compiler lacks something for it: SMP\n" in run.stdout
+
+
+@pytest.mark.parametrize("variable", ["ARCH=arm64", "O=out", "KCONFIG_CONFIG=x", "clang", "=x"])
+def test_what_is_no_variable_for_make_is_refused(tree: Path, variable: str) -> None:
+    run = hardboot("patch", "config", tree, variable)
+    assert run.returncode == 2
+    assert "is no variable for make that can be set here" in run.stderr
