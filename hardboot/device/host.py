@@ -133,13 +133,18 @@ def _presence_query(path: str) -> str:
 
 
 def look(phone: Phone) -> None:
-    """Check, as far as possible without the agent, that the running kernel is a host for this phone.
+    """Check that the running kernel is a host for this phone; the agent is asked where no file tells.
 
     Raises:
         RefusedError: If it has no hardboot support, or its hardboot page is not the profile's.
+        DeviceError: If the phone does not answer.
     """
     kernel, *outputs = phone.roots(KERNEL, *queries(phone.profile))
-    parse(phone.profile, parse_kernel(kernel).release, outputs)
+    release = parse_kernel(kernel).release
+    parse(phone.profile, release, outputs)
+    is_ours = outputs[1].code == 0
+    if phone.profile.presence is None and not is_ours and has_hardboot(phone) is False:
+        raise _no_support(release)
 
 
 def queries(profile: Profile) -> tuple[str, str]:
@@ -148,7 +153,7 @@ def queries(profile: Profile) -> tuple[str, str]:
 
 
 def parse(profile: Profile, release: str, outputs: Sequence[Output]) -> None:
-    """Check the outputs of `queries` as `look` does.
+    """Check the outputs of `queries`, which tell nothing against a kernel whose profile names no file.
 
     Args:
         profile: Of the phone.

@@ -125,6 +125,21 @@ def test_hardboot_support_is_known_by_the_profiles_sign_our_own_or_the_agent(
     assert host.has_hardboot(phone) is expected
 
 
+@pytest.mark.parametrize("kernel", [STOCK, NO_KEXEC])
+def test_where_no_file_tells_a_kernel_without_support_is_known_by_the_agent(
+    kernel: Kernel, phone: Phone, scripted: ScriptedPhone
+) -> None:
+    phone.profile = msgspec.structs.replace(phone.profile, presence=None)
+    scripted.start(kernel)
+    with pytest.raises(RefusedError, match=f"{kernel.release} has no hardboot support"):
+        host.look(phone)
+    scripted.start(FOREIGN)
+    host.look(phone)
+    scripted.start(STOCK)
+    scripted.data.noexec = True
+    host.look(phone)  # it may be one: the agent does not run there
+
+
 def test_without_a_sign_and_an_agent_hardboot_support_is_not_known(
     phone: Phone, scripted: ScriptedPhone
 ) -> None:

@@ -39,9 +39,14 @@ def comes(first: str) -> str:
 
 @dataclass(frozen=True)
 class State:
-    """A phone: its own kernel is a host, its lock, what it has; the client; the ROM that runs."""
+    """A phone: its own kernel is a host, its lock, what it has; the client; the ROM that runs.
+
+    Attributes:
+        presence: Whether its profile names a file that only a host kernel has; most profiles name none.
+    """
 
     host: bool = False
+    presence: bool = True
     locked: str | None = "0"
     client: bool = True
     recovery: bool = True
@@ -62,7 +67,9 @@ class State:
             phone.partition("recovery", RECOVERY_IMAGE, size=setup.SIZE)
         if not self.slots:
             phone.partition("boot", setup.HOST_IMAGE if self.host else setup.STOCK_IMAGE, size=setup.SIZE)
-        mine = msgspec.structs.replace(known, partitions=partitions)
+        mine = msgspec.structs.replace(
+            known, partitions=partitions, presence=known.presence if self.presence else None
+        )
         match = profile.match
         monkeypatch.setattr(profile, "match", lambda name: mine if name == "virt-arm" else match(name))
         del phone.properties["ro.boot.flash.locked"]
@@ -95,6 +102,12 @@ class State:
             [NO_CLIENT, NO_RECOVERY, NO_SLOTS],
         ),
         (State(), "fastboot", [NO_HOST, comes("fastboot"), comes("fastboot")]),
+        (State(presence=False), "fastboot", [NO_HOST, comes("fastboot"), comes("fastboot")]),
+        (
+            State(host=True, presence=False),
+            "hardboot",
+            [comes("hardboot"), comes("hardboot"), comes("hardboot")],
+        ),
         (State(recovery=False, slots=False), "fastboot", [NO_HOST, NO_RECOVERY, NO_SLOTS]),
         (State(client=False), "recovery", [NO_HOST, NO_CLIENT, comes("recovery")]),
         (State(client=False, slots=False), "recovery", [NO_HOST, NO_CLIENT, NO_SLOTS]),
