@@ -109,7 +109,7 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
     nargs=2,
     metavar="BEFORE AFTER",
     type=click.Path(path_type=Path),
-    help="Compare what two builds export to modules: Module.symvers files, or build folders.",
+    help="Compare what two builds export to modules: files Module.symvers or vmlinux.symvers, or folders.",
 )
 @click.option(
     "--symbols",
@@ -156,7 +156,14 @@ def check(
 
 def _check_kmi(settings: Settings, before: Path, after: Path, listed: Path | None) -> None:
     wanted = kmi_rules.read_symbol_list(listed) if listed else None
-    found = kmi_rules.compare(kmi_rules.read_symvers(before), kmi_rules.read_symvers(after), wanted)
+    old, new = map(kmi_rules.read_symvers, kmi_rules.find_symvers(before, after))
+    found = kmi_rules.compare(old, new, wanted)
+    if not found.compared:
+        raise InputError(
+            f"{before} exports no symbol of {listed}",
+            state="Nothing was compared.",
+            fix="Give the list of the same kernel, such as android/abi_gki_aarch64 of its source.",
+        )
 
     parts = {
         "not exported any more": found.missing,

@@ -87,4 +87,6 @@ def _llvm(config: str) -> list[str]:
     if "LD_IS_BFD" not in on and on.get("LLD_VERSION") != "0":
         tools.append(_LLD)
     found = [f"{name}={tool}{suffix}" for name, tool in tools if shutil.which(f"{tool}{suffix}")]
+    if "LTO_CLANG" in on:  # Android's 5.10 asks for LLVM itself (arch/Kconfig, HAS_LTO_CLANG)
+        found += ["LLVM=1", f"HOSTCC=clang{suffix}"]
     return found if "AS_IS_GNU" in on else [*found, "LLVM_IAS=1"]

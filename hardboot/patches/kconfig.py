@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from hardboot.base.errors import RefusedError
 from hardboot.patches.conditions import ConfigValues, helpful, holds, shown_values
 from hardboot.patches.source import SourceFile
 from hardboot.patches.tree import Tree
@@ -39,9 +40,8 @@ class Kconfig:
 
     def explain_off(self, symbol: str, config: ConfigValues) -> str:
         """Explain why `symbol` is off in `config`, down to the options that can be set."""
-        return (
-            "; ".join(dict.fromkeys(self._reasons(symbol, config, 0))) or "no dependency is missing: set it"
-        )
+        reasons = dict.fromkeys(self._reasons(symbol, config, {}, 0))
+        return "; ".join(reasons) or "no dependency is missing: set it"
 
     def explain_on(self, symbol: str, config: ConfigValues) -> str:
         """Explain why `symbol` is on in `config` although it was turned off."""
@@ -49,7 +49,11 @@ class Kconfig:
         by = [name for name, condition in selectors if holds(name, config) and holds(condition, config)]
         return f"it is selected by {', '.join(by)}: turn that off" if by else "it is on by default"
 
-    def _reasons(self, symbol: str, config: ConfigValues, depth: int) -> Iterator[str]:
+    def _reasons(self, symbol: str, config: ConfigValues, told: dict[str, int], depth: int) -> Iterator[str]:
+        """Yield the reasons; `told`: the least depth of each option that was met."""
+        if told.get(symbol, depth + 1) <= depth:
+            return
+        told[symbol] = depth
         option = self._options.get(symbol)
         if option is None:
             outside = f" (outside it, not read: {', '.join(self._outside)})" if self._outside else ""
@@ -61,8 +65,7 @@ class Kconfig:
             yield f"{symbol} depends on {condition}{shown_values(condition, config)}"
             if depth < _DEPTH:
                 for name in helpful(condition, config):
-                    if name != symbol:
-                        yield from self._reasons(name, config, depth + 1)
+                    yield from self._reasons(name, config, told, depth + 1)
         if not fewest and not option.prompt:
             for name, condition in option.selectors:
                 if holds(name, config) and not holds(condition, config):
@@ -75,7 +78,11 @@ class Kconfig:
         if path in self._seen or len(self._seen) > _FILES:
             return
         self._seen.add(path)
-        data = self._tree.read(path)
+        try:
+            data = self._tree.read(path)
+        except RefusedError:  # makers link their drivers from beside the tree
+            self._outside.append(path)
+            return
         if data is None:
             return
         blocks: list[list[str]] = [conditions]  # of the open if, menu and choice blocks

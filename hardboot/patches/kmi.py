@@ -1,5 +1,6 @@
 """The kernel module interface (KMI) of two builds: what one exports to modules, compared with the other."""
 
+import re
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,18 @@ from pathlib import Path
 from hardboot.base import files
 from hardboot.base.errors import InputError
 
-SYMVERS = "Module.symvers"
+# Of a whole build, and of the kernel without modules (scripts/Makefile.modpost; also in GKI's dist folder).
+SYMVERS = "Module.symvers", "vmlinux.symvers"
 _LIMIT = 32 << 20  # bytes; a kernel with every module has 3 MiB
 _LIST_LIMIT = 4 << 20  # bytes of a symbol list
-_EXPORTS = ("EXPORT_SYMBOL", "EXPORT_SYMBOL_GPL", "EXPORT_SYMBOL_GPL_FUTURE")
+_EXPORTS = (  # those of modpost before 5.12 too
+    "EXPORT_SYMBOL",
+    "EXPORT_SYMBOL_GPL",
+    "EXPORT_SYMBOL_GPL_FUTURE",
+    "EXPORT_UNUSED_SYMBOL",
+    "EXPORT_UNUSED_SYMBOL_GPL",
+)
+_CRC = re.compile(r"0x[0-9a-fA-F]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +59,21 @@ class Comparison:
         return not (self.missing or self.changed or self.restricted)
 
 
+def find_symvers(before: Path, after: Path) -> tuple[Path, Path]:
+    """Return the files of two builds to compare: of folders, the same file of both, as far as it exists."""
+    folders = [path for path in (before, after) if path.is_dir()]
+    complete = (name for name in SYMVERS if all((folder / name).is_file() for folder in folders))
+    name = next(complete, SYMVERS[0])
+    first, second = (path / name if path in folders else path for path in (before, after))
+    return first, second
+
+
 def read_symvers(path: Path) -> dict[str, Export]:
-    """Read the exports of a build: a Module.symvers, or the build folder that has one.
+    """Read the exports of a build.
 
     Raises:
-        InputError: If it cannot be read, is none, or was built without CONFIG_MODVERSIONS.
+        InputError: If it cannot be read, is no such file, or was built without CONFIG_MODVERSIONS.
     """
-    path = path / SYMVERS if path.is_dir() else path
     exports = parse_symvers(files.read_bytes(path, limit=_LIMIT), str(path))
     if not any(export.crc for export in exports.values()):
         raise InputError(
@@ -86,14 +103,11 @@ def parse_symvers(data: bytes, name: str) -> dict[str, Export]:
                 pass
             case _:
                 raise _bad(name, number, "it is not a line of Module.symvers")
-        if not crc.startswith("0x") or len(crc) != 10 or not symbol:
+        if not _CRC.fullmatch(crc) or not symbol:
             raise _bad(name, number, "it has no CRC of eight digits, or no symbol")
         if symbol in exports:
             raise _bad(name, number, f"{symbol} is exported twice")
-        try:
-            exports[symbol] = Export(symbol, int(crc, 16), module, kind, namespace)
-        except ValueError:
-            raise _bad(name, number, f"{crc} is no CRC") from None
+        exports[symbol] = Export(symbol, int(crc, 16), module, kind, namespace)
     if not exports:
         raise _bad(name, 1, "it exports nothing")
     return exports
@@ -142,7 +156,7 @@ def compare(
 
 
 def _is_restricted(old: Export, new: Export) -> bool:
-    only_gpl = new.kind != "EXPORT_SYMBOL" and old.kind == "EXPORT_SYMBOL"
+    only_gpl = "_GPL" in new.kind and "_GPL" not in old.kind
     return only_gpl or (bool(new.namespace) and new.namespace != old.namespace)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hardboot.base import files
 from hardboot.base.errors import InputError
+from hardboot.base.interrupts import Interrupt, without_interrupts
 
 # Errors of file systems that cannot reserve space; the write itself shows whether there is any.
 _NO_FALLOCATE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
@@ -33,6 +34,7 @@ def write_all(changes: Sequence[Change]) -> None:
 
     Raises:
         InputError: If a file cannot be written. All is as it was, or the error names the files that are not.
+        Interrupt: After Ctrl-C. All is as it was.
     """
     created: list[Path] = []  # folders
     staged = [(change, _temporary(change.path)) for change in changes]
@@ -50,7 +52,8 @@ def write_all(changes: Sequence[Change]) -> None:
             else:
                 temporary.replace(path)
     except BaseException as error:
-        damaged = _roll_back(staged, created)
+        with without_interrupts():
+            damaged = _roll_back(staged, created)
         if damaged:
             raise InputError(
                 f"{damaged[0]} could not be restored after: {str(error) or type(error).__name__}",
@@ -59,6 +62,8 @@ def write_all(changes: Sequence[Change]) -> None:
             ) from error
         if isinstance(error, OSError):
             raise files.unwritable(path, error) from error
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupt("All files are as they were.", "Run it again.") from error
         raise
 
 

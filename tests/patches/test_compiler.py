@@ -49,6 +49,7 @@ def test_a_configuration_of_clangs_is_completed_with_clang(
     [
         ("", ["clang-16", "clang-19", "ld.lld-19"], ["CC=clang-16", "LLVM_IAS=1"]),
         ("CONFIG_LD_IS_BFD=y\nCONFIG_AS_IS_GNU=y\n", ["clang", "ld.lld"], ["CC=clang"]),
+        ("CONFIG_LTO_CLANG=y\n", ["clang-16"], ["CC=clang-16", "LLVM=1", "HOSTCC=clang-16", "LLVM_IAS=1"]),
         ("CONFIG_LLD_VERSION=0\n", ["clang", "ld.lld"], ["CC=clang", "LLVM_IAS=1"]),
         ("CONFIG_LLD_VERSION=160006\n", ["clang", "ld.lld"], ["CC=clang", "LD=ld.lld", "LLVM_IAS=1"]),
     ],

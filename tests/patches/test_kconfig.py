@@ -126,6 +126,20 @@ def test_files_beside_the_tree_are_not_read_but_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["linked/Kconfig", "linked", "a//b", "a\\b", ""])
+def test_files_that_cannot_be_read_as_ones_of_the_tree_do_not_hide_the_reason(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "maker").mkdir()
+    (tmp_path / "maker" / "Kconfig").write_text('config NOTHING\n\tbool "nothing"\n')
+    text = f'source "{name}"\nconfig X\n\tbool "x"\n\tdepends on Y\nconfig Y\n\tbool "y"\n'
+    root = trees.write(tmp_path / "linux", {"Kconfig": text})
+    (root / "linked").symlink_to(tmp_path / "maker")
+    found = Kconfig(Tree(root), "arm")
+    assert found.explain_off("X", {}) == "X depends on Y (Y is off); set CONFIG_Y=y"
+    assert found.explain_off("NOTHING", {}).endswith(f"(outside it, not read: {name})")
+
+
 @pytest.mark.parametrize(
     ("line", "path"),
     [
@@ -155,6 +169,18 @@ def test_a_file_may_source_one_beside_it(tmp_path: Path) -> None:
 def test_options_that_depend_on_each_other_come_to_an_end(tmp_path: Path) -> None:
     found = kconfig(tmp_path, LOOP)
     assert found.explain_off("A", {}) == "A depends on B (B is off); B depends on A (A is off)"
+
+
+def test_options_that_need_many_others_are_each_explained_once(tmp_path: Path) -> None:
+    wide, deep = 20, 6  # 64 million ways from the first to the last
+    text = "".join(
+        f'config O{level}_{one}\n\tbool "o"\n'
+        + f"\tdepends on {' && '.join(f'O{level + 1}_{n}' for n in range(wide))}\n" * (level < deep)
+        for level in range(deep + 1)
+        for one in range(wide)
+    )
+    reasons = kconfig(tmp_path, text).explain_off("O0_0", {}).split("; ")
+    assert len(reasons) == 1 + (deep - 1) * wide + wide
 
 
 def test_a_chain_of_options_is_followed_six_deep(tmp_path: Path) -> None:

@@ -31,6 +31,34 @@ def test_the_namespace_is_read_wherever_it_is(text: str) -> None:
     assert (found.module, found.namespace) == ("vmlinux", "DMA_BUF")
 
 
+@pytest.mark.parametrize("kind", ["EXPORT_UNUSED_SYMBOL", "EXPORT_UNUSED_SYMBOL_GPL"])
+def test_symbols_that_kernels_before_5_12_call_unused_are_exports(kind: str) -> None:
+    assert kmi.parse_symvers(OLD.replace("EXPORT_SYMBOL", kind).encode(), "f")["printk"].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "compared"),
+    [
+        (["Module", "vmlinux"], ["Module", "vmlinux"], "Module"),
+        (["vmlinux"], ["vmlinux"], "vmlinux"),  # make Image, or GKI's dist folder
+        (["Module", "vmlinux"], ["vmlinux"], "vmlinux"),
+        (["vmlinux"], ["Module", "vmlinux"], "vmlinux"),
+        (["Module"], ["vmlinux"], "Module"),
+    ],
+)
+def test_of_two_builds_the_same_file_is_compared(
+    tmp_path: Path, before: list[str], after: list[str], compared: str
+) -> None:
+    for folder, names in (("before", before), ("after", after)):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / f"{name}.symvers").touch()
+    found = kmi.find_symvers(tmp_path / "before", tmp_path / "after")
+    assert found == tuple(tmp_path / folder / f"{compared}.symvers" for folder in ("before", "after"))
+    file = tmp_path / "before" / f"{before[0]}.symvers"
+    assert kmi.find_symvers(file, file) == (file, file)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -40,7 +68,8 @@ def test_the_namespace_is_read_wherever_it_is(text: str) -> None:
         ("0x1234abcd\tprintk\tvmlinux\tEXPORT\n", "line 1: it is not a line"),
         ("0x1234\tprintk\tvmlinux\tEXPORT_SYMBOL\n", "line 1: it has no CRC of eight digits"),
         ("0x1234abcd\t\tvmlinux\tEXPORT_SYMBOL\n", "or no symbol"),
-        ("0x1234abcg\tprintk\tvmlinux\tEXPORT_SYMBOL\n", "0x1234abcg is no CRC"),
+        ("0x1234abcg\tprintk\tvmlinux\tEXPORT_SYMBOL\n", "line 1: it has no CRC of eight digits"),
+        ("0x1234_abc\tprintk\tvmlinux\tEXPORT_SYMBOL\n", "line 1: it has no CRC of eight digits"),
         (NEW + NEW, "line 2: printk is exported twice"),
     ],
 )
@@ -84,7 +113,7 @@ def test_what_a_module_would_miss_is_told(
 ) -> None:
     (tmp_path / "before").write_text(BEFORE)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / kmi.SYMVERS).write_text(after)  # a build folder
+    (tmp_path / "out" / "Module.symvers").write_text(after)  # a build folder
     run = hardboot("--json", "patch", "check", "--kmi", tmp_path / "before", tmp_path / "out")
     document, _ = json.JSONDecoder().raw_decode(run.stdout)
     told = [" ".join(document[key]) for key in ("missing", "changed", "restricted", "added")]
@@ -115,6 +144,10 @@ def test_only_the_symbols_of_a_list_count(tmp_path: Path) -> None:
     assert (run.returncode, document["compared"], document["unknown"]) == (0, 1, ["gone"])
     (tmp_path / "list").write_text("  d\n")
     assert hardboot(*words).returncode == 3
+    (tmp_path / "list").write_text("  of_another_kernel\n")
+    run = hardboot(*words)
+    assert run.returncode == 3
+    assert f"{tmp_path / 'before'} exports no symbol of {tmp_path / 'list'}" in run.stderr
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n[abi_symbol_list]\n", "a b\n", "a-b\n", "é\n"])

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from toy_series import snapshot
 
 from hardboot.base.errors import InputError
+from hardboot.base.interrupts import Interrupt
 from hardboot.patches.transaction import Change, write_all
 
 
@@ -102,3 +104,26 @@ def test_what_could_not_be_restored_is_named(tmp_path: Path, monkeypatch: pytest
     assert caught.value.what == f"{a} could not be restored after: KeyboardInterrupt"
     assert caught.value.state == f"The tree is partly patched; not restored: {a}, {b}."
     assert "restore these files" in caught.value.fix
+
+
+def test_ctrl_c_leaves_all_as_it_was_even_a_second_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(name)
+    before = snapshot(tmp_path)
+    real, calls = Path.replace, []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        calls.append(target.name)
+        done = real(self, target)
+        if len(calls) > 1:  # also while the files are put back
+            os.kill(os.getpid(), signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(Interrupt) as caught:
+        write_all([Change(tmp_path / name, name.encode(), b"new") for name in ("a", "b", "c")])
+    assert calls == ["a", "b", "a", "b"]
+    assert snapshot(tmp_path) == before
+    assert caught.value.state == "All files are as they were."
