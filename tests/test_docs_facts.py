@@ -206,11 +206,6 @@ def test_every_file_under_another_licence_is_in_a_folder_that_the_readme_names()
     assert [path for path in found if not any(path.is_relative_to(folder) for folder in folders)] == []
 
 
-def test_the_number_of_profiles_is_right() -> None:
-    phones = [path for path in ROOT.glob("devices/*.toml") if not path.stem.startswith("virt-")]
-    assert re.findall(r"of (\d+) phones", page("CHANGELOG.md")) == [str(len(phones))]
-
-
 def test_the_ratio_of_soft_kexec_is_that_of_the_benchmark() -> None:
     (row,) = (line for line in page("docs/benchmarks.md").splitlines() if line.startswith("| soft kexec"))
     measured = row.split(" | ")[4]
