@@ -50,6 +50,19 @@ def test_every_command_line_in_a_message_names_what_exists() -> None:
     assert {line: wrong for line, wrong in found.items() if wrong} == {}
 
 
+def test_every_page_in_a_message_exists() -> None:
+    found = {
+        name
+        for path in ROOT.glob("hardboot/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for name in re.findall(r"(?<!dev/)\bdocs/[\w./-]+\.md\b", node.value)
+        if "packages/modules/adb" not in node.value
+    }
+    assert len(found) >= 5
+    assert [name for name in sorted(found) if not (ROOT / name).exists()] == []
+
+
 @each_page
 def test_every_relative_link_leads_somewhere(path: Path) -> None:
     for link in _LINK.findall(BLOCK.sub("", path.read_text())):

@@ -6,6 +6,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+import click
 import pytest
 from command_pages import ALL
 from layers import FLOORS
@@ -204,6 +205,19 @@ def test_every_file_under_another_licence_is_in_a_folder_that_the_readme_names()
     ]
     assert len(found) > 40
     assert [path for path in found if not any(path.is_relative_to(folder) for folder in folders)] == []
+
+
+def test_every_option_is_in_the_documentation() -> None:
+    text = "".join(path.read_text() for path in DOCS if path.name != "CHANGELOG.md")
+    usual = {"--help", "--json", "--output", "--description"}  # the help says all that there is to say
+    options = {
+        max(option.opts, key=len)
+        for context in ALL.values()
+        for option in context.command.params
+        if isinstance(option, click.Option)
+    }
+    assert len(options) > 60
+    assert {name for name in options - usual if not re.search(rf"{name}(?![\w-])", text)} == set()
 
 
 def test_the_ratio_of_soft_kexec_is_that_of_the_benchmark() -> None:
