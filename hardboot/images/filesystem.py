@@ -1,7 +1,9 @@
 """Make file systems for ROMs, by e2fsprogs' own mke2fs."""
 
+import mmap
 import os
 import shlex
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +34,10 @@ _MAGICS = (
 )
 
 _HEAD = 0x440  # bytes
+# The same files make the same image each time, so that what was sent of it is not sent again.
+_UUID = "9d0c1f5e-5f0b-4a3e-9a57-68617264626f"
+_TIME = 1230768000  # 2009-01-01 UTC, as in AOSP's images; seconds since 1970
+_SAME_TIME = ("env", f"E2FSPROGS_FAKE_TIME={_TIME}")
 
 
 def kind_of(data: Data) -> str | None:
@@ -70,9 +76,11 @@ def make(target: Path, size: int, source: Path | TreeSource | None = None) -> No
     check_size(size)
     with target.open("wb") as stream:
         stream.truncate(size)
-    mke2fs = [find_tool("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-m", "0"]
+    tool = find_tool("mke2fs", "e2fsprogs")
+    mke2fs = [*_SAME_TIME, tool, "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-m", "0"]
     # nodiscard: discarding would punch holes into a file that is on the phone already
-    words = [*mke2fs, "-O", _FEATURES, "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"]
+    options = f"nodiscard,lazy_itable_init=0,lazy_journal_init=0,hash_seed={_UUID}"
+    words = [*mke2fs, "-O", _FEATURES, "-U", _UUID, "-E", options]
     if source is None:
         run([*words, str(target)], timeout_s=_TIMEOUT_S)
     elif isinstance(source, Path):
@@ -89,6 +97,7 @@ def make(target: Path, size: int, source: Path | TreeSource | None = None) -> No
                 "-x",
                 "-p",
                 "--numeric-owner",
+                "--delay-directory-restore",  # times of folders whose files come later in the archive
                 "-C",
                 str(root),
                 "-f",
@@ -96,6 +105,26 @@ def make(target: Path, size: int, source: Path | TreeSource | None = None) -> No
             ]
             _filled([*words, "-d", str(root), str(target)], size, first=unpack)
             _set_xattrs(target, noted, folder)
+        _forget_unpacking(target)
+
+
+def _forget_unpacking(target: Path) -> None:
+    """Give each inode its time of modification as the others, too, which are those of unpacking the archive.
+
+    Fields: Linux, fs/ext4/ext4.h (ext4_super_block, ext4_group_desc, ext4_inode); _FEATURES has neither
+    checksums nor descriptors of 64 bits.
+    """
+    with target.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as data:
+        blocks, blocks_a_group, inodes_a_group, inode_size = (
+            int.from_bytes(data[at : at + size], "little")
+            for at, size in ((0x404, 4), (0x420, 4), (0x428, 4), (0x458, 2))
+        )
+        for group in range(-(-blocks // blocks_a_group)):
+            (table,) = struct.unpack_from("<I", data, BLOCK + 32 * group + 8)
+            start = table * BLOCK
+            for at in range(start, start + inodes_a_group * inode_size, inode_size):
+                if data[at : at + 2] != b"\0\0":  # i_mode
+                    data[at + 0x8 : at + 0x10] = 2 * data[at + 0x10 : at + 0x14]  # i_atime, i_ctime
 
 
 def _noting(source: TreeSource, noted: list[TreeEntry]) -> Iterator[TreeEntry]:
@@ -129,7 +158,7 @@ def _set_xattrs(target: Path, entries: Sequence[TreeEntry], folder: Path) -> Non
         return
     script = folder / "xattrs"
     script.write_text("".join(lines), errors="surrogateescape")
-    debugfs = [find_tool("debugfs", "e2fsprogs"), "-w", "-f", str(script), str(target)]
+    debugfs = [*_SAME_TIME, find_tool("debugfs", "e2fsprogs"), "-w", "-f", str(script), str(target)]
     done = attempt(debugfs, timeout_s=_TIMEOUT_S)
     # It repeats each line, and goes on after an error, of which its exit code does not tell.
     problems = [line for line in done.text.splitlines() if line.strip() and not line.startswith("debugfs")]

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,21 @@ def test_an_f2fs_grows_with_what_is_in_it_and_does_not_shrink(tmp_path: Path) ->
     assert checked.returncode == 0
     with pytest.raises(InputError, match="of kind f2fs cannot be made smaller"):
         filesystem.resize(image, 64 << 20)
+
+
+@pytest.mark.parametrize("source", ["archive", "folder", "nothing"])
+def test_the_same_files_make_the_same_image_whenever_it_is_made(tmp_path: Path, source: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_bytes(b"x")
+
+    def made() -> bytes:
+        image = tmp_path / "root.img"
+        with open_download(rootfs(tmp_path / "root.tar")) as download:
+            files: dict[str, Path | TreeSource] = {"archive": download.trees["rootfs"]}
+            files["folder"] = tmp_path / "folder"
+            filesystem.make(image, SIZE, files.get(source))
+        return image.read_bytes()
+
+    first = made()
+    time.sleep(1.1)  # ext4 keeps seconds
+    assert made() == first

@@ -122,8 +122,8 @@ def check_new(
         name: Of the ROM.
         size: Bytes it takes.
         fix: What to do if there is no room.
-        frees: Whether the files kept for later loads are removed if it does not fit beside them; else only
-            their room counts.
+        frees: Whether what other commands left is cleared, and files kept for later loads are removed if it
+            does not fit beside them; else nothing is written, and only their room counts.
     """
     found = stored.look(phone)
     if name in found.names:
@@ -132,14 +132,15 @@ def check_new(
             state="Nothing was written.",
             fix=f"Choose another name, or remove that one: hardboot rom remove {name}",
         )
-    half = stored.unfinished(name)  # its images are used, see `leftover`
-    stored.clear(phone, replace(found, unfinished=tuple(one for one in found.unfinished if one != half)))
-    where = place.ask(phone)
-    if half in found.unfinished and not place.has_room(where, size):
-        stored.clear(phone, found)
-        where = place.ask(phone)
-    where = place.make_room(phone, where, size) if frees else place.without_kept(phone, where)
-    place.check_room(where, size, name, fix=fix)
+    half = stored.unfinished(name)  # its images are used, see `leftover`, or removed
+    others = tuple(one for one in found.unfinished if one != half)
+    needed = max(size - stored.room_of(phone, [half] if half in found.unfinished else []), 0)
+    if frees:
+        stored.clear(phone, replace(found, unfinished=others))
+        where = place.make_room(phone, place.ask(phone), needed)
+    else:
+        where = place.without_kept(phone, place.ask(phone), besides=stored.room_of(phone, others))
+    place.check_room(where, needed, name, fix=fix)
     return where
 
 

@@ -70,7 +70,7 @@ def ask(phone: Phone) -> Place:
     block = f"/sys/class/block/{device}"
     query = as_one(f"cat {block}/size", f"cat {block}/uevent")
     found = answers(read(query, phone.root(query)))
-    if len(found) != 2 or not re.fullmatch(r"[0-9]{1,15}", found[0]) or not _SOURCE.fullmatch(node):
+    if len(found) != 2 or not re.fullmatch(r"[1-9][0-9]{0,14}", found[0]) or not _SOURCE.fullmatch(node):
         raise _unexpected(" ".join(found))
     named = re.search(r"^PARTNAME=([A-Za-z0-9_.-]{1,36})\r?$", found[1], re.MULTILINE)
     return Place(
@@ -122,10 +122,11 @@ def make_room(phone: Phone, where: Place, size: int) -> Place:
     return ask(phone)
 
 
-def without_kept(phone: Phone, where: Place) -> Place:
-    """Return the place as `make_room` would make it; nothing is removed."""
+def without_kept(phone: Phone, where: Place, *, besides: int = 0) -> Place:
+    """Return the place as `make_room` would make it, with more free bytes `besides`; nothing is removed."""
     kept = kept_files.parse(phone.root(kept_files.LIST)) or ()
-    return replace(where, free=None if where.free is None else where.free + sum(one.size for one in kept))
+    more = sum(one.size for one in kept) + besides
+    return replace(where, free=None if where.free is None else where.free + more)
 
 
 def check_room(

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from hardboot.base import log
@@ -68,6 +69,16 @@ def look(phone: Phone) -> Store:
     halves = tuple(name for name in found if _UNFINISHED.fullmatch(name))
     foreign = tuple(printable(name) for name in found if name not in (*names, *halves))
     return Store(names, halves, foreign)
+
+
+def room_of(phone: Phone, names: Collection[str]) -> int:
+    """Return how many bytes of /data folders of the store take; 0 if the phone does not tell."""
+    if not names:
+        return 0
+    query = f"du -sk {' '.join(map(folder, names))} 2>/dev/null; true"
+    return sum(
+        int(size) << 10 for size in re.findall(r"^([0-9]{1,12})\s", read(query, phone.root(query)), re.M)
+    )
 
 
 def manifests_of(phone: Phone) -> list[Manifest | Damaged]:

@@ -220,3 +220,17 @@ def test_files_kept_for_later_loads_make_room_for_a_rom(phone: StorePhone, tmp_p
     add.add(phone.phone, new, add.check(phone.phone, new))
     assert phone.names() == ["linux"]
     assert phone.scripted.files.find(kept_files.FOLDER) is None
+
+
+def test_a_dry_run_leaves_what_another_command_goes_on_with_and_counts_its_room(
+    phone: StorePhone, tmp_path: Path
+) -> None:
+    new = setup.linux(tmp_path)
+    phone.scripted.add_file(f"{STORE}/.other.new/root.img", bytes(8 << 20))
+    phone.scripted.data.capacity = 1 << 40
+    used = (1 << 40) - (phone.scripted.files.free("/data") or 0)
+    phone.scripted.data.capacity = used + RESERVE + new.room - (4 << 20)
+    add.check(phone.phone, new, frees=False)
+    assert phone.content(".other.new/root.img") == bytes(8 << 20)
+    add.check(phone.phone, new)
+    assert phone.names() == []

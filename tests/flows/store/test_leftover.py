@@ -140,15 +140,23 @@ def test_a_refusal_leaves_nothing(phone: StorePhone, tmp_path: Path) -> None:
     assert again.names() == []
 
 
-def test_it_is_given_up_where_there_is_no_room_beside_it(phone: StorePhone, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lacking", [0, PAGE])
+def test_what_is_there_needs_no_room_once_more(phone: StorePhone, tmp_path: Path, lacking: int) -> None:
     new = rom(tmp_path)
     again = cut_off(phone, new)
+    there = len(again.content(".linux.new/root.img"))
+    assert 0 < there < len(NOISE)
     again.scripted.data.capacity = 1 << 33
     free = again.scripted.files.free(f"{STORE}/file")
     assert free
-    again.scripted.data.capacity -= free - (new.room + RESERVE - 100_000)
-    _, fed = added(again, new)
-    assert fed > len(NOISE)
+    again.scripted.data.capacity -= free - (new.room - there + RESERVE - lacking)
+    if lacking:
+        with pytest.raises(RefusedError, match=r"linux needs .* on /data"):
+            added(again, new)
+        assert again.names() == [".linux.new"]
+    else:
+        _, fed = added(again, new)
+        assert fed < len(NOISE)
 
 
 # The same image in another ROM

@@ -94,6 +94,7 @@ def test_the_data_of_a_rom_of_multirom_is_not_the_phones(
     [
         (f"{BLOCK}/size", "many\n"),
         (f"{BLOCK}/size", "-1\n"),
+        (f"{BLOCK}/size", "0\n"),
         ("/proc/mounts", "/dev/$(reboot) /data ext4 rw 0 0\n"),
         ("/proc/mounts", "tmpfs /data ext4 rw 0 0\n"),
     ],

@@ -71,6 +71,16 @@ def _chown(call: Call) -> int:
     return 0
 
 
+def _du(call: Call) -> int:
+    assert call.words[1] == "-sk"
+    for name in call.words[2:]:
+        path = call.shell.path(name)
+        nodes = call.files.nodes.items()
+        size = sum(node.size() for one, node in nodes if f"{one}/".startswith(f"{path}/"))
+        call.out.write(f"{-(-size // 1024)}\t{name}\n".encode())
+    return 0
+
+
 def _echo(call: Call) -> int:
     call.out.write(" ".join(call.words[1:]).encode() + b"\n")
     return 0
@@ -367,6 +377,7 @@ PROGRAMS: dict[str, Program] = {
     "cat": _cat,
     "chmod": _chmod,
     "chown": _chown,
+    "du": _du,
     "echo": _echo,
     "false": _false,
     "grep": _grep,
