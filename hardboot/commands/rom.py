@@ -128,7 +128,7 @@ def add(
         kind: Kind = "kernel"
         images: dict[str, NewImage] = {}
         if rootfs:
-            kind, images = "linux", sources.linux(rootfs, data, folder)
+            kind, images = "linux", sources.linux(rootfs, data, folder, mounts_itself=initramfs)
         elif data is not None:
             given = {key: path for key, path in (("system", system), ("vendor", vendor)) if path}
             sizes = {"data": data, **({"cache": cache} if cache else {})}
@@ -206,13 +206,11 @@ def restore(settings: Settings, file: Path, name: str | None) -> None:
     """
     if name is not None:
         check_new_name(name)
-    with (
-        temporary_folder() as folder,
-        archive.opened(file, folder, name=name) as new,
-        locked(settings) as phone,
-    ):
-        made = adding.add(phone, new, adding.check(phone, new))
-        refreshing.make_startable(phone, made)
+    with temporary_folder() as folder, archive.opened(file, folder, name=name) as new:
+        check_new_name(new.name)
+        with locked(settings) as phone:
+            made = adding.add(phone, new, adding.check(phone, new))
+            refreshing.make_startable(phone, made)
     settings.emit(made.document(), lambda: describe(made))
 
 

@@ -85,6 +85,8 @@ def list_(settings: Settings) -> None:
     """
     with connected(settings) as phone:
         found = stored.manifests_of(phone)
+        if not found:
+            stored.check_home(phone.kernel())
         listed = _with_last(phone, found) if found else []
         first = default.ask(phone) if listed else None
         where = _where(phone) if listed else None

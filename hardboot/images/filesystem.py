@@ -33,6 +33,8 @@ _MAGICS = (
     ("squashfs", 0, b"hsqs"),  # fs/squashfs/squashfs_fs.h, s_magic
 )
 
+KINDS = tuple(name for name, _, _ in _MAGICS)
+
 _HEAD = 0x440  # bytes
 # The same files make the same image each time, so that what was sent of it is not sent again.
 _UUID = "9d0c1f5e-5f0b-4a3e-9a57-68617264626f"

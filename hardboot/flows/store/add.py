@@ -134,7 +134,7 @@ def check_new(
         )
     half = stored.unfinished(name)  # its images are used, see `leftover`, or removed
     others = tuple(one for one in found.unfinished if one != half)
-    needed = max(size - stored.room_of(phone, [half] if half in found.unfinished else []), 0)
+    needed = size - stored.room_of(phone, [half] if half in found.unfinished else [])
     if frees:
         stored.clear(phone, replace(found, unfinished=others))
         where = place.make_room(phone, place.ask(phone), needed)

@@ -40,7 +40,8 @@ def save(phone: Phone, found: Manifest, output: Path) -> None:
     Raises:
         DeviceError: If it cannot be read.
         RefusedError: If an image of it is mounted, or was given up.
-        InputError: If the file cannot be written, or a boot image on the phone is damaged.
+        InputError: If the file cannot be written, or a file on the phone is not what was added:
+            the ROM could not be restored.
     """
     in_use.check(phone, found.name)
     for one in found.images:
@@ -58,15 +59,20 @@ def save(phone: Phone, found: Manifest, output: Path) -> None:
         listed = manifests.build(bare)
         _add_bytes(archive, stored.MANIFEST, listed)
         sums.append(f"{sha256(listed)}  {stored.MANIFEST}\n")
-        members = [(f"{one.name}-boot.img", f"{one.name}-boot.img", one.size) for one in found.boot]
+        members: list[tuple[str, str, int, str | None]] = []
+        for boot in found.boot:
+            file_name = f"{boot.name}-boot.img"
+            members.append((file_name, file_name, boot.size, boot.sha256))
         files = zip(bare.images, found.images, strict=True)
-        members += [(new.file, one.file, one.size) for new, one in files]
-        for name, file_name, size in members:
+        members += [(new.file, old.file, old.size, old.sha256) for new, old in files]
+        for name, file_name, size, wanted in members:
             path = f"{stored.folder(found.name)}/{file_name}"
             reader = _Reader(pieces(phone, AGENT, path, size), advance)
             info = tarfile.TarInfo(name)
             info.size, info.mtime = size, int(found.added)
             archive.addfile(info, reader)
+            if wanted not in (None, reader.digest.hexdigest()):
+                raise stored.changed(path, "No backup was written.")
             sums.append(f"{reader.digest.hexdigest()}  {name}\n")
         _add_bytes(archive, _SUMS, "".join(sums).encode())
 

@@ -62,8 +62,9 @@ def check(phone: Phone) -> Checked:
             for image in given_up:
                 one = wipe.wipe(phone, one, image)
             tables = start.check_blocks(phone, where, one)
-            known |= {f"{one.name}/{name}": runs for name, runs in tables.items()}
-            blocks.check_disjoint(known)
+            with_own = known | {f"{one.name}/{name}": runs for name, runs in tables.items()}
+            blocks.check_disjoint(with_own)
+            known = with_own
             roms.append(CheckedRom(one.name, None, tuple(image.name for image in given_up)))
         except (RefusedError, DeviceError, InputError, ToolError) as error:
             roms.append(CheckedRom(one.name, error.what))

@@ -6,7 +6,6 @@ import time
 from msgspec.structs import replace
 
 from hardboot.base import log
-from hardboot.base.errors import InputError
 from hardboot.base.sizes import human_size
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
@@ -15,6 +14,8 @@ from hardboot.flows.store import add, in_use, new_folder, start, stored, write_i
 from hardboot.flows.store.place import Place
 from hardboot.store import blocks
 from hardboot.store.manifest import BootFile, Manifest, StoredImage
+
+_STATE = "Nothing was kept of the copy."
 
 
 def clone(phone: Phone, rom: Manifest, name: str) -> Manifest:
@@ -54,7 +55,7 @@ def _copy_image(phone: Phone, where: Place, source: str, target: str, image: Sto
     with log.step(f"Copying {image.name}, {human_size(image.size)}"):
         digest = phone.sha256(path, image.size)
         if image.sha256 not in (None, digest):
-            raise _changed(path)
+            raise stored.changed(path, _STATE)
         run_copy(phone, path, f"{target}/{made.file}", image.size)
     return write_image.locate(phone, where, target, made, digest)
 
@@ -63,7 +64,7 @@ def _copy_boot(phone: Phone, source: str, target: str, boot: BootFile) -> None:
     name = f"{boot.name}-boot.img"
     run_copy(phone, f"{source}/{name}", f"{target}/{name}", boot.size)
     if phone.sha256(f"{target}/{name}", boot.size) != boot.sha256:
-        raise _changed(f"{source}/{name}")
+        raise stored.changed(f"{source}/{name}", _STATE)
 
 
 def run_copy(phone: Phone, source: str, target: str, size: int) -> None:
@@ -74,11 +75,3 @@ def run_copy(phone: Phone, source: str, target: str, size: int) -> None:
     """
     command = f"cat {shlex.quote(source)} > {target} && sync"
     read(command, phone.root(command, timeout_s=2 * time_for(size)))
-
-
-def _changed(path: str) -> InputError:
-    return InputError(
-        f"{path} on the phone is damaged, or not what was added",
-        state="Nothing was kept of the copy.",
-        fix="Remove the ROM and add it again, or restore a backup: hardboot rom restore FILE",
-    )

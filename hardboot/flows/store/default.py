@@ -8,7 +8,8 @@ from hardboot.device.phone import Phone
 from hardboot.device.shells import line_command, read
 
 HOME = "home"  # the phone's own system
-_FILE = "/data/hardboot/default"
+_FOLDER = "/data/hardboot"
+_FILE = f"{_FOLDER}/default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
 
 
@@ -28,7 +29,7 @@ def choose(phone: Phone, name: str) -> None:
     Raises:
         DeviceError: If it cannot be written.
     """
-    command = f"echo {name} > {_FILE}.new && mv {_FILE}.new {_FILE} && sync"
+    command = f"mkdir -p {_FOLDER} && echo {name} > {_FILE}.new && mv {_FILE}.new {_FILE} && sync"
     read(command, phone.root(command))
 
 

@@ -1,5 +1,7 @@
 """Whether an image of a stored ROM is mounted on the running host; what a cut-off command left is cleared."""
 
+import re
+
 from hardboot.base.errors import RefusedError
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
@@ -36,7 +38,8 @@ def check(phone: Phone, name: str) -> None:
         RefusedError: If one is.
         DeviceError: If the phone does not answer.
     """
-    left = [disk for disk in disks(phone) if disk.startswith(disk_name(name, ""))]
+    own = re.compile(re.escape(disk_name(name, "")) + r"[a-z][a-z0-9_]*")  # no image has a point, as ROMs may
+    left = [disk for disk in disks(phone) if own.fullmatch(disk)]
     if not left:
         return
     phone.stage(agents.image_files(phone.profile.arch), "image-files", mode=0o755)

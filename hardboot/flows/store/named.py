@@ -3,10 +3,10 @@
 import os
 
 from hardboot.base import log
-from hardboot.base.errors import InputError, RefusedError
+from hardboot.base.errors import InputError
 from hardboot.base.printable import printable
 from hardboot.base.similar import did_you_mean
-from hardboot.device import host, record
+from hardboot.device import host
 from hardboot.device.phone import Phone
 from hardboot.flows.journal import Journal
 from hardboot.flows.rom_source import RomFiles
@@ -42,12 +42,9 @@ def source(phone: Phone, name: str | None, journal: Journal, *, is_known: bool) 
     journal.host = phone.kernel()
     host.look(phone)
     names = stored.look(phone).names
-    if not names and record.is_guest(journal.host):
-        raise RefusedError(
-            "the system that runs is a ROM, which sees no stored ROMs",
-            state="Nothing was started.",
-            fix="Return to the phone's own system first: hardboot home, or add --from-rom",
-        )
+    if not names:
+        how = "Return to the phone's own system first: hardboot home, or add --from-rom"
+        stored.check_home(journal.host, fix=how)
     if name is None:
         name = default.ask(phone)
         if name is None:

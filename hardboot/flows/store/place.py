@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hardboot.base.errors import DeviceError, RefusedError
 from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
-from hardboot.device import kept_files
+from hardboot.device import kept_files, record
 from hardboot.device.phone import Phone
 from hardboot.device.shells import answers, as_one, read
 from hardboot.device.staging import free_bytes
@@ -90,6 +90,12 @@ def _mapped(phone: Phone, device: str) -> RefusedError:
     find_preinit_device).
     """
     kind, metadata = (output.text.strip() for output in phone.roots(*_ENCRYPTION))
+    if record.is_guest(phone.kernel()):
+        return RefusedError(
+            f"the phone runs a ROM, whose /data is its own ({device})",
+            state="Nothing was written.",
+            fix="Return to the phone's own system: hardboot home",
+        )
     if metadata == "true":
         reason = "the phone encrypts all of it by metadata encryption (dm-default-key)"
     elif kind == "block":

@@ -2,7 +2,8 @@
 
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,12 +81,28 @@ def pull(image: MountedImage, paths: Sequence[str], target: Path) -> Pulled:
                 files.append((one, own))
             else:
                 left_out.append(os.fsdecode(one.path))
+    check_once((str(own) for _, own in files), "Nothing was copied.")
     for folder in folders:
         make_folder(folder)
     total = sum(one.size for one, _ in files)
     with log.progress(f"Pulling from {image.rom}", total) as advance:
         _copy(image, files, advance)
     return Pulled(len(files), len(folders), total, tuple(left_out))
+
+
+def check_once(targets: Iterable[str], state: str) -> None:
+    """Refuse two files that would be copied to one path: the second would replace the first.
+
+    Raises:
+        InputError: If there are such files.
+    """
+    twice = [path for path, count in Counter(targets).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"two files would be copied to {twice[0]}",
+            state=state,
+            fix="Copy them one after another, to different folders.",
+        )
 
 
 def _below(top: bytes, path: bytes) -> list[bytes]:

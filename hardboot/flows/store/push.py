@@ -12,6 +12,7 @@ from hardboot.base.temporary import temporary_folder
 from hardboot.device.staging import STAGING
 from hardboot.flows.partition_read import time_for
 from hardboot.flows.store.mounted import MountedImage
+from hardboot.flows.store.pull import check_once
 from hardboot.payload import image_files
 
 _BATCH = 32 << 20  # bytes that are sent, and written, at once
@@ -51,6 +52,7 @@ def push(image: MountedImage, sources: Sequence[Path], target: str) -> Pushed:
         DeviceError: If it fails; some files may be written.
     """
     found = list(_found(image, sources, target))
+    check_once((os.fsdecode(one.target) for one in found if one.size is not None), "Nothing was written.")
     total = sum(one.size or 0 for one in found)
     with log.progress(f"Pushing into {image.rom}", total) as advance:
         for batch in _batches(found):
@@ -69,7 +71,7 @@ def _found(image: MountedImage, sources: Sequence[Path], target: str) -> Iterato
             fix="Choose a folder that is there; for a single file, its new path.",
         )
     for source in sources:
-        name = source.resolve().name
+        name = source.name if source.name not in ("", "..") else source.resolve().name
         yield from _below(source, posixpath.join(place, name) if there.kind == "folder" else place)
 
 

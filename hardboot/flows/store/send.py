@@ -7,6 +7,7 @@ has reached the disk, past the phone's cache.
 from dataclasses import dataclass
 
 from hardboot.base import log
+from hardboot.base.errors import DeviceError
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.hashes import time_for
 from hardboot.device.phone import Phone
@@ -55,15 +56,18 @@ def send(phone: Phone, agent: str, where: Place, image: Data, target: str, *, fi
 
 
 def copy(phone: Phone, agent: str, where: Place, source: str, size: int, target: str) -> Written | None:
-    """Write the file `source` of the phone to the file `target`; None if it cannot be read; see `send`."""
+    """Write the file `source` of the phone to the file `target`; None if that fails, as it may be damaged."""
     with temporary_folder() as folder:
         runs = folder / "whole"
         runs.write_bytes(agents.build_runs([(0, size // PAGE_SIZE)]))
         staged = phone.stage(runs, runs.name)
-    steps = f"cat {staged} {source} | {_write_command(agent, where, target, 0, size)}"
-    command = f"if [ -r {source} ]; then {steps}; fi"
+    command = f"cat {staged} {source} 2>/dev/null | {_write_command(agent, where, target, 0, size)}"
     output = phone.root(command, timeout_s=2 * time_for(size))
-    return _parse(output.text) if output.text else None
+    try:
+        return _parse(output.text)
+    except DeviceError as error:
+        log.detail(f"{source} is not copied: {error.what}")
+        return None
 
 
 def _write_command(agent: str, where: Place, target: str, first: int, size: int) -> str:

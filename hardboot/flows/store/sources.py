@@ -22,7 +22,9 @@ _BLOCKS_A_FILE = 2
 _LEAST_ROOM = 48 << 20  # bytes
 
 
-def linux(rootfs: Path, size: int | None, folder: Path) -> dict[str, NewImage]:
+def linux(
+    rootfs: Path, size: int | None, folder: Path, *, mounts_itself: bool = False
+) -> dict[str, NewImage]:
     """Return the image of a Linux root file system.
 
     Args:
@@ -30,9 +32,10 @@ def linux(rootfs: Path, size: int | None, folder: Path) -> dict[str, NewImage]:
             compressed.
         size: Bytes that it gets, for an archive or a folder.
         folder: Takes what is made.
+        mounts_itself: The ROM mounts it, so that it may hold anything: a whole disk, an unknown file system.
 
     Raises:
-        InputError: If it cannot be read, does not fit, or has no size.
+        InputError: If it cannot be read, does not fit, has no size or two, or hardboot could not mount it.
     """
     if rootfs.is_dir():
         return {"root": _filled(rootfs, rootfs, size, folder)}
@@ -48,9 +51,25 @@ def linux(rootfs: Path, size: int | None, folder: Path) -> dict[str, NewImage]:
                 fix="Give a folder or a tar archive with bin, etc, usr and so on, or an image.",
             )
         (image,) = download.images.values()
+        if size is not None:
+            raise InputError(
+                "it is an image, which keeps its size",
+                file=str(rootfs),
+                state="Nothing was sent.",
+                fix="Leave out --data. Afterwards: hardboot rom resize NAME --data SIZE",
+            )
         data = map_file(rootfs) if not image.packing else _unpacked(folder, "root", image)
     data = _whole_blocks(rootfs, data)
-    return {"root": NewImage(data, filesystem=filesystem.kind_of(data) or "ext4")}
+    kind = filesystem.kind_of(data)
+    if kind is None and not mounts_itself:
+        raise InputError(
+            f"it holds none of the file systems that hardboot mounts: {', '.join(filesystem.KINDS)}",
+            file=str(rootfs),
+            state="Nothing was sent.",
+            fix="Of the image of a whole disk, give the root partition. If the ramdisk of IMAGE mounts it, "
+            "add --initramfs.",
+        )
+    return {"root": NewImage(data, filesystem=kind or "ext4")}
 
 
 def _filled(named: Path, source: Path | TreeSource, size: int | None, folder: Path) -> NewImage:

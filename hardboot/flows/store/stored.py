@@ -9,7 +9,9 @@ from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.printable import printable
 from hardboot.base.similar import did_you_mean
+from hardboot.device import record
 from hardboot.device.copies import Copy
+from hardboot.device.handset import KernelIdentity
 from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.flows.store import default, in_use
@@ -18,6 +20,7 @@ from hardboot.store import manifest as manifests
 from hardboot.store.manifest import Manifest, StoredImage
 
 MANIFEST = "manifest.json"
+_GO_HOME = "Return to the phone's own system: hardboot home"
 # Folders of ROMs that are being added or removed begin with a dot; no name of a ROM does.
 _NAMES = f"ls -a {STORE} 2>/dev/null; true"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
@@ -117,9 +120,12 @@ def find(phone: Phone, name: str) -> Manifest:
 
     Raises:
         InputError: If there is no such ROM, or its manifest is damaged.
+        RefusedError: If a ROM runs that sees none.
         DeviceError: If the phone does not answer.
     """
     names = look(phone).names
+    if not names:
+        check_home(phone.kernel())
     if name not in names:
         raise InputError(
             f"there is no ROM {printable(name)} on this phone{did_you_mean(name, names)}",
@@ -127,6 +133,18 @@ def find(phone: Phone, name: str) -> Manifest:
             fix="List the ROMs: hardboot rom list" if names else "Add one: hardboot rom add NAME IMAGE",
         )
     return _manifest(phone, name)
+
+
+def check_home(kernel: KernelIdentity, *, fix: str = _GO_HOME) -> None:
+    """Refuse a ROM that runs, and has shown no stored ROMs: /data is not the phone's.
+
+    Raises:
+        RefusedError: If `kernel`, which runs, is that of a ROM.
+    """
+    if record.is_guest(kernel):
+        raise RefusedError(
+            "the system that runs is a ROM, which sees no stored ROMs", state="Nothing was changed.", fix=fix
+        )
 
 
 def check_there(rom: Manifest, image: StoredImage) -> None:
@@ -143,8 +161,20 @@ def check_there(rom: Manifest, image: StoredImage) -> None:
         )
 
 
+def changed(path: str, state: str) -> InputError:
+    """Return the error that a file of a ROM is not what was added."""
+    return InputError(
+        f"{path} on the phone is damaged, or not what was added",
+        state=state,
+        fix="Remove the ROM and add it again, or restore a backup: hardboot rom restore FILE",
+    )
+
+
 def _manifest(phone: Phone, name: str) -> Manifest:
-    data = phone.pull_copy(Copy("manifest", f"{folder(name)}/{MANIFEST}", manifests.LIMIT))
+    path = f"{folder(name)}/{MANIFEST}"
+    # What cannot be read is a damaged manifest of this ROM alone.
+    command = f"{{ [ ! -f {path} ] || head -c {manifests.LIMIT} < {path} || true; }} 2>/dev/null"
+    data = phone.pull_copy(Copy("manifest", path, manifests.LIMIT, command))
     return manifests.parse(data or b"", name=name)
 
 
@@ -195,7 +225,7 @@ def rename(phone: Phone, name: str, new: str) -> None:
     """Give a ROM another name, at once: a cut leaves the old one or the new one.
 
     Raises:
-        RefusedError: If there is a ROM of the new name.
+        RefusedError: If there is a ROM of the new name, or one of its images is mounted.
         DeviceError: If it fails.
     """
     found = look(phone)
@@ -206,6 +236,7 @@ def rename(phone: Phone, name: str, new: str) -> None:
             state="Nothing was changed.",
             fix="Choose another name.",
         )
+    in_use.check(phone, name)  # it would be known by the old name alone
     command = f"mv {folder(name)} {folder(new)} && sync"
     with default.following(phone, name, new):
         read(command, phone.root(command))

@@ -1,5 +1,6 @@
 """Backups of ROMs: a plain tar archive, checked when it is read, and the same ROM again."""
 
+import hashlib
 import io
 import subprocess
 import tarfile
@@ -10,11 +11,14 @@ import pytest
 import store_setup as setup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from in_process import hardboot
 from store_setup import StorePhone
+from told import raises
 
 from hardboot.base.errors import InputError
 from hardboot.base.process import find_tool
 from hardboot.flows.store import add, archive, stored
+from hardboot.flows.store.place import STORE
 from hardboot.formats.archives.decoders import zstd
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
@@ -176,3 +180,36 @@ def test_a_backup_that_cannot_be_read_whole_leaves_no_file(phone: StorePhone, tm
         archive.save(phone.phone, known, tmp_path / "never.tar.zst")
     assert getattr(caught.value, "exit_code", 1) == 5
     assert not (tmp_path / "never.tar.zst").exists()
+
+
+@pytest.mark.parametrize("file", ["boot-boot.img", "system.img"])
+def test_no_backup_is_made_of_a_rom_that_it_could_not_restore(
+    phone: StorePhone, tmp_path: Path, file: str
+) -> None:
+    new = setup.android(tmp_path)
+    made = add.add(phone.phone, new, add.check(phone.phone, new))
+    node = phone.scripted.files.find(f"{STORE}/droid/{file}")
+    assert node
+    node.write(5, b"damaged")
+    with raises(
+        InputError,
+        f"{STORE}/droid/{file} on the phone is damaged, or not what was added",
+        "No backup was written.",
+        "Remove the ROM and add it again, or restore a backup: hardboot rom restore FILE",
+    ):
+        archive.save(phone.phone, made, tmp_path / "never.tar.zst")
+    assert not (tmp_path / "never.tar.zst").exists()
+
+
+def test_a_backup_with_the_name_of_the_phones_own_system_needs_another_one(
+    phone: StorePhone, saved: Path, tmp_path: Path
+) -> None:
+    found = members(saved)
+    changed = [(info, content.replace(b'"linux"', b'"home"', 1)) for info, content in found[:-1]]
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {info.name}\n" for info, content in changed)
+    path = written(tmp_path / "home.tar.zst", [*changed, (found[-1][0], sums.encode())])
+    ran = hardboot("rom", "restore", path)
+    assert (ran.returncode, phone.names()) == (3, ["linux"])
+    assert "no ROM can be called home" in ran.stderr
+    assert hardboot("rom", "restore", path, "--name", "second").returncode == 0
+    assert phone.names() == ["linux", "second"]

@@ -1,10 +1,13 @@
 """Checking the store: each ROM by itself, ROMs against each other, and what a cut left."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import store_setup as setup
+from in_process import hardboot
 from scripted_phone.files import File
+from scripted_phone.image_files import images_of
 from store_setup import StorePhone
 from told import raises
 
@@ -72,3 +75,48 @@ def test_a_rom_gets_another_name_unless_it_is_taken(phone: StorePhone) -> None:
         "Choose another name.",
     ):
         stored.rename(phone.phone, "first", "two")
+
+
+def test_of_three_roms_of_which_two_share_blocks_the_third_is_fine(phone: StorePhone, tmp_path: Path) -> None:
+    new = setup.linux(tmp_path, name="zero")
+    add.add(phone.phone, new, add.check(phone.phone, new))
+    phone.blocks.share(root(phone, "two"), root(phone, "one"))
+    phone.scripted.add_file(f"{STORE}/two/manifest.json", phone.content("one/manifest.json"))
+    assert [one.problem is None for one in checking.check(phone.phone).roms] == [True, False, True]
+
+
+def _no_file(phone: StorePhone) -> None:
+    phone.scripted.files.remove(f"{STORE}/one/manifest.json")
+    phone.scripted.make_folder(f"{STORE}/one/manifest.json")
+
+
+def _no_block(phone: StorePhone) -> None:
+    phone.scripted.fault("head * <*/one/manifest.json*", nth=0, code=1, says="head: Input/output error")
+
+
+@pytest.mark.parametrize("spoil", [_no_file, _no_block])
+def test_a_manifest_that_cannot_be_read_spoils_its_own_rom_alone(
+    phone: StorePhone, spoil: Callable[[StorePhone], None]
+) -> None:
+    spoil(phone)
+    one, two = checking.check(phone.phone).roms
+    assert one.problem
+    assert "the manifest of the ROM one cannot be used" in one.problem
+    assert two == CheckedRom("two", None)
+    listed = hardboot("rom", "list")
+    assert (listed.returncode, listed.stdout.splitlines()[1].split()[0]) == (0, "two")
+    assert hardboot("--yes", "rom", "remove", "one").returncode == 0
+    assert phone.names() == ["two"]
+
+
+def test_a_mounted_rom_is_known_by_its_name_alone(phone: StorePhone, tmp_path: Path) -> None:
+    new = setup.linux(tmp_path, name="one.b")
+    add.add(phone.phone, new, add.check(phone.phone, new))
+    phone.scripted.add_file("/sys/block/dm-5/dm/name", "hardboot.one.b.root\n")
+    images_of(phone.scripted.files).used.add("hardboot.one.b.root")
+    stored.remove(phone.phone, "one")
+    for words in (("remove", "one.b"), ("rename", "one.b", "c")):
+        ran = hardboot("--yes", "rom", *words)
+        assert ran.returncode == 4
+        assert "an image of one.b is mounted on the phone" in ran.stderr
+    assert phone.names() == ["one.b", "two"]

@@ -48,6 +48,13 @@ def test_only_a_rom_that_is_there_can_be_the_default(phone: StorePhone) -> None:
     assert hardboot("rom", "default", "home").stdout == "Default: home\n"
 
 
+def test_home_can_be_the_default_where_nothing_was_ever_stored(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    setup.connected(monkeypatch, tmp_path)
+    assert hardboot("rom", "default", "home").stdout == "Default: home\n"
+
+
 def test_no_rom_can_be_called_home(phone: StorePhone) -> None:
     done = hardboot("rom", "rename", "linux", "home")
     assert done.returncode == 3

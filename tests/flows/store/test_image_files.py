@@ -97,6 +97,44 @@ def test_a_single_file_gets_the_name_that_is_asked_for(phone: StorePhone, tmp_pa
             pushed(phone, [tmp_path / "one"] * sources, target)
 
 
+def test_a_link_that_is_named_gives_its_own_name_and_its_content(
+    phone: StorePhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dotfiles").mkdir()
+    (tmp_path / "dotfiles/wlan").write_bytes(b"secret")
+    (tmp_path / "wpa.conf").symlink_to(tmp_path / "dotfiles/wlan")
+    (tmp_path / "folder").symlink_to(tmp_path / "dotfiles")
+    pushed(phone, [tmp_path / "wpa.conf", tmp_path / "folder"], "/")
+    assert files(phone) == {
+        b"/": None,
+        b"/wpa.conf": b"secret",
+        b"/folder": None,
+        b"/folder/wlan": b"secret",
+    }
+    monkeypatch.chdir(tmp_path / "dotfiles")
+    pushed(phone, [Path()], "/")
+    assert files(phone)[b"/dotfiles/wlan"] == b"secret"
+
+
+def test_two_files_of_one_name_are_not_copied_over_each_other(phone: StorePhone, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "conf").write_text(name)
+    with raises(
+        InputError,
+        "two files would be copied to /conf",
+        "Nothing was written.",
+        "Copy them one after another, to different folders.",
+    ):
+        pushed(phone, [tmp_path / "a/conf", tmp_path / "b/conf"], "/")
+    assert files(phone) == {b"/": None}
+    pushed(phone, [tmp_path / "a", tmp_path / "b"], "/")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match=r"two files would be copied to .*/out/conf"):
+        pulled(phone, ["/a/conf", "/b/conf"], tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_many_and_large_files_are_sent_in_batches_and_do_not_stay(
     phone: StorePhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,10 @@ def test_while_a_rom_runs_the_phone_is_restarted_first_if_that_is_agreed(
     told = "the system that runs is a ROM, which sees no stored ROMs" if is_host else "a ROM is running"
     assert told in said(done.stderr)
     assert "--from-rom" in said(done.stderr)
+    for words in (("list",), ("show", "linux"), ("rename", "linux", "other")):
+        done = hardboot("rom", *words)
+        assert (done.returncode, done.stdout) == (4, ""), words
+        assert "the system that runs is a ROM, which sees no stored ROMs" in said(done.stderr)
 
     def restarted() -> Kernel:
         phone.scripted.files.nodes.update(store)

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+import scripted_setup
 import store_setup as setup
+from in_process import hardboot
+from scripted_phone import Kernel
 from told import raises
 
 from hardboot.base.errors import DeviceError, RefusedError
@@ -106,3 +109,18 @@ def test_an_answer_that_makes_no_sense_is_refused(
     phone.scripted.show(path, lambda: content)
     with pytest.raises(DeviceError, match="does not say on which block device /data lies"):
         place.ask(phone.phone)
+
+
+def test_a_rom_that_runs_is_told_where_data_is_its_own_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    shown: dict[str, bytes | None] = {
+        "/proc/mounts": b"/dev/block/dm-1 /data ext4 rw 0 0\n",
+        "/dev/block/dm-1": b"",
+    }
+    phone.scripted.rom = Kernel("6.6.0-rom", files=shown)
+    assert hardboot("boot", scripted_setup.rom_image(tmp_path)).returncode == 0
+    done = hardboot("rom", "check")
+    assert done.returncode == 4
+    assert "the phone runs a ROM, whose /data is its own (dm-1)" in done.stderr

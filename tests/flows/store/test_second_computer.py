@@ -15,6 +15,7 @@ from hardboot.device import phone_lock
 from hardboot.device.hashes import time_for
 from hardboot.flows.store import add
 from hardboot.flows.store.place import STORE
+from hardboot.images import filesystem
 
 OTHER = "0123456789abcdef 100 00000000 4194300 hardboot rom check on laptop\n"
 HELD = "another command uses the phone: hardboot rom check on laptop (process 4194300), for"
@@ -130,7 +131,7 @@ def test_a_command_whose_phone_was_taken_over_leaves_the_store_alone(phone: Stor
         phone.scripted.add_file(f"{STORE}/.coming.new/root.img", b"what the other computer writes")
 
     phone.scripted.fault(event, before=take_over)
-    (Path() / "root.img").write_bytes(setup.ROOT)
+    filesystem.make(Path("root.img"), SIZE)
     ran = hardboot("rom", "add", "third", "rom.img", "--rootfs", "root.img")
     assert ran.returncode == 6
     assert LOST in ran.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import ota_builders as build
 import pytest
 from image_sets import write_zip
+from told import raises
 
 from hardboot.base.errors import InputError
 from hardboot.base.process import find_tool
@@ -80,6 +81,26 @@ def test_the_file_system_of_an_image_is_told_by_what_is_in_it(tmp_path: Path) ->
         stream.truncate(64 << 20)
     subprocess.run([find_tool("mkfs.f2fs", "f2fs-tools"), "-q", image], check=True, timeout=60)
     assert sources.linux(image, None, tmp_path)["root"].filesystem == "f2fs"
+
+
+def test_an_image_keeps_its_size(tmp_path: Path) -> None:
+    with raises(
+        InputError,
+        f"{tmp_path}/root.img: it is an image, which keeps its size",
+        "Nothing was sent.",
+        "Leave out --data. Afterwards: hardboot rom resize NAME --data SIZE",
+    ):
+        sources.linux(raw_image(tmp_path / "root.img"), SIZE, tmp_path)
+
+
+def test_an_image_that_hardboot_could_not_mount_is_for_a_rom_that_mounts_it_itself(tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(510) + b"\x55\xaa" + bytes(SIZE - 512))
+    with pytest.raises(
+        InputError, match="none of the file systems that hardboot mounts: ext4, erofs, f2fs, sq"
+    ):
+        sources.linux(disk, None, tmp_path)
+    assert len(sources.linux(disk, None, tmp_path, mounts_itself=True)["root"].data) == SIZE
 
 
 def test_an_archive_without_a_root_file_system_is_refused(tmp_path: Path) -> None:
