@@ -105,8 +105,8 @@ def _lead_rows(document: Document) -> list[_Row]:
     if not lead:
         return []
     checked = "" if "matches" not in lead else f", checksum {_matches(lead['matches'])}"
-    warning = [("warning", lead["warning"])] if lead.get("warning") else []
-    return [("in front", f"{lead['kind']}, {human_size(lead['size'])}{checked}"), *warning]
+    wrong = [(name, lead[name]) for name in ("problem", "warning") if lead.get(name)]
+    return [("in front", f"{lead['kind']}, {human_size(lead['size'])}{checked}"), *wrong]
 
 
 def _id(image: Document) -> str:
@@ -187,6 +187,8 @@ def _what(part: Document) -> str:
 def _notes(image: Document) -> Iterator[tuple[str, ...]]:
     for item in image["trailing"]:
         checked = f"checksum {_matches(item['matches'])}" if "matches" in item else ""
+        if "problem" in item and item["kind"] != "AVB vbmeta":  # that is shown with the rest of it
+            checked = item["problem"]
         yield item["kind"], _hex(item["offset"]), human_size(item["size"]), checked
     if image.get("padding_missing"):
         yield (

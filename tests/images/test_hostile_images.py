@@ -1,9 +1,11 @@
 """Images that lie, through the command line: a correct reading, or three lines that name field and offset."""
 
 import gzip
+import json
 import lzma
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import container_builders as build
@@ -167,6 +169,31 @@ def test_damage_that_can_be_read_does_no_harm(
     assert again.read_bytes() == READ[name]
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a", "again.img", "x.img"]
     assert [one.name for one in out.parent.iterdir()] == ["out"]
+
+
+def told_wrong(document: object, key: str = "") -> Iterator[str]:
+    """Yield what a document of `info` says is wrong."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from told_wrong(value, name)
+    elif isinstance(document, list):
+        for value in document:
+            yield from told_wrong(value, key)
+    elif isinstance(document, str) and key in ("problem", "warning", "warnings", "note"):
+        yield document
+
+
+@pytest.mark.parametrize("name", [*READ, *REFUSED])
+def test_what_is_wrong_is_told_to_people_as_to_programs(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.img"
+    path.write_bytes(READ[name] if name in READ else REFUSED[name][0])
+    code, document, _ = call(capsys, "--json", "info", path)
+    shown = call(capsys, "info", path)
+    assert shown[0] == code
+    for text in told_wrong(json.loads(document) if document else None):
+        assert text in shown[1]
 
 
 def test_layers_of_sparse_images_end_at_the_second(

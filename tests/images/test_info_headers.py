@@ -93,6 +93,12 @@ def test_wrappers_and_signatures_are_reported(tmp_path: Path) -> None:
     warning = f"MTK header: size is {len(build.KERNEL)} bytes, {len(build.KERNEL) + 4} follow"
     assert parts[0]["warning"] == warning
     assert f"  warning           {warning}\n" in hardboot("info", tmp_path / "x.img").stdout
+    damaged = bytearray(zimage())
+    damaged[0x38:0x3C] = b"\xfc\xff\xff\xff"  # its extension table, outside
+    lying = bytearray(build.mtk(bytes(damaged), b"KERNEL"))
+    lying[4:8] = b"\1\0\0\0"
+    both = described(tmp_path, build.boot(bytes(lying)))["boot_image"]["parts"][0]["warning"]
+    assert both.startswith(f"MTK header: size is 1 bytes, {len(damaged)} follow; zImage: extension table")
     parts = described(tmp_path, kinds["v4"])["boot_image"]["parts"]
     assert parts[2]["avb"]["release"] == "avbtool 1.2.0"
 

@@ -35,15 +35,17 @@ def describe_part(
     mtk = wrappers.split_mtk(data)
     if mtk:
         document["mtk"] = {"name": mtk.name, "size": len(mtk.data), "sha256": sha256(mtk.data)}
-        document |= {"warning": mtk.warning} if mtk.warning else {}
         data = mtk.data
     kind = sniff.sniff(data)
     from hardboot.images.describe.contents import describe_content
 
     try:
-        return {**document, **(describe_content(kind, data, signed) or {"kind": kind})}
+        document |= describe_content(kind, data, signed) or {"kind": kind}
     except InputError as error:
-        return {**document, "kind": kind, "problem": error.what}
+        document |= {"kind": kind, "problem": error.what}
+    if mtk and mtk.warning:
+        document["warning"] = "; ".join(filter(None, (mtk.warning, document.get("warning"))))
+    return document
 
 
 def describe_header(data: bytes, kind: type[BinaryRecord]) -> Document:
