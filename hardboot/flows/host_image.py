@@ -65,7 +65,7 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
         part = host_kernel.replace_kernel(image.kernel, old, data)
         page = host_kernel.read_support(data).page
     changed = bootimg.renew(replace(image, kernel=part.content), algorithm or "sha1")
-    with naming(kernel):
+    with naming(boot_image):  # which has the ramdisk
         _check_ramdisk(changed)
     write_atomic(output, bootimg.build(changed))
     roots = rooted.find(changed)

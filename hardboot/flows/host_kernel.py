@@ -71,8 +71,14 @@ def read_kernel(part: Data) -> KernelImage:
     """Return the identity of the kernel in a boot image, without the headers around it.
 
     Raises:
-        InputError: If it is neither a zImage nor an arm64 kernel.
+        InputError: If it is neither a zImage nor an arm64 kernel, or empty.
     """
+    if not len(part):
+        raise InputError(
+            "this image has no kernel",
+            state="Nothing was changed.",
+            fix="Give boot.img; an init_boot image holds only the ramdisk.",
+        )
     kernel = kernel_part.unwrap(part)
     if not _is_for_arm64(kernel):
         zimage.parse(kernel)

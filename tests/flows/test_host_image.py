@@ -143,6 +143,14 @@ def test_what_is_no_image_or_no_kernel_is_named(tmp_path: Path) -> None:
     paths = files(tmp_path, build.boot(b"no kernel" * 99))
     with pytest.raises(InputError, match=r"boot\.img: .*zImage"):
         host_image.make(*paths)
+    paths = files(tmp_path, build.boot(b""))  # as init_boot is
+    with pytest.raises(InputError, match=r"boot\.img: this image has no kernel") as caught:
+        host_image.make(*paths)
+    assert caught.value.fix.startswith("Give boot.img")
+    paths = files(tmp_path, build.sparse_of(build.boot(zimage())))
+    with pytest.raises(InputError, match=r"boot\.img: .*this is an Android sparse image") as caught:
+        host_image.make(*paths)
+    assert caught.value.fix == "Expand it first: simg2img IMAGE OUT"
     paths = files(tmp_path, build.boot(zimage()), b"no kernel" * 99)
     with pytest.raises(InputError, match=r"zImage: .*zImage"):
         host_image.make(*paths)

@@ -139,6 +139,8 @@ def _not_a_boot_image(data: memoryview) -> InputError:
         fix = (
             "Give the boot image: a vendor_boot image holds the vendor's part of the ramdisk, and no kernel."
         )
+    if sniff(data) == SPARSE_IMAGE:
+        fix = "Expand it first: simg2img IMAGE OUT"
     content_kind = described(data)
     program, content = _decompressed_start(data)
     if content and sniff(content):
