@@ -1,5 +1,6 @@
 """hardboot patch lint, export and check: patch files and series."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -114,8 +115,9 @@ def export(settings: Settings, source: str, output: Path, model: str | None) -> 
 @click.option(
     "--symbols",
     metavar="FILE",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="With --kmi: only these symbols count, such as android/abi_gki_aarch64.",
+    help="With --kmi: only these symbols count, such as android/abi_gki_aarch64_qcom. Can be repeated.",
 )
 @pass_settings
 def check(
@@ -123,7 +125,7 @@ def check(
     name: str | None,
     tree: Path | None,
     kmi: tuple[Path, Path] | None,
-    symbols: Path | None,
+    symbols: tuple[Path, ...],
 ) -> None:
     """Try SERIES on a copy of the files of TREE, or compare the module interface of two builds.
 
@@ -154,15 +156,15 @@ def check(
         )
 
 
-def _check_kmi(settings: Settings, before: Path, after: Path, listed: Path | None) -> None:
-    wanted = kmi_rules.read_symbol_list(listed) if listed else None
+def _check_kmi(settings: Settings, before: Path, after: Path, listed: Sequence[Path]) -> None:
+    wanted = set().union(*map(kmi_rules.read_symbol_list, listed)) if listed else None
     old, new = map(kmi_rules.read_symvers, kmi_rules.find_symvers(before, after))
     found = kmi_rules.compare(old, new, wanted)
     if not found.compared:
         raise InputError(
-            f"{before} exports no symbol of {listed}",
+            f"{before} exports no symbol of {', '.join(map(str, listed))}",
             state="Nothing was compared.",
-            fix="Give the list of the same kernel, such as android/abi_gki_aarch64 of its source.",
+            fix="Give a list of the same kernel, such as android/abi_gki_aarch64_qcom of its source.",
         )
 
     parts = {
@@ -180,7 +182,8 @@ def _check_kmi(settings: Settings, before: Path, after: Path, listed: Path | Non
         if found.added:
             echo(f"{count(len(found.added), 'new symbol')}, which does no harm")
         if found.unknown:
-            echo(f"{count(len(found.unknown), 'symbol')} of the list in neither build")
+            of_lists = "of the list" if len(listed) == 1 else "of the lists"
+            echo(f"{count(len(found.unknown), 'symbol')} {of_lists} in neither build")
 
     settings.emit({**asdict(found), "whole": found.whole}, show)
     if not found.whole:

@@ -142,6 +142,10 @@ def test_only_the_symbols_of_a_list_count(tmp_path: Path) -> None:
     run = hardboot("--json", *words)
     document, _ = json.JSONDecoder().raw_decode(run.stdout)
     assert (run.returncode, document["compared"], document["unknown"]) == (0, 1, ["gone"])
+    (tmp_path / "more").write_text("  d\n")
+    run = hardboot(*words, "--symbols", tmp_path / "more")
+    assert run.returncode == 3
+    assert "1 symbol of the lists in neither build" in run.stdout
     (tmp_path / "list").write_text("  d\n")
     assert hardboot(*words).returncode == 3
     (tmp_path / "list").write_text("  of_another_kernel\n")
