@@ -165,10 +165,14 @@ def draw(plan: BootPlan, *, banks: Sequence[Range], host: Sequence[Range] = ()) 
 def _clash(one: Shape, two: Shape, targets: Sequence[int]) -> bool:
     """Return whether both are in use at the same time.
 
-    A host kernel's page may lie below mem_min, which is a limit for what is loaded; and what it moves into a
-    reserved range, such as a boot splash, is meant to be there.
+    A host kernel's page may lie below mem_min, which is a limit for what is loaded. That kernel reserves
+    it, as arm64's /proc/iomem shows. What is moved into a reserved range, such as a boot splash, is meant to
+    be there.
     """
     kinds = frozenset((one.kind, two.kind))
+    if kinds == {Kind.PAGE, Kind.RESERVED}:
+        page, reserved = (one, two) if one.kind is Kind.PAGE else (two, one)
+        return not reserved.range.contains(page.range)
     if Kind.PAGE in kinds and (one.is_a(ExtentKind.BELOW_MEM_MIN) or two.is_a(ExtentKind.BELOW_MEM_MIN)):
         return False
     if kinds == {Kind.WORK, Kind.RESERVED}:

@@ -60,6 +60,15 @@ def test_a_page_may_lie_below_mem_min_but_not_where_the_bootloader_writes() -> N
     assert len(memorymap.draw(plan([], [page, lost]), banks=[RAM]).overlaps) == 1
 
 
+def test_a_page_that_the_running_host_kernel_reserves_is_no_overlap() -> None:
+    page = hardboot_page(0x44000000)
+    own = Extent(page.range, ExtentKind.RESERVED, "reserved")  # as arm64's /proc/iomem shows it
+    for extents in ([page, own], [own, page]):
+        assert memorymap.draw(plan([], extents), banks=[RAM]).overlaps == ()
+    ramoops = Extent(Range(0x44000800, 0x44100000), ExtentKind.RESERVED, "ramoops")
+    assert len(memorymap.draw(plan([], [page, ramoops]), banks=[RAM]).overlaps) == 1
+
+
 def test_the_bss_of_an_arm64_kernel_is_used_while_it_starts() -> None:
     picture = memorymap.draw(
         plan([], [Extent(Range(0x44000000, 0x44100000), ExtentKind.BSS, "Image")]), banks=[RAM]
