@@ -21,8 +21,7 @@ _SHOWN_MAX = 20
 
 @click.command(
     cls=Command,
-    example="hardboot patch config linux\n"
-    "hardboot patch config common --config out/.config CC=clang-16 LD=ld.lld-16",
+    example="hardboot patch config linux\nhardboot patch config common CC=clang-16 LD=ld.lld-16",
 )
 @click.argument("tree", type=click.Path(path_type=Path))
 @click.argument("variables", nargs=-1, metavar="[VARIABLE=VALUE]...")

@@ -179,7 +179,7 @@ def test_bash_completes_a_command_line(tmp_path: Path) -> None:
 
 def test_every_word_that_can_be_completed_is() -> None:
     own = ("NAME", "SERIAL", "SERIES", "TREE|SERIES", "BACKUP")
-    free = {"--cmdline", "--append", "--match", "--description"}  # any text
+    free = {"--cmdline", "--append", "--match", "--description", "variables"}  # any text
     # ROMs, their images and files; and what is run there.
     on_phone = {"name", "new", "source", "image", "files", "dest", "command"}
     for path, page in ALL.items():
