@@ -42,7 +42,7 @@ class Program:
 _SOURCES = {
     "agent": ("agent.c", "answer.c", "pages.c", "extents.c", "sha256.c"),
     "image-files": ("image-files.c", "files.c", "answer.c", "dm.c"),
-    "hardboot": ("hardboot.c", "say.c", "log.c", "start.c", "images.c"),
+    "hardboot": ("hardboot.c", "say.c", "log.c", "lock.c", "start.c", "images.c"),
     "hb-init": ("hb-init.c", "message.c", "disks.c", "partitions.c", "dm.c", "tell.c"),
 }
 _TARGETS = {

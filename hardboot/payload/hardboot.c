@@ -220,6 +220,7 @@ static void boot(const char *name)
 		stop(WRONG_INPUT, "See the names: hardboot list", name, " is no name of a ROM", (char *)0);
 	rom = name;
 	say("Checking ", rom, (char *)0);
+	check_lock();
 	read_start(&start);
 	check_kernel(&start);
 	check_memory(&start);
@@ -239,6 +240,7 @@ static void home(void)
 {
 	long result;
 
+	check_lock();
 	state = "The file systems may be read-only.";
 	quiesce();
 	say("Restarting", (char *)0);

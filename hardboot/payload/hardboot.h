@@ -95,6 +95,9 @@ long read_text(const char *path, char *text, word size);
 /* A hexadecimal number with 0x, which ends at `end`. Returns where it ends; 0 if it is none. */
 const char *parse_hex(const char *text, char end, number64 *value);
 
+/* End with an error while a computer uses the phone. */
+void check_lock(void);
+
 void read_start(struct start *start);
 void check_kernel(const struct start *start);
 void check_memory(const struct start *start);

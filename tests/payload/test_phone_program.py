@@ -16,6 +16,7 @@ from phone_programs import IOMEM, KERNEL, LIVE, PAGE, RAMDISK, RUNS, OwnPhone
 
 from hardboot.base.errors import RefusedError
 from hardboot.base.memory import Range
+from hardboot.device import phone_lock
 from hardboot.payload import agent
 from hardboot.payload.extents import Extent, build_table, extents_command, parse_extents
 from hardboot.store import blocks
@@ -329,3 +330,50 @@ def test_the_blocks_are_compared_as_on_the_computer(
     found = checked(now)
     fits = found is not None and blocks.digest(found) == blocks.digest(known)
     assert ("kexec_load" in phone("boot", "linux").stderr) == fits
+
+
+LOCK = "/dev/hardboot-lock"
+OWNER = "0123456789abcdef {} 01234567 42 hardboot flash-host-kernel a.img on laptop\n"
+
+
+@pytest.mark.parametrize("words", [("boot", "linux"), ("home",)], ids=" ".join)
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (OWNER.format(1000), "hardboot flash-host-kernel a.img on laptop"),
+        (OWNER.format(401), "hardboot flash-host-kernel a.img on laptop"),
+        (OWNER.format(9_999_999_999), "hardboot flash-host-kernel a.img on laptop"),
+        ("garbage\n", "it does not say which command"),
+        (OWNER.format("x"), "it does not say which command"),
+        ("", "it does not say which command"),
+        ("x" * 4096, "it does not say which command"),
+    ],
+)
+def test_nothing_restarts_the_phone_while_a_computer_uses_it(
+    phone: OwnPhone, words: tuple[str, ...], line: str, told: str
+) -> None:
+    phone.put("/proc/uptime", b"1001.52 4000.00\n")
+    phone.put(LOCK, line.encode())
+    done = phone(*words)
+    assert done.returncode == 4
+    assert done.stderr.splitlines() == [
+        f"hardboot: a computer uses this phone: {told}",
+        "  state: Nothing was started.",
+        f"  to do: Wait until it ends. If it has died, remove its lock: rm {LOCK}",
+    ]
+
+
+def test_the_lock_of_a_computer_that_has_died_long_ago_stops_no_start(phone: OwnPhone) -> None:
+    phone.put("/proc/uptime", b"1001.52 4000.00\n")
+    phone.put(LOCK, OWNER.format(400).encode())
+    assert f"{REBOOT} 0x45584543" in calls(phone, "boot", "linux")
+
+
+def test_the_lock_is_the_one_that_the_computer_writes(phone: OwnPhone) -> None:
+    assert phone_lock.PATH == LOCK
+    line = phone_lock._line("0123456789abcdef", "7")
+    owner = phone_lock.parse_owner(line)
+    assert owner
+    phone.put(LOCK, f"{line}\n".encode())
+    phone.put("/proc/uptime", b"8.00 4.00\n")
+    assert f"a computer uses this phone: {owner.words}" in phone("boot", "linux").stderr
