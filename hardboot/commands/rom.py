@@ -246,11 +246,16 @@ def remove(settings: Settings, name: str) -> None:
     check_name(name)
     with locked(settings) as phone:
         found = stored.look(phone)
-        stored.clear(phone, found)
-        if name not in found.names:
+        if name in found.names:
+            confirm(
+                settings, f"This removes {name} and all its data from {phone.profile.name} {phone.serialno}."
+            )
+            stored.clear(phone, found)
+            stored.remove(phone, name)
+        elif stored.removed(name) in found.unfinished:  # the command was cut off
+            stored.clear(phone, found)
+        else:
             stored.find(phone, name)
-        confirm(settings, f"This removes {name} and all its data from {phone.profile.name} {phone.serialno}.")
-        stored.remove(phone, name)
     settings.emit({"removed": name}, lambda: echo(f"Removed {name}."))
 
 

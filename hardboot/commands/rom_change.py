@@ -7,19 +7,11 @@ from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, confirm, echo, locked, pass_settings
 from hardboot.commands.rom_names import check_name, check_new_name
 from hardboot.commands.sizes import SIZE
-from hardboot.device.phone import Phone
 from hardboot.flows.store import clone as cloning
 from hardboot.flows.store import resize as resizing
 from hardboot.flows.store import stored
 from hardboot.flows.store import wipe as wiping
 from hardboot.flows.store.refresh import make_startable
-from hardboot.store.manifest import Manifest
-
-
-def _find(phone: Phone, name: str) -> Manifest:
-    """Return a ROM, after clearing what a cut left: of a change to it, too."""
-    stored.clear(phone, stored.look(phone))
-    return stored.find(phone, name)
 
 
 @click.command(cls=Command, example="hardboot rom wipe lineage\nhardboot rom wipe lineage cache")
@@ -33,7 +25,7 @@ def wipe(settings: Settings, name: str, image: str) -> None:
     """
     check_name(name)
     with locked(settings) as phone:
-        found = _find(phone, name)
+        found = stored.find(phone, name)
         old = wiping.find_image(found, image)
         confirm(
             settings,
@@ -58,7 +50,7 @@ def resize(settings: Settings, name: str, size: int) -> None:
     """
     check_name(name)
     with locked(settings) as phone:
-        found = _find(phone, name)
+        found = stored.find(phone, name)
         old = resizing.find_image(found)
         made = resizing.resize(phone, found, size)
         make_startable(phone, made)
@@ -78,6 +70,6 @@ def clone(settings: Settings, name: str, new: str) -> None:
     check_name(name)
     check_new_name(new)
     with locked(settings) as phone:
-        made = cloning.clone(phone, _find(phone, name), new)
+        made = cloning.clone(phone, stored.find(phone, name), new)
         make_startable(phone, made)
     settings.emit(made.document(), lambda: echo(f"Copied {name} to {new}: {human_size(made.size)} on /data."))

@@ -112,8 +112,11 @@ def _mapped(phone: Phone, device: str) -> RefusedError:
 
 
 def has_room(where: Place, size: int) -> bool:
-    """Return whether `size` bytes fit, and the reserve stays free; yes if the phone does not tell."""
-    return where.free is None or size + RESERVE <= where.free
+    """Return whether `size` bytes fit, and the reserve stays free; yes if the phone does not tell.
+
+    What takes no more than it replaces fits, however little is free.
+    """
+    return where.free is None or size <= 0 or size + RESERVE <= where.free
 
 
 def make_room(phone: Phone, where: Place, size: int) -> Place:

@@ -51,7 +51,8 @@ def refresh(phone: Phone, found: Manifest, journal: Journal, *, untested: bool =
     assert kernel is not None
     with if_cut_off("The ROM is as before; it may have no start files."), log.step("Writing the start files"):
         planned = _host(phone, prepared, kernel.release)
-        size = sum(len(one.data) for one in plan.segments)
+        old = stored.room_of(phone, [f"{found.name}/start", f"{found.name}/start.new"])  # they go first
+        size = sum(len(one.data) for one in plan.segments) - old
         where = place.make_room(phone, place.ask(phone), size)
         place.check_room(
             where,

@@ -53,6 +53,7 @@ def resize(phone: Phone, rom: Manifest, size: int) -> Manifest:
             fix="Choose another size.",
         )
     in_use.check(phone, rom.name)
+    stored.clear(phone, stored.look(phone))
     where = place.make_room(phone, place.ask(phone), size)
     place.check_room(where, size, f"a {image.name} of that size, beside the old one,")
     stage_agent(phone)

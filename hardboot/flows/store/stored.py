@@ -61,6 +61,11 @@ def unfinished(name: str) -> str:
     return f".{name}.new"
 
 
+def removed(name: str) -> str:
+    """Return the name of the folder of a ROM that is being removed."""
+    return f".{name}.gone"
+
+
 def look(phone: Phone) -> Store:
     """Return what lies in the store.
 
@@ -250,7 +255,7 @@ def remove(phone: Phone, name: str) -> None:
         DeviceError: If it fails; the next command clears what is left.
     """
     in_use.check(phone, name)
-    gone = f".{name}.gone"
+    gone = removed(name)
     command = f"rm -rf {folder(gone)}; mv {folder(name)} {folder(gone)} && sync"
     with default.following(phone, name, default.HOME):
         read(command, phone.root(command))

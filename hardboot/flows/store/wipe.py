@@ -7,7 +7,7 @@ from hardboot.base.printable import printable
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.device.phone import Phone
-from hardboot.flows.store import place, replace_image
+from hardboot.flows.store import place, replace_image, stored
 from hardboot.flows.store.write_image import NewImage
 from hardboot.images import filesystem
 from hardboot.store import fstab
@@ -50,6 +50,7 @@ def wipe(phone: Phone, rom: Manifest, image: StoredImage) -> Manifest:
             handed to a ROM.
         DeviceError: If it fails.
     """
+    stored.clear(phone, stored.look(phone))
     where = place.ask(phone)
     most = where.size if image.runs or where.free is None else where.free
     if image.size > most:

@@ -278,3 +278,21 @@ def test_the_commands_leave_new_start_files(phone: StorePhone) -> None:
     done = hardboot("rom", "wipe", "droid", "cache")
     assert done.returncode == 4
     assert "This deletes all in cache of droid on" in " ".join(done.stderr.split())
+
+
+def test_without_a_yes_nothing_is_cleared_either(phone: StorePhone) -> None:
+    phone.scripted.add_file(f"{STORE}/.other.new/root.img", b"a command goes on with it")
+    for words in (("wipe", "droid"), ("remove", "droid"), ("resize", "droid", "--data", "4M")):
+        assert hardboot("rom", *words).returncode == 4
+        assert phone.names() == [".other.new", "droid"]
+    assert hardboot("--yes", "rom", "wipe", "droid").returncode == 0
+    assert phone.names() == ["droid"]
+
+
+def test_a_removal_that_was_cut_off_is_finished_by_the_same_command(phone: StorePhone) -> None:
+    phone.scripted.fault("rm -rf */.droid.gone", nth=2, code=1, says="rm: Input/output error")
+    assert hardboot("--yes", "rom", "remove", "droid").returncode == 5
+    assert phone.names() == [".droid.gone"]
+    done = hardboot("rom", "remove", "droid")
+    assert (done.returncode, done.stdout, phone.names()) == (0, "Removed droid.\n", [])
+    assert hardboot("rom", "remove", "droid").returncode == 3

@@ -142,6 +142,16 @@ def test_without_room_nothing_is_written(phone: StorePhone) -> None:
     assert "start" not in phone.scripted.files.names(f"{STORE}/linux")
 
 
+def test_start_files_that_replace_others_need_no_more_room(phone: StorePhone) -> None:
+    refreshed(phone)
+    phone.scripted.data.capacity = 1 << 33
+    free = phone.scripted.files.free(STORE)
+    assert free
+    phone.scripted.data.capacity -= free - (1 << 20)
+    refreshed(phone)
+    assert "start" in phone.scripted.files.names(f"{STORE}/linux")
+
+
 def test_a_refresh_that_is_cut_off_leaves_all_start_files_or_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
