@@ -62,6 +62,18 @@ def test_a_wrong_description_is_refused_and_nothing_is_written(
     assert not (tmp_path / "again.img").exists()
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "1", "4097", "0x80000000"])
+@pytest.mark.parametrize(("kind", "old"), [("v0", "2048"), ("PXA", "2048"), ("vendor_boot v4", "4096")])
+def test_a_page_size_that_no_phone_uses_is_refused(tmp_path: Path, kind: str, old: str, value: str) -> None:
+    folder = taken_apart(tmp_path, KINDS[kind])
+    edit(folder, f"page_size = {old}", f"page_size = {value}")
+    with pytest.raises(
+        InputError, match=f"page_size at offset 0x[0-9a-f]+: {int(value, 0)}, it must be one of"
+    ):
+        packed(folder)
+    assert not (tmp_path / "again.img").exists()
+
+
 @pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000], ids=["long", "deep"])
 def test_a_value_python_does_not_read_is_refused(tmp_path: Path, value: str) -> None:
     folder = taken_apart(tmp_path, KINDS["v0"])

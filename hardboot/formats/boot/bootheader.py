@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from construct import Bytes
 
 from hardboot.formats.binary_record import BinaryRecord, Le32, Le64
+from hardboot.formats.reading import malformed
 from hardboot.formats.text_field import read_text
 
 WHAT = "boot image"
@@ -22,6 +23,21 @@ LAST_VERSION = 8  # a larger number there is the size of a legacy Qualcomm devic
 V3_PAGE_SIZE = 4096
 # AOSP's mkbootimg writes the first four; DualBootPatcher, libmbbootimg, knows phones with the others.
 PAGE_SIZES = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
+
+
+def check_page_size(what: str, page_size: int, offset: int) -> None:
+    """Refuse a page size that no phone uses.
+
+    Args:
+        what: The kind of image, for messages.
+        page_size: In bytes.
+        offset: Of the field that states it.
+
+    Raises:
+        InputError: If it is none of PAGE_SIZES.
+    """
+    if page_size not in PAGE_SIZES:
+        raise malformed(what, "page_size", offset, f"{page_size}, it must be one of {PAGE_SIZES}")
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from hardboot.formats.boot.bootheader import (
     BootHeaderV1,
     BootHeaderV2,
     BootHeaderV3,
+    check_page_size,
     read_cmdline,
     size_field,
 )
 from hardboot.formats.boot.bootid import Algorithm
-from hardboot.formats.boot.headerfields import build_header_page, check_page_size
+from hardboot.formats.boot.headerfields import build_header_page
 from hardboot.formats.boot.headerpage import find_header, parse_cmdline, read_header
 from hardboot.formats.boot.model import BootImage
 from hardboot.formats.boot.paged import Part, PartSize, emit_parts, slice_parts
@@ -45,7 +46,7 @@ def parse(data: Data) -> BootImage:
     header = read_header(image, header_offset)
     page_size = header.page_size
     if not isinstance(header, BootHeaderV3):
-        check_page_size(page_size, header.offset_of("page_size"))
+        check_page_size(WHAT, page_size, header.offset_of("page_size"))
     sizes = [PartSize(name, size, *size_field(header, name)) for name, size in header.part_sizes().items()]
     sliced = slice_parts(image, WHAT, page_size, page_size, sizes)
     parts = sliced.parts

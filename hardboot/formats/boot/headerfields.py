@@ -10,7 +10,6 @@ from hardboot.formats.boot.bootheader import (
     BOOT_EXTRA_ARGS_SIZE,
     BOOT_MAGIC,
     LAST_VERSION,
-    PAGE_SIZES,
     V3_PAGE_SIZE,
     VERSION_OFFSET,
     WHAT,
@@ -21,6 +20,7 @@ from hardboot.formats.boot.bootheader import (
     BootHeaderV2,
     BootHeaderV3,
     BootHeaderV4,
+    check_page_size,
     read_cmdline,
 )
 from hardboot.formats.boot.model import BootImage
@@ -28,20 +28,6 @@ from hardboot.formats.reading import malformed, view
 from hardboot.formats.text_field import kept_text, stored_text
 
 _Addressed = TypeVar("_Addressed", BootHeaderV0, BootHeaderPxa)
-
-
-def check_page_size(page_size: int, offset: int) -> None:
-    """Refuse a page size that no phone uses.
-
-    Args:
-        page_size: In bytes.
-        offset: Of the field that states it.
-
-    Raises:
-        InputError: If it is none of PAGE_SIZES.
-    """
-    if page_size not in PAGE_SIZES:
-        raise malformed(WHAT, "page_size", offset, f"{page_size}, it must be one of {PAGE_SIZES}")
 
 
 def build_header_page(image: BootImage) -> bytes:
@@ -52,7 +38,7 @@ def build_header_page(image: BootImage) -> bytes:
     """
     kind = image.header_type
     offset = 0x24 if issubclass(kind, BootHeaderV3) else kind.offset_of("page_size")
-    check_page_size(image.page_size, offset)
+    check_page_size(WHAT, image.page_size, offset)
     if issubclass(kind, BootHeaderV3) and image.page_size != V3_PAGE_SIZE:
         raise malformed(WHAT, "page_size", offset, f"{image.page_size}, from v3 on it is {V3_PAGE_SIZE}")
     _check_dt(image)

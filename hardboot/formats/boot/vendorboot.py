@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from hardboot.base.sizes import align_up
-from hardboot.formats.boot.bootheader import PAGE_SIZES
+from hardboot.formats.boot.bootheader import check_page_size
 from hardboot.formats.boot.paged import PagedImage, Part, PartSize, emit_parts, slice_parts
 from hardboot.formats.boot.vendorheader import (
     BOARD_ID_WORDS,
@@ -225,10 +225,7 @@ def _read_header(image: memoryview) -> VendorHeaderV3:
     if len(image) < VERSION_OFFSET + 4:
         raise truncated(WHAT, "header", 0, len(image), VendorHeaderV3.SIZE)
     header = header_type(u32(image, VERSION_OFFSET)).parse(image)
-    page_size = header.page_size
-    if page_size not in PAGE_SIZES:
-        problem = f"{page_size}, it must be one of {PAGE_SIZES}"
-        raise malformed(WHAT, "page_size", header.offset_of("page_size"), problem)
+    check_page_size(WHAT, header.page_size, header.offset_of("page_size"))
     return header
 
 
@@ -301,7 +298,9 @@ def _chunks(header: bytes, sections: tuple[Part, ...], image: VendorBoot) -> Ite
 
 def _build_header_pages(image: VendorBoot) -> bytes:
     """Return the header pages: the fields over what was read, so that other bytes stay."""
-    kind, size = image.header_type, image.header_size
+    kind = image.header_type
+    check_page_size(WHAT, image.page_size, kind.offset_of("page_size"))
+    size = image.header_size
     old = image.header or bytes(size)
     header = _header(image, kind.parse(view(old.ljust(kind.SIZE, b"\0")))).build()
     pages = (header + old[len(header) :]).ljust(size, b"\0")

@@ -5,8 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hardboot.formats import sniff
-from hardboot.formats.boot import bootimg, osversion, tail, tail_renewal, vendorboot, wrappers
-from hardboot.formats.boot.bootheader import PARTS, AddressedHeader, BootHeaderPxa, BootHeaderV2
+from hardboot.formats.boot import (
+    bootheader,
+    bootimg,
+    osversion,
+    tail,
+    tail_renewal,
+    vendorboot,
+    vendorheader,
+    wrappers,
+)
+from hardboot.formats.boot.bootheader import (
+    PARTS,
+    AddressedHeader,
+    BootHeaderPxa,
+    BootHeaderV2,
+    check_page_size,
+)
 from hardboot.formats.boot.bootid import ALGORITHMS, Algorithm
 from hardboot.formats.boot.bootimg import BootImage
 from hardboot.formats.boot.paged import Part
@@ -99,6 +114,9 @@ def _rebuild_boot(image: BootImage, changes: Changes) -> Rebuilt:
     parts: Fields = dict(changes.parts)
     for name, data in parts.items():
         parts[name] = _with_header(old_parts.get(name, b""), data)
+    if "page_size" in fields:  # the end of the image depends on it
+        at = image.header_type.offset_of("page_size")
+        check_page_size(bootheader.WHAT, fields["page_size"], at)
     changed = replace(image, **fields, **parts, os_version=os_version)
     renewed = tail_renewal.renew(image.tail, image.tail_offset, changed.end, grow=changes.grow)
     chunks = bootimg.build(bootimg.with_tail(changed, renewed.data, algorithm))
@@ -168,6 +186,7 @@ def _rebuild_vendor_boot(image: VendorBoot, changes: Changes, base: int) -> Rebu
             fields["board_id"] = tuple(fields["board_id"])
         ramdisks.append(replace(ramdisk, data=parts.pop(name), **fields))
     changed = replace(image, **changes.fields, **parts, ramdisks=tuple(ramdisks))
+    check_page_size(vendorheader.WHAT, changed.page_size, image.header_type.offset_of("page_size"))
     old_end, new_end = base + image.tail_offset, base + changed.end
     renewed = tail_renewal.renew(image.tail, old_end, new_end, grow=changes.grow)
     chunks = vendorboot.build(replace(changed, tail=renewed.data))
