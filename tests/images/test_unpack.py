@@ -113,6 +113,7 @@ def test_chunks_that_no_longer_fit_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="sparse image"):
             packed(folder)
     (folder / "sparse.bin").write_bytes(bones)
+    edit(folder, "frame_sha256", "frame_of_an_older_version")
     with (folder / "frame.bin").open("ab") as stream:  # where the sparse image has zeros it does not store
         stream.write(bytes(20000) + b"x")
     with pytest.raises(InputError, match="the expanded image differs from it at"):

@@ -10,7 +10,7 @@ from image_builders import words
 from unpacked import KINDS, edit, packed, taken_apart, tempdir
 
 from hardboot.base.errors import InputError
-from hardboot.images.unpack import unpack
+from hardboot.images.unpack import pack, unpack
 
 
 def test_a_signed_image_warns_in_both_directions(tmp_path: Path) -> None:
@@ -104,6 +104,29 @@ def test_a_frame_that_grew_is_refused(tmp_path: Path) -> None:
         stream.write(bytes(100000))
     with pytest.raises(InputError, match=r"frame\.bin"):
         packed(folder)
+
+
+def test_an_image_of_a_frame_that_changed_is_not_called_identical(tmp_path: Path) -> None:
+    folder = taken_apart(tmp_path, KINDS["AVB footer"])
+    image = tmp_path / "again.img"
+    assert pack(folder, image).identical
+    with (folder / "frame.bin").open("r+b") as stream:
+        stream.truncate((folder / "frame.bin").stat().st_size - 8)  # of the footer
+    done = pack(folder, image)
+    assert (done.identical, done.changes) == (False, ("frame.bin: content changed",))
+    edit(folder, "frame_sha256", "frame_of_an_older_version")
+    assert pack(folder, image).changes == ()
+
+
+def test_a_ramdisk_that_the_image_has_no_place_for_is_refused(tmp_path: Path) -> None:
+    folder = taken_apart(tmp_path, KINDS["vendor_boot v4"])
+    for name in ("ramdisk", "ramdisk9"):
+        (folder / name).write_bytes(b"one more")
+        with pytest.raises(InputError, match="this Android vendor boot image has no place for it") as caught:
+            packed(folder)
+        assert caught.value.file == str(folder / name)
+        (folder / name).rename(folder / "ramdisk9.bak")
+    packed(folder)
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

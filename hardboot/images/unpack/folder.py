@@ -11,7 +11,7 @@ from hardboot.base.errors import InputError
 from hardboot.base.files import read_bytes
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Fields
-from hardboot.formats.reading import Data, view, windows
+from hardboot.formats.reading import Data, sha256, view, windows
 
 TOML_NAME = "image.toml"
 FRAME_NAME = "frame.bin"
@@ -85,6 +85,7 @@ class FrameFile:
 
     Attributes:
         size: Bytes of the image.
+        sha256: Of frame.bin, in hex.
         data: The image.
         parts: The parts, all zeros, in file order.
 
@@ -105,6 +106,7 @@ class FrameFile:
         kept = read_bytes(folder / FRAME_NAME, limit=max(1, size))
         if len(kept) > sum(map(len, gaps)):
             raise wrong(folder, f"{FRAME_NAME} has {len(kept)} bytes, {sum(map(len, gaps))} are missing")
+        self.sha256 = sha256(kept)
         self.data = mmap(-1, size) if size else bytearray()  # zeros that take no memory
         at = 0
         for gap in gaps:

@@ -1,10 +1,12 @@
 """Pack a folder into an image again."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardboot.base.errors import InputError
 from hardboot.base.files import atomic_file, naming
 from hardboot.base.mapping import map_chunks, map_file
 from hardboot.formats import toml
@@ -14,6 +16,7 @@ from hardboot.formats.containers import Changes, Container, Fields, Rebuilt, ope
 from hardboot.formats.reading import Data, sha256, view
 from hardboot.images.unpack.folder import FRAME_NAME, SPARSE_NAME, FrameFile, read_toml, wrong
 
+_RAMDISK = re.compile("ramdisk[0-9]*")
 _COMPUTED = ("name", "offset", "size", "sha256")
 _FIXED = ("header_version", "pxa")
 _NOTHING_WRITTEN = "Nothing was written."
@@ -56,10 +59,13 @@ def pack(folder: Path, image: Path, *, grow: bool = False) -> Packed:
     rows: dict[str, Fields] = {row["name"]: row for row in document["part"]}
     frame = FrameFile(folder, description["size"], rows)
     container = _open(folder, description["kind"], frame, rows)
+    _check_ramdisks(folder, container)
     parts = {part.name: _read_part(folder, part.name, expected=part.name in rows) for part in container.parts}
     fields, part_fields = _values(folder, document["header"], rows, container)
     algorithm, block_size = description.get("id_algorithm"), description.get("block_size")
     field_changes = [*_field_changes(container, fields, part_fields, algorithm)]
+    if frame.sha256 != description.get("frame_sha256", frame.sha256):  # older folders have none
+        field_changes.append(f"{FRAME_NAME}: content changed")
     with ThreadPoolExecutor(1) as pool:
         digests = {name: pool.submit(sha256, parts[name]) for name in _same_size(parts, rows)}
         # The smallest parts come first: the first change tells how to write, while the others are hashed.
@@ -116,6 +122,19 @@ def _open(folder: Path, kind: str, frame: FrameFile, rows: Mapping[str, Fields])
     if places != {name: (row["offset"], row["size"]) for name, row in rows.items()}:
         raise wrong(folder, f"the parts do not lie where {FRAME_NAME} says")
     return container
+
+
+def _check_ramdisks(folder: Path, container: Container) -> None:
+    """Refuse a ramdisk that would be left out, such as one more for the table of a vendor_boot image."""
+    known = [part.name for part in container.parts]
+    for path in sorted(folder.glob("ramdisk*")):
+        if _RAMDISK.fullmatch(path.name) and path.name not in known and any(map(_RAMDISK.fullmatch, known)):
+            raise InputError(
+                f"this {container.kind} has no place for it; its parts are {', '.join(known)}",
+                file=str(path),
+                state=_NOTHING_WRITTEN,
+                fix="Append the files to one of its ramdisks: hardboot ramdisk append",
+            )
 
 
 def _read_part(folder: Path, name: str, *, expected: bool) -> Data:

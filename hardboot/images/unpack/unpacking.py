@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hardboot import __version__
 from hardboot.base.errors import InputError
-from hardboot.base.files import atomic_folder, naming
+from hardboot.base.files import atomic_folder, naming, sha256_file
 from hardboot.base.mapping import map_chunks, map_file
 from hardboot.formats import sniff, toml
 from hardboot.formats.archives import sparse
@@ -80,9 +80,10 @@ def _write_folder(folder: Path, container: Container, data: memoryview, source: 
             row["label"] = more.pop("name")
         row |= more
         rows.append({**row, "offset": part.offset, "size": len(part.data), "sha256": digest})
-    image = {"layout": LAYOUT, "kind": container.kind, "size": len(data)}
+    image: Fields = {"layout": LAYOUT, "kind": container.kind, "size": len(data)}
     if block_size:
         image["block_size"] = block_size
+    image["frame_sha256"] = sha256_file(folder / FRAME_NAME)
     named = algorithm.result()
     if named:
         image["id_algorithm"] = named
