@@ -1,11 +1,14 @@
 """Wrong command lines, said as any other error: what is wrong, and what may be meant."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
 import click
 
 from hardboot.base.errors import UsageError
+
+_KINDS = re.compile(r"valid (integer|float)( range)?\b")  # click's words for numbers
 
 
 def explain(error: click.ClickException) -> UsageError:
@@ -32,7 +35,10 @@ def _what(error: click.ClickException, ctx: click.Context | None) -> str:
         case click.MissingParameter(param=click.Parameter() as param):
             return f"{verb} needs {_name(param)}"
         case click.BadParameter(param=click.Parameter() as param):
-            return f"{_name(param)}: {_without_stop(error.message)}"
+            said = _KINDS.sub(
+                lambda kind: "whole number" if kind[1] == "integer" else "number", error.message
+            )
+            return f"{_name(param)}: {_without_stop(said)}"
     return _without_stop(error.format_message())
 
 

@@ -8,7 +8,7 @@ from hardboot.base import log
 from hardboot.base.errors import InputError, RefusedError
 from hardboot.base.files import naming, read_bytes, write_atomic
 from hardboot.flows import boot_image as boot_images
-from hardboot.flows import host_kernel, other_phone, root_loss
+from hardboot.flows import host_kernel, kernel_file, other_phone, root_loss
 from hardboot.formats.boot import bootimg, wrappers
 from hardboot.formats.boot.bootid import Algorithm
 from hardboot.formats.boot.bootimg import BootImage
@@ -62,6 +62,7 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
     with naming(boot_image):
         old = host_kernel.read_kernel(image.kernel)
     with naming(kernel):
+        kernel_file.check(data)
         part = host_kernel.replace_kernel(image.kernel, old, data)
         page = host_kernel.read_support(data).page
     changed = bootimg.renew(replace(image, kernel=part.content), algorithm or "sha1")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hardboot.base.errors import InputError
+from hardboot.formats import sniff
 from hardboot.formats.archives import compression
 from hardboot.formats.boot import wrappers
 from hardboot.formats.containers import kernel_part
@@ -101,6 +102,12 @@ def replace_kernel(part: Data, old: KernelImage, new: Data) -> NewPart:
     """
     bare = view(kernel_part.unwrap(new))
     if old.zimage:
+        if not zimage.is_zimage(bare):
+            raise InputError(
+                f"this is {sniff.described(bare)}, the phone's own kernel is a zImage for 32-bit ARM",
+                state="Nothing was written.",
+                fix="Give a zImage: arch/arm/boot/zImage.",
+            )
         parsed = zimage.parse(bare)
         kernel, dtbs, rest = parsed.kernel, parsed.dtbs, bare[parsed.size :]
     else:

@@ -208,9 +208,19 @@ def read(path: Path, others: Mapping[str, Path | None] = NO_FILES) -> Rom:
 
     Raises:
         InputError: If a file cannot be read, is another image than its name says or truncated, or if there is
-            no ARM or arm64 kernel, or no ramdisk.
+            no ARM or arm64 kernel, or no ramdisk; or if the boot image would not take one of `others`.
     """
-    return assemble(image_set.find(path, others))
+    made = assemble(image_set.find(path, others))
+    version = made.image.header_version
+    for name in ("init_boot", "vendor_boot") if version < _FIRST_WITH_VENDOR_BOOT else ():
+        if others.get(name) is not None:
+            raise InputError(
+                f"{others[name]} would be left out: {path} has header v{version}, and {name} exists from "
+                f"v{_FIRST_WITH_VENDOR_BOOT} on",
+                state="Nothing was sent.",
+                fix=f"Leave out --{name.replace('_', '-')}.",
+            )
+    return made
 
 
 def assemble(images: ImageSet, taken: Collection[str] = ()) -> Rom:

@@ -11,7 +11,7 @@ from hardboot.base.files import naming
 from hardboot.base.mapping import map_file
 from hardboot.device.phone import Phone
 from hardboot.devicetree import Candidate
-from hardboot.flows import kernel_modules, kernel_tree, phone_images, rom
+from hardboot.flows import kernel_file, kernel_modules, kernel_tree, phone_images, rom
 from hardboot.flows.rom import Rom
 from hardboot.formats.containers import devicetrees
 from hardboot.formats.reading import Data
@@ -192,6 +192,7 @@ def _read_kernel(path: Path) -> NewKernel:
     file = kernel_tree.find_image(path)
     data = map_file(file)
     with naming(file, state="Nothing was sent."):
+        kernel_file.check(data)
         kernel = rom.parse_kernel(data)
         found = devicetrees.find(data)
     appended = found is not None and found.kind == "appended"

@@ -90,6 +90,7 @@ USAGE = [
         "--wait SECONDS: 0 is not in the range 1<=x<=3600",
         "Use: hardboot boot [OPTIONS] [IMAGE] (help: ",
     ),
+    ("boot a --wait 1.5", "--wait SECONDS: '1.5' is not a whole number", "Use: hardboot boot "),
     ("boot a --wait", "option '--wait' requires an argument", "Use: hardboot boot [OPTIONS] [IMAGE] (help: "),
     ("virtual rom a --kernel b", "--kernel [debian|minimal]: 'b' is not one of 'debian', 'minimal'", "Use: "),
     (

@@ -130,8 +130,10 @@ def test_everything_else_of_the_image_stays(tmp_path: Path) -> None:
     ("old", "new", "problem"),
     [
         (OLD, zimage(), "Image: this is a kernel for 32-bit ARM (zImage), the phone's own is for arm64"),
-        (OLD, b"no kernel" * 99, "Image: kernel: magic at offset 0x0: this is a text file"),
-        (zimage(), OLD, "Image: zImage: magic at offset 0x24"),
+        (OLD, b"no kernel" * 99, "Image: this is a text file, not an ARM kernel"),
+        (OLD, v4(OLD), "Image: this is an Android boot image, not an ARM kernel"),
+        (zimage(), v4(zimage()), "Image: this is an Android boot image, not an ARM kernel"),
+        (zimage(), OLD, "Image: this is an arm64 kernel, the phone's own kernel is a zImage for 32-bit ARM"),
     ],
 )
 def test_a_kernel_that_cannot_take_the_place_is_named(

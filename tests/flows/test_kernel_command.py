@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import container_builders
 import image_sets as build
 import pytest
 from image_builders import kernel_with_banner, pack, zimage
@@ -42,6 +43,35 @@ def test_load_and_plan_take_a_kernel_too(command: str, scripted: ScriptedPhone, 
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document.get("release") or document["loaded"]["release"] == ROM.release
+
+
+def test_what_is_no_kernel_is_named_with_what_to_do(tmp_path: Path) -> None:
+    image, text = tmp_path / "boot.img", tmp_path / "text"
+    image.write_bytes(build.boot_v4())
+    text.write_text("no kernel\n")
+    done = hardboot("plan", "--device", "virt-arm64", image, "--kernel", image)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-3:] == [
+        f"hardboot: {image}: this is an Android boot image, not an ARM kernel",
+        "  state: Nothing was sent.",
+        "  to do: Give the kernel in it: hardboot unpack IMAGE FOLDER, then FOLDER/kernel.",
+    ]
+    done = hardboot("plan", "--device", "virt-arm64", image, "--kernel", text)
+    assert done.stderr.splitlines()[-3] == f"hardboot: {text}: this is a text file, not an ARM kernel"
+
+
+@pytest.mark.parametrize("name", ["init_boot", "vendor_boot"])
+def test_images_that_a_boot_image_would_not_take_are_refused(name: str, tmp_path: Path) -> None:
+    old, other = tmp_path / "old.img", tmp_path / "other.img"
+    old.write_bytes(container_builders.boot(zimage(), b"ramdisk"))
+    other.write_text("anything")
+    done = hardboot("plan", "--device", "virt-arm", old, f"--{name.replace('_', '-')}", other)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-3:] == [
+        f"hardboot: {other} would be left out: {old} has header v0, and {name} exists from v3 on",
+        "  state: Nothing was sent.",
+        f"  to do: Leave out --{name.replace('_', '-')}.",
+    ]
 
 
 @pytest.mark.parametrize(

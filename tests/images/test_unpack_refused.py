@@ -140,6 +140,19 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["in.img", "mine", "out"]
 
 
+def test_a_folder_that_was_not_unpacked_is_named(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        done = in_process.hardboot("pack", folder, tmp_path / "new.img")
+        assert (done.returncode, done.stderr.splitlines()[-3:]) == (
+            3,
+            [
+                f"hardboot: {folder} is not a folder that `hardboot unpack` made (image.toml is missing)",
+                "  state: Nothing was written.",
+                "  to do: Unpack an image first: hardboot unpack IMAGE FOLDER",
+            ],
+        )
+
+
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     assert (taken_apart(tmp_path, KINDS["v0"]) / "kernel").read_bytes() == build.KERNEL

@@ -36,8 +36,14 @@ def read_toml(folder: Path) -> dict[str, Any]:
     """Read image.toml and check its layout: [image], [header] and [[part]] with names and numbers.
 
     Raises:
-        InputError: If it cannot be read or its layout is wrong.
+        InputError: If it is not there, cannot be read, or its layout is wrong.
     """
+    if not (folder / TOML_NAME).exists():
+        raise InputError(
+            f"{folder} is not a folder that `hardboot unpack` made ({TOML_NAME} is missing)",
+            state="Nothing was written.",
+            fix="Unpack an image first: hardboot unpack IMAGE FOLDER",
+        )
     data = read_bytes(folder / TOML_NAME, limit=_TOML_LIMIT)
     try:
         document = tomllib.loads(data.decode("utf-8"))
