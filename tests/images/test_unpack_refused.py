@@ -118,14 +118,19 @@ def test_an_image_of_a_frame_that_changed_is_not_called_identical(tmp_path: Path
     assert pack(folder, image).changes == ()
 
 
-def test_a_ramdisk_that_the_image_has_no_place_for_is_refused(tmp_path: Path) -> None:
-    folder = taken_apart(tmp_path, KINDS["vendor_boot v4"])
-    for name in ("ramdisk", "ramdisk9"):
+@pytest.mark.parametrize(
+    ("kind", "names"), [("vendor_boot v4", ("ramdisk", "ramdisk9")), ("QCDT", ("tree", "tree9"))]
+)
+def test_a_part_that_the_table_has_no_place_for_is_refused(
+    tmp_path: Path, kind: str, names: tuple[str, ...]
+) -> None:
+    folder = taken_apart(tmp_path, KINDS[kind])
+    for name in names:
         (folder / name).write_bytes(b"one more")
-        with pytest.raises(InputError, match="this Android vendor boot image has no place for it") as caught:
+        with pytest.raises(InputError, match="has no place for it; its parts are") as caught:
             packed(folder)
         assert caught.value.file == str(folder / name)
-        (folder / name).rename(folder / "ramdisk9.bak")
+        (folder / name).rename(folder / "other.bak")
     packed(folder)
 
 

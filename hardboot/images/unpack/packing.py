@@ -1,10 +1,10 @@
 """Pack a folder into an image again."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from string import digits
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import atomic_file, naming
@@ -16,7 +16,6 @@ from hardboot.formats.containers import Changes, Container, Fields, Rebuilt, ope
 from hardboot.formats.reading import Data, sha256, view
 from hardboot.images.unpack.folder import FRAME_NAME, SPARSE_NAME, FrameFile, read_toml, wrong
 
-_RAMDISK = re.compile("ramdisk[0-9]*")
 _COMPUTED = ("name", "offset", "size", "sha256")
 _FIXED = ("header_version", "pxa")
 _NOTHING_WRITTEN = "Nothing was written."
@@ -59,7 +58,7 @@ def pack(folder: Path, image: Path, *, grow: bool = False) -> Packed:
     rows: dict[str, Fields] = {row["name"]: row for row in document["part"]}
     frame = FrameFile(folder, description["size"], rows)
     container = _open(folder, description["kind"], frame, rows)
-    _check_ramdisks(folder, container)
+    _check_numbered(folder, container)
     parts = {part.name: _read_part(folder, part.name, expected=part.name in rows) for part in container.parts}
     fields, part_fields = _values(folder, document["header"], rows, container)
     algorithm, block_size = description.get("id_algorithm"), description.get("block_size")
@@ -124,16 +123,17 @@ def _open(folder: Path, kind: str, frame: FrameFile, rows: Mapping[str, Fields])
     return container
 
 
-def _check_ramdisks(folder: Path, container: Container) -> None:
-    """Refuse a ramdisk that would be left out, such as one more for the table of a vendor_boot image."""
+def _check_numbered(folder: Path, container: Container) -> None:
+    """Refuse a file that would be left out: one more ramdisk or device tree than the image's table has."""
     known = [part.name for part in container.parts]
-    for path in sorted(folder.glob("ramdisk*")):
-        if _RAMDISK.fullmatch(path.name) and path.name not in known and any(map(_RAMDISK.fullmatch, known)):
+    numbered = {name.rstrip(digits) for name in known if name[-1] in digits}
+    for path in sorted(folder.iterdir()):
+        if path.name not in known and path.name.rstrip(digits) in numbered:
             raise InputError(
                 f"this {container.kind} has no place for it; its parts are {', '.join(known)}",
                 file=str(path),
                 state=_NOTHING_WRITTEN,
-                fix="Append the files to one of its ramdisks: hardboot ramdisk append",
+                fix="Move it out of the folder; put its content into one of these parts.",
             )
 
 
