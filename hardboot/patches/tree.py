@@ -41,8 +41,9 @@ class Tree:
         """
         makefile = self.root / "Makefile"
         # Before 2.6.38 only the architectures have a Kconfig.
-        kconfig = any((self.root / path).is_file() for path in ("Kconfig", "init/Kconfig"))
-        known = makefile.is_file() and kconfig and (self.root / "arch").is_dir()
+        with _looking_at(self.root):
+            kconfig = any((self.root / path).is_file() for path in ("Kconfig", "init/Kconfig"))
+            known = makefile.is_file() and kconfig and (self.root / "arch").is_dir()
         head = b""
         if known:
             with files.open_regular(makefile) as stream:
@@ -85,8 +86,13 @@ class Tree:
         return content
 
     def has(self, path: str) -> bool:
-        """Return whether there is a file or folder `path`."""
-        return self._inside(path).exists()
+        """Return whether there is a file or folder `path`.
+
+        Raises:
+            InputError: If a folder above it may not be entered.
+        """
+        with _looking_at(self.root / path):
+            return self._inside(path).exists()
 
     def is_regular(self, path: str) -> bool:
         """Return whether `path` is a file, and no link."""
@@ -147,7 +153,9 @@ class Tree:
         if known is None:
             known = self._inside(folder)
             # A link may lead elsewhere in the tree, never out of it.
-            if known.is_symlink():
+            with _looking_at(known):
+                is_link = known.is_symlink()
+            if is_link:
                 known = Path(os.path.realpath(known))
                 if not known.is_relative_to(self._real):
                     raise _unsafe(path, "leaves the tree through a symbolic link")
@@ -199,14 +207,22 @@ def _mode(before: int | None, executable: bool | None) -> int | None:
     return before | (before & 0o444) >> 2 if executable else before & ~0o111
 
 
-def _lstat(path: Path) -> os.stat_result | None:
-    """Return the status of `path`, of a link itself; None if it does not exist."""
+@contextlib.contextmanager
+def _looking_at(path: Path) -> Iterator[None]:
+    """Raise InputError where the block may not look at `path`."""
     try:
-        return path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        yield
     except OSError as error:
         raise files.unreadable(path, error) from error
+
+
+def _lstat(path: Path) -> os.stat_result | None:
+    """Return the status of `path`, of a link itself; None if it does not exist."""
+    with _looking_at(path):
+        try:
+            return path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def _stamp(info: os.stat_result | None) -> _Stamp:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -107,6 +108,26 @@ def test_a_file_that_cannot_be_looked_at_is_an_error(files: Path, monkeypatch: p
     monkeypatch.setattr(Path, "lstat", denied)
     with pytest.raises(InputError, match=r"top\.c: permission denied"):
         Tree(files).read("top.c")
+
+
+@pytest.mark.parametrize(
+    ("asked", "look"),
+    [
+        ("exists", lambda tree: tree.has("top.c")),
+        ("is_symlink", lambda tree: tree.has("a/board.c")),
+        ("is_file", lambda tree: tree.version()),
+    ],
+)
+def test_a_folder_that_may_not_be_entered_is_an_error(
+    files: Path, monkeypatch: pytest.MonkeyPatch, asked: str, look: Callable[[Tree], object]
+) -> None:
+    def denied(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, asked, denied)
+    with pytest.raises(InputError, match="permission denied") as caught:
+        look(Tree(files))
+    assert caught.value.state == "Nothing was changed."
 
 
 def test_a_file_above_the_limit_is_refused(files: Path) -> None:
