@@ -90,9 +90,12 @@ class _Linter:
         found = other_forms.find(data)
         if found is None:
             return data
-        what = found.what if found.diff is not None else f"{found.what}; {found.fix}"
-        self._fault(0, what, repaired=found.diff is not None)
-        return data if found.diff is None else found.diff
+        if found.diff is None:
+            self._suspicious = []  # they are not those of a patch
+            self._fault(0, f"{found.what}; {found.fix}", repaired=False)
+            return data
+        self._fault(0, found.what)
+        return found.diff
 
     def _without_cr(self, data: bytes) -> bytes:
         """Remove CR where the headers have it too; a patch to a file with such lines has it in them alone."""

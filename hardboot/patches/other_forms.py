@@ -29,6 +29,7 @@ _WITHOUT_DIFF = (
     ),
     (rb"^<(?:!DOCTYPE|html)", "this is a web page", "download the raw patch"),
     (rb"^\d+(?:,\d+)?[acd]\d*(?:,\d+)?$", "this diff has no file names and no context", _AGAIN),
+    (rb"\0", "this is no text file", "give a patch file"),
 )
 
 

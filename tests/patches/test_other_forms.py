@@ -36,6 +36,7 @@ def in_front(text: bytes) -> bytes:
         (b"<!DOCTYPE html>\n<html>404</html>\n", "this is a web page"),
         (b"2c2\n< b\n---\n> B\n", "this diff has no file names and no context"),
         (b"\xff\xfe" + b"\0\xd8", "this file is damaged UTF-16"),
+        (b"ANDROID!\0\xd8\n" + "a \u202e b\n".encode(), "this is no text file"),
         (PLAIN.replace(b"@@", b"@@@").replace(b"-1,3", b"-1,3 -1,3"), "a diff of a merge (git diff --cc)"),
         (PLAIN.replace(b"@@ -1,3", b"@@ -x"), "the hunk header (@@) is damaged"),
         (PLAIN.replace(b"@@ -", b"\n@@ -"), "an empty line is where the hunk header (@@) belongs"),
@@ -44,6 +45,7 @@ def in_front(text: bytes) -> bytes:
 def test_what_cannot_be_read_is_named(tmp_path: Path, data: bytes, what: str) -> None:
     found = lint(data)
     assert what in found.beyond_repair[0].what
+    assert found.suspicious == ()
     assert not applies(tmp_path, data)
 
 
