@@ -8,7 +8,7 @@ import click
 from hardboot import layout, suggest
 from hardboot.base import log
 from hardboot.base.errors import DeviceError
-from hardboot.base.files import read_bytes
+from hardboot.base.files import naming, read_bytes
 from hardboot.commands import planpage
 from hardboot.commands.command import Command
 from hardboot.commands.common import Settings, connected, from_option, pass_settings
@@ -69,7 +69,8 @@ def plan(
         phone, running, guest_rom = _connected(settings, source)
     if iomem is not None:
         text = read_bytes(iomem, limit=_LIMIT).decode("utf-8", "replace")
-        running = replace(running, live=layout.parse_iomem(text))
+        with naming(iomem):
+            running = replace(running, live=layout.parse_iomem(text))
     made = planning.plan(phone, guest_rom, running, cmdline=cmdline, append=append)
     page = planpage.of(
         phone,
@@ -106,11 +107,13 @@ def _copied(folder: Path, chosen: Profile | None) -> tuple[Profile, PhoneFacts]:
     """Return the profile of the phone whose files are in `folder`, and what the files tell."""
     found = suggest.read_folder(folder)
     phone = matching(found.device, chosen)
-    iomem, line, tags = found.text("iomem"), found.text("cmdline"), folder / "atags"
+    with naming(folder / "iomem"):
+        live = layout.parse_iomem(found.text("iomem")) if found.text("iomem") else None
+    line, tags = found.text("cmdline"), folder / "atags"
     _warn_of_guest(found.runs_guest)
     has_atags = phone.has_atags
     return phone, planning.PhoneFacts(
-        live=layout.parse_iomem(iomem) if iomem else None,
+        live=live,
         tree=None if has_atags else found.tree,
         atags=atags.parse(read_bytes(tags, limit=_LIMIT)) if has_atags and tags.is_file() else None,
         bootloader=BootloaderWords(additions(phone, line, found.boot_header)) if line else BootloaderWords(),

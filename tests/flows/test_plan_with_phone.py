@@ -126,6 +126,9 @@ def test_files_copied_from_a_phone_stand_for_it(capsys: pytest.CaptureFixture[st
     assert cmdline_rows(out)[1] == "+ bootloader  androidboot.serialno=1"
     _, errors = call(capsys, "plan", image, "--from", folder, "--device", "flo", code=4)
     assert "ro.product.device='shamu'" in errors
+    (folder / "iomem").write_text("something else\n")
+    _, errors = call(capsys, "plan", image, "--from", folder, code=3)
+    assert f"{folder}/iomem: /proc/iomem: line 1 is not a range" in errors
 
 
 def test_without_the_boot_image_the_profiles_usual_line_is_taken_out(
