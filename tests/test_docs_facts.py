@@ -14,6 +14,7 @@ from layers import FLOORS
 from hardboot import __main__ as entry
 from hardboot.attempts.causes import Kind
 from hardboot.base import errors
+from hardboot.commands import reports
 from hardboot.flows import journal
 from hardboot.patches import catalog, config
 from hardboot.patches.series import KernelRange, Place
@@ -151,6 +152,13 @@ def test_the_table_of_exit_codes_is_complete() -> None:
     codes |= {0, entry.EXIT_BUG, entry.EXIT_INTERRUPTED, entry.EXIT_BROKEN_PIPE}
     table = first_column(section("README.md", "Exit codes"))
     assert table == [str(code) for code in sorted(codes)]
+
+
+def test_the_keys_of_an_error_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    reports.emit_error(errors.InputError("a", state="b", fix="c"))
+    document = json.loads(capsys.readouterr().out)
+    (keys,) = re.findall(r"has them as `error`: (.*)\.", page("README.md"))
+    assert re.findall(r"`(\w+)`", keys) == list(document["error"])
 
 
 def test_every_outcome_of_a_boot_is_explained_with_its_exit_code() -> None:
