@@ -163,7 +163,7 @@ def _to_boot(now: Situation, profile: str, untested: str) -> Iterator[Step]:
     if now.host is None:
         yield Step("Ask the kernel itself whether it is a host", "hardboot status")
     if now.locked is False and now.fastboot is not False:
-        yield Step(f"Boot an image by the bootloader{_where(now)}", _boot(f" --via fastboot{untested}"))
+        yield Step(f"Boot an image by the bootloader{_where(now)}", _boot(" --via fastboot"))
     for place in now.places if now.locked is False else ():
         yield Step(f"Boot an image once from {_PLACES[place]}", _boot(f" --via {place}"))
     if now.soft:

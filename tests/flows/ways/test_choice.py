@@ -177,6 +177,23 @@ def test_auto_boots_by_fastboot_what_has_no_host_kernel(
     )
 
 
+def test_what_the_bootloader_places_is_booted_with_an_untested_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = setup.install(setup.phone_with_disk(host=False), monkeypatch, tmp_path / "state")
+    phone.properties["ro.boot.flash.locked"] = "0"
+    phone.rom = Kernel("6.6.0-rom", page=None, flag=None, takes=1)
+    FakeFastboot.install(phone, monkeypatch, tmp_path / "client")
+    draft, match = msgspec.structs.replace(setup.small_profile(), status="untested"), profile.match
+    monkeypatch.setattr(profile, "match", lambda name: draft if name == "virt-arm" else match(name))
+    (first, *_) = json.loads(hardboot("--json", "doctor").stdout)["next_steps"]
+    assert first["command"] == "hardboot boot IMAGE --via fastboot"
+    done = hardboot("--json", "boot", setup.rom_image(tmp_path), "--via", "fastboot")
+    assert done.returncode == 0, done.stderr
+    refused = hardboot("boot", setup.rom_image(tmp_path), "--via", "hardboot")
+    assert "has never been tested on" in refused.stderr.splitlines()[-3]
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [
