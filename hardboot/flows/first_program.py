@@ -45,12 +45,8 @@ def add(
     fragments, rest = ramdisk.parse(data)
     tree = tree_of(fragments)
     check_absent(tree)
-    if not elsewhere and not is_file(tree, init):
-        raise RefusedError(
-            f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
-            state="Nothing was sent.",
-            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
-        )
+    if not elsewhere:
+        check_present(tree, init)
     entries = [*hb_init.entries(arch, steps, init, files)]
     entries += [Entry(path, S_IFREG | 0o640, content) for path, content in changed.items()]
     more = ramdisk.appended(fragments, entries)
@@ -68,6 +64,20 @@ def check_absent(tree: Rootfs) -> None:
             f"the ramdisk has a /{hb_init.FOLDER} already",
             state="Nothing was sent.",
             fix="Use the ROM's own image, not one that hardboot made for the recovery partition.",
+        )
+
+
+def check_present(tree: Rootfs, init: str) -> None:
+    """Refuse a ramdisk without the program that hb-init is to become.
+
+    Raises:
+        RefusedError: If there is none.
+    """
+    if not is_file(tree, init):
+        raise RefusedError(
+            f"there is no {init} in the ramdisk: the kernel would mount root= itself, which hb-init cannot",
+            state="Nothing was sent.",
+            fix="Boot it another way: hardboot boot IMAGE --dry-run shows which.",
         )
 
 

@@ -10,15 +10,17 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cpio_archives import END, newc
 from phones import Ran, VirtualPhone
 
 from hardboot.base.files import sha256_file
 from hardboot.base.process import find_tool
 from hardboot.flows.store.place import STORE
+from hardboot.formats.boot import bootimg
 from hardboot.images import filesystem
 from hardboot.virtual import machine, model
 
@@ -37,6 +39,17 @@ _OPERATIONS = {
     "wipe": 0.9,
     "clone": 0.9,
 }
+
+
+def with_fstab(boot: Path, target: Path) -> Path:
+    """Write a boot image whose ramdisk has an fstab for an Android ROM's disks; return it."""
+    image = bootimg.parse(boot.read_bytes())
+    more = newc(b"fstab.virt", b"/dev/x /system ext4 ro wait\n/dev/y /data ext4 noatime wait\n") + END
+    padded = more.ljust(-(-len(more) // 512) * 512, b"\0")
+    target.write_bytes(
+        b"".join(bootimg.build(bootimg.renew(replace(image, ramdisk=padded + bytes(image.ramdisk)))))
+    )
+    return target
 
 
 @dataclass
@@ -82,7 +95,8 @@ class Cuts:
     def prepare(self) -> None:
         """Store the ROMs, write files of the phone's own, and measure how long adding a ROM takes."""
         hardboot = self.phone.hardboot
-        android = ("rom", "add", "droid", self.boot, "--system", self.system, "--data", str(DATA))
+        boot = with_fstab(self.boot, self.folder / "droid.img")
+        android = ("rom", "add", "droid", boot, "--system", self.system, "--data", str(DATA))
         hardboot.process(*android)
         began = time.monotonic()
         hardboot.process("rom", "add", "keep", self.boot, "--rootfs", self.image)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import scripted_setup as setup
+from cpio_archives import newc
+from ramdisks import ARCHIVE
 from scripted_phone import ScriptedPhone
 from scripted_phone.blocks import Blocks, blocks_of
 
@@ -17,6 +19,8 @@ from hardboot.images import filesystem
 PAGE = 4096
 PARTITION = 64 << 20  # bytes of userdata
 BLOCK_FILES = ("/sys/class/block/vda3/size", "/sys/class/block/vda3/uevent")
+FSTAB = newc(b"fstab.mine", b"/dev/x /system ext4 ro wait\n/dev/y /data ext4 noatime wait\n", mode=0o100644)
+ANDROID_RAMDISK = FSTAB + ARCHIVE
 ROOT = bytes(PAGE) + b"root file system".ljust(PAGE, b".") + bytes(2 * PAGE)
 
 
@@ -77,7 +81,7 @@ def android(folder: Path, *, name: str = "droid", size: int = 4 << 20) -> NewRom
     (folder / "content").mkdir(exist_ok=True)
     (folder / "content/note").write_text("kept\n")
     filesystem.make(made, size, folder / "content")
-    boot = setup.rom_image(folder).read_bytes()
+    boot = setup.rom_image(folder, ramdisk=ANDROID_RAMDISK).read_bytes()
     system = NewImage(ROOT, changes=False, read_only=True)
     images = {"system": system, "data": NewImage(made.read_bytes()), "cache": NewImage(bytes(PAGE))}
     return NewRom(name=name, kind="android", boot={"boot": boot}, images=images)

@@ -5,7 +5,7 @@ off, the same command goes on there; any other one removes such a folder.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,16 @@ from hardboot.device.phone import Phone
 from hardboot.flows import first_program
 from hardboot.flows import rom as roms
 from hardboot.flows.image_set import ImageSet
-from hardboot.flows.rom import Rom
-from hardboot.flows.store import device_mapper, new_folder, place, stored, write_image
+from hardboot.flows.rom import NEEDED, Rom
+from hardboot.flows.store import (
+    android_fstab,
+    device_mapper,
+    new_folder,
+    place,
+    start,
+    stored,
+    write_image,
+)
 from hardboot.flows.store.place import Place
 from hardboot.flows.store.put import put_all
 from hardboot.flows.store.write_image import NewImage
@@ -92,24 +100,46 @@ def check(phone: Phone, new: NewRom, *, frees: bool = True) -> Place:
 
     Raises:
         InputError: If its texts are too long, or no texts.
-        RefusedError: If a ROM of that name is there, there is no room, /data does not allow it, or hb-init
-            cannot be put into its ramdisk.
+        RefusedError: If a ROM of that name is there, there is no room, /data does not allow it, or it could
+            not be started with its ramdisk.
         DeviceError: If the phone does not answer.
     """
     manifest.check_texts(description=new.description, release=new.release, cmdline=new.cmdline, init=new.init)
     if new.images:
         device_mapper.check(new.rom)
-        _check_ramdisk(new.rom)
+        check_ramdisk(new.rom, new.kind, new.images, cmdline=new.cmdline, init=new.init)
     fix = "Free some space, or give the ROM less: --data SIZE"
     return check_new(phone, new.name, new.room, fix=fix, frees=frees)
 
 
-def _check_ramdisk(rom: Rom) -> None:
-    """Refuse a ramdisk into which hb-init cannot be put; a ROM may have none, and get the phone's own."""
+def check_ramdisk(
+    rom: Rom, kind: Kind, images: Collection[str], *, cmdline: str = "", init: str | None = None
+) -> None:
+    """Refuse a ramdisk with which no start could be made; a ROM may have none, and get the phone's own.
+
+    Args:
+        rom: The ROM, without images of the phone.
+        kind: See `Manifest`.
+        images: The names of its images.
+        cmdline: See `Manifest`.
+        init: See `Manifest`.
+
+    Raises:
+        InputError: If it is damaged.
+        RefusedError: If it has hb-init, lacks its own init, or an Android system would not mount its images.
+    """
     data = rom.ramdisks()
-    if data:
-        fragments, _ = ramdisk.parse(data)
-        first_program.check_absent(first_program.tree_of(fragments))
+    if not data:
+        return
+    fragments, _ = ramdisk.parse(data)
+    tree = first_program.tree_of(fragments)
+    first_program.check_absent(tree)
+    if set(NEEDED) & set(rom.lacks):  # the phone's own images may bring the rest
+        return
+    if kind == "android":
+        android_fstab.check(tree, images)
+    if kind == "android" or init is not None:
+        first_program.check_present(tree, start.first_program_of(rom, cmdline, init))
 
 
 def check_new(

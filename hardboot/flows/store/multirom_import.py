@@ -76,7 +76,9 @@ def import_rom(phone: Phone, source: str, name: str, *, size: int | None) -> Man
 def _import_android(phone: Phone, folder: MultiRomFolder, rom: MultiRom, name: str) -> Manifest:
     boot = multirom_kernel.read(phone, folder.path(rom, BOOT_IMAGE))
     made = multirom_kernel.assemble(rom.title, boot)
+    init = multirom_kernel.own_init(made)
     device_mapper.check(made)
+    add.check_ramdisk(made, "android", rom.images, init=init)
     if FIRMWARE in rom.files:
         log.warn(f"{FIRMWARE} of {rom.title} is not copied: the new ROM runs with the phone's own firmware")
     images = {part: _image(phone, folder.path(rom, file), part) for part, file in rom.images.items()}
@@ -89,9 +91,7 @@ def _import_android(phone: Phone, folder: MultiRomFolder, rom: MultiRom, name: s
             for part, one in images.items()
         )
         blocks.check_disjoint({one.name: one.extents for one in stored})
-        return _finish(
-            phone, target, name, "android", stored, boot, made, init=multirom_kernel.own_init(made)
-        )
+        return _finish(phone, target, name, "android", stored, boot, made, init=init)
 
 
 def _import_linux(
@@ -123,6 +123,7 @@ def _import_linux(
             boot = _linux_boot(phone, folder, rom, info, one)
         made = multirom_kernel.assemble(rom.title, boot)
         device_mapper.check(made)
+        add.check_ramdisk(made, "linux", [_ROOT])
         return _finish(phone, target, name, "linux", (stored,), boot, made)
 
 

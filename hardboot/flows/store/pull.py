@@ -65,7 +65,7 @@ def pull(image: MountedImage, paths: Sequence[str], target: Path) -> Pulled:
     folders: list[Path] = []
     left_out: list[str] = []
     for path in paths:
-        top = os.fsencode(posixpath.normpath(posixpath.join("/", path)))
+        top = os.fsencode(posixpath.normpath(f"/{path.lstrip('/')}"))
         place = target / _safe(top.rpartition(b"/")[2]) if target.is_dir() and top != b"/" else target
         for one in image.list([top], below=True):
             if one.kind == "missing":

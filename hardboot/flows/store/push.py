@@ -87,6 +87,8 @@ def _below(source: Path, target: str) -> Iterator[_Source]:
                     state="Nothing was written.",
                     fix="Copy what is in it into a file first.",
                 )
+            with source.open("rb"):
+                pass  # one that cannot be read is told before any is written
             yield _Source(source, os.fsencode(target), status.st_mode & 0o777, status.st_size)
             return
         yield _Source(source, os.fsencode(target), _FOLDER_MODE, None)

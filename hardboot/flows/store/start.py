@@ -118,9 +118,15 @@ def check_image(phone: Phone, where: Place, found: Manifest, one: StoredImage) -
     return now
 
 
-def _first_program(rom: Rom, found: Manifest) -> str:
-    """Return the path of the first program in a ROM's ramdisk; what its user has named comes first."""
-    named = first_program.named_in(found.cmdline), found.init, first_program.named_in(rom.cmdline)
+def first_program_of(rom: Rom, cmdline: str, init: str | None) -> str:
+    """Return the path of the first program in a ROM's ramdisk; what its user has named comes first.
+
+    Args:
+        rom: The ROM.
+        cmdline: Of its manifest.
+        init: Of its manifest.
+    """
+    named = first_program.named_in(cmdline), init, first_program.named_in(rom.cmdline)
     return next(filter(None, named), first_program.DEFAULT)
 
 
@@ -147,7 +153,7 @@ def _ramdisk(
         data,
         phone.profile.arch,
         steps,
-        _INIT if mounts else _first_program(rom, found),
+        _INIT if mounts else first_program_of(rom, found.cmdline, found.init),
         files={
             **modules,
             **{hb_init.table_name(name): extents.build_table(runs) for name, runs in tables.items()},

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import scripted_setup
@@ -114,6 +115,26 @@ def test_a_link_that_is_named_gives_its_own_name_and_its_content(
     monkeypatch.chdir(tmp_path / "dotfiles")
     pushed(phone, [Path()], "/")
     assert files(phone)[b"/dotfiles/wlan"] == b"secret"
+
+
+def test_a_file_that_cannot_be_read_is_told_before_any_is_written(
+    phone: StorePhone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(70):
+        (folder / f"{number:02}").touch()
+    read = Path.open
+
+    def denied(path: Path, mode: str = "r") -> IO[Any]:
+        if path.name == "69":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path, mode)
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(InputError, match="69: it cannot be read: Permission denied"):
+        pushed(phone, [folder], "/")
+    assert files(phone) == {b"/": None}
 
 
 def test_two_files_of_one_name_are_not_copied_over_each_other(phone: StorePhone, tmp_path: Path) -> None:
@@ -282,6 +303,7 @@ def test_a_kernel_has_no_image_and_a_system_is_read_only(phone: StorePhone, tmp_
     ):
         pass
     system = NewImage(setup.ROOT, changes=False, read_only=True)
+    boot = scripted_setup.rom_image(tmp_path, ramdisk=setup.ANDROID_RAMDISK).read_bytes()
     android = add.NewRom(
         name="android",
         kind="android",

@@ -8,8 +8,10 @@ import container_builders as build
 import pytest
 import scripted_setup
 import store_setup as setup
+from cpio_archives import END, newc
 from image_builders import board, kernel_with_config, pack, zimage
 from in_process import hardboot
+from ramdisks import ARCHIVE
 from store_setup import StorePhone
 
 from hardboot.base.errors import RefusedError
@@ -56,7 +58,8 @@ def test_a_system_image_alone_is_left_to_dsu_and_its_command_is_told(
 def test_a_system_without_vendor_is_left_to_dsu_where_the_vendor_is_in_super(
     phone: StorePhone, system: Path, tmp_path: Path
 ) -> None:
-    words = ("rom", "add", "a", scripted_setup.rom_image(tmp_path), "--system", system, "--data", "4M")
+    boot = scripted_setup.rom_image(tmp_path, ramdisk=setup.ANDROID_RAMDISK)
+    words = ("rom", "add", "a", boot, "--system", system, "--data", "4M")
     phone.scripted.properties["ro.boot.dynamic_partitions"] = "true"
     text = told(*words)
     assert "a has no vendor image, and the phone's own lies in a dynamic partition" in text
@@ -68,6 +71,27 @@ def test_a_system_without_vendor_is_left_to_dsu_where_the_vendor_is_in_super(
     phone.scripted.properties["ro.boot.dynamic_partitions"] = "true"
     vendor = hardboot("rom", "add", "b", *words[3:], "--vendor", system)
     assert vendor.returncode == 0, vendor.stderr
+
+
+@pytest.mark.parametrize(
+    ("ramdisk", "what"),
+    [
+        (ARCHIVE, "no fstab in the ramdisk mounts system and data"),
+        (
+            newc(b"fstab.mine", b"/dev/x /system ext4 ro wait\n") + ARCHIVE,
+            "no fstab in the ramdisk mounts data",
+        ),
+        (setup.FSTAB + END, "there is no /init in the ramdisk"),
+    ],
+)
+def test_an_android_rom_that_could_never_start_is_refused_before_anything_is_sent(
+    phone: StorePhone, system: Path, tmp_path: Path, ramdisk: bytes, what: str
+) -> None:
+    boot = scripted_setup.rom_image(tmp_path, ramdisk=ramdisk)
+    for more in ((), ("--dry-run",)):
+        assert what in told("rom", "add", "a", boot, "--system", system, "--data", "4M", *more)
+    assert phone.names() == []
+    assert not phone.scripted.happened("push *")
 
 
 def image(config: str) -> bytes:
