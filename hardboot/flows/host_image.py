@@ -53,9 +53,17 @@ def make(boot_image: Path, kernel: Path, output: Path) -> HostImage:
 
     Raises:
         InputError: If `boot_image` is no boot image or damaged, `kernel` is no kernel of its architecture, or
-            it cannot unpack the ramdisk, or `output` cannot be written.
+            it cannot unpack the ramdisk, or `output` is one of these files or cannot be written.
         RefusedError: If `boot_image` was read from a partition that is too small for the new kernel.
     """
+    for file in (boot_image, kernel):
+        if output.exists() and file.exists() and output.samefile(file):
+            raise InputError(
+                "the new image would replace this file",
+                file=str(file),
+                state="Nothing was written.",
+                fix="Give another name after -o: the phone's own boot image is the way back.",
+            )
     fix = "Use the phone's own boot image: from its manufacturer, or from the boot partition."
     image, algorithm = _read(boot_image, boot_image, fix=fix)
     data = read_bytes(kernel, limit=LIMIT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardboot.base import files
-from hardboot.base.errors import InputError
+from hardboot.base.errors import InputError, ToolError
 from hardboot.base.process import find_tool, run
 from hardboot.base.temporary import temporary_folder
 from hardboot.patches import compiler, dotconfig
@@ -95,24 +95,25 @@ def configure(root: Path, arch: str, path: Path, variables: Sequence[str] = ()) 
     with temporary_folder() as folder:
         work = folder / ".config"
         work.write_text(merged, encoding="latin-1")
-        # Newer kernels refuse O= in a tree that was built in.
+        # Newer kernels refuse O= in a tree that was built in. An empty one stands above KBUILD_OUTPUT.
         used = any(tree.has(name) for name in (".config", "include/config"))
-        outside = [] if used else [f"O={folder}"]
+        outside = "O=" if used else f"O={folder}"
         target = "olddefconfig" if version >= _OLDDEFCONFIG else "oldnoconfig"
-        run(
-            [
-                make,
-                "-C",
-                root.resolve(),
-                *_host_compiler(tree),
-                *chosen,
-                f"ARCH={arch}",
-                f"KCONFIG_CONFIG={work}",
-                *outside,
-                target,
-            ],
-            timeout_s=_TIMEOUT_S,
-        )
+        command: list[str | Path] = [
+            make,
+            "-C",
+            root.resolve(),
+            *_host_compiler(tree),
+            *chosen,
+            f"ARCH={arch}",
+            f"KCONFIG_CONFIG={work}",
+            outside,
+            target,
+        ]
+        try:
+            run(command, timeout_s=_TIMEOUT_S)
+        except ToolError as error:
+            raise ToolError(error.what, state=f"{path} is as it was.", fix=error.fix) from error
         result = work.read_text(encoding="latin-1")
     wrong = find_wrong(tree, arch, fragment.decode("latin-1"), result)
     compilers = compiler.kind(before), compiler.kind(result)

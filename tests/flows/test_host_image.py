@@ -157,6 +157,17 @@ def test_what_is_no_image_or_no_kernel_is_named(tmp_path: Path) -> None:
     assert not paths[2].exists()
 
 
+@pytest.mark.parametrize("replaced", ["boot.img", "zImage"])
+def test_the_files_that_an_image_is_made_of_are_not_replaced(tmp_path: Path, replaced: str) -> None:
+    image, kernel, _ = files(tmp_path, build.boot(zimage()), zimage())
+    before = image.read_bytes(), kernel.read_bytes()
+    (tmp_path / "linked.img").symlink_to(tmp_path / replaced)
+    for output in (tmp_path / replaced, tmp_path / "linked.img"):
+        with pytest.raises(InputError, match=f"/{replaced}: the new image would replace this file"):
+            host_image.make(image, kernel, output)
+    assert (image.read_bytes(), kernel.read_bytes()) == before
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     paths = files(tmp_path, build.boot(zimage()))
     for number in (1, 0):

@@ -134,6 +134,16 @@ def test_a_part_that_the_table_has_no_place_for_is_refused(
     packed(folder)
 
 
+@pytest.mark.parametrize("name", ["kernel", "image.toml", "frame.bin"])
+def test_the_files_that_an_image_is_made_of_are_not_replaced(tmp_path: Path, name: str) -> None:
+    folder = taken_apart(tmp_path, KINDS["v0"])
+    before = (folder / name).read_bytes()
+    with pytest.raises(InputError, match="would replace this file"):
+        pack(folder, folder / name)
+    assert (folder / name).read_bytes() == before
+    pack(folder, folder / "new.img")
+
+
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "in.img").write_bytes(KINDS["v0"])
     (tmp_path / "out").mkdir()

@@ -14,7 +14,7 @@ from hardboot.formats.archives import sparse
 from hardboot.formats.boot.bootid import ALGORITHMS
 from hardboot.formats.containers import Changes, Container, Fields, Rebuilt, open_frame
 from hardboot.formats.reading import Data, sha256, view
-from hardboot.images.unpack.folder import FRAME_NAME, SPARSE_NAME, FrameFile, read_toml, wrong
+from hardboot.images.unpack.folder import FRAME_NAME, SPARSE_NAME, TOML_NAME, FrameFile, read_toml, wrong
 
 _COMPUTED = ("name", "offset", "size", "sha256")
 _FIXED = ("header_version", "pxa")
@@ -60,6 +60,7 @@ def pack(folder: Path, image: Path, *, grow: bool = False) -> Packed:
     container = _open(folder, description["kind"], frame, rows)
     _check_numbered(folder, container)
     parts = {part.name: _read_part(folder, part.name, expected=part.name in rows) for part in container.parts}
+    _check_target(folder, image, parts)
     fields, part_fields = _values(folder, document["header"], rows, container)
     algorithm, block_size = description.get("id_algorithm"), description.get("block_size")
     field_changes = [*_field_changes(container, fields, part_fields, algorithm)]
@@ -121,6 +122,18 @@ def _open(folder: Path, kind: str, frame: FrameFile, rows: Mapping[str, Fields])
     if places != {name: (row["offset"], row["size"]) for name, row in rows.items()}:
         raise wrong(folder, f"the parts do not lie where {FRAME_NAME} says")
     return container
+
+
+def _check_target(folder: Path, image: Path, parts: Collection[str]) -> None:
+    """Refuse to replace a file of the folder by the image."""
+    used = [path for name in (*parts, TOML_NAME, FRAME_NAME, SPARSE_NAME) if (path := folder / name).exists()]
+    if image.exists() and any(image.samefile(path) for path in used):
+        raise InputError(
+            "the image would replace this file, which it is made of",
+            file=str(image),
+            state=_NOTHING_WRITTEN,
+            fix="Give another name for the image.",
+        )
 
 
 def _check_numbered(folder: Path, container: Container) -> None:
