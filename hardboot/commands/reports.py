@@ -42,7 +42,7 @@ def emit_error(error: HardbootError) -> None:
 
 
 def report_bug(settings: Settings) -> None:
-    """Show an unexpected exception: its traceback with -v, and the log that holds it."""
+    """Show an unexpected exception as any error, its traceback with -v, and the log that holds it."""
     text = traceback.format_exc()
     if settings.verbose:
         sys.stderr.write(printable_lines(text))
@@ -55,12 +55,14 @@ def report_bug(settings: Settings) -> None:
     except (OSError, HardbootError):
         fix = "Run it again with -v and report what it prints"
     first, *_ = traceback.format_exception_only(sys.exception())  # its notes follow: titles of steps
-    what = f"this is a bug in hardboot: {first.strip()}"
-    _print(
-        printable(what),
-        "unknown; nothing more was sent.",
-        f"{printable(fix)}; look at the phone before you try again.",
+    bug = HardbootError(
+        f"this is a bug in hardboot: {first.strip()}",
+        state="unknown; nothing more was sent.",
+        fix=f"{fix}; look at the phone before you try again.",
     )
+    if settings.json:
+        emit_error(bug)
+    _print(printable(bug.what), bug.state, printable(bug.fix))
 
 
 def _print(what: str, state: str, fix: str) -> None:

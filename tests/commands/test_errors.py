@@ -152,6 +152,10 @@ def test_a_bug_is_told_with_its_log(
     path = tmp_path / "hardboot" / "last-bug.log"
     assert str(path) in err
     assert "Traceback" in path.read_text()
+    assert __main__.run(["--json", "devices"]) == 1
+    document = json.loads(capsys.readouterr().out)["error"]
+    assert (document["kind"], document["exit_code"]) == ("HardbootError", 1)
+    assert document["what"].endswith("RuntimeError: nobody expected this")
 
 
 def test_ctrl_c_ends_with_130(hardboot: Hardboot, request: pytest.FixtureRequest) -> None:
