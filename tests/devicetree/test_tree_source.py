@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import container_builders
+import image_sets
 import pytest
 from dtb_trees import ONE, THREE, TWO, tree
 from image_builders import qcdt, zimage
 
 from hardboot import devicetree, profile
+from hardboot.base.errors import InputError
 from hardboot.flows import rom
 from hardboot.formats.trees import fdt
 
@@ -36,6 +38,15 @@ def test_the_tree_of_a_vendor_boot_image_is_found(version: int, monkeypatch: pyt
     found = devicetree.find_trees(container_builders.vendor_boot(version))
     assert found is not None
     assert [one.tree.root.properties["model"] for one in found.candidates] == [b"one\0", b"two\0"]
+
+
+@pytest.mark.parametrize(("offset", "field"), [(4, "totalsize"), (8, "off_dt_struct")])
+def test_a_damaged_tree_is_not_taken_for_none(offset: int, field: str) -> None:
+    damaged = bytearray(ONE)
+    damaged[offset : offset + 4] = b"\xff\xff\xff\xf0"
+    for data in (bytes(damaged), image_sets.vendor_boot(dtb=bytes(damaged) + TWO)):
+        with pytest.raises(InputError, match=f"device tree: {field} at offset"):
+            devicetree.find_trees(data)
 
 
 def test_a_tree_is_matched_in_a_roms_table(tmp_path: Path) -> None:

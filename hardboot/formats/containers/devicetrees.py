@@ -126,7 +126,7 @@ def find(data: Data) -> DeviceTrees | None:
         None if there are none.
 
     Raises:
-        InputError: If `data` is a damaged table or kernel.
+        InputError: If `data` is a damaged table or kernel, or the first tree is damaged.
     """
     whole = view(data)
     content = view(wrappers.without_mtk(whole))
@@ -159,12 +159,15 @@ def _find(whole: memoryview) -> DeviceTrees | None:
 
 
 def _plain(data: memoryview) -> DeviceTrees | None:
-    if data[:4] == fdt.FDT_MAGIC.to_bytes(4, "big"):
+    is_tree = data[:4] == fdt.FDT_MAGIC.to_bytes(4, "big")
+    if is_tree:
         with suppress(InputError):
             found = fit.parse(data)
             if found:
                 return _in_fit(found)
     trees, _ = fdt.split(data)
+    if is_tree and not trees:
+        fdt.total_size(data)  # which says what is wrong with it
     return DeviceTrees("device trees", _on_their_own(data, trees, 0)) if trees else None
 
 

@@ -1,7 +1,6 @@
 """Describe device trees, on their own or in a table."""
 
 from hardboot.base.errors import InputError
-from hardboot.formats import sniff
 from hardboot.formats.containers import devicetrees
 from hardboot.formats.containers.devicetrees import TreeEntry
 from hardboot.formats.trees import fdt
@@ -16,8 +15,6 @@ def describe_trees(data: memoryview) -> Document:
     """
     table = devicetrees.find(data)
     if table is None:
-        if sniff.sniff(data) == sniff.DEVICE_TREE:
-            fdt.total_size(data)  # refuses a damaged tree, which `find` only leaves over
         return {"kind": None, "compression": None, "entries": [], "trailing_size": None}
     trees: dict[tuple[int, int], Document] = {}
     entries = []

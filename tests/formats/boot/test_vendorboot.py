@@ -77,15 +77,19 @@ def test_a_damaged_image_is_refused_or_builds_back(damage: list[tuple[int, bytes
     ("page_size", "good"), [(1024, False), (2048, True), (131072, True), (262144, False)]
 )
 def test_pages_have_a_power_of_two_from_2_to_128_kib(page_size: int, good: bool) -> None:
-    data = built(replace(VENDOR_V4, page_size=page_size, ramdisks=VENDOR_V4.ramdisks[:1]))
+    made = replace(VENDOR_V4, page_size=page_size, ramdisks=VENDOR_V4.ramdisks[:1])
     if good:
+        data = built(made)
         image = vendorboot.parse(data)
         assert (image.page_size, len(image.ramdisks), bytes(image.dtb)) == (page_size, 1, b"dtb data")
         assert len(data) == page_size * (4 if page_size > 2128 else 5) + page_size
     else:
         message = f"page_size at offset 0xc: {page_size}, it must be one of"
         with pytest.raises(InputError, match=message):
-            vendorboot.parse(data)
+            built(made)
+        data = build.vendor_boot(4)
+        with pytest.raises(InputError, match=message):
+            vendorboot.parse(data[:12] + page_size.to_bytes(4, "little") + data[16:])
 
 
 @pytest.mark.parametrize(("version", "needed"), [(3, 2112), (4, 2128)])
