@@ -16,7 +16,7 @@ from hardboot.flows.store.pull import check_once
 from hardboot.payload import image_files
 
 _BATCH = 32 << 20  # bytes that are sent, and written, at once
-_BATCH_FILES = 64  # whose paths fit into a list, however long: LIST_MAX of files.c
+_BATCH_FILES = 24  # whose hashes fit into one command for an ADB server: SERVICE_MAX of server_requests.py
 _FOLDER_MODE = 0o755
 
 
@@ -134,9 +134,8 @@ def _write(image: MountedImage, batch: Sequence[_Source], advance: log.Advance) 
         phone = image.phone
         sent = phone.send([*files, (changes, changes.name)], advance=advance)
         command = image.command(image_files.write_words(f"{STAGING}/{changes.name}", STAGING))
-        names = " ".join(f"{STAGING}/{name}" for _, name in files)
         size = sum(one.size or 0 for one in batch)
         # What is written is not needed twice on /data.
-        command += f" && rm -f {names} {STAGING}/{changes.name}"
+        command += f" && rm -f {STAGING}/file-* {STAGING}/{changes.name}"
         (output,) = phone.run_with(sent, command, timeout_s=time_for(size))
     image.check(output)

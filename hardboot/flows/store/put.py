@@ -11,6 +11,8 @@ from hardboot.device.phone import Phone
 from hardboot.device.shells import read
 from hardboot.formats.reading import Data, sha256
 
+_AT_ONCE = 6  # files, whose paths and hashes fit into one command: SERVICE_MAX of server_requests.py
+
 
 def put(phone: Phone, data: Data, path: str) -> str:
     """Write the file `path` on the phone, and return its SHA-256, in hex.
@@ -22,7 +24,7 @@ def put(phone: Phone, data: Data, path: str) -> str:
 
 
 def put_all(phone: Phone, files: Mapping[str, Data]) -> dict[str, str]:
-    """Write files on the phone, by one command; return the SHA-256 of each, in hex.
+    """Write files on the phone, in commands that an ADB server takes; return the SHA-256 of each, in hex.
 
     Args:
         phone: The phone.
@@ -31,6 +33,14 @@ def put_all(phone: Phone, files: Mapping[str, Data]) -> dict[str, str]:
     Raises:
         DeviceError: If one does not arrive whole.
     """
+    paths = list(files)
+    digests: dict[str, str] = {}
+    for first in range(0, len(paths), _AT_ONCE):
+        digests |= _put(phone, {path: files[path] for path in paths[first : first + _AT_ONCE]})
+    return digests
+
+
+def _put(phone: Phone, files: Mapping[str, Data]) -> dict[str, str]:
     names = {path: path.rpartition("/")[2] for path in files}
     assert len(set(names.values())) == len(files)
     with temporary_folder() as folder:

@@ -168,7 +168,7 @@ def test_many_and_large_files_are_sent_in_batches_and_do_not_stay(
     (folder / "large").write_bytes(bytes(range(250)) * 100)
     assert pushed(phone, [folder], "/") == push.Pushed(files=151, folders=1, bytes=36_175)
     writes = [command for command in phone.scripted.commands if " write " in command]
-    assert len(writes) == 4
+    assert len(writes) == 8
     assert not [name for name in phone.scripted.files.nodes if "/file-" in name]
     assert pulled(phone, ["/many"], tmp_path / "back").files == 151
     for path in folder.iterdir():

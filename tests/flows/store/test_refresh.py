@@ -142,6 +142,19 @@ def test_without_room_nothing_is_written(phone: StorePhone) -> None:
     assert "start" not in phone.scripted.files.names(f"{STORE}/linux")
 
 
+def test_the_start_files_of_many_images_and_a_long_name_are_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    phone = setup.connected(monkeypatch, tmp_path)
+    name, parts = "n" * 32, ("system", "vendor", "product", "system_ext", "odm", "data", "cache")
+    known = setup.android(tmp_path, name=name)
+    new = replace(known, images=dict.fromkeys(parts, known.images["system"]))
+    phone.phone.keep_locked()
+    made = add.add(phone.phone, new, add.check(phone.phone, new))
+    refresh.refresh(phone.phone, made, Journal(phone.phone.profile.name, phone.phone.serialno))
+    assert {f"{one}.table" for one in parts} < set(phone.scripted.files.names(f"{STORE}/{name}/start"))
+
+
 def test_start_files_that_replace_others_need_no_more_room(phone: StorePhone) -> None:
     refreshed(phone)
     phone.scripted.data.capacity = 1 << 33

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from hardboot.base import files
 from hardboot.base.errors import DeviceError, RequestError
 from hardboot.transport.base import SHELL, Output, Progress
+from hardboot.transport.exit_codes import CommandBatch
+from hardboot.transport.server_requests import SERVICE_MAX
 from scripted_phone.calls import Exit, Killed
 from scripted_phone.clock import Steps
 from scripted_phone.files import ADB, File
@@ -48,6 +50,8 @@ class ScriptedTransport:
     def _run(self, commands: Sequence[tuple[str, float]], template: str, data: bytes) -> Iterator[Output]:
         phone = self._phone
         self._reach("Nothing was sent.")
+        size = len(f"shell:{CommandBatch([command for command, _ in commands], template).line}".encode())
+        assert size <= SERVICE_MAX, f"an ADB server does not take {size} bytes: {commands[-1][0][:200]}"
         user, denied = phone.user_of(template)
         if denied is not None:
             yield denied
