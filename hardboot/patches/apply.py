@@ -6,13 +6,15 @@ exactly. git is not used: a tree inside a repository, below another one, and wit
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from hardboot.base.errors import RefusedError
+from hardboot.patches.catalog import find_for
 from hardboot.patches.compare import Comparison, Offset, Patches, PatchState, compare, compare_series
 from hardboot.patches.series import (
     CONFIG_MARK,
     CONFIG_NAME,
+    Arch,
     ProfileValues,
     Series,
     fragment_phone,
@@ -52,6 +54,7 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
     """
     tree = Tree(root)
     now = compare_series(tree, series)
+    _check_other_series(tree, series, now)
     every_place = f"Every place: hardboot patch check {series.name} --tree TREE"
     contents = _contents(tree, series.name, now, "absent", f"{_OTHER_SOURCE} {every_place}")
     if now.overall == "absent":
@@ -72,6 +75,20 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
     if not dry_run:
         tree.write(contents, now.executable)
     return Report(now.overall if dry_run else "applied", series.name, tree.version(), changed, now.offsets)
+
+
+def _check_other_series(tree: Tree, series: Series, now: Comparison) -> None:
+    """Refuse a tree that has the series for another architecture, with which `series` shares patches."""
+    if now.overall != "partial":
+        return
+    others = (find_for(tree, arch) for arch in get_args(Arch) if arch != series.arch)
+    for other in others:
+        if other and compare(tree, other.read()).overall == "applied":
+            raise RefusedError(
+                f"{tree.root} has {other.name}, which shares patches with {series.name}",
+                state="The tree is unchanged.",
+                fix="Use another copy of the tree, or first: hardboot patch revert TREE",
+            )
 
 
 def _check_author(tree: Tree) -> None:
@@ -106,6 +123,7 @@ def revert_series(root: Path, series: Series) -> Report:
     """
     tree = Tree(root)
     now = compare_series(tree, series)
+    _check_other_series(tree, series, now)
     contents = _contents(tree, series.name, now, "applied")
     changed = tuple(contents)
     before = tree.read(CONFIG_NAME)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,10 @@ def test_of_two_series_that_share_a_patch_the_whole_one_is_there(
     apply(tree, other)
     assert compare_series(Tree(tree), series).overall == "partial"
     assert catalog.find(tree) == other
+    for call in (apply, revert_series):
+        error = refused(partial(call, tree, series), tree)
+        assert error.what == f"{tree} has twin-6.1, which shares patches with toy-6.1"
+        assert error.fix.endswith("hardboot patch revert TREE")
 
 
 def test_of_two_series_that_share_a_patch_the_one_with_more_of_it_is_there(
