@@ -25,6 +25,12 @@ _IMAGES = {
 _KEPT = ("wait", "check", "formattable", "first_stage_mount", "latemount", "nofail", "notrim")
 # Partitions of the phone that a ROM must not write to: they belong to the phone's own system and its data.
 _OWN = ("/metadata",)
+# Mount options that every file system takes: those that fs_mgr makes flags of, and SELinux's. All others it
+# passes to the file system, which does not mount if it does not know them.
+_OF_ANY = (
+    *("noatime", "noexec", "nosuid", "nodev", "nodiratime", "ro", "rw", "sync", "lazytime", "defaults"),
+    *("context", "fscontext", "defcontext", "rootcontext"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def rewrite(text: str, devices: Mapping[str, str], filesystems: Mapping[str, str
         if image is not None and image in devices:
             words = fields[4].split(",") if len(fields) > 4 else []
             kept = [word for word in words if word.partition("=")[0] in _KEPT] or ["wait"]
+            options = _mount_options(options, was=fields[2], now=filesystems[image])
             lines.append(" ".join((devices[image], place, filesystems[image], options, ",".join(kept))))
             mounted.append(image)
         elif image is not None or place in _OWN or "userdata" in fields[0]:
@@ -71,3 +78,11 @@ def rewrite(text: str, devices: Mapping[str, str], filesystems: Mapping[str, str
         else:
             lines.append(line)
     return Rewritten("".join(f"{line}\n" for line in lines), tuple(mounted), tuple(left_out))
+
+
+def _mount_options(options: str, *, was: str, now: str) -> str:
+    """Return the mount options for another file system: those of the old one alone are left out."""
+    if was == now:
+        return options
+    kept = [word for word in options.split(",") if word.partition("=")[0] in _OF_ANY]
+    return ",".join(kept) or "defaults"

@@ -32,6 +32,21 @@ def rewritten(text: str) -> fstab.Rewritten:
             "/dev/block/dm-2 /data ext4 noatime,nosuid,nodev latemount,wait,check",
         ),
         (
+            f"{BY_NAME}/userdata /data f2fs noatime,nosuid,nodev,discard,reserve_root=32768,resgid=1065,"
+            "fsync_mode=nobarrier,inlinecrypt latemount,wait,check",
+            "/dev/block/dm-2 /data ext4 noatime,nosuid,nodev latemount,wait,check",
+        ),
+        ("vendor /vendor ext4 ro,barrier=1 wait", "/dev/block/dm-1 /vendor erofs ro wait"),
+        ("vendor /vendor ext4 barrier=1 wait", "/dev/block/dm-1 /vendor erofs defaults wait"),
+        (
+            "system /system f2fs ro,context=u:object_r:system_file:s0,background_gc=off wait",
+            "/dev/block/dm-0 /system ext4 ro,context=u:object_r:system_file:s0 wait",
+        ),
+        (
+            f"{BY_NAME}/userdata /data ext4 noatime,data=ordered,noauto_da_alloc wait",
+            "/dev/block/dm-2 /data ext4 noatime,data=ordered,noauto_da_alloc wait",
+        ),
+        (
             f"{BY_NAME}/userdata /data/ ext4 noatime encryptable=footer",
             "/dev/block/dm-2 /data/ ext4 noatime wait",
         ),
