@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from hardboot.patches import catalog
+from hardboot.patches import catalog, hunks
 
 SERIES = ("arm64-4.9", "arm64-6.1", "arm64-6.6", "arm64-6.12")
 CORE, HARDBOOT, FILE = "CONFIG_KEXEC_CORE", "CONFIG_KEXEC_HARDBOOT", "CONFIG_KEXEC_FILE"
@@ -47,3 +47,24 @@ def test_genksyms_sees_what_it_saw_without_kexec(series: str, defined: tuple[str
     words = [gcc, "-E", "-P", *(f"-D{name}" for name in defined), "-"]
     done = subprocess.run(words, input=source, capture_output=True, text=True, timeout=20, check=True)
     assert (done.stdout.strip() == "seen") is seen
+
+
+# Android's kernels have more lines in this list: ARCH_HAS_IOREMAP_PHYS_HOOKS, ARCH_HAS_MEM_RELINQUISH.
+@pytest.mark.parametrize("series", ["arm64-6.1", "arm64-6.12"])
+def test_the_list_of_selected_options_may_have_androids_lines(series: str) -> None:
+    (part,) = (
+        part
+        for parts in catalog.load(series).read().values()
+        for part in parts
+        if part.path == "arch/arm64/Kconfig"
+    )
+    before = "".join(
+        f"\tselect ARCH_HAS_{name}\n"
+        for name in ("IOREMAP_PHYS_HOOKS", "KEEPINITRD", "MEMBARRIER_SYNC_CORE", "MEM_RELINQUISH")
+    )
+    kconfig = f"config ARM64\n\tdef_bool y\n{before}"
+    done = hunks.patch_content(kconfig.encode(), part)
+    assert isinstance(done, hunks.Patched)
+    assert done.content is not None
+    own = b"KEEPINITRD\n\tselect ARCH_HAS_KEXEC_HARDBOOT if !CPU_BIG_ENDIAN\n\tselect ARCH_HAS_MEMBARRIER"
+    assert own in done.content
