@@ -17,6 +17,9 @@ _IMAGES = {
     "/product": "product",
     "/system_ext": "system_ext",
     "/odm": "odm",
+    "/system_dlkm": "system_dlkm",
+    "/vendor_dlkm": "vendor_dlkm",
+    "/odm_dlkm": "odm_dlkm",
     "/data": DATA,
     "/cache": "cache",
 }
@@ -25,6 +28,7 @@ _IMAGES = {
 _KEPT = ("wait", "check", "formattable", "first_stage_mount", "latemount", "nofail", "notrim")
 # Partitions of the phone that a ROM must not write to: they belong to the phone's own system and its data.
 _OWN = ("/metadata",)
+_LOGICAL = "logical"  # a partition in super, where the phone's own system lies
 # Mount options that every file system takes: those that fs_mgr makes flags of, and SELinux's. All others it
 # passes to the file system, which does not mount if it does not know them.
 _OF_ANY = (
@@ -64,15 +68,14 @@ def rewrite(text: str, devices: Mapping[str, str], filesystems: Mapping[str, str
         if len(fields) < 4 or fields[0].startswith("#"):
             lines.append(line)
             continue
-        place, options = fields[1], fields[3]
+        place, options, words = fields[1], fields[3], fields[4].split(",") if len(fields) > 4 else []
         image = _IMAGES.get(place.rstrip("/") or "/")
         if image is not None and image in devices:
-            words = fields[4].split(",") if len(fields) > 4 else []
             kept = [word for word in words if word.partition("=")[0] in _KEPT] or ["wait"]
             options = _mount_options(options, was=fields[2], now=filesystems[image])
             lines.append(" ".join((devices[image], place, filesystems[image], options, ",".join(kept))))
             mounted.append(image)
-        elif image is not None or place in _OWN or "userdata" in fields[0]:
+        elif image is not None or place in _OWN or _LOGICAL in words or "userdata" in fields[0]:
             lines.append(f"# {line}")
             left_out.append(place)
         else:

@@ -4,8 +4,13 @@ import pytest
 
 from hardboot.store import fstab
 
-DEVICES = {"system": "/dev/block/dm-0", "vendor": "/dev/block/dm-1", "data": "/dev/block/dm-2"}
-KINDS = {"system": "ext4", "vendor": "erofs", "data": "ext4"}
+DEVICES = {
+    "system": "/dev/block/dm-0",
+    "vendor": "/dev/block/dm-1",
+    "data": "/dev/block/dm-2",
+    "odm_dlkm": "/dev/block/dm-3",
+}
+KINDS = {"system": "ext4", "vendor": "erofs", "data": "ext4", "odm_dlkm": "erofs"}
 BY_NAME = "/dev/block/by-name"
 
 
@@ -50,6 +55,10 @@ def rewritten(text: str) -> fstab.Rewritten:
             f"{BY_NAME}/userdata /data/ ext4 noatime encryptable=footer",
             "/dev/block/dm-2 /data/ ext4 noatime wait",
         ),
+        (
+            "odm_dlkm /odm_dlkm erofs ro wait,slotselect,avb,logical,first_stage_mount",
+            "/dev/block/dm-3 /odm_dlkm erofs ro wait,first_stage_mount",
+        ),
         (f"{BY_NAME}/system /system ext4 ro", "/dev/block/dm-0 /system ext4 ro wait"),
     ],
 )
@@ -67,6 +76,8 @@ def test_the_roms_own_disks_are_mounted(line: str, wanted: str) -> None:
         f"{BY_NAME}/metadata /metadata ext4 noatime wait,formattable",
         "product /product ext4 ro wait,logical",
         f"{BY_NAME}/userdata /sdcard ext4 rw wait",
+        "vendor_dlkm /vendor_dlkm erofs ro wait,slotselect,avb,logical,first_stage_mount",
+        "my_product /my_product ext4 ro wait,logical,first_stage_mount",
     ],
 )
 def test_what_belongs_to_the_phones_own_system_is_left_out(line: str) -> None:

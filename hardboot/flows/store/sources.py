@@ -15,7 +15,10 @@ from hardboot.images import filesystem
 from hardboot.store import fstab
 
 # Besides system, what an Android ROM brings, if it does; the order is that of its disks.
-_PARTS = (fstab.SYSTEM, "vendor", "product", "system_ext", "odm")
+_PARTS = (
+    *(fstab.SYSTEM, "vendor", "product", "system_ext", "odm"),
+    *("system_dlkm", "vendor_dlkm", "odm_dlkm"),
+)
 _BLOCK = filesystem.BLOCK
 # Room of an ext4 besides the contents of files: the end of each, its inode, a folder; journal and tables.
 _BLOCKS_A_FILE = 2

@@ -20,7 +20,7 @@ from hardboot import profile
 from hardboot.base.errors import HardbootError, RefusedError
 from hardboot.device import record
 from hardboot.flows.journal import Journal
-from hardboot.flows.store import add, refresh, stored
+from hardboot.flows.store import add, refresh, sources, stored
 from hardboot.flows.store.place import RESERVE, STORE
 from hardboot.payload import agent
 from hardboot.payload.extents import Extent
@@ -146,7 +146,7 @@ def test_the_start_files_of_many_images_and_a_long_name_are_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     phone = setup.connected(monkeypatch, tmp_path)
-    name, parts = "n" * 32, ("system", "vendor", "product", "system_ext", "odm", "data", "cache")
+    name, parts = "n" * 32, (*sources._PARTS, "data", "cache")
     known = setup.android(tmp_path, name=name)
     new = replace(known, images=dict.fromkeys(parts, known.images["system"]))
     phone.phone.keep_locked()
