@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hardboot.base.errors import RefusedError
 from hardboot.base.sizes import human_size
 from hardboot.base.temporary import temporary_folder
 from hardboot.commands import boot as booting
@@ -219,7 +220,8 @@ def restore(settings: Settings, file: Path, name: str | None) -> None:
 def check(settings: Settings) -> None:
     """Check the ROMs on the phone, and clear what a cut-off command left.
 
-    Each image must lie where it was written, and its blocks must be nobody else's.
+    Each image must lie where it was written, and its blocks must be nobody else's. The exit code is 4 if a
+    ROM has a problem.
     """
     with locked(settings) as phone:
         found = checking.check(phone)
@@ -236,6 +238,8 @@ def check(settings: Settings) -> None:
             echo("No ROMs.")
 
     settings.emit(asdict(found), human)
+    if any(one.problem for one in found.roms):  # `boot` would refuse that one
+        raise click.exceptions.Exit(RefusedError.exit_code)
 
 
 @rom.command(cls=Command, example="hardboot rom remove debian")

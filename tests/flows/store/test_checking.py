@@ -1,5 +1,6 @@
 """Checking the store: each ROM by itself, ROMs against each other, and what a cut left."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,3 +121,12 @@ def test_a_mounted_rom_is_known_by_its_name_alone(phone: StorePhone, tmp_path: P
         assert ran.returncode == 4
         assert "an image of one.b is mounted on the phone" in ran.stderr
     assert phone.names() == ["one.b", "two"]
+
+
+def test_a_script_is_told_of_a_problem_by_the_exit_code(phone: StorePhone) -> None:
+    assert hardboot("rom", "check").returncode == 0
+    phone.blocks.move(root(phone, "two"))
+    done = hardboot("--json", "rom", "check")
+    problems = [one["problem"] for one in json.loads(done.stdout)["roms"]]
+    assert (done.returncode, problems[0]) == (4, None)
+    assert problems[1].endswith("have moved since it was written")
