@@ -146,8 +146,7 @@ def add(
             cmdline=own_initramfs.command_line(append) if initramfs else append,
             init=own_initramfs.program(assembled, append) if initramfs else None,
         )
-        # What writes nothing needs no lock on the phone.
-        phone = stack.enter_context(connected(settings, exclusive=True) if dry_run else locked(settings))
+        phone = stack.enter_context(connected(settings) if dry_run else locked(settings))
         gsi.check(phone, new)
         where = adding.check(phone, new, frees=not dry_run)
         if dry_run:

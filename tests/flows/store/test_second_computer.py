@@ -11,6 +11,7 @@ from scripted_phone.files import File
 from scripted_phone.image_files import images_of
 from store_setup import StorePhone
 
+from hardboot.device import phone as phones
 from hardboot.device import phone_lock
 from hardboot.device.hashes import time_for
 from hardboot.flows.store import add
@@ -76,9 +77,10 @@ def test_nothing_is_done_while_another_computer_uses_the_phone(phone: StorePhone
 
 def test_what_only_looks_needs_no_lock(phone: StorePhone) -> None:
     lock_by(phone, OTHER)
-    for words in (("list",), ("show", "linux"), ("add", "third", "rom.img", "--dry-run")):
-        assert hardboot("rom", *words).returncode == 0
-        assert phone.scripted.files.find(phone_lock.PATH)
+    with phones.connected(None, None, exclusive=True):  # another command of this computer
+        for words in (("list",), ("show", "linux"), ("add", "third", "rom.img", "--dry-run")):
+            assert hardboot("rom", *words).returncode == 0, words
+            assert phone.scripted.files.find(phone_lock.PATH)
 
 
 def test_the_phone_is_free_after_a_command_and_after_an_error(phone: StorePhone) -> None:
