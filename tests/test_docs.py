@@ -50,6 +50,30 @@ def test_every_command_line_in_a_message_names_what_exists() -> None:
     assert {line: wrong for line, wrong in found.items() if wrong} == {}
 
 
+def bare_paths(tree: ast.AST) -> list[str]:
+    """Return the command lines in f-strings that a path with a space in it would break."""
+    found = []
+    for node in ast.walk(tree):
+        told = ""
+        for part in node.values if isinstance(node, ast.JoinedStr) else ():
+            if isinstance(part, ast.Constant):
+                told += str(part.value)
+            elif isinstance(part, ast.FormattedValue):
+                is_path = ast.unparse(part.value) in ("path", "output", "file", "folder", "self.path")
+                if is_path and re.search(r"\bhardboot [a-z][\w .-]*$", told):
+                    found.append(told.rpartition("hardboot ")[2])
+                told += "X"
+    return found
+
+
+def test_a_path_in_a_command_line_of_a_message_is_quoted() -> None:
+    assert bare_paths(ast.parse("f'Read it: hardboot crash show {output}'")) == ["crash show "]
+    assert bare_paths(ast.parse("f'{path}: read it: hardboot crash show {shlex.quote(output)}'")) == []
+    files = ROOT.glob("hardboot/**/*.py")
+    found = {path.name: lines for path in files if (lines := bare_paths(ast.parse(path.read_text())))}
+    assert found == {}
+
+
 def test_every_page_in_a_message_exists() -> None:
     found = {
         name

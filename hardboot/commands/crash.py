@@ -1,5 +1,6 @@
 """hardboot crash: crash the kernel, pull and read its memory dump."""
 
+import shlex
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +71,7 @@ def pull(settings: Settings, output: Path, wait_s: float) -> None:
         echo(f"  left out  free: {free}, zero: {human_size(found.zero)}")
         echo(f"  file      {human_size(found.size)}")
         echo(f"  sha256    {found.sha256}")
-        echo(f"Wrote the dump to {output}. Read it: hardboot crash show {output}")
+        echo(f"Wrote the dump to {output}. Read it: hardboot crash show {shlex.quote(str(output))}")
 
     settings.emit({**asdict(found), "path": str(output)}, show)
 

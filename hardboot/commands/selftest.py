@@ -1,5 +1,6 @@
 """hardboot selftest: prove hardboot on the connected phone, without a ROM."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -180,4 +181,4 @@ def _show_plan(plan: BootPlan) -> None:
 def _show(verdict: Verdict, path: Path, name: str) -> None:
     echo(f"The selftest passed, hardboot works on this phone: {verdict.why}.")
     echo(f"Report: {path}")
-    echo(f"Merge it into the profile {name}: hardboot devices check --report {path}")
+    echo(f"Merge it into the profile {name}: hardboot devices check --report {shlex.quote(str(path))}")

@@ -213,7 +213,8 @@ def rom(settings: Settings, output: Path, which: str) -> None:
     """Write a ROM for the virtual phone: a boot image, for virt-arm64 a folder of images."""
     _model(settings).write_rom(output, which)
     document = {"image": str(output), "kernel": which}
-    settings.emit(document, lambda: echo(f"Wrote {output}. Boot it: hardboot boot {output}"))
+    boot = f"hardboot boot {shlex.quote(str(output))}"
+    settings.emit(document, lambda: echo(f"Wrote {output}. Boot it: {boot}"))
 
 
 def _document(status: machine.Status) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Boot images given as files: what `boot`, `load`, `host-image` and `flash-host-kernel` read."""
 
+import shlex
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,12 +24,13 @@ def parse(path: Path, data: Data) -> BootImage:
     """
     content = wrappers.without_mtk(data)
     if kernel.is_kernel(content) and sniff.sniff(content) not in (sniff.UBOOT_RAMDISK, sniff.UBOOT_OTHER):
+        option = f"--kernel {shlex.quote(str(path))}"
         raise InputError(
             "this is a bare ARM kernel, not a boot image",
             file=str(path),
             state="Nothing was changed.",
-            fix=f"Boot it with the phone's own ramdisk: hardboot boot --kernel {path}. Or make a boot image: "
-            f"hardboot host-image BOOT.IMG --kernel {path} -o OUT",
+            fix=f"Boot it with the phone's own ramdisk: hardboot boot {option}. Or make a boot image: "
+            f"hardboot host-image BOOT.IMG {option} -o OUT",
         )
     return warned(path, bootimg.parse(data))
 
