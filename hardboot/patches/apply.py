@@ -4,13 +4,21 @@ Patches are applied to copies in memory first; files are written only if every h
 exactly. git is not used: a tree inside a repository, below another one, and without one are treated alike.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from hardboot.base.errors import RefusedError
 from hardboot.patches.catalog import find_for
-from hardboot.patches.compare import Comparison, Offset, Patches, PatchState, compare, compare_series
+from hardboot.patches.compare import (
+    Comparison,
+    Offset,
+    Patches,
+    PatchState,
+    compare,
+    compare_series,
+    find_mixture,
+)
 from hardboot.patches.series import (
     CONFIG_MARK,
     CONFIG_NAME,
@@ -41,6 +49,8 @@ class Report:
 def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: bool = False) -> Report:
     """Apply `series` to the tree at `root` and write the config fragment; keep the files of a patched tree.
 
+    What was cut off between two files is completed.
+
     Args:
         root: Top of a kernel source tree.
         series: What to apply.
@@ -56,7 +66,8 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
     now = compare_series(tree, series)
     _check_other_series(tree, series, now)
     every_place = f"Every place: hardboot patch check {series.name} --tree TREE"
-    contents = _contents(tree, series.name, now, "absent", f"{_OTHER_SOURCE} {every_place}")
+    rest = _resolve(tree, series, now, "absent")
+    contents = _contents(tree, series.name, rest, "absent", f"{_OTHER_SOURCE} {every_place}")
     if now.overall == "absent":
         _check_author(tree)
     changed = tuple(contents)
@@ -73,8 +84,17 @@ def apply_series(root: Path, series: Series, phone: ProfileValues, *, dry_run: b
     if before != fragment:
         contents[CONFIG_NAME] = fragment
     if not dry_run:
-        tree.write(contents, now.executable)
+        tree.write(contents, rest.executable)
     return Report(now.overall if dry_run else "applied", series.name, tree.version(), changed, now.offsets)
+
+
+def _resolve(tree: Tree, series: Series, now: Comparison, state: PatchState) -> Comparison:
+    """Return a partly applied series as one in `state`, absent or applied, if it was only cut off."""
+    mixture = find_mixture(tree, series.read()) if now.overall == "partial" else None
+    if mixture is None:
+        return now
+    contents = mixture.to_apply if state == "absent" else mixture.to_revert
+    return replace(now, overall=state, contents=contents, executable=mixture.executable)
 
 
 def _check_other_series(tree: Tree, series: Series, now: Comparison) -> None:
@@ -117,6 +137,8 @@ def _check_phone(root: Path, before: bytes, fragment: bytes) -> None:
 def revert_series(root: Path, series: Series) -> Report:
     """Remove `series` and the config fragment from the tree at `root`; a tree without them stays as it is.
 
+    What was cut off between two files is removed.
+
     Raises:
         InputError: If this is no kernel tree, or a file cannot be read or written.
         RefusedError: If the version is not covered, or the series is partly applied or was edited.
@@ -124,6 +146,7 @@ def revert_series(root: Path, series: Series) -> Report:
     tree = Tree(root)
     now = compare_series(tree, series)
     _check_other_series(tree, series, now)
+    now = _resolve(tree, series, now, "applied")
     contents = _contents(tree, series.name, now, "applied")
     changed = tuple(contents)
     before = tree.read(CONFIG_NAME)

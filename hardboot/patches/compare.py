@@ -172,6 +172,35 @@ def compare(tree: Tree, patches: Patches) -> Comparison:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What to write to a tree in which some files are wholly patched and the others are not at all."""
+
+    to_apply: dict[str, bytes | None]
+    to_revert: dict[str, bytes | None]
+    executable: dict[str, bool]
+
+
+def find_mixture(tree: Tree, patches: Patches) -> Mixture | None:
+    """Return how to go on where an apply or revert was cut off between two files; None if a file is neither.
+
+    Raises:
+        InputError: If a file cannot be read.
+        RefusedError: If a file is not a regular one inside the tree.
+    """
+    by_path: dict[str, list[FilePatch]] = {}
+    for patch in (patch for parts in patches.values() for patch in parts):
+        if patch.renamed_from:
+            return None
+        by_path.setdefault(patch.path, []).append(patch)
+    ahead, back = _Overlay(tree), _Overlay(tree)
+    for parts in by_path.values():
+        undone = back.apply([reverse(patch) for patch in reversed(parts)])
+        if not isinstance(undone, list) and not isinstance(ahead.apply(parts), list):
+            return None
+    return Mixture(ahead.changed(), back.changed(), ahead.executable | back.executable)
+
+
 def _explain(overlay: _Overlay, name: str, patches: Sequence[FilePatch], first: PatchProblem) -> PatchStatus:
     """Say why a patch can be neither applied nor reverted: partly applied, or in conflict with the tree."""
     applied = False

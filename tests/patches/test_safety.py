@@ -3,13 +3,15 @@
 import errno
 import os
 import resource
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toy_series import CODE, apply, refused, snapshot
+from toy_series import CODE, ONE, apply, refused, snapshot
 
 from hardboot.base.errors import InputError, RefusedError
+from hardboot.patches.apply import revert_series
 from hardboot.patches.series import ProfileValues, Series
 
 
@@ -124,6 +126,42 @@ def test_files_that_cannot_be_put_back_are_named(
     with pytest.raises(InputError) as caught:
         apply(tree, series)
     assert f"not restored: {tree / 'arch/arm/code.c'}" in caught.value.state
+
+
+FILES = "arch/arm/code.c", "other.c", "sub/folder/new.c", "hardboot.config"
+
+
+@pytest.mark.parametrize("done", range(len(FILES) + 1))
+@pytest.mark.parametrize("reverting", [False, True])
+def test_what_was_cut_off_between_two_files_can_be_completed_or_undone(
+    tree: Path, series: Series, *, done: int, reverting: bool
+) -> None:
+    patched, cut, again = (tree.with_name(name) for name in ("patched", "cut", "again"))
+    shutil.copytree(tree, patched)
+    apply(patched, series)
+    start, goal = (patched, tree) if reverting else (tree, patched)
+    shutil.copytree(start, cut)
+    for name in FILES[:done]:
+        (cut / name).parent.mkdir(parents=True, exist_ok=True)
+        (cut / name).unlink(missing_ok=True)
+        if (goal / name).exists():
+            shutil.copy(goal / name, cut / name)
+    shutil.copytree(cut, again)
+    assert apply(cut, series).overall == "applied"
+    assert snapshot(cut) == snapshot(patched)
+    assert revert_series(again, series).overall == "absent"
+    for name in FILES:
+        assert (again / name).exists() == (tree / name).exists()
+        if (tree / name).exists():
+            assert (again / name).read_bytes() == (tree / name).read_bytes()
+
+
+def test_a_file_between_two_patches_is_not_taken_for_one_that_was_cut_off(tree: Path, series: Series) -> None:
+    apply(tree, series)
+    (tree / "other.c").write_text("a\nb\nc\n")  # as before
+    (tree / "arch/arm/code.c").write_text(ONE)  # the first of its two patches
+    for call in (lambda: apply(tree, series), lambda: revert_series(tree, series)):
+        assert refused(call, tree).fix.startswith("Start from a fresh source tree")
 
 
 def test_a_file_changed_by_somebody_else_meanwhile_is_refused(

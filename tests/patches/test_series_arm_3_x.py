@@ -110,13 +110,20 @@ def test_git_apply_makes_the_same_of_it_and_a_part_is_told(
         subprocess.run(["git", "apply", data_dir("patches") / name / patch], cwd=tree, check=True, timeout=60)
     assert status(tree).overall == "partial"
     before = hashes(tree)
-    with pytest.raises(RefusedError, match="only partly applied"):
-        apply_series(tree, series, PHONE)
-    assert hashes(tree) == before
+    if count < 3:  # files of these are changed by later ones, too
+        with pytest.raises(RefusedError, match="only partly applied"):
+            apply_series(tree, series, PHONE)
+        assert hashes(tree) == before
+    else:
+        completed = tmp_path / "completed"
+        shutil.copytree(tree, completed)
+        apply_series(completed, series, PHONE)
     for patch in series.patches[count:]:
         subprocess.run(["git", "apply", data_dir("patches") / name / patch], cwd=tree, check=True, timeout=60)
     twin = build(tmp_path / "twin", name)
     apply_series(twin, series, PHONE)
+    if count >= 3:
+        assert hashes(twin) == hashes(completed)
     (twin / CONFIG_NAME).unlink()
     assert hashes(twin) == hashes(tree)
 
