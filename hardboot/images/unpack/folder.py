@@ -9,9 +9,10 @@ from typing import Any
 
 from hardboot.base.errors import InputError
 from hardboot.base.files import read_bytes
+from hardboot.base.mapping import map_file
 from hardboot.formats.boot.paged import Part
 from hardboot.formats.containers import Fields
-from hardboot.formats.reading import Data, sha256, view, windows
+from hardboot.formats.reading import Data, pieces, sha256, view, windows
 
 TOML_NAME = "image.toml"
 FRAME_NAME = "frame.bin"
@@ -109,15 +110,19 @@ class FrameFile:
             gaps.append(range(end, offset))
             end = offset + length
         self._gaps = gaps
-        kept = read_bytes(folder / FRAME_NAME, limit=max(1, size))
+        path = folder / FRAME_NAME
+        empty = path.is_file() and not path.stat().st_size
+        kept = view(b"" if empty else map_file(path))
         if len(kept) > sum(map(len, gaps)):
             raise wrong(folder, f"{FRAME_NAME} has {len(kept)} bytes, {sum(map(len, gaps))} are missing")
         self.sha256 = sha256(kept)
         self.data = mmap(-1, size) if size else bytearray()  # zeros that take no memory
         at = 0
         for gap in gaps:
-            piece = kept[at : at + len(gap)]
-            self.data[gap.start : gap.start + len(piece)] = piece
+            start = gap.start
+            for piece in pieces(kept[at : at + len(gap)]):
+                self.data[start : start + len(piece)] = piece
+                start += len(piece)
             at += len(gap)
         seen = view(self.data)
         self.parts = tuple(Part(name, start, seen[start : start + length]) for name, start, length in places)
