@@ -128,8 +128,6 @@ def read_symbol_list(path: Path) -> set[str]:
         if not word.replace("_", "a").isalnum() or not word.isascii():
             raise _bad(str(path), number, "it is no symbol")
         symbols.add(word)
-    if not symbols:
-        raise _bad(str(path), 1, "it names no symbol")
     return symbols
 
 

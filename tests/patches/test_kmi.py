@@ -154,8 +154,18 @@ def test_only_the_symbols_of_a_list_count(tmp_path: Path) -> None:
     assert f"{tmp_path / 'before'} exports no symbol of {tmp_path / 'list'}" in run.stderr
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n[abi_symbol_list]\n", "a b\n", "a-b\n", "é\n"])
-def test_a_list_without_symbols_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_list_may_be_empty_but_not_all(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    build.write_text(BEFORE)
+    (tmp_path / "empty").write_text("[abi_symbol_list]\n")  # abi_gki_aarch64_galaxy_grey of a 6.6
+    (tmp_path / "list").write_text("a\n")
+    words = ("patch", "check", "--kmi", build, build, "--symbols", tmp_path / "empty")
+    assert hardboot(*words).returncode == 3
+    assert hardboot(*words, "--symbols", tmp_path / "list").returncode == 0
+
+
+@pytest.mark.parametrize("text", ["a b\n", "a-b\n", "é\n"])
+def test_a_list_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "list").write_text(text)
     with pytest.raises(InputError, match=r"list, line \d+: "):
         kmi.read_symbol_list(tmp_path / "list")
