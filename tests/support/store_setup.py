@@ -11,6 +11,7 @@ from scripted_phone import ScriptedPhone
 from scripted_phone.blocks import Blocks, blocks_of
 
 from hardboot.device.phone import Phone
+from hardboot.flows.store import add
 from hardboot.flows.store.add import NewRom
 from hardboot.flows.store.place import STORE
 from hardboot.flows.store.write_image import NewImage
@@ -46,6 +47,12 @@ class StorePhone:
         assert node, path
         return node.read()
 
+    def leave_free(self, size: int) -> None:
+        """Let `size` bytes be free on /data, beside what is there."""
+        data = self.scripted.data
+        data.capacity = 1 << 40
+        data.capacity += size - (self.scripted.files.free("/data") or 0)
+
 
 def connected(monkeypatch: pytest.MonkeyPatch, folder: Path, *, filesystem: str = "ext4") -> StorePhone:
     """Return a phone with its host kernel running."""
@@ -53,6 +60,14 @@ def connected(monkeypatch: pytest.MonkeyPatch, folder: Path, *, filesystem: str 
     scripted.data.kind = filesystem
     prepare(scripted)
     return StorePhone(scripted, setup.connected(scripted))
+
+
+def with_linux(monkeypatch: pytest.MonkeyPatch, folder: Path, *, filesystem: str = "ext4") -> StorePhone:
+    """Return such a phone on which a Linux ROM is stored."""
+    found = connected(monkeypatch, folder, filesystem=filesystem)
+    new = linux(folder)
+    add.add(found.phone, new, add.check(found.phone, new))
+    return found
 
 
 def reconnected(phone: StorePhone) -> StorePhone:

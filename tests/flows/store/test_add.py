@@ -70,13 +70,11 @@ def test_a_rom_that_does_not_fit_is_refused_before_anything_is_written(
 ) -> None:
     new = setup.linux(tmp_path)
     assert new.room > new.size + len(RAMDISK)  # what a start from the phone itself needs is counted
-    phone.scripted.data.capacity = 1 << 40
-    kept = (1 << 40) - (phone.scripted.files.free("/data") or 0)
-    phone.scripted.data.capacity = kept + RESERVE + new.room - 2048
+    phone.leave_free(RESERVE + new.room - 2048)
     with pytest.raises(RefusedError, match=r"linux needs .* on /data, .* are free, of"):
         added(phone, tmp_path)
     assert phone.names() == []
-    phone.scripted.data.capacity += 4096
+    phone.leave_free(RESERVE + new.room + 2048)
     added(phone, tmp_path)
 
 
@@ -208,15 +206,13 @@ def test_a_rom_that_is_not_there_is_refused_with_the_nearest_name(phone: StorePh
 def test_files_kept_for_later_loads_make_room_for_a_rom(phone: StorePhone, tmp_path: Path) -> None:
     new = setup.linux(tmp_path)
     phone.scripted.add_file(f"{kept_files.FOLDER}/{'0' * 64}-8388608", bytes(8 << 20))
-    phone.scripted.data.capacity = 1 << 40
-    used = (1 << 40) - (phone.scripted.files.free("/data") or 0)
-    phone.scripted.data.capacity = used + RESERVE + new.room - (4 << 20)
+    phone.leave_free(RESERVE + new.room - (4 << 20))
     add.check(phone.phone, new, frees=False)
     assert phone.scripted.files.find(kept_files.FOLDER)
-    phone.scripted.data.capacity -= 8 << 20
+    phone.leave_free(RESERVE + new.room - (12 << 20))
     with pytest.raises(RefusedError, match=r"needs .* on /data"):
         add.check(phone.phone, new, frees=False)
-    phone.scripted.data.capacity += 8 << 20
+    phone.leave_free(RESERVE + new.room - (4 << 20))
     add.add(phone.phone, new, add.check(phone.phone, new))
     assert phone.names() == ["linux"]
     assert phone.scripted.files.find(kept_files.FOLDER) is None
@@ -227,9 +223,7 @@ def test_a_dry_run_leaves_what_another_command_goes_on_with_and_counts_its_room(
 ) -> None:
     new = setup.linux(tmp_path)
     phone.scripted.add_file(f"{STORE}/.other.new/root.img", bytes(8 << 20))
-    phone.scripted.data.capacity = 1 << 40
-    used = (1 << 40) - (phone.scripted.files.free("/data") or 0)
-    phone.scripted.data.capacity = used + RESERVE + new.room - (4 << 20)
+    phone.leave_free(RESERVE + new.room - (4 << 20))
     add.check(phone.phone, new, frees=False)
     assert phone.content(".other.new/root.img") == bytes(8 << 20)
     add.check(phone.phone, new)

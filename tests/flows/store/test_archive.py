@@ -26,10 +26,7 @@ Members = list[tuple[tarfile.TarInfo, bytes]]
 
 @pytest.fixture
 def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
-    found = setup.connected(monkeypatch, tmp_path)
-    new = setup.linux(tmp_path)
-    add.add(found.phone, new, add.check(found.phone, new))
-    return found
+    return setup.with_linux(monkeypatch, tmp_path)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from scripted_phone.files import File
 from store_setup import StorePhone
 
 from hardboot.base.errors import DeviceError, HardbootError, InputError, RefusedError
-from hardboot.flows.store import add, checking, clone, stored
+from hardboot.flows.store import checking, clone, stored
 from hardboot.flows.store.checking import CheckedRom
 from hardboot.flows.store.place import RESERVE, STORE
 from hardboot.store.manifest import Manifest
@@ -20,14 +20,7 @@ from hardboot.store.manifest import Manifest
 
 @pytest.fixture
 def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
-    return with_linux(monkeypatch, tmp_path)
-
-
-def with_linux(monkeypatch: pytest.MonkeyPatch, folder: Path) -> StorePhone:
-    found = setup.connected(monkeypatch, folder)
-    new = setup.linux(folder)
-    add.add(found.phone, new, add.check(found.phone, new))
-    return found
+    return setup.with_linux(monkeypatch, tmp_path)
 
 
 def cloned(phone: StorePhone) -> Manifest:
@@ -59,11 +52,11 @@ def test_a_copy_is_independent_and_nothing_of_it_is_sent(phone: StorePhone) -> N
 def test_wherever_copying_is_cut_off_the_copy_is_whole_or_absent(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    undisturbed = cut_off(with_linux(monkeypatch, tmp_path), Cut())
+    undisturbed = cut_off(setup.with_linux(monkeypatch, tmp_path), Cut())
     assert undisturbed.seen > 15
     seen = set()
     for number in range(undisturbed.seen):
-        phone = with_linux(monkeypatch, tmp_path)
+        phone = setup.with_linux(monkeypatch, tmp_path)
         is_last = number == undisturbed.seen - 1
         cut_off(phone, Cut(number, "answer" if is_last else KINDS[number % len(KINDS)]))
         again = setup.reconnected(phone)

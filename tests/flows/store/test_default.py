@@ -16,10 +16,7 @@ from hardboot.flows.store import add, default, stored
 
 @pytest.fixture
 def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
-    found = setup.connected(monkeypatch, tmp_path)
-    new = setup.linux(tmp_path)
-    add.add(found.phone, new, add.check(found.phone, new))
-    return found
+    return setup.with_linux(monkeypatch, tmp_path)
 
 
 def test_the_default_is_kept_on_the_phone_and_follows_its_rom(phone: StorePhone) -> None:
@@ -81,9 +78,7 @@ def test_a_cut_never_leaves_a_default_that_no_rom_has(
     def cut_off(number: int | None) -> int:
         folder = tmp_path / str(number)
         folder.mkdir()
-        phone = setup.connected(monkeypatch, folder)
-        new = setup.linux(folder)
-        add.add(phone.phone, new, add.check(phone.phone, new))
+        phone = setup.with_linux(monkeypatch, folder)
         default.choose(phone.phone, "linux")
         cut = Cut(number, KINDS[(number or 0) % len(KINDS)])
         phone.phone.transport = CutTransport(phone.scripted, cut)

@@ -10,15 +10,13 @@ from in_process import hardboot
 from scripted_phone import Kernel
 from store_setup import StorePhone
 
-from hardboot.flows.store import add, default
+from hardboot.flows.store import default
 from hardboot.flows.store.place import STORE
 
 
 @pytest.fixture
 def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
-    found = setup.connected(monkeypatch, tmp_path)
-    new = setup.linux(tmp_path)
-    add.add(found.phone, new, add.check(found.phone, new))
+    found = setup.with_linux(monkeypatch, tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return found

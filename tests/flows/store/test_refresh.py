@@ -30,10 +30,7 @@ __all__ = ["phone_program"]
 
 @pytest.fixture
 def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
-    found = setup.connected(monkeypatch, tmp_path, filesystem="f2fs")
-    new = setup.linux(tmp_path)
-    add.add(found.phone, new, add.check(found.phone, new))
-    return found
+    return setup.with_linux(monkeypatch, tmp_path, filesystem="f2fs")
 
 
 def refreshed(phone: StorePhone) -> record.Loaded:
@@ -168,9 +165,7 @@ def test_start_files_that_replace_others_need_no_more_room(phone: StorePhone) ->
 def test_a_refresh_that_is_cut_off_leaves_all_start_files_or_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    phone = setup.connected(monkeypatch, tmp_path)
-    new = setup.linux(tmp_path)
-    add.add(phone.phone, new, add.check(phone.phone, new))
+    phone = setup.with_linux(monkeypatch, tmp_path)
     undisturbed = cut_off(phone, Cut())
     assert undisturbed.seen > 15
     whole = store_files(phone)

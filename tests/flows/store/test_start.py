@@ -13,7 +13,7 @@ from store_setup import StorePhone
 from told import raises
 
 from hardboot.base.errors import HardbootError, InputError, RefusedError
-from hardboot.flows.store import add, initramfs, stored
+from hardboot.flows.store import initramfs, stored
 from hardboot.flows.store.place import STORE
 from hardboot.flows.store.start import StoredSource
 from hardboot.formats.archives import ramdisk
@@ -24,10 +24,7 @@ from hardboot.store.manifest import Manifest
 
 @pytest.fixture
 def phone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StorePhone:
-    found = setup.connected(monkeypatch, tmp_path)
-    new = setup.linux(tmp_path)
-    add.add(found.phone, new, add.check(found.phone, new))
-    return found
+    return setup.with_linux(monkeypatch, tmp_path)
 
 
 def manifest(phone: StorePhone) -> Manifest:

@@ -33,6 +33,14 @@ BY_NAME = "would work, too; only by name: --via soft"
 ROM = Kernel("6.6.0-rom", page=None, flag=None, takes=1)
 
 
+def install_with_fastboot(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Connect a phone without a host kernel, whose unlocked bootloader starts images."""
+    phone = setup.install(setup.phone_with_disk(host=False), monkeypatch, folder / "state")
+    phone.properties["ro.boot.flash.locked"] = "0"
+    phone.rom = ROM
+    FakeFastboot.install(phone, monkeypatch, folder / "client")
+
+
 def comes(first: str) -> str:
     return f"would work, too; {first} comes first"
 
@@ -154,10 +162,7 @@ def test_auto_takes_the_first_way_that_works_and_tells_why_not_the_others(
 def test_auto_boots_by_fastboot_what_has_no_host_kernel(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    phone = setup.install(setup.phone_with_disk(host=False), monkeypatch, tmp_path / "state")
-    phone.properties["ro.boot.flash.locked"] = "0"
-    phone.rom = Kernel("6.6.0-rom", page=None, flag=None, takes=1)
-    FakeFastboot.install(phone, monkeypatch, tmp_path / "client")
+    install_with_fastboot(monkeypatch, tmp_path)
     done = hardboot("--json", "boot", setup.rom_image(tmp_path))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["via"] == "fastboot"
@@ -180,10 +185,7 @@ def test_auto_boots_by_fastboot_what_has_no_host_kernel(
 def test_what_the_bootloader_places_is_booted_with_an_untested_profile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    phone = setup.install(setup.phone_with_disk(host=False), monkeypatch, tmp_path / "state")
-    phone.properties["ro.boot.flash.locked"] = "0"
-    phone.rom = Kernel("6.6.0-rom", page=None, flag=None, takes=1)
-    FakeFastboot.install(phone, monkeypatch, tmp_path / "client")
+    install_with_fastboot(monkeypatch, tmp_path)
     draft, match = msgspec.structs.replace(setup.small_profile(), status="untested"), profile.match
     monkeypatch.setattr(profile, "match", lambda name: draft if name == "virt-arm" else match(name))
     (first, *_) = json.loads(hardboot("--json", "doctor").stdout)["next_steps"]
