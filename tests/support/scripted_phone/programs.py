@@ -1,54 +1,15 @@
 """The small programs of every phone (toybox), as far as hardboot uses them."""
 
 import errno
-import gzip
-import hashlib
 import io
 import tarfile
 
 from scripted_phone.calls import Call, Program
 from scripted_phone.clock import FOREVER, Steps
 from scripted_phone.files import ADB, ROOT, BlockDevice, File, Folder, Link, Node, Special, failure, may
+from scripted_phone.filters import FILTERS, read_options
 
 _CHILD_POLL_S = 0.001
-
-
-def _options(call: Call, with_value: str = "") -> tuple[dict[str, str], list[str]]:
-    """Short options and words; options in `with_value` take the rest of their word, or the next one."""
-    options: dict[str, str] = {}
-    rest = []
-    words = iter(call.words[1:])
-    for word in words:
-        if word.startswith("-") and len(word) > 1:
-            for at, letter in enumerate(word[1:], 2):
-                options[letter] = ""
-                if letter in with_value:
-                    options[letter] = word[at:] or next(words, "")
-                    break
-        else:
-            rest.append(word)
-    return options, rest
-
-
-def _inputs(call: Call, names: list[str]) -> tuple[list[bytes], int]:
-    """Return the content of files, or of the input if none are named; 1 if one cannot be read."""
-    if not names:
-        return [call.stdin.read()], 0
-    found, code = [], 0
-    for name in names:
-        try:
-            found.append(call.files.open(call.shell.path(name), call.user).read())
-        except OSError as error:
-            code = call.fail(name, error)
-    return found, code
-
-
-def _cat(call: Call) -> int:
-    _, names = _options(call)
-    found, code = _inputs(call, names)
-    for data in found:
-        call.out.write(data)
-    return code
 
 
 def _chmod(call: Call) -> int:
@@ -79,48 +40,6 @@ def _du(call: Call) -> int:
         size = sum(node.size() for one, node in nodes if f"{one}/".startswith(f"{path}/"))
         call.out.write(f"{-(-size // 1024)}\t{name}\n".encode())
     return 0
-
-
-def _echo(call: Call) -> int:
-    call.out.write(" ".join(call.words[1:]).encode() + b"\n")
-    return 0
-
-
-def _grep(call: Call) -> int:
-    import re
-
-    options, (pattern, *names) = _options(call, "m")
-    found, code = _inputs(call, names)
-    lines = [line for data in found for line in data.splitlines() if re.search(pattern.encode(), line)]
-    if "q" not in options:
-        most = int(options.get("m") or len(lines))
-        call.out.write(b"".join(line + b"\n" for line in lines[:most]))
-    return code or int(not lines)
-
-
-def _gzip(call: Call) -> int:
-    call.out.write(gzip.compress(call.stdin.read(), 1, mtime=0))
-    return 0
-
-
-def _zcat(call: Call) -> int:
-    _, names = _options(call)
-    found, code = _inputs(call, names)
-    for data in found:
-        call.out.write(gzip.decompress(data))
-    return code
-
-
-def _head(call: Call) -> int:
-    options, names = _options(call, "cn")
-    if "c" in options and not names:
-        call.out.write(call.stdin.read(int(options["c"])))
-        return 0
-    found, code = _inputs(call, names)
-    for data in found:
-        lines = data.splitlines(keepends=True)[: int(options.get("n") or 10)]
-        call.out.write(data[: int(options["c"])] if "c" in options else b"".join(lines))
-    return code
 
 
 def _id(call: Call) -> int:
@@ -160,7 +79,7 @@ def _ln(call: Call) -> int:
 
 
 def _ls(call: Call) -> int:
-    options, names = _options(call)
+    options, names = read_options(call)
     code = 0
     for name in names:
         path = call.shell.path(name)
@@ -176,7 +95,7 @@ def _ls(call: Call) -> int:
 
 
 def _mkdir(call: Call) -> int:
-    _, names = _options(call)
+    _, names = read_options(call)
     for name in names:
         path = call.shell.path(name)
         try:
@@ -202,22 +121,6 @@ def _mv(call: Call) -> int:
     return 0
 
 
-def _od(call: Call) -> int:
-    assert [word for word in call.words[1:] if word != "-v"] == ["-An", "-tx1"]
-    data = call.stdin.read()
-    last, starred = "", False
-    for start in range(0, len(data), 16):
-        line = " " + data[start : start + 16].hex(" ") + "\n"
-        if "-v" in call.words or line != last:
-            call.out.write(line.encode())
-            starred = False
-        elif not starred:
-            call.out.write(b"*\n")
-            starred = True
-        last = line
-    return 0
-
-
 def _readlink(call: Call) -> int:
     path = call.files.resolve(call.shell.path(call.words[-1]))
     call.out.write(f"{path}\n".encode())
@@ -225,7 +128,7 @@ def _readlink(call: Call) -> int:
 
 
 def _rm(call: Call) -> int:
-    options, names = _options(call)
+    options, names = read_options(call)
     code = 0
     for name in names:
         path = call.shell.path(name)
@@ -258,42 +161,18 @@ def _sh(call: Call) -> Steps:
             call.files.nodes.pop(path, None)
 
 
-def _sha256sum(call: Call) -> int:
-    names, code = call.words[1:], 0
-    for name in names or ["-"]:
-        found, failed = _inputs(call, [name] if names else [])
-        code = code or failed
-        for data in found:
-            call.out.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode())
-    return code
-
-
 def _sleep(call: Call) -> Steps:
     yield float(call.words[1])
     return 0
 
 
 def _stat(call: Call) -> int:
-    options, (name,) = _options(call, "c")
+    options, (name,) = read_options(call, "c")
     assert options["c"] == "%s"
     node = call.files.find(call.shell.path(name))
     if node is None:
         return call.fail(name, failure(errno.ENOENT))
     call.out.write(f"{len(node.read())}\n".encode())
-    return 0
-
-
-def _tail(call: Call) -> int:
-    options, names = _options(call, "c")
-    found, code = _inputs(call, names)
-    for data in found:
-        call.out.write(data[-int(options["c"]) :])
-    return code
-
-
-def _tr(call: Call) -> int:
-    old, new = (word.replace("\\n", "\n").encode() for word in call.words[1:])
-    call.out.write(call.stdin.read().replace(old, new))
     return 0
 
 
@@ -373,35 +252,26 @@ def stand_still() -> Steps:
 
 
 PROGRAMS: dict[str, Program] = {
+    **FILTERS,
     "[": _test,
-    "cat": _cat,
     "chmod": _chmod,
     "chown": _chown,
     "du": _du,
-    "echo": _echo,
     "false": _false,
-    "grep": _grep,
-    "gzip": _gzip,
-    "head": _head,
     "id": _id,
     "kill": _kill,
     "ln": _ln,
     "ls": _ls,
     "mkdir": _mkdir,
     "mv": _mv,
-    "od": _od,
     "readlink": _readlink,
     "rm": _rm,
     "sh": _sh,
-    "sha256sum": _sha256sum,
     "sleep": _sleep,
     "stat": _stat,
-    "tail": _tail,
     "tar": _tar,
     "test": _test,
     "touch": _touch,
-    "tr": _tr,
     "true": _true,
-    "zcat": _zcat,
 }
 __all__ = ["ADB", "PROGRAMS", "stand_still"]
